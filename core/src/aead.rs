@@ -1,0 +1,124 @@
+//! The ciphers: one small trait that a library or a hardware accelerator implements.
+
+#[cfg(feature = "null-aead")]
+pub mod null;
+#[cfg(feature = "ring")]
+pub mod ring;
+#[cfg(feature = "rustcrypto")]
+pub mod rustcrypto;
+
+use zeroize::Zeroize;
+
+/// Length of a nonce in bytes (RFC 9846 section 5.3).
+pub const NONCE_LEN: usize = 12;
+
+/// The AEAD algorithms of the suites that the engine knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Algorithm {
+    /// AES-128-GCM, with SHA-256 in TLS 1.3.
+    Aes128Gcm,
+    /// AES-256-GCM, with SHA-384 in TLS 1.3.
+    Aes256Gcm,
+    /// ChaCha20-Poly1305, with SHA-256 in TLS 1.3.
+    Chacha20Poly1305,
+}
+
+impl Algorithm {
+    /// Length of the key in bytes.
+    pub const fn key_len(self) -> usize {
+        match self {
+            Self::Aes128Gcm => 16,
+            Self::Aes256Gcm | Self::Chacha20Poly1305 => 32,
+        }
+    }
+
+    /// Length of a TLS 1.3 traffic secret in bytes: the suite's hash (RFC 9846 appendix B.4).
+    pub const fn secret_len(self) -> usize {
+        match self {
+            Self::Aes128Gcm | Self::Chacha20Poly1305 => 32,
+            Self::Aes256Gcm => 48,
+        }
+    }
+
+    /// How many records one key may seal. For AES-GCM 2^24.5, rounded down (RFC 9846 section 5.5);
+    /// for ChaCha20-Poly1305 the sequence number ends first.
+    pub const fn confidentiality_limit(self) -> u64 {
+        match self {
+            Self::Aes128Gcm | Self::Aes256Gcm => 23_726_566,
+            Self::Chacha20Poly1305 => u64::MAX,
+        }
+    }
+
+    /// Whether a TLS 1.2 record carries eight bytes of its nonce (RFC 5288 section 3), or none
+    /// (RFC 7905 section 2).
+    pub const fn has_explicit_nonce(self) -> bool {
+        match self {
+            Self::Aes128Gcm | Self::Aes256Gcm => true,
+            Self::Chacha20Poly1305 => false,
+        }
+    }
+}
+
+/// The AEAD did not do its work: on opening a forgery, on sealing a failure of its hardware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct AeadError;
+
+/// A key of an AEAD algorithm, ready to work.
+///
+/// The engine never repeats a nonce under one key when sealing. `&mut self` is for drivers: a key
+/// belongs to one direction of one connection and is never shared.
+///
+/// `zeroize` wipes what the type can reach; the engine holds a key in an `Option` and overwrites
+/// all of its bytes besides, so that an empty body is right for a type without heap.
+pub trait Aead: Zeroize {
+    /// Length of the tag in bytes: 1 to 255.
+    fn tag_len(&self) -> usize;
+
+    /// How many records this key may seal (RFC 9846 section 5.5).
+    fn confidentiality_limit(&self) -> u64;
+
+    /// Whether TLS 1.2 records carry eight bytes of the nonce (RFC 5288 section 3).
+    fn has_explicit_nonce(&self) -> bool;
+
+    /// Encrypts `in_out` and writes the tag, which is [`tag_len`](Self::tag_len) bytes long.
+    ///
+    /// # Errors
+    /// [`AeadError`] when the cipher could not work; the connection fails.
+    fn seal(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), AeadError>;
+
+    /// Checks the tag and decrypts `in_out`. What `in_out` holds after an error does not matter:
+    /// the engine overwrites it.
+    ///
+    /// # Errors
+    /// [`AeadError`] when the tag does not fit.
+    fn open(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), AeadError>;
+}
+
+/// A library of ciphers: makes keys, and derives them.
+///
+/// [`ring::Ring`] is the default; [`rustcrypto::RustCrypto`] builds everywhere.
+pub trait Provider {
+    /// The keys it makes.
+    type Aead: Aead;
+
+    /// A key. `None` if `key` has not [`Algorithm::key_len`] bytes, or the algorithm is not there.
+    fn aead(algorithm: Algorithm, key: &[u8]) -> Option<Self::Aead>;
+
+    /// HKDF-Expand (RFC 5869) with the hash that TLS 1.3 pairs with `algorithm`, `info` given in
+    /// parts. `None` if `out` is longer than the hash can give.
+    fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()>;
+}

@@ -1,0 +1,101 @@
+//! The default backend: ring. Links on hosts and on RISC-V, not on bare-metal Arm.
+
+use ring::{aead, hkdf};
+use zeroize::Zeroize;
+
+use super::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
+use crate::bytes::copy;
+
+/// ring as a [`Provider`].
+#[derive(Clone, Copy, Debug)]
+pub struct Ring;
+
+impl Provider for Ring {
+    type Aead = RingAead;
+
+    fn aead(algorithm: Algorithm, key: &[u8]) -> Option<RingAead> {
+        let ring_algorithm = match algorithm {
+            Algorithm::Aes128Gcm => &aead::AES_128_GCM,
+            Algorithm::Aes256Gcm => &aead::AES_256_GCM,
+            Algorithm::Chacha20Poly1305 => &aead::CHACHA20_POLY1305,
+        };
+        let key = aead::UnboundKey::new(ring_algorithm, key).ok()?;
+        Some(RingAead { key: aead::LessSafeKey::new(key), algorithm })
+    }
+
+    fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
+        let hash = match algorithm {
+            Algorithm::Aes128Gcm | Algorithm::Chacha20Poly1305 => hkdf::HKDF_SHA256,
+            Algorithm::Aes256Gcm => hkdf::HKDF_SHA384,
+        };
+        let prk = hkdf::Prk::new_less_safe(hash, prk);
+        prk.expand(info, OutputLen(out.len())).ok()?.fill(out).ok()
+    }
+}
+
+struct OutputLen(usize);
+
+impl hkdf::KeyType for OutputLen {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+/// A key of ring's.
+pub struct RingAead {
+    key: aead::LessSafeKey,
+    algorithm: Algorithm,
+}
+
+impl Zeroize for RingAead {
+    // ring exports nothing to wipe and holds no heap: see the trait.
+    fn zeroize(&mut self) {}
+}
+
+impl Aead for RingAead {
+    #[inline]
+    fn tag_len(&self) -> usize {
+        aead::MAX_TAG_LEN
+    }
+
+    fn confidentiality_limit(&self) -> u64 {
+        self.algorithm.confidentiality_limit()
+    }
+
+    fn has_explicit_nonce(&self) -> bool {
+        self.algorithm.has_explicit_nonce()
+    }
+
+    #[inline]
+    fn seal(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), AeadError> {
+        let nonce = aead::Nonce::assume_unique_for_key(*nonce);
+        let sealed = self
+            .key
+            .seal_in_place_separate_tag(nonce, aead::Aad::from(additional_data), in_out)
+            .map_err(|_| AeadError)?;
+        copy(sealed.as_ref(), tag);
+        Ok(())
+    }
+
+    #[inline]
+    fn open(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        let nonce = aead::Nonce::assume_unique_for_key(*nonce);
+        let tag = aead::Tag::try_from(tag).map_err(|_| AeadError)?;
+        self.key
+            .open_in_place_separate_tag(nonce, aead::Aad::from(additional_data), tag, in_out, 0..)
+            .map_err(|_| AeadError)?;
+        Ok(())
+    }
+}

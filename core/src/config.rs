@@ -1,0 +1,92 @@
+//! What the user decides, and how much misbehaviour of the peer is tolerated.
+
+use crate::close::OnPeerClose;
+use crate::record::{MAX_CONTENT, Role};
+
+/// How much of what a peer may send without making progress is tolerated: exactly this many, and
+/// one more is a [`Flood`](crate::Fault::Flood). The defaults are the field's habit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Limits {
+    /// Empty application-data records without padding, in a row; during a TLS 1.3 handshake
+    /// change_cipher_spec records count here too. Default 32.
+    pub empty_records: u8,
+    /// Warning alerts and user_canceled, in a row. Default 4.
+    pub warnings: u8,
+    /// KeyUpdates without application data between them, not counting the answer to one of ours.
+    /// Default 32.
+    pub key_updates: u8,
+    /// Requests to renegotiate a TLS 1.2 connection, in all. Default 32.
+    pub renegotiations: u8,
+    /// Length of a handshake message in bytes, without its header. Default 65,535.
+    pub handshake_message: u32,
+    /// Early data: bytes of content that are accepted, or bytes on the wire (headers and tags
+    /// count) that are skipped after a rejection. Default 16,384.
+    pub early_data: u32,
+}
+
+impl Limits {
+    /// The defaults.
+    pub const DEFAULT: Self = Self {
+        empty_records: 32,
+        warnings: 4,
+        key_updates: 32,
+        renegotiations: 32,
+        handshake_message: 65_535,
+        early_data: 16_384,
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// How an [`Opener`](crate::Opener) and a [`Sealer`](crate::Sealer) are to behave. Both halves of a
+/// connection get the same one.
+///
+/// ```
+/// use tls_record::{Config, Role};
+/// let mut config = Config::new(Role::Client);
+/// config.fragment_limit = 1024;
+/// config.limits.warnings = 1;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Config {
+    /// Which end we are: it decides which handshake messages may arrive after the handshake.
+    pub role: Role,
+    /// What is tolerated from the peer.
+    pub limits: Limits,
+    /// The record_size_limit that we announced and the peer confirmed (RFC 8449), in bytes, 64 to
+    /// 16,385. It counts the content type and padding in TLS 1.3. `None`: none was negotiated.
+    pub record_size_limit: Option<u16>,
+    /// The most content that we put into one record, in bytes: a choice of our own, for the sake of
+    /// buffers. At least 1, at most 2^14, which is the default. What the peer demands is told to
+    /// [`Sealer::set_record_size_limit`](crate::Sealer::set_record_size_limit).
+    pub fragment_limit: u16,
+    /// How many records one key may seal before it is replaced, if that shall be fewer than the
+    /// cipher allows. The last four are kept for alerts and KeyUpdates.
+    pub key_limit: u64,
+    /// What a TLS 1.2 connection does when the peer closes. Default: [`OnPeerClose::Reply`].
+    pub tls12_on_peer_close: OnPeerClose,
+    /// Whether the messages of TLS 1.3 post-handshake authentication may arrive
+    /// (RFC 9846 section 4.7.2). Default: no.
+    pub post_handshake_auth: bool,
+}
+
+impl Config {
+    /// The defaults for one end.
+    pub const fn new(role: Role) -> Self {
+        Self {
+            role,
+            limits: Limits::DEFAULT,
+            record_size_limit: None,
+            fragment_limit: MAX_CONTENT,
+            key_limit: u64::MAX,
+            tls12_on_peer_close: OnPeerClose::Reply,
+            post_handshake_auth: false,
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! What can go wrong: faults of the peer, its alerts, and mistakes of the caller.
+
+use crate::alert::AlertDescription;
+
+/// A fault of the peer, found by the engine. The first one is latched: it ends the connection.
+///
+/// [`Fault::alert`] is the alert that it sends. All deprotection failures are one variant, on
+/// purpose (RFC 9846 section 6.2, bad_record_mac).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Fault {
+    /// The first bytes are an SSLv2 hello or plain HTTP: there is no one to alert.
+    NotTls,
+    /// A record, or the plaintext in it, is longer than the protocol or our announced limit allows.
+    RecordOverflow,
+    /// A record does not open.
+    BadRecordMac,
+    /// A TLS 1.2 record under keys carries another version than 0x0303.
+    RecordVersion,
+    /// A record of this content type may not appear here.
+    UnexpectedContentType,
+    /// A TLS 1.3 inner plaintext without a content type: nothing but zeros.
+    NoContentType,
+    /// A handshake message of this type may not appear here.
+    UnexpectedHandshake,
+    /// A handshake record without content.
+    EmptyHandshakeRecord,
+    /// A handshake message is longer than [`Limits::handshake_message`](crate::Limits).
+    HandshakeTooLong,
+    /// Another record lies between the fragments of a handshake message.
+    Interleaved,
+    /// A handshake message spans a key change (RFC 9846 section 5.1).
+    SpansKeyChange,
+    /// A change_cipher_spec message with a content other than one byte 0x01.
+    BadChangeCipherSpec,
+    /// A KeyUpdate whose length is not 1.
+    KeyUpdateLength,
+    /// A KeyUpdate whose value is neither of the two.
+    KeyUpdateValue,
+    /// An alert record without content.
+    EmptyAlert,
+    /// An alert record of another length than two bytes.
+    AlertLength,
+    /// A TLS 1.2 alert of a level that does not exist.
+    AlertLevel,
+    /// More in a row than [`Limits`](crate::Limits) tolerates: empty records, warnings, KeyUpdates,
+    /// renegotiation requests.
+    Flood,
+    /// More early data than was allowed, or more to skip than the budget.
+    TooMuchEarlyData,
+    /// The peer needs more sequence numbers than there are (RFC 9846 section 5.3).
+    SequenceExhausted,
+    /// Keys could not be made: a hardware key store failed, for instance.
+    Crypto,
+    /// The application ended the connection with this alert (`abort`).
+    Aborted(AlertDescription),
+}
+
+impl Fault {
+    /// The alert that answers it; `None` where nobody would understand one.
+    pub const fn alert(self) -> Option<AlertDescription> {
+        Some(match self {
+            Self::NotTls => return None,
+            Self::RecordOverflow => AlertDescription::RECORD_OVERFLOW,
+            Self::BadRecordMac => AlertDescription::BAD_RECORD_MAC,
+            Self::RecordVersion => AlertDescription::PROTOCOL_VERSION,
+            Self::UnexpectedContentType
+            | Self::NoContentType
+            | Self::UnexpectedHandshake
+            | Self::EmptyHandshakeRecord
+            | Self::Interleaved
+            | Self::SpansKeyChange
+            | Self::BadChangeCipherSpec
+            | Self::EmptyAlert
+            | Self::Flood
+            | Self::TooMuchEarlyData => AlertDescription::UNEXPECTED_MESSAGE,
+            Self::HandshakeTooLong | Self::KeyUpdateValue | Self::AlertLevel => {
+                AlertDescription::ILLEGAL_PARAMETER
+            }
+            Self::KeyUpdateLength | Self::AlertLength => AlertDescription::DECODE_ERROR,
+            Self::SequenceExhausted | Self::Crypto => AlertDescription::INTERNAL_ERROR,
+            Self::Aborted(description) => description,
+        })
+    }
+
+    const fn message(self) -> &'static str {
+        match self {
+            Self::NotTls => "the peer does not speak TLS",
+            Self::RecordOverflow => "record longer than allowed",
+            Self::BadRecordMac => "record does not open",
+            Self::RecordVersion => "TLS 1.2 record of another version",
+            Self::UnexpectedContentType => "record type not allowed here",
+            Self::NoContentType => "inner plaintext without a content type",
+            Self::UnexpectedHandshake => "handshake message not allowed here",
+            Self::EmptyHandshakeRecord => "empty handshake record",
+            Self::HandshakeTooLong => "handshake message longer than the limit",
+            Self::Interleaved => "record between the fragments of a handshake message",
+            Self::SpansKeyChange => "handshake message spans a key change",
+            Self::BadChangeCipherSpec => "malformed change_cipher_spec",
+            Self::KeyUpdateLength => "KeyUpdate of a wrong length",
+            Self::KeyUpdateValue => "KeyUpdate with an unknown value",
+            Self::EmptyAlert => "empty alert record",
+            Self::AlertLength => "alert record of a wrong length",
+            Self::AlertLevel => "alert of an unknown level",
+            Self::Flood => "too many records without progress",
+            Self::TooMuchEarlyData => "too much early data",
+            Self::SequenceExhausted => "sequence numbers exhausted",
+            Self::Crypto => "keys could not be made",
+            Self::Aborted(_) => "aborted by the application",
+        }
+    }
+}
+
+impl core::fmt::Display for Fault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.message())?;
+        match self.alert() {
+            Some(alert) => write!(f, " ({alert})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl core::error::Error for Fault {}
+
+/// Why nothing can be opened any more. Latched: every later call answers the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum OpenError {
+    /// The peer broke the protocol. Its alert is queued for the [`Sealer`](crate::Sealer).
+    Fault(Fault),
+    /// The peer sent this error alert. It is not answered (RFC 9846 section 6).
+    PeerAlert(AlertDescription),
+    /// The transport had ended before a close_notify ([`Opener::eof`](crate::Opener::eof)).
+    Truncated,
+}
+
+impl From<Fault> for OpenError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl core::fmt::Display for OpenError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Fault(fault) => write!(f, "fault of the peer: {fault}"),
+            Self::PeerAlert(description) => write!(f, "fatal alert from the peer: {description}"),
+            Self::Truncated => f.write_str("the transport ended before close_notify"),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+/// Why a record was not sealed. No state, no sequence number and no byte of the output changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum SealError {
+    /// The output is too short for the next record.
+    NoSpace {
+        /// Bytes that it takes.
+        need: usize,
+    },
+    /// An alert or a KeyUpdate is due: call
+    /// [`poll_control`](crate::Sealer::poll_control) first.
+    ControlFirst,
+    /// Our direction is closed, or about to be: nothing may follow a close_notify.
+    Closed,
+    /// The connection has failed.
+    Failed,
+    /// Application data before there are keys for it.
+    NoKeys,
+    /// More than one record can carry ([`Sealer::fragment_limit`](crate::Sealer::fragment_limit)).
+    TooLong,
+    /// Not a sequence of whole handshake messages, or a message that the engine makes itself.
+    NotHandshake,
+    /// The keys have sealed as much as they may, and there is no KeyUpdate to replace them
+    /// (RFC 9846 section 5.5): close the connection.
+    KeyExhausted,
+    /// The AEAD failed: a hardware accelerator, for instance. The connection has failed.
+    Crypto,
+}
+
+impl core::fmt::Display for SealError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::NoSpace { need } => return write!(f, "output too short: {need} bytes needed"),
+            Self::ControlFirst => "an alert or a KeyUpdate is due first",
+            Self::Closed => "write after close",
+            Self::Failed => "the connection has failed",
+            Self::NoKeys => "no keys for application data",
+            Self::TooLong => "more than one record can carry",
+            Self::NotHandshake => "not whole handshake messages",
+            Self::KeyExhausted => "the keys are exhausted",
+            Self::Crypto => "the cipher failed",
+        })
+    }
+}
+
+impl core::error::Error for SealError {}
+
+/// Why our direction was not closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum CloseError {
+    /// Our close_notify is sealed already.
+    AlreadyClosed,
+    /// The connection has failed: no close_notify follows a fatal alert.
+    Failed,
+    /// `abort` was given an alert that does not end a connection.
+    NotAnErrorAlert,
+}
+
+impl core::fmt::Display for CloseError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::AlreadyClosed => "our close_notify was already sent",
+            Self::Failed => "the connection has failed",
+            Self::NotAnErrorAlert => "not an error alert",
+        })
+    }
+}
+
+impl core::error::Error for CloseError {}
+
+/// Why keys were not installed or not updated. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum KeyError {
+    /// A key, secret or iv of a length that its suite does not have, or a suite without keys here.
+    Length,
+    /// Epochs only go forward, and a version has no keys for every epoch.
+    Epoch,
+    /// There is no KeyUpdate here: TLS 1.2, no application keys yet, or 2^48 - 1 generations used
+    /// (RFC 9846 section 4.7.3).
+    NoUpdate,
+    /// Our last update_requested is not answered yet (RFC 9846 section 4.7.3).
+    RequestOutstanding,
+    /// The direction is closed or has failed.
+    Closed,
+    /// The peer broke the protocol at this very point; the fault is latched.
+    Fault(Fault),
+    /// Keys could not be made: a hardware key store failed, for instance.
+    Crypto,
+}
+
+impl core::fmt::Display for KeyError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Length => "key material of a wrong length",
+            Self::Epoch => "epochs only go forward",
+            Self::NoUpdate => "no KeyUpdate here",
+            Self::RequestOutstanding => "the last update_requested is not answered yet",
+            Self::Closed => "the direction is closed",
+            Self::Fault(fault) => return write!(f, "fault of the peer: {fault}"),
+            Self::Crypto => "keys could not be made",
+        })
+    }
+}
+
+impl core::error::Error for KeyError {}

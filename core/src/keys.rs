@@ -1,0 +1,226 @@
+//! Traffic secrets, and the keys derived from them (RFC 9846 sections 7.2 and 7.3).
+
+use core::marker::PhantomData;
+
+use zeroize::Zeroize;
+
+use crate::aead::{Aead, Algorithm, NONCE_LEN, Provider};
+use crate::bytes::copy;
+use crate::error::KeyError;
+use crate::record::Version;
+
+/// What protects the records of one direction for one generation.
+pub struct DirectionKeys<A> {
+    /// The key.
+    pub aead: A,
+    /// What the sequence number is combined with (RFC 9846 section 5.3). In TLS 1.2 with GCM: the
+    /// salt, then the start of the explicit nonce (RFC 5288 section 3).
+    pub iv: [u8; NONCE_LEN],
+}
+
+/// Where the keys of one direction come from, now and after each KeyUpdate.
+///
+/// [`TrafficSecret`] is the one in software. A key store in hardware implements this itself and
+/// hands out handles.
+pub trait KeySchedule: Zeroize {
+    /// The cipher of the suite.
+    type Aead: Aead;
+
+    /// The version whose records these keys protect.
+    fn version(&self) -> Version;
+
+    /// The keys of the current generation.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] if they cannot be made.
+    fn keys(&self) -> Result<DirectionKeys<Self::Aead>, KeyError>;
+
+    /// Goes on to the next generation and forgets the current one (RFC 9846 section 7.2).
+    ///
+    /// # Errors
+    /// [`KeyError::NoUpdate`] in TLS 1.2; [`KeyError::Crypto`] if it cannot be made.
+    fn update(&mut self) -> Result<(), KeyError>;
+}
+
+const MAX_SECRET_LEN: usize = 48;
+const MAX_KEY_LEN: usize = 32;
+
+/// One direction's secret: in TLS 1.3 the traffic secret of the current generation, in TLS 1.2 the
+/// key and the iv themselves. Wiped when it is dropped.
+///
+/// ```
+/// use tls_record::aead::{Algorithm, ring::Ring};
+/// use tls_record::{KeyError, TrafficSecret};
+///
+/// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]);
+/// assert!(secret.is_ok());
+/// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes256Gcm, &[7; 32]);
+/// assert_eq!(secret.err(), Some(KeyError::Length));
+/// ```
+pub struct TrafficSecret<P> {
+    material: Material,
+    algorithm: Algorithm,
+    provider: PhantomData<P>,
+}
+
+enum Material {
+    Tls13 {
+        secret: [u8; MAX_SECRET_LEN],
+    },
+    #[cfg_attr(not(feature = "tls12"), allow(dead_code))]
+    Tls12 {
+        key: [u8; MAX_KEY_LEN],
+        iv: [u8; NONCE_LEN],
+    },
+}
+
+impl<P: Provider> TrafficSecret<P> {
+    /// A TLS 1.3 traffic secret, as the key schedule gives it (RFC 9846 section 7.1).
+    ///
+    /// # Errors
+    /// [`KeyError::Length`] unless `secret` has [`Algorithm::secret_len`] bytes.
+    pub fn tls13(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        if secret.len() != algorithm.secret_len() {
+            return Err(KeyError::Length);
+        }
+        let mut this = Self {
+            material: Material::Tls13 { secret: [0; MAX_SECRET_LEN] },
+            algorithm,
+            provider: PhantomData,
+        };
+        if let Material::Tls13 { secret: own } = &mut this.material {
+            copy(secret, own);
+        }
+        Ok(this)
+    }
+
+    /// A TLS 1.2 write key and its iv, as cut from the key block (RFC 5246 section 6.3).
+    ///
+    /// `iv` is the 4-byte salt for GCM (explicit nonces then start at zero and count records), or
+    /// 12 bytes: for GCM the salt and what the explicit nonces are to start from, combined with the
+    /// sequence number by XOR; for ChaCha20-Poly1305 the whole iv.
+    ///
+    /// # Errors
+    /// [`KeyError::Length`] unless `key` has [`Algorithm::key_len`] bytes and `iv` one of these
+    /// lengths.
+    #[cfg(feature = "tls12")]
+    pub fn tls12(algorithm: Algorithm, key: &[u8], iv: &[u8]) -> Result<Self, KeyError> {
+        let iv_fits = match iv.len() {
+            NONCE_LEN => true,
+            4 => algorithm.has_explicit_nonce(),
+            _ => false,
+        };
+        if key.len() != algorithm.key_len() || !iv_fits {
+            return Err(KeyError::Length);
+        }
+        let mut this = Self {
+            material: Material::Tls12 { key: [0; MAX_KEY_LEN], iv: [0; NONCE_LEN] },
+            algorithm,
+            provider: PhantomData,
+        };
+        if let Material::Tls12 { key: own_key, iv: own_iv } = &mut this.material {
+            copy(key, own_key);
+            copy(iv, own_iv);
+        }
+        Ok(this)
+    }
+
+    /// The algorithm of the suite.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+impl<P: Provider> KeySchedule for TrafficSecret<P> {
+    type Aead = P::Aead;
+
+    fn version(&self) -> Version {
+        match self.material {
+            Material::Tls13 { .. } => Version::Tls13,
+            Material::Tls12 { .. } => Version::Tls12,
+        }
+    }
+
+    fn keys(&self) -> Result<DirectionKeys<P::Aead>, KeyError> {
+        let mut key = [0; MAX_KEY_LEN];
+        let mut iv = [0; NONCE_LEN];
+        let made = (|| {
+            let key = key.get_mut(..self.algorithm.key_len())?;
+            match &self.material {
+                Material::Tls13 { secret } => {
+                    let secret = secret.get(..self.algorithm.secret_len())?;
+                    expand_label::<P>(self.algorithm, secret, b"key", key)?;
+                    expand_label::<P>(self.algorithm, secret, b"iv", &mut iv)?;
+                }
+                Material::Tls12 { key: own_key, iv: own_iv } => {
+                    copy(own_key, key);
+                    copy(own_iv, &mut iv);
+                }
+            }
+            P::aead(self.algorithm, key)
+        })();
+        key.zeroize();
+        made.map(|aead| DirectionKeys { aead, iv }).ok_or(KeyError::Crypto)
+    }
+
+    fn update(&mut self) -> Result<(), KeyError> {
+        let Material::Tls13 { secret } = &mut self.material else {
+            return Err(KeyError::NoUpdate);
+        };
+        let length = self.algorithm.secret_len();
+        let mut next = [0; MAX_SECRET_LEN];
+        let made = (|| {
+            let current = secret.get(..length)?;
+            expand_label::<P>(self.algorithm, current, b"traffic upd", next.get_mut(..length)?)
+        })();
+        if made.is_some() {
+            copy(&next, secret);
+        }
+        next.zeroize();
+        made.ok_or(KeyError::Crypto)
+    }
+}
+
+/// HKDF-Expand-Label with an empty context (RFC 9846 section 7.1).
+fn expand_label<P: Provider>(
+    algorithm: Algorithm,
+    secret: &[u8],
+    label: &[u8],
+    out: &mut [u8],
+) -> Option<()> {
+    const PREFIX: &[u8] = b"tls13 ";
+    let out_len = u16::try_from(out.len()).ok()?.to_be_bytes();
+    let label_len = [u8::try_from(PREFIX.len().checked_add(label.len())?).ok()?];
+    P::hkdf_expand(algorithm, secret, &[&out_len, &label_len, PREFIX, label, &[0]], out)
+}
+
+impl<P> Zeroize for TrafficSecret<P> {
+    fn zeroize(&mut self) {
+        match &mut self.material {
+            Material::Tls13 { secret } => secret.zeroize(),
+            Material::Tls12 { key, iv } => {
+                key.zeroize();
+                iv.zeroize();
+            }
+        }
+    }
+}
+
+impl<P> Drop for TrafficSecret<P> {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl<P> core::fmt::Debug for TrafficSecret<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "TrafficSecret({:?}, redacted)", self.algorithm)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<P> defmt::Format for TrafficSecret<P> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "TrafficSecret({}, redacted)", self.algorithm);
+    }
+}

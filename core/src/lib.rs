@@ -1,0 +1,114 @@
+//! A TLS record layer without I/O: **bytes in, events out; calls in, record bytes out; no I/O, no
+//! clock, no heap, no lock, no panic.**
+//!
+//! A handshake gives it traffic secrets. From then on it opens and seals the records of TLS 1.2 and
+//! TLS 1.3 in buffers of the caller's, answers KeyUpdates, and ends the connection as RFC 9846
+//! section 6 says: one `close_notify`, one fatal alert, and a truncated stream is never a clean end.
+//!
+//! - [`Opener`] is the receiving half: [`open`](Opener::open) turns records into [`Event`]s.
+//! - [`Sealer`] is the sending half: [`seal`](Sealer::seal) turns data into records, and
+//!   [`poll_control`](Sealer::poll_control) seals the alerts and KeyUpdates that are due.
+//! - [`RecordLayer`] is both, wired together.
+//! - [`close`] is the state machine of closing; [`TrafficSecret`] holds the keys; [`aead`] plugs in
+//!   the cipher.
+//!
+//! # Driving a connection
+//!
+//! ```
+//! use tls_record::aead::{Algorithm, ring::Ring};
+//! use tls_record::{Config, Epoch, Event, RecordLayer, Role, TrafficSecret};
+//!
+//! type Layer = RecordLayer<TrafficSecret<Ring>>;
+//!
+//! /// Handles the bytes that a transport brought; returns how many are done with.
+//! fn received(layer: &mut Layer, buffer: &mut [u8], send: &mut dyn FnMut(&[u8])) -> usize {
+//!     let mut done = 0;
+//!     loop {
+//!         let opened = layer.open(&mut buffer[done..]);
+//!         // First of all, because it is also how a fault reaches the peer.
+//!         let mut record = [0; 64];
+//!         while layer.has_control() {
+//!             let length = layer.poll_control(&mut record).expect("64 bytes are enough");
+//!             send(&record[..length]);
+//!         }
+//!         match opened {
+//!             Ok(opened) => {
+//!                 let at = done;
+//!                 done += opened.consumed;
+//!                 match opened.event {
+//!                     Event::NeedMore { .. } => return done,
+//!                     Event::ApplicationData(range) => {
+//!                         println!("{:?}", &buffer[at..][range]);
+//!                     }
+//!                     Event::Closed => println!("the peer sends no more"),
+//!                     _ => {}
+//!                 }
+//!                 if done == buffer.len() {
+//!                     return done;
+//!                 }
+//!             }
+//!             Err(error) => {
+//!                 println!("{error}");
+//!                 return buffer.len();
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! # let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
+//! # let mut layer = Layer::new(Config::new(Role::Client));
+//! # layer.install(Epoch::Application, secret(), secret()).unwrap();
+//! # let mut sent = 0;
+//! # assert_eq!(received(&mut layer, &mut [23, 3, 3, 0, 1, 0], &mut |bytes| sent += bytes.len()), 6);
+//! # assert_eq!(sent, 24);
+//! ```
+//!
+//! # Features
+//!
+//! `ring` (default), `rustcrypto`: backends; `tls12` (default); `defmt`: logging of every public
+//! type; `null-aead`: no protection at all, for tests and fuzzing.
+
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+pub mod aead;
+pub mod close;
+
+mod alert;
+mod budget;
+mod bytes;
+mod config;
+mod end;
+mod error;
+mod handshake;
+mod keys;
+mod layer;
+mod notice;
+mod opener;
+mod protection;
+mod record;
+mod sealer;
+
+pub use alert::{ALERT_LEN, Alert, AlertClass, AlertDescription, AlertLevel};
+pub use config::{Config, Limits};
+pub use end::{End, ReadEnd, WriteEnd};
+pub use error::{CloseError, Fault, KeyError, OpenError, SealError};
+pub use handshake::{HandshakeHeader, HandshakePiece, HandshakeType};
+pub use keys::{DirectionKeys, KeySchedule, TrafficSecret};
+pub use layer::RecordLayer;
+pub use notice::{Notice, Signal};
+pub use opener::{Event, Opened, Opener};
+pub use record::{ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD, Role, Version};
+pub use sealer::{Sealed, Sealer};

@@ -1,0 +1,831 @@
+//! The sending half: data in, record bytes out.
+//!
+//! Data and handshake messages are sealed on request. Alerts and KeyUpdates are not the caller's to
+//! seal: the close-state machine and the key limits decide when one is due, and
+//! [`Sealer::poll_control`] seals it.
+
+use crate::alert::{Alert, AlertClass, AlertDescription};
+use crate::bytes::{copy, copy_content};
+use crate::close::{OnPeerClose, Trigger, WriteState};
+use crate::config::Config;
+use crate::end::WriteEnd;
+use crate::error::{CloseError, KeyError, SealError};
+use crate::handshake::{HandshakeHeader, HandshakeType, Messages, Step};
+use crate::keys::KeySchedule;
+use crate::notice::{Notice, Signal};
+use crate::opener::has_keys;
+use crate::protection::{CONTROL_RESERVE, Keys, Protection};
+use crate::record::{
+    ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, Role, VERSION_FIELD, VERSION_FIELD_FIRST,
+    Version,
+};
+
+/// The most key updates that a connection may send (RFC 9846 section 4.7.3).
+const MAX_KEY_UPDATES: u64 = (1 << 48) - 1;
+
+/// What one call of [`Sealer::seal`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Sealed {
+    /// Bytes of content that are sealed.
+    pub taken: usize,
+    /// Bytes of records that were written to the front of the output.
+    pub written: usize,
+}
+
+/// The sending half of a connection.
+///
+/// It starts without keys, so that a handshake can run on it from the ClientHello; a connection
+/// whose handshake was made elsewhere [installs](Self::install) application keys at once.
+///
+/// The records of a connection must leave in the order in which they were sealed.
+pub struct Sealer<K: KeySchedule> {
+    keys: Keys<K>,
+    epoch: Epoch,
+    version: Option<Version>,
+    state: WriteState,
+    /// The fatal alert that is queued or sealed.
+    fatal: Option<AlertDescription>,
+    /// A KeyUpdate is due: because the peer asked, or the application wants one.
+    update_due: bool,
+    /// A KeyUpdate with update_requested is due.
+    request_due: bool,
+    /// Our last update_requested has not been answered.
+    request_outstanding: bool,
+    /// TLS 1.2: refusals to renegotiate that are due.
+    refusals_due: u8,
+    /// The most content of one record, under the current keys.
+    max_content: u16,
+    /// What the peer demands of protected records (RFC 8449).
+    peer_limit: u16,
+    /// The first record that the current key must not seal, but for control.
+    data_limit: u64,
+    updates: u64,
+    signal: Signal,
+    config: Config,
+}
+
+impl<K: KeySchedule> Sealer<K> {
+    /// A sending half without keys.
+    pub const fn new(config: Config) -> Self {
+        let mut this = Self {
+            keys: Keys::NONE,
+            epoch: Epoch::Plaintext,
+            version: None,
+            state: WriteState::Open,
+            fatal: None,
+            update_due: false,
+            request_due: false,
+            request_outstanding: false,
+            refusals_due: 0,
+            max_content: MAX_CONTENT,
+            peer_limit: u16::MAX,
+            data_limit: u64::MAX,
+            updates: 0,
+            signal: Signal::NONE,
+            config,
+        };
+        this.set_max_content();
+        this
+    }
+
+    // Application data
+
+    /// Seals the bytes of `parts`, one after the other, as application data: as many records as fit
+    /// into `out` and as the data fills. No data makes no record.
+    ///
+    /// What was not taken is to be given again. Each byte is copied once.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    /// [`SealError::NoSpace`] if `out` cannot hold the first record; the least that always makes
+    /// progress is [`record_len`](Self::record_len) of [`fragment_limit`](Self::fragment_limit).
+    /// [`SealError::ControlFirst`] while a KeyUpdate is due; [`SealError::Closed`] after
+    /// [`close`](Self::close); [`SealError::Failed`]; [`SealError::NoKeys`] before there are keys for
+    /// application data; [`SealError::KeyExhausted`] if the keys may seal no more and cannot be
+    /// updated. [`SealError::Crypto`] fails the connection.
+    ///
+    /// ```
+    /// use tls_record::aead::{Algorithm, ring::Ring};
+    /// use tls_record::{Config, Epoch, Role, SealError, Sealer, TrafficSecret};
+    ///
+    /// let mut sealer = Sealer::new(Config::new(Role::Client));
+    /// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
+    /// sealer.install(Epoch::Application, secret, 0)?;
+    ///
+    /// let mut out = [0; 32];
+    /// assert_eq!(sealer.seal(&[b"some data"], &mut out[..8]), Err(SealError::NoSpace { need: 31 }));
+    /// let sealed = sealer.seal(&[b"some data"], &mut out).unwrap();
+    /// assert_eq!((sealed.taken, sealed.written), (9, 31));
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn seal(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
+        self.check_data()?;
+        self.seal_parts(ContentType::APPLICATION_DATA, parts, out)
+    }
+
+    /// Seals one record of application data in place. Its content lies in `record` behind
+    /// [`headroom`](Self::headroom) bytes and is `len` bytes long. Returns the length of the record,
+    /// which is [`record_len`](Self::record_len) of `len`. Nothing is copied.
+    ///
+    /// A `len` of 0 makes an empty record: cover traffic (RFC 9846 section 5.4).
+    ///
+    /// # Errors
+    /// Those of [`seal`](Self::seal), and [`SealError::TooLong`] if `len` is over
+    /// [`fragment_limit`](Self::fragment_limit).
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, Role, Sealer, TrafficSecret};
+    /// # let mut sealer = Sealer::new(Config::new(Role::Client));
+    /// # let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
+    /// # sealer.install(Epoch::Application, secret, 0)?;
+    /// let mut record = [0; 64];
+    /// let content = &mut record[sealer.headroom()..];
+    /// content[..4].copy_from_slice(b"data");
+    /// let length = sealer.seal_in_place(&mut record, 4).unwrap();
+    /// assert_eq!(length, sealer.record_len(4));
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    #[inline]
+    pub fn seal_in_place(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
+        self.check_data()?;
+        if len > usize::from(self.max_content) {
+            return Err(SealError::TooLong);
+        }
+        let need = self.record_len(len);
+        let record = record.get_mut(..need).ok_or(SealError::NoSpace { need })?;
+        self.protect(ContentType::APPLICATION_DATA, record, len)?;
+        Ok(need)
+    }
+
+    #[inline]
+    fn check_data(&mut self) -> Result<(), SealError> {
+        let sequence = match self.keys.get() {
+            Some(keys) => keys.sequence(),
+            None => u64::MAX,
+        };
+        if self.state == WriteState::Open
+            && sequence < self.data_limit
+            && !self.update_due
+            && !self.request_due
+            && self.epoch == Epoch::Application
+        {
+            return Ok(());
+        }
+        self.check_data_slowly()
+    }
+
+    #[cold]
+    fn check_data_slowly(&self) -> Result<(), SealError> {
+        self.check_open()?;
+        if !matches!(self.epoch, Epoch::EarlyData | Epoch::Application) {
+            return Err(SealError::NoKeys);
+        }
+        self.check_keys()
+    }
+
+    fn check_open(&self) -> Result<(), SealError> {
+        match self.state {
+            WriteState::Open => Ok(()),
+            WriteState::CancelQueued | WriteState::CloseQueued | WriteState::Closed => {
+                Err(SealError::Closed)
+            }
+            WriteState::AlertQueued | WriteState::Failed => Err(SealError::Failed),
+        }
+    }
+
+    fn check_keys(&self) -> Result<(), SealError> {
+        if self.is_update_due() || self.request_due {
+            return Err(SealError::ControlFirst);
+        }
+        if self.is_exhausted() {
+            return Err(SealError::KeyExhausted);
+        }
+        Ok(())
+    }
+
+    /// Whether the current keys may seal nothing but control any more.
+    fn is_exhausted(&self) -> bool {
+        self.keys.get().is_some_and(|keys| keys.sequence() >= self.data_limit)
+    }
+
+    /// Whether a KeyUpdate without a request is due: asked for, or because the keys run out
+    /// (RFC 9846 section 5.5).
+    fn is_update_due(&self) -> bool {
+        self.update_due || (self.is_exhausted() && self.may_update())
+    }
+
+    fn may_update(&self) -> bool {
+        self.epoch == Epoch::Application
+            && self.version == Some(Version::Tls13)
+            && self.state == WriteState::Open
+            && self.updates < MAX_KEY_UPDATES
+    }
+
+    // Handshake messages
+
+    /// Seals whole handshake messages: a flight of them in as few records as hold it, a long one in
+    /// several. Without keys, the records are plaintext. Returns the bytes written.
+    ///
+    /// All of it or nothing, so that no other record ever comes between the fragments of a message
+    /// (RFC 9846 section 5.1). A message before a key change must be the last of its call.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    /// [`SealError::NoSpace`] if `out` cannot hold all of it; [`SealError::NotHandshake`] if `parts`
+    /// are not whole messages, or hold a KeyUpdate, which [`update_keys`](Self::update_keys) sends;
+    /// otherwise as [`seal`](Self::seal).
+    ///
+    /// ```
+    /// use tls_record::{Config, Role, Sealer, TrafficSecret, aead::ring::Ring};
+    ///
+    /// let mut sealer = Sealer::<TrafficSecret<Ring>>::new(Config::new(Role::Client));
+    /// let client_hello = [1, 0, 0, 2, 3, 3]; // a short one
+    /// let mut out = [0; 16];
+    /// assert_eq!(sealer.seal_handshake(&[&client_hello], &mut out), Ok(11));
+    /// assert_eq!(out[..5], [22, 3, 1, 0, 6]);
+    /// ```
+    pub fn seal_handshake(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<usize, SealError> {
+        self.check_open()?;
+        self.check_keys()?;
+        check_messages(parts)?;
+        let mut left = length(parts);
+        let mut need = 0_usize;
+        let mut records = 0_u64;
+        while left != 0 {
+            let len = left.min(usize::from(self.max_content));
+            left = left.saturating_sub(len);
+            need = need.saturating_add(self.record_len(len));
+            records = records.saturating_add(1);
+        }
+        let out = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
+        let sequence = self.keys.get().map_or(0, Protection::sequence);
+        if sequence.saturating_add(records) > self.data_limit {
+            if !self.may_update() {
+                return Err(SealError::KeyExhausted);
+            }
+            self.update_due = true;
+            return Err(SealError::ControlFirst);
+        }
+        Ok(self.seal_parts(ContentType::HANDSHAKE, parts, out)?.written)
+    }
+
+    /// Writes a change_cipher_spec record: what announces new keys in TLS 1.2, and what
+    /// compatibility mode sends in TLS 1.3 (RFC 9846 appendix E.4). Always plaintext. Returns the
+    /// bytes written.
+    ///
+    /// # Errors
+    /// [`SealError::NoSpace`]; [`SealError::NotHandshake`] if it cannot come here: before the version
+    /// is known, after the handshake, under TLS 1.2 keys; [`SealError::Closed`] and
+    /// [`SealError::Failed`] as in [`seal`](Self::seal).
+    pub fn change_cipher_spec(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
+        self.check_open()?;
+        let is_expected = match self.version {
+            Some(Version::Tls13) => self.epoch < Epoch::Application,
+            Some(Version::Tls12) => self.epoch == Epoch::Plaintext,
+            None => false,
+        };
+        if !is_expected {
+            return Err(SealError::NotHandshake);
+        }
+        const RECORD: [u8; 6] = [20, 3, 3, 0, 1, 1];
+        let need = RECORD.len();
+        let out = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
+        copy(&RECORD, out);
+        Ok(need)
+    }
+
+    // Sealing
+
+    fn seal_parts(
+        &mut self,
+        content_type: ContentType,
+        parts: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<Sealed, SealError> {
+        let mut source = Source { parts, at: 0, left: length(parts) };
+        let mut sealed = Sealed::default();
+        while source.left != 0 {
+            if sealed.taken != 0 && self.check_keys().is_err() {
+                break;
+            }
+            let len = source.left.min(usize::from(self.max_content));
+            let need = self.record_len(len);
+            let end = sealed.written.saturating_add(need);
+            let Some(record) = out.get_mut(sealed.written..end) else {
+                if sealed.taken == 0 {
+                    return Err(SealError::NoSpace { need });
+                }
+                break;
+            };
+            let content = record.get_mut(self.headroom()..).unwrap_or_default();
+            source.copy_to(content.get_mut(..len).unwrap_or_default());
+            match self.protect(content_type, record, len) {
+                Ok(()) => {}
+                // What is sealed must still reach the peer; the next call tells.
+                Err(_) if sealed.taken != 0 => break,
+                Err(error) => return Err(error),
+            }
+            sealed.taken = sealed.taken.saturating_add(len);
+            sealed.written = end;
+        }
+        Ok(sealed)
+    }
+
+    /// Turns `record`, with `len` bytes of content behind its headroom, into a record.
+    #[inline]
+    fn protect(
+        &mut self,
+        content_type: ContentType,
+        record: &mut [u8],
+        len: usize,
+    ) -> Result<(), SealError> {
+        match self.keys.get_mut() {
+            Some(keys) => match keys.seal(content_type, record, len) {
+                Ok(()) => Ok(()),
+                Err(_) => Err(self.crypto_failed()),
+            },
+            None => {
+                let version = match (self.version, self.config.role) {
+                    (None, Role::Client) => VERSION_FIELD_FIRST,
+                    _ => VERSION_FIELD,
+                };
+                let header = Header { content_type, version, length: len as u16 }.encode();
+                copy(&header, record);
+                Ok(())
+            }
+        }
+    }
+
+    /// Without a cipher there is no alert either.
+    #[cold]
+    fn crypto_failed(&mut self) -> SealError {
+        self.fail();
+        self.signal = self.signal.merge(Signal::stop(AlertDescription::INTERNAL_ERROR));
+        SealError::Crypto
+    }
+
+    /// Bytes in front of the content of a record: the header, and with TLS 1.2 GCM the explicit
+    /// nonce.
+    #[inline]
+    pub fn headroom(&self) -> usize {
+        self.keys.get().map_or(HEADER_LEN, Protection::headroom)
+    }
+
+    /// Length on the wire of a record with `content` bytes in it.
+    #[inline]
+    pub fn record_len(&self, content: usize) -> usize {
+        match self.keys.get() {
+            Some(keys) => keys.headroom().saturating_add(content).saturating_add(keys.tailroom()),
+            None => HEADER_LEN.saturating_add(content),
+        }
+    }
+
+    /// The most content that a record carries now, in bytes: what we chose, what the peer demands,
+    /// and what the protocol allows.
+    pub const fn fragment_limit(&self) -> u16 {
+        self.max_content
+    }
+
+    /// The peer announced this record_size_limit (RFC 8449 section 4), or confirmed this
+    /// max_fragment_length (RFC 6066 section 4). It binds protected records, and counts the content
+    /// type in TLS 1.3.
+    ///
+    /// # Errors
+    /// `limit` itself, if it is less than 64: that is an illegal_parameter (RFC 8449 section 4).
+    pub const fn set_record_size_limit(&mut self, limit: u16) -> Result<(), u16> {
+        if limit < 64 {
+            return Err(limit);
+        }
+        self.peer_limit = limit;
+        self.set_max_content();
+        Ok(())
+    }
+
+    const fn set_max_content(&mut self) {
+        let peer = match (self.epoch, self.version) {
+            (Epoch::Plaintext, _) => MAX_CONTENT,
+            (_, Some(Version::Tls13)) => self.peer_limit.saturating_sub(1),
+            (_, _) => self.peer_limit,
+        };
+        let mut max = MAX_CONTENT;
+        if peer < max {
+            max = peer;
+        }
+        if self.config.fragment_limit < max {
+            max = self.config.fragment_limit;
+        }
+        // Without a byte of content there would be no progress.
+        self.max_content = if max == 0 { 1 } else { max };
+    }
+
+    // Control
+
+    /// Whether [`poll_control`](Self::poll_control) has a record to seal. A driver asks after every
+    /// call, so that an idle connection answers too.
+    #[inline]
+    pub fn has_control(&self) -> bool {
+        self.next_control().is_some()
+    }
+
+    fn next_control(&self) -> Option<Control> {
+        if self.state == WriteState::AlertQueued {
+            return self.fatal.map(Control::Alert);
+        }
+        if self.is_update_due() {
+            return Some(Control::KeyUpdate { request: false });
+        }
+        if self.request_due {
+            return Some(Control::KeyUpdate { request: true });
+        }
+        match self.state {
+            WriteState::CancelQueued => Some(Control::Alert(AlertDescription::USER_CANCELED)),
+            WriteState::CloseQueued => Some(Control::Alert(AlertDescription::CLOSE_NOTIFY)),
+            WriteState::Open if self.refusals_due != 0 && !self.is_exhausted() => {
+                Some(Control::Alert(AlertDescription::NO_RENEGOTIATION))
+            }
+            _ => None,
+        }
+    }
+
+    /// Seals the alert or KeyUpdate that is due, one record a call, under the current keys or in
+    /// plaintext if there are none (RFC 9846 section 6). Returns the bytes written: 0 if nothing is
+    /// due.
+    ///
+    /// # Errors
+    /// [`SealError::NoSpace`]: nothing has changed, and what is due stays due.
+    /// [`SealError::Crypto`] fails the connection.
+    ///
+    /// ```
+    /// use tls_record::{Config, Role, Sealer, TrafficSecret, aead::ring::Ring};
+    ///
+    /// let mut sealer = Sealer::<TrafficSecret<Ring>>::new(Config::new(Role::Server));
+    /// sealer.close()?;
+    /// let mut out = [0; 64];
+    /// assert_eq!(sealer.poll_control(&mut out), Ok(7));
+    /// assert_eq!(out[..7], [21, 3, 3, 0, 2, 1, 0]);
+    /// assert_eq!(sealer.poll_control(&mut out), Ok(0));
+    /// # Ok::<(), tls_record::CloseError>(())
+    /// ```
+    pub fn poll_control(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
+        match self.next_control() {
+            None => Ok(0),
+            Some(Control::Alert(description)) => self.seal_alert(description, out),
+            Some(Control::KeyUpdate { request }) => self.seal_key_update(request, out),
+        }
+    }
+
+    fn seal_alert(
+        &mut self,
+        description: AlertDescription,
+        out: &mut [u8],
+    ) -> Result<usize, SealError> {
+        let written =
+            self.seal_message(ContentType::ALERT, &Alert::new(description).encode(), out)?;
+        if description == AlertDescription::NO_RENEGOTIATION && self.state == WriteState::Open {
+            self.refusals_due = self.refusals_due.saturating_sub(1);
+            return Ok(written);
+        }
+        self.state = self.state.after(self.on_peer_close(), Trigger::AlertSealed);
+        if self.state == WriteState::Failed {
+            self.keys.wipe();
+        }
+        Ok(written)
+    }
+
+    /// RFC 9846 section 4.7.3. Sealed under the old keys, in a record of its own.
+    fn seal_key_update(&mut self, request: bool, out: &mut [u8]) -> Result<usize, SealError> {
+        let [a, b, c, d] =
+            HandshakeHeader { message_type: HandshakeType::KEY_UPDATE, length: 1 }.encode();
+        let need = self.record_len(HandshakeHeader::LEN.wrapping_add(1));
+        if out.len() < need {
+            return Err(SealError::NoSpace { need });
+        }
+        let keys = self.keys.get_mut().ok_or(SealError::NoKeys)?;
+        let Ok(next) = keys.derive_next() else {
+            return Err(self.crypto_failed());
+        };
+        let message = [a, b, c, d, u8::from(request)];
+        let written = self.seal_message(ContentType::HANDSHAKE, &message, out)?;
+        if let Some(keys) = self.keys.get_mut() {
+            keys.switch(next);
+        }
+        self.updates = self.updates.saturating_add(1);
+        if request {
+            self.request_due = false;
+            self.request_outstanding = true;
+            self.signal = self.signal.merge(Signal::UPDATE_REQUESTED);
+        } else {
+            self.update_due = false;
+        }
+        Ok(written)
+    }
+
+    fn seal_message(
+        &mut self,
+        content_type: ContentType,
+        message: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, SealError> {
+        let need = self.record_len(message.len());
+        let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
+        copy(message, record.get_mut(self.headroom()..).unwrap_or_default());
+        self.protect(content_type, record, message.len())?;
+        Ok(need)
+    }
+
+    // Closing
+
+    /// Closes our direction: a close_notify is queued for [`poll_control`](Self::poll_control), and
+    /// no data follows it. The receiving direction stays open (RFC 9846 section 6.1). Safe to repeat:
+    /// the alert is sent once.
+    ///
+    /// # Errors
+    /// [`CloseError::AlreadyClosed`] if our close_notify is sealed; [`CloseError::Failed`] if the
+    /// connection has failed.
+    pub fn close(&mut self) -> Result<(), CloseError> {
+        self.end_by(Trigger::Close)
+    }
+
+    /// Gives up a handshake: user_canceled, then close_notify (RFC 9846 section 6.1).
+    ///
+    /// # Errors
+    /// As [`close`](Self::close).
+    pub fn cancel(&mut self) -> Result<(), CloseError> {
+        self.end_by(Trigger::Cancel)
+    }
+
+    fn end_by(&mut self, trigger: Trigger) -> Result<(), CloseError> {
+        match self.state {
+            WriteState::Closed => return Err(CloseError::AlreadyClosed),
+            WriteState::AlertQueued | WriteState::Failed => return Err(CloseError::Failed),
+            WriteState::Open | WriteState::CancelQueued | WriteState::CloseQueued => {}
+        }
+        self.state = self.state.after(self.on_peer_close(), trigger);
+        Ok(())
+    }
+
+    /// Ends the connection with a fatal alert: what a handshake does when it fails
+    /// (RFC 9846 section 6.2). Data that is sealed already still goes out before it.
+    ///
+    /// # Errors
+    /// [`CloseError::NotAnErrorAlert`] for the alerts that this is no way to send;
+    /// [`CloseError::AlreadyClosed`] if our close_notify is sealed, [`CloseError::Failed`] if the
+    /// connection has failed: no alert is sent then.
+    pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
+        if description.class() != AlertClass::Error
+            || description == AlertDescription::NO_RENEGOTIATION
+        {
+            return Err(CloseError::NotAnErrorAlert);
+        }
+        match self.state {
+            WriteState::Closed => return Err(CloseError::AlreadyClosed),
+            WriteState::AlertQueued | WriteState::Failed => return Err(CloseError::Failed),
+            WriteState::Open | WriteState::CancelQueued | WriteState::CloseQueued => {}
+        }
+        self.queue_fatal(description);
+        self.signal = self.signal.merge(Signal::stop(description));
+        Ok(())
+    }
+
+    fn queue_fatal(&mut self, description: AlertDescription) {
+        let before = self.state;
+        self.state = before.after(self.on_peer_close(), Trigger::Fault);
+        if before != self.state {
+            self.fatal = Some(description);
+        }
+        self.clear_updates();
+    }
+
+    /// The connection has failed and there is no alert to send.
+    fn fail(&mut self) {
+        if self.state != WriteState::Failed {
+            self.fatal = None;
+        }
+        self.state = self.state.after(self.on_peer_close(), Trigger::PeerError);
+        self.clear_updates();
+        self.keys.wipe();
+    }
+
+    fn clear_updates(&mut self) {
+        self.update_due = false;
+        self.request_due = false;
+        self.refusals_due = 0;
+    }
+
+    fn on_peer_close(&self) -> OnPeerClose {
+        // Before the version is known there is nothing to reply with but plaintext.
+        let version = self.version.unwrap_or(Version::Tls13);
+        OnPeerClose::in_version(version, self.config.tls12_on_peer_close)
+    }
+
+    /// How this direction ended, or that it has not.
+    pub fn end(&self) -> WriteEnd {
+        match (self.state, self.fatal) {
+            (WriteState::Open, _) => WriteEnd::Open,
+            (WriteState::CancelQueued | WriteState::CloseQueued, _) => WriteEnd::Closing,
+            (WriteState::Closed, _) => WriteEnd::Closed,
+            (WriteState::AlertQueued, Some(description)) => WriteEnd::AlertQueued(description),
+            (WriteState::Failed, Some(description)) => WriteEnd::AlertSent(description),
+            (WriteState::AlertQueued | WriteState::Failed, None) => WriteEnd::Failed,
+        }
+    }
+
+    /// How far this direction is.
+    pub const fn state(&self) -> WriteState {
+        self.state
+    }
+
+    // Keys
+
+    /// Queues a KeyUpdate for [`poll_control`](Self::poll_control) (RFC 9846 section 4.7.3): we go on
+    /// to our next generation of keys, and `request` asks the peer to do the same. Data waits for it.
+    ///
+    /// # Errors
+    /// [`KeyError::NoUpdate`] unless TLS 1.3 application keys are installed and fewer than 2^48 - 1
+    /// updates were sent; [`KeyError::RequestOutstanding`] if the peer has not answered the last
+    /// request; [`KeyError::Closed`] if this direction is closed or has failed.
+    pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
+        if self.state != WriteState::Open {
+            return Err(KeyError::Closed);
+        }
+        if !self.may_update() {
+            return Err(KeyError::NoUpdate);
+        }
+        if !request {
+            self.update_due = true;
+        } else if self.request_outstanding || self.request_due {
+            return Err(KeyError::RequestOutstanding);
+        } else {
+            self.request_due = true;
+        }
+        Ok(())
+    }
+
+    /// Says which version the handshake chose, as soon as it did. Installing keys says it too.
+    pub const fn set_version(&mut self, version: Version) {
+        self.version = Some(version);
+        self.set_max_content();
+    }
+
+    /// Protects with these keys from the next record on. `sequence` is the number of that record: 0,
+    /// unless another implementation has sealed some.
+    ///
+    /// In TLS 1.2, install [`Epoch::Handshake`] after [`change_cipher_spec`](Self::change_cipher_spec)
+    /// and [`establish`](Self::establish) when application data may follow; or
+    /// [`Epoch::Application`] if the handshake was made elsewhere.
+    ///
+    /// # Errors
+    /// [`KeyError::Epoch`] unless epochs go forward; [`KeyError::Closed`] if this direction is closed
+    /// or has failed; [`KeyError::Crypto`] if the keys cannot be made.
+    pub fn install(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
+        let version = schedule.version();
+        if epoch <= self.epoch || !has_keys(version, epoch) {
+            return Err(KeyError::Epoch);
+        }
+        if self.state != WriteState::Open {
+            return Err(KeyError::Closed);
+        }
+        let protection = Protection::new(schedule, sequence)?;
+        self.data_limit = protection
+            .confidentiality_limit()
+            .min(self.config.key_limit)
+            .saturating_sub(CONTROL_RESERVE);
+        self.version = Some(version);
+        self.epoch = epoch;
+        self.keys.replace(protection);
+        self.set_max_content();
+        Ok(())
+    }
+
+    /// TLS 1.2: application data may follow. A client may say so when its Finished is sealed (False
+    /// Start) or when the server's is verified.
+    ///
+    /// # Errors
+    /// [`KeyError::Epoch`] unless TLS 1.2 keys are installed.
+    pub fn establish(&mut self) -> Result<(), KeyError> {
+        if self.epoch != Epoch::Handshake || !self.version.is_some_and(Version::is_tls12) {
+            return Err(KeyError::Epoch);
+        }
+        self.epoch = Epoch::Application;
+        Ok(())
+    }
+
+    /// TLS 1.2: queues the warning no_renegotiation, the answer to a HelloRequest or a ClientHello on
+    /// an established connection (RFC 5246 section 7.2.2).
+    ///
+    /// # Errors
+    /// [`KeyError::Epoch`] in TLS 1.3, where it is never sent, and before the handshake is over;
+    /// [`KeyError::Closed`] if this direction is closed or has failed, or if the keys may seal no
+    /// more than its end.
+    pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
+        if self.epoch != Epoch::Application || !self.version.is_some_and(Version::is_tls12) {
+            return Err(KeyError::Epoch);
+        }
+        if self.state != WriteState::Open || self.is_exhausted() {
+            return Err(KeyError::Closed);
+        }
+        self.refusals_due = self.refusals_due.saturating_add(1);
+        Ok(())
+    }
+
+    /// What the records of this direction are protected with.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The number of the next record, if there are keys.
+    pub fn sequence(&self) -> Option<u64> {
+        self.keys.get().map(Protection::sequence)
+    }
+
+    // The other half
+
+    /// Takes in what the [`Opener`](crate::Opener) of this connection found out.
+    pub fn apply(&mut self, notice: Notice) {
+        if notice.contains(Notice::PEER_UPDATED) {
+            self.request_outstanding = false;
+        }
+        if notice.contains(Notice::UPDATE_REQUESTED) && self.may_update() {
+            self.update_due = true;
+        }
+        if notice.contains(Notice::PEER_CLOSED) {
+            self.state = self.state.after(self.on_peer_close(), Trigger::PeerCloseNotify);
+        }
+        if let Some(description) = notice.fatal_alert() {
+            self.queue_fatal(description);
+        }
+        if notice.contains(Notice::PEER_FAILED) {
+            self.fail();
+        }
+    }
+
+    /// What the [`Opener`](crate::Opener) of this connection must be told. Kept until it is taken.
+    pub const fn take_signal(&mut self) -> Signal {
+        core::mem::replace(&mut self.signal, Signal::NONE)
+    }
+
+    /// Whether [`take_signal`](Self::take_signal) has something.
+    #[inline]
+    pub const fn has_signal(&self) -> bool {
+        !self.signal.is_empty()
+    }
+}
+
+/// What the engine sends on its own.
+enum Control {
+    Alert(AlertDescription),
+    KeyUpdate { request: bool },
+}
+
+/// The bytes of several slices, one after the other.
+struct Source<'a> {
+    parts: &'a [&'a [u8]],
+    /// How much of the first of `parts` is taken.
+    at: usize,
+    left: usize,
+}
+
+impl Source<'_> {
+    /// Fills `to`, which is no longer than what is left.
+    fn copy_to(&mut self, mut to: &mut [u8]) {
+        while let Some((&part, others)) = self.parts.split_first() {
+            let from = part.get(self.at..).unwrap_or_default();
+            copy_content(from, to);
+            let len = from.len().min(to.len());
+            self.left = self.left.saturating_sub(len);
+            if len < from.len() {
+                self.at = self.at.saturating_add(len);
+                return;
+            }
+            self.parts = others;
+            self.at = 0;
+            to = to.get_mut(len..).unwrap_or_default();
+        }
+    }
+}
+
+fn length(parts: &[&[u8]]) -> usize {
+    parts.iter().fold(0, |sum, part| sum.saturating_add(part.len()))
+}
+
+/// Whether `parts` are whole handshake messages of types that are the caller's to send.
+fn check_messages(parts: &[&[u8]]) -> Result<(), SealError> {
+    let mut messages = Messages::new();
+    for part in parts {
+        let mut content = *part;
+        while !content.is_empty() {
+            let step = messages.next(content, |header| match header.message_type {
+                HandshakeType::KEY_UPDATE => Err(SealError::NotHandshake),
+                _ => Ok(()),
+            })?;
+            let taken = match step {
+                Step::Header => content.len(),
+                Step::Body { start, len, .. } => start.saturating_add(len),
+            };
+            content = content.get(taken..).unwrap_or_default();
+        }
+    }
+    if messages.is_partial() { Err(SealError::NotHandshake) } else { Ok(()) }
+}
