@@ -741,7 +741,7 @@ impl<K: KeySchedule> Opener<K> {
         if signal.contains(Signal::UPDATE_REQUESTED) {
             self.answer_expected = true;
         }
-        if let Some(description) = signal.stopped() {
+        if let Some(description) = signal.alert() {
             if self.state == ReadState::Open {
                 self.state = self.state.after(Trigger::Fault);
                 self.end = ReadEnd::Fault(Fault::Aborted(description));

@@ -753,7 +753,7 @@ impl<K: KeySchedule> Sealer<K> {
         if notice.contains(Notice::PEER_CLOSED) {
             self.state = self.state.after(self.on_peer_close(), Trigger::PeerCloseNotify);
         }
-        if let Some(description) = notice.fatal_alert() {
+        if let Some(description) = notice.alert() {
             self.queue_fatal(description);
         }
         if notice.contains(Notice::PEER_FAILED) {
