@@ -204,3 +204,16 @@ impl<K: KeySchedule> RecordLayer<K> {
         }
     }
 }
+
+impl<K: KeySchedule> core::fmt::Debug for RecordLayer<K> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "RecordLayer({:?}, {:?})", self.opener, self.sealer)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<K: KeySchedule> defmt::Format for RecordLayer<K> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "RecordLayer({}, {})", self.opener, self.sealer);
+    }
+}

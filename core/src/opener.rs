@@ -751,6 +751,21 @@ impl<K: KeySchedule> Opener<K> {
     }
 }
 
+impl<K: KeySchedule> core::fmt::Debug for Opener<K> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
+        write!(f, "Opener({state:?}, {epoch:?} keys, record {sequence:?})")
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<K: KeySchedule> defmt::Format for Opener<K> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
+        defmt::write!(f, "Opener({}, {} keys, record {})", state, epoch, sequence);
+    }
+}
+
 /// A record without its protection: what is in it, and where in the record it lies.
 struct Unprotected {
     content_type: ContentType,

@@ -773,6 +773,21 @@ impl<K: KeySchedule> Sealer<K> {
     }
 }
 
+impl<K: KeySchedule> core::fmt::Debug for Sealer<K> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
+        write!(f, "Sealer({state:?}, {epoch:?} keys, record {sequence:?})")
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<K: KeySchedule> defmt::Format for Sealer<K> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
+        defmt::write!(f, "Sealer({}, {} keys, record {})", state, epoch, sequence);
+    }
+}
+
 /// What the engine sends on its own.
 enum Control {
     Alert(AlertDescription),

@@ -73,12 +73,8 @@ const EPOCHS: &[(&str, Epoch)] = &[
     ("handshake", Epoch::Handshake),
     ("application", Epoch::Application),
 ];
-const CONTENT_TYPES: &[(&str, u8)] = &[
-    ("change_cipher_spec", 20),
-    ("alert", 21),
-    ("handshake", 22),
-    ("application_data", 23),
-];
+const CONTENT_TYPES: &[(&str, u8)] =
+    &[("change_cipher_spec", 20), ("alert", 21), ("handshake", 22), ("application_data", 23)];
 
 /// Returns the five traces in the order of the RFC; panics if a line is malformed.
 pub fn traces() -> Vec<Trace> {
@@ -93,12 +89,9 @@ pub fn traces() -> Vec<Trace> {
 fn read_line(line: &'static str, traces: &mut Vec<Trace>) -> Option<()> {
     match *line.split(' ').collect::<Vec<_>>() {
         _ if line.is_empty() || line.starts_with('#') => {}
-        ["trace", name, suite] => traces.push(Trace {
-            name,
-            suite,
-            secrets: Vec::new(),
-            records: Vec::new(),
-        }),
+        ["trace", name, suite] => {
+            traces.push(Trace { name, suite, secrets: Vec::new(), records: Vec::new() })
+        }
         ["secret", sender, epoch, secret, key, iv] => traces.last_mut()?.secrets.push(Secret {
             sender: look_up(SENDERS, sender)?,
             epoch: look_up(EPOCHS, epoch)?,

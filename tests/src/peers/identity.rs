@@ -31,18 +31,14 @@ pub fn identity() -> &'static Identity {
 
 fn generate() -> Result<Identity, rcgen::Error> {
     let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "test authority");
+    params.distinguished_name.push(DnType::CommonName, "test authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
 
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new([SERVER_NAME.to_owned()])?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, SERVER_NAME);
+    params.distinguished_name.push(DnType::CommonName, SERVER_NAME);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;

@@ -138,19 +138,13 @@ pub enum Suite {
 impl Negotiated {
     /// Every combination there is.
     pub fn all() -> impl Iterator<Item = Self> {
-        Version::ALL
-            .into_iter()
-            .flat_map(|version| Suite::ALL.map(|suite| Self { version, suite }))
+        Version::ALL.into_iter().flat_map(|version| Suite::ALL.map(|suite| Self { version, suite }))
     }
 
     /// The setup of a peer that agrees to this combination alone.
     pub const fn setup(self, role: Role) -> Setup {
         let Self { version, suite } = self;
-        Setup {
-            role,
-            version,
-            suite,
-        }
+        Setup { role, version, suite }
     }
 
     /// The combination that these code points stand for.

@@ -274,9 +274,8 @@ fn end_of(error: &openssl::ssl::Error) -> PeerEnd {
     const ALERT_REASONS: i32 = 1000;
 
     let errors = error.ssl_error().map_or(&[][..], ErrorStack::errors);
-    let alert = errors
-        .iter()
-        .find_map(|error| u8::try_from(error.reason_code() - ALERT_REASONS).ok());
+    let alert =
+        errors.iter().find_map(|error| u8::try_from(error.reason_code() - ALERT_REASONS).ok());
     if let Some(alert) = alert {
         return PeerEnd::Alert(alert);
     }

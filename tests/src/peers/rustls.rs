@@ -20,9 +20,7 @@ use super::{Negotiated, Peer, PeerEnd, Role, SERVER_NAME, Setup, Suite, Version,
 /// [`identity()`].
 pub fn rustls_client_config(version: Version, suite: Suite) -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    roots
-        .add(identity().authority.clone())
-        .expect("the authority's certificate is well-formed");
+    roots.add(identity().authority.clone()).expect("the authority's certificate is well-formed");
 
     ClientConfig::builder_with_provider(provider(version, suite))
         .with_protocol_versions(&[protocol_version(version)])
@@ -38,19 +36,14 @@ pub fn rustls_server_config(version: Version, suite: Suite) -> ServerConfig {
         .with_protocol_versions(&[protocol_version(version)])
         .expect("the cipher suite belongs to the version")
         .with_no_client_auth()
-        .with_single_cert(
-            vec![identity().certificate.clone()],
-            identity().key.clone_key().into(),
-        )
+        .with_single_cert(vec![identity().certificate.clone()], identity().key.clone_key().into())
         .expect("the key is that of the certificate")
 }
 
 fn provider(version: Version, suite: Suite) -> Arc<CryptoProvider> {
     let code_point = suite.code_point(version);
     let mut provider = ring::default_provider();
-    provider
-        .cipher_suites
-        .retain(|supported| u16::from(supported.suite()) == code_point);
+    provider.cipher_suites.retain(|supported| u16::from(supported.suite()) == code_point);
     Arc::new(provider)
 }
 
@@ -101,12 +94,7 @@ impl RustlsPeer {
 
     fn over(mut connection: Connection) -> Self {
         connection.set_buffer_limit(None);
-        Self {
-            connection,
-            received: Vec::new(),
-            end: PeerEnd::Open,
-            closing: false,
-        }
+        Self { connection, received: Vec::new(), end: PeerEnd::Open, closing: false }
     }
 
     /// Takes in some of `bytes` and moves past them.
@@ -161,9 +149,7 @@ impl Peer for RustlsPeer {
     fn take_output(&mut self) -> Vec<u8> {
         let mut output = Vec::new();
         while self.connection.wants_write() {
-            self.connection
-                .write_tls(&mut output)
-                .expect("a vector takes all output");
+            self.connection.write_tls(&mut output).expect("a vector takes all output");
         }
         output
     }
@@ -189,10 +175,7 @@ impl Peer for RustlsPeer {
     }
 
     fn key_update(&mut self, request: bool) {
-        assert!(
-            request,
-            "rustls cannot send a KeyUpdate that asks for no answer"
-        );
+        assert!(request, "rustls cannot send a KeyUpdate that asks for no answer");
         assert!(!self.closing, "a KeyUpdate is sent after the close");
         self.connection
             .refresh_traffic_keys()

@@ -1,0 +1,206 @@
+//! A queue of bytes in one piece of memory that grows as they come.
+
+use alloc::vec::Vec;
+
+/// With less room than this at the end, in bytes, what is filled moves to the front, or the memory
+/// grows.
+const LEAST_ROOM: usize = 512;
+
+/// Bytes of memory that a buffer starts with.
+const FIRST_LEN: usize = 2048;
+
+/// Bytes come in at the back and go out at the front; those in between are one slice.
+///
+/// Its memory doubles when it is full, up to a ceiling: it follows the bytes that arrived, never a
+/// length that somebody claimed. Taking bytes out is cheap; the rest seldom moves.
+///
+/// ```
+/// use tls_record_alloc::Buffer;
+///
+/// let mut buffer = Buffer::new(4);
+/// assert_eq!(buffer.push(b"received"), 4);
+/// buffer.consume(3);
+/// assert_eq!(buffer.filled(), b"e");
+/// buffer.room()[..2].copy_from_slice(b"nd");
+/// buffer.commit(2);
+/// assert_eq!(buffer.filled(), b"end");
+/// ```
+pub struct Buffer {
+    memory: Vec<u8>,
+    start: usize,
+    end: usize,
+    ceiling: usize,
+}
+
+impl Buffer {
+    /// An empty buffer for `ceiling` bytes at most. It has no memory yet.
+    ///
+    /// An [`Opener`](tls_record::Opener) gets along with [`MAX_RECORD`](tls_record::MAX_RECORD).
+    pub const fn new(ceiling: usize) -> Self {
+        Self { memory: Vec::new(), start: 0, end: 0, ceiling }
+    }
+
+    /// The bytes that are there.
+    pub fn filled(&self) -> &[u8] {
+        self.memory.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The bytes that are there, for an [`Opener`](tls_record::Opener) to decrypt.
+    pub fn filled_mut(&mut self) -> &mut [u8] {
+        self.memory.get_mut(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether there are as many as the ceiling allows.
+    pub const fn is_full(&self) -> bool {
+        self.end.saturating_sub(self.start) >= self.ceiling
+    }
+
+    /// Takes `len` bytes out at the front, or all of them if there are fewer.
+    pub fn consume(&mut self, len: usize) {
+        self.start = self.start.saturating_add(len).min(self.end);
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Memory behind the bytes that are there, to read more into: empty only if the buffer
+    /// [is full](Self::is_full). What is written counts from [`commit`](Self::commit) on.
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.memory.len().saturating_sub(self.end) < LEAST_ROOM {
+            self.compact();
+            let len = self.memory.len();
+            if len.saturating_sub(self.end) < LEAST_ROOM && len < self.ceiling {
+                self.memory.resize(len.saturating_mul(2).max(FIRST_LEN).min(self.ceiling), 0);
+            }
+        }
+        let limit = self.start.saturating_add(self.ceiling).min(self.memory.len());
+        self.memory.get_mut(self.end..limit).unwrap_or_default()
+    }
+
+    /// Adds the first `len` bytes of the [`room`](Self::room) to those that are there.
+    pub fn commit(&mut self, len: usize) {
+        self.end = self.end.saturating_add(len).min(self.memory.len());
+    }
+
+    /// Adds a copy of `bytes`, as far as the ceiling allows. Returns how many.
+    pub fn push(&mut self, bytes: &[u8]) -> usize {
+        let mut left = bytes;
+        while !left.is_empty() {
+            let room = self.room();
+            if room.is_empty() {
+                break;
+            }
+            let (now, later) = left.split_at_checked(room.len()).unwrap_or((left, &[]));
+            for (to, from) in room.iter_mut().zip(now) {
+                *to = *from;
+            }
+            self.commit(now.len());
+            left = later;
+        }
+        bytes.len().saturating_sub(left.len())
+    }
+
+    /// Lets the buffer hold `ceiling` bytes from now on. If there are more, they stay.
+    pub const fn set_ceiling(&mut self, ceiling: usize) {
+        self.ceiling = ceiling;
+    }
+
+    /// `len` bytes of room, whatever the ceiling: for output, whose length is our own choice.
+    pub(crate) fn space(&mut self, len: usize) -> &mut [u8] {
+        if self.memory.len().saturating_sub(self.end) < len {
+            self.compact();
+            let need = self.end.saturating_add(len);
+            if need > self.memory.len() {
+                self.memory.resize(need, 0);
+            }
+        }
+        self.memory.get_mut(self.end..).and_then(|room| room.get_mut(..len)).unwrap_or_default()
+    }
+
+    fn compact(&mut self) {
+        if self.start != 0 {
+            self.memory.copy_within(self.start..self.end, 0);
+            self.end = self.end.saturating_sub(self.start);
+            self.start = 0;
+        }
+    }
+}
+
+impl core::fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // What it holds may be decrypted.
+        write!(f, "Buffer({} of {} bytes)", self.filled().len(), self.ceiling)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_leave_in_the_order_in_which_they_came() {
+        let mut buffer = Buffer::new(3000);
+        let (mut next_in, mut next_out) = (0_u8, 0_u8);
+        for round in 0..2000 {
+            let bytes: Vec<u8> =
+                (0..round % 700).map(|i: usize| next_in.wrapping_add(i as u8)).collect();
+            let pushed = buffer.push(&bytes);
+            next_in = next_in.wrapping_add(pushed as u8);
+            let take = (round * 7 % 600).min(buffer.filled().len());
+            for &byte in &buffer.filled()[..take] {
+                assert_eq!(byte, next_out);
+                next_out = next_out.wrapping_add(1);
+            }
+            buffer.consume(take);
+            assert!(buffer.filled().len() <= 3000);
+        }
+    }
+
+    #[test]
+    fn memory_follows_the_bytes_that_arrived() {
+        let mut buffer = Buffer::new(1 << 20);
+        assert_eq!(buffer.memory.len(), 0);
+        for filled in 0..100_000_usize {
+            assert!(buffer.memory.len() <= FIRST_LEN.max(2 * (filled + LEAST_ROOM)));
+            assert_eq!(buffer.push(&[1]), 1);
+        }
+    }
+
+    #[test]
+    fn the_ceiling_holds_and_can_be_lowered() {
+        let mut buffer = Buffer::new(5000);
+        assert_eq!(buffer.push(&[0; 6000]), 5000);
+        assert!(buffer.is_full() && buffer.room().is_empty());
+        buffer.set_ceiling(1000);
+        assert!(buffer.room().is_empty());
+        buffer.consume(4500);
+        assert!(!buffer.is_full());
+        assert_eq!(buffer.push(&[0; 6000]), 500);
+    }
+
+    #[test]
+    fn consuming_too_much_empties_it() {
+        let mut buffer = Buffer::new(8);
+        buffer.push(b"abc");
+        buffer.consume(usize::MAX);
+        assert!(buffer.is_empty());
+        assert_eq!(buffer.push(b"de"), 2);
+        assert_eq!(buffer.filled(), b"de");
+    }
+
+    #[test]
+    fn space_ignores_the_ceiling() {
+        let mut buffer = Buffer::new(1);
+        buffer.space(7000).fill(1);
+        buffer.commit(7000);
+        buffer.consume(100);
+        assert_eq!(buffer.space(200).len(), 200);
+        assert_eq!(buffer.filled(), [1; 6900]);
+    }
+}

@@ -1,0 +1,170 @@
+//! What a completed handshake leaves behind.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use rustls::pki_types::CertificateDer;
+use rustls::{
+    CipherSuite, CommonState, ConnectionTrafficSecrets, ExtractedSecrets, HandshakeKind,
+    NamedGroup, ProtocolVersion,
+};
+use tls_record::aead::{Algorithm, Provider};
+use tls_record::{Epoch, KeyError, MAX_RECORD, Opener, Role, Sealer, TrafficSecret, Version};
+use zeroize::Zeroizing;
+
+use crate::buffer::Buffer;
+use crate::exporter::Exporter;
+use crate::handshake::{Connection, Handshake, HandshakeError};
+use crate::tickets::Tickets;
+
+/// An established connection: the two halves of the engine, and what belongs to them.
+///
+/// The halves are independent; [`RecordLayer::join`](tls_record::RecordLayer::join) makes one of
+/// them.
+#[non_exhaustive]
+pub struct Established<P: Provider> {
+    /// The receiving half, for what is [`received`](Self::received) and all that follows.
+    pub opener: Opener<TrafficSecret<P>>,
+    /// The sending half. Its output leaves after what is [`unsent`](Self::unsent).
+    pub sealer: Sealer<TrafficSecret<P>>,
+    /// Bytes that arrived behind the handshake: the first that the opener must see. From here on the
+    /// ceiling of this buffer is [`MAX_RECORD`].
+    pub received: Buffer,
+    /// Bytes of the handshake that did not leave yet: a Finished, or tickets.
+    pub unsent: Buffer,
+    /// Where a TLS 1.3 client puts the tickets that it receives.
+    pub tickets: Option<Tickets>,
+    /// Exports keying material. TLS 1.3 only.
+    pub exporter: Option<Exporter>,
+    /// What was agreed upon.
+    pub info: Info,
+}
+
+impl<P: Provider> core::fmt::Debug for Established<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Established").field(&self.info).finish()
+    }
+}
+
+/// What a handshake agreed upon.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Info {
+    /// The protocol version.
+    pub version: Version,
+    /// The cipher suite.
+    pub suite: CipherSuite,
+    /// The group of the key exchange, if there was one.
+    pub group: Option<NamedGroup>,
+    /// Whether it resumed an earlier session.
+    pub kind: HandshakeKind,
+    /// The application protocol, if one was negotiated (RFC 7301).
+    pub alpn: Option<Vec<u8>>,
+    /// The peer's certificates, its own first, or its raw public key (RFC 7250). Empty if it is
+    /// anonymous. After a resumption, those of the first handshake.
+    pub peer_certificates: Vec<CertificateDer<'static>>,
+    /// The name of the server: on a client what it asked for, name or address; on a server what the
+    /// client asked for, if it did (RFC 6066 section 3).
+    pub server_name: Option<String>,
+}
+
+impl Info {
+    fn new(connection: &CommonState, server_name: Option<Zeroizing<Vec<u8>>>) -> Option<Self> {
+        Some(Self {
+            version: match connection.protocol_version()? {
+                ProtocolVersion::TLSv1_2 => Version::Tls12,
+                ProtocolVersion::TLSv1_3 => Version::Tls13,
+                _ => return None,
+            },
+            suite: connection.negotiated_cipher_suite()?.suite(),
+            group: connection.negotiated_key_exchange_group().map(|group| group.name()),
+            kind: connection.handshake_kind()?,
+            alpn: connection.alpn_protocol().map(Vec::from),
+            peer_certificates: connection.peer_certificates().unwrap_or_default().to_vec(),
+            server_name: server_name.and_then(|name| String::from_utf8(name.to_vec()).ok()),
+        })
+    }
+}
+
+impl Handshake {
+    /// Hands the connection over to the engine, which goes on with the sequence numbers that the
+    /// handshake came to. `P` is what protects the records; it need not be what rustls uses.
+    ///
+    /// # Errors
+    /// [`HandshakeError::Tls`] unless the handshake is complete; [`HandshakeError::Keys`] if `P`
+    /// does not have the suite.
+    pub fn finish<P: Provider>(mut self) -> Result<Established<P>, HandshakeError> {
+        if !self.is_complete() {
+            return Err(HandshakeError::Tls(rustls::Error::HandshakeNotComplete));
+        }
+        let suite = self.connection.common().negotiated_cipher_suite();
+        let info = Info::new(self.connection.common(), self.capture.server_name.take())
+            .ok_or(HandshakeError::Unexpected)?;
+        let (secrets, tickets) = match self.connection {
+            Connection::Client(connection) => {
+                let (secrets, connection) = connection.dangerous_into_kernel_connection()?;
+                (secrets, (info.version == Version::Tls13).then(|| Tickets::new(connection)))
+            }
+            Connection::Server(connection) => {
+                (connection.dangerous_into_kernel_connection()?.0, None)
+            }
+        };
+        let ExtractedSecrets { tx: (sent, write), rx: (received, read) } = secrets;
+        let (read, write) = match info.version {
+            Version::Tls12 => (tls12(&read)?, tls12(&write)?),
+            Version::Tls13 => {
+                let client = self.capture.client_secret.take();
+                let server = self.capture.server_secret.take();
+                let (own, peer) = match self.config.role {
+                    Role::Client => (client, server),
+                    Role::Server => (server, client),
+                };
+                (tls13(&read, peer)?, tls13(&write, own)?)
+            }
+        };
+        let mut opener = Opener::new(self.config);
+        opener.install(Epoch::Application, read, received)?;
+        let mut sealer = Sealer::new(self.config);
+        sealer.install(Epoch::Application, write, sent)?;
+
+        let exporter = match (suite, self.capture.exporter_secret.take()) {
+            (Some(rustls::SupportedCipherSuite::Tls13(suite)), Some(secret)) => {
+                Some(Exporter::new(suite, &secret))
+            }
+            _ => None,
+        };
+        self.received.set_ceiling(MAX_RECORD);
+        let Self { received, unsent, .. } = self;
+        Ok(Established { opener, sealer, received, unsent, tickets, exporter, info })
+    }
+}
+
+/// rustls gives 12 bytes of iv: with GCM the salt and what its explicit nonces count from.
+fn tls12<P: Provider>(
+    secrets: &ConnectionTrafficSecrets,
+) -> Result<TrafficSecret<P>, HandshakeError> {
+    let (algorithm, key, iv) = match secrets {
+        ConnectionTrafficSecrets::Aes128Gcm { key, iv } => (Algorithm::Aes128Gcm, key, iv),
+        ConnectionTrafficSecrets::Aes256Gcm { key, iv } => (Algorithm::Aes256Gcm, key, iv),
+        ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => {
+            (Algorithm::Chacha20Poly1305, key, iv)
+        }
+        _ => return Err(KeyError::Crypto.into()),
+    };
+    Ok(TrafficSecret::tls12(algorithm, key.as_ref(), iv.as_ref())?)
+}
+
+/// rustls gives a key and an iv, which tell the algorithm; the secret is the captured one.
+fn tls13<P: Provider>(
+    secrets: &ConnectionTrafficSecrets,
+    captured: Option<Zeroizing<Vec<u8>>>,
+) -> Result<TrafficSecret<P>, HandshakeError> {
+    let algorithm = match secrets {
+        ConnectionTrafficSecrets::Aes128Gcm { .. } => Algorithm::Aes128Gcm,
+        ConnectionTrafficSecrets::Aes256Gcm { .. } => Algorithm::Aes256Gcm,
+        ConnectionTrafficSecrets::Chacha20Poly1305 { .. } => Algorithm::Chacha20Poly1305,
+        _ => return Err(KeyError::Crypto.into()),
+    };
+    let secret = captured.ok_or(HandshakeError::Unexpected)?;
+    Ok(TrafficSecret::tls13(algorithm, &secret)?)
+}

@@ -1,0 +1,418 @@
+//! Drives a handshake of rustls, and stops where the engine takes over.
+//!
+//! rustls sees one record at a time. Shown more, it would go on behind the end of the handshake and
+//! swallow data, KeyUpdates and alerts that belong to the engine. How many bytes it wants discarded
+//! tells nothing of where the next record begins: none while a handshake message is split over
+//! records. Hence `shown`, the bytes at the front of the input that it has seen and not discarded.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::ServerName;
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
+use rustls::{ClientConfig, CommonState, InvalidMessage, PeerMisbehaved, ServerConfig};
+use tls_record::{Config, HEADER_LEN, Header, KeyError, MAX_CONTENT, MAX_RECORD, Role};
+
+use crate::buffer::Buffer;
+use crate::capture::{Capture, Resolver};
+
+/// The most input that waits: the longest handshake message that rustls takes may be split over
+/// records, and is kept until it is whole.
+const MAX_INPUT: usize = 0xffff + MAX_RECORD;
+
+/// A handshake by rustls, without I/O.
+///
+/// Give it what the transport brings, [advance](Self::advance) it, and send what is
+/// [unsent](Self::unsent), over and over; when it is [complete](Progress::Complete),
+/// [finish](Self::finish) it. With `std`, `complete` does all of that over a transport.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use tls_record_alloc::{Handshake, HandshakeError, Progress, rustls};
+/// # fn handshake(
+/// #     config: Arc<rustls::ClientConfig>,
+/// #     received: &mut dyn FnMut() -> Option<Vec<u8>>,
+/// #     send: &mut dyn FnMut(&[u8]),
+/// # ) -> Result<(), HandshakeError> {
+/// let mut handshake = Handshake::client(config, "example.org".try_into().unwrap())?;
+/// loop {
+///     let progress = handshake.advance();
+///     // Also after an error, when there may be an alert to send.
+///     send(handshake.unsent());
+///     handshake.sent(handshake.unsent().len());
+///     match progress? {
+///         Progress::Complete => break,
+///         Progress::NeedInput => match received() {
+///             Some(bytes) => {
+///                 let taken = handshake.receive(&bytes);
+///                 // As long as a transport is read in smaller pieces than the input limit.
+///                 assert_eq!(taken, bytes.len());
+///             }
+///             None => handshake.eof()?,
+///         },
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Handshake {
+    pub(crate) connection: Connection,
+    pub(crate) capture: Arc<Capture>,
+    pub(crate) config: Config,
+    pub(crate) received: Buffer,
+    pub(crate) unsent: Buffer,
+    shown: usize,
+    state: State,
+}
+
+/// How far a handshake is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It waits for the peer.
+    NeedInput,
+    /// It is over: [`Handshake::finish`] it. What is [unsent](Handshake::unsent) still has to leave.
+    Complete,
+}
+
+enum State {
+    /// rustls has something to do or to say.
+    Working,
+    /// It needs another record.
+    Waiting,
+    Complete,
+    Failed(HandshakeError),
+}
+
+/// The two kinds of connection that rustls has.
+pub(crate) enum Connection {
+    Client(Box<UnbufferedClientConnection>),
+    Server(Box<UnbufferedServerConnection>),
+}
+
+impl Connection {
+    /// Lets rustls do its next step. Returns how many bytes of `shown` it is done with.
+    fn process(&mut self, shown: &mut [u8], unsent: &mut Buffer) -> (usize, Step) {
+        match self {
+            Self::Client(connection) => step(connection.process_tls_records(shown), unsent),
+            Self::Server(connection) => step(connection.process_tls_records(shown), unsent),
+        }
+    }
+
+    /// What rustls knows of the connection.
+    pub(crate) fn common(&self) -> &CommonState {
+        match self {
+            Self::Client(connection) => connection,
+            Self::Server(connection) => connection,
+        }
+    }
+}
+
+/// What a step of rustls came to.
+enum Step {
+    /// It has more to do.
+    Again,
+    /// It needs another record.
+    Blocked,
+    /// Application data might be sent. With half-RTT data that is before the handshake ends.
+    MayWrite,
+    Failed(HandshakeError),
+}
+
+fn step<Data>(status: UnbufferedStatus<'_, '_, Data>, unsent: &mut Buffer) -> (usize, Step) {
+    let UnbufferedStatus { discard, state } = status;
+    let step = match state {
+        Ok(ConnectionState::EncodeTlsData(data)) => encode(data, unsent),
+        Ok(ConnectionState::TransmitTlsData(data)) => {
+            data.done();
+            Step::Again
+        }
+        Ok(ConnectionState::BlockedHandshake) => Step::Blocked,
+        Ok(ConnectionState::WriteTraffic(_)) => Step::MayWrite,
+        // Early data is not accepted, and the others come after the end.
+        Ok(_) => Step::Failed(HandshakeError::Unexpected),
+        Err(error) => Step::Failed(HandshakeError::Tls(error)),
+    };
+    (discard, step)
+}
+
+/// A record that is not encoded would be lost in silence.
+fn encode<Data>(mut data: EncodeTlsData<'_, Data>, unsent: &mut Buffer) -> Step {
+    let need = match data.encode(&mut []) {
+        Ok(_) => return Step::Again,
+        Err(EncodeError::InsufficientSize(error)) => error.required_size,
+        Err(EncodeError::AlreadyEncoded) => return Step::Failed(HandshakeError::Unexpected),
+    };
+    match data.encode(unsent.space(need)) {
+        Ok(written) => {
+            unsent.commit(written);
+            Step::Again
+        }
+        Err(_) => Step::Failed(HandshakeError::Unexpected),
+    }
+}
+
+impl Handshake {
+    /// A client's handshake with the server of this name.
+    ///
+    /// It works on a copy of `config`, with early data off; what the config shares stays shared
+    /// (session store, key log).
+    ///
+    /// # Errors
+    /// [`HandshakeError::Tls`] if rustls does not take the config.
+    pub fn client(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Result<Self, HandshakeError> {
+        let mut config = Arc::unwrap_or_clone(config);
+        let capture = Arc::new(Capture::new(config.key_log));
+        capture.server_name.put(name.to_str().as_bytes());
+        config.key_log = capture.clone();
+        config.enable_secret_extraction = true;
+        config.enable_early_data = false;
+        let fragment_size = config.max_fragment_size;
+        let connection = UnbufferedClientConnection::new(Arc::new(config), name)?;
+        let connection = Connection::Client(Box::new(connection));
+        Ok(Self::new(connection, capture, Role::Client, fragment_size))
+    }
+
+    /// A server's handshake.
+    ///
+    /// It works on a copy of `config`, with early data off; what the config shares stays shared
+    /// (session store, ticketer, key log).
+    ///
+    /// # Errors
+    /// [`HandshakeError::Tls`] if rustls does not take the config.
+    pub fn server(config: Arc<ServerConfig>) -> Result<Self, HandshakeError> {
+        let mut config = Arc::unwrap_or_clone(config);
+        let capture = Arc::new(Capture::new(config.key_log));
+        config.key_log = capture.clone();
+        config.cert_resolver =
+            Arc::new(Resolver { resolver: config.cert_resolver, capture: capture.clone() });
+        config.enable_secret_extraction = true;
+        config.max_early_data_size = 0;
+        let fragment_size = config.max_fragment_size;
+        let connection = UnbufferedServerConnection::new(Arc::new(config))?;
+        let connection = Connection::Server(Box::new(connection));
+        Ok(Self::new(connection, capture, Role::Server, fragment_size))
+    }
+
+    fn new(
+        connection: Connection,
+        capture: Arc<Capture>,
+        role: Role,
+        fragment_size: Option<usize>,
+    ) -> Self {
+        let mut config = Config::new(role);
+        // rustls counts the header, and not what protection adds.
+        let limit = fragment_size.map(|size| size.saturating_sub(HEADER_LEN));
+        if let Some(limit) = limit.and_then(|limit| u16::try_from(limit).ok()) {
+            config.fragment_limit = limit.min(MAX_CONTENT);
+        }
+        Self {
+            connection,
+            capture,
+            config,
+            received: Buffer::new(MAX_INPUT),
+            unsent: Buffer::new(usize::MAX),
+            shown: 0,
+            state: State::Working,
+        }
+    }
+
+    /// How the engine is to behave after the handshake. It starts with the defaults of the role and
+    /// the `max_fragment_size` of the rustls config.
+    pub const fn engine_config(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
+    /// Takes bytes from the transport, cut anywhere, and returns how many: all of them, unless some
+    /// 80 KiB wait already. Give the rest again after the next [`advance`](Self::advance).
+    pub fn receive(&mut self, bytes: &[u8]) -> usize {
+        self.received.push(bytes)
+    }
+
+    /// Goes on as far as the input allows. Afterwards, whatever it returns, send what is
+    /// [`unsent`](Self::unsent).
+    ///
+    /// # Errors
+    /// The handshake has failed, and every later call gives the same error. rustls sends an alert
+    /// for most faults, not for all.
+    pub fn advance(&mut self) -> Result<Progress, HandshakeError> {
+        loop {
+            match &self.state {
+                State::Working => self.work(),
+                State::Waiting => match self.next_record() {
+                    Next::Record(len) => {
+                        self.shown = self.shown.saturating_add(len);
+                        self.state = State::Working;
+                    }
+                    Next::Malformed => self.refuse(),
+                    Next::Incomplete if self.received.is_full() => {
+                        self.state = State::Failed(HandshakeError::TooLong);
+                    }
+                    Next::Incomplete => return Ok(Progress::NeedInput),
+                },
+                State::Complete => return Ok(Progress::Complete),
+                State::Failed(error) => return Err(error.clone()),
+            }
+        }
+    }
+
+    /// Lets rustls do a step.
+    fn work(&mut self) {
+        let shown = self.received.filled_mut().get_mut(..self.shown).unwrap_or_default();
+        let (discard, step) = self.connection.process(shown, &mut self.unsent);
+        self.received.consume(discard);
+        self.shown = self.shown.saturating_sub(discard);
+        self.state = match step {
+            Step::Again => State::Working,
+            Step::MayWrite if !self.connection.common().is_handshaking() => self.completed(),
+            Step::Blocked | Step::MayWrite => State::Waiting,
+            Step::Failed(error) => {
+                self.take_alert();
+                State::Failed(error)
+            }
+        };
+    }
+
+    /// The engine takes over at the edge of a record, so that nothing that was shown may be left.
+    fn completed(&self) -> State {
+        if self.shown == 0 {
+            return State::Complete;
+        }
+        let fault = PeerMisbehaved::KeyEpochWithPendingFragment;
+        State::Failed(HandshakeError::Tls(fault.into()))
+    }
+
+    /// Takes what a failed connection still has to send.
+    fn take_alert(&mut self) {
+        // rustls may panic if it is asked for more than that.
+        while self.connection.common().wants_write() {
+            let (_, Step::Again) = self.connection.process(&mut [], &mut self.unsent) else {
+                break;
+            };
+        }
+    }
+
+    /// Looks for a record behind what is shown.
+    fn next_record(&self) -> Next {
+        let next = self.received.filled().get(self.shown..).unwrap_or_default();
+        let Some(header) = next.first_chunk::<HEADER_LEN>() else {
+            return Next::Incomplete;
+        };
+        let header = Header::decode(*header);
+        let len = HEADER_LEN.saturating_add(usize::from(header.length));
+        // Waiting for the body of a record that cannot be one would take long: it may be HTTP.
+        if !(20..=24).contains(&header.content_type.0)
+            || header.version >> 8 != 3
+            || len > MAX_RECORD
+        {
+            return Next::Malformed;
+        }
+        if next.len() < len { Next::Incomplete } else { Next::Record(len) }
+    }
+
+    /// Has rustls refuse the next record by its header, with its alert.
+    fn refuse(&mut self) {
+        self.shown = self.shown.saturating_add(HEADER_LEN);
+        self.work();
+        if !matches!(self.state, State::Failed(_)) {
+            let error = rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
+            self.state = State::Failed(HandshakeError::Tls(error));
+        }
+    }
+
+    /// The bytes to send next. There may be some at any time, and also after an error.
+    pub fn unsent(&self) -> &[u8] {
+        self.unsent.filled()
+    }
+
+    /// The transport took the first `len` bytes of [`unsent`](Self::unsent).
+    pub fn sent(&mut self, len: usize) {
+        self.unsent.consume(len);
+    }
+
+    /// The transport has no more bytes: everything that arrived was [received](Self::receive).
+    ///
+    /// # Errors
+    /// [`HandshakeError::Truncated`] if the handshake is not complete, whatever came before: rustls
+    /// overlooks a close_notify during a TLS 1.2 handshake. Otherwise as [`advance`](Self::advance).
+    pub fn eof(&mut self) -> Result<(), HandshakeError> {
+        match self.advance()? {
+            Progress::Complete => Ok(()),
+            Progress::NeedInput => {
+                self.state = State::Failed(HandshakeError::Truncated);
+                Err(HandshakeError::Truncated)
+            }
+        }
+    }
+
+    pub(crate) const fn is_complete(&self) -> bool {
+        matches!(self.state, State::Complete)
+    }
+}
+
+/// What lies behind the records that rustls has seen.
+enum Next {
+    Incomplete,
+    /// A whole record, of this length.
+    Record(usize),
+    /// A header that rustls does not take.
+    Malformed,
+}
+
+impl core::fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let state = match &self.state {
+            State::Working | State::Waiting => "under way",
+            State::Complete => "complete",
+            State::Failed(_) => "failed",
+        };
+        write!(f, "Handshake({:?}, {state})", self.config.role)
+    }
+}
+
+/// Why there is no connection.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// rustls found a fault, or received an alert.
+    Tls(rustls::Error),
+    /// The transport ended before the handshake.
+    Truncated,
+    /// A handshake message takes more input than is kept, some 80 KiB.
+    TooLong,
+    /// The engine cannot use the keys: the suite is none of its own, or the provider has it not.
+    Keys(KeyError),
+    /// rustls did something that this crate does not know: neither's fault is the peer's.
+    Unexpected,
+}
+
+impl From<rustls::Error> for HandshakeError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Tls(error)
+    }
+}
+
+impl From<KeyError> for HandshakeError {
+    fn from(error: KeyError) -> Self {
+        Self::Keys(error)
+    }
+}
+
+impl core::fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let message = match self {
+            Self::Tls(error) => return write!(f, "handshake failed: {error}"),
+            Self::Keys(error) => return write!(f, "keys not taken over: {error}"),
+            Self::Truncated => "the transport ended before the handshake",
+            Self::TooLong => "handshake message too long",
+            Self::Unexpected => "rustls in an unknown state",
+        };
+        f.write_str(message)
+    }
+}
+
+impl core::error::Error for HandshakeError {}

@@ -1,0 +1,59 @@
+//! Session tickets: put together from their pieces, and handed to rustls.
+
+use alloc::vec::Vec;
+
+use rustls::client::ClientConnectionData;
+use rustls::kernel::KernelConnection;
+use tls_record::{HandshakePiece, HandshakeType};
+
+/// The longest ticket message that is kept, in bytes. A longer one is passed over.
+const MAX_TICKET: usize = 0xffff;
+
+/// Where a TLS 1.3 client puts the NewSessionTicket messages that it receives (RFC 9846 section
+/// 4.7.1): in the session store of its rustls config, so that a later connection can resume.
+///
+/// It keeps the traffic secrets that the connection began with. Drop it at the first KeyUpdate, or
+/// when tickets are not wanted: otherwise those secrets outlive their keys.
+pub struct Tickets {
+    connection: KernelConnection<ClientConnectionData>,
+    /// The body of the current message, as far as it has come.
+    body: Vec<u8>,
+}
+
+impl Tickets {
+    pub(crate) const fn new(connection: KernelConnection<ClientConnectionData>) -> Self {
+        Self { connection, body: Vec::new() }
+    }
+
+    /// Takes the piece of a message that [`Event::Handshake`](tls_record::Event::Handshake) told of,
+    /// with the slice that was given to [`open`](tls_record::Opener::open). Returns whether it
+    /// completed a ticket. Messages of other types are passed over.
+    ///
+    /// # Errors
+    /// What rustls finds wrong with a ticket. It is a fault of the peer: the connection should be
+    /// ended with a decode_error or an illegal_parameter ([`abort`](tls_record::Sealer::abort)).
+    pub fn receive(&mut self, piece: &HandshakePiece, input: &[u8]) -> Result<bool, rustls::Error> {
+        if piece.header.message_type != HandshakeType::NEW_SESSION_TICKET {
+            return Ok(false);
+        }
+        if usize::try_from(piece.header.length).map_or(true, |length| length > MAX_TICKET) {
+            return Ok(false);
+        }
+        if piece.offset == 0 {
+            self.body.clear();
+        }
+        self.body.extend_from_slice(input.get(piece.body.clone()).unwrap_or_default());
+        if !piece.is_last() {
+            return Ok(false);
+        }
+        let body = core::mem::take(&mut self.body);
+        self.connection.handle_new_session_ticket(&body)?;
+        Ok(true)
+    }
+}
+
+impl core::fmt::Debug for Tickets {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Tickets(redacted)")
+    }
+}

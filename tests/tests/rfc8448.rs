@@ -1,0 +1,181 @@
+//! The handshake traces of RFC 8448: every record is opened with the keys of its epoch, and sealed
+//! again to the same bytes.
+
+use tls_record::aead::{Algorithm, Provider, ring::Ring, rustcrypto::RustCrypto};
+use tls_record::{
+    Config, ContentType, Epoch, Event, HandshakeHeader, KeySchedule, Opener, ReadEnd, Role, Sealer,
+    TrafficSecret, Version, WriteEnd,
+};
+use tls_record_tests::rfc8448::{self, Record, Secret, Sender, Trace, traces};
+
+const SENDERS: [Sender; 2] = [Sender::Client, Sender::Server];
+
+fn epoch(epoch: rfc8448::Epoch) -> Epoch {
+    match epoch {
+        rfc8448::Epoch::Plaintext => Epoch::Plaintext,
+        rfc8448::Epoch::Early => Epoch::EarlyData,
+        rfc8448::Epoch::Handshake => Epoch::Handshake,
+        rfc8448::Epoch::Application => Epoch::Application,
+    }
+}
+
+fn schedule<P: Provider>(secret: &Secret) -> TrafficSecret<P> {
+    TrafficSecret::tls13(Algorithm::Aes128Gcm, &secret.secret).expect("32 bytes")
+}
+
+/// The keys that `record` is protected with, if they are not `installed` yet.
+fn next_keys<P: Provider>(
+    trace: &Trace,
+    record: &Record,
+    installed: Epoch,
+) -> Option<(Epoch, TrafficSecret<P>)> {
+    let next = epoch(record.epoch);
+    let is_its = |secret: &&Secret| (secret.sender, secret.epoch) == (record.sender, record.epoch);
+    (next > installed)
+        .then(|| (next, schedule(trace.secrets.iter().find(is_its).expect("a secret"))))
+}
+
+/// Opens a whole record: the content of its messages, with their headers.
+fn open<P: Provider>(opener: &mut Opener<TrafficSecret<P>>, record: &Record) -> Vec<u8> {
+    let (mut buffer, mut at, mut payload) = (record.wire.clone(), 0, Vec::new());
+    while at < buffer.len() {
+        let input = &mut buffer[at..];
+        let opened = opener.open(input).expect("a good record");
+        match opened.event {
+            Event::ApplicationData(range) => {
+                assert_eq!(record.content_type, ContentType::APPLICATION_DATA.0);
+                payload.extend_from_slice(&input[range]);
+            }
+            Event::Handshake(piece) => {
+                assert_eq!(record.content_type, ContentType::HANDSHAKE.0);
+                assert!(piece.offset == 0 && piece.is_last(), "no message is split");
+                payload.extend_from_slice(&piece.header.encode());
+                payload.extend_from_slice(&input[piece.body]);
+            }
+            Event::Closed => {
+                assert_eq!(record.content_type, ContentType::ALERT.0);
+                payload.extend_from_slice(&[1, 0]);
+            }
+            Event::Nothing => {
+                assert_eq!(record.content_type, ContentType::CHANGE_CIPHER_SPEC.0);
+                payload.push(1);
+            }
+            event => panic!("{event:?}"),
+        }
+        at += opened.consumed;
+    }
+    payload
+}
+
+fn every_record_opens<P: Provider>() {
+    for trace in traces() {
+        for (sender, reader) in SENDERS.into_iter().zip([Role::Server, Role::Client]) {
+            let mut opener = Opener::<TrafficSecret<P>>::new(Config::new(reader));
+            let sent = trace.records.iter().filter(|record| record.sender == sender);
+            for (i, record) in sent.enumerate() {
+                if let Some((epoch, secret)) = next_keys(&trace, record, opener.epoch()) {
+                    opener.install(epoch, secret, 0).expect("at a record's edge");
+                }
+                assert_eq!(open(&mut opener, record), record.payload, "{}: {i}", trace.name);
+                if i == 0 {
+                    opener.set_version(Version::Tls13);
+                }
+            }
+            assert_eq!(opener.end(), ReadEnd::Closed { epoch: Epoch::Application });
+        }
+    }
+}
+
+/// Seals the content of a record the way in which a user of the engine would.
+fn seal<P: Provider>(sealer: &mut Sealer<TrafficSecret<P>>, record: &Record) -> Vec<u8> {
+    let mut out = [0; 2048];
+    let written = match ContentType(record.content_type) {
+        ContentType::APPLICATION_DATA => {
+            let sealed = sealer.seal(&[&record.payload], &mut out).expect("sealed");
+            assert_eq!(sealed.taken, record.payload.len());
+            sealed.written
+        }
+        ContentType::HANDSHAKE => {
+            sealer.seal_handshake(&[&record.payload], &mut out).expect("sealed")
+        }
+        ContentType::CHANGE_CIPHER_SPEC => sealer.change_cipher_spec(&mut out).expect("written"),
+        ContentType::ALERT => {
+            sealer.close().expect("open until now");
+            sealer.poll_control(&mut out).expect("sealed")
+        }
+        other => panic!("{other:?}"),
+    };
+    out[..written].to_vec()
+}
+
+fn every_record_is_sealed_to_the_same_bytes<P: Provider>() {
+    for trace in traces() {
+        for (sender, writer) in SENDERS.into_iter().zip([Role::Client, Role::Server]) {
+            let mut sealer = Sealer::<TrafficSecret<P>>::new(Config::new(writer));
+            let sent = trace.records.iter().filter(|record| record.sender == sender);
+            for (i, record) in sent.enumerate() {
+                if let Some((epoch, secret)) = next_keys(&trace, record, sealer.epoch()) {
+                    sealer.install(epoch, secret, 0).expect("epochs go forward");
+                }
+                assert_eq!(seal(&mut sealer, record), record.wire, "{}: {i}", trace.name);
+                if i == 0 {
+                    sealer.set_version(Version::Tls13);
+                }
+            }
+            assert_eq!(sealer.end(), WriteEnd::Closed);
+            assert!(!sealer.has_control());
+        }
+    }
+}
+
+#[test]
+fn every_record_opens_with_ring() {
+    every_record_opens::<Ring>();
+}
+
+#[test]
+fn every_record_opens_with_rustcrypto() {
+    every_record_opens::<RustCrypto>();
+}
+
+#[test]
+fn every_record_is_sealed_to_the_same_bytes_with_ring() {
+    every_record_is_sealed_to_the_same_bytes::<Ring>();
+}
+
+#[test]
+fn every_record_is_sealed_to_the_same_bytes_with_rustcrypto() {
+    every_record_is_sealed_to_the_same_bytes::<RustCrypto>();
+}
+
+#[test]
+fn the_traces_hold_what_these_tests_are_about() {
+    let traces = traces();
+    let has = |epoch, kind: ContentType| {
+        let mut records = traces.iter().flat_map(|trace| &trace.records);
+        records.any(|record| (record.epoch, record.content_type) == (epoch, kind.0))
+    };
+    assert_eq!(traces.len(), 5);
+    assert!(has(rfc8448::Epoch::Early, ContentType::APPLICATION_DATA));
+    assert!(has(rfc8448::Epoch::Early, ContentType::HANDSHAKE));
+    assert!(has(rfc8448::Epoch::Plaintext, ContentType::CHANGE_CIPHER_SPEC));
+    assert!(has(rfc8448::Epoch::Application, ContentType::ALERT));
+    let first = &traces[0].records[0].wire;
+    assert_eq!(
+        HandshakeHeader::decode(*first[5..].first_chunk().unwrap()).message_type.0,
+        1,
+        "a ClientHello"
+    );
+}
+
+#[test]
+fn ivs_are_those_of_the_traces() {
+    fn check<P: Provider>(secret: &Secret) {
+        let keys = schedule::<P>(secret).keys().expect("derived");
+        assert_eq!(keys.iv, secret.iv);
+    }
+    for secret in traces().iter().flat_map(|trace| &trace.secrets) {
+        check::<Ring>(secret);
+        check::<RustCrypto>(secret);
+    }
+}
