@@ -1,9 +1,8 @@
 //! What a completed handshake leaves behind.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, DnsName, ServerName};
 use rustls::{
     CipherSuite, CommonState, ConnectionTrafficSecrets, ExtractedSecrets, HandshakeKind,
     NamedGroup, ProtocolVersion,
@@ -13,8 +12,9 @@ use tls_record::{Epoch, KeyError, MAX_RECORD, Opener, Role, Sealer, TrafficSecre
 use zeroize::Zeroizing;
 
 use crate::buffer::Buffer;
+use crate::error::HandshakeError;
 use crate::exporter::Exporter;
-use crate::handshake::{Connection, Handshake, HandshakeError};
+use crate::handshake::{Connection, Handshake};
 use crate::tickets::Tickets;
 
 /// An established connection: the two halves of the engine, and what belongs to them.
@@ -65,11 +65,11 @@ pub struct Info {
     pub peer_certificates: Vec<CertificateDer<'static>>,
     /// The name of the server: on a client what it asked for, name or address; on a server what the
     /// client asked for, if it did (RFC 6066 section 3).
-    pub server_name: Option<String>,
+    pub server_name: Option<ServerName<'static>>,
 }
 
 impl Info {
-    fn new(connection: &CommonState, server_name: Option<Zeroizing<Vec<u8>>>) -> Option<Self> {
+    fn new(connection: &CommonState, server_name: Option<ServerName<'static>>) -> Option<Self> {
         Some(Self {
             version: match connection.protocol_version()? {
                 ProtocolVersion::TLSv1_2 => Version::Tls12,
@@ -81,7 +81,7 @@ impl Info {
             kind: connection.handshake_kind()?,
             alpn: connection.alpn_protocol().map(Vec::from),
             peer_certificates: connection.peer_certificates().unwrap_or_default().to_vec(),
-            server_name: server_name.and_then(|name| String::from_utf8(name.to_vec()).ok()),
+            server_name,
         })
     }
 }
@@ -98,8 +98,11 @@ impl Handshake {
             return Err(HandshakeError::Tls(rustls::Error::HandshakeNotComplete));
         }
         let suite = self.connection.common().negotiated_cipher_suite();
-        let info = Info::new(self.connection.common(), self.capture.server_name.take())
-            .ok_or(HandshakeError::Unexpected)?;
+        let name = self.name.take().or_else(|| {
+            let requested = self.capture.server_name.take()?;
+            Some(ServerName::DnsName(DnsName::try_from(&**requested).ok()?.to_owned()))
+        });
+        let info = Info::new(self.connection.common(), name).ok_or(HandshakeError::Unexpected)?;
         let (secrets, tickets) = match self.connection {
             Connection::Client(connection) => {
                 let (secrets, connection) = connection.dangerous_into_kernel_connection()?;

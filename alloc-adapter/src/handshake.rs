@@ -13,10 +13,11 @@ use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{ClientConfig, CommonState, InvalidMessage, PeerMisbehaved, ServerConfig};
-use tls_record::{Config, HEADER_LEN, Header, KeyError, MAX_CONTENT, MAX_RECORD, Role};
+use tls_record::{Config, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD, Role};
 
 use crate::buffer::Buffer;
 use crate::capture::{Capture, Resolver};
+use crate::error::HandshakeError;
 
 /// The most input that waits: the longest handshake message that rustls takes may be split over
 /// records, and is kept until it is whole.
@@ -61,6 +62,8 @@ pub struct Handshake {
     pub(crate) connection: Connection,
     pub(crate) capture: Arc<Capture>,
     pub(crate) config: Config,
+    /// The name that a client asks for.
+    pub(crate) name: Option<ServerName<'static>>,
     pub(crate) received: Buffer,
     pub(crate) unsent: Buffer,
     shown: usize,
@@ -167,14 +170,13 @@ impl Handshake {
     ) -> Result<Self, HandshakeError> {
         let mut config = Arc::unwrap_or_clone(config);
         let capture = Arc::new(Capture::new(config.key_log));
-        capture.server_name.put(name.to_str().as_bytes());
         config.key_log = capture.clone();
         config.enable_secret_extraction = true;
         config.enable_early_data = false;
-        let fragment_size = config.max_fragment_size;
-        let connection = UnbufferedClientConnection::new(Arc::new(config), name)?;
+        let engine_config = engine_config(Role::Client, config.max_fragment_size);
+        let connection = UnbufferedClientConnection::new(Arc::new(config), name.clone())?;
         let connection = Connection::Client(Box::new(connection));
-        Ok(Self::new(connection, capture, Role::Client, fragment_size))
+        Ok(Self::new(connection, capture, engine_config, Some(name)))
     }
 
     /// A server's handshake.
@@ -192,28 +194,23 @@ impl Handshake {
             Arc::new(Resolver { resolver: config.cert_resolver, capture: capture.clone() });
         config.enable_secret_extraction = true;
         config.max_early_data_size = 0;
-        let fragment_size = config.max_fragment_size;
+        let engine_config = engine_config(Role::Server, config.max_fragment_size);
         let connection = UnbufferedServerConnection::new(Arc::new(config))?;
         let connection = Connection::Server(Box::new(connection));
-        Ok(Self::new(connection, capture, Role::Server, fragment_size))
+        Ok(Self::new(connection, capture, engine_config, None))
     }
 
     fn new(
         connection: Connection,
         capture: Arc<Capture>,
-        role: Role,
-        fragment_size: Option<usize>,
+        config: Config,
+        name: Option<ServerName<'static>>,
     ) -> Self {
-        let mut config = Config::new(role);
-        // rustls counts the header, and not what protection adds.
-        let limit = fragment_size.map(|size| size.saturating_sub(HEADER_LEN));
-        if let Some(limit) = limit.and_then(|limit| u16::try_from(limit).ok()) {
-            config.fragment_limit = limit.min(MAX_CONTENT);
-        }
         Self {
             connection,
             capture,
             config,
+            name,
             received: Buffer::new(MAX_INPUT),
             unsent: Buffer::new(usize::MAX),
             shown: 0,
@@ -354,6 +351,16 @@ impl Handshake {
     }
 }
 
+/// The `max_fragment_size` of rustls counts the header, and not what protection adds.
+fn engine_config(role: Role, max_fragment_size: Option<usize>) -> Config {
+    let mut config = Config::new(role);
+    let limit = max_fragment_size.map(|size| size.saturating_sub(HEADER_LEN));
+    if let Some(limit) = limit.and_then(|limit| u16::try_from(limit).ok()) {
+        config.fragment_limit = limit.min(MAX_CONTENT);
+    }
+    config
+}
+
 /// What lies behind the records that rustls has seen.
 enum Next {
     Incomplete,
@@ -373,46 +380,3 @@ impl core::fmt::Debug for Handshake {
         write!(f, "Handshake({:?}, {state})", self.config.role)
     }
 }
-
-/// Why there is no connection.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum HandshakeError {
-    /// rustls found a fault, or received an alert.
-    Tls(rustls::Error),
-    /// The transport ended before the handshake.
-    Truncated,
-    /// A handshake message takes more input than is kept, some 80 KiB.
-    TooLong,
-    /// The engine cannot use the keys: the suite is none of its own, or the provider has it not.
-    Keys(KeyError),
-    /// rustls did something that this crate does not know: neither's fault is the peer's.
-    Unexpected,
-}
-
-impl From<rustls::Error> for HandshakeError {
-    fn from(error: rustls::Error) -> Self {
-        Self::Tls(error)
-    }
-}
-
-impl From<KeyError> for HandshakeError {
-    fn from(error: KeyError) -> Self {
-        Self::Keys(error)
-    }
-}
-
-impl core::fmt::Display for HandshakeError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let message = match self {
-            Self::Tls(error) => return write!(f, "handshake failed: {error}"),
-            Self::Keys(error) => return write!(f, "keys not taken over: {error}"),
-            Self::Truncated => "the transport ended before the handshake",
-            Self::TooLong => "handshake message too long",
-            Self::Unexpected => "rustls in an unknown state",
-        };
-        f.write_str(message)
-    }
-}
-
-impl core::error::Error for HandshakeError {}

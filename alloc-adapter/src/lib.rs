@@ -1,4 +1,85 @@
-//! tls-record with a heap.
+//! [`tls_record`] with a heap: rustls makes the handshake and hands the keys to the engine.
+//!
+//! - [`Handshake`] drives rustls without I/O, and [`Established`] is what it leaves behind: an
+//!   [`Opener`](tls_record::Opener) and a [`Sealer`](tls_record::Sealer) with their keys, the bytes
+//!   that arrived too early, [tickets](Tickets), an [exporter](Exporter), and [what was agreed
+//!   upon](Info).
+//! - `Stream` (with `std`) is a connection over a blocking transport.
+//! - [`Buffer`] holds what is received until it can be opened.
+//!
+//! rustls decides who is trusted, which suites there are and what is resumed: give it the config that
+//! you would give it anyway. From the end of the handshake on, closing, alerts, KeyUpdates and limits
+//! are the engine's. There is no early data.
+//!
+//! # A connection in memory
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use tls_record_alloc::rustls::pki_types::PrivatePkcs8KeyDer;
+//! use tls_record_alloc::rustls::{ClientConfig, RootCertStore, ServerConfig, crypto};
+//! use tls_record_alloc::tls_record::{Event, aead::ring::Ring};
+//! use tls_record_alloc::{Handshake, Progress};
+//!
+//! // A server with a certificate, and a client that trusts it.
+//! let identity = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+//! let certificate = identity.cert.der().clone();
+//! let key = PrivatePkcs8KeyDer::from(identity.signing_key.serialize_der());
+//! let mut roots = RootCertStore::empty();
+//! roots.add(certificate.clone())?;
+//! let provider = Arc::new(crypto::ring::default_provider());
+//! let server = ServerConfig::builder_with_provider(provider.clone())
+//!     .with_safe_default_protocol_versions()?
+//!     .with_no_client_auth()
+//!     .with_single_cert(vec![certificate], key.into())?;
+//! let client = ClientConfig::builder_with_provider(provider)
+//!     .with_safe_default_protocol_versions()?
+//!     .with_root_certificates(roots)
+//!     .with_no_client_auth();
+//!
+//! // The handshake.
+//! let mut client = Handshake::client(Arc::new(client), "localhost".try_into()?)?;
+//! let mut server = Handshake::server(Arc::new(server))?;
+//! while [client.advance()?, server.advance()?] != [Progress::Complete; 2] {
+//!     let taken = server.receive(client.unsent());
+//!     client.sent(taken);
+//!     let taken = client.receive(server.unsent());
+//!     server.sent(taken);
+//! }
+//! let mut client = client.finish::<Ring>()?;
+//! let mut server = server.finish::<Ring>()?;
+//!
+//! // The server speaks. What its handshake left unsent goes first: session tickets.
+//! client.received.push(server.unsent.filled());
+//! let mut record = [0; 64];
+//! let sealed = server.sealer.seal(&[b"hello"], &mut record)?;
+//! client.received.push(&record[..sealed.written]);
+//!
+//! // The client listens.
+//! let mut tickets = client.tickets.take().expect("this is TLS 1.3");
+//! let (mut heard, mut stored) = (Vec::new(), 0);
+//! loop {
+//!     let input = client.received.filled_mut();
+//!     let opened = client.opener.open(input)?;
+//!     match opened.event {
+//!         Event::NeedMore { .. } => break,
+//!         Event::Handshake(piece) => stored += i32::from(tickets.receive(&piece, input)?),
+//!         Event::ApplicationData(range) => heard.extend_from_slice(&input[range]),
+//!         _ => {}
+//!     }
+//!     client.received.consume(opened.consumed);
+//! }
+//! assert_eq!((heard, stored), (b"hello".to_vec(), 2));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! `std` (default): `Stream`, and rustls with `std`; without it the crate needs `alloc` alone.
+//! `ring` (default): ring, for the handshake and the records. `rustcrypto`: RustCrypto for the
+//! records; the handshake uses whatever provider its config has. TLS 1.2 is always there.
+
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -20,6 +101,7 @@ extern crate std;
 
 mod buffer;
 mod capture;
+mod error;
 mod established;
 mod exporter;
 mod handshake;
@@ -31,9 +113,10 @@ pub use rustls;
 pub use tls_record;
 
 pub use buffer::Buffer;
+pub use error::HandshakeError;
 pub use established::{Established, Info};
 pub use exporter::{ExportError, Exporter};
-pub use handshake::{Handshake, HandshakeError, Progress};
+pub use handshake::{Handshake, Progress};
 #[cfg(feature = "std")]
 pub use stream::Stream;
 pub use tickets::Tickets;

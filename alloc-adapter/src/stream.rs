@@ -20,7 +20,7 @@ use tls_record::{
 use crate::buffer::Buffer;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
-use crate::handshake::{Handshake, HandshakeError, Progress};
+use crate::handshake::{Handshake, Progress};
 use crate::tickets::Tickets;
 
 /// The most bytes of records that one call of `write` seals, unless a single one is longer.
@@ -39,7 +39,7 @@ const MAX_CONTROL: usize = 5;
 /// inner error: [`OpenError`] for reading ([`InvalidData`](ErrorKind::InvalidData): the peer broke
 /// the protocol, and was sent an alert; [`ConnectionAborted`](ErrorKind::ConnectionAborted): it sent
 /// one), [`SealError`] for writing ([`BrokenPipe`](ErrorKind::BrokenPipe): after
-/// [`close`](Self::close)), [`HandshakeError`] for the handshake.
+/// [`close`](Self::close)), [`HandshakeError`](crate::HandshakeError) for the handshake.
 ///
 /// A non-blocking transport works too, except for [`connect`](Self::connect) and
 /// [`accept`](Self::accept), see [`Handshake::complete`]: any call that returns
@@ -92,7 +92,7 @@ impl Handshake {
     ///
     /// # Errors
     /// Those of the transport, after which it may be called again, and
-    /// [`HandshakeError`] as an inner error.
+    /// [`HandshakeError`](crate::HandshakeError) as an inner error.
     ///
     /// ```
     /// # use std::io::{self, Read, Write};
@@ -348,16 +348,6 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         io::copy(self, rest)
     }
 
-    /// Ends the connection with a fatal alert, as an application does that finds it in disorder.
-    ///
-    /// # Errors
-    /// Those of [`Sealer::abort`].
-    pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
-        let aborted = self.sealer.abort(description);
-        self.send_control();
-        aborted
-    }
-
     /// How the connection ended, or that it has not. That our direction is closed means that its
     /// close_notify has left, unless [`wants_write`](Self::wants_write).
     pub fn end(&self) -> End {
@@ -467,16 +457,4 @@ fn open_error(error: OpenError) -> io::Error {
         OpenError::Fault(_) => ErrorKind::InvalidData,
     };
     io::Error::new(kind, error)
-}
-
-impl From<HandshakeError> for io::Error {
-    fn from(error: HandshakeError) -> Self {
-        let kind = match &error {
-            HandshakeError::Truncated => ErrorKind::UnexpectedEof,
-            HandshakeError::Tls(rustls::Error::AlertReceived(_)) => ErrorKind::ConnectionAborted,
-            HandshakeError::Tls(_) | HandshakeError::TooLong => ErrorKind::InvalidData,
-            HandshakeError::Keys(_) | HandshakeError::Unexpected => ErrorKind::Other,
-        };
-        Self::new(kind, error)
-    }
 }

@@ -18,7 +18,11 @@ pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
 #[inline]
 pub(crate) fn copy_content(from: &[u8], to: &mut [u8]) {
     const PIECE: usize = 1024;
-    for (to, from) in to.chunks_mut(PIECE).zip(from.chunks(PIECE)) {
-        copy(from, to);
+    let len = from.len().min(to.len());
+    let (from, from_rest) = from.get(..len).unwrap_or_default().as_chunks::<PIECE>();
+    let (to, to_rest) = to.get_mut(..len).unwrap_or_default().as_chunks_mut::<PIECE>();
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
+    copy(from_rest, to_rest);
 }

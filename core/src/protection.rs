@@ -84,6 +84,12 @@ impl<K: KeySchedule> Protection<K> {
         usize::from(self.tag_len).wrapping_add(inner_type)
     }
 
+    /// Length of a record with `content` bytes in it.
+    #[inline]
+    pub(crate) fn record_len(&self, content: usize) -> usize {
+        content.saturating_add(self.headroom().wrapping_add(self.tailroom()))
+    }
+
     /// Bytes that protection adds to the body of a record: explicit nonce, inner content type, tag.
     pub(crate) fn expansion(&self) -> u16 {
         let explicit = if self.has_explicit_nonce { EXPLICIT_NONCE_LEN } else { 0 };
@@ -108,37 +114,58 @@ impl<K: KeySchedule> Protection<K> {
         record: &mut [u8],
         len: usize,
     ) -> Result<(), AeadError> {
-        let sequence = self.sequence;
-        let next = sequence.checked_add(1).ok_or(AeadError)?;
-        let nonce = self.nonce(sequence);
-        let (header, body) = record.split_first_chunk_mut::<HEADER_LEN>().ok_or(AeadError)?;
-        let outer = match self.version {
-            Version::Tls13 => ContentType::APPLICATION_DATA,
-            Version::Tls12 => content_type,
-        };
-        *header = Header { content_type: outer, version: VERSION_FIELD, length: body.len() as u16 }
-            .encode();
-
+        let next = self.sequence.checked_add(1).ok_or(AeadError)?;
+        let (header, body) = record.split_first_chunk_mut().ok_or(AeadError)?;
         if self.version.is_tls12() {
-            let body = if self.has_explicit_nonce {
-                let (explicit, body) =
-                    body.split_first_chunk_mut::<EXPLICIT_NONCE_LEN>().ok_or(AeadError)?;
-                *explicit = (self.iv ^ sequence).to_be_bytes();
-                body
-            } else {
-                body
-            };
-            let (content, tag) = body.split_at_mut_checked(len).ok_or(AeadError)?;
-            let additional_data = tls12_additional_data(sequence, *header, len);
-            self.aead.seal(&nonce, &additional_data, content, tag)?;
+            self.seal_tls12(content_type, header, body, len)?;
         } else {
-            let inner_len = len.checked_add(INNER_TYPE_LEN).ok_or(AeadError)?;
-            let (inner, tag) = body.split_at_mut_checked(inner_len).ok_or(AeadError)?;
-            *inner.last_mut().ok_or(AeadError)? = content_type.0;
-            self.aead.seal(&nonce, header, inner, tag)?;
+            self.seal_tls13(content_type, header, body, len)?;
         }
         self.sequence = next;
         Ok(())
+    }
+
+    #[inline]
+    fn seal_tls13(
+        &mut self,
+        content_type: ContentType,
+        header: &mut [u8; HEADER_LEN],
+        body: &mut [u8],
+        len: usize,
+    ) -> Result<(), AeadError> {
+        *header = Header {
+            content_type: ContentType::APPLICATION_DATA,
+            version: VERSION_FIELD,
+            length: body.len() as u16,
+        }
+        .encode();
+        let inner_len = len.checked_add(INNER_TYPE_LEN).ok_or(AeadError)?;
+        let (inner, tag) = body.split_at_mut_checked(inner_len).ok_or(AeadError)?;
+        *inner.last_mut().ok_or(AeadError)? = content_type.0;
+        let nonce = self.nonce(self.sequence);
+        self.aead.seal(&nonce, header, inner, tag)
+    }
+
+    fn seal_tls12(
+        &mut self,
+        content_type: ContentType,
+        header: &mut [u8; HEADER_LEN],
+        body: &mut [u8],
+        len: usize,
+    ) -> Result<(), AeadError> {
+        *header = Header { content_type, version: VERSION_FIELD, length: body.len() as u16 }.encode();
+        let nonce = self.nonce(self.sequence);
+        let body = if self.has_explicit_nonce {
+            let [_, _, _, _, own @ ..] = nonce;
+            let (explicit, body) = body.split_first_chunk_mut().ok_or(AeadError)?;
+            *explicit = own;
+            body
+        } else {
+            body
+        };
+        let (content, tag) = body.split_at_mut_checked(len).ok_or(AeadError)?;
+        let additional_data = tls12_additional_data(self.sequence, *header, len);
+        self.aead.seal(&nonce, &additional_data, content, tag)
     }
 
     /// Opens the body of a TLS 1.3 record in place: the length of the inner plaintext at its front.
@@ -160,6 +187,7 @@ impl<K: KeySchedule> Protection<K> {
 
     /// Opens the body of a TLS 1.2 record in place: where its plaintext begins in it, and how long
     /// it is.
+    #[inline]
     pub(crate) fn open_tls12(
         &mut self,
         header: &[u8; HEADER_LEN],
@@ -236,6 +264,7 @@ fn split_iv(iv: [u8; NONCE_LEN]) -> ([u8; NONCE_LEN - 8], u64) {
 }
 
 /// seq_num, type, version, length (RFC 5246 section 6.2.3.3).
+#[inline]
 fn tls12_additional_data(sequence: u64, header: [u8; HEADER_LEN], len: usize) -> [u8; 13] {
     let [a, b, c, d, e, f, g, h] = sequence.to_be_bytes();
     let [content_type, major, minor, ..] = header;

@@ -153,27 +153,29 @@ impl<K: KeySchedule> Sealer<K> {
         if len > usize::from(self.max_content) {
             return Err(SealError::TooLong);
         }
-        let need = self.record_len(len);
+        let keys = self.keys.get_mut().ok_or(SealError::NoKeys)?;
+        let need = keys.record_len(len);
         let record = record.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        self.protect(ContentType::APPLICATION_DATA, record, len)?;
-        Ok(need)
+        match keys.seal(ContentType::APPLICATION_DATA, record, len) {
+            Ok(()) => Ok(need),
+            Err(_) => Err(self.crypto_failed()),
+        }
     }
 
     #[inline]
-    fn check_data(&mut self) -> Result<(), SealError> {
-        let sequence = match self.keys.get() {
-            Some(keys) => keys.sequence(),
-            None => u64::MAX,
-        };
-        if self.state == WriteState::Open
-            && sequence < self.data_limit
-            && !self.update_due
-            && !self.request_due
-            && self.epoch == Epoch::Application
-        {
-            return Ok(());
+    fn check_data(&self) -> Result<(), SealError> {
+        match self.keys.get() {
+            Some(keys)
+                if keys.sequence() < self.data_limit
+                    && self.state == WriteState::Open
+                    && self.epoch == Epoch::Application
+                    && !self.update_due
+                    && !self.request_due =>
+            {
+                Ok(())
+            }
+            _ => self.check_data_slowly(),
         }
-        self.check_data_slowly()
     }
 
     #[cold]
@@ -304,13 +306,14 @@ impl<K: KeySchedule> Sealer<K> {
         parts: &[&[u8]],
         out: &mut [u8],
     ) -> Result<Sealed, SealError> {
-        let mut source = Source { parts, at: 0, left: length(parts) };
+        let mut source = Source { parts, at: 0 };
+        let mut left = length(parts);
         let mut sealed = Sealed::default();
-        while source.left != 0 {
+        while left != 0 {
             if sealed.taken != 0 && self.check_keys().is_err() {
                 break;
             }
-            let len = source.left.min(usize::from(self.max_content));
+            let len = left.min(usize::from(self.max_content));
             let need = self.record_len(len);
             let end = sealed.written.saturating_add(need);
             let Some(record) = out.get_mut(sealed.written..end) else {
@@ -327,6 +330,7 @@ impl<K: KeySchedule> Sealer<K> {
                 Err(_) if sealed.taken != 0 => break,
                 Err(error) => return Err(error),
             }
+            left = left.saturating_sub(len);
             sealed.taken = sealed.taken.saturating_add(len);
             sealed.written = end;
         }
@@ -377,7 +381,7 @@ impl<K: KeySchedule> Sealer<K> {
     #[inline]
     pub fn record_len(&self, content: usize) -> usize {
         match self.keys.get() {
-            Some(keys) => keys.headroom().saturating_add(content).saturating_add(keys.tailroom()),
+            Some(keys) => keys.record_len(content),
             None => HEADER_LEN.saturating_add(content),
         }
     }
@@ -799,7 +803,6 @@ struct Source<'a> {
     parts: &'a [&'a [u8]],
     /// How much of the first of `parts` is taken.
     at: usize,
-    left: usize,
 }
 
 impl Source<'_> {
@@ -808,15 +811,13 @@ impl Source<'_> {
         while let Some((&part, others)) = self.parts.split_first() {
             let from = part.get(self.at..).unwrap_or_default();
             copy_content(from, to);
-            let len = from.len().min(to.len());
-            self.left = self.left.saturating_sub(len);
-            if len < from.len() {
-                self.at = self.at.saturating_add(len);
+            if to.len() < from.len() {
+                self.at = self.at.saturating_add(to.len());
                 return;
             }
             self.parts = others;
             self.at = 0;
-            to = to.get_mut(len..).unwrap_or_default();
+            to = to.get_mut(from.len()..).unwrap_or_default();
         }
     }
 }

@@ -119,14 +119,14 @@ impl Hand {
 
     /// Goes on to the next generation of keys.
     pub fn update(&mut self) {
-        *self = Self::new(self.suite, self.secret + 1);
+        *self = Self::new(self.suite, self.secret.wrapping_add(1));
     }
 
     /// The tag of the next record: its nonce and four bytes of the key.
     fn tag(&mut self) -> [u8; 16] {
         let (iv, key) = match self.suite {
             Suite::Plain => panic!("there is no tag"),
-            Suite::Tls13 => ([self.secret + 1; 12], self.secret + 1),
+            Suite::Tls13 => ([self.secret.wrapping_add(1); 12], self.secret.wrapping_add(1)),
             Suite::Tls12Gcm => {
                 let s = self.secret;
                 ([s, s, s, s, 0, 0, 0, 0, 0, 0, 0, 0], s)
@@ -177,10 +177,12 @@ impl Hand {
     pub fn open(&mut self, record: &[u8]) -> (ContentType, Vec<u8>) {
         let (head, body) = record.split_at(5);
         let outer = ContentType(head[0]);
-        assert_eq!(head, header(outer, body.len()), "header");
         if self.suite == Suite::Plain {
+            // The version may be that of a first ClientHello.
+            assert_eq!(head[3..], header(outer, body.len())[3..], "length");
             return (outer, body.to_vec());
         }
+        assert_eq!(head, header(outer, body.len()), "header");
         let explicit = self.sequence.to_be_bytes();
         let (content, tag) = body.split_last_chunk().expect("a tag");
         assert_eq!(*tag, self.tag(), "tag");
@@ -219,39 +221,48 @@ pub enum Got {
     Nothing,
 }
 
+impl Got {
+    /// What `event` says about the slice that was opened; `None` if that was too short.
+    pub fn of(event: &Event, input: &[u8]) -> Option<Self> {
+        Some(match event {
+            Event::NeedMore { .. } => return None,
+            Event::ApplicationData(range) => Self::Data(input[range.clone()].to_vec()),
+            Event::Handshake(piece) => Self::Message(
+                piece.header.message_type.0,
+                piece.offset,
+                input[piece.body.clone()].to_vec(),
+            ),
+            Event::ChangeCipherSpec => Self::ChangeCipherSpec,
+            Event::KeyUpdate { requested } => Self::KeyUpdate(*requested),
+            Event::Warning(description) => Self::Warning(*description),
+            Event::Closed => Self::Closed,
+            Event::Nothing => Self::Nothing,
+        })
+    }
+}
+
 /// Opens what there is in `wire`. Returns what it meant, and how many bytes are left over or what
 /// went wrong.
 pub fn open_all(
     mut open: impl FnMut(&mut [u8]) -> Result<Opened, OpenError>,
     wire: &[u8],
 ) -> (Vec<Got>, Result<usize, OpenError>) {
-    let (mut buffer, mut at, mut got) = (wire.to_vec(), 0, Vec::new());
+    let (mut buffer, mut at, mut all) = (wire.to_vec(), 0, Vec::new());
     while at < buffer.len() {
         let input = &mut buffer[at..];
         let Opened { consumed, event } = match open(input) {
             Ok(opened) => opened,
-            Err(error) => return (got, Err(error)),
+            Err(error) => return (all, Err(error)),
         };
-        got.push(match event {
-            Event::NeedMore { total } => {
-                assert!(consumed == 0 && total > input.len(), "more is needed");
-                break;
-            }
-            Event::ApplicationData(range) => Got::Data(input[range].to_vec()),
-            Event::Handshake(piece) => {
-                let message_type = piece.header.message_type.0;
-                Got::Message(message_type, piece.offset, input[piece.body].to_vec())
-            }
-            Event::ChangeCipherSpec => Got::ChangeCipherSpec,
-            Event::KeyUpdate { requested } => Got::KeyUpdate(requested),
-            Event::Warning(description) => Got::Warning(description),
-            Event::Closed => Got::Closed,
-            Event::Nothing => Got::Nothing,
-        });
+        let Some(got) = Got::of(&event, input) else {
+            assert_eq!(consumed, 0, "more is needed");
+            break;
+        };
         assert!(consumed > 0, "no progress");
+        all.push(got);
         at += consumed;
     }
-    (got, Ok(buffer.len() - at))
+    (all, Ok(buffer.len() - at))
 }
 
 /// The first byte of the secrets: the peer's and ours.

@@ -1,0 +1,283 @@
+//! A TLS client between the terminal and a server, on the two halves of a connection: one thread
+//! sends, one receives, and neither waits for the other.
+
+use std::error::Error;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::thread;
+
+use clap::Parser;
+use rustls::pki_types::ServerName;
+use tls_record::aead::ring::Ring;
+use tls_record::{CloseError, End, Event, Notice, Opener, ReadEnd, Sealer, TrafficSecret};
+use tls_record_alloc::{Buffer, Established, Handshake, HandshakeError};
+
+#[allow(dead_code)] // The other examples use the rest.
+mod support;
+use support::Tls;
+
+/// A TLS client: sends standard input to a server and what comes back to standard output, and closes
+/// the connection in two steps: when the input ends, it says so and reads on until the server closes
+/// too.
+///
+/// Exit status: 0 if both sides closed, 1 if the connection was cut off, 2 after a fatal alert, 3 for
+/// wrong usage and failures of the network.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// The server, as HOST:PORT.
+    #[arg(long, value_name = "ADDR")]
+    connect: String,
+    /// Trust the certificate authorities in this PEM file.
+    #[arg(long, value_name = "FILE", required_unless_present = "insecure")]
+    ca: Option<PathBuf>,
+    /// Trust any certificate.
+    #[arg(long, conflicts_with = "ca")]
+    insecure: bool,
+    /// The name that the certificate must have. Default: HOST.
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
+    /// The protocol version.
+    #[arg(long, value_enum, default_value_t)]
+    tls: Tls,
+}
+
+const CLOSED: u8 = 0;
+const TRUNCATED: u8 = 1;
+const FATAL_ALERT: u8 = 2;
+const FAILED: u8 = 3;
+
+type Secret = TrafficSecret<Ring>;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let status = if error.use_stderr() { FAILED } else { CLOSED };
+            let _ = error.print();
+            return status.into();
+        }
+    };
+    let status = match run(&args) {
+        Ok(end) => explain(end),
+        Err(error) => {
+            eprintln!("client: {error}");
+            handshake_status(&*error).unwrap_or(FAILED)
+        }
+    };
+    status.into()
+}
+
+/// The exit status of a handshake that came to nothing, if that is what went wrong.
+fn handshake_status(error: &(dyn Error + 'static)) -> Option<u8> {
+    let error = error.downcast_ref::<io::Error>()?.get_ref()?;
+    match error.downcast_ref::<HandshakeError>()? {
+        HandshakeError::Truncated => Some(TRUNCATED),
+        // Theirs or ours.
+        HandshakeError::Tls(_) => Some(FATAL_ALERT),
+        _ => None,
+    }
+}
+
+/// The exit status, and the reason on standard error if it is not 0.
+fn explain(end: End) -> u8 {
+    match end.read {
+        ReadEnd::Closed { .. } => CLOSED,
+        ReadEnd::PeerAlert(alert) => {
+            eprintln!("client: the server sent the fatal alert {alert}");
+            FATAL_ALERT
+        }
+        ReadEnd::Fault(fault) => {
+            eprintln!("client: we sent a fatal alert: {fault}");
+            FATAL_ALERT
+        }
+        ReadEnd::Truncated { .. } | ReadEnd::Open => {
+            eprintln!("client: truncated: the connection ended without close_notify");
+            TRUNCATED
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<End, Box<dyn Error>> {
+    let host = args.connect.rsplit_once(':').map_or(&*args.connect, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let name = ServerName::try_from(args.server_name.as_deref().unwrap_or(host).to_owned())?;
+    let config = match &args.ca {
+        Some(authorities) => support::client_config(authorities, args.tls)?,
+        None => support::insecure_client_config(args.tls)?,
+    };
+
+    let mut transport = TcpStream::connect(&args.connect)?;
+    let mut handshake = Handshake::client(Arc::new(config), name)?;
+    handshake.complete(&mut transport)?;
+    let Established { opener, sealer, received, unsent, .. } = handshake.finish::<Ring>()?;
+
+    let sender = Sender { sealer, unsent, transport: transport.try_clone()? };
+    let sending = Arc::new(Sending { sender: Mutex::new(sender), notices: AtomicU32::new(0) });
+    thread::spawn({
+        let sending = sending.clone();
+        move || {
+            if let Err(error) = send_input(&sending) {
+                eprintln!("client: sending: {error}");
+            }
+        }
+    });
+
+    let read = receive(opener, received, &mut transport, &sending)?;
+    // The second step was the peer's; if the first was too, ours is still to be done.
+    let closed = sending.with(|sender| match sender.sealer.close() {
+        Ok(()) | Err(CloseError::AlreadyClosed | CloseError::Failed) => sender.flush(),
+        Err(error) => Err(io::Error::other(error)),
+    });
+    if let (ReadEnd::Closed { .. }, Err(error)) = (read, closed) {
+        return Err(error.into());
+    }
+    Ok(End { read, write: sending.with(|sender| Ok(sender.sealer.end()))? })
+}
+
+// Receiving
+
+/// Passes data on to standard output until the peer's direction ends.
+fn receive(
+    mut opener: Opener<Secret>,
+    mut received: Buffer,
+    transport: &mut TcpStream,
+    sending: &Sending,
+) -> Result<ReadEnd, Box<dyn Error>> {
+    let mut output = io::stdout().lock();
+    loop {
+        let input = received.filled_mut();
+        let opened = opener.open(input);
+        sending.notify(opener.take_notice())?;
+        let Ok(opened) = opened else { break };
+        match opened.event {
+            Event::NeedMore { .. } => match read(transport, received.room())? {
+                0 => {
+                    opener.eof();
+                    break;
+                }
+                len => received.commit(len),
+            },
+            Event::ApplicationData(range) => {
+                output.write_all(&input[range])?;
+                output.flush()?;
+            }
+            Event::Closed => break,
+            // Tickets, KeyUpdates, warnings: nothing to do for us.
+            _ => {}
+        }
+        received.consume(opened.consumed);
+    }
+    Ok(opener.end())
+}
+
+/// Reads from the transport. A reset is its end, too: the opener tells what it means.
+fn read(transport: &mut TcpStream, room: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match transport.read(room) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(0),
+            read => return read,
+        }
+    }
+}
+
+// Sending
+
+/// The sending half and its side of the transport.
+struct Sender {
+    sealer: Sealer<Secret>,
+    unsent: Buffer,
+    transport: TcpStream,
+}
+
+impl Sender {
+    /// Sends the alerts and KeyUpdates that are due.
+    fn flush(&mut self) -> io::Result<()> {
+        let mut record = [0; 64];
+        while self.sealer.has_control() {
+            let len = self.sealer.poll_control(&mut record).map_err(io::Error::other)?;
+            self.unsent.push(&record[..len]);
+        }
+        let unsent = self.unsent.filled().len();
+        self.transport.write_all(self.unsent.filled())?;
+        self.unsent.consume(unsent);
+        Ok(())
+    }
+
+    fn send(&mut self, data: &[u8], out: &mut [u8]) -> io::Result<()> {
+        let mut rest = data;
+        while !rest.is_empty() {
+            self.flush()?;
+            let sealed = self.sealer.seal(&[rest], out).map_err(io::Error::other)?;
+            self.transport.write_all(&out[..sealed.written])?;
+            rest = &rest[sealed.taken..];
+        }
+        Ok(())
+    }
+}
+
+/// The sending half, for the thread that sends and for what the other one finds out.
+struct Sending {
+    sender: Mutex<Sender>,
+    notices: AtomicU32,
+}
+
+impl Sending {
+    /// Tells the sealer, without waiting for a thread that sends: the peer may not read before we do,
+    /// and both would wait for ever. That thread sees the notice when it is done.
+    fn notify(&self, notice: Notice) -> io::Result<()> {
+        self.notices.fetch_or(notice.bits(), Ordering::Release);
+        self.settle()
+    }
+
+    fn settle(&self) -> io::Result<()> {
+        while self.notices.load(Ordering::Acquire) != 0 {
+            let mut sender = match self.sender.try_lock() {
+                Ok(sender) => sender,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return Ok(()),
+            };
+            let notice = Notice::from_bits(self.notices.swap(0, Ordering::AcqRel));
+            sender.sealer.apply(notice);
+            sender.flush()?;
+        }
+        Ok(())
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut Sender) -> io::Result<R>) -> io::Result<R> {
+        let acted = {
+            let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+            sender.sealer.apply(Notice::from_bits(self.notices.swap(0, Ordering::AcqRel)));
+            act(&mut sender)
+        };
+        self.settle()?;
+        acted
+    }
+}
+
+/// Sends standard input, and a close_notify at its end.
+fn send_input(sending: &Sending) -> io::Result<()> {
+    let mut input = io::stdin().lock();
+    let mut data = [0; 16 * 1024];
+    let mut out = [0; 20 * 1024];
+    loop {
+        let len = input.read(&mut data)?;
+        sending.with(|sender| {
+            if len != 0 {
+                return sender.send(&data[..len], &mut out);
+            }
+            match sender.sealer.close() {
+                Ok(()) | Err(CloseError::AlreadyClosed) => sender.flush(),
+                Err(error) => Err(io::Error::other(error)),
+            }
+        })?;
+        if len == 0 {
+            return Ok(());
+        }
+    }
+}

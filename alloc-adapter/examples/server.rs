@@ -1,0 +1,189 @@
+//! A TLS server over the blocking stream, for trying clients against.
+
+use std::error::Error;
+use std::io::{self, BufRead, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, ValueEnum};
+use rustls::ServerConfig;
+use tls_record::aead::ring::Ring;
+use tls_record_alloc::Stream;
+
+#[allow(dead_code)] // The other examples use the rest.
+mod support;
+use support::{Identity, Tls};
+
+/// A TLS server: the handshake by rustls, everything after it by tls-record.
+///
+/// In the mode http, every request that ends in a blank line is answered, and the connection stays
+/// open until the client closes it. GET /keyupdate is answered after a KeyUpdate that asks for one in
+/// return; GET /close is answered, and then we close. In the mode reverse, every line comes back
+/// reversed.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// Where to listen, as HOST:PORT. With port 0 the system chooses one, which is printed.
+    #[arg(long, value_name = "ADDR")]
+    listen: String,
+    /// The certificate chain, PEM.
+    #[arg(long, value_name = "FILE", requires = "key", required_unless_present = "self_signed")]
+    cert: Option<PathBuf>,
+    /// The private key, PEM.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// Make a certificate for localhost, instead of --cert and --key.
+    #[arg(long, conflicts_with_all = ["cert", "key"])]
+    self_signed: bool,
+    /// The protocol version.
+    #[arg(long, value_enum, default_value_t)]
+    tls: Tls,
+    /// What to do with what clients send.
+    #[arg(long, value_enum, default_value_t)]
+    mode: Mode,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Mode {
+    /// Answer requests.
+    #[default]
+    Http,
+    /// Send lines back, reversed.
+    Reverse,
+}
+
+type Connection = Stream<TcpStream, Ring>;
+
+/// The longest line of a client.
+const MAX_LINE: u64 = 64 * 1024;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let identity = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => Identity::from_files(cert, key)?,
+        _ => Identity::self_signed()?,
+    };
+    let config = Arc::new(identity.server_config(args.tls)?);
+    let listener = TcpListener::bind(&args.listen)?;
+    println!("listening on {}", listener.local_addr()?);
+    io::stdout().flush()?;
+    for transport in listener.incoming() {
+        let transport = transport?;
+        let (config, mode) = (config.clone(), args.mode);
+        thread::spawn(move || serve(config, mode, transport));
+    }
+    Ok(())
+}
+
+fn serve(config: Arc<ServerConfig>, mode: Mode, transport: TcpStream) {
+    let peer = transport.peer_addr().map_or_else(|_| "a client".into(), |addr| addr.to_string());
+    let Ok(socket) = transport.try_clone() else { return };
+    let served = Connection::accept(config, transport).and_then(|mut stream| {
+        match mode {
+            Mode::Http => http(&mut stream),
+            Mode::Reverse => reverse(&mut stream),
+        }?;
+        // One step: what the client does with the rest of its direction is its own affair.
+        stream.close()?;
+        Ok(stream.end())
+    });
+    match served {
+        Ok(end) => eprintln!("{peer}: {:?}, {:?}", end.read, end.write),
+        Err(error) => {
+            eprintln!("{peer}: {error}");
+            linger(socket);
+        }
+    }
+}
+
+/// Lets an alert arrive: closing a socket with unread input sends a reset, and a reset destroys what
+/// the other side has not read yet.
+fn linger(mut socket: TcpStream) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let started = Instant::now();
+    let _ = socket.shutdown(Shutdown::Write);
+    let _ = socket.set_read_timeout(Some(PATIENCE));
+    let mut rest = [0; 4096];
+    while started.elapsed() < PATIENCE && matches!(socket.read(&mut rest), Ok(1..)) {}
+}
+
+/// Answers requests until the client closes, or asks us to.
+fn http(stream: &mut Connection) -> io::Result<()> {
+    while let Some(request) = read_request(stream)? {
+        let path = request.split(' ').nth(1).unwrap_or("/");
+        if path == "/keyupdate" {
+            // In TLS 1.2 there is none, and the answer says so.
+            if let Err(error) = stream.update_keys(true) {
+                respond(stream, "501 Not Implemented", &format!("{error}\n"))?;
+                continue;
+            }
+        }
+        respond(stream, "200 OK", &format!("you asked for {path}\n"))?;
+        if path == "/close" {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The first line of the next request; `None` when the client closed between two of them.
+fn read_request(stream: &mut Connection) -> io::Result<Option<String>> {
+    let mut first = None;
+    while let Some(line) = read_line(stream)? {
+        match (line.trim_end(), &first) {
+            ("", Some(_)) => return Ok(first),
+            // RFC 9112 section 2.2: an empty line before a request is skipped.
+            ("", None) => {}
+            (line, None) => first = Some(line.to_owned()),
+            (_, Some(_)) => {}
+        }
+    }
+    Ok(None)
+}
+
+fn respond(stream: &mut Connection, status: &str, body: &str) -> io::Result<()> {
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len(),
+    )?;
+    stream.flush()
+}
+
+/// Sends every line back, reversed.
+fn reverse(stream: &mut Connection) -> io::Result<()> {
+    while let Some(line) = read_line(stream)? {
+        let mut reversed: String = line.trim_end_matches(['\r', '\n']).chars().rev().collect();
+        reversed.push('\n');
+        stream.write_all(reversed.as_bytes())?;
+        stream.flush()?;
+    }
+    Ok(())
+}
+
+/// A line with its end; `None` at the end of the stream.
+fn read_line(stream: &mut Connection) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    let length = stream.take(MAX_LINE).read_until(b'\n', &mut line)?;
+    if length == 0 {
+        return Ok(None);
+    }
+    if length as u64 == MAX_LINE {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a line too long"));
+    }
+    Ok(Some(String::from_utf8_lossy(&line).into_owned()))
+}

@@ -1,0 +1,415 @@
+//! Buffers: input cut anywhere means the same, output that is too short changes nothing.
+
+use tls_record::aead::{Algorithm, ring::Ring};
+use tls_record::{
+    AlertDescription, Config, Epoch, Event, KeySchedule, OpenError, Opener, ReadEnd, Role,
+    SealError, Sealer, TrafficSecret, Version,
+};
+use tls_record_tests::records::{
+    ALERT, CCS, CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Hand, Secret, Suite, USER_CANCELED, key_update,
+    message, plaintext, split,
+};
+use tls_record_tests::rfc8448::{Sender, traces};
+
+/// What the handshake does to the opener when a message, or a change_cipher_spec (`None`), has
+/// arrived.
+type Steps<K> = Box<dyn Fn(&mut Opener<K>, Option<u8>)>;
+
+/// Bytes of a connection in one direction, and how they are to be read.
+struct Session<K: KeySchedule> {
+    name: &'static str,
+    role: Role,
+    wire: Vec<u8>,
+    steps: Steps<K>,
+}
+
+/// What became of the bytes of a session.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    got: Vec<Got>,
+    error: Option<OpenError>,
+    end: ReadEnd,
+}
+
+impl<K: KeySchedule> Session<K> {
+    /// Opens the session's bytes, which arrive in `chunks`, and then the transport's end.
+    fn read<'a>(&self, chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+        let mut opener = Opener::new(Config::new(self.role));
+        let (mut buffer, mut got, mut error) = (Vec::new(), Vec::new(), None);
+        for chunk in chunks {
+            buffer.extend_from_slice(chunk);
+            while !buffer.is_empty() && error.is_none() && got.last() != Some(&Got::Closed) {
+                let opened = match opener.open(&mut buffer) {
+                    Ok(opened) => opened,
+                    Err(err) => {
+                        error = Some(err);
+                        break;
+                    }
+                };
+                let Some(one) = Got::of(&opened.event, &buffer) else {
+                    break;
+                };
+                got.push(one);
+                match &opened.event {
+                    Event::Handshake(piece) if piece.is_last() => {
+                        (self.steps)(&mut opener, Some(piece.header.message_type.0));
+                    }
+                    Event::ChangeCipherSpec => (self.steps)(&mut opener, None),
+                    _ => {}
+                }
+                buffer.drain(..opened.consumed);
+            }
+        }
+        Outcome { got, error, end: opener.eof() }
+    }
+
+    fn whole(&self) -> Outcome {
+        self.read([&self.wire[..]])
+    }
+}
+
+/// The server's side of a TLS 1.3 connection, from its ServerHello on, with everything that comes in
+/// more than one piece or more than one to a record; then `last`, which is made with its last keys.
+fn tls13(name: &'static str, last: impl Fn(&mut Hand) -> Vec<u8>) -> Session<Secret> {
+    let [mut early, mut late] = [Hand::new(Suite::Tls13, 1), Hand::new(Suite::Tls13, 2)];
+    let mut wire = plaintext(HANDSHAKE, &message(2, b"server hello"));
+    wire.extend(plaintext(CCS, &[1]));
+    let flight = [message(8, b""), message(11, b"certificate"), message(20, b"verify")].concat();
+    wire.extend(early.seal(HANDSHAKE, &flight[..10]));
+    wire.extend(early.seal_padded(HANDSHAKE, &flight[10..], 7));
+    let ticket = message(4, b"a ticket");
+    wire.extend(late.seal_padded(HANDSHAKE, &[&ticket[..], &ticket[..3]].concat(), 5));
+    wire.extend(late.seal(HANDSHAKE, &ticket[3..]));
+    wire.extend(late.seal(DATA, b"data"));
+    wire.extend(late.seal(DATA, b""));
+    wire.extend(late.seal_padded(DATA, b"padded", 20));
+    wire.extend(late.seal(HANDSHAKE, &[ticket, key_update(1)].concat()));
+    late.update();
+    wire.extend(late.seal(DATA, b"under new keys"));
+    wire.extend(late.seal(HANDSHAKE, &key_update(0)));
+    late.update();
+    wire.extend(late.seal(ALERT, &USER_CANCELED));
+    wire.extend(last(&mut late));
+    let steps: Steps<Secret> = Box::new(|opener, message| match message {
+        Some(2) => opener.install(Epoch::Handshake, Suite::Tls13.secret(1), 0).unwrap(),
+        Some(20) => opener.install(Epoch::Application, Suite::Tls13.secret(2), 0).unwrap(),
+        _ => {}
+    });
+    Session { name, role: Role::Client, wire, steps }
+}
+
+/// The same of TLS 1.2.
+fn tls12(name: &'static str, suite: Suite, last: impl Fn(&mut Hand) -> Vec<u8>) -> Session<Secret> {
+    let mut hand = Hand::new(suite, 1);
+    let mut wire = plaintext(ALERT, &[1, 112]);
+    let flight = [message(2, b"server hello"), message(11, b"certificate"), message(14, b"")];
+    wire.extend(plaintext(HANDSHAKE, &flight.concat()[..20]));
+    wire.extend(plaintext(HANDSHAKE, &flight.concat()[20..]));
+    wire.extend(plaintext(CCS, &[1]));
+    wire.extend(hand.seal(HANDSHAKE, &message(20, b"verify data")));
+    wire.extend(hand.seal(DATA, b"data"));
+    wire.extend(hand.seal(DATA, b""));
+    wire.extend(hand.seal(ALERT, &[1, 90]));
+    wire.extend(hand.seal(HANDSHAKE, &message(0, b"")));
+    wire.extend(hand.seal(DATA, b"more data"));
+    wire.extend(last(&mut hand));
+    let steps: Steps<Secret> = Box::new(move |opener, message| match message {
+        Some(14) => opener.set_version(Version::Tls12),
+        None => opener.install(Epoch::Handshake, suite.secret(1), 0).unwrap(),
+        Some(20) => opener.establish().unwrap(),
+        _ => {}
+    });
+    Session { name, role: Role::Client, wire, steps }
+}
+
+fn sessions() -> Vec<Session<Secret>> {
+    let close = |hand: &mut Hand| [hand.seal(ALERT, &CLOSE_NOTIFY), b"GET /".to_vec()].concat();
+    let forge = |hand: &mut Hand| hand.forge(DATA, b"forged");
+    let error = |hand: &mut Hand| hand.seal(ALERT, &[2, 80]);
+    let overflow = |_: &mut Hand| vec![23, 3, 3, 0xff, 0xff, 0, 0];
+    vec![
+        tls13("1.3, closed", close),
+        tls13("1.3, forged", forge),
+        tls13("1.3, failed", error),
+        tls13("1.3, overflown", overflow),
+        tls13("1.3, truncated", |_| vec![]),
+        tls12("1.2 GCM, closed", Suite::Tls12Gcm, close),
+        tls12("1.2 GCM, forged", Suite::Tls12Gcm, forge),
+        tls12("1.2 ChaCha20, closed", Suite::Tls12Chacha, close),
+        tls12("1.2 ChaCha20, failed", Suite::Tls12Chacha, error),
+    ]
+}
+
+/// Two traces of RFC 8448 in both directions.
+fn recorded() -> Vec<Session<TrafficSecret<Ring>>> {
+    let mut sessions = Vec::new();
+    for trace in traces().into_iter().take(2) {
+        for (sender, role) in [(Sender::Client, Role::Server), (Sender::Server, Role::Client)] {
+            let mut epochs = vec![Epoch::Handshake, Epoch::Application];
+            let mut after = if role == Role::Client { vec![2, 20] } else { vec![1, 20] };
+            if trace.name == "resumed-0rtt" && role == Role::Server {
+                (after, epochs) = (vec![1, 5, 20], vec![Epoch::EarlyData, epochs[0], epochs[1]]);
+            }
+            let its = |it: Sender| it == sender;
+            let records = trace.records.iter().filter(|record| its(record.sender));
+            let wire = records.flat_map(|record| record.wire.clone()).collect();
+            let secrets = trace.secrets.iter().filter(|secret| its(secret.sender));
+            let secrets: Vec<_> = secrets.map(|secret| secret.secret).collect();
+            assert_eq!(secrets.len(), epochs.len());
+            let steps: Steps<TrafficSecret<Ring>> = Box::new(move |opener, message| {
+                if let Some(at) = after.iter().position(|&it| Some(it) == message) {
+                    let secret = TrafficSecret::tls13(Algorithm::Aes128Gcm, &secrets[at]).unwrap();
+                    opener.install(epochs[at], secret, 0).unwrap();
+                }
+            });
+            sessions.push(Session { name: trace.name, role, wire, steps });
+        }
+    }
+    sessions
+}
+
+fn assert_cuts_do_not_matter<K: KeySchedule>(session: &Session<K>) {
+    let whole = session.whole();
+    for at in 0..=session.wire.len() {
+        let (front, back) = session.wire.split_at(at);
+        assert_eq!(session.read([front, back]), whole, "{}: cut at {at}", session.name);
+    }
+    for size in 1..=40 {
+        let chunks = session.wire.chunks(size);
+        assert_eq!(session.read(chunks), whole, "{}: in chunks of {size}", session.name);
+    }
+}
+
+#[test]
+fn the_sessions_end_as_they_are_called() {
+    let application = Epoch::Application;
+    for session in sessions() {
+        let Outcome { got, error, end } = session.whole();
+        println!("{}: {} bytes, {} events", session.name, session.wire.len(), got.len());
+        match session.name.rsplit(' ').next().unwrap() {
+            "closed" => assert_eq!(end, ReadEnd::Closed { epoch: application }),
+            "forged" | "overflown" => assert!(matches!(end, ReadEnd::Fault(_)), "{end:?}"),
+            "failed" => assert_eq!(end, ReadEnd::PeerAlert(AlertDescription::INTERNAL_ERROR)),
+            _ => {
+                assert_eq!(end, ReadEnd::Truncated { epoch: application, inside_record: false });
+            }
+        }
+        let failed = matches!(end, ReadEnd::Fault(_) | ReadEnd::PeerAlert(_));
+        assert_eq!(error.is_some(), failed);
+        assert!(got.contains(&Got::Data(b"data".to_vec())));
+    }
+    for session in recorded() {
+        assert_eq!(session.whole().end, ReadEnd::Closed { epoch: application }, "{}", session.name);
+    }
+}
+
+// CVE-2024-11738: a ClientHello in pieces was a panic.
+#[test]
+fn cuts_of_the_input_do_not_matter() {
+    sessions().iter().for_each(assert_cuts_do_not_matter);
+}
+
+#[test]
+fn cuts_of_recorded_sessions_do_not_matter() {
+    recorded().iter().for_each(assert_cuts_do_not_matter);
+}
+
+#[test]
+fn truncation_is_told_at_every_byte() {
+    let session = tls13("truncated", |_| vec![]);
+    let mut edges = vec![0];
+    for record in split(&session.wire) {
+        edges.push(edges.last().unwrap() + record.len());
+    }
+    for at in 0..=session.wire.len() {
+        let ReadEnd::Truncated { inside_record, .. } = session.read([&session.wire[..at]]).end
+        else {
+            panic!("truncated");
+        };
+        assert_eq!(inside_record, !edges.contains(&at), "at {at}");
+    }
+}
+
+#[test]
+fn a_message_of_several_in_a_record_that_is_left_counts_as_inside_it() {
+    let mut opener = Opener::<Secret>::new(Config::new(Role::Client));
+    let mut wire = plaintext(HANDSHAKE, &[message(8, b"one"), message(8, b"two")].concat());
+    let opened = opener.open(&mut wire).unwrap();
+    assert_eq!(opened.consumed, 12);
+    assert_eq!(opener.open(&mut []).unwrap().event, Event::NeedMore { total: 7 });
+    let end = ReadEnd::Truncated { epoch: Epoch::Plaintext, inside_record: true };
+    assert_eq!(opener.eof(), end);
+}
+
+#[test]
+fn what_is_needed_is_told_exactly() {
+    for session in
+        [tls13("1.3", |_| vec![]), tls12("1.2", Suite::Tls12Gcm, |hand| hand.seal(DATA, b"x"))]
+    {
+        let mut opener = Opener::<Secret>::new(Config::new(session.role));
+        let (mut at, mut end) = (0, 0);
+        while at < session.wire.len() {
+            let is_new = at == end;
+            if is_new {
+                end += split(&session.wire[at..]).next().unwrap().len();
+            }
+            let input = &mut session.wire[at..].to_vec();
+            for length in 0..end - at {
+                let opened = opener.open(&mut input[..length]).unwrap();
+                let total = if is_new && length < 5 { 5 } else { end - at };
+                assert_eq!((opened.consumed, opened.event), (0, Event::NeedMore { total }));
+            }
+            let opened = opener.open(&mut input[..end - at]).unwrap();
+            match opened.event {
+                Event::Handshake(piece) if piece.is_last() => {
+                    (session.steps)(&mut opener, Some(piece.header.message_type.0));
+                }
+                Event::ChangeCipherSpec => (session.steps)(&mut opener, None),
+                _ => {}
+            }
+            at += opened.consumed;
+            assert!(opened.consumed > 0 && at <= end);
+        }
+    }
+}
+
+/// A call that writes records.
+type Call = fn(&mut Sealer<Secret>, &mut [u8]) -> Result<usize, SealError>;
+
+/// A sending half, how it got there, and the overhead of its records.
+fn sealer(suite: Suite, epoch: Epoch) -> Sealer<Secret> {
+    let mut config = Config::new(Role::Server);
+    config.fragment_limit = 10;
+    let mut sealer = Sealer::new(config);
+    if suite == Suite::Plain {
+        sealer.set_version(Version::Tls13);
+    } else {
+        sealer.install(epoch, suite.secret(1), 0).unwrap();
+    }
+    sealer
+}
+
+#[derive(Debug, PartialEq)]
+struct Snapshot(Option<u64>, tls_record::close::WriteState, tls_record::WriteEnd, bool, bool, u16);
+
+fn snapshot(sealer: &Sealer<Secret>) -> Snapshot {
+    Snapshot(
+        sealer.sequence(),
+        sealer.state(),
+        sealer.end(),
+        sealer.has_control(),
+        sealer.has_signal(),
+        sealer.fragment_limit(),
+    )
+}
+
+/// Every call that writes, in every suite that has it: what prepares it, the call, the contents of
+/// the records that it writes when it has just enough room.
+fn calls() -> Vec<(Suite, Epoch, fn(&mut Sealer<Secret>), Call, Vec<Vec<u8>>)> {
+    let poll: Call = Sealer::poll_control;
+    let nothing: fn(&mut Sealer<Secret>) = |_| {};
+    let mut calls: Vec<(Suite, Epoch, fn(&mut Sealer<Secret>), Call, Vec<Vec<u8>>)> = Vec::new();
+    for suite in [Suite::Plain, Suite::Tls13, Suite::Tls12Gcm, Suite::Tls12Chacha] {
+        let mut add = |prepare: fn(&mut Sealer<Secret>), call: Call, contents: &[&[u8]]| {
+            let contents = contents.iter().map(|content| content.to_vec()).collect();
+            calls.push((suite, Epoch::Application, prepare, call, contents));
+        };
+        if suite != Suite::Plain {
+            let seal: Call =
+                |sealer, out| sealer.seal(&[b"some ", b"data"], out).map(|it| it.written);
+            add(nothing, seal, &[b"some data"]);
+            // As much as fits: the first record.
+            let seal: Call = |sealer, out| sealer.seal(&[&[7; 25]], out).map(|it| it.written);
+            add(nothing, seal, &[&[7; 10]]);
+            let in_place: Call = |sealer, out| sealer.seal_in_place(out, 3);
+            add(nothing, in_place, &[&[0xaa; 3]]);
+            add(nothing, |sealer, out| sealer.seal_in_place(out, 0), &[b""]);
+        }
+        if suite == Suite::Tls13 {
+            add(|sealer| sealer.update_keys(false).unwrap(), poll, &[&key_update(0)]);
+            add(|sealer| sealer.update_keys(true).unwrap(), poll, &[&key_update(1)]);
+        }
+        if matches!(suite, Suite::Tls12Gcm | Suite::Tls12Chacha) {
+            add(|sealer| sealer.refuse_renegotiation().unwrap(), poll, &[&[1, 100]]);
+        }
+        let handshake: Call = |sealer, out| sealer.seal_handshake(&[&message(4, &[7; 19])], out);
+        let long = message(4, &[7; 19]);
+        add(nothing, handshake, &[&long[..10], &long[10..20], &long[20..]]);
+        add(|sealer| sealer.close().unwrap(), poll, &[&[1, 0]]);
+        add(|sealer| sealer.cancel().unwrap(), poll, &[&[1, 90]]);
+        add(|sealer| sealer.abort(AlertDescription(47)).unwrap(), poll, &[&[2, 47]]);
+    }
+    calls.push((
+        Suite::Plain,
+        Epoch::Plaintext,
+        nothing,
+        |sealer, out| sealer.change_cipher_spec(out),
+        vec![vec![1]],
+    ));
+    calls
+}
+
+#[test]
+fn too_short_an_output_changes_nothing() {
+    let mut tries = 0;
+    for (index, (suite, epoch, prepare, call, contents)) in calls().into_iter().enumerate() {
+        let mut sealer = sealer(suite, epoch);
+        prepare(&mut sealer);
+        let before = snapshot(&sealer);
+        let need = contents.iter().map(|content| content.len() + suite.overhead()).sum();
+        for size in 0..need {
+            let mut out = vec![0xaa; size];
+            let sealed = call(&mut sealer, &mut out);
+            assert_eq!(sealed, Err(SealError::NoSpace { need }), "call {index}, {suite:?}");
+            assert!(out.iter().all(|&byte| byte == 0xaa), "call {index}, {suite:?}");
+            assert_eq!(snapshot(&sealer), before, "call {index}, {suite:?}");
+            tries += 1;
+        }
+        let mut out = vec![0xaa; need];
+        assert_eq!(call(&mut sealer, &mut out), Ok(need), "call {index}, {suite:?}");
+        // Not a sequence number was lost: the tags are those of the first records.
+        let mut mirror = Hand::new(suite, 1);
+        let opened: Vec<_> = split(&out).map(|record| mirror.open(record).1).collect();
+        assert_eq!(opened, contents, "call {index}, {suite:?}");
+        if suite != Suite::Plain {
+            assert_ne!(snapshot(&sealer), before, "call {index}, {suite:?}");
+        }
+    }
+    println!("{tries} tries");
+    assert!(tries > 800);
+}
+
+#[test]
+fn what_is_behind_the_record_is_left_alone() {
+    for (suite, epoch, prepare, call, contents) in calls() {
+        if contents.len() > 1 {
+            continue;
+        }
+        let mut sealer = sealer(suite, epoch);
+        prepare(&mut sealer);
+        let mut out = [0xaa; 51];
+        let written = call(&mut sealer, &mut out).unwrap();
+        assert!(out[written..].iter().all(|&byte| byte == 0xaa));
+    }
+}
+
+#[test]
+fn as_many_records_are_sealed_as_fit() {
+    let data = [7; 35];
+    for size in 0..200 {
+        let mut sealer = sealer(Suite::Tls13, Epoch::Application);
+        let mut out = vec![0; size];
+        let sealed = sealer.seal(&[&data], &mut out);
+        // Three full records of 32 bytes, and one of 27.
+        let records = (size / 32).min(3) as u64;
+        let last = u64::from(size >= 3 * 32 + 27);
+        match sealed {
+            Ok(sealed) => {
+                assert_eq!(sealer.sequence(), Some(records + last));
+                assert_eq!(sealed.taken, records as usize * 10 + last as usize * 5);
+                assert_eq!(sealed.written, records as usize * 32 + last as usize * 27);
+            }
+            Err(error) => assert_eq!((error, records), (SealError::NoSpace { need: 32 }, 0)),
+        }
+    }
+}

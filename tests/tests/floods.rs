@@ -1,0 +1,273 @@
+//! What a peer may send without getting anywhere: conformance.md section 2. Exactly N is accepted,
+//! N + 1 is unexpected_message.
+
+use tls_record::{AlertDescription, Config, Epoch, Fault, Limits, Role, Version};
+use tls_record_tests::records::{
+    ALERT, CCS, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Suite, USER_CANCELED, key_update,
+    message, plaintext,
+};
+
+/// A record that says nothing; the connection it is for updates its keys if it must.
+type Nuisance = fn(&mut Connection) -> Vec<u8>;
+
+fn empty(connection: &mut Connection) -> Vec<u8> {
+    connection.peer.seal(DATA, b"")
+}
+
+fn padded(connection: &mut Connection) -> Vec<u8> {
+    connection.peer.seal_padded(DATA, b"", 1)
+}
+
+fn user_canceled(connection: &mut Connection) -> Vec<u8> {
+    connection.peer.seal(ALERT, &USER_CANCELED)
+}
+
+fn warning(connection: &mut Connection) -> Vec<u8> {
+    connection.peer.seal(ALERT, &[1, 112])
+}
+
+fn update(connection: &mut Connection) -> Vec<u8> {
+    let record = connection.peer.seal(HANDSHAKE, &key_update(0));
+    connection.peer.update();
+    record
+}
+
+fn requested_update(connection: &mut Connection) -> Vec<u8> {
+    let record = connection.peer.seal(HANDSHAKE, &key_update(1));
+    connection.peer.update();
+    record
+}
+
+fn ccs(_: &mut Connection) -> Vec<u8> {
+    plaintext(CCS, &[1])
+}
+
+fn hello_request(connection: &mut Connection) -> Vec<u8> {
+    connection.peer.seal(HANDSHAKE, &message(0, b""))
+}
+
+fn data(connection: &mut Connection) -> Vec<u8> {
+    connection.peer.seal(DATA, b"data")
+}
+
+fn ticket(connection: &mut Connection) -> Vec<u8> {
+    connection.peer.seal(HANDSHAKE, &message(4, b"ticket"))
+}
+
+fn with(suite: Suite, set: impl FnOnce(&mut Limits)) -> Connection {
+    Connection::configured(suite, |config| set(&mut config.limits))
+}
+
+/// A TLS 1.3 connection before its end of the handshake.
+fn handshaking(set: impl FnOnce(&mut Limits)) -> Connection {
+    let mut config = Config::new(Role::Client);
+    set(&mut config.limits);
+    Connection::new(config).install(Epoch::Handshake, Suite::Tls13)
+}
+
+#[track_caller]
+fn assert_accepts(connection: &mut Connection, count: usize, nuisance: Nuisance) {
+    for i in 0..count {
+        let record = nuisance(connection);
+        let got = connection.receive(&record);
+        assert!(matches!(got.as_deref(), Ok([_])), "number {}: {got:?}", i + 1);
+    }
+}
+
+#[track_caller]
+fn assert_floods(mut connection: Connection, count: usize, nuisance: Nuisance) {
+    assert_accepts(&mut connection, count, nuisance);
+    let record = nuisance(&mut connection);
+    // Answers that are due would leave with the alert otherwise.
+    connection.control();
+    connection.assert_refuses(&record, Fault::Flood, AlertDescription::UNEXPECTED_MESSAGE);
+}
+
+/// After `count` of them and one `other` record, another `count` are accepted, and no more.
+#[track_caller]
+fn assert_starts_again(
+    mut connection: Connection,
+    count: usize,
+    nuisance: Nuisance,
+    other: Nuisance,
+) {
+    assert_accepts(&mut connection, count, nuisance);
+    assert_accepts(&mut connection, 1, other);
+    assert_floods(connection, count, nuisance);
+}
+
+/// After `count` of them and one `other` record, no more is accepted.
+#[track_caller]
+fn assert_goes_on(mut connection: Connection, count: usize, nuisance: Nuisance, other: Nuisance) {
+    assert_accepts(&mut connection, count, nuisance);
+    assert_accepts(&mut connection, 1, other);
+    assert_floods(connection, 0, nuisance);
+}
+
+// CVE-2016-6305
+#[test]
+fn empty_records() {
+    for suite in Suite::ALL {
+        assert_floods(with(suite, |_| ()), 32, empty);
+        for limit in [0, 1, 255] {
+            assert_floods(with(suite, |limits| limits.empty_records = limit), limit.into(), empty);
+        }
+        assert_starts_again(with(suite, |_| ()), 32, empty, data);
+        assert_goes_on(with(suite, |_| ()), 32, empty, warning_of(suite));
+    }
+    assert_starts_again(with(Suite::Tls13, |_| ()), 32, empty, ticket);
+    assert_starts_again(with(Suite::Tls12Gcm, |_| ()), 32, empty, hello_request);
+    assert_goes_on(with(Suite::Tls13, |_| ()), 32, empty, padded);
+}
+
+fn warning_of(suite: Suite) -> Nuisance {
+    if suite == Suite::Tls13 { user_canceled } else { warning }
+}
+
+#[test]
+fn empty_early_data() {
+    let early = Connection::new(Config::new(Role::Server)).install(Epoch::EarlyData, Suite::Tls13);
+    assert_floods(early, 32, empty);
+}
+
+// 9846 5.4: padded ones are cover traffic.
+#[test]
+fn padded_records_are_no_flood() {
+    let mut connection = with(Suite::Tls13, |limits| limits.empty_records = 0);
+    assert_accepts(&mut connection, 1000, padded);
+}
+
+// CVE-2016-8610
+#[test]
+fn warnings() {
+    for suite in Suite::ALL {
+        let nuisance = warning_of(suite);
+        assert_floods(with(suite, |_| ()), 4, nuisance);
+        for limit in [0, 1, 255] {
+            assert_floods(with(suite, |limits| limits.warnings = limit), limit.into(), nuisance);
+        }
+        assert_starts_again(with(suite, |_| ()), 4, nuisance, data);
+        assert_goes_on(with(suite, |_| ()), 4, nuisance, empty);
+    }
+    assert_floods(with(Suite::Tls12Gcm, |_| ()), 4, user_canceled);
+    assert_goes_on(with(Suite::Tls12Gcm, |_| ()), 3, warning, user_canceled);
+    assert_starts_again(with(Suite::Tls13, |_| ()), 4, user_canceled, ticket);
+}
+
+#[test]
+fn warnings_before_keys() {
+    for version in [None, Some(Version::Tls12), Some(Version::Tls13)] {
+        let connection = || {
+            let connection = Connection::new(Config::new(Role::Client));
+            match version {
+                Some(version) => connection.set_version(version),
+                None => connection,
+            }
+        };
+        assert_floods(connection(), 4, user_canceled);
+        assert_starts_again(connection(), 4, user_canceled, |_| {
+            plaintext(HANDSHAKE, &message(2, b"hello"))
+        });
+    }
+}
+
+// CVE-2026-32283, CVE-2026-56862, CVE-2026-39304
+#[test]
+fn key_updates() {
+    let connection = || with(Suite::Tls13, |_| ());
+    for nuisance in [update as Nuisance, requested_update] {
+        assert_floods(connection(), 32, nuisance);
+        for limit in [0, 1, 100] {
+            let limited = with(Suite::Tls13, |limits| limits.key_updates = limit);
+            assert_floods(limited, limit.into(), nuisance);
+        }
+        assert_starts_again(connection(), 32, nuisance, data);
+        // Only data is progress.
+        for other in [empty as Nuisance, padded, ticket, user_canceled] {
+            assert_goes_on(connection(), 32, nuisance, other);
+        }
+    }
+}
+
+#[test]
+fn the_answer_to_our_request_is_no_flood_once() {
+    let mut connection = with(Suite::Tls13, |limits| limits.key_updates = 2);
+    assert_accepts(&mut connection, 2, update);
+    connection.layer.update_keys(true).unwrap();
+    assert_eq!(connection.control(), [(HANDSHAKE, key_update(1))]);
+    assert_accepts(&mut connection, 1, update);
+    assert_floods(connection, 0, update);
+
+    // An update that asks for nothing has no answer.
+    let mut connection = with(Suite::Tls13, |limits| limits.key_updates = 2);
+    connection.layer.update_keys(false).unwrap();
+    connection.control();
+    assert_floods(connection, 2, update);
+}
+
+// CVE-2020-25648
+#[test]
+fn change_cipher_specs() {
+    assert_floods(handshaking(|_| ()), 32, ccs);
+    for limit in [0, 1, 255] {
+        assert_floods(handshaking(|limits| limits.empty_records = limit), limit.into(), ccs);
+    }
+    let certificate: Nuisance = |c| c.peer.seal(HANDSHAKE, &message(11, b"certificate"));
+    assert_starts_again(handshaking(|_| ()), 32, ccs, certificate);
+    assert_goes_on(handshaking(|_| ()), 32, ccs, user_canceled);
+    let before_keys = Connection::new(Config::new(Role::Server)).set_version(Version::Tls13);
+    assert_floods(before_keys, 32, ccs);
+}
+
+#[test]
+fn change_cipher_specs_count_together_with_empty_records() {
+    let mut early =
+        Connection::new(Config::new(Role::Server)).install(Epoch::EarlyData, Suite::Tls13);
+    for _ in 0..16 {
+        assert_accepts(&mut early, 1, ccs);
+        assert_accepts(&mut early, 1, empty);
+    }
+    assert_floods(early, 0, ccs);
+}
+
+#[test]
+fn requests_to_renegotiate() {
+    let client_hello: Nuisance = |c| c.peer.seal(HANDSHAKE, &message(1, b"hello"));
+    let server = |set: fn(&mut Limits)| {
+        Connection::configured(Suite::Tls12Gcm, |config| {
+            config.role = Role::Server;
+            set(&mut config.limits);
+        })
+    };
+    assert_floods(with(Suite::Tls12Gcm, |_| ()), 32, hello_request);
+    assert_floods(server(|_| ()), 32, client_hello);
+    assert_floods(server(|limits| limits.renegotiations = 1), 1, client_hello);
+    assert_floods(with(Suite::Tls12Chacha, |limits| limits.renegotiations = 0), 0, hello_request);
+    // In all.
+    assert_goes_on(with(Suite::Tls12Gcm, |_| ()), 32, hello_request, data);
+    // However many pieces it comes in.
+    let mut connection = server(|limits| limits.renegotiations = 1);
+    let hello = message(1, b"hello");
+    for piece in [&hello[..3], &hello[3..4], &hello[4..6], &hello[6..]] {
+        assert!(connection.accept(HANDSHAKE, piece).len() == 1);
+    }
+    assert_floods(connection, 0, client_hello);
+}
+
+#[test]
+fn floods_end_with_a_close_notify_as_well() {
+    let mut connection = with(Suite::Tls13, |_| ());
+    assert_accepts(&mut connection, 32, empty);
+    assert_accepts(&mut connection, 4, user_canceled);
+    assert_accepts(&mut connection, 32, update);
+    assert_eq!(connection.accept(ALERT, &CLOSE_NOTIFY), [Got::Closed]);
+}
+
+#[test]
+fn the_defaults() {
+    let limits = Limits::default();
+    assert_eq!(
+        (limits.empty_records, limits.warnings, limits.key_updates, limits.renegotiations),
+        (32, 4, 32, 32)
+    );
+}

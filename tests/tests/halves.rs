@@ -1,0 +1,363 @@
+//! Split halves: what one must tell the other arrives, whoever carries it and whenever.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tls_record::close::{ReadState, WriteState};
+use tls_record::{
+    AlertDescription, Config, End, Epoch, Event, Fault, KeyError, Notice, OpenError, Opener,
+    ReadEnd, Role, SealError, Sealer, Signal, WriteEnd,
+};
+use tls_record_tests::records::{
+    ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Secret, Suite, key_update,
+    open_all,
+};
+
+/// The halves of a connection, and the hands at its other end: what seals for the opener, and what
+/// opens what the sealer makes.
+struct Halves {
+    opener: Opener<Secret>,
+    sealer: Sealer<Secret>,
+    peer: Hand,
+    mirror: Hand,
+}
+
+impl Halves {
+    fn new(suite: Suite) -> Self {
+        let Connection { layer, peer, mirror } = Connection::established(suite, Role::Client);
+        let (opener, sealer) = layer.split();
+        Self { opener, sealer, peer, mirror }
+    }
+
+    fn receive(&mut self, record: &[u8]) -> Result<Vec<Got>, OpenError> {
+        let (got, left) = open_all(|input| self.opener.open(input), record);
+        left.map(|_| got)
+    }
+
+    /// A record that makes the opener tell the sealer something.
+    fn make_notice(mut self, kind: Kind) -> Notice {
+        let record = match kind {
+            Kind::Requested => self.peer.seal(HANDSHAKE, &key_update(1)),
+            Kind::Updated => self.peer.seal(HANDSHAKE, &key_update(0)),
+            Kind::Closed => self.peer.seal(ALERT, &CLOSE_NOTIFY),
+            Kind::Failed => self.peer.seal(ALERT, &[2, 80]),
+            Kind::Fault => self.peer.forge(DATA, b"forged"),
+        };
+        let _ = self.receive(&record);
+        assert!(self.opener.has_notice());
+        self.opener.take_notice()
+    }
+
+    fn control(&mut self) -> Vec<Vec<u8>> {
+        let (mut sent, mut out) = (Vec::new(), [0; 64]);
+        while self.sealer.has_control() {
+            let length = self.sealer.poll_control(&mut out).expect("sealed");
+            let (content_type, content) = self.mirror.open(&out[..length]);
+            if content_type == HANDSHAKE {
+                self.mirror.update();
+            }
+            sent.push(content);
+        }
+        sent
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Requested,
+    Updated,
+    Closed,
+    Failed,
+    Fault,
+}
+
+const KINDS: [Kind; 5] = [Kind::Requested, Kind::Updated, Kind::Closed, Kind::Failed, Kind::Fault];
+
+fn tls13() -> Halves {
+    Halves::new(Suite::Tls13)
+}
+
+#[test]
+fn a_fault_that_a_caller_drops_still_reaches_the_peer() {
+    fn reads(halves: &mut Halves, record: &mut [u8]) -> Result<(), OpenError> {
+        halves.opener.open(record)?;
+        unreachable!("the record is forged")
+    }
+    for suite in Suite::ALL {
+        let mut halves = Halves::new(suite);
+        let mut record = halves.peer.forge(DATA, b"forged");
+        for _ in 0..3 {
+            assert!(reads(&mut halves, &mut record).is_err());
+        }
+        let _ = halves.opener.eof();
+        assert!(halves.opener.has_notice());
+        let notice = halves.opener.take_notice();
+        assert!(!halves.opener.has_notice() && halves.opener.take_notice().is_empty());
+
+        // Until it is told, the sealer knows nothing.
+        let sealed = halves.sealer.seal(&[b"data"], &mut [0; 64]).unwrap();
+        assert_eq!(sealed.taken, 4);
+        halves.mirror.sequence += 1;
+        halves.sealer.apply(notice);
+        assert_eq!(halves.sealer.seal(&[b"data"], &mut [0; 64]), Err(SealError::Failed));
+        assert_eq!(halves.control(), [[2, 20]]);
+        let end = End { read: halves.opener.end(), write: halves.sealer.end() };
+        assert_eq!(end.read, ReadEnd::Fault(Fault::BadRecordMac));
+        assert_eq!(end.write, WriteEnd::AlertSent(AlertDescription::BAD_RECORD_MAC));
+    }
+}
+
+#[test]
+fn notices_gather_until_they_are_taken() {
+    let mut halves = tls13();
+    for request in [1, 0] {
+        let record = halves.peer.seal(HANDSHAKE, &key_update(request));
+        halves.receive(&record).unwrap();
+        halves.peer.update();
+    }
+    let forged = halves.peer.forge(DATA, b"forged");
+    assert!(halves.receive(&forged).is_err());
+    halves.sealer.apply(halves.opener.take_notice());
+    assert_eq!(halves.control(), [[2, 20]], "the reply is not owed any more");
+}
+
+#[test]
+fn notices_merge_by_or_in_any_order_and_any_number() {
+    let mut merged = 0;
+    for suite in [Suite::Tls13, Suite::Tls12Gcm] {
+        for first in KINDS {
+            for second in KINDS {
+                let is_tls13 = suite == Suite::Tls13;
+                let is_update = |kind| matches!(kind, Kind::Requested | Kind::Updated);
+                if !is_tls13 && (is_update(first) || is_update(second)) {
+                    continue;
+                }
+                let make = |kind| Halves::new(suite).make_notice(kind);
+                let (a, b) = (make(first), make(second));
+                assert_eq!(a.merge(b), b.merge(a));
+                assert_eq!(a.merge(b).merge(a), a.merge(b));
+                assert_eq!(a.merge(Notice::NONE), a);
+                assert_eq!(Notice::from_bits(a.bits() | b.bits()), a.merge(b));
+
+                let after = |notices: &[Notice]| {
+                    let mut halves = Halves::new(suite);
+                    halves.sealer.update_keys(true).ok();
+                    let sent_before = halves.control();
+                    notices.iter().for_each(|&notice| halves.sealer.apply(notice));
+                    let again = halves.sealer.update_keys(true);
+                    (
+                        sent_before,
+                        again,
+                        halves.control(),
+                        halves.sealer.state(),
+                        halves.sealer.end(),
+                    )
+                };
+                let together = after(&[a.merge(b)]);
+                for order in [&[a, b][..], &[b, a], &[a, b, b], &[b, a, a, b], &[a.merge(b), a]] {
+                    assert_eq!(after(order), together, "{suite:?}: {first:?}, {second:?}");
+                }
+                merged += 1;
+            }
+        }
+    }
+    println!("{merged} pairs");
+    assert_eq!(merged, 25 + 9);
+}
+
+#[test]
+fn an_abort_stops_the_opener() {
+    for suite in Suite::ALL {
+        let mut halves = Halves::new(suite);
+        assert!(!halves.sealer.has_signal());
+        halves.sealer.abort(AlertDescription::CERTIFICATE_REQUIRED).unwrap();
+        assert!(halves.sealer.has_signal());
+        let signal = halves.sealer.take_signal();
+        assert!(!halves.sealer.has_signal() && halves.sealer.take_signal().is_empty());
+
+        // Until it is told, the opener knows nothing.
+        let record = halves.peer.seal(DATA, b"data");
+        assert_eq!(halves.receive(&record), Ok(vec![Got::Data(b"data".to_vec())]));
+        for _ in 0..2 {
+            halves.opener.apply(signal);
+            let fault = Fault::Aborted(AlertDescription::CERTIFICATE_REQUIRED);
+            let record = halves.peer.seal(DATA, b"data");
+            assert_eq!(halves.receive(&record), Err(OpenError::Fault(fault)));
+            assert_eq!(halves.opener.end(), ReadEnd::Fault(fault));
+            assert_eq!(
+                (halves.opener.state(), halves.opener.sequence()),
+                (ReadState::Failed, None)
+            );
+            // It is our own alert: there is nothing to send back.
+            assert!(!halves.opener.has_notice());
+        }
+        assert_eq!(halves.control(), [[2, 116]]);
+    }
+}
+
+#[test]
+fn a_stop_does_not_undo_the_end_of_the_other_direction() {
+    let mut halves = tls13();
+    let record = halves.peer.seal(ALERT, &CLOSE_NOTIFY);
+    halves.receive(&record).unwrap();
+    halves.sealer.abort(AlertDescription::DECODE_ERROR).unwrap();
+    halves.opener.apply(halves.sealer.take_signal());
+    assert_eq!(halves.opener.end(), ReadEnd::Closed { epoch: Epoch::Application });
+    assert_eq!(halves.opener.open(&mut [1]).unwrap().event, Event::Closed);
+    assert_eq!(halves.opener.sequence(), None, "the connection has failed, the keys are gone");
+}
+
+/// A sending half whose cipher can seal no more.
+fn without_cipher() -> Halves {
+    let mut halves = tls13();
+    halves.sealer = Sealer::new(Config::new(Role::Client));
+    halves.sealer.install(Epoch::Application, Suite::Tls12Chacha.secret(1), u64::MAX).unwrap();
+    halves
+}
+
+#[test]
+fn a_cipher_that_fails_stops_the_opener() {
+    let mut halves = without_cipher();
+    halves.sealer.close().unwrap();
+    assert_eq!(halves.sealer.poll_control(&mut [0; 64]), Err(SealError::Crypto));
+    assert_eq!(
+        (halves.sealer.state(), halves.sealer.end()),
+        (WriteState::Failed, WriteEnd::Failed)
+    );
+    assert_eq!(halves.sealer.poll_control(&mut [0; 64]), Ok(0));
+    halves.opener.apply(halves.sealer.take_signal());
+    let fault = Fault::Aborted(AlertDescription::INTERNAL_ERROR);
+    assert_eq!(halves.opener.end(), ReadEnd::Fault(fault));
+}
+
+// notice.rs: "The connection was aborted with this alert"; one word carries one alert.
+#[test]
+fn a_cipher_that_fails_on_the_alert_of_an_abort_does_not_make_another_of_it() {
+    let mut halves = without_cipher();
+    halves.sealer.abort(AlertDescription::HANDSHAKE_FAILURE).unwrap();
+    assert_eq!(halves.sealer.poll_control(&mut [0; 64]), Err(SealError::Crypto));
+    halves.opener.apply(halves.sealer.take_signal());
+    // 40 | 80 is 120: no_application_protocol.
+    let fault = Fault::Aborted(AlertDescription::HANDSHAKE_FAILURE);
+    assert_eq!(halves.opener.end(), ReadEnd::Fault(fault));
+}
+
+#[test]
+fn requests_and_answers_are_accounted_for() {
+    let mut config = Config::new(Role::Client);
+    config.limits.key_updates = 0;
+    let Connection { layer, peer, mirror } =
+        Connection::new(config).install(Epoch::Application, Suite::Tls13);
+    let (opener, sealer) = layer.split();
+    let mut halves = Halves { opener, sealer, peer, mirror };
+
+    halves.sealer.update_keys(true).unwrap();
+    assert!(!halves.sealer.has_signal(), "not sealed yet");
+    assert_eq!(halves.control(), [key_update(1)]);
+    halves.opener.apply(halves.sealer.take_signal());
+    assert_eq!(halves.sealer.update_keys(true), Err(KeyError::RequestOutstanding));
+
+    // One answer is none too many, and lets us ask again.
+    let record = halves.peer.seal(HANDSHAKE, &key_update(0));
+    assert_eq!(halves.receive(&record), Ok(vec![Got::KeyUpdate(false)]));
+    halves.peer.update();
+    assert_eq!(halves.sealer.update_keys(true), Err(KeyError::RequestOutstanding));
+    halves.sealer.apply(halves.opener.take_notice());
+    assert_eq!(halves.sealer.update_keys(true), Ok(()));
+
+    let record = halves.peer.seal(HANDSHAKE, &key_update(0));
+    assert_eq!(halves.receive(&record), Err(OpenError::Fault(Fault::Flood)));
+}
+
+// 9846 4.7.3: "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another
+// KeyUpdate with request_update set to update_requested."
+#[test]
+fn an_update_from_before_our_request_is_not_its_answer() {
+    let mut halves = tls13();
+    let record = halves.peer.seal(HANDSHAKE, &key_update(0));
+    halves.receive(&record).unwrap();
+    // In another thread, at the same time: the notice has not arrived yet.
+    halves.sealer.update_keys(true).unwrap();
+    assert_eq!(halves.control(), [key_update(1)]);
+    halves.sealer.apply(halves.opener.take_notice());
+    assert_eq!(halves.sealer.update_keys(true), Err(KeyError::RequestOutstanding));
+}
+
+#[test]
+fn joining_tells_what_was_not_told() {
+    let mut halves = tls13();
+    let record = halves.peer.seal(HANDSHAKE, &key_update(1));
+    halves.receive(&record).unwrap();
+    let layer = tls_record::RecordLayer::join(halves.opener, halves.sealer);
+    assert!(layer.has_control());
+
+    let mut halves = tls13();
+    halves.sealer.abort(AlertDescription::DECODE_ERROR).unwrap();
+    let layer = tls_record::RecordLayer::join(halves.opener, halves.sealer);
+    assert_eq!(layer.opener().state(), ReadState::Failed);
+}
+
+// keys or not, a KeyError says: "Nothing changed."
+#[test]
+fn keys_for_both_directions_are_installed_or_none_are() {
+    let secret = || Suite::Tls13.secret(1);
+    let mut connection =
+        Connection::new(Config::new(Role::Client)).install(Epoch::Handshake, Suite::Tls13);
+    connection.layer.close().unwrap();
+    let installed = connection.layer.install(Epoch::Application, secret(), secret());
+    assert_eq!(installed, Err(KeyError::Closed));
+    assert_eq!(connection.layer.opener().epoch(), Epoch::Handshake);
+}
+
+/// Two threads and two words: the reader's notice and the writer's signal.
+#[test]
+fn halves_work_in_threads_of_their_own() {
+    const ROUNDS: u8 = 100;
+    let Halves { mut opener, mut sealer, mut peer, mut mirror } = tls13();
+    let (notices, done) = (AtomicU32::new(0), AtomicU32::new(0));
+    let replies = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..ROUNDS {
+                let wire =
+                    [peer.seal(DATA, &[round]), peer.seal(HANDSHAKE, &key_update(1))].concat();
+                peer.update();
+                let (got, left) = open_all(|input| opener.open(input), &wire);
+                assert_eq!(
+                    (got, left),
+                    (vec![Got::Data(vec![round]), Got::KeyUpdate(true)], Ok(0))
+                );
+                notices.fetch_or(opener.take_notice().bits(), Ordering::AcqRel);
+            }
+            let record = peer.forge(DATA, b"forged");
+            assert!(opener.open(&mut record.clone()).is_err());
+            notices.fetch_or(opener.take_notice().bits(), Ordering::AcqRel);
+            done.store(1, Ordering::Release);
+        });
+        let writer = scope.spawn(|| {
+            let (mut replies, mut out) = (0_usize, [0; 64]);
+            loop {
+                let is_last = done.load(Ordering::Acquire) == 1;
+                sealer.apply(Notice::from_bits(notices.swap(0, Ordering::AcqRel)));
+                let length = sealer.poll_control(&mut out).unwrap();
+                if length == 0 {
+                    assert!(!is_last, "the alert is due");
+                    std::thread::yield_now();
+                    continue;
+                }
+                match mirror.open(&out[..length]) {
+                    (HANDSHAKE, reply) => assert_eq!(reply, key_update(0)),
+                    (ALERT, alert) => {
+                        assert_eq!(alert, [2, 20]);
+                        break replies;
+                    }
+                    other => panic!("{other:?}"),
+                }
+                mirror.update();
+                replies += 1;
+            }
+        });
+        writer.join().unwrap()
+    });
+    println!("{replies} replies");
+    assert!(replies <= usize::from(ROUNDS));
+    assert_eq!(Signal::NONE.bits() | Notice::NONE.bits(), 0);
+}
