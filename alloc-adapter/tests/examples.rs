@@ -1,0 +1,363 @@
+//! The examples as their users run them: against each other, and against the `openssl` program.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const VERSIONS: [&str; 2] = ["1.2", "1.3"];
+
+/// The path of an example. `cargo test` builds them; before a run of this test alone, `cargo build --examples` does.
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
+    let path = profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(path.exists(), "{path:?} is not built: cargo build --examples");
+    path
+}
+
+fn run(program: impl AsRef<std::ffi::OsStr>, args: &[&str], input: &str) -> Output {
+    let mut child = spawn(program, args);
+    // The program may have ended without reading.
+    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+    child.wait_with_output().expect("it ends")
+}
+
+fn spawn(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Child {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("it starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[track_caller]
+fn assert_status(output: &Output, status: i32) {
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(status), "stdout: {out}\nstderr: {err}");
+}
+
+/// A program that is stopped when the test is done with it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The example `server`, and where it listens.
+fn server(args: &[&str]) -> (Running, SocketAddr) {
+    let mut args = args.to_vec();
+    args.extend(["--listen", "127.0.0.1:0"]);
+    let mut child = spawn(example("server"), &args);
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+    let addr = line.trim_end().rsplit(' ').next().and_then(|addr| addr.parse().ok());
+    let running = Running(child);
+    (running, addr.unwrap_or_else(|| panic!("no address in {line:?}")))
+}
+
+/// A client that is talked to line by line.
+struct Talking {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Talking {
+    fn new(mut child: Child) -> Self {
+        let input = child.stdin.take().expect("piped");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        Self { child, input, output }
+    }
+
+    fn client(addr: SocketAddr, args: &[&str]) -> Self {
+        let addr = addr.to_string();
+        let mut all = vec!["--connect", &addr, "--insecure"];
+        all.extend(args);
+        Self::new(spawn(example("client"), &all))
+    }
+
+    fn say(&mut self, line: &str) {
+        self.input.write_all(line.as_bytes()).expect("it reads");
+    }
+
+    fn hear(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("text");
+        line
+    }
+
+    /// Ends its input and waits for its end.
+    fn end(self) -> Output {
+        let Self { child, input, mut output } = self;
+        drop(input);
+        let mut rest = Vec::new();
+        output.read_to_end(&mut rest).expect("its output");
+        let mut ended = child.wait_with_output().expect("it ends");
+        ended.stdout = rest;
+        ended
+    }
+}
+
+/// PEM files of a certificate for localhost and of its key.
+static PEM: LazyLock<(PathBuf, PathBuf)> = LazyLock::new(|| {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).expect("written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    (cert, key)
+});
+
+fn pem() -> (&'static str, &'static str) {
+    let (cert, key) = &*PEM;
+    (cert.to_str().expect("UTF-8"), key.to_str().expect("UTF-8"))
+}
+
+#[test]
+fn the_tour_ends_well_and_is_plain_text_in_a_pipe() {
+    let output = run(example("tour"), &[], "");
+    assert_status(&output, 0);
+    let out = text(&output.stdout);
+    assert!(out.contains("checks hold, 0 do not"), "{out}");
+    assert!(!out.contains('\x1b') && !out.contains("WRONG"), "{out}");
+}
+
+#[test]
+fn every_example_explains_itself() {
+    for name in ["tour", "server", "client"] {
+        let output = run(example(name), &["--help"], "");
+        assert_status(&output, 0);
+        assert!(text(&output.stdout).contains("Usage:"));
+    }
+}
+
+#[test]
+fn wrong_usage_and_an_unreachable_server_are_status_3_of_the_client() {
+    assert_status(&run(example("client"), &[], ""), 3);
+    assert_status(&run(example("client"), &["--connect", "localhost:1"], ""), 3);
+    let unused = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let args = ["--connect", &unused.to_string(), "--insecure"];
+    assert_status(&run(example("client"), &args, ""), 3);
+}
+
+#[test]
+fn lines_come_back_reversed_and_both_sides_close() {
+    for tls in VERSIONS {
+        let (_server, addr) = server(&["--self-signed", "--mode", "reverse", "--tls", tls]);
+        let args = ["--connect", &addr.to_string(), "--insecure"];
+        let output = run(example("client"), &args, "hello\nworld\n");
+        assert_status(&output, 0);
+        assert_eq!(text(&output.stdout), "olleh\ndlrow\n");
+    }
+}
+
+#[test]
+fn certificates_come_from_files_and_are_verified() {
+    let (cert, key) = pem();
+    let (_server, addr) = server(&["--cert", cert, "--key", key, "--mode", "reverse"]);
+    let addr = addr.to_string();
+    let args = ["--connect", &addr, "--ca", cert, "--server-name", "localhost"];
+    assert_status(&run(example("client"), &args, ""), 0);
+    let args = ["--connect", &addr, "--ca", cert, "--server-name", "elsewhere"];
+    let output = run(example("client"), &args, "");
+    assert_status(&output, 2);
+    assert!(text(&output.stderr).contains("certificate"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn requests_are_answered_until_the_client_closes_or_asks_for_it() {
+    for tls in VERSIONS {
+        let (_server, addr) = server(&["--self-signed", "--tls", tls]);
+        let mut client = Talking::client(addr, &[]);
+        for (path, status) in [
+            ("/", "200 OK"),
+            ("/keyupdate", if tls == "1.3" { "200 OK" } else { "501 Not Implemented" }),
+            ("/close", "200 OK"),
+        ] {
+            client.say(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+            assert_eq!(client.hear(), format!("HTTP/1.1 {status}\r\n"));
+            while client.hear() != "\r\n" {}
+            client.hear();
+        }
+        // The server has closed: the client follows, although its input has not ended.
+        assert_eq!(client.hear(), "");
+        assert_status(&client.end(), 0);
+    }
+}
+
+#[test]
+fn many_clients_are_served_at_a_time() {
+    let (_server, addr) = server(&["--self-signed", "--mode", "reverse"]);
+    let mut clients: Vec<_> = (0..8).map(|_| Talking::client(addr, &[])).collect();
+    for client in clients.iter_mut().rev() {
+        client.say("abc\n");
+        assert_eq!(client.hear(), "cba\n");
+    }
+    for client in clients {
+        assert_status(&client.end(), 0);
+    }
+}
+
+/// A transport between client and server that can be tampered with.
+struct Middle {
+    addr: SocketAddr,
+    flip: Arc<AtomicBool>,
+    client: thread::JoinHandle<TcpStream>,
+}
+
+impl Middle {
+    fn before(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let addr = listener.local_addr().expect("its address");
+        let flip = Arc::new(AtomicBool::new(false));
+        let client = thread::spawn({
+            let flip = flip.clone();
+            move || {
+                let (client, _) = listener.accept().expect("the client");
+                let server = TcpStream::connect(server).expect("the server");
+                forward(&client, &server, flip);
+                forward(&server, &client, Arc::default());
+                client
+            }
+        });
+        Self { addr, flip, client }
+    }
+}
+
+/// Carries bytes from one to the other in the background; the last byte of what it carries while
+/// `flip` is set comes out changed.
+fn forward(from: &TcpStream, to: &TcpStream, flip: Arc<AtomicBool>) {
+    let (mut from, mut to) = (from.try_clone().expect("it"), to.try_clone().expect("it"));
+    thread::spawn(move || {
+        let mut bytes = [0; 16 * 1024];
+        while let Ok(len @ 1..) = from.read(&mut bytes) {
+            if flip.load(Ordering::SeqCst) {
+                bytes[len - 1] ^= 1;
+            }
+            if to.write_all(&bytes[..len]).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Write);
+    });
+}
+
+#[test]
+fn a_connection_that_is_cut_off_is_status_1() {
+    for tls in VERSIONS {
+        let (_server, addr) = server(&["--self-signed", "--mode", "reverse", "--tls", tls]);
+        let middle = Middle::before(addr);
+        let mut client = Talking::client(middle.addr, &[]);
+        client.say("abc\n");
+        assert_eq!(client.hear(), "cba\n");
+        let wire = middle.client.join().expect("it was accepted");
+        wire.shutdown(Shutdown::Both).expect("cut");
+        assert_eq!(client.hear(), "");
+        let output = client.end();
+        assert_status(&output, 1);
+        assert!(text(&output.stderr).contains("truncated"));
+    }
+}
+
+#[test]
+fn a_fatal_alert_arrives_and_is_status_2() {
+    for tls in VERSIONS {
+        let (_server, addr) = server(&["--self-signed", "--mode", "reverse", "--tls", tls]);
+        let middle = Middle::before(addr);
+        let mut client = Talking::client(middle.addr, &[]);
+        client.say("abc\n");
+        assert_eq!(client.hear(), "cba\n");
+        middle.flip.store(true, Ordering::SeqCst);
+        client.say("def\n");
+        assert_eq!(client.hear(), "");
+        let output = client.end();
+        assert_status(&output, 2);
+        assert!(text(&output.stderr).contains("bad_record_mac"));
+    }
+}
+
+/// Whether the `openssl` program is there; says so by name where it is not.
+fn has_openssl(test: &str) -> bool {
+    let found = Command::new("openssl").arg("version").stdout(Stdio::null()).status().is_ok();
+    if !found {
+        eprintln!("left out, for want of the openssl program: {test}");
+    }
+    found
+}
+
+#[test]
+fn openssl_s_client_talks_to_the_server() {
+    if !has_openssl("openssl_s_client_talks_to_the_server") {
+        return;
+    }
+    for (tls, flag) in [("1.2", "-tls1_2"), ("1.3", "-tls1_3")] {
+        let (_server, addr) = server(&["--self-signed", "--mode", "reverse", "--tls", tls]);
+        let addr = addr.to_string();
+        let args = ["s_client", "-connect", &addr, flag, "-quiet", "-no_ign_eof"];
+        let mut client = Talking::new(spawn("openssl", &args));
+        client.say("forth\n");
+        assert_eq!(client.hear(), "htrof\n");
+        client.say("and back\n");
+        assert_eq!(client.hear(), "kcab dna\n");
+        assert_status(&client.end(), 0);
+    }
+}
+
+#[test]
+fn openssl_s_client_asks_for_new_keys() {
+    if !has_openssl("openssl_s_client_asks_for_new_keys") {
+        return;
+    }
+    let (_server, addr) = server(&["--self-signed", "--mode", "reverse"]);
+    let addr = addr.to_string();
+    let mut client = Talking::new(spawn("openssl", &["s_client", "-connect", &addr, "-tls1_3"]));
+    for (line, answer) in [("one\n", "eno\n"), ("K\n", ""), ("two\n", "owt\n")] {
+        client.say(line);
+        if answer.is_empty() {
+            // It takes a command only at the beginning of what it reads, and no more with it.
+            thread::sleep(Duration::from_millis(500));
+        }
+        // Among much else that it prints.
+        while !answer.is_empty() && client.hear() != answer {}
+    }
+    assert_status(&client.end(), 0);
+}
+
+#[test]
+fn the_client_talks_to_openssl_s_server() {
+    if !has_openssl("the_client_talks_to_openssl_s_server") {
+        return;
+    }
+    let (cert, key) = pem();
+    for (tls, flag) in [("1.2", "-tls1_2"), ("1.3", "-tls1_3")] {
+        let addr = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+        let accept = addr.to_string();
+        let args = ["s_server", "-accept", &accept, "-cert", cert, "-key", key, "-rev", flag];
+        let _server = Running(spawn("openssl", &args));
+        wait_for(addr);
+        let args = ["--connect", &accept, "--ca", cert, "--server-name", "localhost", "--tls", tls];
+        let mut client = Talking::new(spawn(example("client"), &args));
+        client.say("hello\n");
+        assert_eq!(client.hear(), "olleh\n");
+        assert_status(&client.end(), 0);
+    }
+}
+
+/// Waits until someone listens there.
+fn wait_for(addr: SocketAddr) {
+    let started = Instant::now();
+    while TcpStream::connect(addr).is_err() {
+        assert!(started.elapsed() < Duration::from_secs(10), "nobody listens at {addr}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
