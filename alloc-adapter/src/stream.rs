@@ -96,7 +96,7 @@ impl Handshake {
     ///
     /// ```
     /// # use std::io::{self, Read, Write};
-    /// # use tls_record_alloc::{Handshake, Stream, tls_record::OnPeerClose};
+    /// # use tls_record_alloc::{Handshake, Stream};
     /// # use tls_record_alloc::tls_record::aead::ring::Ring;
     /// # fn example<T: Read + Write>(mut handshake: Handshake, mut transport: T) -> io::Result<()> {
     /// handshake.engine_config().fragment_limit = 1024;

@@ -67,7 +67,7 @@ pub struct Config {
     /// [`Sealer::set_record_size_limit`](crate::Sealer::set_record_size_limit).
     pub fragment_limit: u16,
     /// How many records one key may seal before it is replaced, if that shall be fewer than the
-    /// cipher allows. The last four are kept for alerts and KeyUpdates.
+    /// cipher allows. The last four are kept for alerts and KeyUpdates; one is always there for data.
     pub key_limit: u64,
     /// What a TLS 1.2 connection does when the peer closes. Default: [`OnPeerClose::Reply`].
     pub tls12_on_peer_close: OnPeerClose,

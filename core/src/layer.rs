@@ -171,6 +171,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// # Errors
     /// Those of [`Opener::install`] and [`Sealer::install`].
     pub fn install(&mut self, epoch: Epoch, read: K, write: K) -> Result<(), KeyError> {
+        self.sealer.check_install(epoch, &write)?;
         let installed = self.opener.install(epoch, read, 0);
         self.tell_sealer();
         installed?;

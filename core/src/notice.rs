@@ -93,8 +93,8 @@ word! {
     PEER_CLOSED = 10,
     /// The peer asked for a KeyUpdate.
     UPDATE_REQUESTED = 11,
-    /// The peer updated its keys: it may be asked again.
-    PEER_UPDATED = 12,
+    /// The peer updated its keys after we asked for it: it may be asked again.
+    PEER_ANSWERED = 12,
 }
 
 word! {

@@ -89,6 +89,8 @@ pub struct Opener<K: KeySchedule> {
     epoch: Epoch,
     version: Option<Version>,
     state: ReadState,
+    /// Whether no record has arrived yet.
+    is_first: bool,
     /// Whether the transport holds a part of a record that was shown and not consumed.
     inside_record: bool,
     /// Whether a KeyUpdate that answers ours may arrive.
@@ -117,6 +119,7 @@ impl<K: KeySchedule> Opener<K> {
             epoch: Epoch::Plaintext,
             version: None,
             state: ReadState::Open,
+            is_first: true,
             inside_record: false,
             answer_expected: false,
             keys_due: false,
@@ -183,10 +186,11 @@ impl<K: KeySchedule> Opener<K> {
             return Ok(self.need_more(available, HEADER_LEN));
         };
         let length = match self.keys.get() {
-            Some(keys) if keys.version.is_tls12() => self.judge_tls12(*header)?,
-            Some(_) => self.judge_tls13(*header)?,
-            None => self.judge_plaintext(*header)?,
+            Some(keys) if keys.version.is_tls12() => self.judge_tls12(header)?,
+            Some(_) => self.judge_tls13(header)?,
+            None => self.judge_plaintext(header)?,
         };
+        let content_type = Header::decode(*header).content_type;
         let length = usize::from(length);
         // A header and a 16-bit length: far from the end of any usize.
         let total = HEADER_LEN.wrapping_add(length);
@@ -194,6 +198,7 @@ impl<K: KeySchedule> Opener<K> {
             return Ok(self.need_more(available, total));
         };
         self.inside_record = false;
+        self.is_first = false;
 
         let unprotected = match self.keys.get_mut() {
             Some(keys) if keys.version.is_tls12() => {
@@ -201,18 +206,17 @@ impl<K: KeySchedule> Opener<K> {
                 if len > usize::from(self.max_plaintext) {
                     return Err(Fault::RecordOverflow.into());
                 }
-                let content_type = Header::decode(*header).content_type;
                 let start = HEADER_LEN.wrapping_add(start);
                 Unprotected { content_type, start, len, is_padded: false, is_protected: true }
             }
-            Some(keys) if Header::decode(*header).content_type == ContentType::APPLICATION_DATA => {
+            Some(keys) if content_type == ContentType::APPLICATION_DATA => {
                 match keys.open_tls13(header, body) {
                     Ok(inner_len) => self.inner_plaintext(body, inner_len)?,
                     Err(fault) => return self.not_opened(fault, total),
                 }
             }
             _ => Unprotected {
-                content_type: Header::decode(*header).content_type,
+                content_type,
                 start: HEADER_LEN,
                 len: length,
                 is_padded: false,
@@ -232,8 +236,8 @@ impl<K: KeySchedule> Opener<K> {
 
     /// RFC 9846 section 5.2. Returns the length of the body.
     #[inline]
-    fn judge_tls13(&self, header: [u8; HEADER_LEN]) -> Result<u16, Fault> {
-        let header = Header::decode(header);
+    fn judge_tls13(&self, header: &[u8; HEADER_LEN]) -> Result<u16, Fault> {
+        let header = Header::decode(*header);
         if header.content_type == ContentType::APPLICATION_DATA {
             if header.length > self.max_body {
                 return Err(Fault::RecordOverflow);
@@ -260,8 +264,9 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// RFC 5246 section 6.2.3.
-    fn judge_tls12(&self, header: [u8; HEADER_LEN]) -> Result<u16, Fault> {
-        let header = Header::decode(header);
+    #[inline]
+    fn judge_tls12(&self, header: &[u8; HEADER_LEN]) -> Result<u16, Fault> {
+        let header = Header::decode(*header);
         if header.version != VERSION_FIELD {
             return Err(Fault::RecordVersion);
         }
@@ -276,9 +281,9 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// RFC 9846 section 5.1.
-    fn judge_plaintext(&self, first: [u8; HEADER_LEN]) -> Result<u16, Fault> {
-        let header = Header::decode(first);
-        if self.version.is_none() && is_not_tls(first) {
+    fn judge_plaintext(&self, first: &[u8; HEADER_LEN]) -> Result<u16, Fault> {
+        let header = Header::decode(*first);
+        if self.is_first && is_not_tls(*first) {
             return Err(Fault::NotTls);
         }
         let is_expected = match header.content_type {
@@ -314,15 +319,18 @@ impl<K: KeySchedule> Opener<K> {
             return Err(Fault::RecordOverflow);
         }
         let inner = body.get(..inner_len).unwrap_or_default();
-        let (content_type, content) = match inner.split_last() {
-            Some((&last, content)) if last != 0 => (last, content),
-            _ => strip_padding(inner)?,
+        let (content_type, content, is_padded) = match inner.split_last() {
+            Some((&last, content)) if last != 0 => (last, content, false),
+            _ => {
+                let (content_type, content) = strip_padding(inner)?;
+                (content_type, content, true)
+            }
         };
         Ok(Unprotected {
             content_type: ContentType(content_type),
             start: HEADER_LEN,
             len: content.len(),
-            is_padded: content.len().wrapping_add(1) != inner_len,
+            is_padded,
             is_protected: true,
         })
     }
@@ -541,13 +549,14 @@ impl<K: KeySchedule> Opener<K> {
         if self.rest != 0 {
             return Err(Fault::SpansKeyChange);
         }
-        if !core::mem::take(&mut self.answer_expected) {
+        if core::mem::take(&mut self.answer_expected) {
+            self.notice = self.notice.merge(Notice::PEER_ANSWERED);
+        } else {
             self.budget.key_update()?;
         }
         let keys = self.keys.get_mut().ok_or(Fault::UnexpectedHandshake)?;
         let next = keys.derive_next().map_err(|_| Fault::Crypto)?;
         keys.switch(next);
-        self.notice = self.notice.merge(Notice::PEER_UPDATED);
         if requested {
             self.notice = self.notice.merge(Notice::UPDATE_REQUESTED);
         }

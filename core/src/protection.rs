@@ -4,7 +4,6 @@
 use zeroize::Zeroize;
 
 use crate::aead::{Aead, AeadError, NONCE_LEN};
-use crate::bytes::copy;
 use crate::error::{Fault, KeyError};
 use crate::keys::{DirectionKeys, KeySchedule};
 use crate::record::{ContentType, HEADER_LEN, Header, VERSION_FIELD, Version};
@@ -24,9 +23,7 @@ pub(crate) const CONTROL_RESERVE: u64 = 4;
 pub(crate) struct Protection<K: KeySchedule> {
     schedule: K,
     aead: K::Aead,
-    /// The iv in two parts: the sequence number is combined with the second.
-    salt: [u8; NONCE_LEN - 8],
-    iv: u64,
+    iv: [u8; NONCE_LEN],
     sequence: u64,
     pub(crate) version: Version,
     tag_len: u8,
@@ -39,8 +36,7 @@ impl<K: KeySchedule> Protection<K> {
         let DirectionKeys { aead, iv } = schedule.keys()?;
         let tag_len = u8::try_from(aead.tag_len()).map_err(|_| KeyError::Length)?;
         let has_explicit_nonce = version.is_tls12() && aead.has_explicit_nonce();
-        let (salt, iv) = split_iv(iv);
-        Ok(Self { schedule, aead, salt, iv, sequence, version, tag_len, has_explicit_nonce })
+        Ok(Self { schedule, aead, iv, sequence, version, tag_len, has_explicit_nonce })
     }
 
     /// Derives the next generation (RFC 9846 section 7.2). Until [`Self::switch`], records are still
@@ -55,7 +51,7 @@ impl<K: KeySchedule> Protection<K> {
     pub(crate) fn switch(&mut self, next: DirectionKeys<K::Aead>) {
         self.aead.zeroize();
         self.aead = next.aead;
-        (self.salt, self.iv) = split_iv(next.iv);
+        self.iv = next.iv;
         self.sequence = 0;
     }
 
@@ -100,9 +96,11 @@ impl<K: KeySchedule> Protection<K> {
     /// gives RFC 7905's nonce, and RFC 5288's with an explicit part that never repeats.
     #[inline]
     fn nonce(&self, sequence: u64) -> [u8; NONCE_LEN] {
-        let [a, b, c, d] = self.salt;
-        let [e, f, g, h, i, j, k, l] = (self.iv ^ sequence).to_be_bytes();
-        [a, b, c, d, e, f, g, h, i, j, k, l]
+        let mut nonce = self.iv;
+        if let Some(back) = nonce.last_chunk_mut() {
+            *back = (u64::from_be_bytes(*back) ^ sequence).to_be_bytes();
+        }
+        nonce
     }
 
     /// Seals `record` in place. Its content lies behind [`Self::headroom`] and is `len` bytes long,
@@ -153,12 +151,13 @@ impl<K: KeySchedule> Protection<K> {
         body: &mut [u8],
         len: usize,
     ) -> Result<(), AeadError> {
-        *header = Header { content_type, version: VERSION_FIELD, length: body.len() as u16 }.encode();
+        *header =
+            Header { content_type, version: VERSION_FIELD, length: body.len() as u16 }.encode();
         let nonce = self.nonce(self.sequence);
         let body = if self.has_explicit_nonce {
-            let [_, _, _, _, own @ ..] = nonce;
+            let [_, _, _, _, counter @ ..] = nonce;
             let (explicit, body) = body.split_first_chunk_mut().ok_or(AeadError)?;
-            *explicit = own;
+            *explicit = counter;
             body
         } else {
             body
@@ -197,8 +196,7 @@ impl<K: KeySchedule> Protection<K> {
         let (nonce, start, body) = if self.has_explicit_nonce {
             let (explicit, body) =
                 body.split_first_chunk_mut::<EXPLICIT_NONCE_LEN>().ok_or(Fault::BadRecordMac)?;
-            let mut nonce = [0; NONCE_LEN];
-            copy(&self.salt, &mut nonce);
+            let mut nonce = self.iv;
             if let Some(back) = nonce.last_chunk_mut() {
                 *back = *explicit;
             }
@@ -220,7 +218,6 @@ impl<K: KeySchedule> Zeroize for Protection<K> {
     fn zeroize(&mut self) {
         self.schedule.zeroize();
         self.aead.zeroize();
-        self.salt.zeroize();
         self.iv.zeroize();
     }
 }
@@ -256,11 +253,6 @@ impl<K: KeySchedule> Drop for Keys<K> {
     fn drop(&mut self) {
         self.wipe();
     }
-}
-
-fn split_iv(iv: [u8; NONCE_LEN]) -> ([u8; NONCE_LEN - 8], u64) {
-    let [a, b, c, d, e, f, g, h, i, j, k, l] = iv;
-    ([a, b, c, d], u64::from_be_bytes([e, f, g, h, i, j, k, l]))
 }
 
 /// seq_num, type, version, length (RFC 5246 section 6.2.3.3).

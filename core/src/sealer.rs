@@ -121,7 +121,26 @@ impl<K: KeySchedule> Sealer<K> {
     /// ```
     pub fn seal(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
         self.check_data()?;
-        self.seal_parts(ContentType::APPLICATION_DATA, parts, out)
+        match parts {
+            [content] if (1..=usize::from(self.max_content)).contains(&content.len()) => {
+                self.seal_one(content, out)
+            }
+            _ => self.seal_parts(ContentType::APPLICATION_DATA, parts, out),
+        }
+    }
+
+    /// [`Self::seal_parts`] in its most frequent case: one slice that makes one record.
+    #[inline]
+    fn seal_one(&mut self, content: &[u8], out: &mut [u8]) -> Result<Sealed, SealError> {
+        let keys = self.keys.get_mut().ok_or(SealError::NoKeys)?;
+        let taken = content.len();
+        let need = keys.record_len(taken);
+        let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
+        copy_content(content, record.get_mut(keys.headroom()..).unwrap_or_default());
+        match keys.seal(ContentType::APPLICATION_DATA, record, taken) {
+            Ok(()) => Ok(Sealed { taken, written: need }),
+            Err(_) => Err(self.crypto_failed()),
+        }
     }
 
     /// Seals one record of application data in place. Its content lies in `record` behind
@@ -264,7 +283,7 @@ impl<K: KeySchedule> Sealer<K> {
         let out = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
         let sequence = self.keys.get().map_or(0, Protection::sequence);
         if sequence.saturating_add(records) > self.data_limit {
-            if !self.may_update() {
+            if !self.may_update() || records > self.data_limit {
                 return Err(SealError::KeyExhausted);
             }
             self.update_due = true;
@@ -304,9 +323,9 @@ impl<K: KeySchedule> Sealer<K> {
         &mut self,
         content_type: ContentType,
         parts: &[&[u8]],
-        out: &mut [u8],
+        mut out: &mut [u8],
     ) -> Result<Sealed, SealError> {
-        let mut source = Source { parts, at: 0 };
+        let mut source = Source::new(parts);
         let mut left = length(parts);
         let mut sealed = Sealed::default();
         while left != 0 {
@@ -315,13 +334,13 @@ impl<K: KeySchedule> Sealer<K> {
             }
             let len = left.min(usize::from(self.max_content));
             let need = self.record_len(len);
-            let end = sealed.written.saturating_add(need);
-            let Some(record) = out.get_mut(sealed.written..end) else {
+            let Some((record, room)) = out.split_at_mut_checked(need) else {
                 if sealed.taken == 0 {
                     return Err(SealError::NoSpace { need });
                 }
                 break;
             };
+            out = room;
             let content = record.get_mut(self.headroom()..).unwrap_or_default();
             source.copy_to(content.get_mut(..len).unwrap_or_default());
             match self.protect(content_type, record, len) {
@@ -332,7 +351,7 @@ impl<K: KeySchedule> Sealer<K> {
             }
             left = left.saturating_sub(len);
             sealed.taken = sealed.taken.saturating_add(len);
-            sealed.written = end;
+            sealed.written = sealed.written.saturating_add(need);
         }
         Ok(sealed)
     }
@@ -351,8 +370,8 @@ impl<K: KeySchedule> Sealer<K> {
                 Err(_) => Err(self.crypto_failed()),
             },
             None => {
-                let version = match (self.version, self.config.role) {
-                    (None, Role::Client) => VERSION_FIELD_FIRST,
+                let version = match (self.version, self.config.role, content_type) {
+                    (None, Role::Client, ContentType::HANDSHAKE) => VERSION_FIELD_FIRST,
                     _ => VERSION_FIELD,
                 };
                 let header = Header { content_type, version, length: len as u16 }.encode();
@@ -366,7 +385,9 @@ impl<K: KeySchedule> Sealer<K> {
     #[cold]
     fn crypto_failed(&mut self) -> SealError {
         self.fail();
-        self.signal = self.signal.merge(Signal::stop(AlertDescription::INTERNAL_ERROR));
+        if self.signal.alert().is_none() {
+            self.signal = self.signal.merge(Signal::stop(AlertDescription::INTERNAL_ERROR));
+        }
         SealError::Crypto
     }
 
@@ -486,7 +507,7 @@ impl<K: KeySchedule> Sealer<K> {
         out: &mut [u8],
     ) -> Result<usize, SealError> {
         let written =
-            self.seal_message(ContentType::ALERT, &Alert::new(description).encode(), out)?;
+            self.seal_message(ContentType::ALERT, Alert::new(description).encode(), out)?;
         if description == AlertDescription::NO_RENEGOTIATION && self.state == WriteState::Open {
             self.refusals_due = self.refusals_due.saturating_sub(1);
             return Ok(written);
@@ -511,7 +532,7 @@ impl<K: KeySchedule> Sealer<K> {
             return Err(self.crypto_failed());
         };
         let message = [a, b, c, d, u8::from(request)];
-        let written = self.seal_message(ContentType::HANDSHAKE, &message, out)?;
+        let written = self.seal_message(ContentType::HANDSHAKE, message, out)?;
         if let Some(keys) = self.keys.get_mut() {
             keys.switch(next);
         }
@@ -526,16 +547,19 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(written)
     }
 
-    fn seal_message(
+    fn seal_message<const LEN: usize>(
         &mut self,
         content_type: ContentType,
-        message: &[u8],
+        message: [u8; LEN],
         out: &mut [u8],
     ) -> Result<usize, SealError> {
-        let need = self.record_len(message.len());
+        let need = self.record_len(LEN);
         let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        copy(message, record.get_mut(self.headroom()..).unwrap_or_default());
-        self.protect(content_type, record, message.len())?;
+        let content = record.get_mut(self.headroom()..).unwrap_or_default();
+        if let Some(content) = content.first_chunk_mut() {
+            *content = message;
+        }
+        self.protect(content_type, record, LEN)?;
         Ok(need)
     }
 
@@ -684,22 +708,29 @@ impl<K: KeySchedule> Sealer<K> {
     /// [`KeyError::Epoch`] unless epochs go forward; [`KeyError::Closed`] if this direction is closed
     /// or has failed; [`KeyError::Crypto`] if the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
+        self.check_install(epoch, &schedule)?;
         let version = schedule.version();
-        if epoch <= self.epoch || !has_keys(version, epoch) {
+        let protection = Protection::new(schedule, sequence)?;
+        self.data_limit = protection
+            .confidentiality_limit()
+            .min(self.config.key_limit)
+            .saturating_sub(CONTROL_RESERVE)
+            .max(1);
+        self.version = Some(version);
+        self.epoch = epoch;
+        self.keys.replace(protection);
+        self.set_max_content();
+        Ok(())
+    }
+
+    /// Whether keys for `epoch` can be [installed](Self::install).
+    pub(crate) fn check_install(&self, epoch: Epoch, schedule: &K) -> Result<(), KeyError> {
+        if epoch <= self.epoch || !has_keys(schedule.version(), epoch) {
             return Err(KeyError::Epoch);
         }
         if self.state != WriteState::Open {
             return Err(KeyError::Closed);
         }
-        let protection = Protection::new(schedule, sequence)?;
-        self.data_limit = protection
-            .confidentiality_limit()
-            .min(self.config.key_limit)
-            .saturating_sub(CONTROL_RESERVE);
-        self.version = Some(version);
-        self.epoch = epoch;
-        self.keys.replace(protection);
-        self.set_max_content();
         Ok(())
     }
 
@@ -748,7 +779,7 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Takes in what the [`Opener`](crate::Opener) of this connection found out.
     pub fn apply(&mut self, notice: Notice) {
-        if notice.contains(Notice::PEER_UPDATED) {
+        if notice.contains(Notice::PEER_ANSWERED) {
             self.request_outstanding = false;
         }
         if notice.contains(Notice::UPDATE_REQUESTED) && self.may_update() {
@@ -765,7 +796,8 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
-    /// What the [`Opener`](crate::Opener) of this connection must be told. Kept until it is taken.
+    /// What the [`Opener`](crate::Opener) of this connection must be told, before the record that made
+    /// it leaves: the answer may come at once. Kept until it is taken.
     pub const fn take_signal(&mut self) -> Signal {
         core::mem::replace(&mut self.signal, Signal::NONE)
     }
@@ -800,28 +832,38 @@ enum Control {
 
 /// The bytes of several slices, one after the other.
 struct Source<'a> {
-    parts: &'a [&'a [u8]],
-    /// How much of the first of `parts` is taken.
-    at: usize,
+    /// What is left of the slice that is being read.
+    part: &'a [u8],
+    others: &'a [&'a [u8]],
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    #[inline]
+    fn new(parts: &'a [&'a [u8]]) -> Self {
+        match parts.split_first() {
+            Some((part, others)) => Self { part, others },
+            None => Self { part: &[], others: &[] },
+        }
+    }
+
     /// Fills `to`, which is no longer than what is left.
+    #[inline]
     fn copy_to(&mut self, mut to: &mut [u8]) {
-        while let Some((&part, others)) = self.parts.split_first() {
-            let from = part.get(self.at..).unwrap_or_default();
-            copy_content(from, to);
-            if to.len() < from.len() {
-                self.at = self.at.saturating_add(to.len());
+        loop {
+            let len = self.part.len().min(to.len());
+            copy_content(self.part, to);
+            self.part = self.part.get(len..).unwrap_or_default();
+            to = to.get_mut(len..).unwrap_or_default();
+            if to.is_empty() {
                 return;
             }
-            self.parts = others;
-            self.at = 0;
-            to = to.get_mut(from.len()..).unwrap_or_default();
+            let Some((part, others)) = self.others.split_first() else { return };
+            (self.part, self.others) = (part, others);
         }
     }
 }
 
+#[inline]
 fn length(parts: &[&[u8]]) -> usize {
     parts.iter().fold(0, |sum, part| sum.saturating_add(part.len()))
 }

@@ -228,6 +228,15 @@ fn truncation_is_told_at_every_byte() {
         };
         assert_eq!(inside_record, !edges.contains(&at), "at {at}");
     }
+    for (shown, inside_record) in [(0, false), (1, true), (5, true)] {
+        let mut opener = Opener::<Secret>::new(Config::new(Role::Client));
+        assert!(matches!(
+            opener.open(&mut session.wire[..shown].to_vec()).unwrap().event,
+            Event::NeedMore { .. }
+        ));
+        let end = ReadEnd::Truncated { epoch: Epoch::Plaintext, inside_record };
+        assert_eq!(opener.eof(), end, "{shown} bytes shown");
+    }
 }
 
 #[test]
@@ -273,8 +282,20 @@ fn what_is_needed_is_told_exactly() {
     }
 }
 
+/// What comes before a call.
+type Prepare = fn(&mut Sealer<Secret>);
 /// A call that writes records.
 type Call = fn(&mut Sealer<Secret>, &mut [u8]) -> Result<usize, SealError>;
+
+/// A call to try with every size of its output.
+struct Try {
+    suite: Suite,
+    epoch: Epoch,
+    prepare: Prepare,
+    call: Call,
+    /// What is in the records that it writes when it has just enough room.
+    contents: Vec<Vec<u8>>,
+}
 
 /// A sending half, how it got there, and the overhead of its records.
 fn sealer(suite: Suite, epoch: Epoch) -> Sealer<Secret> {
@@ -303,16 +324,15 @@ fn snapshot(sealer: &Sealer<Secret>) -> Snapshot {
     )
 }
 
-/// Every call that writes, in every suite that has it: what prepares it, the call, the contents of
-/// the records that it writes when it has just enough room.
-fn calls() -> Vec<(Suite, Epoch, fn(&mut Sealer<Secret>), Call, Vec<Vec<u8>>)> {
+/// Every call that writes, in every suite that has it.
+fn tries() -> Vec<Try> {
     let poll: Call = Sealer::poll_control;
-    let nothing: fn(&mut Sealer<Secret>) = |_| {};
-    let mut calls: Vec<(Suite, Epoch, fn(&mut Sealer<Secret>), Call, Vec<Vec<u8>>)> = Vec::new();
+    let nothing: Prepare = |_| {};
+    let mut tries = Vec::new();
     for suite in [Suite::Plain, Suite::Tls13, Suite::Tls12Gcm, Suite::Tls12Chacha] {
-        let mut add = |prepare: fn(&mut Sealer<Secret>), call: Call, contents: &[&[u8]]| {
+        let mut add = |prepare: Prepare, call: Call, contents: &[&[u8]]| {
             let contents = contents.iter().map(|content| content.to_vec()).collect();
-            calls.push((suite, Epoch::Application, prepare, call, contents));
+            tries.push(Try { suite, epoch: Epoch::Application, prepare, call, contents });
         };
         if suite != Suite::Plain {
             let seal: Call =
@@ -339,20 +359,21 @@ fn calls() -> Vec<(Suite, Epoch, fn(&mut Sealer<Secret>), Call, Vec<Vec<u8>>)> {
         add(|sealer| sealer.cancel().unwrap(), poll, &[&[1, 90]]);
         add(|sealer| sealer.abort(AlertDescription(47)).unwrap(), poll, &[&[2, 47]]);
     }
-    calls.push((
-        Suite::Plain,
-        Epoch::Plaintext,
-        nothing,
-        |sealer, out| sealer.change_cipher_spec(out),
-        vec![vec![1]],
-    ));
-    calls
+    tries.push(Try {
+        suite: Suite::Plain,
+        epoch: Epoch::Plaintext,
+        prepare: nothing,
+        call: |sealer, out| sealer.change_cipher_spec(out),
+        contents: vec![vec![1]],
+    });
+    tries
 }
 
 #[test]
 fn too_short_an_output_changes_nothing() {
-    let mut tries = 0;
-    for (index, (suite, epoch, prepare, call, contents)) in calls().into_iter().enumerate() {
+    let mut sizes = 0;
+    for (index, one) in tries().into_iter().enumerate() {
+        let Try { suite, epoch, prepare, call, contents } = one;
         let mut sealer = sealer(suite, epoch);
         prepare(&mut sealer);
         let before = snapshot(&sealer);
@@ -363,7 +384,7 @@ fn too_short_an_output_changes_nothing() {
             assert_eq!(sealed, Err(SealError::NoSpace { need }), "call {index}, {suite:?}");
             assert!(out.iter().all(|&byte| byte == 0xaa), "call {index}, {suite:?}");
             assert_eq!(snapshot(&sealer), before, "call {index}, {suite:?}");
-            tries += 1;
+            sizes += 1;
         }
         let mut out = vec![0xaa; need];
         assert_eq!(call(&mut sealer, &mut out), Ok(need), "call {index}, {suite:?}");
@@ -375,13 +396,13 @@ fn too_short_an_output_changes_nothing() {
             assert_ne!(snapshot(&sealer), before, "call {index}, {suite:?}");
         }
     }
-    println!("{tries} tries");
-    assert!(tries > 800);
+    println!("{sizes} sizes");
+    assert!(sizes > 800);
 }
 
 #[test]
 fn what_is_behind_the_record_is_left_alone() {
-    for (suite, epoch, prepare, call, contents) in calls() {
+    for Try { suite, epoch, prepare, call, contents } in tries() {
         if contents.len() > 1 {
             continue;
         }

@@ -37,7 +37,12 @@ impl Halves {
     fn make_notice(mut self, kind: Kind) -> Notice {
         let record = match kind {
             Kind::Requested => self.peer.seal(HANDSHAKE, &key_update(1)),
-            Kind::Updated => self.peer.seal(HANDSHAKE, &key_update(0)),
+            Kind::Answered => {
+                self.sealer.update_keys(true).unwrap();
+                self.control();
+                self.opener.apply(self.sealer.take_signal());
+                self.peer.seal(HANDSHAKE, &key_update(0))
+            }
             Kind::Closed => self.peer.seal(ALERT, &CLOSE_NOTIFY),
             Kind::Failed => self.peer.seal(ALERT, &[2, 80]),
             Kind::Fault => self.peer.forge(DATA, b"forged"),
@@ -64,13 +69,13 @@ impl Halves {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Requested,
-    Updated,
+    Answered,
     Closed,
     Failed,
     Fault,
 }
 
-const KINDS: [Kind; 5] = [Kind::Requested, Kind::Updated, Kind::Closed, Kind::Failed, Kind::Fault];
+const KINDS: [Kind; 5] = [Kind::Requested, Kind::Answered, Kind::Closed, Kind::Failed, Kind::Fault];
 
 fn tls13() -> Halves {
     Halves::new(Suite::Tls13)
@@ -127,7 +132,7 @@ fn notices_merge_by_or_in_any_order_and_any_number() {
         for first in KINDS {
             for second in KINDS {
                 let is_tls13 = suite == Suite::Tls13;
-                let is_update = |kind| matches!(kind, Kind::Requested | Kind::Updated);
+                let is_update = |kind| matches!(kind, Kind::Requested | Kind::Answered);
                 if !is_tls13 && (is_update(first) || is_update(second)) {
                     continue;
                 }

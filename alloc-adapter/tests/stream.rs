@@ -1,0 +1,635 @@
+//! The stream over transports of every temper.
+
+mod support;
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::io::{self, BufRead, ErrorKind, IoSlice, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+use support::{Adapter, ROLES, Stack, handshake, other};
+use tls_record_alloc::rustls::RootCertStore;
+use tls_record_alloc::tls_record::aead::{ring::Ring, rustcrypto::RustCrypto};
+use tls_record_alloc::tls_record::{
+    AlertDescription, End, Fault, KeyError, OpenError, ReadEnd, SealError, WriteEnd,
+};
+use tls_record_alloc::{Handshake, HandshakeError, Stream};
+use tls_record_tests::peers::{
+    Negotiated, Peer, PeerEnd, Role, RustlsPeer, SERVER_NAME, Suite, Version, rustls_client_config,
+    rustls_server_config,
+};
+
+const TLS12: Negotiated = Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm };
+const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
+
+/// A KeyUpdate's record in TLS 1.3: header, message, content type, tag.
+const KEY_UPDATE_RECORD: usize = 5 + 5 + 1 + 16;
+
+/// A transport with a peer in memory at its other end. It never blocks: where a real one would wait
+/// for the peer for ever, it returns an error.
+struct Wire<Q: ?Sized> {
+    peer: Box<Q>,
+    incoming: VecDeque<u8>,
+    /// Whether the transport ends when all that the peer sent is read.
+    ends: bool,
+    /// The most bytes that one call carries.
+    piece: usize,
+    /// Every second call is refused, in turn by one of these.
+    refusals: Vec<ErrorKind>,
+    calls: usize,
+    flushed: bool,
+    /// Bytes that were written.
+    sent: usize,
+    is_broken: bool,
+}
+
+impl<Q: Peer + ?Sized> Wire<Q> {
+    fn to(peer: Box<Q>) -> Self {
+        Self {
+            peer,
+            incoming: VecDeque::new(),
+            ends: false,
+            piece: usize::MAX,
+            refusals: Vec::new(),
+            calls: 0,
+            flushed: true,
+            sent: 0,
+            is_broken: false,
+        }
+    }
+
+    fn refuse(&mut self) -> io::Result<()> {
+        self.calls += 1;
+        if self.calls % 2 == 1 && !self.refusals.is_empty() {
+            return Err(self.refusals[self.calls / 2 % self.refusals.len()].into());
+        }
+        Ok(())
+    }
+
+    /// Takes what the peer sent, to change it.
+    fn collect(&mut self) -> &mut VecDeque<u8> {
+        self.incoming.extend(self.peer.take_output());
+        &mut self.incoming
+    }
+}
+
+impl<Q: Peer + ?Sized> Read for Wire<Q> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.refuse()?;
+        assert!(!buffer.is_empty());
+        self.collect();
+        if self.incoming.is_empty() && !self.ends {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let len = buffer.len().min(self.piece);
+        self.incoming.read(&mut buffer[..len])
+    }
+}
+
+impl<Q: Peer + ?Sized> Write for Wire<Q> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.refuse()?;
+        if self.is_broken {
+            return Err(ErrorKind::ConnectionReset.into());
+        }
+        let bytes = &bytes[..bytes.len().min(self.piece)];
+        self.peer.receive(bytes);
+        self.sent += bytes.len();
+        self.flushed = false;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flushed = true;
+        Ok(())
+    }
+}
+
+type Tls<Q = dyn Peer> = Stream<Wire<Q>, Ring>;
+
+/// A stream to a peer, established.
+fn stream<Q: Peer + ?Sized>(role: Role, agreed: Negotiated, peer: Box<Q>) -> Tls<Q> {
+    let Negotiated { version, suite } = agreed;
+    match role {
+        Role::Client => {
+            let name = SERVER_NAME.try_into().unwrap();
+            let config = Arc::new(rustls_client_config(version, suite));
+            Stream::connect(config, name, Wire::to(peer)).unwrap()
+        }
+        Role::Server => {
+            let config = Arc::new(rustls_server_config(version, suite));
+            Stream::accept(config, Wire::to(peer)).unwrap()
+        }
+    }
+}
+
+/// Runs a test on streams of every kind.
+fn for_each_stream(test: impl Fn(Tls, Negotiated)) {
+    for role in ROLES {
+        for agreed in Negotiated::all() {
+            for stack in Stack::ALL {
+                println!("{role:?} {agreed:?} {stack:?}");
+                test(stream(role, agreed, stack.peer(other(role), agreed)), agreed);
+            }
+        }
+    }
+}
+
+/// A stream of a client to a server whose engine is ours, which a test may have say anything.
+fn stream_to_adapter(agreed: Negotiated) -> Tls<Adapter<Ring>> {
+    stream(Role::Client, agreed, Box::new(Adapter::new(Role::Server, agreed)))
+}
+
+fn message(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i * 31 % 251) as u8).collect()
+}
+
+fn inner<E: Error + Copy + 'static>(error: &io::Error) -> E {
+    *error.get_ref().and_then(|inner| inner.downcast_ref()).expect("an error of our own")
+}
+
+fn read_some<Q: Peer + ?Sized>(tls: &mut Tls<Q>) -> Vec<u8> {
+    let mut out = [0; 100];
+    let len = tls.read(&mut out).unwrap();
+    out[..len].to_vec()
+}
+
+// Data
+
+#[test]
+fn data_goes_both_ways() {
+    for_each_stream(|mut tls, _| {
+        for len in [1, 1000, 16_384, 200_000] {
+            tls.write_all(&message(len)).unwrap();
+            assert_eq!(tls.transport_mut().peer.read(), message(len));
+            tls.transport_mut().peer.write(&message(len));
+            let mut data = vec![0; len];
+            tls.read_exact(&mut data).unwrap();
+            assert_eq!(data, message(len));
+        }
+        assert!(!tls.wants_write());
+        let error = tls.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    });
+}
+
+#[test]
+fn slices_are_written_as_one_record() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
+    let before = tls.transport().sent;
+    let slices = [&b"many "[..], b"", b"small ", b"slices"].map(IoSlice::new);
+    assert_eq!(tls.write_vectored(&slices).unwrap(), 17);
+    assert_eq!(tls.transport().sent - before, 5 + 17 + 1 + 16);
+    assert_eq!(tls.transport_mut().peer.read(), b"many small slices");
+}
+
+#[test]
+fn fragments_are_no_longer_than_the_engine_is_told() {
+    let mut handshake = handshake(Role::Client, TLS13);
+    handshake.engine_config().fragment_limit = 10;
+    let mut wire = Wire::to(Stack::Openssl.peer(Role::Server, TLS13));
+    handshake.complete(&mut wire).unwrap();
+    let mut tls = Tls::new(handshake.finish().unwrap(), wire);
+    let before = tls.transport().sent;
+    assert_eq!(tls.write(&message(25)).unwrap(), 25);
+    assert_eq!(tls.transport().sent - before, 3 * (5 + 1 + 16) + 25);
+    tls.write_all(&message(5_000)).unwrap();
+    assert_eq!(tls.transport_mut().peer.read(), [message(25), message(5_000)].concat());
+}
+
+#[test]
+fn lines_are_read_where_they_were_decrypted() {
+    let mut tls = stream(Role::Server, TLS13, Stack::Rustls.peer(Role::Client, TLS13));
+    tls.transport_mut().peer.write(b"first\nsec");
+    tls.transport_mut().peer.write(b"ond\n");
+    let mut line = String::new();
+    tls.read_line(&mut line).unwrap();
+    assert_eq!(line, "first\n");
+    assert_eq!(tls.fill_buf().unwrap(), b"sec");
+    line.clear();
+    tls.read_line(&mut line).unwrap();
+    assert_eq!(line, "second\n");
+}
+
+#[test]
+fn data_that_came_with_the_handshake_is_read() {
+    let mut peer = Stack::Openssl.peer(Role::Client, TLS13);
+    peer.write(b"impatient");
+    let mut tls = stream(Role::Server, TLS13, peer);
+    assert_eq!(read_some(&mut tls), b"impatient");
+}
+
+#[test]
+fn a_transport_that_takes_little_and_refuses_often_loses_nothing() {
+    fn patiently<T>(mut call: impl FnMut() -> io::Result<T>) -> T {
+        loop {
+            match call() {
+                Ok(value) => return value,
+                Err(error) => assert!(
+                    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+                    "{error}"
+                ),
+            }
+        }
+    }
+
+    for role in ROLES {
+        for agreed in [TLS12, TLS13] {
+            for piece in [1, 7, 1000] {
+                let mut handshake = handshake(role, agreed);
+                let mut wire = Wire::to(Stack::Openssl.peer(other(role), agreed));
+                wire.piece = piece;
+                wire.refusals = vec![ErrorKind::WouldBlock, ErrorKind::Interrupted];
+                patiently(|| handshake.complete(&mut wire));
+                let mut tls = Tls::new(handshake.finish().unwrap(), wire);
+
+                let data = message(40_000);
+                let mut written = 0;
+                while written < data.len() {
+                    written += patiently(|| tls.write(&data[written..]));
+                }
+                patiently(|| tls.flush());
+                assert!(!tls.wants_write());
+                assert_eq!(tls.transport_mut().peer.read(), data);
+
+                tls.transport_mut().peer.write(&data);
+                if agreed == TLS13 {
+                    tls.transport_mut().peer.key_update(true);
+                    tls.transport_mut().peer.write(b"under new keys");
+                }
+                let mut received = Vec::new();
+                let expected = data.len() + if agreed == TLS13 { 14 } else { 0 };
+                while received.len() < expected {
+                    let mut out = [0; 999];
+                    let len = patiently(|| tls.read(&mut out));
+                    received.extend_from_slice(&out[..len]);
+                }
+                assert_eq!(received[..data.len()], data);
+
+                let before = tls.transport().sent;
+                patiently(|| tls.close());
+                let sent = tls.transport().sent;
+                assert!(sent > before);
+                patiently(|| tls.close());
+                assert_eq!(tls.transport().sent, sent, "one close_notify");
+                assert_eq!(tls.transport().peer.end(), PeerEnd::CloseNotify);
+                tls.transport_mut().peer.close();
+                assert_eq!(patiently(|| tls.read(&mut [0])), 0);
+                assert!(tls.end().is_clean());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_transport_refused_leaves_before_anything_else() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
+    tls.transport_mut().is_broken = true;
+    assert_eq!(tls.write(b"one ").unwrap(), 4, "it is sealed and kept");
+    assert!(tls.wants_write());
+    assert_eq!(tls.write(b"two").unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(tls.flush().unwrap_err().kind(), ErrorKind::ConnectionReset);
+    tls.transport_mut().is_broken = false;
+    assert_eq!(tls.write(b"two").unwrap(), 3);
+    assert_eq!(tls.transport_mut().peer.read(), b"one two");
+}
+
+// KeyUpdates
+
+#[test]
+fn a_stream_that_is_only_read_answers_a_key_update() {
+    for role in ROLES {
+        for stack in Stack::ALL {
+            let mut tls = stream(role, TLS13, stack.peer(other(role), TLS13));
+            tls.transport_mut().peer.key_update(true);
+            let before = tls.transport().sent;
+            assert_eq!(tls.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+            assert_eq!(tls.transport().sent - before, KEY_UPDATE_RECORD);
+            assert!(tls.transport().flushed);
+            tls.transport_mut().peer.write(b"new keys, both");
+            assert_eq!(read_some(&mut tls), b"new keys, both");
+            tls.write_all(&b"ways"[..]).unwrap();
+            assert_eq!(tls.transport_mut().peer.read(), b"ways");
+        }
+    }
+}
+
+#[test]
+fn keys_are_updated_on_request() {
+    for role in ROLES {
+        for stack in Stack::ALL {
+            let mut tls = stream(role, TLS13, stack.peer(other(role), TLS13));
+            for _ in 0..3 {
+                tls.update_keys(true).unwrap();
+                assert_eq!(tls.update_keys(true), Err(KeyError::RequestOutstanding));
+                tls.update_keys(false).unwrap();
+                tls.write_all(b"to").unwrap();
+                tls.transport_mut().peer.write(b"fro");
+                assert_eq!(read_some(&mut tls), b"fro");
+                assert_eq!(tls.transport_mut().peer.read(), b"to");
+            }
+        }
+    }
+    let mut tls = stream(Role::Client, TLS12, Stack::Openssl.peer(Role::Server, TLS12));
+    assert_eq!(tls.update_keys(true), Err(KeyError::NoUpdate));
+}
+
+#[test]
+fn data_is_delivered_though_the_answer_to_a_key_update_cannot_leave() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
+    tls.transport_mut().peer.key_update(true);
+    tls.transport_mut().peer.write(b"still here");
+    tls.transport_mut().is_broken = true;
+    assert_eq!(read_some(&mut tls), b"still here");
+    assert_eq!(tls.flush().unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+// Ends
+
+#[test]
+fn no_bytes_are_read_only_after_close_notify() {
+    for_each_stream(|mut tls, agreed| {
+        tls.transport_mut().peer.write(b"the last");
+        tls.transport_mut().peer.close();
+        let mut data = Vec::new();
+        assert_eq!(tls.read_to_end(&mut data).unwrap(), 8);
+        assert_eq!(tls.read(&mut [0]).unwrap(), 0);
+        if agreed.version == Version::Tls13 {
+            tls.write_all(b"an answer").unwrap();
+            assert_eq!(tls.transport_mut().peer.read(), b"an answer");
+        } else {
+            let error = tls.write(b"an answer").unwrap_err();
+            assert_eq!(inner::<SealError>(&error), SealError::Closed);
+        }
+        tls.close().unwrap();
+        assert_eq!(tls.transport().peer.end(), PeerEnd::CloseNotify);
+        assert!(tls.end().is_clean());
+    });
+}
+
+#[test]
+fn a_transport_that_ends_anywhere_is_truncated() {
+    for agreed in [TLS12, TLS13] {
+        // Where the two records end.
+        let [first, second] = [0, 1].map(|last| {
+            let mut tls = stream(Role::Client, agreed, Stack::Rustls.peer(Role::Server, agreed));
+            assert!(tls.read(&mut [0]).is_err(), "tickets");
+            tls.transport_mut().peer.write(b"whole");
+            (0..last).for_each(|_| tls.transport_mut().peer.write(b"cut"));
+            tls.transport_mut().collect().len()
+        });
+        for cut in 0..=second {
+            let mut tls = stream(Role::Client, agreed, Stack::Rustls.peer(Role::Server, agreed));
+            assert!(tls.read(&mut [0]).is_err(), "tickets");
+            tls.transport_mut().peer.write(b"whole");
+            tls.transport_mut().peer.write(b"cut");
+            tls.transport_mut().collect().truncate(cut);
+            tls.transport_mut().ends = true;
+            let mut data = Vec::new();
+            let error = tls.read_to_end(&mut data).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+            assert_eq!(inner::<OpenError>(&error), OpenError::Truncated);
+            let whole = match cut {
+                _ if cut == second => &b"wholecut"[..],
+                _ if cut >= first => b"whole",
+                _ => b"",
+            };
+            assert_eq!(data, whole);
+            assert!(tls.read(&mut [0]).is_err(), "still truncated");
+            let ReadEnd::Truncated { inside_record, .. } = tls.end().read else { panic!() };
+            assert_eq!(inside_record, ![0, first, second].contains(&cut));
+        }
+    }
+}
+
+#[test]
+fn truncation_can_be_tolerated_and_is_still_told() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
+    tls.tolerate_truncation(true);
+    tls.transport_mut().peer.write(b"all there is");
+    tls.transport_mut().ends = true;
+    let mut data = Vec::new();
+    tls.read_to_end(&mut data).unwrap();
+    assert_eq!(data, b"all there is");
+    assert_eq!(tls.read(&mut [0]).unwrap(), 0);
+    assert!(matches!(tls.end().read, ReadEnd::Truncated { inside_record: false, .. }));
+    tls.close().unwrap();
+    assert!(!tls.end().is_clean());
+}
+
+#[test]
+fn writing_after_close_is_an_error_and_reading_goes_on() {
+    for_each_stream(|mut tls, agreed| {
+        tls.close().unwrap();
+        assert!(tls.transport().flushed);
+        let error = tls.write(b"too late").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        assert_eq!(inner::<SealError>(&error), SealError::Closed);
+        if agreed.version == Version::Tls13 {
+            tls.transport_mut().peer.write(b"late enough");
+            assert_eq!(read_some(&mut tls), b"late enough");
+        }
+    });
+}
+
+#[test]
+fn closing_and_reading_the_rest_delivers_what_is_under_way() {
+    for_each_stream(|mut tls, _| {
+        tls.transport_mut().peer.write(&message(50_000));
+        tls.transport_mut().collect();
+        tls.transport_mut().peer.close();
+        let mut rest = Vec::new();
+        assert_eq!(tls.close_and_read_rest(&mut rest).unwrap(), 50_000);
+        assert_eq!(rest, message(50_000));
+        assert!(tls.end().is_clean());
+    });
+}
+
+#[test]
+fn a_broken_record_is_answered_with_an_alert() {
+    for_each_stream(|mut tls, _| {
+        assert!(tls.read(&mut [0]).is_err(), "tickets");
+        tls.transport_mut().peer.write(b"good");
+        tls.transport_mut().peer.write(b"bad");
+        *tls.transport_mut().collect().back_mut().unwrap() ^= 1;
+        assert_eq!(read_some(&mut tls), b"good");
+        for _ in 0..2 {
+            let error = tls.read(&mut [0]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidData);
+            assert_eq!(inner::<OpenError>(&error), OpenError::Fault(Fault::BadRecordMac));
+        }
+        let alert = AlertDescription::BAD_RECORD_MAC;
+        assert_eq!(tls.transport().peer.end(), PeerEnd::Alert(alert.0));
+        assert!(tls.transport().flushed);
+        let error = tls.write(b"more").unwrap_err();
+        assert_eq!(inner::<OpenError>(&error), OpenError::Fault(Fault::BadRecordMac));
+        assert_eq!(tls.close().unwrap_err().kind(), ErrorKind::ConnectionAborted);
+        let read = ReadEnd::Fault(Fault::BadRecordMac);
+        assert_eq!(tls.end(), End { read, write: WriteEnd::AlertSent(alert) });
+    });
+}
+
+#[test]
+fn an_alert_of_the_peer_is_the_error_of_reading_and_writing() {
+    for_each_stream(|mut tls, _| {
+        // The peer fails at a forged record, which the stream does not know of.
+        let forged = [23, 3, 3, 0, 30].into_iter().chain([7; 30]).collect::<Vec<_>>();
+        tls.transport_mut().peer.receive(&forged);
+        for _ in 0..2 {
+            let error = tls.read(&mut [0]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+            let alert = AlertDescription::BAD_RECORD_MAC;
+            assert_eq!(inner::<OpenError>(&error), OpenError::PeerAlert(alert));
+            let error = tls.write(b"more").unwrap_err();
+            assert_eq!(inner::<OpenError>(&error), OpenError::PeerAlert(alert));
+        }
+    });
+}
+
+// Handshakes
+
+#[test]
+fn a_failed_handshake_sends_its_alert_before_the_error_returns() {
+    let mut config = rustls_client_config(Version::Tls13, Suite::Aes128Gcm);
+    let stranger = rcgen::generate_simple_self_signed([SERVER_NAME.to_owned()]).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(stranger.cert.der().clone()).unwrap();
+    let verifier = tls_record_alloc::rustls::client::WebPkiServerVerifier::builder_with_provider(
+        Arc::new(roots),
+        config.crypto_provider().clone(),
+    );
+    config.dangerous().set_certificate_verifier(verifier.build().unwrap());
+    let mut handshake =
+        Handshake::client(Arc::new(config), SERVER_NAME.try_into().unwrap()).unwrap();
+    let mut wire = Wire::to(Box::new(RustlsPeer::new(&TLS13.setup(Role::Server))));
+    let error = handshake.complete(&mut wire).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    assert!(error.get_ref().unwrap().is::<HandshakeError>());
+    assert_eq!(wire.peer.end(), PeerEnd::Alert(AlertDescription::UNKNOWN_CA.0));
+    assert!(wire.flushed);
+}
+
+#[test]
+fn a_handshake_over_a_transport_that_ends_is_truncated() {
+    let mut wire = Wire::to(Box::new(RustlsPeer::new(&TLS13.setup(Role::Client))));
+    wire.collect().truncate(100);
+    wire.ends = true;
+    let config = Arc::new(rustls_server_config(Version::Tls13, Suite::Aes128Gcm));
+    let error = Stream::<_, Ring>::accept(config, wire).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn a_peer_that_leaves_data_and_goes_is_still_read() {
+    let mut peer = Stack::Openssl.peer(Role::Client, TLS13);
+    peer.write(b"a testament");
+    peer.close();
+    let mut handshake = handshake(Role::Server, TLS13);
+    let mut wire = Wire::to(peer);
+    // Up to the client's last flight.
+    assert!(handshake.receive(&wire.peer.take_output()) != 0);
+    handshake.advance().unwrap();
+    wire.write_all(handshake.unsent()).unwrap();
+    handshake.sent(handshake.unsent().len());
+    // It takes no tickets any more.
+    wire.is_broken = true;
+    handshake.complete(&mut wire).unwrap();
+    assert!(!handshake.unsent().is_empty());
+    let mut tls = Tls::new(handshake.finish().unwrap(), wire);
+    let mut data = Vec::new();
+    tls.read_to_end(&mut data).unwrap();
+    assert_eq!(data, b"a testament");
+}
+
+// Messages after the handshake
+
+#[test]
+fn a_renegotiation_is_refused() {
+    let mut tls = stream_to_adapter(TLS12);
+    const HELLO_REQUEST: [u8; 4] = [0, 0, 0, 0];
+    tls.transport_mut().peer.write_handshake(&HELLO_REQUEST);
+    tls.transport_mut().peer.write(b"and data");
+    assert_eq!(read_some(&mut tls), b"and data");
+    assert_eq!(tls.transport().peer.warnings, [AlertDescription::NO_RENEGOTIATION]);
+    tls.write_all(b"it goes on").unwrap();
+    assert_eq!(tls.transport_mut().peer.read(), b"it goes on");
+}
+
+#[test]
+fn a_malformed_ticket_ends_the_connection() {
+    let mut tls = stream_to_adapter(TLS13);
+    tls.transport_mut().peer.write_handshake(&[4, 0, 0, 3, 1, 2, 3]);
+    let error = tls.read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+    let alert = AlertDescription::DECODE_ERROR;
+    assert_eq!(inner::<OpenError>(&error), OpenError::Fault(Fault::Aborted(alert)));
+    assert_eq!(tls.transport().peer.end(), PeerEnd::Alert(alert.0));
+}
+
+#[test]
+fn tickets_after_a_key_update_are_passed_over() {
+    let mut tls = stream_to_adapter(TLS13);
+    tls.transport_mut().peer.key_update(false);
+    tls.transport_mut().peer.write_handshake(&[4, 0, 0, 3, 1, 2, 3]);
+    tls.transport_mut().peer.write(b"data");
+    assert_eq!(read_some(&mut tls), b"data");
+}
+
+#[test]
+fn a_client_stream_keeps_tickets_for_the_next_one() {
+    for agreed in Negotiated::all() {
+        let server = Arc::new(rustls_server_config(agreed.version, agreed.suite));
+        let client = Arc::new(rustls_client_config(agreed.version, agreed.suite));
+        for resumed in [false, true] {
+            let wire = Wire::to(Box::new(RustlsPeer::server(server.clone())));
+            let name = SERVER_NAME.try_into().unwrap();
+            let mut tls = Stream::<_, Ring>::connect(client.clone(), name, wire).unwrap();
+            assert_eq!(tls.transport().peer.resumed(), resumed);
+            assert_eq!(tls.exporter().is_some(), agreed.version == Version::Tls13);
+            tls.transport_mut().peer.close();
+            assert_eq!(tls.read(&mut [0]).unwrap(), 0);
+        }
+    }
+}
+
+// A real transport
+
+#[test]
+fn two_streams_talk_over_tcp() {
+    const LEN: usize = 3_000_000;
+    for agreed in Negotiated::all() {
+        let Negotiated { version, suite } = agreed;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (tcp, _) = listener.accept().unwrap();
+            let config = Arc::new(rustls_server_config(version, suite));
+            let mut tls = Stream::<_, Ring>::accept(config, tcp).unwrap();
+            let mut data = Vec::new();
+            tls.read_to_end(&mut data).unwrap();
+            if version == Version::Tls13 {
+                // The client listens on after its close_notify.
+                tls.write_all(&data).unwrap();
+            }
+            tls.close().unwrap();
+            assert!(tls.end().is_clean());
+            data
+        });
+        let tcp = TcpStream::connect(address).unwrap();
+        let config = Arc::new(rustls_client_config(version, suite));
+        let name = SERVER_NAME.try_into().unwrap();
+        let mut tls = Stream::<_, RustCrypto>::connect(config, name, tcp).unwrap();
+        let len = if suite == Suite::Aes128Gcm { LEN } else { LEN / 100 };
+        tls.write_all(&message(len)).unwrap();
+        let mut rest = Vec::new();
+        tls.close_and_read_rest(&mut rest).unwrap();
+        assert!(tls.end().is_clean());
+        assert_eq!(server.join().unwrap(), message(len));
+        match version {
+            Version::Tls12 => assert_eq!(rest, []),
+            Version::Tls13 => assert_eq!(rest, message(len)),
+        }
+    }
+}
