@@ -13,7 +13,9 @@ pub type Layer<P> = RecordLayer<TrafficSecret<P>>;
 pub fn established<P: Provider>(version: Version, algorithm: Algorithm) -> (Layer<P>, Layer<P>) {
     let secret = |byte| match version {
         Version::Tls13 => TrafficSecret::tls13(algorithm, &vec![byte; algorithm.secret_len()]),
-        Version::Tls12 => TrafficSecret::tls12(algorithm, &vec![byte; algorithm.key_len()], &[byte; 12]),
+        Version::Tls12 => {
+            TrafficSecret::tls12(algorithm, &vec![byte; algorithm.key_len()], &[byte; 12])
+        }
     };
     let end = |role, read, write| {
         let mut layer = Layer::<P>::new(Config::new(role));

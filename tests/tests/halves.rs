@@ -246,6 +246,18 @@ fn a_cipher_that_fails_on_the_alert_of_an_abort_does_not_make_another_of_it() {
     assert_eq!(halves.opener.end(), ReadEnd::Fault(fault));
 }
 
+// The same when the first word is in the mailbox already, and not yet taken out.
+#[test]
+fn signals_of_one_connection_merge_into_one_alert() {
+    let mut halves = without_cipher();
+    halves.sealer.abort(AlertDescription::HANDSHAKE_FAILURE).unwrap();
+    let first = halves.sealer.take_signal();
+    assert_eq!(halves.sealer.poll_control(&mut [0; 64]), Err(SealError::Crypto));
+    halves.opener.apply(first.merge(halves.sealer.take_signal()));
+    let fault = Fault::Aborted(AlertDescription::HANDSHAKE_FAILURE);
+    assert_eq!(halves.opener.end(), ReadEnd::Fault(fault));
+}
+
 #[test]
 fn requests_and_answers_are_accounted_for() {
     let mut config = Config::new(Role::Client);
