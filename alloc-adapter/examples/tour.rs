@@ -13,8 +13,8 @@ use rustls::ServerConnection;
 use rustls::pki_types::ServerName;
 use tls_record::aead::ring::Ring;
 use tls_record::{
-    AlertDescription, End, Epoch, Event, Fault, HEADER_LEN, HandshakeType, Header, ReadEnd,
-    RecordLayer, TrafficSecret, WriteEnd,
+    AlertDescription, Control, End, Epoch, Event, Fault, HEADER_LEN, HandshakeType, Header,
+    ReadEnd, RecordLayer, TrafficSecret, WriteEnd,
 };
 use tls_record_alloc::{Established, Handshake, Progress};
 
@@ -244,6 +244,11 @@ fn exchange(peer: &mut ServerConnection, mut bytes: &[u8]) -> Result<Vec<u8>, Bo
 
 // What happens in them
 
+fn key_update(request: bool) -> String {
+    let request = if request { ", answer requested" } else { "" };
+    format!("handshake KeyUpdate{request}")
+}
+
 impl Endpoint {
     fn new(name: &'static str, style: Style, established: Established<Ring>) -> Self {
         let Established { opener, sealer, received, unsent, .. } = established;
@@ -354,17 +359,16 @@ impl Tour {
 
     /// Seals the alerts and KeyUpdates that are due.
     fn send_control(&mut self, from: &mut Endpoint) -> Result<(), Box<dyn Error>> {
-        while from.layer.has_control() {
+        while let Some(control) = from.layer.next_control() {
             let (keys, sequence) = from.sealing();
             let before = from.layer.end().write;
             let mut out = [0; 64];
             let len = from.layer.poll_control(&mut out)?;
-            let what = match from.layer.end().write {
-                WriteEnd::Closed if before != WriteEnd::Closed => "alert close_notify".to_owned(),
-                WriteEnd::AlertSent(alert) => format!("alert {alert}"),
-                _ => {
+            let what = match control {
+                Control::Alert(alert) => format!("alert {alert}"),
+                Control::KeyUpdate { request } => {
                     from.sent_updates += 1;
-                    "handshake KeyUpdate".to_owned()
+                    key_update(request)
                 }
             };
             self.sealed(from, &what, &out[..len], (&keys, sequence));
@@ -415,8 +419,7 @@ impl Tour {
                         }
                         Event::KeyUpdate { requested } => {
                             to.received_updates += 1;
-                            let answer = if requested { ", answer requested" } else { "" };
-                            format!("handshake KeyUpdate{answer}")
+                            key_update(requested)
                         }
                         Event::Closed => "alert close_notify".to_owned(),
                         other => format!("{other:?}"),

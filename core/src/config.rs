@@ -60,7 +60,9 @@ pub struct Config {
     /// What is tolerated from the peer.
     pub limits: Limits,
     /// The record_size_limit that we announced and the peer confirmed (RFC 8449), in bytes, 64 to
-    /// 16,385. It counts the content type and padding in TLS 1.3. `None`: none was negotiated.
+    /// 16,385. It counts the content type and padding in TLS 1.3. After a max_fragment_length of M
+    /// (RFC 6066 section 4): M in TLS 1.2, and in TLS 1.3 M + 1, because some peers count the content
+    /// alone. `None`: neither was negotiated.
     pub record_size_limit: Option<u16>,
     /// The most content that we put into one record, in bytes: a choice of our own, for the sake of
     /// buffers. At least 1, at most 2^14, which is the default. What the peer demands is told to

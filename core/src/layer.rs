@@ -7,7 +7,7 @@ use crate::error::{CloseError, KeyError, OpenError, SealError};
 use crate::keys::KeySchedule;
 use crate::opener::{Opened, Opener};
 use crate::record::{Epoch, Version};
-use crate::sealer::{Sealed, Sealer};
+use crate::sealer::{Control, Sealed, Sealer};
 
 /// An [`Opener`] and a [`Sealer`] that tell each other what they must know.
 ///
@@ -124,6 +124,12 @@ impl<K: KeySchedule> RecordLayer<K> {
         sealed
     }
 
+    /// See [`Sealer::next_control`].
+    #[inline]
+    pub fn next_control(&self) -> Option<Control> {
+        self.sealer.next_control()
+    }
+
     /// See [`Sealer::close`].
     ///
     /// # Errors
@@ -166,21 +172,40 @@ impl<K: KeySchedule> RecordLayer<K> {
 
     /// Installs keys for both directions at once, their records counting from 0. Handshakes whose
     /// directions change at different times, and connections taken over from elsewhere, install them
-    /// [half](Self::opener) by [half](Self::sealer).
+    /// [half by half](Self::with_halves).
     ///
     /// # Errors
     /// Those of [`Opener::install`] and [`Sealer::install`].
     pub fn install(&mut self, epoch: Epoch, read: K, write: K) -> Result<(), KeyError> {
-        self.sealer.check_install(epoch, &write)?;
-        let installed = self.opener.install(epoch, read, 0);
-        self.tell_sealer();
-        installed?;
-        self.sealer.install(epoch, write, 0)
+        self.with_halves(|opener, sealer| {
+            sealer.check_install(epoch, &write)?;
+            opener.install(epoch, read, 0)?;
+            sealer.install(epoch, write, 0)
+        })
     }
 
     /// How the connection ended, or that it has not.
     pub fn end(&self) -> End {
         End { read: self.opener.end(), write: self.sealer.end() }
+    }
+
+    /// Calls on one half alone what a handshake needs now and then, and carries what the halves have
+    /// to tell each other afterwards.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret};
+    /// # let mut layer = RecordLayer::new(Config::new(Role::Server));
+    /// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
+    /// // A server's ServerHello is sealed: what it sends from here on is protected.
+    /// layer.with_halves(|_, sealer| sealer.install(Epoch::Handshake, secret, 0))?;
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn with_halves<R>(&mut self, call: impl FnOnce(&mut Opener<K>, &mut Sealer<K>) -> R) -> R {
+        let returned = call(&mut self.opener, &mut self.sealer);
+        self.tell_sealer();
+        self.tell_opener();
+        returned
     }
 
     /// The receiving half.

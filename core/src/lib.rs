@@ -111,4 +111,4 @@ pub use layer::RecordLayer;
 pub use notice::{Notice, Signal};
 pub use opener::{Event, Opened, Opener};
 pub use record::{ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD, Role, Version};
-pub use sealer::{Sealed, Sealer};
+pub use sealer::{Control, Sealed, Sealer};

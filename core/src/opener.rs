@@ -618,7 +618,7 @@ impl<K: KeySchedule> Opener<K> {
     // Keys
 
     /// Says which version the handshake chose, as soon as it did: before that, plaintext alerts and
-    /// change_cipher_spec cannot be told apart. Installing keys says it too.
+    /// change_cipher_spec cannot be told apart, and the latter is refused. Installing keys says it too.
     pub const fn set_version(&mut self, version: Version) {
         self.version = Some(version);
     }

@@ -253,8 +253,8 @@ impl<K: KeySchedule> Sealer<K> {
     /// (RFC 9846 section 5.1). A message before a key change must be the last of its call.
     ///
     /// # Errors
-    /// Nothing has changed.
-    /// [`SealError::NoSpace`] if `out` cannot hold all of it; [`SealError::NotHandshake`] if `parts`
+    /// Nothing has changed, except that a KeyUpdate may have fallen due, which is then the
+    /// [`SealError::ControlFirst`]. [`SealError::NoSpace`] if `out` cannot hold all of it; [`SealError::NotHandshake`] if `parts`
     /// are not whole messages, or hold a KeyUpdate, which [`update_keys`](Self::update_keys) sends;
     /// otherwise as [`seal`](Self::seal).
     ///
@@ -384,10 +384,11 @@ impl<K: KeySchedule> Sealer<K> {
     /// Without a cipher there is no alert either.
     #[cold]
     fn crypto_failed(&mut self) -> SealError {
-        self.fail();
-        if self.signal.alert().is_none() {
+        // With an alert in the queue the opener knows already, and of one alert only.
+        if self.state != WriteState::AlertQueued {
             self.signal = self.signal.merge(Signal::stop(AlertDescription::INTERNAL_ERROR));
         }
+        self.fail();
         SealError::Crypto
     }
 
@@ -454,7 +455,21 @@ impl<K: KeySchedule> Sealer<K> {
         self.next_control().is_some()
     }
 
-    fn next_control(&self) -> Option<Control> {
+    /// What [`poll_control`](Self::poll_control) seals next: for a log of the alerts that are sent
+    /// (RFC 9846 section 6.2).
+    ///
+    /// ```
+    /// use tls_record::{AlertDescription, Config, Control, Role, Sealer, TrafficSecret};
+    /// use tls_record::aead::ring::Ring;
+    ///
+    /// let mut sealer = Sealer::<TrafficSecret<Ring>>::new(Config::new(Role::Server));
+    /// sealer.abort(AlertDescription::HANDSHAKE_FAILURE)?;
+    /// let alert = Control::Alert(AlertDescription::HANDSHAKE_FAILURE);
+    /// assert_eq!(sealer.next_control(), Some(alert));
+    /// # Ok::<(), tls_record::CloseError>(())
+    /// ```
+    #[inline]
+    pub fn next_control(&self) -> Option<Control> {
         if self.state == WriteState::AlertQueued {
             return self.fatal.map(Control::Alert);
         }
@@ -824,10 +839,17 @@ impl<K: KeySchedule> defmt::Format for Sealer<K> {
     }
 }
 
-/// What the engine sends on its own.
-enum Control {
+/// A record that the engine makes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Control {
+    /// An alert.
     Alert(AlertDescription),
-    KeyUpdate { request: bool },
+    /// A KeyUpdate (RFC 9846 section 4.7.3).
+    KeyUpdate {
+        /// Whether it asks the peer for one in return.
+        request: bool,
+    },
 }
 
 /// The bytes of several slices, one after the other.
