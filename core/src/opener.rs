@@ -1,8 +1,8 @@
 //! The receiving half: record bytes in, events out.
 //!
 //! A record passes through the functions of this file from top to bottom: [`Opener::open`] frames
-//! it, `judge_*` refuse it by its header, `unprotected`, `protected_tls13` or `protected_tls12` take the
-//! protection off, `deliver` and what it calls decide what the content means.
+//! it, `judge_*` refuse it by its header, the keys take its protection off, `inner_plaintext` its
+//! padding, and `deliver` and what it calls decide what the content means.
 
 use core::ops::Range;
 
@@ -618,7 +618,8 @@ impl<K: KeySchedule> Opener<K> {
     // Keys
 
     /// Says which version the handshake chose, as soon as it did: before that, plaintext alerts and
-    /// change_cipher_spec cannot be told apart, and the latter is refused. Installing keys says it too.
+    /// change_cipher_spec cannot be told apart, and the latter is refused. Installing keys says it
+    /// too.
     pub const fn set_version(&mut self, version: Version) {
         self.version = Some(version);
     }

@@ -1,4 +1,5 @@
-//! Record headers: the five bytes in front of every record (RFC 9846 section 5.1, RFC 5246 section 6.2).
+//! Record headers: the five bytes in front of every record (RFC 9846 section 5.1, RFC 5246 section
+//! 6.2), and the words that the rest of the crate speaks in.
 
 /// Length of a record header in bytes.
 pub const HEADER_LEN: usize = 5;

@@ -254,9 +254,9 @@ impl<K: KeySchedule> Sealer<K> {
     ///
     /// # Errors
     /// Nothing has changed, except that a KeyUpdate may have fallen due, which is then the
-    /// [`SealError::ControlFirst`]. [`SealError::NoSpace`] if `out` cannot hold all of it; [`SealError::NotHandshake`] if `parts`
-    /// are not whole messages, or hold a KeyUpdate, which [`update_keys`](Self::update_keys) sends;
-    /// otherwise as [`seal`](Self::seal).
+    /// [`SealError::ControlFirst`]. [`SealError::NoSpace`] if `out` cannot hold all of it;
+    /// [`SealError::NotHandshake`] if `parts` are not whole messages, or hold a KeyUpdate, which
+    /// [`update_keys`](Self::update_keys) sends; otherwise as [`seal`](Self::seal).
     ///
     /// ```
     /// use tls_record::{Config, Role, Sealer, TrafficSecret, aead::ring::Ring};
@@ -289,7 +289,9 @@ impl<K: KeySchedule> Sealer<K> {
             self.update_due = true;
             return Err(SealError::ControlFirst);
         }
-        Ok(self.seal_parts(ContentType::HANDSHAKE, parts, out)?.written)
+        let sealed = self.seal_parts(ContentType::HANDSHAKE, parts, out)?;
+        // There was room for all of it: only the cipher can have stopped it.
+        if sealed.written == need { Ok(need) } else { Err(SealError::Crypto) }
     }
 
     /// Writes a change_cipher_spec record: what announces new keys in TLS 1.2, and what
@@ -715,9 +717,9 @@ impl<K: KeySchedule> Sealer<K> {
     /// Protects with these keys from the next record on. `sequence` is the number of that record: 0,
     /// unless another implementation has sealed some.
     ///
-    /// In TLS 1.2, install [`Epoch::Handshake`] after [`change_cipher_spec`](Self::change_cipher_spec)
-    /// and [`establish`](Self::establish) when application data may follow; or
-    /// [`Epoch::Application`] if the handshake was made elsewhere.
+    /// In TLS 1.2, install [`Epoch::Handshake`] after
+    /// [`change_cipher_spec`](Self::change_cipher_spec) and [`establish`](Self::establish) when
+    /// application data may follow; or [`Epoch::Application`] if the handshake was made elsewhere.
     ///
     /// # Errors
     /// [`KeyError::Epoch`] unless epochs go forward; [`KeyError::Closed`] if this direction is closed
@@ -811,8 +813,8 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
-    /// What the [`Opener`](crate::Opener) of this connection must be told, before the record that made
-    /// it leaves: the answer may come at once. Kept until it is taken.
+    /// What the [`Opener`](crate::Opener) of this connection must be told, before the record that
+    /// made it leaves: the answer may come at once. Kept until it is taken.
     pub const fn take_signal(&mut self) -> Signal {
         core::mem::replace(&mut self.signal, Signal::NONE)
     }
