@@ -1,8 +1,10 @@
 //! Instruction counts under callgrind. The numbers depend on the compiler and the code alone, not on
 //! what else the machine does.
 //!
-//!     cargo install gungraun-runner --version 0.20.0
-//!     cargo bench -p tls-record-benches --bench instructions
+//! ```text
+//! cargo install gungraun-runner --version 0.20.0
+//! cargo bench -p tls-record-benches --bench instructions
+//! ```
 //!
 //! Each benchmark is a function that is not inlined, with the engine inlined into it as into a
 //! program of a user's, and is counted from its first instruction to its last: what it gets is a

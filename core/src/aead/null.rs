@@ -42,6 +42,7 @@ pub struct NullAead {
 }
 
 impl NullAead {
+    #[inline]
     fn tag(&self, nonce: &[u8; NONCE_LEN]) -> [u8; TAG_LEN] {
         let mut tag = [0; TAG_LEN];
         let (front, back) = tag.split_at_mut(NONCE_LEN);
@@ -79,7 +80,7 @@ impl Aead for NullAead {
         _in_out: &mut [u8],
         tag: &mut [u8],
     ) -> Result<(), AeadError> {
-        copy(&self.tag(nonce), tag);
+        *tag.first_chunk_mut().ok_or(AeadError)? = self.tag(nonce);
         Ok(())
     }
 

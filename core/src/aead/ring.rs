@@ -4,7 +4,6 @@ use ring::{aead, hkdf};
 use zeroize::Zeroize;
 
 use super::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
-use crate::bytes::copy;
 
 /// ring as a [`Provider`].
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +78,8 @@ impl Aead for RingAead {
             .key
             .seal_in_place_separate_tag(nonce, aead::Aad::from(additional_data), in_out)
             .map_err(|_| AeadError)?;
-        copy(sealed.as_ref(), tag);
+        let sealed = sealed.as_ref().first_chunk::<{ aead::MAX_TAG_LEN }>().ok_or(AeadError)?;
+        *tag.first_chunk_mut().ok_or(AeadError)? = *sealed;
         Ok(())
     }
 

@@ -9,7 +9,6 @@ use sha2::{Sha256, Sha384};
 use zeroize::Zeroize;
 
 use super::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
-use crate::bytes::copy;
 
 const TAG_LEN: usize = 16;
 
@@ -82,6 +81,7 @@ impl Aead for RustCryptoAead {
         self.algorithm().has_explicit_nonce()
     }
 
+    #[inline]
     fn seal(
         &mut self,
         nonce: &[u8; NONCE_LEN],
@@ -98,7 +98,7 @@ impl Aead for RustCryptoAead {
             }
         }
         .map_err(|_| AeadError)?;
-        copy(&sealed, tag);
+        *tag.first_chunk_mut().ok_or(AeadError)? = sealed.into();
         Ok(())
     }
 
