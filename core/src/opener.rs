@@ -4,6 +4,9 @@
 //! it, `judge_*` refuse it by its header, the keys take its protection off, `inner_plaintext` its
 //! padding, and `deliver` and what it calls decide what the content means.
 
+mod handshake;
+mod keys;
+
 use core::ops::Range;
 
 use crate::alert::{Alert, AlertClass, AlertDescription, AlertLevel};
@@ -11,14 +14,14 @@ use crate::budget::Budget;
 use crate::close::{ReadState, Trigger};
 use crate::config::Config;
 use crate::end::ReadEnd;
-use crate::error::{Fault, KeyError, OpenError};
-use crate::handshake::{HandshakeHeader, HandshakePiece, HandshakeType, Messages, Step};
+use crate::error::{Fault, OpenError};
+use crate::handshake::{HandshakePiece, Messages};
 use crate::keys::KeySchedule;
 use crate::notice::{Notice, Signal};
 use crate::protection::{Keys, Protection};
 use crate::record::{
-    ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_PROTECTED_TLS12, MAX_PROTECTED_TLS13,
-    Role, VERSION_FIELD, Version, is_not_tls,
+    ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_PROTECTED_TLS13, VERSION_FIELD,
+    Version, is_not_tls,
 };
 
 /// What one call of [`Opener::open`] did.
@@ -481,88 +484,6 @@ impl<K: KeySchedule> Opener<K> {
         Ok(Event::Nothing)
     }
 
-    // Handshake messages
-
-    /// Handshake content that [`Self::handshake`] left for the next call. It is decrypted already.
-    #[cold]
-    fn open_rest(&mut self, input: &mut [u8]) -> Result<Opened, Stop> {
-        let (rest, trailer) = (usize::from(self.rest), usize::from(self.trailer));
-        let total = rest.wrapping_add(trailer);
-        if input.len() < total {
-            return Ok(self.need_more(input.len(), total));
-        }
-        let content = input.get(..rest).unwrap_or_default();
-        self.handshake(content, 0, trailer)
-    }
-
-    /// Hands over one message of `content`, which lies at `start` and has `trailer` bytes behind it.
-    #[cold]
-    fn handshake(&mut self, content: &[u8], start: usize, trailer: usize) -> Result<Opened, Stop> {
-        if content.is_empty() {
-            return Err(Fault::EmptyHandshakeRecord.into());
-        }
-        self.budget.content_arrived(&self.config.limits);
-        if matches!(self.early_data, EarlyData::SkipApplicationData(_)) {
-            // The second ClientHello: no early data after it.
-            self.early_data = EarlyData::None;
-        }
-        let judgement = Judgement::of(self);
-        let step = self.messages.next(content, |header| judgement.of_message(header))?;
-        let (header, offset, body) = match step {
-            Step::Header => {
-                self.rest = 0;
-                let consumed = start.wrapping_add(content.len()).wrapping_add(trailer);
-                return Ok(Opened { consumed, event: Event::Nothing });
-            }
-            Step::Body { header, offset, start, len } => {
-                (header, offset, start..start.wrapping_add(len))
-            }
-        };
-        let rest = content.len().saturating_sub(body.end);
-        let mut consumed = start.wrapping_add(body.end);
-        if rest == 0 {
-            consumed = consumed.wrapping_add(trailer);
-        }
-        // Both are less than the length of a record.
-        self.rest = rest as u16;
-        self.trailer = trailer as u16;
-
-        if header.message_type == HandshakeType::KEY_UPDATE {
-            let requested = match content.get(body) {
-                Some([0]) => false,
-                Some([1]) => true,
-                _ => return Err(Fault::KeyUpdateValue.into()),
-            };
-            self.key_update(requested)?;
-            return Ok(Opened { consumed, event: Event::KeyUpdate { requested } });
-        }
-        if judgement.is_renegotiation && offset == 0 {
-            self.budget.renegotiation()?;
-        }
-        let body = start.wrapping_add(body.start)..start.wrapping_add(body.end);
-        let piece = HandshakePiece { header, offset, body };
-        Ok(Opened { consumed, event: Event::Handshake(piece) })
-    }
-
-    /// RFC 9846 section 4.7.3.
-    fn key_update(&mut self, requested: bool) -> Result<(), Fault> {
-        if self.rest != 0 {
-            return Err(Fault::SpansKeyChange);
-        }
-        if core::mem::take(&mut self.answer_expected) {
-            self.notice = self.notice.merge(Notice::PEER_ANSWERED);
-        } else {
-            self.budget.key_update()?;
-        }
-        let keys = self.keys.get_mut().ok_or(Fault::UnexpectedHandshake)?;
-        let next = keys.derive_next().map_err(|_| Fault::Crypto)?;
-        keys.switch(next);
-        if requested {
-            self.notice = self.notice.merge(Notice::UPDATE_REQUESTED);
-        }
-        Ok(())
-    }
-
     // How it ends
 
     #[cold]
@@ -613,108 +534,6 @@ impl<K: KeySchedule> Opener<K> {
     /// How this direction ended, or that it has not.
     pub const fn end(&self) -> ReadEnd {
         self.end
-    }
-
-    // Keys
-
-    /// Says which version the handshake chose, as soon as it did: before that, plaintext alerts and
-    /// change_cipher_spec cannot be told apart, and the latter is refused. Installing keys says it
-    /// too.
-    pub const fn set_version(&mut self, version: Version) {
-        self.version = Some(version);
-    }
-
-    /// From the next record on, the peer protects with these keys. `sequence` is the number of that
-    /// record: 0, unless another implementation has opened some.
-    ///
-    /// For TLS 1.2, install [`Epoch::Handshake`] at [`Event::ChangeCipherSpec`], and
-    /// [`establish`](Self::establish) when the Finished is verified; or [`Epoch::Application`] if the
-    /// handshake was made elsewhere.
-    ///
-    /// # Errors
-    /// [`KeyError::Fault`] if a handshake message is split by the key change (RFC 9846 section 5.1):
-    /// the connection has failed. [`KeyError::Epoch`] unless epochs go forward. [`KeyError::Closed`]
-    /// if this direction has ended. [`KeyError::Crypto`] if the keys cannot be made.
-    pub fn install(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
-        let version = schedule.version();
-        if epoch <= self.epoch || !has_keys(version, epoch) {
-            return Err(KeyError::Epoch);
-        }
-        self.check_key_change()?;
-        let protection = Protection::new(schedule, sequence)?;
-        self.version = Some(version);
-        self.epoch = epoch;
-        self.keys_due = false;
-        self.early_data = match (epoch, self.early_data) {
-            (Epoch::EarlyData, _) => EarlyData::Accepted(self.config.limits.early_data),
-            (Epoch::Handshake, EarlyData::SkipUndecryptable(left)) => {
-                EarlyData::SkipUndecryptable(left)
-            }
-            _ => EarlyData::None,
-        };
-        self.set_limits(version, &protection);
-        self.keys.replace(protection);
-        Ok(())
-    }
-
-    /// TLS 1.2: the peer's Finished is verified, application data may come.
-    ///
-    /// # Errors
-    /// [`KeyError::Epoch`] unless TLS 1.2 keys are installed; [`KeyError::Fault`] if the Finished was
-    /// not the end of its record; [`KeyError::Closed`] if this direction has ended.
-    pub fn establish(&mut self) -> Result<(), KeyError> {
-        if self.epoch != Epoch::Handshake || !self.version.is_some_and(Version::is_tls12) {
-            return Err(KeyError::Epoch);
-        }
-        self.check_key_change()?;
-        self.epoch = Epoch::Application;
-        Ok(())
-    }
-
-    /// Server, TLS 1.3: early data was offered and is rejected. It is skipped, as many bytes as
-    /// [`Limits::early_data`](crate::Limits) allows on the wire: after a HelloRetryRequest up to the
-    /// second ClientHello, otherwise up to the first record that opens under the handshake keys,
-    /// which may be installed before or after this call.
-    ///
-    /// # Errors
-    /// [`KeyError::Epoch`] under early data or application keys.
-    pub fn skip_early_data(&mut self, after_hello_retry_request: bool) -> Result<(), KeyError> {
-        let budget = self.config.limits.early_data;
-        self.early_data = match (after_hello_retry_request, self.epoch) {
-            (true, Epoch::Plaintext) => EarlyData::SkipApplicationData(budget),
-            (false, Epoch::Plaintext | Epoch::Handshake) => EarlyData::SkipUndecryptable(budget),
-            _ => return Err(KeyError::Epoch),
-        };
-        Ok(())
-    }
-
-    fn check_key_change(&mut self) -> Result<(), KeyError> {
-        if self.state != ReadState::Open {
-            return Err(KeyError::Closed);
-        }
-        if self.messages.is_partial() || self.rest != 0 {
-            self.stop(Stop::Fault(Fault::SpansKeyChange));
-            return Err(KeyError::Fault(Fault::SpansKeyChange));
-        }
-        Ok(())
-    }
-
-    /// RFC 9846 sections 5.2 and 5.4, RFC 5246 section 6.2.3, RFC 8449 section 4.
-    fn set_limits(&mut self, version: Version, protection: &Protection<K>) {
-        let (max_body, max_plaintext) = match version {
-            Version::Tls13 => (MAX_PROTECTED_TLS13, MAX_CONTENT.wrapping_add(1)),
-            Version::Tls12 => (MAX_PROTECTED_TLS12, MAX_CONTENT),
-        };
-        (self.max_body, self.max_plaintext) = match self.config.record_size_limit {
-            Some(limit) => {
-                // In TLS 1.3 the limit counts the content type, which the expansion counts too.
-                let counted = u16::from(version == Version::Tls13);
-                let limit = limit.min(max_plaintext);
-                let expansion = protection.expansion().saturating_sub(counted);
-                (limit.saturating_add(expansion).min(max_body), limit)
-            }
-            None => (max_body, max_plaintext),
-        };
     }
 
     /// What the records of this direction are protected with.
@@ -794,76 +613,6 @@ enum Stop {
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
-    }
-}
-
-/// Which handshake messages may come, as far as it is for a record layer to say.
-#[derive(Clone, Copy)]
-struct Judgement {
-    role: Role,
-    epoch: Epoch,
-    version: Option<Version>,
-    max_len: u32,
-    post_handshake_auth: bool,
-    /// An established TLS 1.2 connection: what comes now asks for another handshake.
-    is_renegotiation: bool,
-}
-
-impl Judgement {
-    fn of<K: KeySchedule>(opener: &Opener<K>) -> Self {
-        Self {
-            role: opener.config.role,
-            epoch: opener.epoch,
-            version: opener.version,
-            max_len: opener.config.limits.handshake_message,
-            post_handshake_auth: opener.config.post_handshake_auth,
-            is_renegotiation: opener.epoch == Epoch::Application
-                && opener.version.is_some_and(Version::is_tls12),
-        }
-    }
-
-    fn of_message(self, header: HandshakeHeader) -> Result<(), Fault> {
-        use HandshakeType as Type;
-        let message_type = header.message_type;
-        let is_expected = match self.epoch {
-            Epoch::Plaintext | Epoch::Handshake => message_type != Type::KEY_UPDATE,
-            Epoch::EarlyData => message_type == Type::END_OF_EARLY_DATA,
-            Epoch::Application => match (self.version, self.role) {
-                (Some(Version::Tls12), Role::Client) => message_type == Type::HELLO_REQUEST,
-                (Some(Version::Tls12), Role::Server) => message_type == Type::CLIENT_HELLO,
-                (_, Role::Client) => match message_type {
-                    Type::KEY_UPDATE | Type::NEW_SESSION_TICKET => true,
-                    Type::CERTIFICATE_REQUEST => self.post_handshake_auth,
-                    _ => false,
-                },
-                (_, Role::Server) => match message_type {
-                    Type::KEY_UPDATE => true,
-                    Type::CERTIFICATE | Type::CERTIFICATE_VERIFY | Type::FINISHED => {
-                        self.post_handshake_auth
-                    }
-                    _ => false,
-                },
-            },
-        };
-        if !is_expected {
-            return Err(Fault::UnexpectedHandshake);
-        }
-        if message_type == Type::KEY_UPDATE && header.length != 1 {
-            return Err(Fault::KeyUpdateLength);
-        }
-        if header.length > self.max_len {
-            return Err(Fault::HandshakeTooLong);
-        }
-        Ok(())
-    }
-}
-
-/// Whether a version protects anything with the keys of this epoch.
-pub(crate) const fn has_keys(version: Version, epoch: Epoch) -> bool {
-    match (version, epoch) {
-        (_, Epoch::Plaintext) | (Version::Tls12, Epoch::EarlyData) => false,
-        (Version::Tls12, Epoch::Handshake | Epoch::Application) => true,
-        (Version::Tls13, Epoch::EarlyData | Epoch::Handshake | Epoch::Application) => true,
     }
 }
 

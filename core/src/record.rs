@@ -39,6 +39,15 @@ impl Version {
     pub(crate) const fn is_tls12(self) -> bool {
         cfg!(feature = "tls12") && matches!(self, Self::Tls12)
     }
+
+    /// Whether it protects anything with the keys of this epoch.
+    pub(crate) const fn has_keys(self, epoch: Epoch) -> bool {
+        match (self, epoch) {
+            (_, Epoch::Plaintext) | (Self::Tls12, Epoch::EarlyData) => false,
+            (Self::Tls12, Epoch::Handshake | Epoch::Application) => true,
+            (Self::Tls13, Epoch::EarlyData | Epoch::Handshake | Epoch::Application) => true,
+        }
+    }
 }
 
 /// Which end of the connection we are.

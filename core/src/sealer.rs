@@ -4,16 +4,18 @@
 //! seal: the close-state machine and the key limits decide when one is due, and
 //! [`Sealer::poll_control`] seals it.
 
-use crate::alert::{Alert, AlertClass, AlertDescription};
+mod control;
+
+pub use control::Control;
+
+use crate::alert::AlertDescription;
 use crate::bytes::{copy, copy_content};
-use crate::close::{OnPeerClose, Trigger, WriteState};
+use crate::close::WriteState;
 use crate::config::Config;
-use crate::end::WriteEnd;
-use crate::error::{CloseError, KeyError, SealError};
-use crate::handshake::{HandshakeHeader, HandshakeType, Messages, Step};
+use crate::error::{KeyError, SealError};
+use crate::handshake::{HandshakeType, Messages, Step};
 use crate::keys::KeySchedule;
-use crate::notice::{Notice, Signal};
-use crate::opener::has_keys;
+use crate::notice::Signal;
 use crate::protection::{CONTROL_RESERVE, Keys, Protection};
 use crate::record::{
     ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, Role, VERSION_FIELD, VERSION_FIELD_FIRST,
@@ -448,265 +450,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.max_content = if max == 0 { 1 } else { max };
     }
 
-    // Control
-
-    /// Whether [`poll_control`](Self::poll_control) has a record to seal. A driver asks after every
-    /// call, so that an idle connection answers too.
-    #[inline]
-    pub fn has_control(&self) -> bool {
-        self.next_control().is_some()
-    }
-
-    /// What [`poll_control`](Self::poll_control) seals next: for a log of the alerts that are sent
-    /// (RFC 9846 section 6.2).
-    ///
-    /// ```
-    /// use tls_record::{AlertDescription, Config, Control, Role, Sealer, TrafficSecret};
-    /// use tls_record::aead::ring::Ring;
-    ///
-    /// let mut sealer = Sealer::<TrafficSecret<Ring>>::new(Config::new(Role::Server));
-    /// sealer.abort(AlertDescription::HANDSHAKE_FAILURE)?;
-    /// let alert = Control::Alert(AlertDescription::HANDSHAKE_FAILURE);
-    /// assert_eq!(sealer.next_control(), Some(alert));
-    /// # Ok::<(), tls_record::CloseError>(())
-    /// ```
-    #[inline]
-    pub fn next_control(&self) -> Option<Control> {
-        if self.state == WriteState::AlertQueued {
-            return self.fatal.map(Control::Alert);
-        }
-        if self.is_update_due() {
-            return Some(Control::KeyUpdate { request: false });
-        }
-        if self.request_due {
-            return Some(Control::KeyUpdate { request: true });
-        }
-        match self.state {
-            WriteState::CancelQueued => Some(Control::Alert(AlertDescription::USER_CANCELED)),
-            WriteState::CloseQueued => Some(Control::Alert(AlertDescription::CLOSE_NOTIFY)),
-            WriteState::Open if self.refusals_due != 0 && !self.is_exhausted() => {
-                Some(Control::Alert(AlertDescription::NO_RENEGOTIATION))
-            }
-            _ => None,
-        }
-    }
-
-    /// Seals the alert or KeyUpdate that is due, one record a call, under the current keys or in
-    /// plaintext if there are none (RFC 9846 section 6). Returns the bytes written: 0 if nothing is
-    /// due.
-    ///
-    /// # Errors
-    /// [`SealError::NoSpace`]: nothing has changed, and what is due stays due.
-    /// [`SealError::Crypto`] fails the connection.
-    ///
-    /// ```
-    /// use tls_record::{Config, Role, Sealer, TrafficSecret, aead::ring::Ring};
-    ///
-    /// let mut sealer = Sealer::<TrafficSecret<Ring>>::new(Config::new(Role::Server));
-    /// sealer.close()?;
-    /// let mut out = [0; 64];
-    /// assert_eq!(sealer.poll_control(&mut out), Ok(7));
-    /// assert_eq!(out[..7], [21, 3, 3, 0, 2, 1, 0]);
-    /// assert_eq!(sealer.poll_control(&mut out), Ok(0));
-    /// # Ok::<(), tls_record::CloseError>(())
-    /// ```
-    pub fn poll_control(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
-        match self.next_control() {
-            None => Ok(0),
-            Some(Control::Alert(description)) => self.seal_alert(description, out),
-            Some(Control::KeyUpdate { request }) => self.seal_key_update(request, out),
-        }
-    }
-
-    fn seal_alert(
-        &mut self,
-        description: AlertDescription,
-        out: &mut [u8],
-    ) -> Result<usize, SealError> {
-        let written =
-            self.seal_message(ContentType::ALERT, Alert::new(description).encode(), out)?;
-        if description == AlertDescription::NO_RENEGOTIATION && self.state == WriteState::Open {
-            self.refusals_due = self.refusals_due.saturating_sub(1);
-            return Ok(written);
-        }
-        self.state = self.state.after(self.on_peer_close(), Trigger::AlertSealed);
-        if self.state == WriteState::Failed {
-            self.keys.wipe();
-        }
-        Ok(written)
-    }
-
-    /// RFC 9846 section 4.7.3. Sealed under the old keys, in a record of its own.
-    fn seal_key_update(&mut self, request: bool, out: &mut [u8]) -> Result<usize, SealError> {
-        let [a, b, c, d] =
-            HandshakeHeader { message_type: HandshakeType::KEY_UPDATE, length: 1 }.encode();
-        let need = self.record_len(HandshakeHeader::LEN.wrapping_add(1));
-        if out.len() < need {
-            return Err(SealError::NoSpace { need });
-        }
-        let keys = self.keys.get_mut().ok_or(SealError::NoKeys)?;
-        let Ok(next) = keys.derive_next() else {
-            return Err(self.crypto_failed());
-        };
-        let message = [a, b, c, d, u8::from(request)];
-        let written = self.seal_message(ContentType::HANDSHAKE, message, out)?;
-        if let Some(keys) = self.keys.get_mut() {
-            keys.switch(next);
-        }
-        self.updates = self.updates.saturating_add(1);
-        if request {
-            self.request_due = false;
-            self.request_outstanding = true;
-            self.signal = self.signal.merge(Signal::UPDATE_REQUESTED);
-        } else {
-            self.update_due = false;
-        }
-        Ok(written)
-    }
-
-    fn seal_message<const LEN: usize>(
-        &mut self,
-        content_type: ContentType,
-        message: [u8; LEN],
-        out: &mut [u8],
-    ) -> Result<usize, SealError> {
-        let need = self.record_len(LEN);
-        let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        let content = record.get_mut(self.headroom()..).unwrap_or_default();
-        if let Some(content) = content.first_chunk_mut() {
-            *content = message;
-        }
-        self.protect(content_type, record, LEN)?;
-        Ok(need)
-    }
-
-    // Closing
-
-    /// Closes our direction: a close_notify is queued for [`poll_control`](Self::poll_control), and
-    /// no data follows it. The receiving direction stays open (RFC 9846 section 6.1). Safe to repeat:
-    /// the alert is sent once.
-    ///
-    /// # Errors
-    /// [`CloseError::AlreadyClosed`] if our close_notify is sealed; [`CloseError::Failed`] if the
-    /// connection has failed.
-    pub fn close(&mut self) -> Result<(), CloseError> {
-        self.end_by(Trigger::Close)
-    }
-
-    /// Gives up a handshake: user_canceled, then close_notify (RFC 9846 section 6.1).
-    ///
-    /// # Errors
-    /// As [`close`](Self::close).
-    pub fn cancel(&mut self) -> Result<(), CloseError> {
-        self.end_by(Trigger::Cancel)
-    }
-
-    fn end_by(&mut self, trigger: Trigger) -> Result<(), CloseError> {
-        match self.state {
-            WriteState::Closed => return Err(CloseError::AlreadyClosed),
-            WriteState::AlertQueued | WriteState::Failed => return Err(CloseError::Failed),
-            WriteState::Open | WriteState::CancelQueued | WriteState::CloseQueued => {}
-        }
-        self.state = self.state.after(self.on_peer_close(), trigger);
-        Ok(())
-    }
-
-    /// Ends the connection with a fatal alert: what a handshake does when it fails
-    /// (RFC 9846 section 6.2). Data that is sealed already still goes out before it.
-    ///
-    /// # Errors
-    /// [`CloseError::NotAnErrorAlert`] for the alerts that this is no way to send;
-    /// [`CloseError::AlreadyClosed`] if our close_notify is sealed, [`CloseError::Failed`] if the
-    /// connection has failed: no alert is sent then.
-    pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
-        if description.class() != AlertClass::Error
-            || description == AlertDescription::NO_RENEGOTIATION
-        {
-            return Err(CloseError::NotAnErrorAlert);
-        }
-        match self.state {
-            WriteState::Closed => return Err(CloseError::AlreadyClosed),
-            WriteState::AlertQueued | WriteState::Failed => return Err(CloseError::Failed),
-            WriteState::Open | WriteState::CancelQueued | WriteState::CloseQueued => {}
-        }
-        self.queue_fatal(description);
-        self.signal = self.signal.merge(Signal::stop(description));
-        Ok(())
-    }
-
-    fn queue_fatal(&mut self, description: AlertDescription) {
-        let before = self.state;
-        self.state = before.after(self.on_peer_close(), Trigger::Fault);
-        if before != self.state {
-            self.fatal = Some(description);
-        }
-        self.clear_updates();
-    }
-
-    /// The connection has failed and there is no alert to send.
-    fn fail(&mut self) {
-        if self.state != WriteState::Failed {
-            self.fatal = None;
-        }
-        self.state = self.state.after(self.on_peer_close(), Trigger::PeerError);
-        self.clear_updates();
-        self.keys.wipe();
-    }
-
-    fn clear_updates(&mut self) {
-        self.update_due = false;
-        self.request_due = false;
-        self.refusals_due = 0;
-    }
-
-    fn on_peer_close(&self) -> OnPeerClose {
-        // Before the version is known there is nothing to reply with but plaintext.
-        let version = self.version.unwrap_or(Version::Tls13);
-        OnPeerClose::in_version(version, self.config.tls12_on_peer_close)
-    }
-
-    /// How this direction ended, or that it has not.
-    pub fn end(&self) -> WriteEnd {
-        match (self.state, self.fatal) {
-            (WriteState::Open, _) => WriteEnd::Open,
-            (WriteState::CancelQueued | WriteState::CloseQueued, _) => WriteEnd::Closing,
-            (WriteState::Closed, _) => WriteEnd::Closed,
-            (WriteState::AlertQueued, Some(description)) => WriteEnd::AlertQueued(description),
-            (WriteState::Failed, Some(description)) => WriteEnd::AlertSent(description),
-            (WriteState::AlertQueued | WriteState::Failed, None) => WriteEnd::Failed,
-        }
-    }
-
-    /// How far this direction is.
-    pub const fn state(&self) -> WriteState {
-        self.state
-    }
-
     // Keys
-
-    /// Queues a KeyUpdate for [`poll_control`](Self::poll_control) (RFC 9846 section 4.7.3): we go on
-    /// to our next generation of keys, and `request` asks the peer to do the same. Data waits for it.
-    ///
-    /// # Errors
-    /// [`KeyError::NoUpdate`] unless TLS 1.3 application keys are installed and fewer than 2^48 - 1
-    /// updates were sent; [`KeyError::RequestOutstanding`] if the peer has not answered the last
-    /// request; [`KeyError::Closed`] if this direction is closed or has failed.
-    pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
-        if self.state != WriteState::Open {
-            return Err(KeyError::Closed);
-        }
-        if !self.may_update() {
-            return Err(KeyError::NoUpdate);
-        }
-        if !request {
-            self.update_due = true;
-        } else if self.request_outstanding || self.request_due {
-            return Err(KeyError::RequestOutstanding);
-        } else {
-            self.request_due = true;
-        }
-        Ok(())
-    }
 
     /// Says which version the handshake chose, as soon as it did. Installing keys says it too.
     pub const fn set_version(&mut self, version: Version) {
@@ -742,7 +486,7 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Whether keys for `epoch` can be [installed](Self::install).
     pub(crate) fn check_install(&self, epoch: Epoch, schedule: &K) -> Result<(), KeyError> {
-        if epoch <= self.epoch || !has_keys(schedule.version(), epoch) {
+        if epoch <= self.epoch || !schedule.version().has_keys(epoch) {
             return Err(KeyError::Epoch);
         }
         if self.state != WriteState::Open {
@@ -764,24 +508,6 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(())
     }
 
-    /// TLS 1.2: queues the warning no_renegotiation, the answer to a HelloRequest or a ClientHello on
-    /// an established connection (RFC 5246 section 7.2.2).
-    ///
-    /// # Errors
-    /// [`KeyError::Epoch`] in TLS 1.3, where it is never sent, and before the handshake is over;
-    /// [`KeyError::Closed`] if this direction is closed or has failed, or if the keys may seal no
-    /// more than its end.
-    pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
-        if self.epoch != Epoch::Application || !self.version.is_some_and(Version::is_tls12) {
-            return Err(KeyError::Epoch);
-        }
-        if self.state != WriteState::Open || self.is_exhausted() {
-            return Err(KeyError::Closed);
-        }
-        self.refusals_due = self.refusals_due.saturating_add(1);
-        Ok(())
-    }
-
     /// What the records of this direction are protected with.
     pub const fn epoch(&self) -> Epoch {
         self.epoch
@@ -790,39 +516,6 @@ impl<K: KeySchedule> Sealer<K> {
     /// The number of the next record, if there are keys.
     pub fn sequence(&self) -> Option<u64> {
         self.keys.get().map(Protection::sequence)
-    }
-
-    // The other half
-
-    /// Takes in what the [`Opener`](crate::Opener) of this connection found out.
-    pub fn apply(&mut self, notice: Notice) {
-        if notice.contains(Notice::PEER_ANSWERED) {
-            self.request_outstanding = false;
-        }
-        if notice.contains(Notice::UPDATE_REQUESTED) && self.may_update() {
-            self.update_due = true;
-        }
-        if notice.contains(Notice::PEER_CLOSED) {
-            self.state = self.state.after(self.on_peer_close(), Trigger::PeerCloseNotify);
-        }
-        if let Some(description) = notice.alert() {
-            self.queue_fatal(description);
-        }
-        if notice.contains(Notice::PEER_FAILED) {
-            self.fail();
-        }
-    }
-
-    /// What the [`Opener`](crate::Opener) of this connection must be told, before the record that
-    /// made it leaves: the answer may come at once. Kept until it is taken.
-    pub const fn take_signal(&mut self) -> Signal {
-        core::mem::replace(&mut self.signal, Signal::NONE)
-    }
-
-    /// Whether [`take_signal`](Self::take_signal) has something.
-    #[inline]
-    pub const fn has_signal(&self) -> bool {
-        !self.signal.is_empty()
     }
 }
 
@@ -839,19 +532,6 @@ impl<K: KeySchedule> defmt::Format for Sealer<K> {
         let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
         defmt::write!(f, "Sealer({}, {} keys, record {})", state, epoch, sequence);
     }
-}
-
-/// A record that the engine makes by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Control {
-    /// An alert.
-    Alert(AlertDescription),
-    /// A KeyUpdate (RFC 9846 section 4.7.3).
-    KeyUpdate {
-        /// Whether it asks the peer for one in return.
-        request: bool,
-    },
 }
 
 /// The bytes of several slices, one after the other.

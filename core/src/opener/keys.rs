@@ -1,0 +1,110 @@
+//! When the keys of the receiving half change, and what its records may hold under them.
+
+use super::{EarlyData, Opener, Stop};
+use crate::close::ReadState;
+use crate::error::{Fault, KeyError};
+use crate::keys::KeySchedule;
+use crate::protection::Protection;
+use crate::record::{Epoch, MAX_CONTENT, MAX_PROTECTED_TLS12, MAX_PROTECTED_TLS13, Version};
+
+impl<K: KeySchedule> Opener<K> {
+    /// Says which version the handshake chose, as soon as it did: before that, plaintext alerts and
+    /// change_cipher_spec cannot be told apart, and the latter is refused. Installing keys says it
+    /// too.
+    pub const fn set_version(&mut self, version: Version) {
+        self.version = Some(version);
+    }
+
+    /// From the next record on, the peer protects with these keys. `sequence` is the number of that
+    /// record: 0, unless another implementation has opened some.
+    ///
+    /// For TLS 1.2, install [`Epoch::Handshake`] at [`Event::ChangeCipherSpec`], and
+    /// [`establish`](Self::establish) when the Finished is verified; or [`Epoch::Application`] if the
+    /// handshake was made elsewhere.
+    ///
+    /// # Errors
+    /// [`KeyError::Fault`] if a handshake message is split by the key change (RFC 9846 section 5.1):
+    /// the connection has failed. [`KeyError::Epoch`] unless epochs go forward. [`KeyError::Closed`]
+    /// if this direction has ended. [`KeyError::Crypto`] if the keys cannot be made.
+    pub fn install(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
+        let version = schedule.version();
+        if epoch <= self.epoch || !version.has_keys(epoch) {
+            return Err(KeyError::Epoch);
+        }
+        self.check_key_change()?;
+        let protection = Protection::new(schedule, sequence)?;
+        self.version = Some(version);
+        self.epoch = epoch;
+        self.keys_due = false;
+        self.early_data = match (epoch, self.early_data) {
+            (Epoch::EarlyData, _) => EarlyData::Accepted(self.config.limits.early_data),
+            (Epoch::Handshake, EarlyData::SkipUndecryptable(left)) => {
+                EarlyData::SkipUndecryptable(left)
+            }
+            _ => EarlyData::None,
+        };
+        self.set_limits(version, &protection);
+        self.keys.replace(protection);
+        Ok(())
+    }
+
+    /// TLS 1.2: the peer's Finished is verified, application data may come.
+    ///
+    /// # Errors
+    /// [`KeyError::Epoch`] unless TLS 1.2 keys are installed; [`KeyError::Fault`] if the Finished was
+    /// not the end of its record; [`KeyError::Closed`] if this direction has ended.
+    pub fn establish(&mut self) -> Result<(), KeyError> {
+        if self.epoch != Epoch::Handshake || !self.version.is_some_and(Version::is_tls12) {
+            return Err(KeyError::Epoch);
+        }
+        self.check_key_change()?;
+        self.epoch = Epoch::Application;
+        Ok(())
+    }
+
+    /// Server, TLS 1.3: early data was offered and is rejected. It is skipped, as many bytes as
+    /// [`Limits::early_data`](crate::Limits) allows on the wire: after a HelloRetryRequest up to the
+    /// second ClientHello, otherwise up to the first record that opens under the handshake keys,
+    /// which may be installed before or after this call.
+    ///
+    /// # Errors
+    /// [`KeyError::Epoch`] under early data or application keys.
+    pub fn skip_early_data(&mut self, after_hello_retry_request: bool) -> Result<(), KeyError> {
+        let budget = self.config.limits.early_data;
+        self.early_data = match (after_hello_retry_request, self.epoch) {
+            (true, Epoch::Plaintext) => EarlyData::SkipApplicationData(budget),
+            (false, Epoch::Plaintext | Epoch::Handshake) => EarlyData::SkipUndecryptable(budget),
+            _ => return Err(KeyError::Epoch),
+        };
+        Ok(())
+    }
+
+    fn check_key_change(&mut self) -> Result<(), KeyError> {
+        if self.state != ReadState::Open {
+            return Err(KeyError::Closed);
+        }
+        if self.messages.is_partial() || self.rest != 0 {
+            self.stop(Stop::Fault(Fault::SpansKeyChange));
+            return Err(KeyError::Fault(Fault::SpansKeyChange));
+        }
+        Ok(())
+    }
+
+    /// RFC 9846 sections 5.2 and 5.4, RFC 5246 section 6.2.3, RFC 8449 section 4.
+    fn set_limits(&mut self, version: Version, protection: &Protection<K>) {
+        let (max_body, max_plaintext) = match version {
+            Version::Tls13 => (MAX_PROTECTED_TLS13, MAX_CONTENT.wrapping_add(1)),
+            Version::Tls12 => (MAX_PROTECTED_TLS12, MAX_CONTENT),
+        };
+        (self.max_body, self.max_plaintext) = match self.config.record_size_limit {
+            Some(limit) => {
+                // In TLS 1.3 the limit counts the content type, which the expansion counts too.
+                let counted = u16::from(version == Version::Tls13);
+                let limit = limit.min(max_plaintext);
+                let expansion = protection.expansion().saturating_sub(counted);
+                (limit.saturating_add(expansion).min(max_body), limit)
+            }
+            None => (max_body, max_plaintext),
+        };
+    }
+}
