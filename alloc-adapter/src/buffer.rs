@@ -177,6 +177,7 @@ mod tests {
         let mut buffer = Buffer::new(5000);
         assert_eq!(buffer.push(&[0; 6000]), 5000);
         assert!(buffer.is_full() && buffer.room().is_empty());
+        assert_eq!(buffer.memory.len(), 5000);
         buffer.set_ceiling(1000);
         assert!(buffer.room().is_empty());
         buffer.consume(4500);

@@ -14,7 +14,7 @@ pub enum HandshakeError {
     TooLong,
     /// The engine cannot use the keys: the suite is none of its own, or the provider has it not.
     Keys(KeyError),
-    /// rustls did something that this crate does not know: neither's fault is the peer's.
+    /// rustls did something that this crate does not know of. That is no fault of the peer.
     Unexpected,
 }
 

@@ -8,7 +8,7 @@ use rustls::{
     NamedGroup, ProtocolVersion,
 };
 use tls_record::aead::{Algorithm, Provider};
-use tls_record::{Epoch, KeyError, MAX_RECORD, Opener, Role, Sealer, TrafficSecret, Version};
+use tls_record::{Epoch, KeyError, MAX_RECORD, Opener, Sealer, TrafficSecret, Version};
 use zeroize::Zeroizing;
 
 use crate::buffer::Buffer;
@@ -103,27 +103,22 @@ impl Handshake {
             Some(ServerName::DnsName(DnsName::try_from(&**requested).ok()?.to_owned()))
         });
         let info = Info::new(self.connection.common(), name).ok_or(HandshakeError::Unexpected)?;
-        let (secrets, tickets) = match self.connection {
+        let client = self.capture.client_secret.take();
+        let server = self.capture.server_secret.take();
+        let (secrets, tickets, peer, own) = match self.connection {
             Connection::Client(connection) => {
                 let (secrets, connection) = connection.dangerous_into_kernel_connection()?;
-                (secrets, (info.version == Version::Tls13).then(|| Tickets::new(connection)))
+                let tickets = (info.version == Version::Tls13).then(|| Tickets::new(connection));
+                (secrets, tickets, server, client)
             }
             Connection::Server(connection) => {
-                (connection.dangerous_into_kernel_connection()?.0, None)
+                (connection.dangerous_into_kernel_connection()?.0, None, client, server)
             }
         };
         let ExtractedSecrets { tx: (sent, write), rx: (received, read) } = secrets;
         let (read, write) = match info.version {
             Version::Tls12 => (tls12(&read)?, tls12(&write)?),
-            Version::Tls13 => {
-                let client = self.capture.client_secret.take();
-                let server = self.capture.server_secret.take();
-                let (own, peer) = match self.config.role {
-                    Role::Client => (client, server),
-                    Role::Server => (server, client),
-                };
-                (tls13(&read, peer)?, tls13(&write, own)?)
-            }
+            Version::Tls13 => (tls13(&read, peer)?, tls13(&write, own)?),
         };
         let mut opener = Opener::new(self.config);
         opener.install(Epoch::Application, read, received)?;

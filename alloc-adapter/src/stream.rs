@@ -13,8 +13,8 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 use tls_record::aead::Provider;
 use tls_record::{
-    AlertDescription, CloseError, End, Event, Fault, HandshakePiece, KeyError, OpenError, Opener,
-    ReadEnd, SealError, Sealer, TrafficSecret,
+    AlertDescription, CloseError, End, Event, Fault, HandshakePiece, KeyError, OpenError, Opened,
+    ReadEnd, RecordLayer, SealError, TrafficSecret,
 };
 
 use crate::buffer::Buffer;
@@ -70,8 +70,7 @@ const MAX_CONTROL: usize = 5;
 /// ```
 pub struct Stream<T, P: Provider> {
     transport: T,
-    opener: Opener<TrafficSecret<P>>,
-    sealer: Sealer<TrafficSecret<P>>,
+    layer: RecordLayer<TrafficSecret<P>>,
     received: Buffer,
     /// Where in `received` data lies that is not read yet, and how long its record is.
     data: Range<usize>,
@@ -156,8 +155,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         let Established { opener, sealer, received, unsent, tickets, exporter, info } = established;
         Self {
             transport,
-            opener,
-            sealer,
+            layer: RecordLayer::join(opener, sealer),
             received,
             data: 0..0,
             record: 0,
@@ -174,44 +172,33 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// Opens a record, or reads for one. False if the peer has closed.
     fn receive(&mut self) -> io::Result<bool> {
         self.received.consume(core::mem::take(&mut self.record));
-        let opened = self.opener.open(self.received.filled_mut());
-        self.sealer.apply(self.opener.take_notice());
-        let opened = match opened {
+        let opened = self.layer.open(self.received.filled_mut());
+        if let Ok(Opened { event: Event::Handshake(piece), .. }) = &opened {
+            self.handshake_message(piece);
+        }
+        self.send_control();
+        let Opened { consumed, event } = match opened {
             Ok(opened) => opened,
-            Err(error) => {
-                self.send_control();
-                return match error {
-                    OpenError::Truncated if self.tolerates_truncation => Ok(false),
-                    error => Err(open_error(error)),
-                };
-            }
+            Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(false),
+            Err(error) => return Err(open_error(error)),
         };
-        match opened.event {
+        match event {
             Event::ApplicationData(range) => {
                 self.data = range;
-                self.record = opened.consumed;
+                self.record = consumed;
                 return Ok(true);
             }
-            Event::NeedMore { .. } => {
-                self.send_control();
-                match self.transport.read(self.received.room())? {
-                    0 => {
-                        self.opener.eof();
-                    }
-                    len => self.received.commit(len),
+            Event::NeedMore { .. } => match self.transport.read(self.received.room())? {
+                0 => {
+                    self.layer.eof();
                 }
-                return Ok(true);
-            }
-            Event::Handshake(piece) => self.handshake_message(&piece),
+                len => self.received.commit(len),
+            },
             Event::KeyUpdate { .. } => self.tickets = None,
-            Event::Closed => {
-                self.send_control();
-                return Ok(false);
-            }
-            Event::Warning(_) | Event::ChangeCipherSpec | Event::Nothing => {}
+            Event::Closed => return Ok(false),
+            Event::Handshake(_) | Event::Warning(_) | Event::ChangeCipherSpec | Event::Nothing => {}
         }
-        self.received.consume(opened.consumed);
-        self.send_control();
+        self.received.consume(consumed);
         Ok(true)
     }
 
@@ -219,13 +206,12 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         if self.info.version == tls_record::Version::Tls12 {
             if piece.is_last() {
                 // If it cannot be refused any more, the connection is about to end.
-                let _ = self.sealer.refuse_renegotiation();
+                let _ = self.layer.with_halves(|_, sealer| sealer.refuse_renegotiation());
             }
         } else if let Some(tickets) = &mut self.tickets
             && tickets.receive(piece, self.received.filled()).is_err()
         {
-            let _ = self.sealer.abort(AlertDescription::DECODE_ERROR);
-            self.opener.apply(self.sealer.take_signal());
+            let _ = self.layer.abort(AlertDescription::DECODE_ERROR);
         }
     }
 
@@ -238,23 +224,22 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     // Sending
 
-    /// Seals the alerts and KeyUpdates that are due.
+    /// Seals the alerts and KeyUpdates that are due. Only when all else has left: a peer that asks
+    /// for many KeyUpdates and does not read gets one.
     fn seal_control(&mut self) {
-        while self.sealer.has_control() {
-            let record = self.unsent.space(self.sealer.record_len(MAX_CONTROL));
+        while self.layer.has_control() {
+            let record = self.unsent.space(self.layer.sealer().record_len(MAX_CONTROL));
             // The space is enough. If the cipher fails, nothing is due any more.
-            let Ok(len) = self.sealer.poll_control(record) else { break };
+            let Ok(len) = self.layer.poll_control(record) else { break };
             self.unsent.commit(len);
         }
-        self.opener.apply(self.sealer.take_signal());
     }
 
     /// Sends what is due, as far as the transport takes it.
     fn send_control(&mut self) {
-        self.seal_control();
-        if !self.unsent.is_empty() {
+        if self.wants_write() {
             // What did not leave is still there for the next call, which may report why.
-            let _ = self.send().and_then(|()| self.transport.flush());
+            let _ = self.flush();
         }
     }
 
@@ -264,15 +249,16 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     /// Bytes of records that `content` bytes fill, up to [`MAX_SEALED`].
     fn sealed_len(&self, content: usize) -> usize {
-        let limit = usize::from(self.sealer.fragment_limit());
-        let whole = self.sealer.record_len(limit);
+        let sealer = self.layer.sealer();
+        let limit = usize::from(sealer.fragment_limit());
+        let whole = sealer.record_len(limit);
         let most = MAX_SEALED.checked_div(whole).unwrap_or(0).max(1);
         let count = content.checked_div(limit).unwrap_or(0);
         if count >= most {
             return whole.saturating_mul(most);
         }
         let rest = content.saturating_sub(limit.saturating_mul(count));
-        whole.saturating_mul(count).saturating_add(self.sealer.record_len(rest))
+        whole.saturating_mul(count).saturating_add(sealer.record_len(rest))
     }
 
     fn seal(&mut self, parts: &[&[u8]]) -> io::Result<usize> {
@@ -280,9 +266,10 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         self.seal_control();
         let content = parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
         let len = self.sealed_len(content);
-        let sealed = self.sealer.seal(parts, self.unsent.space(len));
-        self.opener.apply(self.sealer.take_signal());
-        let sealed = sealed.map_err(|error| self.seal_error(error))?;
+        let sealed = self
+            .layer
+            .seal(parts, self.unsent.space(len))
+            .map_err(|error| self.seal_error(error))?;
         self.unsent.commit(sealed.written);
         // The data is taken, whatever becomes of it.
         let _ = self.send();
@@ -291,7 +278,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     fn seal_error(&mut self, error: SealError) -> io::Error {
         self.send_control();
-        let kind = match (error, self.opener.end()) {
+        let kind = match (error, self.layer.end().read) {
             (SealError::Failed, ReadEnd::PeerAlert(description)) => {
                 return open_error(OpenError::PeerAlert(description));
             }
@@ -305,16 +292,16 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// Whether there are bytes that the transport did not take yet: [`flush`](Write::flush) sends
     /// them. With a blocking transport only after an error.
     pub fn wants_write(&self) -> bool {
-        !self.unsent.is_empty() || self.sealer.has_control()
+        !self.unsent.is_empty() || self.layer.has_control()
     }
 
     /// Goes on to the next generation of keys (RFC 9846 section 4.7.3), and asks the peer to do the
     /// same if `request` is set. Tickets that arrive later are not kept.
     ///
     /// # Errors
-    /// Those of [`Sealer::update_keys`].
+    /// Those of [`RecordLayer::update_keys`].
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
-        self.sealer.update_keys(request)?;
+        self.layer.update_keys(request)?;
         self.tickets = None;
         self.send_control();
         Ok(())
@@ -329,7 +316,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// Those of the transport, after which it may be called again; [`CloseError::Failed`] as an inner
     /// error if the connection has failed.
     pub fn close(&mut self) -> io::Result<()> {
-        match self.sealer.close() {
+        match self.layer.close() {
             Ok(()) | Err(CloseError::AlreadyClosed) => self.flush(),
             Err(error) => {
                 self.send_control();
@@ -351,7 +338,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// How the connection ended, or that it has not. That our direction is closed means that its
     /// close_notify has left, unless [`wants_write`](Self::wants_write).
     pub fn end(&self) -> End {
-        End { read: self.opener.end(), write: self.sealer.end() }
+        self.layer.end()
     }
 
     // Belongings
@@ -423,6 +410,7 @@ impl<T: Read + Write, P: Provider> Write for Stream<T, P> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.send()?;
         self.seal_control();
         self.send()?;
         self.transport.flush()

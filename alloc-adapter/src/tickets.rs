@@ -39,9 +39,6 @@ impl Tickets {
         if usize::try_from(piece.header.length).map_or(true, |length| length > MAX_TICKET) {
             return Ok(false);
         }
-        if piece.offset == 0 {
-            self.body.clear();
-        }
         self.body.extend_from_slice(input.get(piece.body.clone()).unwrap_or_default());
         if !piece.is_last() {
             return Ok(false);

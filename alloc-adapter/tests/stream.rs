@@ -9,13 +9,12 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use support::{Adapter, ROLES, Stack, handshake, other};
-use tls_record_alloc::rustls::RootCertStore;
+use support::{Adapter, ROLES, Stack, client_handshake, distrustful_config, handshake, other};
 use tls_record_alloc::tls_record::aead::{ring::Ring, rustcrypto::RustCrypto};
 use tls_record_alloc::tls_record::{
     AlertDescription, End, Fault, KeyError, OpenError, ReadEnd, SealError, WriteEnd,
 };
-use tls_record_alloc::{Handshake, HandshakeError, Stream};
+use tls_record_alloc::{HandshakeError, Stream};
 use tls_record_tests::peers::{
     Negotiated, Peer, PeerEnd, Role, RustlsPeer, SERVER_NAME, Suite, Version, rustls_client_config,
     rustls_server_config,
@@ -176,6 +175,15 @@ fn data_goes_both_ways() {
 }
 
 #[test]
+fn one_call_seals_a_bounded_part_of_much_data() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
+    let before = tls.transport().sent;
+    let taken = tls.write(&message(1_000_000)).unwrap();
+    assert!((1 << 15..1 << 16).contains(&taken), "{taken}");
+    assert!(tls.transport().sent - before <= 1 << 16);
+}
+
+#[test]
 fn slices_are_written_as_one_record() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
     let before = tls.transport().sent;
@@ -292,8 +300,25 @@ fn what_the_transport_refused_leaves_before_anything_else() {
     assert_eq!(tls.write(b"two").unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert_eq!(tls.flush().unwrap_err().kind(), ErrorKind::ConnectionReset);
     tls.transport_mut().is_broken = false;
+    tls.transport_mut().piece = 0;
+    assert_eq!(tls.flush().unwrap_err().kind(), ErrorKind::WriteZero);
+    tls.transport_mut().piece = usize::MAX;
     assert_eq!(tls.write(b"two").unwrap(), 3);
     assert_eq!(tls.transport_mut().peer.read(), b"one two");
+}
+
+#[test]
+fn interrupted_calls_are_repeated() {
+    let mut wire = Wire::to(Stack::Openssl.peer(Role::Server, TLS13));
+    wire.refusals = vec![ErrorKind::Interrupted];
+    let mut handshake = handshake(Role::Client, TLS13);
+    handshake.complete(&mut wire).unwrap();
+    let mut tls = Tls::new(handshake.finish().unwrap(), wire);
+    assert_eq!(tls.write(b"data").unwrap(), 4);
+    assert!(!tls.wants_write());
+    tls.close().unwrap();
+    assert_eq!(tls.transport_mut().peer.read(), b"data");
+    assert_eq!(tls.transport().peer.end(), PeerEnd::CloseNotify);
 }
 
 // KeyUpdates
@@ -337,6 +362,41 @@ fn keys_are_updated_on_request() {
 }
 
 #[test]
+fn requests_of_a_peer_that_does_not_read_do_not_pile_up() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
+    let before = tls.transport().sent;
+    tls.transport_mut().is_broken = true;
+    for _ in 0..100 {
+        tls.transport_mut().peer.key_update(true);
+        tls.transport_mut().peer.write(b"data");
+        assert_eq!(read_some(&mut tls), b"data");
+    }
+    tls.transport_mut().is_broken = false;
+    tls.flush().unwrap();
+    assert_eq!(tls.transport().sent - before, 2 * KEY_UPDATE_RECORD, "one under way, one due");
+    tls.write_all(b"in step").unwrap();
+    assert_eq!(tls.transport_mut().peer.read(), b"in step");
+}
+
+#[test]
+fn keys_are_updated_before_they_are_used_up() {
+    for stack in Stack::ALL {
+        let mut client = handshake(Role::Client, TLS13);
+        client.engine_config().key_limit = 10;
+        client.engine_config().fragment_limit = 100;
+        let mut wire = Wire::to(stack.peer(Role::Server, TLS13));
+        client.complete(&mut wire).unwrap();
+        let mut tls = Tls::new(client.finish().unwrap(), wire);
+        let before = tls.transport().sent;
+        // 100 records, 6 a key: four are kept for control.
+        tls.write_all(&message(10_000)).unwrap();
+        assert_eq!(tls.transport_mut().peer.read(), message(10_000));
+        let updates = tls.transport().sent - before - 100 * (5 + 100 + 1 + 16);
+        assert_eq!(updates, 16 * KEY_UPDATE_RECORD);
+    }
+}
+
+#[test]
 fn data_is_delivered_though_the_answer_to_a_key_update_cannot_leave() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
     tls.transport_mut().peer.key_update(true);
@@ -344,6 +404,11 @@ fn data_is_delivered_though_the_answer_to_a_key_update_cannot_leave() {
     tls.transport_mut().is_broken = true;
     assert_eq!(read_some(&mut tls), b"still here");
     assert_eq!(tls.flush().unwrap_err().kind(), ErrorKind::ConnectionReset);
+    // Reading tries again.
+    tls.transport_mut().is_broken = false;
+    let before = tls.transport().sent;
+    assert_eq!(tls.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(tls.transport().sent - before, KEY_UPDATE_RECORD);
 }
 
 // Ends
@@ -356,6 +421,9 @@ fn no_bytes_are_read_only_after_close_notify() {
         let mut data = Vec::new();
         assert_eq!(tls.read_to_end(&mut data).unwrap(), 8);
         assert_eq!(tls.read(&mut [0]).unwrap(), 0);
+        // RFC 5246 section 7.2.1 demands an answer at once.
+        let is_answered = tls.transport().peer.end() == PeerEnd::CloseNotify;
+        assert_eq!(is_answered, agreed.version == Version::Tls12);
         if agreed.version == Version::Tls13 {
             tls.write_all(b"an answer").unwrap();
             assert_eq!(tls.transport_mut().peer.read(), b"an answer");
@@ -492,17 +560,7 @@ fn an_alert_of_the_peer_is_the_error_of_reading_and_writing() {
 
 #[test]
 fn a_failed_handshake_sends_its_alert_before_the_error_returns() {
-    let mut config = rustls_client_config(Version::Tls13, Suite::Aes128Gcm);
-    let stranger = rcgen::generate_simple_self_signed([SERVER_NAME.to_owned()]).unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(stranger.cert.der().clone()).unwrap();
-    let verifier = tls_record_alloc::rustls::client::WebPkiServerVerifier::builder_with_provider(
-        Arc::new(roots),
-        config.crypto_provider().clone(),
-    );
-    config.dangerous().set_certificate_verifier(verifier.build().unwrap());
-    let mut handshake =
-        Handshake::client(Arc::new(config), SERVER_NAME.try_into().unwrap()).unwrap();
+    let mut handshake = client_handshake(distrustful_config(TLS13));
     let mut wire = Wire::to(Box::new(RustlsPeer::new(&TLS13.setup(Role::Server))));
     let error = handshake.complete(&mut wire).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidData);
@@ -519,6 +577,14 @@ fn a_handshake_over_a_transport_that_ends_is_truncated() {
     let config = Arc::new(rustls_server_config(Version::Tls13, Suite::Aes128Gcm));
     let error = Stream::<_, Ring>::accept(config, wire).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn a_transport_that_fails_during_the_handshake_is_the_error() {
+    let mut wire = Wire::to(Stack::Openssl.peer(Role::Server, TLS13));
+    wire.is_broken = true;
+    let error = handshake(Role::Client, TLS13).complete(&mut wire).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]
@@ -558,6 +624,32 @@ fn a_renegotiation_is_refused() {
 }
 
 #[test]
+fn a_long_renegotiation_request_is_refused_once() {
+    let mut client = handshake(Role::Client, TLS12);
+    client.engine_config().fragment_limit = 20;
+    let mut tls = stream(Role::Server, TLS12, Box::new(Adapter::<Ring>::over(client)));
+    let mut client_hello = [7; 60];
+    client_hello[..4].copy_from_slice(&[1, 0, 0, 56]);
+    tls.transport_mut().peer.write_handshake(&client_hello);
+    tls.transport_mut().peer.write(b"data");
+    assert_eq!(read_some(&mut tls), b"data");
+    assert_eq!(tls.transport().peer.warnings, [AlertDescription::NO_RENEGOTIATION]);
+}
+
+#[test]
+fn other_messages_are_passed_over() {
+    let mut client = handshake(Role::Client, TLS13);
+    client.engine_config().post_handshake_auth = true;
+    let mut wire = Wire::to(Box::new(Adapter::<Ring>::new(Role::Server, TLS13)));
+    client.complete(&mut wire).unwrap();
+    let mut tls = Tls::new(client.finish().unwrap(), wire);
+    const CERTIFICATE_REQUEST: [u8; 6] = [13, 0, 0, 2, 0, 0];
+    tls.transport_mut().peer.write_handshake(&CERTIFICATE_REQUEST);
+    tls.transport_mut().peer.write(b"data");
+    assert_eq!(read_some(&mut tls), b"data");
+}
+
+#[test]
 fn a_malformed_ticket_ends_the_connection() {
     let mut tls = stream_to_adapter(TLS13);
     tls.transport_mut().peer.write_handshake(&[4, 0, 0, 3, 1, 2, 3]);
@@ -570,11 +662,16 @@ fn a_malformed_ticket_ends_the_connection() {
 
 #[test]
 fn tickets_after_a_key_update_are_passed_over() {
-    let mut tls = stream_to_adapter(TLS13);
-    tls.transport_mut().peer.key_update(false);
-    tls.transport_mut().peer.write_handshake(&[4, 0, 0, 3, 1, 2, 3]);
-    tls.transport_mut().peer.write(b"data");
-    assert_eq!(read_some(&mut tls), b"data");
+    for is_ours in [false, true] {
+        let mut tls = stream_to_adapter(TLS13);
+        match is_ours {
+            false => tls.transport_mut().peer.key_update(false),
+            true => tls.update_keys(false).unwrap(),
+        }
+        tls.transport_mut().peer.write_handshake(&[4, 0, 0, 3, 1, 2, 3]);
+        tls.transport_mut().peer.write(b"data");
+        assert_eq!(read_some(&mut tls), b"data");
+    }
 }
 
 #[test]
@@ -595,6 +692,15 @@ fn a_client_stream_keeps_tickets_for_the_next_one() {
 }
 
 // A real transport
+
+#[test]
+fn streams_and_handshakes_move_between_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<Stream<TcpStream, Ring>>();
+    is_send::<Stream<TcpStream, RustCrypto>>();
+    is_send::<tls_record_alloc::Handshake>();
+    is_send::<tls_record_alloc::Established<Ring>>();
+}
 
 #[test]
 fn two_streams_talk_over_tcp() {

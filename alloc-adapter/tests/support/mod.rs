@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use tls_record_alloc::rustls::{ClientConfig, HandshakeKind, ServerConfig};
+use tls_record_alloc::rustls::client::WebPkiServerVerifier;
+use tls_record_alloc::rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig};
 use tls_record_alloc::tls_record::aead::Provider;
 use tls_record_alloc::tls_record::{
     self, AlertDescription, End, Event, OpenError, ReadEnd, RecordLayer, TrafficSecret,
@@ -58,6 +59,18 @@ pub(crate) fn client_handshake(config: Arc<ClientConfig>) -> Handshake {
 
 pub(crate) fn server_handshake(config: Arc<ServerConfig>) -> Handshake {
     Handshake::server(config).unwrap()
+}
+
+/// A client's config that does not trust the certificate of the peers.
+pub(crate) fn distrustful_config(agreed: Negotiated) -> Arc<ClientConfig> {
+    let mut config = rustls_client_config(agreed.version, agreed.suite);
+    let stranger = rcgen::generate_simple_self_signed([SERVER_NAME.to_owned()]).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(stranger.cert.der().clone()).unwrap();
+    let provider = config.crypto_provider().clone();
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+    config.dangerous().set_certificate_verifier(verifier.build().unwrap());
+    Arc::new(config)
 }
 
 /// Hands over what the handshake has to send.
@@ -161,17 +174,15 @@ impl<P: Provider> Adapter<P> {
                 }
             }
         }
-        let State::Established(connection) = &mut self.state else { return };
-        loop {
+        while self.fault.is_none() {
+            let State::Established(connection) = &mut self.state else { return };
             let taken = connection.received.push(bytes);
             bytes = &bytes[taken..];
             self.open_all();
-            if bytes.is_empty() || self.fault.is_some() {
-                break;
+            if bytes.is_empty() {
+                return;
             }
-            let State::Established(again) = &mut self.state else { unreachable!() };
-            assert!(taken != 0 || again.received.is_empty(), "the engine makes progress");
-            return self.receive_piece(bytes);
+            assert!(taken != 0, "the engine makes progress");
         }
     }
 
