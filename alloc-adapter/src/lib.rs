@@ -120,3 +120,8 @@ pub use handshake::{Handshake, Progress};
 #[cfg(feature = "std")]
 pub use stream::Stream;
 pub use tickets::Tickets;
+
+/// The examples of the README are run with those of this crate.
+#[cfg(all(doctest, feature = "std", feature = "ring"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

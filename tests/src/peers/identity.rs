@@ -1,4 +1,4 @@
-//! The one server certificate of the process, and the authority that vouches for it.
+//! The one certificate of the process, and the authority that vouches for it.
 
 use std::sync::LazyLock;
 
@@ -11,10 +11,11 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 /// The name that the server's certificate is made out to.
 pub const SERVER_NAME: &str = "localhost";
 
-/// A server's certificate with its key (ECDSA over P-256), and its issuer's certificate.
+/// A server's certificate with its key (ECDSA over P-256), and its issuer's certificate. Clients that
+/// authenticate themselves use it too.
 #[derive(Debug)]
 pub struct Identity {
-    /// The certificate of the authority, which clients trust.
+    /// The certificate of the authority, which all trust.
     pub authority: CertificateDer<'static>,
     /// The server's certificate, for [`SERVER_NAME`].
     pub certificate: CertificateDer<'static>,
@@ -40,7 +41,8 @@ fn generate() -> Result<Identity, rcgen::Error> {
     let mut params = CertificateParams::new([SERVER_NAME.to_owned()])?;
     params.distinguished_name.push(DnType::CommonName, SERVER_NAME);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&key, &authority)?;
 

@@ -11,11 +11,16 @@
 mod identity;
 mod openssl;
 mod rustls;
+mod secrets;
 
 pub use self::{
     identity::{Identity, SERVER_NAME, identity},
     openssl::{OpensslContext, OpensslPeer, OpensslSession},
-    rustls::{RustlsPeer, rustls_client_config, rustls_server_config},
+    rustls::{
+        RustlsPeer, rustls_client_config, rustls_client_config_with, rustls_server_config,
+        rustls_server_config_with,
+    },
+    secrets::{SecretLog, Secrets},
 };
 
 /// One end of a TLS connection, in memory.
@@ -95,6 +100,33 @@ pub struct Setup {
     pub version: Version,
     /// The AEAD of the cipher suite.
     pub suite: Suite,
+}
+
+/// What may be asked of a peer besides its [`Setup`].
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// Where it logs its secrets.
+    pub log: Option<SecretLog>,
+    /// The groups of the key exchange, which a client offers in this order with a key share for the
+    /// first one alone. Empty: as the implementation has it.
+    pub groups: Vec<Group>,
+    /// Whether the client authenticates itself, with the certificate of [`identity()`]: a server
+    /// demands it.
+    pub client_auth: bool,
+    /// How many bytes of early data the tickets of a server allow. For a client, whether it offers
+    /// any. In TLS 1.3 only.
+    pub early_data: u32,
+    /// Whether an OpenSSL peer does without the compatibility mode of TLS 1.3.
+    pub no_compatibility_mode: bool,
+}
+
+/// A group of the key exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Group {
+    /// X25519.
+    X25519,
+    /// NIST's P-256.
+    P256,
 }
 
 /// The version and cipher suite of a connection.

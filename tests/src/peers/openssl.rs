@@ -18,7 +18,9 @@ use openssl::{
     x509::{X509, store::X509StoreBuilder},
 };
 
-use super::{Negotiated, Peer, PeerEnd, Role, SERVER_NAME, Setup, Suite, Version, identity};
+use super::{
+    Extras, Group, Negotiated, Peer, PeerEnd, Role, SERVER_NAME, Setup, Suite, Version, identity,
+};
 
 /// What OpenSSL peers of one [`Setup`] have in common.
 ///
@@ -33,9 +35,14 @@ pub struct OpensslContext {
 impl OpensslContext {
     /// A new context, with ticket keys of its own.
     pub fn new(setup: &Setup) -> Self {
+        Self::with(setup, &Extras::default())
+    }
+
+    /// A new context of which more is asked. It never accepts early data, and never sends any.
+    pub fn with(setup: &Setup, extras: &Extras) -> Self {
         Self {
             setup: *setup,
-            context: new_context(setup).expect("OpenSSL takes the configuration"),
+            context: new_context(setup, extras).expect("OpenSSL takes the configuration"),
         }
     }
 
@@ -70,7 +77,7 @@ impl OpensslContext {
     }
 }
 
-fn new_context(setup: &Setup) -> Result<SslContext, ErrorStack> {
+fn new_context(setup: &Setup, extras: &Extras) -> Result<SslContext, ErrorStack> {
     let mut builder = SslContext::builder(SslMethod::tls())?;
     builder.set_options(SslOptions::NO_RENEGOTIATION);
     // Data that could not be written yet moves in memory while more is added to it.
@@ -93,27 +100,43 @@ fn new_context(setup: &Setup) -> Result<SslContext, ErrorStack> {
             set_version(&mut builder, SslVersion::TLS1_3)?;
         }
     }
-    match setup.role {
-        Role::Client => {
-            let mut store = X509StoreBuilder::new()?;
-            store.add_cert(X509::from_der(&identity().authority)?)?;
-            builder.set_cert_store(store.build());
-            builder.set_verify(SslVerifyMode::PEER);
-            builder.set_session_cache_mode(
-                SslSessionCacheMode::CLIENT | SslSessionCacheMode::NO_INTERNAL,
-            );
-            builder.set_new_session_callback(|ssl, session| {
-                if let Ok(der) = session.to_der() {
-                    ssl.set_ex_data(*NEWEST_SESSION, OpensslSession(der));
-                }
-            });
-        }
-        Role::Server => {
-            builder.set_certificate(&*X509::from_der(&identity().certificate)?)?;
-            builder.set_private_key(&*PKey::private_key_from_der(
-                identity().key.secret_pkcs8_der(),
-            )?)?;
-        }
+    if let Some(log) = extras.log.clone() {
+        builder.set_keylog_callback(move |_, line| log.add_line(line));
+    }
+    if !extras.groups.is_empty() {
+        let names = extras.groups.iter().map(|group| match group {
+            Group::X25519 => "X25519",
+            Group::P256 => "P-256",
+        });
+        builder.set_groups_list(&names.collect::<Vec<_>>().join(":"))?;
+    }
+    if extras.no_compatibility_mode {
+        builder.clear_options(SslOptions::ENABLE_MIDDLEBOX_COMPAT);
+    }
+    let is_client = setup.role == Role::Client;
+    if is_client || extras.client_auth {
+        let mut store = X509StoreBuilder::new()?;
+        store.add_cert(X509::from_der(&identity().authority)?)?;
+        builder.set_cert_store(store.build());
+        builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+    }
+    if !is_client || extras.client_auth {
+        builder.set_certificate(&*X509::from_der(&identity().certificate)?)?;
+        let key = PKey::private_key_from_der(identity().key.secret_pkcs8_der())?;
+        builder.set_private_key(&*key)?;
+    }
+    if is_client {
+        builder
+            .set_session_cache_mode(SslSessionCacheMode::CLIENT | SslSessionCacheMode::NO_INTERNAL);
+        builder.set_new_session_callback(|ssl, session| {
+            if let Ok(der) = session.to_der() {
+                ssl.set_ex_data(*NEWEST_SESSION, OpensslSession(der));
+            }
+        });
+    } else {
+        builder.set_max_early_data(extras.early_data)?;
+        // Without it a server that verifies clients resumes no sessions.
+        builder.set_session_id_context(b"tls-record")?;
     }
     Ok(builder.build())
 }

@@ -10,40 +10,94 @@ use rustls::{
     ClientConfig, ClientConnection, Connection, Error, HandshakeKind, RootCertStore, ServerConfig,
     ServerConnection, SupportedProtocolVersion,
     crypto::{CryptoProvider, ring},
-    pki_types::ServerName,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName},
+    server::WebPkiClientVerifier,
     version,
 };
 
-use super::{Negotiated, Peer, PeerEnd, Role, SERVER_NAME, Setup, Suite, Version, identity};
+use super::{
+    Extras, Group, Negotiated, Peer, PeerEnd, Role, SERVER_NAME, Setup, Suite, Version, identity,
+};
 
 /// A client's configuration for one version and cipher suite, which trusts the authority of
 /// [`identity()`].
 pub fn rustls_client_config(version: Version, suite: Suite) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add(identity().authority.clone()).expect("the authority's certificate is well-formed");
+    rustls_client_config_with(version, suite, &Extras::default())
+}
 
-    ClientConfig::builder_with_provider(provider(version, suite))
+/// A client's configuration of which more is asked.
+pub fn rustls_client_config_with(version: Version, suite: Suite, extras: &Extras) -> ClientConfig {
+    let builder = ClientConfig::builder_with_provider(provider(version, suite, extras))
         .with_protocol_versions(&[protocol_version(version)])
         .expect("the cipher suite belongs to the version")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
+        .with_root_certificates(roots());
+    let mut config = if extras.client_auth {
+        let (chain, key) = certificate();
+        builder.with_client_auth_cert(chain, key).expect("the key is that of the certificate")
+    } else {
+        builder.with_no_client_auth()
+    };
+    config.enable_early_data = extras.early_data > 0;
+    if let Some(log) = extras.log.clone() {
+        config.key_log = Arc::new(log);
+    }
+    config
 }
 
 /// A server's configuration for one version and cipher suite, with the certificate of
 /// [`identity()`].
 pub fn rustls_server_config(version: Version, suite: Suite) -> ServerConfig {
-    ServerConfig::builder_with_provider(provider(version, suite))
-        .with_protocol_versions(&[protocol_version(version)])
-        .expect("the cipher suite belongs to the version")
-        .with_no_client_auth()
-        .with_single_cert(vec![identity().certificate.clone()], identity().key.clone_key().into())
-        .expect("the key is that of the certificate")
+    rustls_server_config_with(version, suite, &Extras::default())
 }
 
-fn provider(version: Version, suite: Suite) -> Arc<CryptoProvider> {
+/// A server's configuration of which more is asked.
+pub fn rustls_server_config_with(version: Version, suite: Suite, extras: &Extras) -> ServerConfig {
+    let provider = provider(version, suite, extras);
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[protocol_version(version)])
+        .expect("the cipher suite belongs to the version");
+    let (chain, key) = certificate();
+    let mut config = if extras.client_auth {
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots().into(), provider)
+            .build()
+            .expect("there is an authority");
+        builder.with_client_cert_verifier(verifier)
+    } else {
+        builder.with_no_client_auth()
+    }
+    .with_single_cert(chain, key)
+    .expect("the key is that of the certificate");
+    config.max_early_data_size = extras.early_data;
+    if let Some(log) = extras.log.clone() {
+        config.key_log = Arc::new(log);
+    }
+    config
+}
+
+fn roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add(identity().authority.clone()).expect("the authority's certificate is well-formed");
+    roots
+}
+
+fn certificate() -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    (vec![identity().certificate.clone()], identity().key.clone_key().into())
+}
+
+fn provider(version: Version, suite: Suite, extras: &Extras) -> Arc<CryptoProvider> {
     let code_point = suite.code_point(version);
     let mut provider = ring::default_provider();
     provider.cipher_suites.retain(|supported| u16::from(supported.suite()) == code_point);
+    if !extras.groups.is_empty() {
+        provider.kx_groups = extras
+            .groups
+            .iter()
+            .map(|group| match group {
+                Group::X25519 => ring::kx_group::X25519,
+                Group::P256 => ring::kx_group::SECP256R1,
+            })
+            .collect();
+    }
     Arc::new(provider)
 }
 
@@ -55,6 +109,8 @@ fn protocol_version(version: Version) -> &'static SupportedProtocolVersion {
 }
 
 /// One end of a TLS connection by rustls, with its buffered interface and the ring provider.
+///
+/// A server that accepts early data reads it like other data.
 ///
 /// Of the two kinds of KeyUpdate it can send only the one that asks for another:
 /// [`Peer::key_update`] panics unless `request` is set. The other kind it sends in answer, within the
@@ -97,6 +153,19 @@ impl RustlsPeer {
         Self { connection, received: Vec::new(), end: PeerEnd::Open, closing: false }
     }
 
+    /// Sends early data, all of it, with the ClientHello of a client that resumes a session.
+    ///
+    /// # Panics
+    ///
+    /// Unless it is a client whose configuration and session allow as much.
+    pub fn write_early(&mut self, data: &[u8]) {
+        let Connection::Client(client) = &mut self.connection else {
+            panic!("it is clients that send early data");
+        };
+        let mut early_data = client.early_data().expect("the session allows early data");
+        early_data.write_all(data).expect("the session allows as much");
+    }
+
     /// Takes in some of `bytes` and moves past them.
     fn process(&mut self, bytes: &mut &[u8]) {
         self.connection
@@ -107,6 +176,11 @@ impl RustlsPeer {
             Ok(_) => {}
             Err(Error::AlertReceived(alert)) => self.end = PeerEnd::Alert(alert.into()),
             Err(error) => self.end = PeerEnd::Failed(error.to_string()),
+        }
+        if let Connection::Server(server) = &mut self.connection
+            && let Some(mut early_data) = server.early_data()
+        {
+            early_data.read_to_end(&mut self.received).expect("rustls has read it");
         }
         if let Err(error) = self.connection.reader().read_to_end(&mut self.received) {
             assert_eq!(error.kind(), ErrorKind::WouldBlock, "rustls reads: {error}");

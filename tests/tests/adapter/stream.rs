@@ -1,7 +1,5 @@
 //! The stream over transports of every temper.
 
-mod support;
-
 use std::collections::VecDeque;
 use std::error::Error;
 use std::io::{self, BufRead, ErrorKind, IoSlice, Read, Write};
@@ -9,7 +7,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use support::{Adapter, ROLES, Stack, client_handshake, distrustful_config, handshake, other};
+use crate::support::{
+    Adapter, ROLES, Stack, client_handshake, distrustful_config, handshake, other,
+};
 use tls_record_alloc::tls_record::aead::{ring::Ring, rustcrypto::RustCrypto};
 use tls_record_alloc::tls_record::{
     AlertDescription, End, Fault, KeyError, OpenError, ReadEnd, SealError, WriteEnd,

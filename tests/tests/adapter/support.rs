@@ -1,5 +1,4 @@
 //! The adapter as one more peer in memory.
-#![allow(dead_code, reason = "each test file uses its share of this")]
 
 use std::sync::Arc;
 

@@ -1,10 +1,8 @@
 //! Sessions of one connection that the next one resumes.
 
-mod support;
-
 use std::sync::Arc;
 
-use support::{Adapter, client_handshake, server_handshake};
+use crate::support::{Adapter, client_handshake, server_handshake};
 use tls_record_alloc::rustls::HandshakeKind;
 use tls_record_alloc::tls_record::aead::{Provider, ring::Ring, rustcrypto::RustCrypto};
 use tls_record_tests::peers::{

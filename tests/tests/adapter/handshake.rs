@@ -1,15 +1,13 @@
 //! How handshakes go wrong, and what a good one leaves behind.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
 
-use rustls::client::danger::HandshakeSignatureValid;
-use support::{
+use crate::support::{
     Adapter, ROLES, Stack, client_handshake, distrustful_config, handshake, other,
     server_handshake, take_unsent,
 };
+use rustls::client::danger::HandshakeSignatureValid;
 use tls_record_alloc::rustls::{
     self, AlertDescription, CertificateError, ClientConnection, Error, HandshakeKind, KeyLog,
     ServerConnection,

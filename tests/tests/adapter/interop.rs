@@ -1,11 +1,10 @@
 //! Connections with real peers: both roles, both versions, three suites, two peers, two backends.
 
-mod support;
-
-use support::{Adapter, ROLES, Stack, other};
+use crate::support::{Adapter, ROLES, Stack, other};
 use tls_record_alloc::rustls::HandshakeKind;
 use tls_record_alloc::rustls::pki_types::ServerName;
 use tls_record_alloc::tls_record::aead::{Provider, ring::Ring, rustcrypto::RustCrypto};
+use tls_record_alloc::tls_record::{AlertDescription, End, Epoch, Fault, ReadEnd, WriteEnd};
 use tls_record_tests::peers::{
     Negotiated, Peer, PeerEnd, Role, SERVER_NAME, Version, identity, pump,
 };
@@ -31,13 +30,22 @@ fn for_each_connection(test: impl Fn(&mut dyn Case, &mut dyn Peer)) {
 
 /// An [`Adapter`] over whichever backend.
 trait Case: Peer {
-    fn is_clean(&mut self) -> bool;
+    fn is_clean(&mut self) -> bool {
+        self.how_it_ended().is_clean()
+    }
+    fn how_it_ended(&mut self) -> End;
+    /// The transport ends.
+    fn cut(&mut self);
     fn as_peer(&mut self) -> &mut dyn Peer;
 }
 
 impl<P: Provider> Case for Adapter<P> {
-    fn is_clean(&mut self) -> bool {
-        self.connection_end().is_clean()
+    fn how_it_ended(&mut self) -> End {
+        self.connection_end()
+    }
+
+    fn cut(&mut self) {
+        self.connection().layer.eof();
     }
 
     fn as_peer(&mut self) -> &mut dyn Peer {
@@ -51,12 +59,12 @@ fn message(len: usize) -> Vec<u8> {
 
 /// Data of several sizes goes both ways.
 fn exchange(a: &mut dyn Peer, b: &mut dyn Peer) {
-    for len in [1, 1000, 16_384, 40_000] {
+    for len in [0, 1, 16_383, 16_384, 16_385, 100_000] {
         a.write(&message(len));
-        b.write(&message(len + 1));
+        b.write(&message(len));
         pump(a, b);
         assert_eq!(b.read(), message(len));
-        assert_eq!(a.read(), message(len + 1));
+        assert_eq!(a.read(), message(len));
     }
 }
 
@@ -200,4 +208,54 @@ fn the_peer_closes_first_and_it_is_clean() {
         assert_eq!(peer.end(), PeerEnd::CloseNotify);
         assert!(ours.is_clean());
     });
+}
+
+const BAD_RECORD_MAC: AlertDescription = AlertDescription::BAD_RECORD_MAC;
+
+#[test]
+fn a_corrupted_record_of_theirs_sends_our_alert() {
+    for_each_connection(|ours, peer| {
+        peer.write(b"data");
+        let mut wire = peer.take_output();
+        *wire.last_mut().unwrap() ^= 1;
+        ours.receive(&wire);
+        pump(ours.as_peer(), peer);
+        let read = ReadEnd::Fault(Fault::BadRecordMac);
+        let end = End { read, write: WriteEnd::AlertSent(BAD_RECORD_MAC) };
+        assert_eq!(ours.how_it_ended(), end);
+        assert_eq!(ours.read(), b"");
+        assert_eq!(peer.end(), PeerEnd::Alert(BAD_RECORD_MAC.0));
+    });
+}
+
+#[test]
+fn a_corrupted_record_of_ours_brings_their_alert() {
+    for_each_connection(|ours, peer| {
+        ours.write(b"data");
+        let mut wire = ours.take_output();
+        *wire.last_mut().unwrap() ^= 1;
+        peer.receive(&wire);
+        pump(ours.as_peer(), peer);
+        assert!(matches!(peer.end(), PeerEnd::Failed(_)));
+        let end = End { read: ReadEnd::PeerAlert(BAD_RECORD_MAC), write: WriteEnd::Failed };
+        assert_eq!(ours.how_it_ended(), end);
+    });
+}
+
+#[test]
+fn a_transport_that_is_cut_is_a_truncation() {
+    for inside_record in [true, false] {
+        for_each_connection(|ours, peer| {
+            peer.write(b"data");
+            let mut wire = peer.take_output();
+            if inside_record {
+                wire.pop();
+            }
+            ours.receive(&wire);
+            ours.cut();
+            let read = ReadEnd::Truncated { epoch: Epoch::Application, inside_record };
+            assert_eq!(ours.how_it_ended().read, read);
+            assert_eq!(ours.read(), if inside_record { &b""[..] } else { b"data" });
+        });
+    }
 }

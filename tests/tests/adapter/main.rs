@@ -1,0 +1,7 @@
+//! `tls-record-alloc` with OpenSSL and rustls as peers.
+
+mod handshake;
+mod interop;
+mod resumption;
+mod stream;
+mod support;
