@@ -336,3 +336,39 @@ impl<K: KeySchedule> Sealer<K> {
         !self.signal.is_empty()
     }
 }
+
+#[cfg(all(test, feature = "null-aead"))]
+mod tests {
+    use super::super::{MAX_KEY_UPDATES, Sealer};
+    use super::*;
+    use crate::aead::Algorithm;
+    use crate::aead::null::Null;
+    use crate::{Config, Role, TrafficSecret};
+
+    // RFC 9846 section 4.7.3: the number of key updates must not exceed 2^48 - 1; at the cap a request
+    // of the peer is ignored, and the connection ends when the keys are used up.
+    #[test]
+    fn the_last_key_update_is_number_2_to_the_48_minus_1() {
+        let mut config = Config::new(Role::Client);
+        config.key_limit = 6;
+        let mut sealer = Sealer::new(config);
+        let secret = TrafficSecret::<Null>::tls13(Algorithm::Aes128Gcm, &[0; 32]).unwrap();
+        sealer.install(Epoch::Application, secret, 0).unwrap();
+        sealer.updates = MAX_KEY_UPDATES - 1;
+
+        let mut out = [0; 64];
+        sealer.apply(Notice::UPDATE_REQUESTED);
+        assert_eq!(sealer.poll_control(&mut out), Ok(27));
+        assert_eq!(sealer.updates, (1 << 48) - 1);
+
+        sealer.apply(Notice::UPDATE_REQUESTED);
+        assert!(!sealer.has_control());
+        assert_eq!(sealer.update_keys(false), Err(KeyError::NoUpdate));
+        for _ in 0..2 {
+            sealer.seal(&[b"data"], &mut out).unwrap();
+        }
+        assert_eq!(sealer.seal(&[b"data"], &mut out), Err(SealError::KeyExhausted));
+        sealer.close().unwrap();
+        assert_eq!(sealer.poll_control(&mut out), Ok(24));
+    }
+}
