@@ -18,9 +18,10 @@ impl<K: KeySchedule> Opener<K> {
     /// From the next record on, the peer protects with these keys. `sequence` is the number of that
     /// record: 0, unless another implementation has opened some.
     ///
-    /// For TLS 1.2, install [`Epoch::Handshake`] at [`Event::ChangeCipherSpec`], and
-    /// [`establish`](Self::establish) when the Finished is verified; or [`Epoch::Application`] if the
-    /// handshake was made elsewhere.
+    /// For TLS 1.2, install [`Epoch::Handshake`] at
+    /// [`Event::ChangeCipherSpec`](crate::Event::ChangeCipherSpec), and
+    /// [`establish`](Self::establish) when the Finished is verified; or [`Epoch::Application`] if
+    /// the handshake was made elsewhere.
     ///
     /// # Errors
     /// [`KeyError::Fault`] if a handshake message is split by the key change (RFC 9846 section 5.1):
