@@ -170,7 +170,9 @@ impl<K: KeySchedule> Sealer<K> {
         self.end_by(Trigger::Close)
     }
 
-    /// Gives up a handshake: user_canceled, then close_notify (RFC 9846 section 6.1).
+    /// Gives up a handshake: user_canceled, then close_notify. After the handshake,
+    /// [`close`](Self::close) is more appropriate (RFC 9846 section 6.1): some peers take what follows
+    /// a user_canceled for an error.
     ///
     /// # Errors
     /// As [`close`](Self::close).
