@@ -92,7 +92,7 @@ impl Handshake {
     ///
     /// # Errors
     /// [`HandshakeError::Tls`] unless the handshake is complete; [`HandshakeError::Keys`] if `P`
-    /// does not have the suite.
+    /// does not have the suite: the peer is told nothing, and sees a truncation.
     pub fn finish<P: Provider>(mut self) -> Result<Established<P>, HandshakeError> {
         if !self.is_complete() {
             return Err(HandshakeError::Tls(rustls::Error::HandshakeNotComplete));

@@ -38,6 +38,7 @@ const MAX_INPUT: usize = 0xffff + MAX_RECORD;
 /// #     send: &mut dyn FnMut(&[u8]),
 /// # ) -> Result<(), HandshakeError> {
 /// let mut handshake = Handshake::client(config, "example.org".try_into().unwrap())?;
+/// let mut input = Vec::new();
 /// loop {
 ///     let progress = handshake.advance();
 ///     // Also after an error, when there may be an alert to send.
@@ -45,14 +46,14 @@ const MAX_INPUT: usize = 0xffff + MAX_RECORD;
 ///     handshake.sent(handshake.unsent().len());
 ///     match progress? {
 ///         Progress::Complete => break,
-///         Progress::NeedInput => match received() {
-///             Some(bytes) => {
-///                 let taken = handshake.receive(&bytes);
-///                 // As long as a transport is read in smaller pieces than the input limit.
-///                 assert_eq!(taken, bytes.len());
-///             }
+///         Progress::NeedInput if input.is_empty() => match received() {
+///             Some(bytes) => input = bytes,
 ///             None => handshake.eof()?,
 ///         },
+///         Progress::NeedInput => {
+///             let taken = handshake.receive(&input);
+///             input.drain(..taken);
+///         }
 ///     }
 /// }
 /// # Ok(())
@@ -219,7 +220,8 @@ impl Handshake {
     }
 
     /// How the engine is to behave after the handshake. It starts with the defaults of the role and
-    /// the `max_fragment_size` of the rustls config.
+    /// the `max_fragment_size` of the rustls config. rustls negotiates neither a record_size_limit nor
+    /// post-handshake authentication: leave those alone.
     pub const fn engine_config(&mut self) -> &mut Config {
         &mut self.config
     }

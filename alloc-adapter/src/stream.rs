@@ -13,8 +13,8 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 use tls_record::aead::Provider;
 use tls_record::{
-    AlertDescription, CloseError, End, Event, Fault, HandshakePiece, KeyError, OpenError, Opened,
-    ReadEnd, RecordLayer, SealError, TrafficSecret,
+    AlertDescription, CloseError, Control, End, Event, Fault, HandshakePiece, KeyError, OpenError,
+    Opened, ReadEnd, RecordLayer, SealError, TrafficSecret,
 };
 
 use crate::buffer::Buffer;
@@ -37,7 +37,8 @@ const MAX_CONTROL: usize = 5;
 /// Reading ends, with no bytes, only after the peer's close_notify; a transport that ends before is
 /// an [`UnexpectedEof`](ErrorKind::UnexpectedEof). Errors of TLS carry the engine's own as their
 /// inner error: [`OpenError`] for reading ([`InvalidData`](ErrorKind::InvalidData): the peer broke
-/// the protocol, and was sent an alert; [`ConnectionAborted`](ErrorKind::ConnectionAborted): it sent
+/// the protocol, and was sent an alert unless our close_notify had left;
+/// [`ConnectionAborted`](ErrorKind::ConnectionAborted): we aborted over a bad ticket, or it sent
 /// one), [`SealError`] for writing ([`BrokenPipe`](ErrorKind::BrokenPipe): after
 /// [`close`](Self::close)), [`HandshakeError`](crate::HandshakeError) for the handshake.
 ///
@@ -76,6 +77,8 @@ pub struct Stream<T, P: Provider> {
     data: Range<usize>,
     record: usize,
     unsent: Buffer,
+    /// The transport did not flush when it was told to.
+    flush_due: bool,
     tickets: Option<Tickets>,
     exporter: Option<Exporter>,
     info: Info,
@@ -109,8 +112,16 @@ impl Handshake {
             let progress = self.advance();
             let sent = send(&mut self.unsent, transport).and_then(|()| transport.flush());
             match progress {
-                // The peer may be gone, but have left data for us.
-                Ok(Progress::Complete) => return Ok(()),
+                // The peer may be gone, but have left data for us. What the transport took and holds
+                // back, only a flush makes leave.
+                Ok(Progress::Complete) => match sent {
+                    Err(error)
+                        if self.unsent.is_empty() && error.kind() == ErrorKind::WouldBlock =>
+                    {
+                        return Err(error);
+                    }
+                    _ => return Ok(()),
+                },
                 Ok(Progress::NeedInput) => sent?,
                 Err(error) => return Err(error.into()),
             }
@@ -160,6 +171,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
             data: 0..0,
             record: 0,
             unsent,
+            flush_due: false,
             tickets,
             exporter,
             info,
@@ -175,6 +187,10 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         let opened = self.layer.open(self.received.filled_mut());
         if let Ok(Opened { event: Event::Handshake(piece), .. }) = &opened {
             self.handshake_message(piece);
+        }
+        if matches!(opened, Err(OpenError::PeerAlert(_))) {
+            // RFC 9846 section 6: no further data is sent either.
+            self.unsent.consume(usize::MAX);
         }
         self.send_control();
         let Opened { consumed, event } = match opened {
@@ -227,7 +243,10 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// Seals the alerts and KeyUpdates that are due. Only when all else has left: a peer that asks
     /// for many KeyUpdates and does not read gets one.
     fn seal_control(&mut self) {
-        while self.layer.has_control() {
+        while let Some(control) = self.layer.next_control() {
+            if matches!(control, Control::KeyUpdate { .. }) {
+                self.tickets = None;
+            }
             let record = self.unsent.space(self.layer.sealer().record_len(MAX_CONTROL));
             // The space is enough. If the cipher fails, nothing is due any more.
             let Ok(len) = self.layer.poll_control(record) else { break };
@@ -292,7 +311,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// Whether there are bytes that the transport did not take yet: [`flush`](Write::flush) sends
     /// them. With a blocking transport only after an error.
     pub fn wants_write(&self) -> bool {
-        !self.unsent.is_empty() || self.layer.has_control()
+        !self.unsent.is_empty() || self.layer.has_control() || self.flush_due
     }
 
     /// Goes on to the next generation of keys (RFC 9846 section 4.7.3), and asks the peer to do the
@@ -302,7 +321,6 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// Those of [`RecordLayer::update_keys`].
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         self.layer.update_keys(request)?;
-        self.tickets = None;
         self.send_control();
         Ok(())
     }
@@ -326,10 +344,11 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     }
 
     /// [Closes](Self::close) our direction and reads the other up to its end: all that is under way
-    /// goes to `rest`. Returns how many bytes that were.
+    /// goes to `rest`. Returns how many bytes that were, in this call.
     ///
     /// # Errors
-    /// Those of closing, reading and `rest`. What came before is in `rest` already.
+    /// Those of closing, reading and `rest`. After one of reading, what came before is in `rest`; after
+    /// one of `rest`, what it did not take is lost.
     pub fn close_and_read_rest<W: Write + ?Sized>(&mut self, rest: &mut W) -> io::Result<u64> {
         self.close()?;
         io::copy(self, rest)
@@ -403,6 +422,7 @@ impl<T: Read + Write, P: Provider> Write for Stream<T, P> {
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut parts = [&[][..]; MAX_SLICES];
+        let slices = slices.iter().filter(|slice| !slice.is_empty());
         for (part, slice) in parts.iter_mut().zip(slices) {
             *part = slice;
         }
@@ -413,7 +433,10 @@ impl<T: Read + Write, P: Provider> Write for Stream<T, P> {
         self.send()?;
         self.seal_control();
         self.send()?;
-        self.transport.flush()
+        self.flush_due = true;
+        self.transport.flush()?;
+        self.flush_due = false;
+        Ok(())
     }
 }
 

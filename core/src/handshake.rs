@@ -80,8 +80,8 @@ pub struct HandshakePiece {
 impl HandshakePiece {
     /// Whether the message ends with this piece.
     pub fn is_last(&self) -> bool {
-        let end = usize::try_from(self.offset).ok().and_then(|at| at.checked_add(self.body.len()));
-        end.and_then(|end| u32::try_from(end).ok()) == Some(self.header.length)
+        let len = u32::try_from(self.body.len()).ok();
+        len.and_then(|len| self.offset.checked_add(len)) == Some(self.header.length)
     }
 }
 

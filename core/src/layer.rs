@@ -175,7 +175,8 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// [half by half](Self::with_halves).
     ///
     /// # Errors
-    /// Those of [`Opener::install`] and [`Sealer::install`].
+    /// Those of [`Opener::install`] and [`Sealer::install`]. After [`KeyError::Crypto`] one of the
+    /// directions may have its keys: the connection is of no use any more.
     pub fn install(&mut self, epoch: Epoch, read: K, write: K) -> Result<(), KeyError> {
         self.with_halves(|opener, sealer| {
             sealer.check_install(epoch, &write)?;

@@ -242,12 +242,19 @@ impl<K: KeySchedule> Opener<K> {
     fn judge_tls13(&self, header: &[u8; HEADER_LEN]) -> Result<u16, Fault> {
         let header = Header::decode(*header);
         if header.content_type == ContentType::APPLICATION_DATA {
-            if header.length > self.max_body {
+            if header.length > self.max_body && !self.may_be_rejected_early_data(header) {
                 return Err(Fault::RecordOverflow);
             }
             return Ok(header.length);
         }
         self.judge_unprotected_under_keys(header)
+    }
+
+    /// Early data was sent before the peer knew a limit of ours.
+    #[cold]
+    fn may_be_rejected_early_data(&self, header: Header) -> bool {
+        matches!(self.early_data, EarlyData::SkipUndecryptable(_))
+            && header.length <= MAX_PROTECTED_TLS13
     }
 
     /// Records that are not protected although there are keys: a change_cipher_spec of the

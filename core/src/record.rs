@@ -40,12 +40,14 @@ impl Version {
         cfg!(feature = "tls12") && matches!(self, Self::Tls12)
     }
 
-    /// Whether it protects anything with the keys of this epoch.
-    pub(crate) const fn has_keys(self, epoch: Epoch) -> bool {
-        match (self, epoch) {
-            (_, Epoch::Plaintext) | (Self::Tls12, Epoch::EarlyData) => false,
-            (Self::Tls12, Epoch::Handshake | Epoch::Application) => true,
-            (Self::Tls13, Epoch::EarlyData | Epoch::Handshake | Epoch::Application) => true,
+    /// Whether keys for the epoch `next` may follow those of `current`. Epochs go forward, and
+    /// TLS 1.2 has one set of keys: a second time, their nonces would begin anew.
+    pub(crate) fn has_keys(self, current: Epoch, next: Epoch) -> bool {
+        match self {
+            Self::Tls13 => next > current,
+            Self::Tls12 => {
+                cfg!(feature = "tls12") && current == Epoch::Plaintext && next >= Epoch::Handshake
+            }
         }
     }
 }

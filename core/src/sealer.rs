@@ -54,6 +54,8 @@ pub struct Sealer<K: KeySchedule> {
     request_due: bool,
     /// Our last update_requested has not been answered.
     request_outstanding: bool,
+    /// TLS 1.2: our change_cipher_spec is written, and the keys are not installed.
+    keys_due: bool,
     /// TLS 1.2: refusals to renegotiate that are due.
     refusals_due: u8,
     /// The most content of one record, under the current keys.
@@ -79,6 +81,7 @@ impl<K: KeySchedule> Sealer<K> {
             update_due: false,
             request_due: false,
             request_outstanding: false,
+            keys_due: false,
             refusals_due: 0,
             max_content: MAX_CONTENT,
             peer_limit: u16::MAX,
@@ -236,7 +239,8 @@ impl<K: KeySchedule> Sealer<K> {
     /// Whether a KeyUpdate without a request is due: asked for, or because the keys run out
     /// (RFC 9846 section 5.5).
     fn is_update_due(&self) -> bool {
-        self.update_due || (self.is_exhausted() && self.may_update())
+        let is_due = self.update_due && self.epoch == Epoch::Application;
+        is_due || (self.is_exhausted() && self.may_update())
     }
 
     fn may_update(&self) -> bool {
@@ -272,6 +276,9 @@ impl<K: KeySchedule> Sealer<K> {
     pub fn seal_handshake(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<usize, SealError> {
         self.check_open()?;
         self.check_keys()?;
+        if self.keys_due {
+            return Err(SealError::NoKeys);
+        }
         check_messages(parts)?;
         let mut left = length(parts);
         let mut need = 0_usize;
@@ -302,13 +309,13 @@ impl<K: KeySchedule> Sealer<K> {
     ///
     /// # Errors
     /// [`SealError::NoSpace`]; [`SealError::NotHandshake`] if it cannot come here: before the version
-    /// is known, after the handshake, under TLS 1.2 keys; [`SealError::Closed`] and
+    /// is known, after the handshake, a second time in TLS 1.2; [`SealError::Closed`] and
     /// [`SealError::Failed`] as in [`seal`](Self::seal).
     pub fn change_cipher_spec(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
         self.check_open()?;
         let is_expected = match self.version {
             Some(Version::Tls13) => self.epoch < Epoch::Application,
-            Some(Version::Tls12) => self.epoch == Epoch::Plaintext,
+            Some(Version::Tls12) => self.epoch == Epoch::Plaintext && !self.keys_due,
             None => false,
         };
         if !is_expected {
@@ -318,6 +325,7 @@ impl<K: KeySchedule> Sealer<K> {
         let need = RECORD.len();
         let out = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
         copy(&RECORD, out);
+        self.keys_due = self.version.is_some_and(Version::is_tls12);
         Ok(need)
     }
 
@@ -454,8 +462,9 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Says which version the handshake chose, as soon as it did. Installing keys says it too.
     pub const fn set_version(&mut self, version: Version) {
-        self.version = Some(version);
-        self.set_max_content();
+        if matches!(self.epoch, Epoch::Plaintext) {
+            self.version = Some(version);
+        }
     }
 
     /// Protects with these keys from the next record on. `sequence` is the number of that record: 0,
@@ -466,7 +475,8 @@ impl<K: KeySchedule> Sealer<K> {
     /// application data may follow; or [`Epoch::Application`] if the handshake was made elsewhere.
     ///
     /// # Errors
-    /// [`KeyError::Epoch`] unless epochs go forward; [`KeyError::Closed`] if this direction is closed
+    /// [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: there are keys already);
+    /// [`KeyError::Closed`] if this direction is closed
     /// or has failed; [`KeyError::Crypto`] if the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
         self.check_install(epoch, &schedule)?;
@@ -479,6 +489,7 @@ impl<K: KeySchedule> Sealer<K> {
             .max(1);
         self.version = Some(version);
         self.epoch = epoch;
+        self.keys_due = false;
         self.keys.replace(protection);
         self.set_max_content();
         Ok(())
@@ -486,7 +497,7 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Whether keys for `epoch` can be [installed](Self::install).
     pub(crate) fn check_install(&self, epoch: Epoch, schedule: &K) -> Result<(), KeyError> {
-        if epoch <= self.epoch || !schedule.version().has_keys(epoch) {
+        if !schedule.version().has_keys(self.epoch, epoch) {
             return Err(KeyError::Epoch);
         }
         if self.state != WriteState::Open {

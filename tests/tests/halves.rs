@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
-    AlertDescription, Config, End, Epoch, Event, Fault, KeyError, Notice, OpenError, Opener,
-    ReadEnd, Role, SealError, Sealer, Signal, WriteEnd,
+    AlertDescription, CloseError, Config, Control, End, Epoch, Event, Fault, KeyError, Notice,
+    OpenError, Opener, ReadEnd, Role, SealError, Sealer, Signal, WriteEnd,
 };
 use tls_record_tests::records::{
     ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Secret, Suite, key_update,
@@ -377,4 +377,45 @@ fn halves_work_in_threads_of_their_own() {
     println!("{replies} replies");
     assert!(replies <= usize::from(ROUNDS));
     assert_eq!(Signal::NONE.bits() | Notice::NONE.bits(), 0);
+}
+
+// 9846 6.2: a fault after our close_notify sends no alert, but ends the connection all the same.
+#[test]
+fn an_abort_after_our_close_notify_stops_the_opener_too() {
+    for suite in Suite::ALL {
+        let mut halves = Halves::new(suite);
+        halves.sealer.close().unwrap();
+        halves.control();
+        let abort = halves.sealer.abort(AlertDescription::DECODE_ERROR);
+        assert_eq!(abort, Err(CloseError::AlreadyClosed));
+        assert!(!halves.sealer.has_control());
+        halves.opener.apply(halves.sealer.take_signal());
+        let fault = Fault::Aborted(AlertDescription::DECODE_ERROR);
+        assert_eq!(halves.opener.end(), ReadEnd::Fault(fault));
+        assert_eq!(halves.sealer.end(), WriteEnd::Closed);
+    }
+}
+
+// 9846 4.7.3: the server may ask as soon as its Finished is sent, when the client has not sent its own.
+#[test]
+fn a_request_before_our_application_keys_is_answered_under_them() {
+    let secret = || Suite::Tls13.secret(1);
+    let config = Config::new(Role::Client);
+    let (mut opener, mut sealer) = (Opener::new(config), Sealer::new(config));
+    opener.install(Epoch::Application, secret(), 0).unwrap();
+    sealer.install(Epoch::Handshake, secret(), 0).unwrap();
+
+    let mut request = Sealer::new(Config::new(Role::Server));
+    request.install(Epoch::Application, secret(), 0).unwrap();
+    request.update_keys(true).unwrap();
+    let mut wire = [0; 64];
+    let length = request.poll_control(&mut wire).unwrap();
+    opener.open(&mut wire[..length]).unwrap();
+    sealer.apply(opener.take_notice());
+
+    assert!(!sealer.has_control(), "handshake keys are not updated");
+    assert!(sealer.seal_handshake(&[&[20, 0, 0, 1, 0]], &mut wire).is_ok());
+    sealer.install(Epoch::Application, secret(), 0).unwrap();
+    assert_eq!(sealer.seal(&[b"data"], &mut wire), Err(SealError::ControlFirst));
+    assert_eq!(sealer.next_control(), Some(Control::KeyUpdate { request: false }));
 }

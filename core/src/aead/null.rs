@@ -13,6 +13,7 @@ const MARK_LEN: usize = TAG_LEN - NONCE_LEN;
 
 /// The absence of ciphers as a [`Provider`].
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Null;
 
 impl Provider for Null {
@@ -36,6 +37,7 @@ impl Provider for Null {
 
 /// A key that protects nothing.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NullAead {
     mark: [u8; MARK_LEN],
     algorithm: Algorithm,

@@ -7,6 +7,7 @@ use super::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
 
 /// ring as a [`Provider`].
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Ring;
 
 impl Provider for Ring {

@@ -14,6 +14,7 @@ const TAG_LEN: usize = 16;
 
 /// RustCrypto as a [`Provider`].
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RustCrypto;
 
 impl Provider for RustCrypto {

@@ -16,6 +16,7 @@ impl<K: KeySchedule> Opener<K> {
         if input.len() < total {
             return Ok(self.need_more(input.len(), total));
         }
+        self.inside_record = false;
         let content = input.get(..rest).unwrap_or_default();
         self.handshake(content, 0, trailer)
     }

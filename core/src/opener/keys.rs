@@ -10,9 +10,22 @@ use crate::record::{Epoch, MAX_CONTENT, MAX_PROTECTED_TLS12, MAX_PROTECTED_TLS13
 impl<K: KeySchedule> Opener<K> {
     /// Says which version the handshake chose, as soon as it did: before that, plaintext alerts and
     /// change_cipher_spec cannot be told apart, and the latter is refused. Installing keys says it
-    /// too.
+    /// too, and from then on it stays.
     pub const fn set_version(&mut self, version: Version) {
-        self.version = Some(version);
+        if matches!(self.epoch, Epoch::Plaintext) {
+            self.version = Some(version);
+        }
+    }
+
+    /// The peer confirmed this record_size_limit of ours, which binds what it sends from now on: see
+    /// [`Config::record_size_limit`](crate::Config), which is for those who know it beforehand.
+    pub fn set_record_size_limit(&mut self, limit: u16) {
+        self.config.record_size_limit = Some(limit);
+        if let Some((version, expansion)) =
+            self.keys.get().map(|keys| (keys.version, keys.expansion()))
+        {
+            self.set_limits(version, expansion);
+        }
     }
 
     /// From the next record on, the peer protects with these keys. `sequence` is the number of that
@@ -25,11 +38,11 @@ impl<K: KeySchedule> Opener<K> {
     ///
     /// # Errors
     /// [`KeyError::Fault`] if a handshake message is split by the key change (RFC 9846 section 5.1):
-    /// the connection has failed. [`KeyError::Epoch`] unless epochs go forward. [`KeyError::Closed`]
+    /// the connection has failed. [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: there are keys already). [`KeyError::Closed`]
     /// if this direction has ended. [`KeyError::Crypto`] if the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
         let version = schedule.version();
-        if epoch <= self.epoch || !version.has_keys(epoch) {
+        if !version.has_keys(self.epoch, epoch) {
             return Err(KeyError::Epoch);
         }
         self.check_key_change()?;
@@ -44,7 +57,7 @@ impl<K: KeySchedule> Opener<K> {
             }
             _ => EarlyData::None,
         };
-        self.set_limits(version, &protection);
+        self.set_limits(version, protection.expansion());
         self.keys.replace(protection);
         Ok(())
     }
@@ -92,7 +105,7 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// RFC 9846 sections 5.2 and 5.4, RFC 5246 section 6.2.3, RFC 8449 section 4.
-    fn set_limits(&mut self, version: Version, protection: &Protection<K>) {
+    fn set_limits(&mut self, version: Version, expansion: u16) {
         let (max_body, max_plaintext) = match version {
             Version::Tls13 => (MAX_PROTECTED_TLS13, MAX_CONTENT.wrapping_add(1)),
             Version::Tls12 => (MAX_PROTECTED_TLS12, MAX_CONTENT),
@@ -102,7 +115,7 @@ impl<K: KeySchedule> Opener<K> {
                 // In TLS 1.3 the limit counts the content type, which the expansion counts too.
                 let counted = u16::from(version == Version::Tls13);
                 let limit = limit.min(max_plaintext);
-                let expansion = protection.expansion().saturating_sub(counted);
+                let expansion = expansion.saturating_sub(counted);
                 (limit.saturating_add(expansion).min(max_body), limit)
             }
             None => (max_body, max_plaintext),

@@ -1,7 +1,7 @@
 //! What the sending half sends on its own: alerts and KeyUpdates. What makes one due, in which order
 //! they leave, and how the direction ends.
 
-use super::Sealer;
+use super::{MAX_KEY_UPDATES, Sealer};
 use crate::alert::{Alert, AlertClass, AlertDescription};
 use crate::close::{OnPeerClose, Trigger, WriteState};
 use crate::end::WriteEnd;
@@ -204,13 +204,18 @@ impl<K: KeySchedule> Sealer<K> {
             return Err(CloseError::NotAnErrorAlert);
         }
         match self.state {
-            WriteState::Closed => return Err(CloseError::AlreadyClosed),
             WriteState::AlertQueued | WriteState::Failed => return Err(CloseError::Failed),
-            WriteState::Open | WriteState::CancelQueued | WriteState::CloseQueued => {}
+            WriteState::Open
+            | WriteState::CancelQueued
+            | WriteState::CloseQueued
+            | WriteState::Closed => {}
         }
+        let is_closed = self.state == WriteState::Closed;
         self.queue_fatal(description);
-        self.signal = self.signal.merge(Signal::stop(description));
-        Ok(())
+        if self.signal.alert().is_none() {
+            self.signal = self.signal.merge(Signal::stop(description));
+        }
+        if is_closed { Err(CloseError::AlreadyClosed) } else { Ok(()) }
     }
 
     fn queue_fatal(&mut self, description: AlertDescription) {
@@ -312,7 +317,11 @@ impl<K: KeySchedule> Sealer<K> {
         if notice.contains(Notice::PEER_ANSWERED) {
             self.request_outstanding = false;
         }
-        if notice.contains(Notice::UPDATE_REQUESTED) && self.may_update() {
+        // A client may be asked before it has application keys of its own.
+        if notice.contains(Notice::UPDATE_REQUESTED)
+            && self.state == WriteState::Open
+            && self.updates < MAX_KEY_UPDATES
+        {
             self.update_due = true;
         }
         if notice.contains(Notice::PEER_CLOSED) {
@@ -341,7 +350,6 @@ impl<K: KeySchedule> Sealer<K> {
 
 #[cfg(all(test, feature = "null-aead"))]
 mod tests {
-    use super::super::{MAX_KEY_UPDATES, Sealer};
     use super::*;
     use crate::aead::Algorithm;
     use crate::aead::null::Null;
