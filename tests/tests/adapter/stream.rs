@@ -42,6 +42,7 @@ struct Wire<Q: ?Sized> {
     /// Bytes that were written.
     sent: usize,
     is_broken: bool,
+    holds_back: bool,
 }
 
 impl<Q: Peer + ?Sized> Wire<Q> {
@@ -56,6 +57,7 @@ impl<Q: Peer + ?Sized> Wire<Q> {
             flushed: true,
             sent: 0,
             is_broken: false,
+            holds_back: false,
         }
     }
 
@@ -101,6 +103,9 @@ impl<Q: Peer + ?Sized> Write for Wire<Q> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        if self.holds_back {
+            return Err(ErrorKind::WouldBlock.into());
+        }
         self.flushed = true;
         Ok(())
     }
@@ -411,7 +416,39 @@ fn data_is_delivered_though_the_answer_to_a_key_update_cannot_leave() {
     assert_eq!(tls.transport().sent - before, KEY_UPDATE_RECORD);
 }
 
+#[test]
+fn a_flush_that_failed_is_remembered() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
+    tls.transport_mut().peer.key_update(true);
+    tls.transport_mut().holds_back = true;
+    assert_eq!(tls.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert!(!tls.transport().flushed && tls.wants_write());
+    tls.transport_mut().holds_back = false;
+    tls.flush().unwrap();
+    assert!(tls.transport().flushed && !tls.wants_write());
+}
+
 // Ends
+
+// RFC 9846 section 6: after an error alert no further data is sent.
+#[test]
+fn what_is_unsent_at_a_fatal_alert_is_discarded() {
+    for_each_stream(|mut tls, agreed| {
+        tls.transport_mut().is_broken = true;
+        assert_eq!(tls.write(b"never").unwrap(), 5);
+        assert!(tls.wants_write());
+        let mut forged = [0; 48];
+        forged[..5].copy_from_slice(&[23, 3, 3, 0, 43]);
+        tls.transport_mut().peer.receive(&forged);
+        let error = tls.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionAborted, "{agreed:?}");
+        tls.transport_mut().is_broken = false;
+        let before = tls.transport().sent;
+        tls.flush().unwrap();
+        assert_eq!(tls.transport().sent, before);
+        assert!(!tls.wants_write());
+    });
+}
 
 #[test]
 fn no_bytes_are_read_only_after_close_notify() {
