@@ -20,7 +20,7 @@ use crate::keys::KeySchedule;
 use crate::notice::{Notice, Signal};
 use crate::protection::{Keys, Protection};
 use crate::record::{
-    ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_PROTECTED_TLS13, VERSION_FIELD,
+    ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_PROTECTED_TLS13, Role, VERSION_FIELD,
     Version, is_not_tls,
 };
 
@@ -298,7 +298,12 @@ impl<K: KeySchedule> Opener<K> {
         }
         let is_expected = match header.content_type {
             ContentType::HANDSHAKE | ContentType::ALERT => !self.keys_due,
-            ContentType::CHANGE_CIPHER_SPEC => self.version.is_some() && !self.keys_due,
+            // After the first ClientHello (RFC 9846 section 5): a client has sent its own, and a
+            // server has seen one when it knows the version.
+            ContentType::CHANGE_CIPHER_SPEC => {
+                let is_after_hello = self.config.role == Role::Client || self.version.is_some();
+                is_after_hello && !self.keys_due
+            }
             ContentType::APPLICATION_DATA => {
                 if !matches!(self.early_data, EarlyData::SkipApplicationData(_)) {
                     return Err(Fault::UnexpectedContentType);

@@ -721,6 +721,7 @@ mod change_cipher_spec {
     }
 
     accepted! {
+        dropped_by_a_client_that_waits_for_the_server_hello: Connection::new(Config::new(Role::Client)), |_| plaintext(CCS, &[1]) => [Got::Nothing];
         dropped_before_keys: fresh().set_version(Version::Tls13), |_| plaintext(CCS, &[1]) => [Got::Nothing];
         dropped_under_early_keys: fresh().install(Epoch::EarlyData, Suite::Tls13), |_| plaintext(CCS, &[1]) => [Got::Nothing];
         dropped_under_handshake_keys: tls13_handshake(), |_| plaintext(CCS, &[1]) => [Got::Nothing];

@@ -8,9 +8,9 @@ use crate::protection::Protection;
 use crate::record::{Epoch, MAX_CONTENT, MAX_PROTECTED_TLS12, MAX_PROTECTED_TLS13, Version};
 
 impl<K: KeySchedule> Opener<K> {
-    /// Says which version the handshake chose, as soon as it did: before that, plaintext alerts and
-    /// change_cipher_spec cannot be told apart, and the latter is refused. Installing keys says it
-    /// too, and from then on it stays.
+    /// Says which version the handshake chose, as soon as it did: before that, plaintext alerts are
+    /// taken by the rules of TLS 1.2, and a server refuses change_cipher_spec. Installing keys says
+    /// it too, and from then on it stays.
     pub const fn set_version(&mut self, version: Version) {
         if matches!(self.epoch, Epoch::Plaintext) {
             self.version = Some(version);
