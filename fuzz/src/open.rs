@@ -14,8 +14,8 @@ use arbitrary::{Arbitrary, Unstructured};
 use tls_record::aead::{Aead, Algorithm, NONCE_LEN, null::Null};
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
-    AlertDescription, Config, ContentType, Epoch, Event, HEADER_LEN, Header, KeySchedule,
-    OpenError, Opened, RecordLayer, Role, SealError, TrafficSecret, Version,
+    AlertDescription, CloseError, Config, ContentType, Epoch, Event, HEADER_LEN, Header,
+    KeySchedule, OpenError, Opened, RecordLayer, Role, SealError, TrafficSecret, Version,
 };
 
 /// Everything that a run depends on.
@@ -366,7 +366,9 @@ impl World {
 
     fn abort(&mut self, description: AlertDescription) {
         let was_open = self.layer.opener().state() == ReadState::Open;
-        if self.layer.abort(description).is_ok() && was_open {
+        // Behind our close_notify no alert leaves, but the connection is over all the same.
+        let ends = matches!(self.layer.abort(description), Ok(()) | Err(CloseError::AlreadyClosed));
+        if ends && was_open {
             self.error = Some(OpenError::Fault(tls_record::Fault::Aborted(description)));
         }
     }
