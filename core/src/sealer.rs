@@ -475,7 +475,7 @@ impl<K: KeySchedule> Sealer<K> {
     /// application data may follow; or [`Epoch::Application`] if the handshake was made elsewhere.
     ///
     /// # Errors
-    /// [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: there are keys already);
+    /// [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: if there are keys already);
     /// [`KeyError::Closed`] if this direction is closed
     /// or has failed; [`KeyError::Crypto`] if the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {

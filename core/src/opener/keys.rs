@@ -38,8 +38,9 @@ impl<K: KeySchedule> Opener<K> {
     ///
     /// # Errors
     /// [`KeyError::Fault`] if a handshake message is split by the key change (RFC 9846 section 5.1):
-    /// the connection has failed. [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: there are keys already). [`KeyError::Closed`]
-    /// if this direction has ended. [`KeyError::Crypto`] if the keys cannot be made.
+    /// the connection has failed. [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: if there
+    /// are keys already). [`KeyError::Closed`] if this direction has ended. [`KeyError::Crypto`] if
+    /// the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
         let version = schedule.version();
         if !version.has_keys(self.epoch, epoch) {
@@ -79,7 +80,7 @@ impl<K: KeySchedule> Opener<K> {
     /// Server, TLS 1.3: early data was offered and is rejected. It is skipped, as many bytes as
     /// [`Limits::early_data`](crate::Limits) allows on the wire: after a HelloRetryRequest up to the
     /// second ClientHello, otherwise up to the first record that opens under the handshake keys,
-    /// which may be installed before or after this call.
+    /// which may be installed before or after this call, but before the next [`open`](Self::open).
     ///
     /// # Errors
     /// [`KeyError::Epoch`] under early data or application keys.

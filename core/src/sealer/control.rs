@@ -138,6 +138,10 @@ impl<K: KeySchedule> Sealer<K> {
         } else {
             self.update_due = false;
         }
+        if self.updates >= MAX_KEY_UPDATES {
+            self.update_due = false;
+            self.request_due = false;
+        }
         Ok(written)
     }
 
@@ -367,9 +371,12 @@ mod tests {
         sealer.updates = MAX_KEY_UPDATES - 1;
 
         let mut out = [0; 64];
+        // Two are due, and only one is left.
         sealer.apply(Notice::UPDATE_REQUESTED);
+        sealer.update_keys(true).unwrap();
         assert_eq!(sealer.poll_control(&mut out), Ok(27));
         assert_eq!(sealer.updates, (1 << 48) - 1);
+        assert!(!sealer.has_control());
 
         sealer.apply(Notice::UPDATE_REQUESTED);
         assert!(!sealer.has_control());
