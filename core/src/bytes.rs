@@ -31,3 +31,42 @@ fn copy_pieces(from: &[u8], to: &mut [u8]) {
         copy(from, to);
     }
 }
+
+/// The bytes of several slices, one after the other.
+pub(crate) struct Source<'a> {
+    /// What is left of the slice that is being read.
+    part: &'a [u8],
+    others: &'a [&'a [u8]],
+}
+
+impl<'a> Source<'a> {
+    #[inline]
+    pub(crate) fn new(parts: &'a [&'a [u8]]) -> Self {
+        match parts.split_first() {
+            Some((part, others)) => Self { part, others },
+            None => Self { part: &[], others: &[] },
+        }
+    }
+
+    /// Fills `to`, which is no longer than what is left.
+    #[inline]
+    pub(crate) fn copy_to(&mut self, mut to: &mut [u8]) {
+        loop {
+            let len = self.part.len().min(to.len());
+            copy_content(self.part, to);
+            self.part = self.part.get(len..).unwrap_or_default();
+            to = to.get_mut(len..).unwrap_or_default();
+            if to.is_empty() {
+                return;
+            }
+            let Some((part, others)) = self.others.split_first() else { return };
+            (self.part, self.others) = (part, others);
+        }
+    }
+}
+
+/// How many bytes `parts` have together.
+#[inline]
+pub(crate) fn length(parts: &[&[u8]]) -> usize {
+    parts.iter().fold(0, |sum, part| sum.saturating_add(part.len()))
+}

@@ -178,6 +178,11 @@ pub enum SealError {
     /// The keys have sealed as much as they may, and there is no KeyUpdate to replace them
     /// (RFC 9846 section 5.5): close the connection.
     KeyExhausted,
+    /// A slot is reserved: [commit](crate::Connection::commit) or
+    /// [cancel](crate::Connection::cancel) it first.
+    SlotReserved,
+    /// No slot is reserved, or a failure took it away.
+    NoSlot,
     /// The AEAD failed: a hardware accelerator, for instance. The connection has failed.
     Crypto,
 }
@@ -193,6 +198,8 @@ impl core::fmt::Display for SealError {
             Self::TooLong => "more than one record can carry",
             Self::NotHandshake => "not whole handshake messages",
             Self::KeyExhausted => "the keys are exhausted",
+            Self::SlotReserved => "a slot is reserved",
+            Self::NoSlot => "no slot is reserved",
             Self::Crypto => "the cipher failed",
         })
     }
@@ -208,6 +215,9 @@ pub enum CloseError {
     AlreadyClosed,
     /// The connection has failed: no close_notify follows a fatal alert.
     Failed,
+    /// The transport had ended before the peer's close_notify, so that no one may be there to hear.
+    /// The close_notify is queued all the same: a transport can end in one direction only.
+    Truncated,
     /// `abort` was given an alert that does not end a connection.
     NotAnErrorAlert,
 }
@@ -217,6 +227,7 @@ impl core::fmt::Display for CloseError {
         f.write_str(match self {
             Self::AlreadyClosed => "our close_notify was already sent",
             Self::Failed => "the connection has failed",
+            Self::Truncated => "the transport had ended before close_notify",
             Self::NotAnErrorAlert => "not an error alert",
         })
     }

@@ -74,7 +74,9 @@ impl<K: KeySchedule> RecordLayer<K> {
 
     /// See [`Opener::eof`].
     pub fn eof(&mut self) -> ReadEnd {
-        self.opener.eof()
+        let end = self.opener.eof();
+        self.tell_sealer();
+        end
     }
 
     /// See [`Sealer::seal`].

@@ -88,27 +88,36 @@ pub mod close;
 
 mod alert;
 mod budget;
+mod byte_queue;
 mod bytes;
 mod config;
+mod connection;
 mod end;
 mod error;
 mod handshake;
 mod keys;
 mod layer;
+#[cfg(target_has_atomic = "32")]
+mod mailbox;
 mod notice;
 mod opener;
 mod protection;
 mod record;
+mod record_buffer;
 mod sealer;
 
 pub use alert::{ALERT_LEN, Alert, AlertClass, AlertDescription, AlertLevel};
 pub use config::{Config, Limits};
+pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, ShutdownError, Writer};
 pub use end::{End, ReadEnd, WriteEnd};
 pub use error::{CloseError, Fault, KeyError, OpenError, SealError};
 pub use handshake::{HandshakeHeader, HandshakePiece, HandshakeType};
 pub use keys::{DirectionKeys, KeySchedule, TrafficSecret};
 pub use layer::RecordLayer;
+#[cfg(target_has_atomic = "32")]
+pub use mailbox::Mailbox;
 pub use notice::{Notice, Signal};
 pub use opener::{Event, Opened, Opener};
 pub use record::{ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD, Role, Version};
+pub use record_buffer::{RecordBuffer, RecordTooLong};
 pub use sealer::{Control, Sealed, Sealer};

@@ -95,6 +95,8 @@ word! {
     UPDATE_REQUESTED = 11,
     /// The peer updated its keys after we asked for it: it may be asked again.
     PEER_ANSWERED = 12,
+    /// The transport ended before the peer's close_notify.
+    TRUNCATED = 13,
 }
 
 word! {

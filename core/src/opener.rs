@@ -5,6 +5,7 @@
 //! padding, and `deliver` and what it calls decide what the content means.
 
 mod handshake;
+mod into;
 mod keys;
 
 use core::ops::Range;
@@ -106,6 +107,8 @@ pub struct Opener<K: KeySchedule> {
     /// Decrypted handshake bytes at the front of the caller's buffer, and what lies behind them.
     rest: u16,
     trailer: u16,
+    /// Where they lie in the output of [`Self::open_into`].
+    rest_at: u16,
     messages: Messages,
     budget: Budget,
     early_data: EarlyData,
@@ -130,6 +133,7 @@ impl<K: KeySchedule> Opener<K> {
             max_plaintext: MAX_CONTENT,
             rest: 0,
             trailer: 0,
+            rest_at: 0,
             messages: Messages::new(),
             budget: Budget::new(&config.limits),
             early_data: EarlyData::None,
@@ -539,6 +543,7 @@ impl<K: KeySchedule> Opener<K> {
             self.state = self.state.after(Trigger::TransportEof);
             let inside_record = self.inside_record || self.rest != 0;
             self.end = ReadEnd::Truncated { epoch: self.epoch, inside_record };
+            self.notice = self.notice.merge(Notice::TRUNCATED);
         }
         self.end
     }

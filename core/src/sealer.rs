@@ -9,7 +9,7 @@ mod control;
 pub use control::Control;
 
 use crate::alert::AlertDescription;
-use crate::bytes::{copy, copy_content};
+use crate::bytes::{Source, copy, copy_content, length};
 use crate::close::WriteState;
 use crate::config::Config;
 use crate::error::{KeyError, SealError};
@@ -54,6 +54,8 @@ pub struct Sealer<K: KeySchedule> {
     request_due: bool,
     /// Our last update_requested has not been answered.
     request_outstanding: bool,
+    /// The transport ended before the peer's close_notify.
+    is_truncated: bool,
     /// TLS 1.2: our change_cipher_spec is written, and the keys are not installed.
     keys_due: bool,
     /// TLS 1.2: refusals to renegotiate that are due.
@@ -81,6 +83,7 @@ impl<K: KeySchedule> Sealer<K> {
             update_due: false,
             request_due: false,
             request_outstanding: false,
+            is_truncated: false,
             keys_due: false,
             refusals_due: 0,
             max_content: MAX_CONTENT,
@@ -186,8 +189,9 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
+    /// Whether application data may be sealed now.
     #[inline]
-    fn check_data(&self) -> Result<(), SealError> {
+    pub(crate) fn check_data(&self) -> Result<(), SealError> {
         match self.keys.get() {
             Some(keys)
                 if keys.sequence() < self.data_limit
@@ -426,6 +430,25 @@ impl<K: KeySchedule> Sealer<K> {
         self.max_content
     }
 
+    /// Puts less into one record than the [`Config`] says, or than the last call said: for small
+    /// records at the start of a stream and large ones later, say.
+    ///
+    /// ```
+    /// # use tls_record::{Config, Role, Sealer, TrafficSecret, aead::ring::Ring};
+    /// # let mut sealer = Sealer::<TrafficSecret<Ring>>::new(Config::new(Role::Server));
+    /// sealer.set_fragment_limit(1_370); // a record in a packet
+    /// assert_eq!(sealer.fragment_limit(), 1_370);
+    /// ```
+    pub const fn set_fragment_limit(&mut self, limit: u16) {
+        self.config.fragment_limit = limit;
+        self.set_max_content();
+    }
+
+    /// [`Self::set_fragment_limit`], unless the limit is lower already.
+    pub(crate) fn limit_fragments(&mut self, limit: u16) {
+        self.set_fragment_limit(limit.min(self.config.fragment_limit));
+    }
+
     /// The peer announced this record_size_limit (RFC 8449 section 4), or confirmed this
     /// max_fragment_length (RFC 6066 section 4). It binds protected records, and counts the content
     /// type in TLS 1.3.
@@ -519,6 +542,11 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(())
     }
 
+    /// Whether anything but plaintext can have been sealed: before that, there is nothing to close.
+    pub(crate) fn is_started(&self) -> bool {
+        self.version.is_some() || self.keys.get().is_some()
+    }
+
     /// What the records of this direction are protected with.
     pub const fn epoch(&self) -> Epoch {
         self.epoch
@@ -543,44 +571,6 @@ impl<K: KeySchedule> defmt::Format for Sealer<K> {
         let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
         defmt::write!(f, "Sealer({}, {} keys, record {})", state, epoch, sequence);
     }
-}
-
-/// The bytes of several slices, one after the other.
-struct Source<'a> {
-    /// What is left of the slice that is being read.
-    part: &'a [u8],
-    others: &'a [&'a [u8]],
-}
-
-impl<'a> Source<'a> {
-    #[inline]
-    fn new(parts: &'a [&'a [u8]]) -> Self {
-        match parts.split_first() {
-            Some((part, others)) => Self { part, others },
-            None => Self { part: &[], others: &[] },
-        }
-    }
-
-    /// Fills `to`, which is no longer than what is left.
-    #[inline]
-    fn copy_to(&mut self, mut to: &mut [u8]) {
-        loop {
-            let len = self.part.len().min(to.len());
-            copy_content(self.part, to);
-            self.part = self.part.get(len..).unwrap_or_default();
-            to = to.get_mut(len..).unwrap_or_default();
-            if to.is_empty() {
-                return;
-            }
-            let Some((part, others)) = self.others.split_first() else { return };
-            (self.part, self.others) = (part, others);
-        }
-    }
-}
-
-#[inline]
-fn length(parts: &[&[u8]]) -> usize {
-    parts.iter().fold(0, |sum, part| sum.saturating_add(part.len()))
 }
 
 /// Whether `parts` are whole handshake messages of types that are the caller's to send.

@@ -2,7 +2,7 @@
 //! they leave, and how the direction ends.
 
 use super::{MAX_KEY_UPDATES, Sealer};
-use crate::alert::{Alert, AlertClass, AlertDescription};
+use crate::alert::{ALERT_LEN, Alert, AlertClass, AlertDescription};
 use crate::close::{OnPeerClose, Trigger, WriteState};
 use crate::end::WriteEnd;
 use crate::error::{CloseError, KeyError, SealError};
@@ -10,6 +10,9 @@ use crate::handshake::{HandshakeHeader, HandshakeType};
 use crate::keys::KeySchedule;
 use crate::notice::{Notice, Signal};
 use crate::record::{ContentType, Epoch, Version};
+
+/// A KeyUpdate: the header of the message and one byte.
+const KEY_UPDATE_LEN: usize = HandshakeHeader::LEN + 1;
 
 /// A record that the engine makes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,6 +98,15 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
+    /// Bytes that the longest record of [`poll_control`](Self::poll_control) takes now.
+    pub fn control_len(&self) -> usize {
+        let longest = match self.version {
+            Some(Version::Tls13) => KEY_UPDATE_LEN,
+            Some(Version::Tls12) | None => ALERT_LEN,
+        };
+        self.record_len(longest)
+    }
+
     fn seal_alert(
         &mut self,
         description: AlertDescription,
@@ -117,7 +129,7 @@ impl<K: KeySchedule> Sealer<K> {
     fn seal_key_update(&mut self, request: bool, out: &mut [u8]) -> Result<usize, SealError> {
         let [a, b, c, d] =
             HandshakeHeader { message_type: HandshakeType::KEY_UPDATE, length: 1 }.encode();
-        let need = self.record_len(HandshakeHeader::LEN.wrapping_add(1));
+        let need = self.record_len(KEY_UPDATE_LEN);
         if out.len() < need {
             return Err(SealError::NoSpace { need });
         }
@@ -169,7 +181,8 @@ impl<K: KeySchedule> Sealer<K> {
     ///
     /// # Errors
     /// [`CloseError::AlreadyClosed`] if our close_notify is sealed; [`CloseError::Failed`] if the
-    /// connection has failed.
+    /// connection has failed; [`CloseError::Truncated`] if the transport had ended before the peer's
+    /// close_notify, and then ours is queued all the same.
     pub fn close(&mut self) -> Result<(), CloseError> {
         self.end_by(Trigger::Close)
     }
@@ -191,7 +204,7 @@ impl<K: KeySchedule> Sealer<K> {
             WriteState::Open | WriteState::CancelQueued | WriteState::CloseQueued => {}
         }
         self.state = self.state.after(self.on_peer_close(), trigger);
-        Ok(())
+        if self.is_truncated { Err(CloseError::Truncated) } else { Ok(()) }
     }
 
     /// Ends the connection with a fatal alert: what a handshake does when it fails
@@ -265,6 +278,19 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
+    /// Whether the transport ended before the peer's close_notify.
+    pub(crate) const fn is_truncated(&self) -> bool {
+        self.is_truncated
+    }
+
+    /// Whether our close_notify is queued or sealed.
+    pub(crate) const fn is_closing(&self) -> bool {
+        matches!(
+            self.state,
+            WriteState::CancelQueued | WriteState::CloseQueued | WriteState::Closed
+        )
+    }
+
     /// How far this direction is.
     pub const fn state(&self) -> WriteState {
         self.state
@@ -327,6 +353,9 @@ impl<K: KeySchedule> Sealer<K> {
             && self.updates < MAX_KEY_UPDATES
         {
             self.update_due = true;
+        }
+        if notice.contains(Notice::TRUNCATED) {
+            self.is_truncated = true;
         }
         if notice.contains(Notice::PEER_CLOSED) {
             self.state = self.state.after(self.on_peer_close(), Trigger::PeerCloseNotify);

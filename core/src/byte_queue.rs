@@ -1,0 +1,112 @@
+//! Bytes that came and have not gone, in one run of a fixed buffer: a cipher and a transport want
+//! whole slices, which a ring does not have.
+
+use crate::bytes::copy_content;
+
+/// The bytes from `start` to `end` wait; behind them is room for more.
+#[derive(Clone)]
+pub(crate) struct ByteQueue<const LEN: usize> {
+    bytes: [u8; LEN],
+    start: usize,
+    end: usize,
+}
+
+impl<const LEN: usize> ByteQueue<LEN> {
+    pub(crate) const fn new() -> Self {
+        Self { bytes: [0; LEN], start: 0, end: 0 }
+    }
+
+    pub(crate) fn waiting(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    pub(crate) fn waiting_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.start..self.end).unwrap_or_default()
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether there is room before the waiting bytes.
+    pub(crate) const fn has_gap(&self) -> bool {
+        self.start != 0
+    }
+
+    /// Where the room behind the waiting bytes begins.
+    pub(crate) const fn end(&self) -> usize {
+        self.end
+    }
+
+    /// Room before and behind.
+    pub(crate) const fn total_room(&self) -> usize {
+        LEN.saturating_sub(self.end.saturating_sub(self.start))
+    }
+
+    /// The room behind the waiting bytes, up to `limit` in the buffer.
+    pub(crate) fn room(&mut self, limit: usize) -> &mut [u8] {
+        self.bytes.get_mut(self.end..limit).unwrap_or_default()
+    }
+
+    /// Sees to it that `need` bytes of room are behind the waiting ones, which are moved to the front
+    /// if need be; or says that there is no such room.
+    pub(crate) fn make_room(&mut self, need: usize) -> bool {
+        if need <= LEN.saturating_sub(self.end) {
+            return true;
+        }
+        if need > self.total_room() {
+            return false;
+        }
+        let len = self.end.saturating_sub(self.start);
+        shift_down(&mut self.bytes, self.start, len);
+        (self.start, self.end) = (0, len);
+        true
+    }
+
+    /// The first `len` bytes of the room wait now.
+    pub(crate) fn append(&mut self, len: usize) {
+        self.end = self.end.saturating_add(len).min(LEN);
+    }
+
+    /// `len` bytes of the room wait now that lie at `at` in the buffer: they close up with the others.
+    pub(crate) fn append_from(&mut self, at: usize, len: usize) {
+        if self.is_empty() {
+            (self.start, self.end) = (at, at);
+        } else {
+            let gap = at.saturating_sub(self.end);
+            shift_down(self.room(LEN), gap, len);
+        }
+        self.append(len);
+    }
+
+    /// Everything from `at` on.
+    pub(crate) fn from(&mut self, at: usize) -> &mut [u8] {
+        self.bytes.get_mut(at..).unwrap_or_default()
+    }
+
+    /// The first `len` waiting bytes are gone.
+    pub(crate) fn consume(&mut self, len: usize) {
+        self.start = self.start.saturating_add(len).min(self.end);
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+
+    pub(crate) const fn clear(&mut self) {
+        (self.start, self.end) = (0, 0);
+    }
+}
+
+/// Moves the `len` bytes at `distance` to the front, in pieces that do not overlap where they go.
+fn shift_down(mut bytes: &mut [u8], distance: usize, mut len: usize) {
+    if distance == 0 {
+        return;
+    }
+    while len != 0 {
+        let Some((to, from)) = bytes.split_at_mut_checked(distance) else { return };
+        let piece = len.min(distance);
+        copy_content(from.get(..piece).unwrap_or_default(), to);
+        len = len.saturating_sub(piece);
+        bytes = from;
+    }
+}

@@ -1,0 +1,354 @@
+//! A connection that owns its output: for transports that take a part of it, now and then.
+//!
+//! `write`, or `reserve` and `commit`, seal records behind what is unsent; control records follow by
+//! themselves; `sent` takes away what the transport took.
+
+mod set;
+mod shutdown;
+mod writer;
+
+pub use set::{ConnectionSet, Handle, InvalidHandle};
+pub use shutdown::ShutdownError;
+pub use writer::Writer;
+
+use crate::alert::AlertDescription;
+use crate::end::{End, ReadEnd};
+use crate::error::{CloseError, Fault, KeyError, OpenError, SealError};
+use crate::keys::KeySchedule;
+use crate::layer::RecordLayer;
+use crate::opener::{Opened, Opener};
+
+/// A [`RecordLayer`] with the records that the transport has not taken yet, `TX` bytes of them.
+///
+/// There is nothing to poll but [`unsent`](Self::unsent): alerts and KeyUpdates that fall due are
+/// sealed into it by themselves, as soon as there is room. So a driver is: give what the transport
+/// brought to [`received`](Self::received), give what is [`unsent`](Self::unsent) to the transport,
+/// and say how much it took.
+///
+/// `TX` is the longest record that can be sent, some 70 bytes more for the control record that may
+/// come before it, and as much again if sealing shall go on while the transport is slow. A record is
+/// never longer than fits: [`fragment_limit`](Sealer::fragment_limit) says how much content that is.
+///
+/// ```
+/// use tls_record::aead::{Algorithm, ring::Ring};
+/// use tls_record::{Config, Connection, Epoch, RecordLayer, Role, ShutdownError, TrafficSecret};
+///
+/// let mut layer = RecordLayer::new(Config::new(Role::Client));
+/// let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+/// layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
+/// let mut connection = Connection::<_, 2048>::new(layer);
+///
+/// /// A transport that takes 16 bytes at a time.
+/// fn transmit(bytes: &[u8]) -> usize {
+///     bytes.len().min(16)
+/// }
+///
+/// assert_eq!(connection.write(&[b"some data"]), Ok(9));
+/// loop {
+///     match connection.shutdown() {
+///         Ok(()) => break, // the last byte has left
+///         Err(ShutdownError::WouldBlock) => {
+///             let taken = transmit(connection.unsent());
+///             connection.sent(taken);
+///         }
+///         Err(error) => panic!("{error}"),
+///     }
+/// }
+/// assert_eq!(connection.shutdown(), Err(ShutdownError::AlreadyClosed));
+/// # Ok::<(), tls_record::KeyError>(())
+/// ```
+///
+/// [`Sealer`]: crate::Sealer
+/// [`Sealer::fragment_limit`]: crate::Sealer::fragment_limit
+pub struct Connection<K: KeySchedule, const TX: usize> {
+    opener: Opener<K>,
+    writer: Writer<K, TX>,
+    /// Bytes of records that arrived since our close_notify was queued.
+    drained: u64,
+}
+
+impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
+    /// Takes over a connection whose records have all been sent. It may be in the middle of its
+    /// handshake, or have no keys at all. `TX` is at least 128.
+    pub fn new(layer: RecordLayer<K>) -> Self {
+        let (opener, sealer) = layer.split();
+        Self::join(opener, Writer::new(sealer))
+    }
+
+    /// Joins the halves of one connection, which [`split`](Self::split) made.
+    pub fn join(opener: Opener<K>, writer: Writer<K, TX>) -> Self {
+        let mut this = Self { opener, writer, drained: 0 };
+        this.tell();
+        this
+    }
+
+    /// The two halves, for two threads, tasks or interrupt levels. From here on their owner carries
+    /// the [`Notice`](crate::Notice) and the [`Signal`](crate::Signal) between them: see
+    /// [`Mailbox`](crate::Mailbox).
+    pub fn split(self) -> (Opener<K>, Writer<K, TX>) {
+        (self.opener, self.writer)
+    }
+
+    // Receiving
+
+    /// Opens the record at the front of what the transport brought: see [`Opener::open`].
+    ///
+    /// # Errors
+    /// Those of [`Opener::open`]. The alert that a fault demands is among what is
+    /// [`unsent`](Self::unsent). After an alert of the peer's nothing is unsent any more.
+    #[inline]
+    pub fn received(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
+        let opened = self.opener.open(input);
+        if let Ok(opened) = &opened
+            && self.writer.sealer().is_closing()
+        {
+            self.drained = self.drained.saturating_add(opened.consumed as u64);
+        }
+        if self.opener.has_notice() {
+            self.tell();
+        }
+        opened
+    }
+
+    /// The transport has no more bytes for us: see [`Opener::eof`].
+    pub fn eof(&mut self) -> ReadEnd {
+        let end = self.opener.eof();
+        self.tell();
+        end
+    }
+
+    // Sending
+
+    /// Seals the bytes of `parts`, one after the other, as application data, as far as there is room.
+    /// Returns how many were taken. No data makes no record.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    /// [`SealError::NoSpace`] if not even the first record has room: send what is
+    /// [`unsent`](Self::unsent), then again. [`SealError::SlotReserved`]; [`SealError::Closed`] after
+    /// [`shutdown`](Self::shutdown), or a close_notify of a TLS 1.2 peer; [`SealError::Failed`];
+    /// [`SealError::NoKeys`] before there are keys for application data; [`SealError::KeyExhausted`]
+    /// if the keys may seal no more and cannot be updated. [`SealError::Crypto`] fails the connection.
+    #[inline]
+    pub fn write(&mut self, parts: &[&[u8]]) -> Result<usize, SealError> {
+        let written = self.writer.write(parts);
+        self.tell();
+        written
+    }
+
+    /// Seals whole handshake messages: see [`Sealer::seal_handshake`](crate::Sealer::seal_handshake).
+    ///
+    /// # Errors
+    /// Nothing has changed. [`SealError::NotHandshake`], and those of [`write`](Self::write); the room
+    /// is for all of it, or [`SealError::NoSpace`].
+    pub fn write_handshake(&mut self, parts: &[&[u8]]) -> Result<(), SealError> {
+        let written = self.writer.write_handshake(parts);
+        self.tell();
+        written
+    }
+
+    /// A place for `len` bytes of application data, to be filled where they are sealed: by DMA, say.
+    /// Then [`commit`](Self::commit) it, or [`cancel`](Self::cancel). In between, data arrives and
+    /// leaves as always, and the slot stays where it is; but for a close of the connection that
+    /// waits for it, and a failure that takes it away.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Connection, Epoch, RecordLayer, Role, ShutdownError, TrafficSecret};
+    /// # let mut layer = RecordLayer::new(Config::new(Role::Client));
+    /// # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+    /// # layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
+    /// # let mut connection = Connection::<_, 2048>::new(layer);
+    /// let slot = connection.reserve(512).unwrap();
+    /// slot[..5].copy_from_slice(b"hello");
+    /// assert_eq!(connection.shutdown(), Err(ShutdownError::SlotReserved));
+    /// connection.commit(5).unwrap();
+    /// assert_eq!(connection.unsent().len(), 27);
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Nothing has changed. [`SealError::TooLong`] if one record cannot carry as much; those of
+    /// [`write`](Self::write).
+    pub fn reserve(&mut self, len: usize) -> Result<&mut [u8], SealError> {
+        self.writer.reserve(len)
+    }
+
+    /// The slot that is reserved.
+    pub fn slot_mut(&mut self) -> Option<&mut [u8]> {
+        self.writer.slot_mut()
+    }
+
+    /// Seals the first `len` bytes of the slot. None make an empty record: cover traffic
+    /// (RFC 9846 section 5.4). If other records wait for the transport, the new one may be moved to
+    /// close up with them.
+    ///
+    /// # Errors
+    /// [`SealError::NoSlot`]; [`SealError::TooLong`] if the slot is shorter; [`SealError::NoSpace`] if
+    /// a KeyUpdate that goes first has no room: send, then again. Those of [`write`](Self::write)
+    /// for what happened since.
+    pub fn commit(&mut self, len: usize) -> Result<(), SealError> {
+        let committed = self.writer.commit(len);
+        self.tell();
+        committed
+    }
+
+    /// Gives the slot back.
+    ///
+    /// # Errors
+    /// [`SealError::NoSlot`].
+    pub fn cancel(&mut self) -> Result<(), SealError> {
+        let canceled = self.writer.cancel();
+        self.tell();
+        canceled
+    }
+
+    /// Whether application data may be written, as far as the state of the connection goes.
+    /// [`can_write`](Self::can_write) asks for the room.
+    pub fn may_write(&self) -> bool {
+        self.writer.may_write()
+    }
+
+    /// Whether there is room for a record of any length, now.
+    pub fn can_write(&self) -> bool {
+        self.writer.can_write()
+    }
+
+    /// The records that the transport has not taken, in order. Those before a fatal alert of ours
+    /// leave before it; a fatal alert of the peer's discards them.
+    #[inline]
+    pub fn unsent(&self) -> &[u8] {
+        self.writer.unsent()
+    }
+
+    /// The transport took the first `len` bytes of what is [`unsent`](Self::unsent).
+    #[inline]
+    pub fn sent(&mut self, len: usize) {
+        self.writer.sent(len);
+        self.tell();
+    }
+
+    // Closing
+
+    /// Closes our direction, in one step: a close_notify is queued, and `Ok` says that the transport
+    /// has taken its last byte. Then the transport may be closed at once. The receiving direction
+    /// stays open until the peer closes it (RFC 9846 section 6.1).
+    ///
+    /// It never waits; while it says [`ShutdownError::WouldBlock`], send and repeat it. The alert
+    /// leaves once.
+    ///
+    /// # Errors
+    /// Each variant of [`ShutdownError`] says when it comes; those of the second step do not.
+    pub fn shutdown(&mut self) -> Result<(), ShutdownError> {
+        let closed = self.writer.shutdown();
+        match closed {
+            Err(ShutdownError::Failed) if self.opener.end() == ReadEnd::Fault(Fault::NotTls) => {
+                Err(ShutdownError::NotTls)
+            }
+            _ => closed,
+        }
+    }
+
+    /// Closes both directions, in two steps: [`shutdown`](Self::shutdown), and then the peer's
+    /// close_notify. `Ok` says that both have happened, as often as it is asked. Data that was under
+    /// way is delivered by [`received`](Self::received) as always.
+    ///
+    /// It never waits. While it says [`ShutdownError::WouldBlock`], send *and receive*, because a peer
+    /// that waits for us to read does not read either; at [`ShutdownError::AwaitingPeer`] receive. How
+    /// long is the caller's to say: the clock is its own, and `budget` is how many bytes of records
+    /// are worth waiting for.
+    ///
+    /// # Errors
+    /// Each variant of [`ShutdownError`] says when it comes.
+    pub fn shutdown_both(&mut self, budget: u64) -> Result<(), ShutdownError> {
+        match self.shutdown() {
+            Ok(()) | Err(ShutdownError::AlreadyClosed) => {}
+            Err(error) => return Err(error),
+        }
+        let drained = self.drained;
+        match self.opener.end() {
+            ReadEnd::Closed { .. } => Ok(()),
+            ReadEnd::Open if drained > budget => Err(ShutdownError::BudgetSpent { drained }),
+            ReadEnd::Open => Err(ShutdownError::AwaitingPeer { drained }),
+            ReadEnd::Truncated { .. } => Err(ShutdownError::Truncated),
+            ReadEnd::PeerAlert(_) | ReadEnd::Fault(_) => Err(ShutdownError::Failed),
+        }
+    }
+
+    /// Ends the connection with a fatal alert: see [`Sealer::abort`](crate::Sealer::abort). A slot is
+    /// taken away.
+    ///
+    /// # Errors
+    /// Those of [`Sealer::abort`](crate::Sealer::abort).
+    pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
+        let aborted = self.writer.abort(description);
+        self.tell();
+        aborted
+    }
+
+    /// How the connection ended, or that it has not. Our direction is closed, or our alert sent, only
+    /// when the last byte of it was taken by the transport.
+    pub fn end(&self) -> End {
+        End { read: self.opener.end(), write: self.writer.end() }
+    }
+
+    // Keys
+
+    /// Goes on to our next generation of keys: see
+    /// [`Sealer::update_keys`](crate::Sealer::update_keys).
+    ///
+    /// # Errors
+    /// Those of [`Sealer::update_keys`](crate::Sealer::update_keys).
+    pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
+        let updated = self.writer.update_keys(request);
+        self.tell();
+        updated
+    }
+
+    /// Calls on one half alone what a handshake needs now and then, such as installing keys. What
+    /// is sealed by hand here goes past what is [`unsent`](Self::unsent): leave that to
+    /// [`write_handshake`](Self::write_handshake).
+    pub fn with_halves<R>(
+        &mut self,
+        call: impl FnOnce(&mut Opener<K>, &mut crate::Sealer<K>) -> R,
+    ) -> R {
+        let opener = &mut self.opener;
+        let returned = self.writer.with_sealer(|sealer| call(opener, sealer));
+        self.tell();
+        returned
+    }
+
+    /// The receiving half.
+    pub const fn opener(&self) -> &Opener<K> {
+        &self.opener
+    }
+
+    /// The sending half.
+    pub const fn writer(&self) -> &Writer<K, TX> {
+        &self.writer
+    }
+
+    /// Carries what the halves have to tell each other.
+    #[inline]
+    fn tell(&mut self) {
+        if self.opener.has_notice() {
+            self.writer.apply(self.opener.take_notice());
+        }
+        if self.writer.has_signal() {
+            self.opener.apply(self.writer.take_signal());
+        }
+    }
+}
+
+impl<K: KeySchedule, const TX: usize> core::fmt::Debug for Connection<K, TX> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Connection({:?}, {:?})", self.opener, self.writer)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<K: KeySchedule, const TX: usize> defmt::Format for Connection<K, TX> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Connection({}, {})", self.opener, self.writer);
+    }
+}

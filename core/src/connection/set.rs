@@ -1,0 +1,148 @@
+//! Many connections in one place, each known by a handle that never means another.
+
+use heapless::Vec;
+
+/// A fixed number of places for connections.
+///
+/// `C` is a [`Connection`](crate::Connection), or a struct of yours with a connection and its
+/// transport in it. A [`Handle`] stays the name of what it was given for: after
+/// [`remove`](Self::remove), and with another set, it is an [`InvalidHandle`].
+///
+/// ```
+/// use tls_record::{ConnectionSet, InvalidHandle};
+///
+/// let mut set = ConnectionSet::<&str, 4>::new(1);
+/// let first = set.insert("a connection").unwrap();
+/// assert_eq!(set.remove(first), Ok("a connection"));
+/// // The place is used again, the handle is not.
+/// let second = set.insert("another").unwrap();
+/// assert_eq!(set.get(first), Err(InvalidHandle));
+/// assert_eq!(set.get(second), Ok(&"another"));
+/// ```
+#[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ConnectionSet<C, const N: usize> {
+    id: u16,
+    places: Vec<Place<C>, N>,
+}
+
+#[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct Place<C> {
+    generation: u32,
+    connection: Option<C>,
+}
+
+/// The name of a connection in a [`ConnectionSet`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Handle {
+    set: u16,
+    place: u16,
+    generation: u32,
+}
+
+/// The handle is of another set, or its connection was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct InvalidHandle;
+
+impl core::fmt::Display for InvalidHandle {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("the handle is of no connection in this set")
+    }
+}
+
+impl core::error::Error for InvalidHandle {}
+
+impl<C, const N: usize> ConnectionSet<C, N> {
+    const FITS: () = assert!(N <= u16::MAX as usize, "more places than handles can tell apart");
+
+    /// A set without connections. Give each set of a program an `id` of its own: that is how a
+    /// handle of another is known.
+    pub const fn new(id: u16) -> Self {
+        () = Self::FITS;
+        Self { id, places: Vec::new() }
+    }
+
+    /// Puts a connection in.
+    ///
+    /// # Errors
+    /// The connection itself, if there is no place for it.
+    pub fn insert(&mut self, connection: C) -> Result<Handle, C> {
+        // A place whose generations are used up is never free again.
+        let is_free = |place: &Place<C>| place.connection.is_none() && place.generation != u32::MAX;
+        let (at, place) = match self.places.iter().position(is_free) {
+            Some(at) => (at, self.places.get_mut(at)),
+            None => {
+                let at = self.places.len();
+                if at == N {
+                    return Err(connection);
+                }
+                let _ = self.places.push(Place { generation: 0, connection: None });
+                (at, self.places.get_mut(at))
+            }
+        };
+        let Some(place) = place else { return Err(connection) };
+        place.connection = Some(connection);
+        // FITS: the number of a place has 16 bits.
+        Ok(Handle { set: self.id, place: at as u16, generation: place.generation })
+    }
+
+    /// The connection.
+    ///
+    /// # Errors
+    /// [`InvalidHandle`].
+    pub fn get(&self, handle: Handle) -> Result<&C, InvalidHandle> {
+        self.places
+            .get(usize::from(handle.place))
+            .filter(|place| handle.set == self.id && handle.generation == place.generation)
+            .and_then(|place| place.connection.as_ref())
+            .ok_or(InvalidHandle)
+    }
+
+    /// The connection.
+    ///
+    /// # Errors
+    /// [`InvalidHandle`].
+    pub fn get_mut(&mut self, handle: Handle) -> Result<&mut C, InvalidHandle> {
+        self.place_mut(handle)?.connection.as_mut().ok_or(InvalidHandle)
+    }
+
+    /// Takes the connection out. No handle means it any more.
+    ///
+    /// # Errors
+    /// [`InvalidHandle`].
+    pub fn remove(&mut self, handle: Handle) -> Result<C, InvalidHandle> {
+        let place = self.place_mut(handle)?;
+        let connection = place.connection.take().ok_or(InvalidHandle)?;
+        place.generation = place.generation.saturating_add(1);
+        Ok(connection)
+    }
+
+    fn place_mut(&mut self, handle: Handle) -> Result<&mut Place<C>, InvalidHandle> {
+        self.places
+            .get_mut(usize::from(handle.place))
+            .filter(|place| handle.set == self.id && handle.generation == place.generation)
+            .ok_or(InvalidHandle)
+    }
+
+    /// The connections, each with its handle.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Handle, &mut C)> {
+        let set = self.id;
+        self.places.iter_mut().zip(0..).filter_map(move |(place, at)| {
+            let handle = Handle { set, place: at, generation: place.generation };
+            place.connection.as_mut().map(|connection| (handle, connection))
+        })
+    }
+
+    /// How many connections there are.
+    pub fn len(&self) -> usize {
+        self.places.iter().filter(|place| place.connection.is_some()).count()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

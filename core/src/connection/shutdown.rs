@@ -1,0 +1,69 @@
+//! The answers of a shutdown.
+
+/// Why a shutdown is not done, or cannot be.
+///
+/// Those who come from z/OS System SSL find the answers of `gsk_secure_socket_shutdown` here:
+///
+/// | there | here |
+/// |---|---|
+/// | `GSK_OK` | `Ok(())`: the transport has taken the last byte of our close_notify |
+/// | `GSK_CONNECTION_ACTIVE` | [`SlotReserved`](Self::SlotReserved) |
+/// | `GSK_ERR_CONNECTION_CLOSED` | [`AlreadyClosed`](Self::AlreadyClosed) |
+/// | `GSK_ERR_IO` | the transport's own error, which never comes through here |
+/// | `GSK_ERR_NOT_SSLV3` | [`NotTls`](Self::NotTls) |
+/// | `GSK_ERR_SOCKET_CLOSED` | [`Truncated`](Self::Truncated) |
+/// | `GSK_INVALID_HANDLE` | [`InvalidHandle`](crate::InvalidHandle), of a [`ConnectionSet`](crate::ConnectionSet) |
+/// | `GSK_INVALID_STATE` | [`NotStarted`](Self::NotStarted), [`Failed`](Self::Failed) |
+/// | `GSK_WOULD_BLOCK_WRITE` | [`WouldBlock`](Self::WouldBlock) |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ShutdownError {
+    /// A slot is reserved and not committed: a write is active. Nothing is queued.
+    SlotReserved,
+    /// There are sealed bytes that the transport has not taken, our close_notify among them or
+    /// behind them. It stays queued and leaves once: send, then call again.
+    WouldBlock,
+    /// Our close_notify has left, and an earlier call said so.
+    AlreadyClosed,
+    /// Two steps: our close_notify has left and the peer's is not there yet. Receive, then call again.
+    AwaitingPeer {
+        /// Bytes of records that arrived since our close_notify was queued.
+        drained: u64,
+    },
+    /// Two steps: the peer has sent more than the budget since our close_notify was queued, and has
+    /// not closed.
+    BudgetSpent {
+        /// Bytes of records that arrived since.
+        drained: u64,
+    },
+    /// The transport ended before the peer's close_notify. Ours is queued all the same, in case
+    /// that the transport ended in one direction only. An end of the transport *after* the peer's
+    /// close_notify is no obstacle to ours, and not this error.
+    Truncated,
+    /// The peer's first bytes were not TLS.
+    NotTls,
+    /// There is nothing to close: no keys, and no record has been sealed or opened.
+    NotStarted,
+    /// The connection failed and its keys are wiped: no close_notify follows a fatal alert.
+    Failed,
+}
+
+impl core::fmt::Display for ShutdownError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::SlotReserved => "a slot is reserved",
+            Self::WouldBlock => "sealed bytes wait for the transport",
+            Self::AlreadyClosed => "our close_notify was already sent",
+            Self::AwaitingPeer { .. } => "the peer has not closed yet",
+            Self::BudgetSpent { drained } => {
+                return write!(f, "the peer sent {drained} bytes more and did not close");
+            }
+            Self::Truncated => "the transport had ended before close_notify",
+            Self::NotTls => "the peer does not speak TLS",
+            Self::NotStarted => "the connection has not started",
+            Self::Failed => "the connection has failed",
+        })
+    }
+}
+
+impl core::error::Error for ShutdownError {}

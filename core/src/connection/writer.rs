@@ -1,0 +1,354 @@
+//! The sending half that owns its output.
+
+use super::shutdown::ShutdownError;
+use crate::alert::AlertDescription;
+use crate::byte_queue::ByteQueue;
+use crate::end::WriteEnd;
+use crate::error::{CloseError, KeyError, SealError};
+use crate::keys::KeySchedule;
+use crate::notice::{Notice, Signal};
+use crate::sealer::{Sealed, Sealer};
+
+/// Bytes of a record that are not content, at most: header, explicit nonce or inner type, tag.
+const MAX_OVERHEAD: usize = 5 + 8 + 16;
+
+/// A place for the content of a record, behind the waiting bytes.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// Where the record begins.
+    at: usize,
+    /// The most content that it takes.
+    len: usize,
+}
+
+/// A [`Sealer`] that owns what the transport has not taken yet: `TX` bytes of records.
+///
+/// It is the sending half of a [`Connection`](crate::Connection), whose methods say what each does;
+/// [`Connection::split`](crate::Connection::split) makes one for a thread, task or interrupt handler
+/// of its own. Its owner then carries the [`Notice`] and the [`Signal`], by a
+/// [`Mailbox`](crate::Mailbox) for instance.
+///
+/// Alerts and KeyUpdates that are due are sealed by themselves as soon as there is room for them:
+/// after every call, send [`unsent`](Self::unsent).
+pub struct Writer<K: KeySchedule, const TX: usize> {
+    sealer: Sealer<K>,
+    unsent: ByteQueue<TX>,
+    slot: Option<Slot>,
+    /// Bytes that waited were discarded, because the peer failed.
+    is_cut: bool,
+    /// A shutdown has been told that the close_notify left.
+    is_told: bool,
+}
+
+impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
+    /// The longest content whose record fits with the longest control record before it.
+    const MAX_FRAGMENT: u16 = {
+        assert!(TX >= 128, "TX has room for no record");
+        let room = TX - MAX_OVERHEAD - Self::CONTROL_LEN;
+        if room > u16::MAX as usize { u16::MAX } else { room as u16 }
+    };
+    const CONTROL_LEN: usize = MAX_OVERHEAD + 5;
+
+    /// Takes over a sending half, whose records have all been sent.
+    pub fn new(mut sealer: Sealer<K>) -> Self {
+        sealer.limit_fragments(Self::MAX_FRAGMENT);
+        let mut this =
+            Self { sealer, unsent: ByteQueue::new(), slot: None, is_cut: false, is_told: false };
+        this.seal_control();
+        this
+    }
+
+    // Data in
+
+    /// See [`Connection::write`](crate::Connection::write).
+    ///
+    /// # Errors
+    /// Those of [`Connection::write`](crate::Connection::write).
+    pub fn write(&mut self, parts: &[&[u8]]) -> Result<usize, SealError> {
+        self.append(|sealer, room| sealer.seal(parts, room)).map(|sealed| sealed.taken)
+    }
+
+    /// See [`Connection::write_handshake`](crate::Connection::write_handshake).
+    ///
+    /// # Errors
+    /// Those of [`Connection::write_handshake`](crate::Connection::write_handshake).
+    pub fn write_handshake(&mut self, parts: &[&[u8]]) -> Result<(), SealError> {
+        self.append(|sealer, room| {
+            let written = sealer.seal_handshake(parts, room)?;
+            Ok(Sealed { taken: 0, written })
+        })?;
+        Ok(())
+    }
+
+    /// Appends what `seal` seals, and makes room for it if need be.
+    #[inline]
+    fn append(
+        &mut self,
+        mut seal: impl FnMut(&mut Sealer<K>, &mut [u8]) -> Result<Sealed, SealError>,
+    ) -> Result<Sealed, SealError> {
+        if self.slot.is_some() {
+            return Err(SealError::SlotReserved);
+        }
+        loop {
+            match seal(&mut self.sealer, self.unsent.room(TX)) {
+                Ok(sealed) => {
+                    self.unsent.append(sealed.written);
+                    self.seal_control();
+                    return Ok(sealed);
+                }
+                Err(SealError::NoSpace { need })
+                    if self.unsent.has_gap() && self.unsent.make_room(need) => {}
+                Err(SealError::ControlFirst) => {
+                    // It was due already and found no room, or fell due just now.
+                    self.seal_control();
+                    if self.sealer.has_control() {
+                        return Err(SealError::NoSpace { need: self.sealer.control_len() });
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// See [`Connection::reserve`](crate::Connection::reserve).
+    ///
+    /// # Errors
+    /// Those of [`Connection::reserve`](crate::Connection::reserve).
+    pub fn reserve(&mut self, len: usize) -> Result<&mut [u8], SealError> {
+        if self.slot.is_some() {
+            return Err(SealError::SlotReserved);
+        }
+        self.seal_control();
+        self.sealer.check_data()?;
+        if len > usize::from(self.sealer.fragment_limit()) {
+            return Err(SealError::TooLong);
+        }
+        // Control may fall due before the slot is committed, and leaves before it.
+        let gap = self.sealer.control_len();
+        let need = gap.saturating_add(self.sealer.record_len(len));
+        if !self.unsent.make_room(need) {
+            return Err(SealError::NoSpace { need });
+        }
+        self.slot = Some(Slot { at: self.unsent.end().saturating_add(gap), len });
+        self.slot_mut().ok_or(SealError::NoSlot)
+    }
+
+    /// See [`Connection::slot_mut`](crate::Connection::slot_mut).
+    pub fn slot_mut(&mut self) -> Option<&mut [u8]> {
+        let Slot { at, len } = self.slot?;
+        let headroom = self.sealer.headroom();
+        self.unsent.from(at).get_mut(headroom..)?.get_mut(..len)
+    }
+
+    /// See [`Connection::commit`](crate::Connection::commit).
+    ///
+    /// # Errors
+    /// Those of [`Connection::commit`](crate::Connection::commit).
+    pub fn commit(&mut self, len: usize) -> Result<(), SealError> {
+        let slot = self.slot.ok_or(SealError::NoSlot)?;
+        if len > slot.len {
+            return Err(SealError::TooLong);
+        }
+        self.seal_control();
+        let record = self.unsent.from(slot.at);
+        match self.sealer.seal_in_place(record, len) {
+            Ok(written) => {
+                self.slot = None;
+                self.unsent.append_from(slot.at, written);
+                self.seal_control();
+                Ok(())
+            }
+            // The gap is used up: it is there again when all that waits is sent.
+            Err(SealError::ControlFirst) => {
+                Err(SealError::NoSpace { need: self.sealer.control_len() })
+            }
+            Err(error) => {
+                self.drop_slot_if_ended();
+                Err(error)
+            }
+        }
+    }
+
+    /// See [`Connection::cancel`](crate::Connection::cancel).
+    ///
+    /// # Errors
+    /// Those of [`Connection::cancel`](crate::Connection::cancel).
+    pub fn cancel(&mut self) -> Result<(), SealError> {
+        self.slot.take().ok_or(SealError::NoSlot)?;
+        self.seal_control();
+        Ok(())
+    }
+
+    /// See [`Connection::may_write`](crate::Connection::may_write).
+    pub fn may_write(&self) -> bool {
+        matches!(self.sealer.check_data(), Ok(()) | Err(SealError::ControlFirst))
+    }
+
+    /// See [`Connection::can_write`](crate::Connection::can_write).
+    pub fn can_write(&self) -> bool {
+        let content = usize::from(self.sealer.fragment_limit());
+        let need = self.sealer.record_len(content).saturating_add(self.sealer.control_len());
+        self.slot.is_none() && self.may_write() && need <= self.unsent.total_room()
+    }
+
+    // Records out
+
+    /// See [`Connection::unsent`](crate::Connection::unsent).
+    pub fn unsent(&self) -> &[u8] {
+        self.unsent.waiting()
+    }
+
+    /// See [`Connection::sent`](crate::Connection::sent).
+    pub fn sent(&mut self, len: usize) {
+        self.unsent.consume(len);
+        self.seal_control();
+    }
+
+    /// Seals what is due into the room before a slot, or behind everything.
+    #[inline]
+    fn seal_control(&mut self) {
+        while self.sealer.has_control() {
+            let limit = self.slot.map_or(TX, |slot| slot.at);
+            match self.sealer.poll_control(self.unsent.room(limit)) {
+                Ok(written) => self.unsent.append(written),
+                Err(SealError::NoSpace { need })
+                    if self.slot.is_none()
+                        && self.unsent.has_gap()
+                        && self.unsent.make_room(need) => {}
+                Err(_) => break,
+            }
+        }
+        self.drop_slot_if_ended();
+    }
+
+    /// What ends the direction takes the slot away: nothing may be sealed into it any more.
+    fn drop_slot_if_ended(&mut self) {
+        if self.sealer.end() != WriteEnd::Open {
+            self.slot = None;
+        }
+    }
+
+    // Its end
+
+    /// See [`Connection::shutdown`](crate::Connection::shutdown). This half does not know of
+    /// [`ShutdownError::NotTls`]: here it is [`ShutdownError::Failed`].
+    ///
+    /// # Errors
+    /// Those of [`Connection::shutdown`](crate::Connection::shutdown).
+    pub fn shutdown(&mut self) -> Result<(), ShutdownError> {
+        if self.slot.is_some() {
+            return Err(ShutdownError::SlotReserved);
+        }
+        if !self.sealer.is_started() && self.unsent.is_empty() {
+            return Err(ShutdownError::NotStarted);
+        }
+        if self.sealer.close() == Err(CloseError::Failed) {
+            return Err(ShutdownError::Failed);
+        }
+        self.seal_control();
+        match self.end() {
+            WriteEnd::Closed if self.is_told => Err(ShutdownError::AlreadyClosed),
+            WriteEnd::Failed => Err(ShutdownError::Failed),
+            _ if self.sealer.is_truncated() => Err(ShutdownError::Truncated),
+            WriteEnd::Closed => {
+                self.is_told = true;
+                Ok(())
+            }
+            _ => Err(ShutdownError::WouldBlock),
+        }
+    }
+
+    /// See [`Sealer::abort`].
+    ///
+    /// # Errors
+    /// Those of [`Sealer::abort`].
+    pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
+        let aborted = self.sealer.abort(description);
+        self.drop_slot_if_ended();
+        self.seal_control();
+        aborted
+    }
+
+    /// See [`Connection::end`](crate::Connection::end).
+    pub fn end(&self) -> WriteEnd {
+        match self.sealer.end() {
+            WriteEnd::Closed | WriteEnd::AlertSent(_) if self.is_cut => WriteEnd::Failed,
+            WriteEnd::Closed if !self.unsent.is_empty() => WriteEnd::Closing,
+            WriteEnd::AlertSent(description) if !self.unsent.is_empty() => {
+                WriteEnd::AlertQueued(description)
+            }
+            end => end,
+        }
+    }
+
+    // Keys
+
+    /// See [`Sealer::update_keys`].
+    ///
+    /// # Errors
+    /// Those of [`Sealer::update_keys`].
+    pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
+        self.sealer.update_keys(request)?;
+        self.seal_control();
+        Ok(())
+    }
+
+    /// See [`Sealer::refuse_renegotiation`].
+    ///
+    /// # Errors
+    /// Those of [`Sealer::refuse_renegotiation`].
+    pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
+        self.sealer.refuse_renegotiation()?;
+        self.seal_control();
+        Ok(())
+    }
+
+    /// The sending half itself, to look at.
+    pub const fn sealer(&self) -> &Sealer<K> {
+        &self.sealer
+    }
+
+    /// A call on the sending half itself: installing keys, for instance.
+    pub(super) fn with_sealer<R>(&mut self, call: impl FnOnce(&mut Sealer<K>) -> R) -> R {
+        let returned = call(&mut self.sealer);
+        self.seal_control();
+        returned
+    }
+
+    // The other half
+
+    /// See [`Sealer::apply`]. If the peer failed, what waits is discarded (RFC 9846 section 6).
+    pub fn apply(&mut self, notice: Notice) {
+        self.sealer.apply(notice);
+        if notice.contains(Notice::PEER_FAILED) {
+            self.is_cut |= !self.unsent.is_empty();
+            self.unsent.clear();
+        }
+        self.drop_slot_if_ended();
+        self.seal_control();
+    }
+
+    /// See [`Sealer::take_signal`].
+    pub const fn take_signal(&mut self) -> Signal {
+        self.sealer.take_signal()
+    }
+
+    /// See [`Sealer::has_signal`].
+    #[inline]
+    pub const fn has_signal(&self) -> bool {
+        self.sealer.has_signal()
+    }
+}
+
+impl<K: KeySchedule, const TX: usize> core::fmt::Debug for Writer<K, TX> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Writer({:?}, {} bytes unsent)", self.sealer, self.unsent().len())
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<K: KeySchedule, const TX: usize> defmt::Format for Writer<K, TX> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Writer({}, {} bytes unsent)", self.sealer, self.unsent().len());
+    }
+}
