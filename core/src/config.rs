@@ -1,6 +1,7 @@
 //! What the user decides, and how much misbehaviour of the peer is tolerated.
 
 use crate::close::OnPeerClose;
+use crate::padding::Padding;
 use crate::record::{MAX_CONTENT, Role};
 
 /// How much of what a peer may send without making progress is tolerated: exactly this many, and
@@ -71,6 +72,18 @@ pub struct Config {
     /// How many records one key may seal before it is replaced, if that shall be fewer than the
     /// cipher allows. The last four are kept for alerts and KeyUpdates; one is always there for data.
     pub key_limit: u64,
+    /// How long the records are made that we send in TLS 1.3 (RFC 9846 section 5.4). Default:
+    /// [`Padding::None`].
+    pub padding: Padding,
+    /// Whether [`padding`](Self::padding) covers alerts, KeyUpdates and handshake messages, too:
+    /// records of every kind then look alike, and a record of control takes as much room as one of
+    /// data. Default: no, application data alone is padded.
+    pub pads_control: bool,
+    /// Whether the padding of the peer's records is taken off in a time that does not depend on how
+    /// long it is (RFC 9846 appendix F.3). It costs some instructions for every byte of a record,
+    /// padded or not, and hides the length only as far as the application hides it: what it does
+    /// with the content takes time too. Default: no.
+    pub constant_time_padding: bool,
     /// What a TLS 1.2 connection does when the peer closes. Default: [`OnPeerClose::Reply`].
     pub tls12_on_peer_close: OnPeerClose,
     /// Whether the messages of TLS 1.3 post-handshake authentication may arrive
@@ -87,6 +100,9 @@ impl Config {
             record_size_limit: None,
             fragment_limit: MAX_CONTENT,
             key_limit: u64::MAX,
+            padding: Padding::None,
+            pads_control: false,
+            constant_time_padding: false,
             tls12_on_peer_close: OnPeerClose::Reply,
             post_handshake_auth: false,
         }

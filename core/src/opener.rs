@@ -13,12 +13,13 @@ use core::ops::Range;
 use crate::alert::{Alert, AlertClass, AlertDescription, AlertLevel};
 use crate::budget::Budget;
 use crate::close::{ReadState, Trigger};
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::end::ReadEnd;
 use crate::error::{Fault, OpenError};
 use crate::handshake::{HandshakePiece, Messages};
 use crate::keys::KeySchedule;
 use crate::notice::{Notice, Signal};
+use crate::padding::{self, Inner};
 use crate::protection::{Keys, Protection};
 use crate::record::{
     ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_PROTECTED_TLS13, Role, VERSION_FIELD,
@@ -114,7 +115,12 @@ pub struct Opener<K: KeySchedule> {
     early_data: EarlyData,
     notice: Notice,
     end: ReadEnd,
-    config: Config,
+    // Of the configuration.
+    role: Role,
+    limits: Limits,
+    record_size_limit: Option<u16>,
+    constant_time_padding: bool,
+    post_handshake_auth: bool,
 }
 
 impl<K: KeySchedule> Opener<K> {
@@ -139,7 +145,11 @@ impl<K: KeySchedule> Opener<K> {
             early_data: EarlyData::None,
             notice: Notice::NONE,
             end: ReadEnd::Open,
-            config,
+            role: config.role,
+            limits: config.limits,
+            record_size_limit: config.record_size_limit,
+            constant_time_padding: config.constant_time_padding,
+            post_handshake_auth: config.post_handshake_auth,
         }
     }
 
@@ -305,7 +315,7 @@ impl<K: KeySchedule> Opener<K> {
             // After the first ClientHello (RFC 9846 section 5): a client has sent its own, and a
             // server has seen one when it knows the version.
             ContentType::CHANGE_CIPHER_SPEC => {
-                let is_after_hello = self.config.role == Role::Client || self.version.is_some();
+                let is_after_hello = self.role == Role::Client || self.version.is_some();
                 is_after_hello && !self.keys_due
             }
             ContentType::APPLICATION_DATA => {
@@ -338,20 +348,12 @@ impl<K: KeySchedule> Opener<K> {
             return Err(Fault::RecordOverflow);
         }
         let inner = body.get(..inner_len).unwrap_or_default();
-        let (content_type, content, is_padded) = match inner.split_last() {
-            Some((&last, content)) if last != 0 => (last, content, false),
-            _ => {
-                let (content_type, content) = strip_padding(inner)?;
-                (content_type, content, true)
-            }
+        let Inner { content_type, len, is_padded } = if self.constant_time_padding {
+            padding::strip_in_constant_time(inner)?
+        } else {
+            padding::strip(inner)?
         };
-        Ok(Unprotected {
-            content_type: ContentType(content_type),
-            start: HEADER_LEN,
-            len: content.len(),
-            is_padded,
-            is_protected: true,
-        })
+        Ok(Unprotected { content_type, start: HEADER_LEN, len, is_padded, is_protected: true })
     }
 
     /// A record that does not open is a forgery, or early data that we rejected
@@ -382,7 +384,7 @@ impl<K: KeySchedule> Opener<K> {
             && self.epoch == Epoch::Application
             && (!self.messages.is_partial() || self.may_interleave())
         {
-            self.budget.data_arrived(&self.config.limits);
+            self.budget.data_arrived(&self.limits);
             return Ok(Opened { consumed: total, event: Event::ApplicationData(start..end) });
         }
         if is_protected && matches!(self.early_data, EarlyData::SkipUndecryptable(_)) {
@@ -436,7 +438,7 @@ impl<K: KeySchedule> Opener<K> {
             _ => return Err(Fault::UnexpectedContentType),
         }
         if !range.is_empty() {
-            self.budget.data_arrived(&self.config.limits);
+            self.budget.data_arrived(&self.limits);
             return Ok(Event::ApplicationData(range));
         }
         if !is_padded {
@@ -637,13 +639,4 @@ impl From<Fault> for Stop {
 fn charge(left: u32, bytes: usize) -> Result<u32, Fault> {
     let bytes = u32::try_from(bytes).map_err(|_| Fault::TooMuchEarlyData)?;
     left.checked_sub(bytes).ok_or(Fault::TooMuchEarlyData)
-}
-
-/// Splits a padded inner plaintext into its content type and its content.
-#[cold]
-fn strip_padding(inner: &[u8]) -> Result<(u8, &[u8]), Fault> {
-    let at = inner.iter().rposition(|&byte| byte != 0).ok_or(Fault::NoContentType)?;
-    let (content, type_and_padding) = inner.split_at_checked(at).ok_or(Fault::NoContentType)?;
-    let &content_type = type_and_padding.first().ok_or(Fault::NoContentType)?;
-    Ok((content_type, content))
 }

@@ -80,7 +80,7 @@ impl<K: KeySchedule> Protection<K> {
         usize::from(self.tag_len).wrapping_add(inner_type)
     }
 
-    /// Length of a record with `content` bytes in it.
+    /// Length of a record with `content` bytes in it, without padding.
     #[inline]
     pub(crate) fn record_len(&self, content: usize) -> usize {
         content.saturating_add(self.headroom().wrapping_add(self.tailroom()))
@@ -105,6 +105,9 @@ impl<K: KeySchedule> Protection<K> {
 
     /// Seals `record` in place. Its content lies behind [`Self::headroom`] and is `len` bytes long,
     /// and there is exactly room for the rest behind it.
+    ///
+    /// Of a padded record, content type and padding count as content, but for the last zero, which
+    /// is given as the type: it is the last byte of an inner plaintext.
     #[inline]
     pub(crate) fn seal(
         &mut self,

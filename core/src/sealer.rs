@@ -7,15 +7,17 @@
 mod control;
 
 pub use control::Control;
+pub(crate) use control::KEY_UPDATE_LEN;
 
 use crate::alert::AlertDescription;
 use crate::bytes::{Source, copy, copy_content, length};
-use crate::close::WriteState;
+use crate::close::{OnPeerClose, WriteState};
 use crate::config::Config;
 use crate::error::{KeyError, SealError};
 use crate::handshake::{HandshakeType, Messages, Step};
 use crate::keys::KeySchedule;
 use crate::notice::Signal;
+use crate::padding::Padding;
 use crate::protection::{CONTROL_RESERVE, Keys, Protection};
 use crate::record::{
     ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, Role, VERSION_FIELD, VERSION_FIELD_FIRST,
@@ -68,7 +70,13 @@ pub struct Sealer<K: KeySchedule> {
     data_limit: u64,
     updates: u64,
     signal: Signal,
-    config: Config,
+    // Of the configuration.
+    role: Role,
+    own_limit: u16,
+    key_limit: u64,
+    padding: Padding,
+    pads_control: bool,
+    tls12_on_peer_close: OnPeerClose,
 }
 
 impl<K: KeySchedule> Sealer<K> {
@@ -91,7 +99,12 @@ impl<K: KeySchedule> Sealer<K> {
             data_limit: u64::MAX,
             updates: 0,
             signal: Signal::NONE,
-            config,
+            role: config.role,
+            own_limit: config.fragment_limit,
+            key_limit: config.key_limit,
+            padding: config.padding,
+            pads_control: config.pads_control,
+            tls12_on_peer_close: config.tls12_on_peer_close,
         };
         this.set_max_content();
         this
@@ -130,14 +143,16 @@ impl<K: KeySchedule> Sealer<K> {
     pub fn seal(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
         self.check_data()?;
         match parts {
-            [content] if (1..=usize::from(self.max_content)).contains(&content.len()) => {
+            [content]
+                if (1..=usize::from(self.max_content)).contains(&content.len()) && !self.pads() =>
+            {
                 self.seal_one(content, out)
             }
             _ => self.seal_parts(ContentType::APPLICATION_DATA, parts, out),
         }
     }
 
-    /// [`Self::seal_parts`] in its most frequent case: one slice that makes one record.
+    /// [`Self::seal_parts`] in its most frequent case: one slice that makes one unpadded record.
     #[inline]
     fn seal_one(&mut self, content: &[u8], out: &mut [u8]) -> Result<Sealed, SealError> {
         let keys = self.keys.get_mut().ok_or(SealError::NoKeys)?;
@@ -155,7 +170,8 @@ impl<K: KeySchedule> Sealer<K> {
     /// [`headroom`](Self::headroom) bytes and is `len` bytes long. Returns the length of the record,
     /// which is [`record_len`](Self::record_len) of `len`. Nothing is copied.
     ///
-    /// A `len` of 0 makes an empty record: cover traffic (RFC 9846 section 5.4).
+    /// A `len` of 0 makes an empty record: cover traffic (RFC 9846 section 5.4), which should be
+    /// padded, because many peers tolerate only few empty records in a row.
     ///
     /// # Errors
     /// Those of [`seal`](Self::seal), and [`SealError::TooLong`] if `len` is over
@@ -180,6 +196,9 @@ impl<K: KeySchedule> Sealer<K> {
         if len > usize::from(self.max_content) {
             return Err(SealError::TooLong);
         }
+        if self.pads() {
+            return self.seal_padded(record, len);
+        }
         let keys = self.keys.get_mut().ok_or(SealError::NoKeys)?;
         let need = keys.record_len(len);
         let record = record.get_mut(..need).ok_or(SealError::NoSpace { need })?;
@@ -187,6 +206,15 @@ impl<K: KeySchedule> Sealer<K> {
             Ok(()) => Ok(need),
             Err(_) => Err(self.crypto_failed()),
         }
+    }
+
+    /// [`Self::seal_in_place`] with a padding policy.
+    #[cold]
+    fn seal_padded(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
+        let need = self.record_len(len);
+        let record = record.get_mut(..need).ok_or(SealError::NoSpace { need })?;
+        self.pad_and_protect(ContentType::APPLICATION_DATA, record, len)?;
+        Ok(need)
     }
 
     /// Whether application data may be sealed now.
@@ -290,7 +318,7 @@ impl<K: KeySchedule> Sealer<K> {
         while left != 0 {
             let len = left.min(usize::from(self.max_content));
             left = left.saturating_sub(len);
-            need = need.saturating_add(self.record_len(len));
+            need = need.saturating_add(self.padded_len(ContentType::HANDSHAKE, len));
             records = records.saturating_add(1);
         }
         let out = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
@@ -349,7 +377,7 @@ impl<K: KeySchedule> Sealer<K> {
                 break;
             }
             let len = left.min(usize::from(self.max_content));
-            let need = self.record_len(len);
+            let need = self.padded_len(content_type, len);
             let Some((record, room)) = out.split_at_mut_checked(need) else {
                 if sealed.taken == 0 {
                     return Err(SealError::NoSpace { need });
@@ -359,7 +387,7 @@ impl<K: KeySchedule> Sealer<K> {
             out = room;
             let content = record.get_mut(self.headroom()..).unwrap_or_default();
             source.copy_to(content.get_mut(..len).unwrap_or_default());
-            match self.protect(content_type, record, len) {
+            match self.pad_and_protect(content_type, record, len) {
                 Ok(()) => {}
                 // What is sealed must still reach the peer; the next call tells.
                 Err(_) if sealed.taken != 0 => break,
@@ -370,6 +398,19 @@ impl<K: KeySchedule> Sealer<K> {
             sealed.written = sealed.written.saturating_add(need);
         }
         Ok(sealed)
+    }
+
+    /// [`Self::protect`], when `record` may have room for padding.
+    #[inline]
+    fn pad_and_protect(
+        &mut self,
+        content_type: ContentType,
+        record: &mut [u8],
+        len: usize,
+    ) -> Result<(), SealError> {
+        let (content_type, len) =
+            if self.pads() { self.pad(content_type, record, len) } else { (content_type, len) };
+        self.protect(content_type, record, len)
     }
 
     /// Turns `record`, with `len` bytes of content behind its headroom, into a record.
@@ -386,7 +427,7 @@ impl<K: KeySchedule> Sealer<K> {
                 Err(_) => Err(self.crypto_failed()),
             },
             None => {
-                let version = match (self.version, self.config.role, content_type) {
+                let version = match (self.version, self.role, content_type) {
                     (None, Role::Client, ContentType::HANDSHAKE) => VERSION_FIELD_FIRST,
                     _ => VERSION_FIELD,
                 };
@@ -415,13 +456,65 @@ impl<K: KeySchedule> Sealer<K> {
         self.keys.get().map_or(HEADER_LEN, Protection::headroom)
     }
 
-    /// Length on the wire of a record with `content` bytes in it.
+    /// Length on the wire of a record with `content` bytes of application data in it, and its
+    /// padding.
     #[inline]
     pub fn record_len(&self, content: usize) -> usize {
+        self.padded_len(ContentType::APPLICATION_DATA, content)
+    }
+
+    #[inline]
+    fn padded_len(&self, content_type: ContentType, content: usize) -> usize {
+        let len = self.unpadded_len(content);
+        if self.pads() { len.saturating_add(self.zeros(content_type, content)) } else { len }
+    }
+
+    #[inline]
+    fn unpadded_len(&self, content: usize) -> usize {
         match self.keys.get() {
             Some(keys) => keys.record_len(content),
             None => HEADER_LEN.saturating_add(content),
         }
+    }
+
+    /// Whether there is a padding policy.
+    #[inline]
+    const fn pads(&self) -> bool {
+        !matches!(self.padding, Padding::None)
+    }
+
+    /// Whether control records are padded too.
+    pub(crate) const fn pads_control(&self) -> bool {
+        self.pads() && self.pads_control
+    }
+
+    /// Bytes of padding (RFC 9846 section 5.4). The limits count the content type, too.
+    #[cold]
+    fn zeros(&self, content_type: ContentType, content: usize) -> usize {
+        let is_covered = self.pads_control || content_type == ContentType::APPLICATION_DATA;
+        let is_tls13 = self.keys.get().is_some_and(|keys| keys.version == Version::Tls13);
+        if !is_covered || !is_tls13 {
+            return 0;
+        }
+        self.padding.zeros(content_type, content, usize::from(self.max_content).saturating_add(1))
+    }
+
+    /// Puts the padding behind the content of `record`, which has exactly room for it. Returns what
+    /// [`Protection::seal`] takes for the type and the length of the content then.
+    #[cold]
+    fn pad(
+        &self,
+        content_type: ContentType,
+        record: &mut [u8],
+        len: usize,
+    ) -> (ContentType, usize) {
+        let zeros = record.len().saturating_sub(self.unpadded_len(len));
+        let start = self.headroom().saturating_add(len);
+        let padding = record.get_mut(start..).and_then(|behind| behind.get_mut(..zeros));
+        let Some([inner_type, padding @ ..]) = padding else { return (content_type, len) };
+        *inner_type = content_type.0;
+        padding.fill(0);
+        (ContentType(0), len.saturating_add(zeros))
     }
 
     /// The most content that a record carries now, in bytes: what we chose, what the peer demands,
@@ -440,13 +533,13 @@ impl<K: KeySchedule> Sealer<K> {
     /// assert_eq!(sealer.fragment_limit(), 1_370);
     /// ```
     pub const fn set_fragment_limit(&mut self, limit: u16) {
-        self.config.fragment_limit = limit;
+        self.own_limit = limit;
         self.set_max_content();
     }
 
     /// [`Self::set_fragment_limit`], unless the limit is lower already.
     pub(crate) fn limit_fragments(&mut self, limit: u16) {
-        self.set_fragment_limit(limit.min(self.config.fragment_limit));
+        self.set_fragment_limit(limit.min(self.own_limit));
     }
 
     /// The peer announced this record_size_limit (RFC 8449 section 4), or confirmed this
@@ -474,8 +567,8 @@ impl<K: KeySchedule> Sealer<K> {
         if peer < max {
             max = peer;
         }
-        if self.config.fragment_limit < max {
-            max = self.config.fragment_limit;
+        if self.own_limit < max {
+            max = self.own_limit;
         }
         // Without a byte of content there would be no progress.
         self.max_content = if max == 0 { 1 } else { max };
@@ -507,7 +600,7 @@ impl<K: KeySchedule> Sealer<K> {
         let protection = Protection::new(schedule, sequence)?;
         self.data_limit = protection
             .confidentiality_limit()
-            .min(self.config.key_limit)
+            .min(self.key_limit)
             .saturating_sub(CONTROL_RESERVE)
             .max(1);
         self.version = Some(version);

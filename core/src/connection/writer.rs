@@ -7,10 +7,14 @@ use crate::end::WriteEnd;
 use crate::error::{CloseError, KeyError, SealError};
 use crate::keys::KeySchedule;
 use crate::notice::{Notice, Signal};
-use crate::sealer::{Sealed, Sealer};
+use crate::record::HEADER_LEN;
+use crate::sealer::{KEY_UPDATE_LEN, Sealed, Sealer};
 
 /// Bytes of a record that are not content, at most: header, explicit nonce or inner type, tag.
-const MAX_OVERHEAD: usize = 5 + 8 + 16;
+const MAX_OVERHEAD: usize = HEADER_LEN + 8 + 16;
+
+/// Bytes of an unpadded control record, at most.
+const MAX_CONTROL: usize = MAX_OVERHEAD + KEY_UPDATE_LEN;
 
 /// A place for the content of a record, behind the waiting bytes.
 #[derive(Clone, Copy, Debug)]
@@ -41,17 +45,23 @@ pub struct Writer<K: KeySchedule, const TX: usize> {
 }
 
 impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
-    /// The longest content whose record fits with the longest control record before it.
-    const MAX_FRAGMENT: u16 = {
-        assert!(TX >= 128, "TX has room for no record");
-        let room = TX - MAX_OVERHEAD - Self::CONTROL_LEN;
-        if room > u16::MAX as usize { u16::MAX } else { room as u16 }
-    };
-    const CONTROL_LEN: usize = MAX_OVERHEAD + 5;
+    /// The longest content whose record fits behind the longest control record, and the same if
+    /// control records are padded to the length of others.
+    const MAX_FRAGMENT: u16 = Self::fragment(TX.saturating_sub(MAX_OVERHEAD + MAX_CONTROL));
+    const MAX_FRAGMENT_LIKE_CONTROL: u16 = Self::fragment((TX / 2).saturating_sub(MAX_OVERHEAD));
+
+    const fn fragment(len: usize) -> u16 {
+        if len > u16::MAX as usize { u16::MAX } else { len as u16 }
+    }
 
     /// Takes over a sending half, whose records have all been sent.
     pub fn new(mut sealer: Sealer<K>) -> Self {
-        sealer.limit_fragments(Self::MAX_FRAGMENT);
+        const { assert!(TX >= 128, "TX has room for no record") };
+        sealer.limit_fragments(if sealer.pads_control() {
+            Self::MAX_FRAGMENT_LIKE_CONTROL
+        } else {
+            Self::MAX_FRAGMENT
+        });
         let mut this =
             Self { sealer, unsent: ByteQueue::new(), slot: None, is_cut: false, is_told: false };
         this.seal_control();

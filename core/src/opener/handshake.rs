@@ -32,7 +32,7 @@ impl<K: KeySchedule> Opener<K> {
         if content.is_empty() {
             return Err(Fault::EmptyHandshakeRecord.into());
         }
-        self.budget.content_arrived(&self.config.limits);
+        self.budget.content_arrived(&self.limits);
         if matches!(self.early_data, EarlyData::SkipApplicationData(_)) {
             // The second ClientHello: no early data after it.
             self.early_data = EarlyData::None;
@@ -110,11 +110,11 @@ struct Judgement {
 impl Judgement {
     fn of<K: KeySchedule>(opener: &Opener<K>) -> Self {
         Self {
-            role: opener.config.role,
+            role: opener.role,
             epoch: opener.epoch,
             version: opener.version,
-            max_len: opener.config.limits.handshake_message,
-            post_handshake_auth: opener.config.post_handshake_auth,
+            max_len: opener.limits.handshake_message,
+            post_handshake_auth: opener.post_handshake_auth,
             is_renegotiation: opener.epoch == Epoch::Application
                 && opener.version.is_some_and(Version::is_tls12),
         }

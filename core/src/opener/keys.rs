@@ -20,7 +20,7 @@ impl<K: KeySchedule> Opener<K> {
     /// The peer confirmed this record_size_limit of ours, which binds what it sends from now on: see
     /// [`Config::record_size_limit`](crate::Config), which is for those who know it beforehand.
     pub fn set_record_size_limit(&mut self, limit: u16) {
-        self.config.record_size_limit = Some(limit);
+        self.record_size_limit = Some(limit);
         if let Some((version, expansion)) =
             self.keys.get().map(|keys| (keys.version, keys.expansion()))
         {
@@ -52,7 +52,7 @@ impl<K: KeySchedule> Opener<K> {
         self.epoch = epoch;
         self.keys_due = false;
         self.early_data = match (epoch, self.early_data) {
-            (Epoch::EarlyData, _) => EarlyData::Accepted(self.config.limits.early_data),
+            (Epoch::EarlyData, _) => EarlyData::Accepted(self.limits.early_data),
             (Epoch::Handshake, EarlyData::SkipUndecryptable(left)) => {
                 EarlyData::SkipUndecryptable(left)
             }
@@ -85,7 +85,7 @@ impl<K: KeySchedule> Opener<K> {
     /// # Errors
     /// [`KeyError::Epoch`] under early data or application keys.
     pub fn skip_early_data(&mut self, after_hello_retry_request: bool) -> Result<(), KeyError> {
-        let budget = self.config.limits.early_data;
+        let budget = self.limits.early_data;
         self.early_data = match (after_hello_retry_request, self.epoch) {
             (true, Epoch::Plaintext) => EarlyData::SkipApplicationData(budget),
             (false, Epoch::Plaintext | Epoch::Handshake) => EarlyData::SkipUndecryptable(budget),
@@ -111,7 +111,7 @@ impl<K: KeySchedule> Opener<K> {
             Version::Tls13 => (MAX_PROTECTED_TLS13, MAX_CONTENT.wrapping_add(1)),
             Version::Tls12 => (MAX_PROTECTED_TLS12, MAX_CONTENT),
         };
-        (self.max_body, self.max_plaintext) = match self.config.record_size_limit {
+        (self.max_body, self.max_plaintext) = match self.record_size_limit {
             Some(limit) => {
                 // In TLS 1.3 the limit counts the content type, which the expansion counts too.
                 let counted = u16::from(version == Version::Tls13);

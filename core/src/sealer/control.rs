@@ -3,6 +3,7 @@
 
 use super::{MAX_KEY_UPDATES, Sealer};
 use crate::alert::{ALERT_LEN, Alert, AlertClass, AlertDescription};
+use crate::bytes::copy;
 use crate::close::{OnPeerClose, Trigger, WriteState};
 use crate::end::WriteEnd;
 use crate::error::{CloseError, KeyError, SealError};
@@ -12,7 +13,7 @@ use crate::notice::{Notice, Signal};
 use crate::record::{ContentType, Epoch, Version};
 
 /// A KeyUpdate: the header of the message and one byte.
-const KEY_UPDATE_LEN: usize = HandshakeHeader::LEN + 1;
+pub(crate) const KEY_UPDATE_LEN: usize = HandshakeHeader::LEN + 1;
 
 /// A record that the engine makes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,11 +101,13 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Bytes that the longest record of [`poll_control`](Self::poll_control) takes now.
     pub fn control_len(&self) -> usize {
-        let longest = match self.version {
-            Some(Version::Tls13) => KEY_UPDATE_LEN,
-            Some(Version::Tls12) | None => ALERT_LEN,
-        };
-        self.record_len(longest)
+        let alert = self.padded_len(ContentType::ALERT, ALERT_LEN);
+        match self.version {
+            Some(Version::Tls13) => {
+                alert.max(self.padded_len(ContentType::HANDSHAKE, KEY_UPDATE_LEN))
+            }
+            Some(Version::Tls12) | None => alert,
+        }
     }
 
     fn seal_alert(
@@ -129,7 +132,7 @@ impl<K: KeySchedule> Sealer<K> {
     fn seal_key_update(&mut self, request: bool, out: &mut [u8]) -> Result<usize, SealError> {
         let [a, b, c, d] =
             HandshakeHeader { message_type: HandshakeType::KEY_UPDATE, length: 1 }.encode();
-        let need = self.record_len(KEY_UPDATE_LEN);
+        let need = self.padded_len(ContentType::HANDSHAKE, KEY_UPDATE_LEN);
         if out.len() < need {
             return Err(SealError::NoSpace { need });
         }
@@ -163,13 +166,30 @@ impl<K: KeySchedule> Sealer<K> {
         message: [u8; LEN],
         out: &mut [u8],
     ) -> Result<usize, SealError> {
-        let need = self.record_len(LEN);
+        if self.pads() {
+            return self.seal_padded_message(content_type, &message, out);
+        }
+        let need = self.unpadded_len(LEN);
         let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
         let content = record.get_mut(self.headroom()..).unwrap_or_default();
         if let Some(content) = content.first_chunk_mut() {
             *content = message;
         }
         self.protect(content_type, record, LEN)?;
+        Ok(need)
+    }
+
+    #[cold]
+    fn seal_padded_message(
+        &mut self,
+        content_type: ContentType,
+        message: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, SealError> {
+        let need = self.padded_len(content_type, message.len());
+        let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
+        copy(message, record.get_mut(self.headroom()..).unwrap_or_default());
+        self.pad_and_protect(content_type, record, message.len())?;
         Ok(need)
     }
 
@@ -263,7 +283,7 @@ impl<K: KeySchedule> Sealer<K> {
     fn on_peer_close(&self) -> OnPeerClose {
         // Before the version is known there is nothing to reply with but plaintext.
         let version = self.version.unwrap_or(Version::Tls13);
-        OnPeerClose::in_version(version, self.config.tls12_on_peer_close)
+        OnPeerClose::in_version(version, self.tls12_on_peer_close)
     }
 
     /// How this direction ended, or that it has not.
