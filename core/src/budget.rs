@@ -22,6 +22,15 @@ impl Budget {
         }
     }
 
+    pub(crate) const fn to_bytes(self) -> [u8; 4] {
+        [self.empty_records, self.warnings, self.key_updates, self.renegotiations]
+    }
+
+    pub(crate) const fn from_bytes(bytes: [u8; 4]) -> Self {
+        let [empty_records, warnings, key_updates, renegotiations] = bytes;
+        Self { empty_records, warnings, key_updates, renegotiations }
+    }
+
     /// A record with content that is no alert has arrived.
     #[inline]
     pub(crate) const fn content_arrived(&mut self, limits: &Limits) {

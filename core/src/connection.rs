@@ -328,6 +328,11 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         &self.writer
     }
 
+    /// The halves, if nothing waits for the transport and no slot is reserved.
+    pub(crate) fn at_rest(&self) -> Option<(&Opener<K>, &crate::Sealer<K>)> {
+        self.writer.is_at_rest().then(|| (&self.opener, self.writer.sealer()))
+    }
+
     /// Carries what the halves have to tell each other.
     #[inline]
     fn tell(&mut self) {

@@ -8,6 +8,7 @@ use crate::aead::{Aead, Algorithm, NONCE_LEN, Provider};
 use crate::bytes::copy;
 use crate::error::KeyError;
 use crate::record::Version;
+use crate::suspend::{Packer, Unpacker};
 
 /// What protects the records of one direction for one generation.
 pub struct DirectionKeys<A> {
@@ -43,7 +44,7 @@ pub trait KeySchedule: Zeroize {
 }
 
 const MAX_SECRET_LEN: usize = 48;
-const MAX_KEY_LEN: usize = 32;
+pub(crate) const MAX_KEY_LEN: usize = 32;
 
 /// One direction's secret: in TLS 1.3 the traffic secret of the current generation, in TLS 1.2 the
 /// key and the iv themselves. Wiped when it is dropped.
@@ -125,9 +126,84 @@ impl<P: Provider> TrafficSecret<P> {
         Ok(this)
     }
 
+    /// The key, as long as the algorithm's, and the iv of this generation (RFC 9846 section 7.3).
+    pub(crate) fn derive(
+        &self,
+        key: &mut [u8; MAX_KEY_LEN],
+        iv: &mut [u8; NONCE_LEN],
+    ) -> Option<()> {
+        let key = key.get_mut(..self.algorithm.key_len())?;
+        match &self.material {
+            Material::Tls13 { secret } => {
+                let secret = secret.get(..self.algorithm.secret_len())?;
+                expand_label::<P>(self.algorithm, secret, b"key", key)?;
+                expand_label::<P>(self.algorithm, secret, b"iv", iv)?;
+            }
+            Material::Tls12 { key: own_key, iv: own_iv } => {
+                copy(own_key, key);
+                copy(own_iv, iv);
+            }
+        }
+        Some(())
+    }
+
     /// The algorithm of the suite.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+}
+
+impl<P> TrafficSecret<P> {
+    /// Version and algorithm; then the secret, or the key and the iv.
+    pub(crate) const PACKED_LEN: usize = 2 + MAX_SECRET_LEN;
+
+    /// A second owner of this secret, for when the first is about to be wiped.
+    pub(crate) fn duplicate(&self) -> Self {
+        let material = match self.material {
+            Material::Tls13 { secret } => Material::Tls13 { secret },
+            Material::Tls12 { key, iv } => Material::Tls12 { key, iv },
+        };
+        Self { material, algorithm: self.algorithm, provider: PhantomData }
+    }
+
+    pub(crate) fn pack(&self, out: &mut Packer<'_>) -> Option<()> {
+        let algorithm = match self.algorithm {
+            Algorithm::Aes128Gcm => 0,
+            Algorithm::Aes256Gcm => 1,
+            Algorithm::Chacha20Poly1305 => 2,
+        };
+        match &self.material {
+            Material::Tls13 { secret } => {
+                out.put([0, algorithm])?;
+                out.put(*secret)
+            }
+            Material::Tls12 { key, iv } => {
+                out.put([1, algorithm])?;
+                out.put(*key)?;
+                out.put(*iv)?;
+                out.put([0; MAX_SECRET_LEN - MAX_KEY_LEN - NONCE_LEN])
+            }
+        }
+    }
+
+    pub(crate) fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
+        let [version, algorithm] = from.take()?;
+        let algorithm = match algorithm {
+            0 => Algorithm::Aes128Gcm,
+            1 => Algorithm::Aes256Gcm,
+            2 => Algorithm::Chacha20Poly1305,
+            _ => return None,
+        };
+        let material = match version {
+            0 => Material::Tls13 { secret: from.take()? },
+            1 => {
+                let material = Material::Tls12 { key: from.take()?, iv: from.take()? };
+                let _: [u8; MAX_SECRET_LEN - MAX_KEY_LEN - NONCE_LEN] = from.take()?;
+                material
+            }
+            _ => return None,
+        };
+        Some(Self { material, algorithm, provider: PhantomData })
     }
 }
 
@@ -144,21 +220,9 @@ impl<P: Provider> KeySchedule for TrafficSecret<P> {
     fn keys(&self) -> Result<DirectionKeys<P::Aead>, KeyError> {
         let mut key = [0; MAX_KEY_LEN];
         let mut iv = [0; NONCE_LEN];
-        let made = (|| {
-            let key = key.get_mut(..self.algorithm.key_len())?;
-            match &self.material {
-                Material::Tls13 { secret } => {
-                    let secret = secret.get(..self.algorithm.secret_len())?;
-                    expand_label::<P>(self.algorithm, secret, b"key", key)?;
-                    expand_label::<P>(self.algorithm, secret, b"iv", &mut iv)?;
-                }
-                Material::Tls12 { key: own_key, iv: own_iv } => {
-                    copy(own_key, key);
-                    copy(own_iv, &mut iv);
-                }
-            }
-            P::aead(self.algorithm, key)
-        })();
+        let made = self
+            .derive(&mut key, &mut iv)
+            .and_then(|()| P::aead(self.algorithm, key.get(..self.algorithm.key_len())?));
         key.zeroize();
         made.map(|aead| DirectionKeys { aead, iv }).ok_or(KeyError::Crypto)
     }

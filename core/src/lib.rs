@@ -87,6 +87,7 @@ pub mod aead;
 pub mod close;
 
 mod alert;
+mod alert_log;
 mod budget;
 mod byte_queue;
 mod bytes;
@@ -95,6 +96,7 @@ mod connection;
 mod end;
 mod error;
 mod handshake;
+mod kernel;
 mod keys;
 mod layer;
 #[cfg(target_has_atomic = "32")]
@@ -105,14 +107,18 @@ mod padding;
 mod protection;
 mod record;
 mod record_buffer;
+mod record_sizes;
 mod sealer;
+mod suspend;
 
 pub use alert::{ALERT_LEN, Alert, AlertClass, AlertDescription, AlertLevel};
+pub use alert_log::{AlertLog, LoggedAlert};
 pub use config::{Config, Limits};
 pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, ShutdownError, Writer};
 pub use end::{End, ReadEnd, WriteEnd};
 pub use error::{CloseError, Fault, KeyError, OpenError, SealError};
 pub use handshake::{HandshakeHeader, HandshakePiece, HandshakeType};
+pub use kernel::{CryptoInfo, KernelDirection};
 pub use keys::{DirectionKeys, KeySchedule, TrafficSecret};
 pub use layer::RecordLayer;
 #[cfg(target_has_atomic = "32")]
@@ -122,4 +128,6 @@ pub use opener::{Event, Opened, Opener};
 pub use padding::{Padding, PaddingFn};
 pub use record::{ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD, Role, Version};
 pub use record_buffer::{RecordBuffer, RecordTooLong};
+pub use record_sizes::RecordSizes;
 pub use sealer::{Control, Sealed, Sealer};
+pub use suspend::{ResumeError, SUSPENDED_LEN, SuspendError};

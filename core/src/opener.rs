@@ -7,10 +7,14 @@
 mod handshake;
 mod into;
 mod keys;
+mod suspend;
+
+pub(crate) use suspend::PACKED_LEN;
 
 use core::ops::Range;
 
 use crate::alert::{Alert, AlertClass, AlertDescription, AlertLevel};
+use crate::alert_log::AlertLog;
 use crate::budget::Budget;
 use crate::close::{ReadState, Trigger};
 use crate::config::{Config, Limits};
@@ -120,6 +124,7 @@ pub struct Opener<K: KeySchedule> {
     limits: Limits,
     record_size_limit: Option<u16>,
     constant_time_padding: bool,
+    alert_log: Option<AlertLog>,
     post_handshake_auth: bool,
 }
 
@@ -149,6 +154,7 @@ impl<K: KeySchedule> Opener<K> {
             limits: config.limits,
             record_size_limit: config.record_size_limit,
             constant_time_padding: config.constant_time_padding,
+            alert_log: config.alert_log,
             post_handshake_auth: config.post_handshake_auth,
         }
     }
@@ -454,6 +460,9 @@ impl<K: KeySchedule> Opener<K> {
             return Err(Fault::EmptyAlert.into());
         }
         let alert = Alert::decode(content).ok_or(Fault::AlertLength)?;
+        if let Some(log) = self.alert_log {
+            log.tell(false, alert);
+        }
         let class = match self.version {
             Some(Version::Tls13) => alert.description.class(),
             // The level decides, also before the version is known: a TLS 1.2 server may warn first.
@@ -568,6 +577,11 @@ impl<K: KeySchedule> Opener<K> {
     /// How far this direction is.
     pub const fn state(&self) -> ReadState {
         self.state
+    }
+
+    /// Tells alerts somewhere else from now on: see [`Config::alert_log`].
+    pub const fn set_alert_log(&mut self, log: Option<AlertLog>) {
+        self.alert_log = log;
     }
 
     // The other half

@@ -55,6 +55,10 @@ impl<K: KeySchedule> Protection<K> {
         self.sequence = 0;
     }
 
+    pub(crate) const fn schedule(&self) -> &K {
+        &self.schedule
+    }
+
     #[inline]
     pub(crate) const fn sequence(&self) -> u64 {
         self.sequence

@@ -5,11 +5,14 @@
 //! [`Sealer::poll_control`] seals it.
 
 mod control;
+mod suspend;
 
 pub use control::Control;
 pub(crate) use control::KEY_UPDATE_LEN;
+pub(crate) use suspend::PACKED_LEN;
 
 use crate::alert::AlertDescription;
+use crate::alert_log::AlertLog;
 use crate::bytes::{Source, copy, copy_content, length};
 use crate::close::{OnPeerClose, WriteState};
 use crate::config::Config;
@@ -73,9 +76,12 @@ pub struct Sealer<K: KeySchedule> {
     // Of the configuration.
     role: Role,
     own_limit: u16,
+    /// What was chosen since, and is in force if it is less.
+    chosen_limit: u16,
     key_limit: u64,
     padding: Padding,
     pads_control: bool,
+    alert_log: Option<AlertLog>,
     tls12_on_peer_close: OnPeerClose,
 }
 
@@ -101,9 +107,11 @@ impl<K: KeySchedule> Sealer<K> {
             signal: Signal::NONE,
             role: config.role,
             own_limit: config.fragment_limit,
+            chosen_limit: config.fragment_limit,
             key_limit: config.key_limit,
             padding: config.padding,
             pads_control: config.pads_control,
+            alert_log: config.alert_log,
             tls12_on_peer_close: config.tls12_on_peer_close,
         };
         this.set_max_content();
@@ -523,8 +531,8 @@ impl<K: KeySchedule> Sealer<K> {
         self.max_content
     }
 
-    /// Puts less into one record than the [`Config`] says, or than the last call said: for small
-    /// records at the start of a stream and large ones later, say.
+    /// Puts less into one record than [`Config::fragment_limit`] says, from the next one on: see
+    /// [`RecordSizes`](crate::RecordSizes).
     ///
     /// ```
     /// # use tls_record::{Config, Role, Sealer, TrafficSecret, aead::ring::Ring};
@@ -533,13 +541,19 @@ impl<K: KeySchedule> Sealer<K> {
     /// assert_eq!(sealer.fragment_limit(), 1_370);
     /// ```
     pub const fn set_fragment_limit(&mut self, limit: u16) {
-        self.own_limit = limit;
+        self.chosen_limit = limit;
         self.set_max_content();
     }
 
-    /// [`Self::set_fragment_limit`], unless the limit is lower already.
+    /// Lowers for good what one record may carry: there is no room for more.
     pub(crate) fn limit_fragments(&mut self, limit: u16) {
-        self.set_fragment_limit(limit.min(self.own_limit));
+        self.own_limit = self.own_limit.min(limit);
+        self.set_max_content();
+    }
+
+    /// Pads differently from the next record on: see [`Config::padding`].
+    pub const fn set_padding(&mut self, padding: Padding) {
+        self.padding = padding;
     }
 
     /// The peer announced this record_size_limit (RFC 8449 section 4), or confirmed this
@@ -569,6 +583,9 @@ impl<K: KeySchedule> Sealer<K> {
         }
         if self.own_limit < max {
             max = self.own_limit;
+        }
+        if self.chosen_limit < max {
+            max = self.chosen_limit;
         }
         // Without a byte of content there would be no progress.
         self.max_content = if max == 0 { 1 } else { max };

@@ -201,6 +201,11 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.slot.is_none() && self.may_write() && need <= self.unsent.total_room()
     }
 
+    /// See [`Sealer::set_fragment_limit`].
+    pub const fn set_fragment_limit(&mut self, limit: u16) {
+        self.sealer.set_fragment_limit(limit);
+    }
+
     // Records out
 
     /// See [`Connection::unsent`](crate::Connection::unsent).
@@ -316,6 +321,11 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// The sending half itself, to look at.
     pub const fn sealer(&self) -> &Sealer<K> {
         &self.sealer
+    }
+
+    /// Whether nothing waits for the transport and no slot is reserved.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        self.unsent.is_empty() && self.slot.is_none()
     }
 
     /// A call on the sending half itself: installing keys, for instance.

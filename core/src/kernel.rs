@@ -1,0 +1,160 @@
+//! One direction for the kernel's TLS: what Linux takes with `setsockopt(SOL_TLS, TLS_TX or TLS_RX)`.
+
+use zeroize::Zeroize;
+
+use crate::aead::{Algorithm, NONCE_LEN, Provider};
+use crate::bytes::copy;
+use crate::error::KeyError;
+use crate::keys::{KeySchedule, MAX_KEY_LEN, TrafficSecret};
+use crate::record::Version;
+
+/// The longest `tls12_crypto_info_*`: that of AES-256-GCM.
+const MAX_INFO_LEN: usize = 56;
+
+/// A direction that is the kernel's: [`Sealer::to_kernel`](crate::Sealer::to_kernel) and
+/// [`Opener::to_kernel`](crate::Opener::to_kernel) make one.
+///
+/// What the kernel does not do stays with the application: alerts, KeyUpdates and tickets come and go
+/// there as records with a content type of their own. After a KeyUpdate in this direction,
+/// [`update`](Self::update) gives the next keys.
+///
+/// ```
+/// use tls_record::aead::{Algorithm, ring::Ring};
+/// use tls_record::{Config, Epoch, Role, Sealer, TrafficSecret};
+///
+/// let mut sealer = Sealer::new(Config::new(Role::Client));
+/// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
+/// sealer.install(Epoch::Application, secret, 5)?;
+///
+/// let mut kernel = sealer.to_kernel().unwrap();
+/// let info = kernel.crypto_info()?;
+/// // setsockopt(socket, SOL_TLS, TLS_TX, info.as_bytes())
+/// assert_eq!(info.as_bytes().len(), 40);
+/// assert_eq!(info.as_bytes()[32..], 5_u64.to_be_bytes());
+/// kernel.update()?;
+/// # Ok::<(), tls_record::KeyError>(())
+/// ```
+#[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct KernelDirection<P> {
+    secret: TrafficSecret<P>,
+    sequence: u64,
+}
+
+impl<P: Provider> KernelDirection<P> {
+    pub(crate) const fn new(secret: TrafficSecret<P>, sequence: u64) -> Self {
+        Self { secret, sequence }
+    }
+
+    /// Keys, iv and sequence number of the next record, as `linux/tls.h` lays them out.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] if they cannot be made.
+    pub fn crypto_info(&self) -> Result<CryptoInfo, KeyError> {
+        let mut info = CryptoInfo { bytes: [0; MAX_INFO_LEN], len: 0 };
+        let mut key = [0; MAX_KEY_LEN];
+        let mut iv = [0; NONCE_LEN];
+        let laid_out = self
+            .secret
+            .derive(&mut key, &mut iv)
+            .and_then(|()| self.lay_out(&key, &mut iv, &mut info));
+        key.zeroize();
+        iv.zeroize();
+        laid_out.map(|()| info).ok_or(KeyError::Crypto)
+    }
+
+    /// Goes on to the next generation, whose records count from zero (RFC 9846 section 7.2).
+    ///
+    /// # Errors
+    /// [`KeyError::NoUpdate`] in TLS 1.2; [`KeyError::Crypto`] if it cannot be made.
+    pub fn update(&mut self) -> Result<(), KeyError> {
+        self.secret.update()?;
+        self.sequence = 0;
+        Ok(())
+    }
+
+    fn lay_out(
+        &self,
+        key: &[u8; MAX_KEY_LEN],
+        iv: &mut [u8; NONCE_LEN],
+        info: &mut CryptoInfo,
+    ) -> Option<()> {
+        let algorithm = self.secret.algorithm();
+        let version: u16 = match self.secret.version() {
+            Version::Tls12 => {
+                self.unused_explicit_nonce(iv)?;
+                0x0303
+            }
+            Version::Tls13 => 0x0304,
+        };
+        // TLS_CIPHER_*. The salt of ChaCha20-Poly1305 is empty, and its iv whole.
+        let (cipher, salt_len) = match algorithm {
+            Algorithm::Aes128Gcm => (51_u16, 4),
+            Algorithm::Aes256Gcm => (52, 4),
+            Algorithm::Chacha20Poly1305 => (54, 0),
+        };
+        let (salt, iv_behind_salt) = iv.split_at_checked(salt_len)?;
+        let parts: [&[u8]; 6] = [
+            &version.to_ne_bytes(),
+            &cipher.to_ne_bytes(),
+            iv_behind_salt,
+            key.get(..algorithm.key_len())?,
+            salt,
+            &self.sequence.to_be_bytes(),
+        ];
+        let mut room = info.bytes.as_mut_slice();
+        for part in parts {
+            copy(part, room);
+            room = room.get_mut(part.len()..)?;
+            info.len = info.len.saturating_add(part.len());
+        }
+        Some(())
+    }
+
+    /// In TLS 1.2 with GCM the kernel counts the explicit nonce up from the one it is given, where we
+    /// combine ours with the sequence number by XOR. What it counts through must not meet what was
+    /// used: those lie in the block of the next power of two of them, so it starts behind that.
+    fn unused_explicit_nonce(&self, iv: &mut [u8; NONCE_LEN]) -> Option<()> {
+        let Some(last) = self.sequence.checked_sub(1) else { return Some(()) };
+        if !self.secret.algorithm().has_explicit_nonce() {
+            return Some(());
+        }
+        let explicit = iv.last_chunk_mut()?;
+        let block = u64::MAX.checked_shr(last.leading_zeros()).unwrap_or(0);
+        let start = u64::from_be_bytes(*explicit);
+        *explicit = (start | block).wrapping_add(1).to_be_bytes();
+        (block != u64::MAX).then_some(())
+    }
+}
+
+/// A `tls12_crypto_info_*` of Linux, wiped when it is dropped.
+pub struct CryptoInfo {
+    bytes: [u8; MAX_INFO_LEN],
+    len: usize,
+}
+
+impl CryptoInfo {
+    /// The bytes of the structure, whose length says which it is.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Drop for CryptoInfo {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl core::fmt::Debug for CryptoInfo {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "CryptoInfo({} bytes, redacted)", self.len)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for CryptoInfo {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "CryptoInfo({} bytes, redacted)", self.len);
+    }
+}

@@ -1,0 +1,119 @@
+//! An [`Opener`] at rest, in bytes.
+
+use super::Opener;
+use crate::aead::Provider;
+use crate::budget::Budget;
+use crate::close::ReadState;
+use crate::config::{Config, Limits};
+use crate::end::ReadEnd;
+use crate::kernel::KernelDirection;
+use crate::keys::TrafficSecret;
+use crate::record::{Epoch, Role};
+use crate::suspend::{Packer, SuspendError, Unpacker};
+
+/// Sequence number, limits, their budget, the rest.
+pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 12 + 4 + 2 + 6;
+
+impl<P: Provider> Opener<TrafficSecret<P>> {
+    /// Whether nothing is under way that bytes cannot tell.
+    pub(crate) fn check_rest(&self) -> Result<(), SuspendError> {
+        if self.epoch != Epoch::Application || self.state == ReadState::Failed {
+            return Err(SuspendError::NotEstablished);
+        }
+        if self.messages.is_partial() || self.rest != 0 || self.has_notice() {
+            return Err(SuspendError::Busy);
+        }
+        Ok(())
+    }
+
+    /// Gives this direction to the kernel, which opens its records from now on. Here a half without
+    /// keys is left, as a new one.
+    ///
+    /// # Errors
+    /// [`SuspendError::Busy`] and [`SuspendError::NotEstablished`]; nothing has changed then.
+    pub fn to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+        self.check_rest()?;
+        let keys = self.keys.get().ok_or(SuspendError::NotEstablished)?;
+        let direction = KernelDirection::new(keys.schedule().duplicate(), keys.sequence());
+        *self = Self::new(Config::new(self.role));
+        Ok(direction)
+    }
+
+    pub(crate) fn pack(&self, out: &mut Packer<'_>) -> Option<()> {
+        let keys = self.keys.get()?;
+        keys.schedule().pack(out)?;
+        out.put(keys.sequence().to_be_bytes())?;
+
+        let Limits {
+            empty_records,
+            warnings,
+            key_updates,
+            renegotiations,
+            handshake_message,
+            early_data,
+        } = self.limits;
+        out.put([empty_records, warnings, key_updates, renegotiations])?;
+        out.put(handshake_message.to_be_bytes())?;
+        out.put(early_data.to_be_bytes())?;
+        out.put(self.budget.to_bytes())?;
+        out.put(self.record_size_limit.unwrap_or(0).to_be_bytes())?;
+        out.put([
+            match self.role {
+                Role::Client => 0,
+                Role::Server => 1,
+            },
+            match self.end {
+                ReadEnd::Open => 0,
+                ReadEnd::Closed { .. } => 1,
+                ReadEnd::Truncated { inside_record: false, .. } => 2,
+                ReadEnd::Truncated { inside_record: true, .. } => 3,
+                ReadEnd::PeerAlert(_) | ReadEnd::Fault(_) => return None,
+            },
+            u8::from(self.inside_record),
+            u8::from(self.answer_expected),
+            u8::from(self.constant_time_padding),
+            u8::from(self.post_handshake_auth),
+        ])
+    }
+
+    pub(crate) fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
+        let secret = TrafficSecret::unpack(from)?;
+        let sequence = u64::from_be_bytes(from.take()?);
+
+        let [empty_records, warnings, key_updates, renegotiations] = from.take()?;
+        let limits = Limits {
+            empty_records,
+            warnings,
+            key_updates,
+            renegotiations,
+            handshake_message: u32::from_be_bytes(from.take()?),
+            early_data: u32::from_be_bytes(from.take()?),
+        };
+        let budget = Budget::from_bytes(from.take()?);
+        let record_size_limit = Some(u16::from_be_bytes(from.take()?)).filter(|&limit| limit != 0);
+        let [role, end, inside_record, answer_expected, constant_time_padding, auth] =
+            from.take()?;
+
+        let mut config = Config::new(if role == 0 { Role::Client } else { Role::Server });
+        config.limits = limits;
+        config.record_size_limit = record_size_limit;
+        config.constant_time_padding = constant_time_padding != 0;
+        config.post_handshake_auth = auth != 0;
+        let mut this = Self::new(config);
+        this.install(Epoch::Application, secret, sequence).ok()?;
+        let epoch = Epoch::Application;
+        (this.state, this.end) = match end {
+            0 => (ReadState::Open, ReadEnd::Open),
+            1 => (ReadState::PeerClosed, ReadEnd::Closed { epoch }),
+            inside => {
+                let inside_record = inside == 3;
+                (ReadState::Truncated, ReadEnd::Truncated { epoch, inside_record })
+            }
+        };
+        this.is_first = false;
+        this.budget = budget;
+        this.inside_record = inside_record != 0;
+        this.answer_expected = answer_expected != 0;
+        Some(this)
+    }
+}

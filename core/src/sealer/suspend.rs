@@ -1,0 +1,121 @@
+//! A [`Sealer`] at rest, in bytes.
+
+use super::Sealer;
+use crate::aead::Provider;
+use crate::close::{OnPeerClose, WriteState};
+use crate::config::Config;
+use crate::kernel::KernelDirection;
+use crate::keys::TrafficSecret;
+use crate::padding::Padding;
+use crate::record::{Epoch, Role};
+use crate::suspend::{Packer, SuspendError, Unpacker};
+
+/// Sequence number, key updates and the limit of a key, limits of a record, padding, the rest.
+pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 16 + 6 + 3 + 6;
+
+impl<P: Provider> Sealer<TrafficSecret<P>> {
+    /// Whether nothing is under way that bytes cannot tell.
+    pub(crate) fn check_rest(&self) -> Result<(), SuspendError> {
+        if self.epoch != Epoch::Application || self.state == WriteState::Failed {
+            return Err(SuspendError::NotEstablished);
+        }
+        if self.has_control() || self.has_signal() {
+            return Err(SuspendError::Busy);
+        }
+        Ok(())
+    }
+
+    /// Whether a function of the caller's would be lost.
+    pub(crate) const fn has_padding_function(&self) -> bool {
+        matches!(self.padding, Padding::By(_))
+    }
+
+    /// Gives this direction to the kernel, which seals its records from now on, without padding. Here a half without
+    /// keys is left, as a new one.
+    ///
+    /// # Errors
+    /// [`SuspendError::Busy`] and [`SuspendError::NotEstablished`]; nothing has changed then.
+    pub fn to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+        self.check_rest()?;
+        let keys = self.keys.get().ok_or(SuspendError::NotEstablished)?;
+        let direction = KernelDirection::new(keys.schedule().duplicate(), keys.sequence());
+        *self = Self::new(Config::new(self.role));
+        Ok(direction)
+    }
+
+    pub(crate) fn pack(&self, out: &mut Packer<'_>) -> Option<()> {
+        let keys = self.keys.get()?;
+        keys.schedule().pack(out)?;
+        out.put(keys.sequence().to_be_bytes())?;
+
+        out.put(self.updates.to_be_bytes())?;
+        out.put(self.key_limit.to_be_bytes())?;
+        out.put(self.own_limit.to_be_bytes())?;
+        out.put(self.chosen_limit.to_be_bytes())?;
+        out.put(self.peer_limit.to_be_bytes())?;
+        let (padding, size) = match self.padding {
+            Padding::None => (0, 0),
+            Padding::Block(size) => (1, size),
+            Padding::PowerOfTwo => (2, 0),
+            Padding::Size(size) => (3, size),
+            Padding::By(_) => return None,
+        };
+        out.put([padding])?;
+        out.put(size.to_be_bytes())?;
+        out.put([
+            match self.role {
+                Role::Client => 0,
+                Role::Server => 1,
+            },
+            match self.state {
+                WriteState::Open => 0,
+                WriteState::Closed => 1,
+                _ => return None,
+            },
+            u8::from(self.request_outstanding),
+            u8::from(self.is_truncated),
+            u8::from(self.pads_control),
+            match self.tls12_on_peer_close {
+                OnPeerClose::HalfClose => 0,
+                OnPeerClose::Reply => 1,
+            },
+        ])
+    }
+
+    pub(crate) fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
+        let secret = TrafficSecret::unpack(from)?;
+        let sequence = u64::from_be_bytes(from.take()?);
+
+        let updates = u64::from_be_bytes(from.take()?);
+        let key_limit = u64::from_be_bytes(from.take()?);
+        let own_limit = u16::from_be_bytes(from.take()?);
+        let chosen_limit = u16::from_be_bytes(from.take()?);
+        let peer_limit = u16::from_be_bytes(from.take()?);
+        let [padding] = from.take()?;
+        let size = u16::from_be_bytes(from.take()?);
+        let [role, state, request_outstanding, is_truncated, pads_control, on_peer_close] =
+            from.take()?;
+
+        let mut config = Config::new(if role == 0 { Role::Client } else { Role::Server });
+        config.key_limit = key_limit;
+        config.fragment_limit = own_limit;
+        config.padding = match padding {
+            1 => Padding::Block(size),
+            2 => Padding::PowerOfTwo,
+            3 => Padding::Size(size),
+            _ => Padding::None,
+        };
+        config.pads_control = pads_control != 0;
+        config.tls12_on_peer_close =
+            if on_peer_close == 0 { OnPeerClose::HalfClose } else { OnPeerClose::Reply };
+        let mut this = Self::new(config);
+        this.chosen_limit = chosen_limit;
+        this.peer_limit = peer_limit;
+        this.install(Epoch::Application, secret, sequence).ok()?;
+        this.state = if state == 0 { WriteState::Open } else { WriteState::Closed };
+        this.updates = updates;
+        this.request_outstanding = request_outstanding != 0;
+        this.is_truncated = is_truncated != 0;
+        Some(this)
+    }
+}

@@ -1,0 +1,246 @@
+//! A connection at rest as a few bytes: through deep sleep, or to another processor.
+//!
+//! Each half packs its own fields (`opener/suspend.rs`, `sealer/suspend.rs`); here they are sealed,
+//! and opened again.
+
+use zeroize::Zeroize;
+
+use crate::aead::{Aead, Algorithm, NONCE_LEN, Provider};
+use crate::bytes::copy;
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::keys::TrafficSecret;
+use crate::layer::RecordLayer;
+use crate::opener::{self, Opener};
+use crate::record::Role;
+use crate::sealer::{self, Sealer};
+
+/// The format of the bytes. Another one has other letters: there is no reading of old ones.
+const FORMAT: [u8; 4] = *b"TRS1";
+const TAG_LEN: usize = 16;
+const BODY_LEN: usize = opener::PACKED_LEN + sealer::PACKED_LEN;
+
+/// Length of a suspended connection, in bytes: format, nonce, sealed fields, tag.
+pub const SUSPENDED_LEN: usize = FORMAT.len() + NONCE_LEN + BODY_LEN + TAG_LEN;
+
+/// What seals a suspended connection: 256 bits of key, whatever the connection's own suite.
+const ALGORITHM: Algorithm = Algorithm::Chacha20Poly1305;
+
+impl<P: Provider> RecordLayer<TrafficSecret<P>> {
+    /// Turns a connection at rest into bytes: secrets, sequence numbers, closing state, limits,
+    /// everything. They are sealed under `key`, for which `nonce` has never been used before. Here a
+    /// connection without keys is left, as a new one.
+    ///
+    /// **Resume it once.** Of two connections that come from the same bytes, both would seal records
+    /// with the same keys and nonces, which gives the content of both away, and lets others forge
+    /// (RFC 5116 section 5.1.1). The bytes cannot know: that there is one owner of them is the
+    /// owner's duty. So is it to keep what was received and not consumed. An
+    /// [`AlertLog`](crate::AlertLog) is not in the bytes.
+    ///
+    /// # Errors
+    /// [`SuspendError`] says when each comes; nothing has changed then.
+    ///
+    /// ```
+    /// use tls_record::aead::{Algorithm, ring::Ring};
+    /// use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret};
+    ///
+    /// let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+    /// let mut layer = RecordLayer::new(Config::new(Role::Client));
+    /// layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
+    ///
+    /// let (key, nonce) = ([3; 32], [0; 12]); // of your key store, and a counter
+    /// let mut bytes = layer.suspend(&key, &nonce).unwrap();
+    /// assert!(layer.seal(&[b"data"], &mut [0; 64]).is_err());
+    ///
+    /// let mut layer = RecordLayer::<TrafficSecret<Ring>>::resume(&mut bytes, &key).unwrap();
+    /// assert!(layer.seal(&[b"data"], &mut [0; 64]).is_ok());
+    /// assert_eq!(bytes, [0; tls_record::SUSPENDED_LEN]);
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn suspend(
+        &mut self,
+        key: &[u8; 32],
+        nonce: &[u8; NONCE_LEN],
+    ) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
+        let bytes = suspend(self.opener(), self.sealer(), key, nonce)?;
+        *self = Self::new(Config::new(Role::Client));
+        Ok(bytes)
+    }
+
+    /// Brings a connection back to where [`suspend`](Self::suspend) left it, and wipes `bytes`.
+    ///
+    /// # Errors
+    /// [`ResumeError`] says when each comes; `bytes` have not changed then.
+    pub fn resume(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
+        let (opener, sealer) = open(bytes, key)?;
+        bytes.zeroize();
+        Ok(Self::join(opener, sealer))
+    }
+}
+
+impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
+    /// See [`RecordLayer::suspend`].
+    ///
+    /// # Errors
+    /// Those of [`RecordLayer::suspend`]; bytes that are [unsent](Self::unsent) and a reserved slot
+    /// are [`SuspendError::Busy`].
+    pub fn suspend(
+        &mut self,
+        key: &[u8; 32],
+        nonce: &[u8; NONCE_LEN],
+    ) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
+        let (opener, sealer) = self.at_rest().ok_or(SuspendError::Busy)?;
+        let bytes = suspend(opener, sealer, key, nonce)?;
+        *self = Self::new(RecordLayer::new(Config::new(Role::Client)));
+        Ok(bytes)
+    }
+
+    /// See [`RecordLayer::resume`].
+    ///
+    /// # Errors
+    /// Those of [`RecordLayer::resume`].
+    pub fn resume(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
+        RecordLayer::resume(bytes, key).map(Self::new)
+    }
+}
+
+fn suspend<P: Provider>(
+    opener: &Opener<TrafficSecret<P>>,
+    sealer: &Sealer<TrafficSecret<P>>,
+    key: &[u8; 32],
+    nonce: &[u8; NONCE_LEN],
+) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
+    opener.check_rest()?;
+    sealer.check_rest()?;
+    if sealer.has_padding_function() {
+        return Err(SuspendError::PaddingFunction);
+    }
+    let mut bytes = [0; SUSPENDED_LEN];
+    if seal(opener, sealer, key, nonce, &mut bytes).is_none() {
+        bytes.zeroize();
+        return Err(SuspendError::Crypto);
+    }
+    Ok(bytes)
+}
+
+fn seal<P: Provider>(
+    opener: &Opener<TrafficSecret<P>>,
+    sealer: &Sealer<TrafficSecret<P>>,
+    key: &[u8; 32],
+    nonce: &[u8; NONCE_LEN],
+    bytes: &mut [u8; SUSPENDED_LEN],
+) -> Option<()> {
+    let (format, rest) = bytes.split_first_chunk_mut()?;
+    let (own_nonce, rest) = rest.split_first_chunk_mut()?;
+    let (body, tag) = rest.split_at_mut_checked(BODY_LEN)?;
+    *format = FORMAT;
+    *own_nonce = *nonce;
+    let mut packer = Packer(&mut *body);
+    opener.pack(&mut packer)?;
+    sealer.pack(&mut packer)?;
+    let mut aead = P::aead(ALGORITHM, key)?;
+    let sealed = aead.seal(nonce, &FORMAT, body, tag);
+    aead.zeroize();
+    sealed.ok()
+}
+
+type Halves<P> = (Opener<TrafficSecret<P>>, Sealer<TrafficSecret<P>>);
+
+fn open<P: Provider>(bytes: &[u8], key: &[u8; 32]) -> Result<Halves<P>, ResumeError> {
+    let bytes: &[u8; SUSPENDED_LEN] = bytes.try_into().map_err(|_| ResumeError::Format)?;
+    let (format, rest) = bytes.split_first_chunk().ok_or(ResumeError::Format)?;
+    let (nonce, rest) = rest.split_first_chunk().ok_or(ResumeError::Format)?;
+    let (sealed, tag) = rest.split_at_checked(BODY_LEN).ok_or(ResumeError::Format)?;
+    if *format != FORMAT {
+        return Err(ResumeError::Format);
+    }
+    let mut aead = P::aead(ALGORITHM, key).ok_or(ResumeError::Crypto)?;
+    let mut body = [0; BODY_LEN];
+    copy(sealed, &mut body);
+    let opened = aead.open(nonce, &FORMAT, &mut body, tag);
+    aead.zeroize();
+    let halves = opened.map_err(|_| ResumeError::Forged).and_then(|()| {
+        let mut unpacker = Unpacker(&body);
+        let opener = Opener::unpack(&mut unpacker).ok_or(ResumeError::Crypto)?;
+        let sealer = Sealer::unpack(&mut unpacker).ok_or(ResumeError::Crypto)?;
+        Ok((opener, sealer))
+    });
+    body.zeroize();
+    halves
+}
+
+/// The bytes that are still to be filled with fields.
+pub(crate) struct Packer<'a>(&'a mut [u8]);
+
+impl Packer<'_> {
+    pub(crate) fn put<const LEN: usize>(&mut self, field: [u8; LEN]) -> Option<()> {
+        let (place, rest) = core::mem::take(&mut self.0).split_first_chunk_mut()?;
+        *place = field;
+        self.0 = rest;
+        Some(())
+    }
+}
+
+/// The bytes whose fields are still to be taken.
+pub(crate) struct Unpacker<'a>(&'a [u8]);
+
+impl Unpacker<'_> {
+    pub(crate) fn take<const LEN: usize>(&mut self) -> Option<[u8; LEN]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*field)
+    }
+}
+
+/// Why a connection was not suspended. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum SuspendError {
+    /// It is not at rest: bytes are unsent, control is due, a slot is reserved, or a part of a
+    /// handshake message has come.
+    Busy,
+    /// It has not both its application keys, or it has failed.
+    NotEstablished,
+    /// A padding function of the caller's cannot be told in bytes: take it away before, and
+    /// [set](crate::Sealer::set_padding) it again afterwards.
+    PaddingFunction,
+    /// The bytes could not be sealed.
+    Crypto,
+}
+
+impl core::fmt::Display for SuspendError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Busy => "the connection is not at rest",
+            Self::NotEstablished => "the connection is not established",
+            Self::PaddingFunction => "a padding function cannot be suspended",
+            Self::Crypto => "the cipher failed",
+        })
+    }
+}
+
+impl core::error::Error for SuspendError {}
+
+/// Why nothing was resumed. The bytes have not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ResumeError {
+    /// The bytes are no suspended connection of this format.
+    Format,
+    /// They were tampered with, or sealed under another key.
+    Forged,
+    /// Keys could not be made.
+    Crypto,
+}
+
+impl core::fmt::Display for ResumeError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Format => "not a suspended connection of this format",
+            Self::Forged => "tampered with, or another key",
+            Self::Crypto => "keys could not be made",
+        })
+    }
+}
+
+impl core::error::Error for ResumeError {}
