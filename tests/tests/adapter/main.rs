@@ -5,3 +5,4 @@ mod interop;
 mod resumption;
 mod stream;
 mod support;
+mod suspend;

@@ -1,0 +1,422 @@
+//! Connections that become bytes and come back, and directions that the kernel takes over.
+
+use std::collections::HashSet;
+
+use tls_record::aead::{Algorithm, null::Null, ring::Ring, rustcrypto::RustCrypto};
+use tls_record::close::OnPeerClose;
+use tls_record::{
+    AlertDescription, Config, Connection, Epoch, Event, KeyError, Padding, PaddingFn, ReadEnd,
+    RecordLayer, ResumeError, Role, SUSPENDED_LEN, SealError, SuspendError, TrafficSecret,
+    WriteEnd,
+};
+use tls_record_tests::records::{
+    self, ALERT, CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Suite, key_update, message, split,
+};
+
+const KEY: [u8; 32] = [0x5e; 32];
+const NONCE: [u8; 12] = [1; 12];
+
+type Layer = RecordLayer<TrafficSecret<Ring>>;
+
+fn secret(byte: u8) -> TrafficSecret<Ring> {
+    TrafficSecret::tls13(Algorithm::Aes128Gcm, &[byte; 32]).unwrap()
+}
+
+/// Both ends of a connection.
+fn pair(configure: impl Fn(&mut Config)) -> (Layer, Layer) {
+    let layer = |role, read, write| {
+        let mut config = Config::new(role);
+        configure(&mut config);
+        let mut layer = Layer::new(config);
+        layer.install(Epoch::Application, secret(read), secret(write)).unwrap();
+        layer
+    };
+    (layer(Role::Client, 1, 2), layer(Role::Server, 2, 1))
+}
+
+/// Suspends and resumes a connection of which everything is known, and which goes on as if it had
+/// not slept.
+fn sleep(connection: &mut records::Connection) {
+    let mut bytes = connection.layer.suspend(&KEY, &NONCE).unwrap();
+    connection.layer = records::Layer::resume(&mut bytes, &KEY).unwrap();
+}
+
+// The heart of CVE-2026-34877.
+#[test]
+fn tampered_bytes_of_any_kind_are_refused_and_kept() {
+    let (mut client, _) = pair(|_| {});
+    let bytes = client.suspend(&KEY, &NONCE).unwrap();
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut tampered = bytes;
+            tampered[at] ^= 1 << bit;
+            let before = tampered;
+            let error = if at < 4 { ResumeError::Format } else { ResumeError::Forged };
+            assert_eq!(Layer::resume(&mut tampered, &KEY).err(), Some(error));
+            assert_eq!(tampered, before);
+        }
+    }
+    for len in 0..bytes.len() {
+        let resumed = Layer::resume(&mut bytes[..len].to_vec(), &KEY);
+        assert_eq!(resumed.err(), Some(ResumeError::Format));
+    }
+    let longer = Layer::resume(&mut [&bytes[..], &[0]].concat(), &KEY);
+    assert_eq!(longer.err(), Some(ResumeError::Format));
+    let mut other_key = KEY;
+    other_key[31] ^= 1;
+    let resumed = Layer::resume(&mut bytes.clone(), &other_key);
+    assert_eq!(resumed.err(), Some(ResumeError::Forged));
+    assert!(Layer::resume(&mut bytes.clone(), &KEY).is_ok());
+}
+
+#[test]
+fn no_secret_lies_open_in_the_bytes() {
+    let (mut client, _) = pair(|_| {});
+    let bytes = client.suspend(&KEY, &NONCE).unwrap();
+    for secret in [[1; 8], [2; 8]] {
+        assert!(!bytes[16..].windows(8).any(|window| window == secret));
+    }
+}
+
+// CVE-2026-5446, over the sleep.
+#[test]
+fn nonces_stay_unique_across_sleep() {
+    let mut connection = records::Connection::established(Suite::Tls13, Role::Client);
+    let mut tags = HashSet::new();
+    for round in 0..20 {
+        let mut out = [0; 64];
+        for _ in 0..round {
+            let sealed = connection.layer.seal(&[b"data"], &mut out).unwrap();
+            assert!(tags.insert(out[sealed.written - 16..sealed.written].to_vec()));
+        }
+        if round % 5 == 4 {
+            connection.layer.update_keys(false).unwrap();
+            let length = connection.layer.poll_control(&mut out).unwrap();
+            assert!(tags.insert(out[length - 16..length].to_vec()));
+        }
+        sleep(&mut connection);
+    }
+}
+
+#[test]
+fn every_suite_and_version_goes_on_where_it_was() {
+    for suite in Suite::ALL {
+        for role in [Role::Client, Role::Server] {
+            let mut connection = records::Connection::established(suite, role);
+            for _ in 0..3 {
+                assert_eq!(connection.accept(DATA, b"in"), [Got::Data(b"in".to_vec())]);
+                assert_eq!(connection.send(b"out").unwrap(), [b"out"]);
+                sleep(&mut connection);
+            }
+            if suite == Suite::Tls13 {
+                connection.accept(HANDSHAKE, &key_update(1));
+                assert_eq!(connection.layer.suspend(&KEY, &NONCE).err(), Some(SuspendError::Busy));
+                assert_eq!(connection.control(), [(HANDSHAKE, key_update(0))]);
+                sleep(&mut connection);
+                assert_eq!(connection.send(b"later").unwrap(), [b"later"]);
+                assert_eq!(connection.accept(DATA, b"on"), [Got::Data(b"on".to_vec())]);
+            }
+        }
+    }
+}
+
+#[test]
+fn closing_states_survive() {
+    for on_peer_close in [OnPeerClose::HalfClose, OnPeerClose::Reply] {
+        for suite in Suite::ALL {
+            let closes_too = suite != Suite::Tls13 && on_peer_close == OnPeerClose::Reply;
+            let configure = |config: &mut Config| config.tls12_on_peer_close = on_peer_close;
+
+            // The peer closed: the policy of TLS 1.2 has slept, too.
+            let mut connection = records::Connection::configured(suite, configure);
+            sleep(&mut connection);
+            connection.accept(ALERT, &CLOSE_NOTIFY);
+            assert_eq!(connection.layer.has_control(), closes_too);
+            connection.control();
+            sleep(&mut connection);
+            let end = connection.layer.end();
+            assert_eq!(end.read, ReadEnd::Closed { epoch: Epoch::Application });
+            assert_eq!(end.write, if closes_too { WriteEnd::Closed } else { WriteEnd::Open });
+            assert_eq!(connection.layer.open(&mut [1, 2, 3]).unwrap().event, Event::Closed);
+
+            // We closed, and read on.
+            let mut connection = records::Connection::configured(suite, configure);
+            connection.layer.close().unwrap();
+            assert_eq!(connection.layer.suspend(&KEY, &NONCE).err(), Some(SuspendError::Busy));
+            connection.control();
+            sleep(&mut connection);
+            assert_eq!(connection.send(b"late"), Err(SealError::Closed));
+            assert_eq!(connection.accept(DATA, b"in"), [Got::Data(b"in".to_vec())]);
+
+            // The transport ended, inside a record or not.
+            for inside_record in [false, true] {
+                let mut connection = records::Connection::configured(suite, configure);
+                if inside_record {
+                    let record = connection.peer.seal(DATA, b"cut");
+                    connection.layer.open(&mut record[..9].to_vec()).unwrap();
+                    sleep(&mut connection);
+                }
+                connection.layer.eof();
+                sleep(&mut connection);
+                let epoch = Epoch::Application;
+                assert_eq!(
+                    connection.layer.end().read,
+                    ReadEnd::Truncated { epoch, inside_record }
+                );
+                assert_eq!(
+                    connection.layer.close(),
+                    Err(tls_record::CloseError::Truncated),
+                    "the sealer knows, too"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_at_rest_stays_awake() {
+    let busy = |connection: &mut records::Connection, error| {
+        let before = format!("{:?}", connection.layer);
+        assert_eq!(connection.layer.suspend(&KEY, &NONCE).err(), Some(error));
+        assert_eq!(format!("{:?}", connection.layer), before);
+    };
+    let fresh = || records::Connection::new(Config::new(Role::Client));
+    let tls13 = || records::Connection::established(Suite::Tls13, Role::Client);
+
+    busy(&mut fresh(), SuspendError::NotEstablished);
+    busy(&mut fresh().install(Epoch::Handshake, Suite::Tls13), SuspendError::NotEstablished);
+
+    let mut half_a_ticket = tls13();
+    half_a_ticket.accept(HANDSHAKE, &message(4, &[0; 20])[..10]);
+    busy(&mut half_a_ticket, SuspendError::Busy);
+
+    let mut two_tickets = tls13();
+    let record = two_tickets.peer.seal(HANDSHAKE, &[message(4, &[0]), message(4, &[1])].concat());
+    two_tickets.layer.open(&mut record.clone()).unwrap();
+    busy(&mut two_tickets, SuspendError::Busy);
+
+    let mut closing = tls13();
+    closing.layer.close().unwrap();
+    busy(&mut closing, SuspendError::Busy);
+
+    let mut failed = tls13();
+    let forged = failed.peer.forge(DATA, b"x");
+    failed.layer.open(&mut forged.clone()).unwrap_err();
+    busy(&mut failed, SuspendError::NotEstablished);
+    failed.control();
+    busy(&mut failed, SuspendError::NotEstablished);
+
+    let mut aborted = tls13();
+    aborted.layer.abort(AlertDescription::INTERNAL_ERROR).unwrap();
+    busy(&mut aborted, SuspendError::NotEstablished);
+}
+
+#[test]
+fn a_connection_with_unsent_bytes_or_a_slot_stays_awake() {
+    let (client, mut server) = pair(|_| {});
+    let mut client = Connection::<_, 512>::new(client);
+    client.write(&[b"data"]).unwrap();
+    assert_eq!(client.suspend(&KEY, &NONCE).err(), Some(SuspendError::Busy));
+    client.sent(client.unsent().len());
+    client.reserve(10).unwrap();
+    assert_eq!(client.suspend(&KEY, &NONCE).err(), Some(SuspendError::Busy));
+    client.cancel().unwrap();
+
+    let mut bytes = client.suspend(&KEY, &NONCE).unwrap();
+    assert_eq!(client.write(&[b"data"]), Err(SealError::NoKeys));
+    let mut client = Connection::<TrafficSecret<Ring>, 128>::resume(&mut bytes, &KEY).unwrap();
+    assert_eq!(bytes, [0; SUSPENDED_LEN]);
+    client.write(&[b"more"]).unwrap();
+    let mut wire = client.unsent().to_vec();
+    // The record before it is still under way.
+    assert!(server.open(&mut wire).is_err());
+}
+
+#[test]
+fn limits_and_counts_survive() {
+    // The flood counts on where it was.
+    let mut connection =
+        records::Connection::configured(Suite::Tls13, |config| config.limits.warnings = 2);
+    connection.accept(ALERT, &records::USER_CANCELED);
+    sleep(&mut connection);
+    connection.accept(ALERT, &records::USER_CANCELED);
+    sleep(&mut connection);
+    let third = connection.peer.seal(ALERT, &records::USER_CANCELED);
+    connection.receive(&third).unwrap_err();
+
+    // Limits of both ends on the length of a record.
+    let (mut client, mut server) = pair(|config| {
+        config.fragment_limit = 200;
+        config.record_size_limit = Some(300);
+        config.padding = Padding::Block(64);
+        config.pads_control = true;
+    });
+    client.with_halves(|_, sealer| sealer.set_record_size_limit(100)).unwrap();
+    let mut bytes = client.suspend(&KEY, &NONCE).unwrap();
+    let mut client = Layer::resume(&mut bytes, &KEY).unwrap();
+    let mut wire = [0; 2_000];
+    let sealed = client.seal(&[&[7; 150]], &mut wire).unwrap();
+    let lengths: Vec<usize> = split(&wire[..sealed.written]).map(<[u8]>::len).collect();
+    // 99 bytes of content at most; 52 and a type, padded to 64.
+    assert_eq!(lengths, [5 + 100 + 16, 5 + 64 + 16]);
+    client.close().unwrap();
+    assert_eq!(client.poll_control(&mut wire), Ok(5 + 64 + 16));
+    server.with_halves(|_, sealer| sealer.set_fragment_limit(10));
+    let mut bytes = server.suspend(&KEY, &NONCE).unwrap();
+    let mut server = Layer::resume(&mut bytes, &KEY).unwrap();
+    assert_eq!(server.sealer().fragment_limit(), 10);
+    assert!(server.open(&mut [23, 3, 3, 1, 61]).is_err(), "longer than 300 and the tag");
+
+    // A short key phase goes on where it was.
+    let mut connection =
+        records::Connection::configured(Suite::Tls13, |config| config.key_limit = 8);
+    for _ in 0..4 {
+        sleep(&mut connection);
+        connection.send(b"data").unwrap();
+    }
+    assert_eq!(connection.control(), [(HANDSHAKE, key_update(0))]);
+    sleep(&mut connection);
+
+    // A request of ours is still without an answer, and the answer is none of a flood.
+    let mut connection =
+        records::Connection::configured(Suite::Tls13, |config| config.limits.key_updates = 0);
+    connection.layer.update_keys(true).unwrap();
+    connection.control();
+    sleep(&mut connection);
+    assert_eq!(connection.layer.update_keys(true), Err(KeyError::RequestOutstanding));
+    connection.accept(HANDSHAKE, &key_update(0));
+    sleep(&mut connection);
+    connection.layer.update_keys(true).unwrap();
+}
+
+#[test]
+fn a_padding_function_is_told_not_lost() {
+    let (mut client, _) = pair(|config| config.padding = Padding::By(PaddingFn(|_, len| len + 1)));
+    assert_eq!(client.suspend(&KEY, &NONCE).err(), Some(SuspendError::PaddingFunction));
+    client.with_halves(|_, sealer| sealer.set_padding(Padding::None));
+    assert!(client.suspend(&KEY, &NONCE).is_ok());
+}
+
+// The kernel
+
+/// `tls12_crypto_info_aes_gcm_128` and its kin, field by field as `linux/tls.h` has them.
+fn info(version: u16, cipher: u16, fields: [&[u8]; 4]) -> Vec<u8> {
+    let [iv, key, salt, sequence] = fields;
+    [&version.to_ne_bytes(), &cipher.to_ne_bytes(), iv, key, salt, sequence].concat()
+}
+
+#[test]
+fn the_kernel_gets_keys_in_its_own_layout() {
+    for (suite, cipher, key_len, salt_len) in [
+        (Algorithm::Aes128Gcm, 51, 16, 4),
+        (Algorithm::Aes256Gcm, 52, 32, 4),
+        (Algorithm::Chacha20Poly1305, 54, 32, 0),
+    ] {
+        let len = if suite == Algorithm::Aes128Gcm { 40 } else { 56 };
+        let sequence = 0x0001_0203_u64;
+        // The null cipher derives a key of the secret's bytes and one more each.
+        let mut layer = RecordLayer::<TrafficSecret<Null>>::new(Config::new(Role::Client));
+        let secret = |byte| TrafficSecret::tls13(suite, &vec![byte; suite.secret_len()]).unwrap();
+        layer
+            .with_halves(|opener, sealer| {
+                opener.install(Epoch::Application, secret(0x10), 0)?;
+                sealer.install(Epoch::Application, secret(0x20), sequence)
+            })
+            .unwrap();
+        let (mut rx, mut tx) = layer.with_halves(|opener, sealer| {
+            (opener.to_kernel().unwrap(), sealer.to_kernel().unwrap())
+        });
+        assert_eq!(layer.seal(&[b"data"], &mut [0; 64]), Err(SealError::NoKeys));
+
+        let expected = |byte: u8, sequence: u64| {
+            let (iv, key, salt) =
+                (vec![byte; 12 - salt_len], vec![byte; key_len], vec![byte; salt_len]);
+            info(0x0304, cipher, [&iv, &key, &salt, &sequence.to_be_bytes()])
+        };
+        assert_eq!(tx.crypto_info().unwrap().as_bytes(), expected(0x21, sequence));
+        assert_eq!(rx.crypto_info().unwrap().as_bytes(), expected(0x11, 0));
+        assert_eq!(tx.crypto_info().unwrap().as_bytes().len(), len);
+        for direction in [&mut rx, &mut tx] {
+            direction.update().unwrap();
+        }
+        assert_eq!(tx.crypto_info().unwrap().as_bytes(), expected(0x22, 0));
+        assert_eq!(rx.crypto_info().unwrap().as_bytes(), expected(0x12, 0));
+    }
+}
+
+// The kernel counts the explicit nonce of TLS 1.2 GCM up from the iv it gets; we combine a start with
+// the sequence number by XOR. A nonce under one key must never come twice (RFC 5288 section 3).
+#[test]
+fn no_nonce_that_was_used_before_the_kernel_took_over_comes_again() {
+    for start in [0_u64, 1, 7, 8, 0x0fff, 0xffff_ffff_ffff_fff0, u64::MAX] {
+        for sent in [0_u64, 1, 2, 3, 7, 8, 9, 200] {
+            let iv = [&[0xaa; 4][..], &start.to_be_bytes()].concat();
+            let secret = TrafficSecret::<RustCrypto>::tls12(Algorithm::Aes128Gcm, &[3; 16], &iv);
+            let mut sealer = tls_record::Sealer::new(Config::new(Role::Client));
+            sealer.install(Epoch::Application, secret.unwrap(), 0).unwrap();
+            let mut used = HashSet::new();
+            for _ in 0..sent {
+                let mut record = [0; 64];
+                sealer.seal(&[b"data"], &mut record).unwrap();
+                assert!(used.insert(u64::from_be_bytes(record[5..13].try_into().unwrap())));
+            }
+            let mut kernel = sealer.to_kernel().unwrap();
+            assert_eq!(kernel.update(), Err(KeyError::NoUpdate));
+            let info = kernel.crypto_info().unwrap();
+            let bytes = info.as_bytes();
+            assert_eq!(bytes[..4], [0x0303_u16.to_ne_bytes(), 51_u16.to_ne_bytes()].concat());
+            assert_eq!(bytes[28..32], [0xaa; 4]);
+            assert_eq!(bytes[32..], sent.to_be_bytes());
+            let first = u64::from_be_bytes(bytes[4..12].try_into().unwrap());
+            for count in 0..1_000 {
+                let nonce = first.wrapping_add(count);
+                assert!(used.insert(nonce), "start {start:#x}, {sent} sent: {nonce:#x} again");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_under_way_does_not_go_to_the_kernel() {
+    let (mut client, _) = pair(|_| {});
+    client.update_keys(false).unwrap();
+    client.with_halves(|opener, sealer| {
+        assert_eq!(sealer.to_kernel().err(), Some(SuspendError::Busy));
+        assert!(opener.to_kernel().is_ok());
+        assert_eq!(opener.to_kernel().err(), Some(SuspendError::NotEstablished));
+    });
+}
+
+#[test]
+fn what_the_kernel_gets_is_not_shown() {
+    let (mut client, _) = pair(|_| {});
+    let kernel = client.with_halves(|_, sealer| sealer.to_kernel()).unwrap();
+    let shown = format!("{kernel:?} {:?}", kernel.crypto_info().unwrap());
+    assert!(shown.contains("redacted"), "{shown}");
+    assert!(!shown.contains("[2, 2"), "{shown}");
+}
+
+#[test]
+fn an_alert_log_is_set_again_after_sleep() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static SEEN: AtomicU32 = AtomicU32::new(0);
+    fn log(logged: tls_record::LoggedAlert) {
+        assert_eq!(logged.connection, 7);
+        assert_eq!(logged.alert.description, AlertDescription::CLOSE_NOTIFY);
+        SEEN.fetch_add(if logged.is_sent { 1 } else { 100 }, Ordering::Relaxed);
+    }
+    let told = Some(tls_record::AlertLog { connection: 7, log });
+    let (mut client, mut server) = pair(|config| config.alert_log = told);
+    let mut bytes = client.suspend(&KEY, &NONCE).unwrap();
+    let mut client = Layer::resume(&mut bytes, &KEY).unwrap();
+    client.with_halves(|opener, sealer| {
+        opener.set_alert_log(told);
+        sealer.set_alert_log(told);
+    });
+    let mut wire = [0; 64];
+    client.close().unwrap();
+    let length = client.poll_control(&mut wire).unwrap();
+    assert_eq!(SEEN.load(Ordering::Relaxed), 1);
+    server.open(&mut wire[..length]).unwrap();
+    assert_eq!(SEEN.load(Ordering::Relaxed), 101);
+}
