@@ -1,4 +1,6 @@
-//! What the benches and the proof of zero allocations share: established connections.
+//! What the benches and the proofs share: established connections.
+
+pub mod padded;
 
 use tls_record::aead::{Algorithm, Provider};
 use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret, Version};
@@ -11,6 +13,18 @@ pub type Layer<P> = RecordLayer<TrafficSecret<P>>;
 /// # Panics
 /// If the provider lacks the algorithm.
 pub fn established<P: Provider>(version: Version, algorithm: Algorithm) -> (Layer<P>, Layer<P>) {
+    configured(version, algorithm, |_| {})
+}
+
+/// [`established`], with something configured at both ends.
+///
+/// # Panics
+/// If the provider lacks the algorithm.
+pub fn configured<P: Provider>(
+    version: Version,
+    algorithm: Algorithm,
+    configure: impl Fn(&mut Config),
+) -> (Layer<P>, Layer<P>) {
     let secret = |byte| match version {
         Version::Tls13 => TrafficSecret::tls13(algorithm, &vec![byte; algorithm.secret_len()]),
         Version::Tls12 => {
@@ -18,7 +32,9 @@ pub fn established<P: Provider>(version: Version, algorithm: Algorithm) -> (Laye
         }
     };
     let end = |role, read, write| {
-        let mut layer = Layer::<P>::new(Config::new(role));
+        let mut config = Config::new(role);
+        configure(&mut config);
+        let mut layer = Layer::<P>::new(config);
         let read = secret(read).expect("a secret of the right length");
         let write = secret(write).expect("a secret of the right length");
         layer.install(Epoch::Application, read, write).expect("keys of the provider");

@@ -122,69 +122,87 @@ fn strip_zeros(inner: &[u8]) -> Result<Inner, Fault> {
 }
 
 /// [`strip`] with the same instructions and the same memory accesses for every inner plaintext of
-/// one length, up to its verdict.
-#[inline(never)]
+/// one length, up to the verdict.
+#[inline]
 pub(crate) fn strip_in_constant_time(inner: &[u8]) -> Result<Inner, Fault> {
-    let (front, blocks) = inner.as_rchunks::<BLOCK>();
-    let mut block = Last::of(blocks);
-    // What is left at the front is a block too, behind zeros that nothing looks behind.
-    let mut first = [0; BLOCK];
-    let (_, back) = first
-        .as_mut_slice()
-        .split_at_mut_checked(BLOCK.wrapping_sub(front.len()))
-        .unwrap_or_default();
-    copy(front, back);
-    block.look(&first);
-    let word = Last::of(block.bytes.as_chunks::<WORD>().0);
-    let byte = Last::of(word.bytes.as_chunks::<1>().0);
-
-    let [content_type] = byte.bytes;
-    if content_type == 0 {
+    let (last, zeros) = scan_in_constant_time(inner);
+    if last == 0 {
         return Err(Fault::NoContentType);
     }
-    // Each is at most the length of a record.
-    let zeros = block.behind.wrapping_add(word.behind).wrapping_add(byte.behind);
-    Ok(Inner {
-        content_type: ContentType(content_type),
-        len: inner.len().wrapping_sub(zeros).wrapping_sub(1),
-        is_padded: zeros != 0,
-    })
+    // `last` and the zeros are bytes of `inner`.
+    let len = inner.len().wrapping_sub(zeros).wrapping_sub(1);
+    Ok(Inner { content_type: ContentType(last), len, is_padded: zeros != 0 })
 }
 
-/// Long enough that looking at a block costs little more than reading it.
-const BLOCK: usize = 64;
-const WORD: usize = 8;
+/// The last byte that is not zero, and how many bytes lie behind it; 0 if there is none.
+///
+/// Not inlined, so that its instructions can be counted.
+#[inline(never)]
+fn scan_in_constant_time(inner: &[u8]) -> (u8, usize) {
+    let (front, blocks) = inner.as_rchunks();
+    let mut block = Last::NONE;
+    for bytes in blocks.iter().rev() {
+        block.look(words(bytes));
+    }
+    // What is left at the front is a block too, behind zeros of which none counts.
+    let mut first = [0; BLOCK];
+    let start = BLOCK.wrapping_sub(front.len());
+    copy(front, first.get_mut(start..).unwrap_or_default());
+    block.look(words(&first));
 
-/// The last of some pieces that is not all zeros; of pieces that all are, zeros.
+    let mut word = Last::NONE;
+    for one in block.words.into_iter().rev() {
+        word.look([one]);
+    }
+    let mut byte = Last::NONE;
+    for one in word.words.into_iter().flat_map(usize::to_le_bytes).rev() {
+        byte.look([usize::from(one)]);
+    }
+
+    let [last] = byte.words;
+    let words = block.behind.wrapping_mul(BLOCK / WORD).wrapping_add(word.behind);
+    (last as u8, words.wrapping_mul(WORD).wrapping_add(byte.behind))
+}
+
+const WORD: usize = size_of::<usize>();
+
+/// So long that looking at a block costs little more than reading it.
+const BLOCK: usize = 8 * WORD;
+
+fn words(block: &[u8; BLOCK]) -> [usize; BLOCK / WORD] {
+    let mut words = [0; BLOCK / WORD];
+    for (word, bytes) in words.iter_mut().zip(block.as_chunks().0) {
+        *word = usize::from_le_bytes(*bytes);
+    }
+    words
+}
+
+/// Of some pieces the last that is not all zeros; zeros if all are.
 struct Last<const N: usize> {
-    bytes: [u8; N],
-    /// Bytes behind it.
+    words: [usize; N],
+    /// How many pieces lie behind it.
     behind: usize,
-    /// All ones, and zero when it is found.
-    searching: u32,
+    /// All ones until it is found, then zero.
+    searching: usize,
 }
 
 impl<const N: usize> Last<N> {
-    fn of(pieces: &[[u8; N]]) -> Self {
-        let mut this = Self { bytes: [0; N], behind: 0, searching: u32::MAX };
-        for piece in pieces.iter().rev() {
-            this.look(piece);
-        }
-        this
-    }
+    const NONE: Self = Self { words: [0; N], behind: 0, searching: usize::MAX };
 
-    /// Looks at the piece in front of those that it has seen.
-    #[inline]
-    fn look(&mut self, piece: &[u8; N]) {
-        for (found, byte) in self.bytes.iter_mut().zip(piece) {
-            *found |= byte & self.searching as u8;
+    /// Looks at the piece in front of the last one that it was shown.
+    #[inline(always)]
+    fn look(&mut self, piece: [usize; N]) {
+        const HALF: u32 = usize::BITS / 2;
+        for (found, word) in self.words.iter_mut().zip(piece) {
+            *found |= word & self.searching;
         }
-        let any = piece.iter().fold(0, |any, byte| any | byte);
-        // All ones if `any` is 0. What the black box gives might be any number, so that no compiler
-        // sees a condition here and makes a branch of it.
-        let is_zero = black_box(u32::from(any)).wrapping_sub(1) >> 8;
+        let any = piece.into_iter().fold(0, |any, word| any | word);
+        let any = (any | any >> HALF) & (usize::MAX >> HALF);
+        // Less than half of all numbers, so that only of 0 the predecessor is negative. The compiler
+        // must not know either, or it sees a condition and may make a branch of it.
+        let is_zero = (black_box(any).wrapping_sub(1).cast_signed() >> (usize::BITS - 1)) as usize;
         self.searching &= is_zero;
-        self.behind = self.behind.wrapping_add(N & self.searching as usize);
+        self.behind = self.behind.wrapping_add(self.searching & 1);
     }
 }
 
