@@ -152,6 +152,8 @@ fn warnings() {
     assert_floods(with(Suite::Tls12Gcm, |_| ()), 4, user_canceled);
     assert_goes_on(with(Suite::Tls12Gcm, |_| ()), 3, warning, user_canceled);
     assert_starts_again(with(Suite::Tls13, |_| ()), 4, user_canceled, ticket);
+    assert_goes_on(with(Suite::Tls13, |_| ()), 4, user_canceled, padded);
+    assert_goes_on(handshaking(|_| ()), 4, user_canceled, ccs);
 }
 
 #[test]

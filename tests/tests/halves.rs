@@ -111,6 +111,62 @@ fn a_fault_that_a_caller_drops_still_reaches_the_peer() {
     }
 }
 
+// 9846 6.1, 5246 7.2.1: the application closes, and the peer's close_notify demands an answer.
+#[test]
+fn two_closers_make_one_close_notify() {
+    for suite in Suite::ALL {
+        for ours_comes_first in [false, true] {
+            for one_has_left in [false, true] {
+                let mut halves = Halves::new(suite);
+                let close_notify = halves.peer.seal(ALERT, &CLOSE_NOTIFY);
+                halves.receive(&close_notify).unwrap();
+                let notice = halves.opener.take_notice();
+                let mut sent = Vec::new();
+                for is_ours in [ours_comes_first, !ours_comes_first] {
+                    if is_ours {
+                        let closed = halves.sealer.close();
+                        assert!(matches!(closed, Ok(()) | Err(CloseError::AlreadyClosed)));
+                    } else {
+                        halves.sealer.apply(notice);
+                    }
+                    if one_has_left {
+                        sent.extend(halves.control());
+                    }
+                }
+                sent.extend(halves.control());
+                assert_eq!(sent, [CLOSE_NOTIFY]);
+                let end = End { read: halves.opener.end(), write: halves.sealer.end() };
+                assert!(end.is_clean());
+            }
+        }
+    }
+}
+
+// 9846 6.2: the application aborts while the opener finds a fault.
+#[test]
+fn two_failures_make_one_alert() {
+    for suite in Suite::ALL {
+        for ours_comes_first in [false, true] {
+            let mut halves = Halves::new(suite);
+            let forged = halves.peer.forge(DATA, b"forged");
+            assert!(halves.receive(&forged).is_err());
+            let notice = halves.opener.take_notice();
+            for is_ours in [ours_comes_first, !ours_comes_first] {
+                if is_ours {
+                    let aborted = halves.sealer.abort(AlertDescription::ACCESS_DENIED);
+                    assert_eq!(aborted.is_ok(), ours_comes_first);
+                } else {
+                    halves.sealer.apply(notice);
+                }
+            }
+            let first = if ours_comes_first { 49 } else { 20 };
+            assert_eq!(halves.control(), [[2, first]]);
+            halves.opener.apply(halves.sealer.take_signal());
+            assert_eq!(halves.opener.end(), ReadEnd::Fault(Fault::BadRecordMac));
+        }
+    }
+}
+
 #[test]
 fn notices_gather_until_they_are_taken() {
     let mut halves = tls13();

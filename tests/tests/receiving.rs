@@ -103,6 +103,8 @@ mod sizes {
             tls13(), |c| c.peer.seal_inner(&[0; 16_386]) => RecordOverflow, RECORD_OVERFLOW;
         tls13_inner_plaintext_over_our_limit:
             limited(Suite::Tls13, 64), |c| c.peer.seal(DATA, &[7; 64]) => RecordOverflow, RECORD_OVERFLOW;
+        tls13_inner_plaintext_over_a_max_fragment_length_and_the_type:
+            limited(Suite::Tls13, 512 + 1), |c| c.peer.seal(DATA, &[7; 513]) => RecordOverflow, RECORD_OVERFLOW;
         tls13_padding_over_our_limit:
             limited(Suite::Tls13, 64), |c| c.peer.seal_padded(DATA, &[7; 63], 1) => RecordOverflow, RECORD_OVERFLOW;
         tls12_gcm_plaintext_over_2_14:
@@ -153,6 +155,32 @@ mod sizes {
         // A limit of ours cannot widen that of the protocol.
         assert_waits(limited(Suite::Tls13, 16_385), header(DATA, 16_385 + 16), 16_385 + 16);
         assert_waits(limited(Suite::Tls13, u16::MAX), header(DATA, 16_385 + 16), 16_385 + 16);
+    }
+}
+
+mod any_padding {
+    use super::*;
+
+    // 9846 5.4: "from zero up to TLS record size limits".
+    #[test]
+    fn is_accepted_up_to_the_limit_and_not_over_it() {
+        for content in 0..=63 {
+            for padding in 0..=64 - content {
+                let mut connection = limited(Suite::Tls13, 64);
+                let content = vec![7; content];
+                let record = connection.peer.seal_padded(DATA, &content, padding);
+                if content.len() + 1 + padding > 64 {
+                    connection.assert_refuses(
+                        &record,
+                        Fault::RecordOverflow,
+                        AlertDescription::RECORD_OVERFLOW,
+                    );
+                    continue;
+                }
+                let got = if content.is_empty() { Got::Nothing } else { Got::Data(content) };
+                assert_eq!(connection.receive(&record), Ok(vec![got]));
+            }
+        }
     }
 }
 
@@ -349,6 +377,14 @@ mod protection {
             &sslv2_long,
             b"GET / HTTP/1.1\r\n",
             b"POST / HTTP/1.0",
+            b"PUT / HTTP/1.1",
+            b"HEAD / HTTP/1.1",
+            b"DELETE / HTTP/1.1",
+            b"OPTIONS * HTTP/1.1",
+            b"CONNECT example.org:443 HTTP/1.1",
+            b"PATCH / HTTP/1.1",
+            b"TRACE / HTTP/1.1",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             b"HTTP/1.1 400",
         ] {
             for role in [Role::Client, Role::Server] {
@@ -623,6 +659,20 @@ mod handshake {
             Fault::BadRecordMac,
             AlertDescription::BAD_RECORD_MAC,
         );
+    }
+
+    // 9846 4.7.3: the number of key updates is for the sender to keep: "receiving implementations MUST
+    // NOT enforce this rule". More of them than 16 bits can count.
+    #[test]
+    fn any_number_of_key_updates_is_received() {
+        let mut connection = tls13();
+        for count in 0..=1 << 16 {
+            if count % 32 == 0 {
+                connection.accept(DATA, b"restores the budget");
+            }
+            connection.accept(HANDSHAKE, &key_update(0));
+        }
+        assert_eq!(connection.accept(DATA, b"data"), [Got::Data(b"data".to_vec())]);
     }
 
     // 9846 4.7, 5246 7.4.1.1

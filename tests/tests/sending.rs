@@ -6,12 +6,12 @@ use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_oneof, proptes
 use tls_record::aead::Algorithm;
 use tls_record::close::{OnPeerClose, ReadState, WriteState};
 use tls_record::{
-    Alert, AlertDescription, CloseError, Config, Epoch, Fault, KeyError, OpenError, Opener,
-    ReadEnd, Role, SealError, Sealed, Sealer, Version, WriteEnd,
+    Alert, AlertDescription, CloseError, Config, Control, Epoch, Fault, KeyError, OpenError,
+    Opener, ReadEnd, Role, SealError, Sealed, Sealer, Version, WriteEnd,
 };
 use tls_record_tests::records::{
-    ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Secret, Suite, USER_CANCELED,
-    key_update, message, open_all, plaintext, split,
+    ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Layer, Secret, Suite,
+    USER_CANCELED, key_update, message, open_all, plaintext, split,
 };
 
 /// The most records that one AES-GCM key may seal (9846 5.5).
@@ -170,7 +170,8 @@ mod failing {
     fn every_error_alert_is_fatal_and_leaves_once() {
         for description in (0..=255).map(AlertDescription) {
             for mut connection in every_epoch() {
-                if matches!(description.0, 0 | 90 | 100) {
+                // The closure alerts, and those that are reserved: 9846 appendix B, 5246 7.2.2.
+                if matches!(description.0, 0 | 90 | 21 | 30 | 41 | 60 | 100 | 111 | 114) {
                     let refused = connection.layer.abort(description);
                     assert_eq!(refused, Err(CloseError::NotAnErrorAlert));
                     assert_eq!(connection.control(), []);
@@ -186,6 +187,67 @@ mod failing {
                 assert_eq!(connection.layer.abort(description), Err(CloseError::Failed));
                 assert_eq!(connection.control(), []);
             }
+        }
+    }
+
+    // 9846 6.2: "a way to facilitate logging the sending [...] of alerts".
+    #[test]
+    fn alerts_are_shown_before_they_leave() {
+        for mut connection in every_epoch() {
+            let alert = |description| Some(Control::Alert(description));
+            let layer = &mut connection.layer;
+            assert_eq!(layer.next_control(), None);
+            layer.cancel().unwrap();
+            assert_eq!(layer.next_control(), alert(AlertDescription::USER_CANCELED));
+            layer.poll_control(&mut [0; 64]).unwrap();
+            assert_eq!(layer.next_control(), alert(AlertDescription::CLOSE_NOTIFY));
+            layer.abort(AlertDescription::ACCESS_DENIED).unwrap();
+            assert_eq!(layer.next_control(), alert(AlertDescription::ACCESS_DENIED));
+            layer.poll_control(&mut [0; 64]).unwrap();
+            assert_eq!(layer.next_control(), None);
+        }
+    }
+
+    // 9846 6: alerts "are encrypted as specified by the current connection state", which is that of
+    // our own direction.
+    #[test]
+    fn an_alert_leaves_under_the_keys_of_our_own_direction() {
+        let mut connection = fresh(Role::Server).set_version(Version::Tls13);
+        let keys = |_: &mut _, sealer: &mut Sealer<Secret>| {
+            sealer.install(Epoch::Handshake, Suite::Tls13.secret(5), 0)
+        };
+        connection.layer.with_halves(keys).unwrap();
+        connection.mirror = Hand::new(Suite::Tls13, 5);
+        assert!(connection.receive(&plaintext(DATA, b"too early")).is_err());
+        assert_eq!(connection.control(), [(ALERT, vec![2, 10])]);
+
+        let mut connection = fresh(Role::Client).set_version(Version::Tls13);
+        let keys = |opener: &mut Opener<Secret>, _: &mut _| {
+            opener.install(Epoch::Handshake, Suite::Tls13.secret(6), 0)
+        };
+        connection.layer.with_halves(keys).unwrap();
+        connection.peer = Hand::new(Suite::Tls13, 6);
+        let forged = connection.peer.forge(HANDSHAKE, b"forged");
+        assert!(connection.receive(&forged).is_err());
+        assert_eq!(connection.control(), [(ALERT, vec![2, 20])]);
+    }
+
+    // Data that looks like an alert is data; what the machine has to send, nobody else can.
+    #[test]
+    fn alerts_and_key_updates_are_sealed_by_the_machine_alone() {
+        for suite in Suite::ALL {
+            let mut connection = Connection::established(suite, Role::Client);
+            let mut out = [0; 64];
+            for message in [&CLOSE_NOTIFY[..], &[2, 40], &key_update(0)] {
+                let sealed = connection.layer.seal(&[message], &mut out).unwrap();
+                let opened = connection.mirror.open(&out[..sealed.written]);
+                assert_eq!(opened, (DATA, message.to_vec()));
+                let sealed = connection.layer.seal_handshake(&[message], &mut out);
+                assert_eq!(sealed, Err(SealError::NotHandshake));
+            }
+            let refused = connection.layer.abort(AlertDescription::CLOSE_NOTIFY);
+            assert_eq!(refused, Err(CloseError::NotAnErrorAlert));
+            assert_eq!(connection.layer.end().write, WriteEnd::Open);
         }
     }
 
@@ -491,6 +553,110 @@ mod key_limits {
             }
             assert_eq!(read, written);
             assert!(phases as usize >= written.len() / (usize::from(fragment_limit) * key_limit as usize));
+        }
+    }
+
+    /// Both ends of a connection, and what is on the wire to each.
+    struct Ends {
+        layers: [Layer; 2],
+        wires: [Vec<u8>; 2],
+        written: [Vec<u8>; 2],
+        read: [Vec<u8>; 2],
+        updates: [usize; 2],
+    }
+
+    impl Ends {
+        fn new(key_limits: [u64; 2]) -> Self {
+            let layer = |end: usize| {
+                let mut config = Config::new([Role::Client, Role::Server][end]);
+                config.key_limit = key_limits[end];
+                config.limits.key_updates = 255; // which are another test's
+                let secret = |end| Suite::Tls13.secret([1, 0x80][end]);
+                let mut layer = Layer::new(config);
+                layer.install(Epoch::Application, secret(1 - end), secret(end)).unwrap();
+                layer
+            };
+            Self {
+                layers: [layer(0), layer(1)],
+                wires: Default::default(),
+                written: Default::default(),
+                read: Default::default(),
+                updates: [0; 2],
+            }
+        }
+
+        fn write(&mut self, end: usize, length: usize) {
+            for byte in (0..length).map(|at| at as u8) {
+                let mut out = [0; 64];
+                let layer = &mut self.layers[end];
+                let written = loop {
+                    match layer.seal(&[&[byte]], &mut out) {
+                        Ok(sealed) => break sealed.written,
+                        Err(error) => assert_eq!(error, SealError::ControlFirst),
+                    }
+                    let written = layer.poll_control(&mut out).unwrap();
+                    self.wires[1 - end].extend(&out[..written]);
+                };
+                self.wires[1 - end].extend(&out[..written]);
+                self.written[1 - end].push(byte);
+            }
+        }
+
+        fn deliver(&mut self, end: usize) {
+            let wire = std::mem::take(&mut self.wires[end]);
+            let (got, left) = open_all(|input| self.layers[end].open(input), &wire);
+            assert_eq!(left, Ok(0));
+            for got in got {
+                match got {
+                    Got::Data(data) => self.read[end].extend(data),
+                    Got::KeyUpdate(_) => self.updates[end] += 1,
+                    got => panic!("{got:?}"),
+                }
+            }
+        }
+
+        fn answer(&mut self, end: usize) {
+            let mut out = [0; 64];
+            while self.layers[end].has_control() {
+                let written = self.layers[end].poll_control(&mut out).unwrap();
+                self.wires[1 - end].extend(&out[..written]);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        // 9846 5.5 and 4.7.3: both ends update their keys by themselves and ask each other to, and
+        // what one has sent is on its way while the other goes on.
+        #[test]
+        fn short_key_phases_at_both_ends(
+            key_limits in [5..12_u64, 5..12_u64],
+            steps in prop::collection::vec((0..2_usize, 0..4_u8, 0..20_usize), 0..60),
+        ) {
+            let mut ends = Ends::new(key_limits);
+            for (end, action, length) in steps {
+                match action {
+                    0 => ends.write(end, length),
+                    1 => drop(ends.layers[end].update_keys(true)),
+                    2 => ends.deliver(end),
+                    _ => ends.answer(end),
+                }
+            }
+            for end in [0, 1, 0, 1, 0, 1] {
+                ends.answer(end);
+                ends.deliver(1 - end);
+            }
+            assert_eq!(ends.read, ends.written);
+            for end in [0, 1] {
+                // A key phase has `key_limit` records, of which four are kept for control.
+                let phases = ends.written[end].len() / (key_limits[1 - end] - RESERVE) as usize;
+                assert!(ends.updates[end] >= phases.saturating_sub(1));
+                // Every request is answered, and nothing is owed.
+                assert_eq!(ends.layers[end].update_keys(true), Ok(()));
+                let sequence = ends.layers[1 - end].opener().sequence();
+                assert_eq!(ends.layers[end].sealer().sequence(), sequence);
+            }
         }
     }
 
