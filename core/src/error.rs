@@ -218,7 +218,7 @@ pub enum CloseError {
     /// The transport had ended before the peer's close_notify, so that no one may be there to hear.
     /// The close_notify is queued all the same: a transport can end in one direction only.
     Truncated,
-    /// `abort` was given an alert that does not end a connection.
+    /// `abort` was given an alert that does not end a connection, or a reserved one.
     NotAnErrorAlert,
 }
 

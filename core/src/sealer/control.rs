@@ -239,9 +239,9 @@ impl<K: KeySchedule> Sealer<K> {
     /// [`CloseError::AlreadyClosed`] if our close_notify is sealed, [`CloseError::Failed`] if the
     /// connection has failed: no alert is sent then.
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
-        if description.class() != AlertClass::Error
-            || description == AlertDescription::NO_RENEGOTIATION
-        {
+        // RFC 9846 appendix B: what older versions used must not be sent.
+        let is_reserved = matches!(description.0, 21 | 30 | 41 | 60 | 100 | 111 | 114);
+        if description.class() != AlertClass::Error || is_reserved {
             return Err(CloseError::NotAnErrorAlert);
         }
         match self.state {
