@@ -56,14 +56,14 @@ fn names() {
     }
 }
 
-/// What an alert does, in the words of conformance.md.
+/// What an alert does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
-    /// "peer closed"
+    /// The peer has closed.
     PeerClosed,
-    /// "recorded", "reported to the caller"
+    /// The caller is told, and the connection goes on.
     Reported,
-    /// "fatal received: no answer"
+    /// The connection has failed, and no alert answers.
     FatalReceived,
     /// A fatal alert of ours, of this description.
     Refused(u8),

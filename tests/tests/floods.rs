@@ -1,5 +1,5 @@
-//! What a peer may send without getting anywhere: conformance.md section 2. Exactly N is accepted,
-//! N + 1 is unexpected_message.
+//! What a peer may send without getting anywhere: the numbers of `conformance.md`. Exactly N is
+//! accepted, N + 1 is unexpected_message.
 
 use tls_record::{AlertDescription, Config, Epoch, Fault, Limits, Role, Version};
 use tls_record_tests::records::{

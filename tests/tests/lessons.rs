@@ -1,4 +1,4 @@
-//! Lessons that others paid for: conformance.md section 5, each with what it is known by. What is
+//! Lessons that others paid for: those of `conformance.md`, each with what it is known by. What is
 //! said at length elsewhere is here in a line: CVE-2020-24659 (every alert in every state) is
 //! `alerts.rs`.
 

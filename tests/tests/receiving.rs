@@ -1,4 +1,4 @@
-//! What arrives and what the engine answers: conformance.md section 1, row by row.
+//! What arrives and what the engine answers. Which requirement each test is for, `conformance.md` says.
 
 use tls_record::aead::{Algorithm, ring::Ring};
 use tls_record::{

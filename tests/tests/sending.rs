@@ -1,18 +1,20 @@
-//! What leaves: conformance.md section 3, as far as the core has it.
+//! What leaves. Which requirement each test is for, `conformance.md` says.
 
 use std::collections::HashSet;
 
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
-use tls_record::aead::Algorithm;
+use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN};
 use tls_record::close::{OnPeerClose, ReadState, WriteState};
 use tls_record::{
-    Alert, AlertDescription, CloseError, Config, Control, Epoch, Fault, KeyError, OpenError,
-    Opener, ReadEnd, Role, SealError, Sealed, Sealer, Version, WriteEnd,
+    Alert, AlertDescription, CloseError, Config, Control, DirectionKeys, Epoch, Event, Fault,
+    KeyError, KeySchedule, OpenError, Opener, ReadEnd, RecordLayer, Role, SealError, Sealed,
+    Sealer, Version, WriteEnd,
 };
 use tls_record_tests::records::{
     ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Layer, Secret, Suite,
     USER_CANCELED, key_update, message, open_all, plaintext, split,
 };
+use zeroize::Zeroize;
 
 /// The most records that one AES-GCM key may seal (9846 5.5).
 const GCM_LIMIT: u64 = 23_726_566;
@@ -269,8 +271,7 @@ mod failing {
         }
     }
 
-    // conformance.md 3: "a fault found while close_notify is queued but not sealed: the fatal alert
-    // replaces it; a fault after it was sealed is latched and no alert sent".
+    // After a close_notify that was sealed, not even the alert leaves.
     #[test]
     fn a_fault_replaces_a_close_notify_that_has_not_left() {
         let fatal = (ALERT, vec![2, AlertDescription::BAD_RECORD_MAC.0]);
@@ -415,7 +416,7 @@ mod key_updates {
         assert_eq!(connection.control(), []);
     }
 
-    // conformance.md 3: "KeyUpdate received after our close_notify: the read keys advance, no reply".
+    // The read keys go on, but nothing may follow our close_notify (9846 6.1).
     #[test]
     fn none_after_our_close_notify() {
         for is_sealed in [false, true] {
@@ -1057,6 +1058,107 @@ mod handshake_messages {
 
 mod keys {
     use super::*;
+
+    /// Keys in hardware, whose tags are of some length, and which may have no next generation.
+    #[derive(Clone)]
+    struct Chip {
+        tag_len: usize,
+        has_next: bool,
+    }
+
+    impl Zeroize for Chip {
+        fn zeroize(&mut self) {}
+    }
+
+    impl KeySchedule for Chip {
+        type Aead = Self;
+
+        fn version(&self) -> Version {
+            Version::Tls13
+        }
+
+        fn keys(&self) -> Result<DirectionKeys<Self>, KeyError> {
+            Ok(DirectionKeys { aead: self.clone(), iv: [0; NONCE_LEN] })
+        }
+
+        fn update(&mut self) -> Result<(), KeyError> {
+            if self.has_next { Ok(()) } else { Err(KeyError::Crypto) }
+        }
+    }
+
+    impl Aead for Chip {
+        fn tag_len(&self) -> usize {
+            self.tag_len
+        }
+
+        fn confidentiality_limit(&self) -> u64 {
+            u64::MAX
+        }
+
+        fn has_explicit_nonce(&self) -> bool {
+            false
+        }
+
+        fn seal(
+            &mut self,
+            _: &[u8; NONCE_LEN],
+            _: &[u8],
+            _: &mut [u8],
+            tag: &mut [u8],
+        ) -> Result<(), AeadError> {
+            assert_eq!(tag.len(), self.tag_len);
+            Ok(())
+        }
+
+        fn open(
+            &mut self,
+            _: &[u8; NONCE_LEN],
+            _: &[u8],
+            _: &mut [u8],
+            tag: &[u8],
+        ) -> Result<(), AeadError> {
+            assert_eq!(tag.len(), self.tag_len);
+            Ok(())
+        }
+    }
+
+    // 9846 5.2: "An AEAD algorithm used in TLS 1.3 MUST NOT produce an expansion greater than 255
+    // octets."
+    #[test]
+    fn a_cipher_expands_by_255_bytes_and_no_more() {
+        let mut layer = RecordLayer::new(Config::new(Role::Client));
+        for tag_len in [256, 271, usize::MAX] {
+            let chip = Chip { tag_len, has_next: true };
+            let installed = layer.install(Epoch::Application, chip.clone(), chip);
+            assert_eq!(installed, Err(KeyError::Length), "{tag_len}");
+        }
+        let chip = Chip { tag_len: 255, has_next: true };
+        layer.install(Epoch::Application, chip.clone(), chip).unwrap();
+        let mut record = vec![7; 5 + 16_384 + 256];
+        assert_eq!(layer.seal_in_place(&mut record, 16_384), Ok(record.len()));
+        assert_eq!(record[..5], [23, 3, 3, 0x41, 0]);
+        let opened = layer.open(&mut record).unwrap();
+        assert_eq!(opened.event, Event::ApplicationData(5..5 + 16_384));
+    }
+
+    #[test]
+    fn that_have_no_next_generation_end_the_connection() {
+        let chip = || Chip { tag_len: 16, has_next: false };
+        let mut layer = RecordLayer::new(Config::new(Role::Client));
+        layer.install(Epoch::Application, chip(), chip()).unwrap();
+        layer.update_keys(false).unwrap();
+        assert_eq!(layer.poll_control(&mut [0; 64]), Err(SealError::Crypto));
+        assert_eq!(layer.end().write, WriteEnd::Failed);
+        let fault = Fault::Aborted(AlertDescription::INTERNAL_ERROR);
+        assert_eq!(layer.end().read, ReadEnd::Fault(fault));
+
+        let mut layer = RecordLayer::new(Config::new(Role::Client));
+        layer.install(Epoch::Application, chip(), chip()).unwrap();
+        let mut record = plaintext(DATA, &[&key_update(0)[..], &[22], &[0; 16]].concat());
+        assert_eq!(layer.open(&mut record), Err(OpenError::Fault(Fault::Crypto)));
+        let alert = AlertDescription::INTERNAL_ERROR;
+        assert_eq!(layer.end().write, WriteEnd::AlertQueued(alert));
+    }
 
     #[test]
     fn data_waits_for_its_keys() {
