@@ -189,11 +189,13 @@ fn check(place: Place, mut connection: Connection, record: &[u8], alert: Alert, 
 // CVE-2020-24659: an alert at an unexpected time was a null pointer.
 #[test]
 fn every_alert_in_every_state() {
+    // Under Miri not all: 0 and 90 are among them.
+    let descriptions = || (0..=255).step_by(if cfg!(miri) { 45 } else { 1 });
     let mut cases = 0;
     for role in [Role::Client, Role::Server] {
         for place in Place::ALL {
             for level in 0..=3 {
-                for description in 0..=255 {
+                for description in descriptions() {
                     let mut connection = place.connection(role);
                     let message = [level, description];
                     let record = match place {
@@ -208,7 +210,7 @@ fn every_alert_in_every_state() {
         }
     }
     println!("{cases} cases");
-    assert_eq!(cases, 2 * 13 * 4 * 256);
+    assert_eq!(cases, 2 * 13 * 4 * descriptions().count());
 }
 
 // No alert that is received makes one that is sent, but for those that break the protocol.

@@ -1,10 +1,11 @@
 //! Buffers: input cut anywhere means the same, output that is too short changes nothing.
 
-use tls_record::aead::{Algorithm, ring::Ring};
+use tls_record::aead::Algorithm;
 use tls_record::{
     AlertDescription, Config, Epoch, Event, KeySchedule, OpenError, Opener, ReadEnd, Role,
     SealError, Sealer, TrafficSecret, Version,
 };
+use tls_record_tests::Backend;
 use tls_record_tests::records::{
     ALERT, CCS, CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Hand, Secret, Suite, USER_CANCELED, key_update,
     message, plaintext, split,
@@ -141,7 +142,7 @@ fn sessions() -> Vec<Session<Secret>> {
 }
 
 /// Two traces of RFC 8448 in both directions.
-fn recorded() -> Vec<Session<TrafficSecret<Ring>>> {
+fn recorded() -> Vec<Session<TrafficSecret<Backend>>> {
     let mut sessions = Vec::new();
     for trace in traces().into_iter().take(2) {
         for (sender, role) in [(Sender::Client, Role::Server), (Sender::Server, Role::Client)] {
@@ -156,7 +157,7 @@ fn recorded() -> Vec<Session<TrafficSecret<Ring>>> {
             let secrets = trace.secrets.iter().filter(|secret| its(secret.sender));
             let secrets: Vec<_> = secrets.map(|secret| secret.secret).collect();
             assert_eq!(secrets.len(), epochs.len());
-            let steps: Steps<TrafficSecret<Ring>> = Box::new(move |opener, message| {
+            let steps: Steps<TrafficSecret<Backend>> = Box::new(move |opener, message| {
                 if let Some(at) = after.iter().position(|&it| Some(it) == message) {
                     let secret = TrafficSecret::tls13(Algorithm::Aes128Gcm, &secrets[at]).unwrap();
                     opener.install(epochs[at], secret, 0).unwrap();

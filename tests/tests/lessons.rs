@@ -4,12 +4,13 @@
 
 use std::collections::HashSet;
 
-use tls_record::aead::{Algorithm, Provider, ring::Ring, rustcrypto::RustCrypto};
+use tls_record::aead::{Algorithm, Provider, rustcrypto::RustCrypto};
 use tls_record::close::WriteState;
 use tls_record::{
     AlertDescription, CloseError, Config, Epoch, Event, Fault, HEADER_LEN, KeyError, MAX_RECORD,
     OpenError, Opener, ReadEnd, Role, SealError, Sealer, TrafficSecret, Version,
 };
+use tls_record_tests::Backend;
 use tls_record_tests::records::{
     ALERT, CCS, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Suite, USER_CANCELED, header,
     key_update, message, open_all, plaintext, split,
@@ -55,8 +56,8 @@ macro_rules! under_every_cipher {
     ($test:ident $(, $argument:expr)*) => {
         for suite in ALGORITHMS {
             let (secret, key) = (vec![7; suite.secret_len()], vec![7; suite.key_len()]);
-            $test(pair(|| TrafficSecret::<Ring>::tls13(suite, &secret).unwrap()) $(, $argument)*);
-            $test(pair(|| TrafficSecret::<Ring>::tls12(suite, &key, &[7; 12]).unwrap()) $(, $argument)*);
+            $test(pair(|| TrafficSecret::<Backend>::tls13(suite, &secret).unwrap()) $(, $argument)*);
+            $test(pair(|| TrafficSecret::<Backend>::tls12(suite, &key, &[7; 12]).unwrap()) $(, $argument)*);
             $test(pair(|| TrafficSecret::<RustCrypto>::tls13(suite, &secret).unwrap()) $(, $argument)*);
             $test(pair(|| TrafficSecret::<RustCrypto>::tls12(suite, &key, &[7; 12]).unwrap()) $(, $argument)*);
         }

@@ -331,7 +331,11 @@ impl Seen {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 3 } else { 512 },
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn any_calls(config in config(), calls in prop::collection::vec(any_call(), 0..60)) {

@@ -1,10 +1,11 @@
 //! What arrives and what the engine answers. Which requirement each test is for, `conformance.md` says.
 
-use tls_record::aead::{Algorithm, ring::Ring};
+use tls_record::aead::Algorithm;
 use tls_record::{
     AlertDescription, Config, ContentType, Epoch, Event, Fault, KeyError, OpenError, Opener,
     ReadEnd, Role, Sealer, TrafficSecret, Version, WriteEnd, close::ReadState, close::WriteState,
 };
+use tls_record_tests::Backend;
 use tls_record_tests::records::{
     ALERT, CCS, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Suite, USER_CANCELED, header,
     key_update, message, plaintext,
@@ -146,6 +147,7 @@ mod sizes {
     #[test]
     fn headers_at_the_limit_are_waited_for() {
         assert_waits(fresh(), header(HANDSHAKE, 16_384), 16_384);
+        assert_waits(tls13_handshake(), header(CCS, 16_384), 16_384);
         assert_waits(tls13(), header(DATA, 16_640), 16_640);
         assert_waits(gcm(), header(DATA, 18_432), 18_432);
         assert_waits(chacha(), header(ALERT, 18_432), 18_432);
@@ -264,7 +266,7 @@ mod protection {
     // 9846 5.2, 5246 6.2.3.3: every bit of a record is protected, and all failures are one.
     #[test]
     fn every_bit_counts() {
-        let secrets: [fn(Algorithm) -> TrafficSecret<Ring>; 2] = [
+        let secrets: [fn(Algorithm) -> TrafficSecret<Backend>; 2] = [
             |suite| TrafficSecret::tls13(suite, &vec![7; suite.secret_len()]).unwrap(),
             |suite| TrafficSecret::tls12(suite, &vec![7; suite.key_len()], &[7; 12]).unwrap(),
         ];

@@ -488,7 +488,11 @@ mod key_limits {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+        #![proptest_config(ProptestConfig {
+            cases: if cfg!(miri) { 3 } else { 256 },
+            failure_persistence: None,
+            ..Default::default()
+        })]
 
         // 9846 5.5: "implementations SHOULD do a key update [...] prior to reaching these limits".
         #[test]

@@ -1,0 +1,96 @@
+//! Secrets: which lengths they have, what is derived from them, and what is left of a wiped one.
+
+use tls_record::aead::{Aead, Algorithm, Provider, null::Null, rustcrypto::RustCrypto};
+use tls_record::{KeyError, KeySchedule, TrafficSecret, Version};
+use tls_record_tests::Backend;
+use zeroize::Zeroize;
+
+const ALGORITHMS: [Algorithm; 3] =
+    [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305];
+
+#[test]
+fn secrets_have_the_lengths_of_their_suites() {
+    for (algorithm, secret_len, key_len) in
+        [(ALGORITHMS[0], 32, 16), (ALGORITHMS[1], 48, 32), (ALGORITHMS[2], 32, 32)]
+    {
+        for len in 0..=64 {
+            let bytes = vec![7; len];
+            let is_ok = TrafficSecret::<Null>::tls13(algorithm, &bytes).is_ok();
+            assert_eq!(is_ok, len == secret_len, "{algorithm:?}: a secret of {len} bytes");
+            for iv_len in 0..=16 {
+                let iv_fits = match algorithm {
+                    Algorithm::Chacha20Poly1305 => iv_len == 12,
+                    _ => iv_len == 4 || iv_len == 12,
+                };
+                let secret = TrafficSecret::<Null>::tls12(algorithm, &bytes, &vec![7; iv_len]);
+                let error = (len != key_len || !iv_fits).then_some(KeyError::Length);
+                assert_eq!(secret.err(), error, "{algorithm:?}: {len} bytes and {iv_len}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_secret_knows_its_suite_and_version() {
+    for algorithm in ALGORITHMS {
+        let (secret, key) = (vec![7; algorithm.secret_len()], vec![7; algorithm.key_len()]);
+        let tls13 = TrafficSecret::<Null>::tls13(algorithm, &secret).unwrap();
+        let tls12 = TrafficSecret::<Null>::tls12(algorithm, &key, &[7; 12]).unwrap();
+        for (secret, version) in [(tls13, Version::Tls13), (tls12, Version::Tls12)] {
+            assert_eq!((secret.algorithm(), secret.version()), (algorithm, version));
+            let aead = secret.keys().unwrap().aead;
+            assert_eq!(aead.confidentiality_limit(), algorithm.confidentiality_limit());
+            assert_eq!(aead.has_explicit_nonce(), algorithm.has_explicit_nonce());
+        }
+    }
+}
+
+/// What a cipher makes of nothing under these keys, or why there are none.
+fn mark<P: Provider>(secret: &TrafficSecret<P>) -> Result<([u8; 12], [u8; 16]), KeyError> {
+    let mut keys = secret.keys()?;
+    let mut tag = [0; 16];
+    keys.aead.seal(&keys.iv, b"", &mut [], &mut tag).unwrap();
+    Ok((keys.iv, tag))
+}
+
+fn secrets<P: Provider>(algorithm: Algorithm, byte: u8) -> [TrafficSecret<P>; 2] {
+    let (secret, key) = (vec![byte; algorithm.secret_len()], vec![byte; algorithm.key_len()]);
+    [
+        TrafficSecret::tls13(algorithm, &secret).unwrap(),
+        TrafficSecret::tls12(algorithm, &key, &[byte; 12]).unwrap(),
+    ]
+}
+
+#[test]
+fn nothing_is_left_of_a_wiped_secret() {
+    fn check<P: Provider>(algorithm: Algorithm) {
+        let zeros = secrets::<P>(algorithm, 0);
+        for (mut secret, zero) in secrets::<P>(algorithm, 0xc5).into_iter().zip(zeros) {
+            assert_ne!(mark(&secret), mark(&zero), "{algorithm:?}");
+            secret.zeroize();
+            assert_eq!(mark(&secret), mark(&zero), "{algorithm:?}");
+        }
+    }
+    for algorithm in ALGORITHMS {
+        check::<Null>(algorithm);
+        check::<RustCrypto>(algorithm);
+    }
+}
+
+// 9846 7.2: every generation has other keys; 4.7.3: TLS 1.2 has one generation.
+#[test]
+fn backends_agree_on_every_generation() {
+    for algorithm in ALGORITHMS {
+        let [mut one, _] = secrets::<Backend>(algorithm, 7);
+        let [mut other, mut tls12] = secrets::<RustCrypto>(algorithm, 7);
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let keys = mark(&one);
+            assert_eq!(keys, mark(&other));
+            assert!(keys.is_ok() && !seen.contains(&keys), "{algorithm:?}");
+            seen.push(keys);
+            assert_eq!((one.update(), other.update()), (Ok(()), Ok(())));
+        }
+        assert_eq!(tls12.update(), Err(KeyError::NoUpdate));
+    }
+}

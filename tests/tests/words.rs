@@ -1,0 +1,170 @@
+//! What the engine says in words: errors for a log, halves that keep their secrets, and how it ended.
+
+use std::collections::HashSet;
+use std::error::Error;
+
+use tls_record::aead::{Algorithm, null::Null};
+use tls_record::{
+    AlertDescription, CloseError, Config, Control, End, Epoch, Fault, KeyError, OpenError, ReadEnd,
+    Role, SealError, TrafficSecret, WriteEnd,
+};
+use tls_record_tests::records::{Connection, Suite};
+
+const FAULTS: [Fault; 22] = [
+    Fault::NotTls,
+    Fault::RecordOverflow,
+    Fault::BadRecordMac,
+    Fault::RecordVersion,
+    Fault::UnexpectedContentType,
+    Fault::NoContentType,
+    Fault::UnexpectedHandshake,
+    Fault::EmptyHandshakeRecord,
+    Fault::HandshakeTooLong,
+    Fault::Interleaved,
+    Fault::SpansKeyChange,
+    Fault::BadChangeCipherSpec,
+    Fault::KeyUpdateLength,
+    Fault::KeyUpdateValue,
+    Fault::EmptyAlert,
+    Fault::AlertLength,
+    Fault::AlertLevel,
+    Fault::Flood,
+    Fault::TooMuchEarlyData,
+    Fault::SequenceExhausted,
+    Fault::Crypto,
+    Fault::Aborted(AlertDescription::UNKNOWN_CA),
+];
+
+/// The texts of some errors, which are those of no other.
+fn distinct<E: Error>(errors: impl IntoIterator<Item = E>) -> Vec<String> {
+    let texts: Vec<_> = errors.into_iter().map(|error| error.to_string()).collect();
+    for text in &texts {
+        // One line of a log, and not just the name of a variant.
+        assert!(text.contains(' ') && text.is_ascii() && !text.contains('\n'), "{text:?}");
+    }
+    assert_eq!(texts.iter().collect::<HashSet<_>>().len(), texts.len(), "{texts:?}");
+    texts
+}
+
+// 9846 6.2: implementations should have a way to log alerts.
+#[test]
+fn a_fault_tells_what_it_is_and_which_alert_it_sends() {
+    for (fault, text) in FAULTS.into_iter().zip(distinct(FAULTS)) {
+        match fault.alert().and_then(AlertDescription::name) {
+            Some(alert) => assert!(text.ends_with(&format!(" ({alert})")), "{text}"),
+            None => assert_eq!(text, "the peer does not speak TLS"),
+        }
+    }
+}
+
+#[test]
+fn errors_tell_what_is_in_them() {
+    let fault = Fault::Aborted(AlertDescription(200));
+    for text in distinct([
+        OpenError::Fault(fault),
+        OpenError::PeerAlert(AlertDescription(200)),
+        OpenError::Truncated,
+    ]) {
+        assert_eq!(text.contains("alert 200"), !text.contains("close_notify"), "{text}");
+    }
+    let texts = distinct([
+        SealError::NoSpace { need: 1234 },
+        SealError::ControlFirst,
+        SealError::Closed,
+        SealError::Failed,
+        SealError::NoKeys,
+        SealError::TooLong,
+        SealError::NotHandshake,
+        SealError::KeyExhausted,
+        SealError::Crypto,
+    ]);
+    assert!(texts[0].contains("1234"), "{texts:?}");
+    distinct([CloseError::AlreadyClosed, CloseError::Failed, CloseError::NotAnErrorAlert]);
+    let texts = distinct([
+        KeyError::Fault(fault),
+        KeyError::Length,
+        KeyError::Epoch,
+        KeyError::NoUpdate,
+        KeyError::RequestOutstanding,
+        KeyError::Closed,
+        KeyError::Crypto,
+    ]);
+    assert!(texts[0].contains("alert 200"), "{texts:?}");
+}
+
+#[test]
+fn alerts_are_called_by_their_names() {
+    for (alert, name) in [
+        (AlertDescription::CLOSE_NOTIFY, "close_notify"),
+        (AlertDescription::NO_APPLICATION_PROTOCOL, "no_application_protocol"),
+        (AlertDescription(200), "alert 200"),
+    ] {
+        assert_eq!((alert.to_string(), format!("{alert:?}")), (name.into(), name.into()));
+    }
+}
+
+#[test]
+fn halves_show_how_far_they_are_and_no_secret() {
+    let mut connection = Connection::new(Config::new(Role::Client));
+    let text = format!("{:?}", connection.layer);
+    assert_eq!(
+        text,
+        "RecordLayer(Opener(Open, Plaintext keys, record None), \
+         Sealer(Open, Plaintext keys, record None))"
+    );
+    connection = connection.install(Epoch::Application, Suite::Tls13);
+    connection.send(b"data").unwrap();
+    let text = format!("{:?}", connection.layer);
+    assert_eq!(
+        text,
+        "RecordLayer(Opener(Open, Application keys, record Some(0)), \
+         Sealer(Open, Application keys, record Some(1)))"
+    );
+    let secret = TrafficSecret::<Null>::tls13(Algorithm::Aes128Gcm, &[0xc5; 32]).unwrap();
+    assert_eq!(format!("{secret:?}"), "TrafficSecret(Aes128Gcm, redacted)");
+}
+
+#[test]
+fn a_layer_names_the_control_record_that_is_next() {
+    let mut layer = Connection::established(Suite::Tls13, Role::Client).layer;
+    assert_eq!(layer.next_control(), None);
+    layer.update_keys(true).unwrap();
+    layer.close().unwrap();
+    let expected =
+        [Control::KeyUpdate { request: true }, Control::Alert(AlertDescription::CLOSE_NOTIFY)];
+    for control in expected {
+        assert_eq!(layer.next_control(), Some(control));
+        layer.poll_control(&mut [0; 64]).unwrap();
+    }
+    assert_eq!(layer.next_control(), None);
+}
+
+// 9846 6.1: without a close_notify of either side, nobody knows that nothing is missing.
+#[test]
+fn an_end_is_clean_if_both_sides_closed_an_established_connection() {
+    let alert = AlertDescription::INTERNAL_ERROR;
+    let reads = [
+        ReadEnd::Closed { epoch: Epoch::Application },
+        ReadEnd::Closed { epoch: Epoch::Plaintext },
+        ReadEnd::Closed { epoch: Epoch::EarlyData },
+        ReadEnd::Closed { epoch: Epoch::Handshake },
+        ReadEnd::Open,
+        ReadEnd::Truncated { epoch: Epoch::Application, inside_record: false },
+        ReadEnd::PeerAlert(alert),
+        ReadEnd::Fault(Fault::BadRecordMac),
+    ];
+    let writes = [
+        WriteEnd::Closed,
+        WriteEnd::Open,
+        WriteEnd::Closing,
+        WriteEnd::AlertQueued(alert),
+        WriteEnd::AlertSent(alert),
+        WriteEnd::Failed,
+    ];
+    for read in reads {
+        for write in writes {
+            let is_clean = (read, write) == (reads[0], writes[0]);
+            assert_eq!(End { read, write }.is_clean(), is_clean, "{read:?}, {write:?}");
+        }
+    }
+}
