@@ -5,11 +5,12 @@ use tls_record::{
     Alert, AlertClass, AlertDescription, AlertLevel, Config, Epoch, Fault, OpenError, ReadEnd,
     Role, Version, WriteEnd,
 };
+use tls_record_tests::STRIDE;
 use tls_record_tests::records::{ALERT, CLOSE_NOTIFY, Connection, DATA, Got, Suite, plaintext};
 
 #[test]
 fn every_message_survives_a_round_trip() {
-    for message in (0..=u16::MAX).map(u16::to_be_bytes) {
+    for message in (0..=u16::MAX).step_by(STRIDE).map(u16::to_be_bytes) {
         let alert = Alert::decode(&message).expect("two bytes");
         assert_eq!((alert.level.0, alert.description.0), (message[0], message[1]));
         assert_eq!(alert.encode(), message);
@@ -19,7 +20,7 @@ fn every_message_survives_a_round_trip() {
 
 #[test]
 fn a_message_has_two_bytes() {
-    for length in (0..=1024).chain([16_384, 65_536]) {
+    for length in (0..=1024).step_by(STRIDE).chain([1, 2, 3]) {
         assert_eq!(Alert::decode(&vec![1; length]).is_some(), length == 2);
     }
 }
@@ -189,8 +190,7 @@ fn check(place: Place, mut connection: Connection, record: &[u8], alert: Alert, 
 // CVE-2020-24659: an alert at an unexpected time was a null pointer.
 #[test]
 fn every_alert_in_every_state() {
-    // Under Miri not all: 0 and 90 are among them.
-    let descriptions = || (0..=255).step_by(if cfg!(miri) { 45 } else { 1 });
+    let descriptions = || (0..=255).step_by(STRIDE);
     let mut cases = 0;
     for role in [Role::Client, Role::Server] {
         for place in Place::ALL {

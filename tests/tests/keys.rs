@@ -94,3 +94,35 @@ fn backends_agree_on_every_generation() {
         assert_eq!(tls12.update(), Err(KeyError::NoUpdate));
     }
 }
+
+#[test]
+fn a_key_of_another_length_is_none() {
+    fn check<P: Provider>() {
+        for algorithm in ALGORITHMS {
+            for len in 0..=64 {
+                let is_some = P::aead(algorithm, &vec![7; len]).is_some();
+                assert_eq!(is_some, len == algorithm.key_len(), "{algorithm:?}: {len} bytes");
+            }
+        }
+    }
+    check::<Null>();
+    check::<Backend>();
+    check::<RustCrypto>();
+}
+
+// RFC 5869 section 2.3: at most 255 times the length of the hash.
+#[test]
+fn a_hash_gives_no_more_than_it_can() {
+    fn check<P: Provider>() {
+        for algorithm in ALGORITHMS {
+            let most = 255 * algorithm.secret_len();
+            let prk = vec![7; algorithm.secret_len()];
+            for (len, expected) in [(most, Some(())), (most + 1, None)] {
+                let expanded = P::hkdf_expand(algorithm, &prk, &[b"info"], &mut vec![0; len]);
+                assert_eq!(expanded, expected, "{algorithm:?}: {len} bytes");
+            }
+        }
+    }
+    check::<Backend>();
+    check::<RustCrypto>();
+}

@@ -60,6 +60,7 @@ fn a_fault_tells_what_it_is_and_which_alert_it_sends() {
 #[test]
 fn errors_tell_what_is_in_them() {
     let fault = Fault::Aborted(AlertDescription(200));
+    assert_eq!(OpenError::from(fault), OpenError::Fault(fault));
     for text in distinct([
         OpenError::Fault(fault),
         OpenError::PeerAlert(AlertDescription(200)),
@@ -122,6 +123,22 @@ fn halves_show_how_far_they_are_and_no_secret() {
     );
     let secret = TrafficSecret::<Null>::tls13(Algorithm::Aes128Gcm, &[0xc5; 32]).unwrap();
     assert_eq!(format!("{secret:?}"), "TrafficSecret(Aes128Gcm, redacted)");
+}
+
+#[test]
+fn what_the_halves_tell_each_other_can_be_read() {
+    let mut connection = Connection::established(Suite::Tls13, Role::Client);
+    let words = connection.halves(|opener, sealer| {
+        let none = (opener.take_notice(), sealer.take_signal());
+        assert_eq!(format!("{none:?}"), "({}, {})");
+        sealer.update_keys(true).unwrap();
+        sealer.poll_control(&mut [0; 64]).unwrap();
+        sealer.abort(AlertDescription::DECODE_ERROR).unwrap();
+        opener.open(&mut [21, 3, 3, 0, 0]).unwrap_err();
+        (opener.take_notice(), sealer.take_signal())
+    });
+    let expected = r#"({unexpected_message}, {decode_error, "UPDATE_REQUESTED"})"#;
+    assert_eq!(format!("{words:?}"), expected);
 }
 
 #[test]

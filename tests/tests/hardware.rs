@@ -1,0 +1,312 @@
+//! Keys that live in hardware: it has tags of its own length, it can fail, and it is told when keys
+//! are to be forgotten.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use tls_record::aead::{Aead, AeadError, NONCE_LEN};
+use tls_record::close::{ReadState, WriteState};
+use tls_record::{
+    AlertDescription, Config, DirectionKeys, Epoch, Event, Fault, KeyError, KeySchedule, OpenError,
+    Opener, RecordLayer, Role, SealError, Sealed, Sealer, Version, WriteEnd,
+};
+use tls_record_tests::records::{CLOSE_NOTIFY, HANDSHAKE, key_update, message, plaintext};
+use zeroize::Zeroize;
+
+/// A chip, which does as it is told.
+struct Chip {
+    tag_len: Cell<usize>,
+    /// Records that it seals before it fails.
+    seals: Cell<u32>,
+    /// Generations that it makes before it fails.
+    generations: Cell<u32>,
+    /// Schedules and keys that it was told to forget.
+    forgotten: Cell<(u32, u32)>,
+}
+
+impl Chip {
+    fn new() -> Rc<Self> {
+        Rc::new(Self {
+            tag_len: Cell::new(16),
+            seals: Cell::new(u32::MAX),
+            generations: Cell::new(u32::MAX),
+            forgotten: Cell::default(),
+        })
+    }
+
+    fn slot(self: &Rc<Self>) -> Slot {
+        Slot { chip: Rc::clone(self), version: Version::Tls13 }
+    }
+
+    fn forget(&self, schedules: u32, keys: u32) {
+        let (all_schedules, all_keys) = self.forgotten.get();
+        self.forgotten.set((all_schedules + schedules, all_keys + keys));
+    }
+}
+
+/// Takes one of what is left.
+fn spend(left: &Cell<u32>) -> Option<()> {
+    left.set(left.get().checked_sub(1)?);
+    Some(())
+}
+
+struct Slot {
+    chip: Rc<Chip>,
+    version: Version,
+}
+
+impl Zeroize for Slot {
+    fn zeroize(&mut self) {
+        self.chip.forget(1, 0);
+    }
+}
+
+impl KeySchedule for Slot {
+    type Aead = Key;
+
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    fn keys(&self) -> Result<DirectionKeys<Key>, KeyError> {
+        spend(&self.chip.generations).ok_or(KeyError::Crypto)?;
+        Ok(DirectionKeys { aead: Key(Rc::clone(&self.chip)), iv: [0; NONCE_LEN] })
+    }
+
+    fn update(&mut self) -> Result<(), KeyError> {
+        Ok(())
+    }
+}
+
+struct Key(Rc<Chip>);
+
+impl Zeroize for Key {
+    fn zeroize(&mut self) {
+        self.0.forget(0, 1);
+    }
+}
+
+impl Aead for Key {
+    fn tag_len(&self) -> usize {
+        self.0.tag_len.get()
+    }
+
+    fn confidentiality_limit(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn has_explicit_nonce(&self) -> bool {
+        false
+    }
+
+    fn seal(
+        &mut self,
+        _: &[u8; NONCE_LEN],
+        _: &[u8],
+        _: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), AeadError> {
+        assert_eq!(tag.len(), self.tag_len());
+        tag.fill(0);
+        spend(&self.0.seals).ok_or(AeadError)
+    }
+
+    fn open(
+        &mut self,
+        _: &[u8; NONCE_LEN],
+        _: &[u8],
+        _: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        assert_eq!(tag.len(), self.tag_len());
+        if tag.iter().all(|&byte| byte == 0) { Ok(()) } else { Err(AeadError) }
+    }
+}
+
+/// A connection with ourselves.
+fn layer(chip: &Rc<Chip>) -> RecordLayer<Slot> {
+    let mut layer = RecordLayer::new(Config::new(Role::Client));
+    layer.install(Epoch::Application, chip.slot(), chip.slot()).unwrap();
+    layer
+}
+
+fn sealer(chip: &Rc<Chip>) -> Sealer<Slot> {
+    let mut config = Config::new(Role::Client);
+    config.fragment_limit = 10;
+    let mut sealer = Sealer::new(config);
+    sealer.install(Epoch::Application, chip.slot(), 0).unwrap();
+    sealer
+}
+
+/// A record under a key of a chip that has tags of 16 bytes.
+fn record(content_type: u8, content: &[u8]) -> Vec<u8> {
+    plaintext(tls_record::ContentType(23), &[content, &[content_type], &[0; 16]].concat())
+}
+
+// AES-CCM_8 has 8 (RFC 6655 section 3).
+#[test]
+fn tags_may_have_1_to_255_bytes() {
+    for tag_len in [1, 8, 16, 255] {
+        let chip = Chip::new();
+        chip.tag_len.set(tag_len);
+        let mut layer = layer(&chip);
+        let mut wire = [0; 512];
+        let written = layer.seal(&[b"data"], &mut wire).unwrap().written;
+        assert_eq!(written, 5 + 4 + 1 + tag_len);
+        let opened = layer.open(&mut wire[..written]).unwrap();
+        assert_eq!((opened.consumed, opened.event), (written, Event::ApplicationData(5..9)));
+    }
+    let chip = Chip::new();
+    chip.tag_len.set(256);
+    let mut layer = RecordLayer::new(Config::new(Role::Client));
+    let installed = layer.install(Epoch::Application, chip.slot(), chip.slot());
+    assert_eq!(installed, Err(KeyError::Length));
+}
+
+#[test]
+fn keys_that_cannot_be_made_are_not_installed() {
+    let chip = Chip::new();
+    chip.generations.set(0);
+    let mut opener = Opener::new(Config::new(Role::Client));
+    assert_eq!(opener.install(Epoch::Application, chip.slot(), 0), Err(KeyError::Crypto));
+    assert_eq!((opener.epoch(), opener.sequence()), (Epoch::Plaintext, None));
+    let mut sealer = Sealer::new(Config::new(Role::Client));
+    assert_eq!(sealer.install(Epoch::Application, chip.slot(), 0), Err(KeyError::Crypto));
+    assert_eq!((sealer.epoch(), sealer.sequence()), (Epoch::Plaintext, None));
+}
+
+#[test]
+fn a_cipher_that_fails_ends_the_connection_without_an_alert() {
+    type Call = fn(&mut Sealer<Slot>, &mut [u8]) -> Result<usize, SealError>;
+    let calls: [Call; 5] = [
+        |sealer, out| sealer.seal(&[b"data"], out).map(|sealed| sealed.written),
+        |sealer, out| sealer.seal(&[b"da", b"ta"], out).map(|sealed| sealed.written),
+        |sealer, out| sealer.seal_in_place(out, 4),
+        |sealer, out| sealer.seal_handshake(&[&message(4, b"ticket")], out),
+        |sealer, out| {
+            sealer.close().unwrap();
+            sealer.poll_control(out)
+        },
+    ];
+    for call in calls {
+        let chip = Chip::new();
+        let mut sealer = sealer(&chip);
+        chip.seals.set(0);
+        assert_eq!(call(&mut sealer, &mut [0; 64]), Err(SealError::Crypto));
+        assert_eq!((sealer.state(), sealer.end()), (WriteState::Failed, WriteEnd::Failed));
+        assert!(!sealer.has_control() && sealer.has_signal());
+        assert_eq!((sealer.sequence(), chip.forgotten.get()), (None, (1, 1)));
+        assert_eq!(sealer.seal(&[b"data"], &mut [0; 64]), Err(SealError::Failed));
+    }
+}
+
+#[test]
+fn what_was_sealed_before_the_cipher_failed_still_leaves() {
+    let chip = Chip::new();
+    let mut sealer = sealer(&chip);
+    chip.seals.set(2);
+    let mut out = [0; 256];
+    let sealed = sealer.seal(&[&[7; 35]], &mut out);
+    assert_eq!(sealed, Ok(Sealed { taken: 20, written: 2 * 32 }));
+    assert_eq!(sealer.seal(&[b"data"], &mut out), Err(SealError::Failed));
+}
+
+// All of a flight or nothing: the caller cannot tell which of its messages left.
+#[test]
+fn a_flight_amid_which_the_cipher_fails_is_an_error() {
+    let chip = Chip::new();
+    let mut sealer = sealer(&chip);
+    chip.seals.set(1);
+    let sealed = sealer.seal_handshake(&[&message(4, &[7; 35])], &mut [0; 256]);
+    assert_eq!(sealed, Err(SealError::Crypto));
+    assert_eq!(sealer.state(), WriteState::Failed);
+}
+
+#[test]
+fn a_next_generation_that_cannot_be_made_is_an_internal_error() {
+    let chip = Chip::new();
+    let mut layer = layer(&chip);
+    chip.generations.set(0);
+    let mut wire = record(HANDSHAKE.0, &key_update(0));
+    assert_eq!(layer.open(&mut wire), Err(OpenError::Fault(Fault::Crypto)));
+    assert_eq!(layer.opener().state(), ReadState::Failed);
+    assert_eq!(layer.end().write, WriteEnd::AlertQueued(AlertDescription::INTERNAL_ERROR));
+}
+
+#[test]
+fn an_update_of_our_own_that_cannot_be_made_ends_the_connection() {
+    let chip = Chip::new();
+    let mut sealer = sealer(&chip);
+    sealer.update_keys(false).unwrap();
+    chip.generations.set(0);
+    let mut out = [0xaa; 64];
+    assert_eq!(sealer.poll_control(&mut out), Err(SealError::Crypto));
+    assert_eq!((sealer.end(), sealer.sequence()), (WriteEnd::Failed, None));
+    assert_eq!(out, [0xaa; 64]);
+}
+
+// 9846 6.2 and 7.2: keys are forgotten when they are replaced, after a failure, and at the end.
+mod keys_are_forgotten {
+    use super::*;
+
+    #[test]
+    fn when_others_are_installed() {
+        let chip = Chip::new();
+        let mut layer = RecordLayer::new(Config::new(Role::Client));
+        layer.install(Epoch::Handshake, chip.slot(), chip.slot()).unwrap();
+        assert_eq!(chip.forgotten.get(), (0, 0));
+        layer.install(Epoch::Application, chip.slot(), chip.slot()).unwrap();
+        assert_eq!(chip.forgotten.get(), (2, 2));
+    }
+
+    #[test]
+    fn when_they_are_updated() {
+        let chip = Chip::new();
+        let mut layer = layer(&chip);
+        layer.open(&mut record(HANDSHAKE.0, &key_update(1))).unwrap();
+        assert_eq!(chip.forgotten.get(), (0, 1));
+        layer.poll_control(&mut [0; 64]).unwrap();
+        assert_eq!(chip.forgotten.get(), (0, 2));
+    }
+
+    #[test]
+    fn at_a_fault_and_when_its_alert_is_sealed() {
+        let chip = Chip::new();
+        let mut layer = layer(&chip);
+        layer.open(&mut record(0, b"")).unwrap_err();
+        assert_eq!(chip.forgotten.get(), (1, 1));
+        layer.poll_control(&mut [0; 64]).unwrap();
+        assert_eq!(chip.forgotten.get(), (2, 2));
+        drop(layer);
+        assert_eq!(chip.forgotten.get(), (2, 2), "once");
+    }
+
+    #[test]
+    fn at_an_error_alert_of_the_peer() {
+        let chip = Chip::new();
+        let mut layer = layer(&chip);
+        layer.open(&mut record(21, &[2, 80])).unwrap_err();
+        assert_eq!(chip.forgotten.get(), (2, 2));
+    }
+
+    #[test]
+    fn of_both_directions_after_an_abort() {
+        let chip = Chip::new();
+        let mut layer = layer(&chip);
+        layer.abort(AlertDescription::HANDSHAKE_FAILURE).unwrap();
+        assert_eq!(chip.forgotten.get(), (1, 1));
+        layer.poll_control(&mut [0; 64]).unwrap();
+        assert_eq!(chip.forgotten.get(), (2, 2));
+    }
+
+    #[test]
+    fn when_a_closed_connection_is_dropped() {
+        let chip = Chip::new();
+        let mut layer = layer(&chip);
+        layer.open(&mut record(21, &CLOSE_NOTIFY)).unwrap();
+        layer.close().unwrap();
+        layer.poll_control(&mut [0; 64]).unwrap();
+        drop(layer);
+        assert_eq!(chip.forgotten.get(), (2, 2));
+    }
+}
