@@ -1,7 +1,7 @@
 //! Keys that live in hardware: it has tags of its own length, it can fail, and it is told when keys
 //! are to be forgotten.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tls_record::aead::{Aead, AeadError, NONCE_LEN};
@@ -22,6 +22,8 @@ struct Chip {
     generations: Cell<u32>,
     /// Schedules and keys that it was told to forget.
     forgotten: Cell<(u32, u32)>,
+    /// The nonces and the additional data that it was given.
+    given: RefCell<Vec<([u8; NONCE_LEN], Vec<u8>)>>,
 }
 
 impl Chip {
@@ -31,11 +33,16 @@ impl Chip {
             seals: Cell::new(u32::MAX),
             generations: Cell::new(u32::MAX),
             forgotten: Cell::default(),
+            given: RefCell::default(),
         })
     }
 
     fn slot(self: &Rc<Self>) -> Slot {
-        Slot { chip: Rc::clone(self), version: Version::Tls13 }
+        self.slot_of(Version::Tls13)
+    }
+
+    fn slot_of(self: &Rc<Self>, version: Version) -> Slot {
+        Slot { chip: Rc::clone(self), version }
     }
 
     fn forget(&self, schedules: u32, keys: u32) {
@@ -70,13 +77,15 @@ impl KeySchedule for Slot {
 
     fn keys(&self) -> Result<DirectionKeys<Key>, KeyError> {
         spend(&self.chip.generations).ok_or(KeyError::Crypto)?;
-        Ok(DirectionKeys { aead: Key(Rc::clone(&self.chip)), iv: [0; NONCE_LEN] })
+        Ok(DirectionKeys { aead: Key(Rc::clone(&self.chip)), iv: IV })
     }
 
     fn update(&mut self) -> Result<(), KeyError> {
         Ok(())
     }
 }
+
+const IV: [u8; NONCE_LEN] = [0xf0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 
 struct Key(Rc<Chip>);
 
@@ -101,11 +110,12 @@ impl Aead for Key {
 
     fn seal(
         &mut self,
-        _: &[u8; NONCE_LEN],
-        _: &[u8],
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
         _: &mut [u8],
         tag: &mut [u8],
     ) -> Result<(), AeadError> {
+        self.0.given.borrow_mut().push((*nonce, additional_data.to_vec()));
         assert_eq!(tag.len(), self.tag_len());
         tag.fill(0);
         spend(&self.0.seals).ok_or(AeadError)
@@ -113,11 +123,12 @@ impl Aead for Key {
 
     fn open(
         &mut self,
-        _: &[u8; NONCE_LEN],
-        _: &[u8],
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
         _: &mut [u8],
         tag: &[u8],
     ) -> Result<(), AeadError> {
+        self.0.given.borrow_mut().push((*nonce, additional_data.to_vec()));
         assert_eq!(tag.len(), self.tag_len());
         if tag.iter().all(|&byte| byte == 0) { Ok(()) } else { Err(AeadError) }
     }
@@ -161,6 +172,29 @@ fn tags_may_have_1_to_255_bytes() {
     let mut layer = RecordLayer::new(Config::new(Role::Client));
     let installed = layer.install(Epoch::Application, chip.slot(), chip.slot());
     assert_eq!(installed, Err(KeyError::Length));
+}
+
+// 9846 5.2 and 5.3: the header of the record, and the sequence number in the iv; 5246 6.2.3.3 and
+// 7905 2: seq_num, type, version and the length of the plaintext, and the same nonce.
+#[test]
+fn a_cipher_is_given_what_the_version_says() {
+    const SEQUENCE: u64 = 0x0102_0304_0506_0708;
+    let nonce = [0xf0, 1, 2, 3, 4 ^ 1, 5 ^ 2, 6 ^ 3, 7 ^ 4, 8 ^ 5, 9 ^ 6, 10 ^ 7, 11 ^ 8];
+    for (version, additional_data) in [
+        (Version::Tls13, vec![23, 3, 3, 1, 4 + 1 + 16]),
+        (Version::Tls12, vec![1, 2, 3, 4, 5, 6, 7, 8, 23, 3, 3, 1, 4]),
+    ] {
+        let chip = Chip::new();
+        let config = Config::new(Role::Client);
+        let (mut opener, mut sealer) = (Opener::new(config), Sealer::new(config));
+        opener.install(Epoch::Application, chip.slot_of(version), SEQUENCE).unwrap();
+        sealer.install(Epoch::Application, chip.slot_of(version), SEQUENCE).unwrap();
+        let mut wire = [0; 512];
+        let written = sealer.seal(&[&[7; 0x104]], &mut wire).unwrap().written;
+        opener.open(&mut wire[..written]).unwrap();
+        let given = (nonce, additional_data);
+        assert_eq!(chip.given.take(), [given.clone(), given], "sealed, opened");
+    }
 }
 
 #[test]
