@@ -1,0 +1,242 @@
+//! One end: the two states of `tls_record::close`, wired as the engine's halves wire them.
+
+use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState};
+use tls_record::{AlertDescription, Control, End, Epoch, Fault, ReadEnd, WriteEnd};
+
+use crate::mistake::Mistake;
+use crate::wire::Record;
+
+/// What the application aborts with: another alert than that for a forged record.
+pub(crate) const ABORT: AlertDescription = AlertDescription::INTERNAL_ERROR;
+
+/// How an end behaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) on_peer_close: OnPeerClose,
+    /// Whether the halves are split, so that what the one found out reaches the other later.
+    pub(crate) is_split: bool,
+    /// A mistake that is made on purpose.
+    pub(crate) mistake: Option<Mistake>,
+}
+
+impl Rules {
+    fn read(self, state: &mut ReadState, trigger: Trigger) {
+        *state = match self.mistake {
+            Some(mistake) => mistake.read_after(*state, trigger),
+            None => state.after(trigger),
+        };
+    }
+
+    fn write(self, state: &mut WriteState, trigger: Trigger) {
+        *state = match self.mistake {
+            Some(mistake) => mistake.write_after(*state, self.on_peer_close, trigger),
+            None => state.after(self.on_peer_close, trigger),
+        };
+    }
+
+    pub(crate) fn makes(self, mistake: Mistake) -> bool {
+        self.mistake == Some(mistake)
+    }
+}
+
+/// What the receiving half has to tell the sending one: `tls_record::Notice`, unpacked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Notice {
+    fatal: Option<AlertDescription>,
+    peer_failed: bool,
+    peer_closed: bool,
+    update_requested: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Endpoint {
+    pub(crate) read: ReadState,
+    pub(crate) write: WriteState,
+    read_end: ReadEnd,
+    fatal: Option<AlertDescription>,
+    update_due: bool,
+    request_due: bool,
+    notice: Notice,
+    /// The generation of the keys that open.
+    pub(crate) generation: usize,
+    /// Data that was delivered to the application.
+    pub(crate) delivered: usize,
+    pub(crate) has_aborted: bool,
+}
+
+impl Endpoint {
+    pub(crate) fn new() -> Self {
+        Self {
+            read: ReadState::Open,
+            write: WriteState::Open,
+            read_end: ReadEnd::Open,
+            fatal: None,
+            update_due: false,
+            request_due: false,
+            notice: Notice::default(),
+            generation: 0,
+            delivered: 0,
+            has_aborted: false,
+        }
+    }
+
+    pub(crate) fn end(&self) -> End {
+        let write = match (self.write, self.fatal) {
+            (WriteState::Open, _) => WriteEnd::Open,
+            (WriteState::CancelQueued | WriteState::CloseQueued, _) => WriteEnd::Closing,
+            (WriteState::Closed, _) => WriteEnd::Closed,
+            (WriteState::AlertQueued, Some(description)) => WriteEnd::AlertQueued(description),
+            (WriteState::Failed, Some(description)) => WriteEnd::AlertSent(description),
+            (WriteState::AlertQueued | WriteState::Failed, None) => WriteEnd::Failed,
+        };
+        End { read: self.read_end, write }
+    }
+
+    // The receiving half
+
+    /// Opens a record that is protected by the keys of `generation`.
+    pub(crate) fn open(&mut self, record: Record, generation: usize, rules: Rules) {
+        if generation != self.generation {
+            return self.open_forged(rules);
+        }
+        match record {
+            Record::Data => self.delivered += 1,
+            Record::Control(Control::KeyUpdate { request }) => {
+                let is_frozen =
+                    rules.makes(Mistake::NoKeyUpdateAfterClose) && self.write == WriteState::Closed;
+                self.generation += usize::from(!is_frozen);
+                self.notice.update_requested |= request;
+            }
+            Record::Control(Control::Alert(AlertDescription::USER_CANCELED)) => {}
+            Record::Control(Control::Alert(AlertDescription::CLOSE_NOTIFY)) => {
+                rules.read(&mut self.read, Trigger::PeerCloseNotify);
+                self.read_end = ReadEnd::Closed { epoch: Epoch::Application };
+                self.notice.peer_closed = !rules.makes(Mistake::CloseNotTold);
+            }
+            Record::Control(Control::Alert(description)) => {
+                rules.read(&mut self.read, Trigger::PeerError);
+                self.read_end = ReadEnd::PeerAlert(description);
+                if rules.makes(Mistake::PeerAlertIsClean) {
+                    self.read_end = ReadEnd::Closed { epoch: Epoch::Application };
+                }
+                self.notice = Notice { peer_failed: true, ..Notice::default() };
+            }
+        }
+        self.tell_unless_split(rules);
+    }
+
+    pub(crate) fn open_forged(&mut self, rules: Rules) {
+        let fault = Fault::BadRecordMac;
+        rules.read(&mut self.read, Trigger::Fault);
+        self.read_end = ReadEnd::Fault(fault);
+        if !rules.makes(Mistake::FaultNotTold) {
+            self.notice.fatal = fault.alert();
+        }
+        self.tell_unless_split(rules);
+    }
+
+    pub(crate) fn eof(&mut self, rules: Rules) {
+        rules.read(&mut self.read, Trigger::TransportEof);
+        self.read_end = match self.read {
+            ReadState::PeerClosed => ReadEnd::Closed { epoch: Epoch::Application },
+            _ => ReadEnd::Truncated { epoch: Epoch::Application, inside_record: false },
+        };
+    }
+
+    // What it tells the sending one
+
+    pub(crate) fn has_notice(&self) -> bool {
+        self.notice != Notice::default()
+    }
+
+    pub(crate) fn tell(&mut self, rules: Rules) {
+        let notice = std::mem::take(&mut self.notice);
+        let may_answer =
+            self.write == WriteState::Open || rules.makes(Mistake::KeyUpdateAfterClose);
+        if notice.update_requested && may_answer {
+            self.update_due = true;
+        }
+        if notice.peer_closed {
+            rules.write(&mut self.write, Trigger::PeerCloseNotify);
+        }
+        if let Some(description) = notice.fatal {
+            self.queue_fatal(description, rules);
+        }
+        if notice.peer_failed {
+            if self.write != WriteState::Failed {
+                self.fatal = None;
+            }
+            rules.write(&mut self.write, Trigger::PeerError);
+            if rules.makes(Mistake::AnswersPeerAlert) {
+                self.fatal = Some(ABORT);
+            }
+            self.clear_updates();
+        }
+    }
+
+    fn tell_unless_split(&mut self, rules: Rules) {
+        if !rules.is_split {
+            self.tell(rules);
+        }
+    }
+
+    fn queue_fatal(&mut self, description: AlertDescription, rules: Rules) {
+        let before = self.write;
+        rules.write(&mut self.write, Trigger::Fault);
+        if before != self.write {
+            self.fatal = Some(description);
+        }
+        self.clear_updates();
+    }
+
+    fn clear_updates(&mut self) {
+        (self.update_due, self.request_due) = (false, false);
+    }
+
+    // The sending half
+
+    pub(crate) fn may_write(&self, rules: Rules) -> bool {
+        let is_open = self.write == WriteState::Open
+            || (rules.makes(Mistake::DataAfterClose) && self.write == WriteState::Closed);
+        is_open && !self.update_due && !self.request_due
+    }
+
+    pub(crate) fn next_control(&self) -> Option<Control> {
+        match self.write {
+            WriteState::AlertQueued => self.fatal.map(Control::Alert),
+            _ if self.update_due => Some(Control::KeyUpdate { request: false }),
+            _ if self.request_due => Some(Control::KeyUpdate { request: true }),
+            WriteState::CancelQueued => Some(Control::Alert(AlertDescription::USER_CANCELED)),
+            WriteState::CloseQueued => Some(Control::Alert(AlertDescription::CLOSE_NOTIFY)),
+            WriteState::Open | WriteState::Closed | WriteState::Failed => None,
+        }
+    }
+
+    /// What is due was sealed.
+    pub(crate) fn sealed(&mut self, control: Control, rules: Rules) {
+        match control {
+            Control::Alert(_) => rules.write(&mut self.write, Trigger::AlertSealed),
+            Control::KeyUpdate { request: false } => self.update_due = false,
+            Control::KeyUpdate { request: true } => self.request_due = false,
+        }
+    }
+
+    pub(crate) fn request_update(&mut self) {
+        self.request_due = true;
+    }
+
+    pub(crate) fn close(&mut self, is_cancel: bool, rules: Rules) {
+        let trigger = if is_cancel { Trigger::Cancel } else { Trigger::Close };
+        rules.write(&mut self.write, trigger);
+    }
+
+    /// The receiving half learns it at once: it must, before the alert leaves.
+    pub(crate) fn abort(&mut self, rules: Rules) {
+        self.has_aborted = true;
+        self.queue_fatal(ABORT, rules);
+        if self.read == ReadState::Open {
+            rules.read(&mut self.read, Trigger::Fault);
+            self.read_end = ReadEnd::Fault(Fault::Aborted(ABORT));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The closing of two peers: every interleaving of what their applications, their drivers and the
+//! transport do, over the states of `tls_record::close`.
+//!
+//! [`model`] says what can happen and what is bound to happen; [`endpoint`] wires the two states of
+//! an end as the engine does, and [`walk`] holds it against the engine; [`properties`] says what must
+//! hold in every state that is reached; [`mistake`] plants what the checker must find.
+
+mod endpoint;
+mod mistake;
+mod model;
+mod properties;
+mod walk;
+mod wire;
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::{ProptestConfig, any, prop, proptest};
+use proptest::sample::Index;
+use proptest::test_runner::RngSeed;
+use stateright::{Checker, Expectation, HasDiscoveries, Model};
+use tls_record::close::OnPeerClose::{HalfClose, Reply};
+use tls_record_tests::records::Suite;
+
+use crate::mistake::Mistake;
+use crate::model::Scenario;
+use crate::walk::Walk;
+
+/// Both by the letter of TLS 1.2; two troubles, so that failures cross.
+const REPLY: Scenario = Scenario {
+    suite: Suite::Tls12Gcm,
+    on_peer_close: [Reply; 2],
+    requests: [false; 2],
+    data: [1, 1],
+    capacity: 1,
+    troubles: 2,
+    is_split: false,
+    mistake: None,
+};
+
+/// TLS 1.3 without KeyUpdates is the same.
+const HALF_CLOSE: Scenario = Scenario {
+    suite: Suite::Tls12Chacha,
+    on_peer_close: [HalfClose; 2],
+    data: [2, 1],
+    troubles: 1,
+    ..REPLY
+};
+
+const MIXED: Scenario = Scenario {
+    on_peer_close: [Reply, HalfClose],
+    capacity: 2,
+    troubles: 1,
+    is_split: true,
+    ..REPLY
+};
+
+const TLS13: Scenario = Scenario {
+    suite: Suite::Tls13,
+    requests: [true, false],
+    data: [1, 0],
+    is_split: true,
+    ..HALF_CLOSE
+};
+
+#[track_caller]
+fn check(name: &str, scenario: Scenario, floor: usize) {
+    let checker = scenario.checker().spawn_bfs().join();
+    let (states, depth) = (checker.unique_state_count(), checker.max_depth());
+    println!("{name}: {states} states, {depth} deep");
+    checker.assert_properties();
+    assert!(states > floor, "the space collapsed");
+}
+
+#[test]
+fn two_that_reply() {
+    check("reply", REPLY, 240_000);
+}
+
+#[test]
+fn two_that_half_close() {
+    check("half-close", HALF_CLOSE, 90_000);
+}
+
+#[test]
+fn one_that_replies_and_one_that_half_closes() {
+    check("mixed", MIXED, 90_000);
+}
+
+#[test]
+fn key_updates_around_the_end() {
+    check("TLS 1.3", TLS13, 210_000);
+}
+
+#[test]
+fn planted_mistakes_are_found() {
+    let mut found = BTreeSet::new();
+    for (mistake, breaks) in Mistake::ALL {
+        let scenario = if mistake.is_of_key_updates() { TLS13 } else { REPLY };
+        let scenario = Scenario { mistake: Some(mistake), ..scenario };
+        let breaks: BTreeSet<_> = breaks.iter().copied().collect();
+        let checker = scenario
+            .checker()
+            .finish_when(HasDiscoveries::AllOf(breaks.clone()))
+            .spawn_bfs()
+            .join();
+        println!("{mistake:?}: {} states", checker.unique_state_count());
+        for name in breaks {
+            let actions = checker.assert_any_discovery(name).into_actions();
+            println!("  {name}: {actions:?}");
+            found.insert(name);
+        }
+    }
+    let required = properties::required();
+    assert!(required.iter().all(|property| property.expectation != Expectation::Sometimes));
+    assert_eq!(found, required.iter().map(|property| property.name).collect());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2048,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(9846),
+        ..Default::default()
+    })]
+
+    #[test]
+    fn the_engine_does_what_the_model_does(
+        scenario in prop::sample::select(vec![REPLY, HALF_CLOSE, MIXED, TLS13]),
+        choices in prop::collection::vec(any::<Index>(), 60),
+    ) {
+        let mut walk = Walk::new(&scenario);
+        for choice in choices {
+            let mut actions = Vec::new();
+            scenario.actions(&walk.state, &mut actions);
+            if actions.is_empty() {
+                break;
+            }
+            walk.take(actions[choice.index(actions.len())]);
+        }
+        assert!(walk.state.sides.iter().all(|side| side.has_left), "the walk goes on");
+    }
+}

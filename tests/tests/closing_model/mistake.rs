@@ -1,0 +1,90 @@
+//! Mistakes to make on purpose: a checker that does not find them proves nothing.
+
+use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState};
+
+use crate::properties;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    // Of the machine
+    /// The end of the transport passes for a close_notify.
+    EofIsClean,
+    /// `close` does not know that the close_notify is sealed already.
+    ClosesTwice,
+    /// A fault after the close_notify still sends an alert.
+    AlertAfterClose,
+    /// An error alert is answered by one.
+    AnswersPeerAlert,
+    // Of the halves
+    /// An error alert passes for a close_notify.
+    PeerAlertIsClean,
+    /// The sending half does not hear of the peer's close_notify.
+    CloseNotTold,
+    /// The sending half does not hear of a fault.
+    FaultNotTold,
+    /// Data is sealed behind the close_notify.
+    DataAfterClose,
+    /// A KeyUpdate is answered behind the close_notify.
+    KeyUpdateAfterClose,
+    /// A KeyUpdate that arrives behind our close_notify does not change the keys.
+    NoKeyUpdateAfterClose,
+    // Of the driver
+    /// A close_notify that finds the transport full is forgotten.
+    WouldBlockLosesAlert,
+    /// Nobody is told that the transport has ended.
+    EofNotTold,
+    /// Who waits for the peer's close_notify does not read.
+    WaitsWithoutReading,
+    /// After a fault, what arrives is left in the transport.
+    FailedEndStopsDraining,
+    /// A failed end keeps its transport.
+    FailedEndStays,
+}
+
+impl Mistake {
+    /// All of them, and what each one breaks.
+    pub(crate) const ALL: [(Self, &[&'static str]); 15] = [
+        (Self::EofIsClean, &[properties::NOTHING_LOST, properties::ONE_HISTORY]),
+        (Self::ClosesTwice, &[properties::NOTHING_AFTER_THE_END]),
+        (Self::AlertAfterClose, &[properties::NOTHING_AFTER_THE_END]),
+        (Self::AnswersPeerAlert, &[properties::ONE_HISTORY]),
+        (Self::PeerAlertIsClean, &[properties::NOTHING_LOST, properties::ONE_HISTORY]),
+        (Self::CloseNotTold, &[properties::NOBODY_WAITS]),
+        (Self::FaultNotTold, &[properties::NOBODY_WAITS]),
+        (Self::DataAfterClose, &[properties::NOTHING_AFTER_THE_END]),
+        (Self::KeyUpdateAfterClose, &[properties::NOTHING_AFTER_THE_END]),
+        (Self::NoKeyUpdateAfterClose, &[properties::HONEST_RECORDS_OPEN]),
+        (Self::WouldBlockLosesAlert, &[properties::ONE_HISTORY]),
+        (Self::EofNotTold, &[properties::NOBODY_WAITS, properties::BOTH_LEAVE]),
+        (Self::WaitsWithoutReading, &[properties::NOBODY_WAITS]),
+        (Self::FailedEndStopsDraining, &[properties::NOBODY_WAITS]),
+        (Self::FailedEndStays, &[properties::NOBODY_WAITS, properties::BOTH_LEAVE]),
+    ];
+
+    pub(crate) const fn is_of_key_updates(self) -> bool {
+        matches!(self, Self::KeyUpdateAfterClose | Self::NoKeyUpdateAfterClose)
+    }
+
+    pub(crate) fn read_after(self, state: ReadState, trigger: Trigger) -> ReadState {
+        match (self, state, trigger) {
+            (Self::EofIsClean, ReadState::Open, Trigger::TransportEof) => ReadState::PeerClosed,
+            _ => state.after(trigger),
+        }
+    }
+
+    pub(crate) fn write_after(
+        self,
+        state: WriteState,
+        on_peer_close: OnPeerClose,
+        trigger: Trigger,
+    ) -> WriteState {
+        match (self, state, trigger) {
+            (Self::ClosesTwice, WriteState::Closed, Trigger::Close) => WriteState::CloseQueued,
+            (Self::AlertAfterClose, WriteState::Closed, Trigger::Fault)
+            | (Self::AnswersPeerAlert, WriteState::Open, Trigger::PeerError) => {
+                WriteState::AlertQueued
+            }
+            _ => state.after(on_peer_close, trigger),
+        }
+    }
+}

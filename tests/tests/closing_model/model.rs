@@ -1,0 +1,351 @@
+//! Two ends, their applications and the transport between them: all that can happen, in any order.
+
+use stateright::{Model, Property};
+use tls_record::close::{OnPeerClose, ReadState, WriteState};
+use tls_record_tests::records::Suite;
+
+use crate::endpoint::{Endpoint, Rules};
+use crate::mistake::Mistake;
+use crate::properties;
+use crate::wire::{Record, Wire};
+
+/// What is the same throughout a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) suite: Suite,
+    /// What each end is to do when the other closes.
+    pub(crate) on_peer_close: [OnPeerClose; 2],
+    /// TLS 1.3: whether each end may ask for a KeyUpdate, once.
+    pub(crate) requests: [bool; 2],
+    /// How many records of data each end may send.
+    pub(crate) data: [usize; 2],
+    /// How many records a direction of the transport holds.
+    pub(crate) capacity: usize,
+    /// How much trouble there may be in all.
+    pub(crate) troubles: usize,
+    /// Whether the halves of each end are split.
+    pub(crate) is_split: bool,
+    pub(crate) mistake: Option<Mistake>,
+}
+
+impl Scenario {
+    pub(crate) fn rules(&self, side: usize) -> Rules {
+        Rules {
+            on_peer_close: OnPeerClose::in_version(self.suite.version(), self.on_peer_close[side]),
+            is_split: self.is_split,
+            mistake: self.mistake,
+        }
+    }
+}
+
+/// How an application ends its direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Shutdown {
+    /// It closes the transport behind the close_notify.
+    OneStep,
+    /// It reads until the peer's close_notify first.
+    TwoSteps,
+}
+
+/// An application, and the endpoint that it drives.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Side {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) to_write: usize,
+    pub(crate) may_request: bool,
+    pub(crate) shutdown: Option<Shutdown>,
+    /// The transport is closed.
+    pub(crate) has_left: bool,
+}
+
+impl Side {
+    pub(crate) fn is_reading(&self) -> bool {
+        self.endpoint.read == ReadState::Open && !self.has_left
+    }
+
+    fn has_ended_writing(&self) -> bool {
+        matches!(self.endpoint.write, WriteState::Closed | WriteState::Failed)
+            && self.endpoint.next_control().is_none()
+    }
+
+    /// Whether nothing of it has come to an end.
+    pub(crate) fn is_untouched(&self) -> bool {
+        (self.endpoint.read, self.endpoint.write) == (ReadState::Open, WriteState::Open)
+            && self.shutdown.is_none()
+            && !self.has_left
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct State {
+    pub(crate) sides: [Side; 2],
+    /// What each side sends.
+    pub(crate) wires: [Wire; 2],
+    /// How much trouble there was.
+    troubles: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    // The applications
+    Write,
+    RequestUpdate,
+    Close(Shutdown),
+    Cancel(Shutdown),
+    // The drivers
+    Seal,
+    Open,
+    Eof,
+    Tell,
+    Leave,
+    // Trouble: an application aborts; the transport changes a record of this side's or ends its way
+    // to the other, or both ways
+    Abort,
+    Forge,
+    Cut,
+    Reset,
+}
+
+impl Step {
+    const fn is_trouble(self) -> bool {
+        matches!(self, Self::Abort | Self::Forge | Self::Cut | Self::Reset)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Action {
+    pub(crate) side: usize,
+    pub(crate) step: Step,
+}
+
+impl Scenario {
+    /// Whether a record of `side` finds room. A transport without a reader takes everything; so does
+    /// one whose reader has ended, because its driver throws away what arrives.
+    pub(crate) fn has_room(&self, state: &State, side: usize) -> bool {
+        let wire = &state.wires[side];
+        let reader = &state.sides[1 - side];
+        let stays_full = self.rules(1 - side).makes(Mistake::FailedEndStopsDraining);
+        let drains = reader.has_left || (!reader.is_reading() && !stays_full);
+        drains || wire.ends_at.is_some() || wire.in_flight().len() < self.capacity
+    }
+
+    /// What is bound to happen sooner or later: drivers do their work, and an application that
+    /// learns that its peer has ended ends too. Where the engine does that, nobody else has to.
+    fn due(&self, state: &State, side: usize, steps: &mut Vec<Step>) {
+        let this = &state.sides[side];
+        let rules = self.rules(side);
+        if this.has_left {
+            return;
+        }
+        let endpoint = &this.endpoint;
+        let has_room = self.has_room(state, side)
+            || rules.makes(Mistake::WouldBlockLosesAlert)
+                && endpoint.write == WriteState::CloseQueued;
+        if endpoint.next_control().is_some() && has_room {
+            steps.push(Step::Seal);
+        }
+        let incoming = &state.wires[1 - side];
+        let is_deaf =
+            rules.makes(Mistake::WaitsWithoutReading) && this.shutdown == Some(Shutdown::TwoSteps);
+        if this.is_reading() && !is_deaf {
+            if !incoming.in_flight().is_empty() {
+                steps.push(Step::Open);
+            } else if incoming.is_at_eof() && !rules.makes(Mistake::EofNotTold) {
+                steps.push(Step::Eof);
+            }
+        }
+        if endpoint.has_notice() {
+            steps.push(Step::Tell);
+        }
+        if Self::must_close(this, rules) {
+            steps.push(Step::Close(Shutdown::OneStep));
+        }
+        let keeps = rules.makes(Mistake::FailedEndStays) && endpoint.read == ReadState::Failed;
+        let is_done = endpoint.read != ReadState::Open || this.shutdown == Some(Shutdown::OneStep);
+        if this.has_ended_writing() && is_done && !keeps {
+            steps.push(Step::Leave);
+        }
+    }
+
+    /// Whether it is for the application to end what its peer has ended.
+    fn must_close(side: &Side, rules: Rules) -> bool {
+        let is_up_to_it = match side.endpoint.read {
+            ReadState::PeerClosed => rules.on_peer_close == OnPeerClose::HalfClose,
+            ReadState::Truncated => true,
+            ReadState::Open | ReadState::Failed => false,
+        };
+        is_up_to_it && side.endpoint.write == WriteState::Open
+    }
+
+    /// What may happen or not.
+    fn optional(&self, state: &State, side: usize, steps: &mut Vec<Step>) {
+        let this = &state.sides[side];
+        let endpoint = &this.endpoint;
+        let rules = self.rules(side);
+        if !this.has_left {
+            if this.to_write > 0 && endpoint.may_write(rules) && self.has_room(state, side) {
+                steps.push(Step::Write);
+            }
+            if this.may_request && endpoint.write == WriteState::Open {
+                steps.push(Step::RequestUpdate);
+            }
+            let may_close = endpoint.write == WriteState::Open
+                || rules.makes(Mistake::ClosesTwice) && endpoint.write == WriteState::Closed;
+            if this.shutdown.is_none() && may_close && !Self::must_close(this, rules) {
+                for shutdown in [Shutdown::OneStep, Shutdown::TwoSteps] {
+                    steps.push(Step::Close(shutdown));
+                    if endpoint.read == ReadState::Open {
+                        steps.push(Step::Cancel(shutdown));
+                    }
+                }
+            }
+        }
+        if state.troubles < self.troubles {
+            self.trouble(state, side, steps);
+        }
+    }
+
+    fn trouble(&self, state: &State, side: usize, steps: &mut Vec<Step>) {
+        let this = &state.sides[side];
+        let endpoint = &this.endpoint;
+        let wire = &state.wires[side];
+        let may_abort = !matches!(endpoint.write, WriteState::AlertQueued | WriteState::Failed);
+        let is_over = endpoint.read != ReadState::Open && this.has_ended_writing();
+        if may_abort && !is_over && !this.has_left {
+            steps.push(Step::Abort);
+        }
+        if state.sides[1 - side].is_reading() {
+            if !wire.in_flight().is_empty() {
+                steps.push(Step::Forge);
+            }
+            if wire.ends_at.is_none() {
+                steps.push(Step::Cut);
+            }
+        }
+        let may_reset = state.wires.iter().any(|wire| !wire.is_at_eof());
+        if side == 0 && may_reset && state.sides.iter().any(Side::is_reading) {
+            steps.push(Step::Reset);
+        }
+    }
+
+    /// Whether nothing is bound to happen any more.
+    pub(crate) fn is_quiescent(&self, state: &State) -> bool {
+        let mut steps = Vec::new();
+        (0..2).for_each(|side| self.due(state, side, &mut steps));
+        steps.is_empty()
+    }
+
+    pub(crate) fn take(&self, state: &mut State, Action { side, step }: Action) {
+        let rules = self.rules(side);
+        let has_room = self.has_room(state, side);
+        state.troubles += usize::from(step.is_trouble());
+        let [near, far] = &mut state.wires;
+        let (outgoing, incoming) = if side == 0 { (near, far) } else { (far, near) };
+        let other = 1 - side;
+        let this = &mut state.sides[side];
+        match step {
+            Step::Write => {
+                this.to_write -= 1;
+                outgoing.sealed.push(Record::Data);
+            }
+            Step::RequestUpdate => {
+                this.may_request = false;
+                this.endpoint.request_update();
+            }
+            Step::Close(shutdown) | Step::Cancel(shutdown) => {
+                this.shutdown = Some(shutdown);
+                this.endpoint.close(matches!(step, Step::Cancel(_)), rules);
+            }
+            Step::Abort => this.endpoint.abort(rules),
+            Step::Seal => {
+                let control = this.endpoint.next_control().expect("something is due");
+                this.endpoint.sealed(control, rules);
+                if has_room {
+                    outgoing.sealed.push(Record::Control(control));
+                }
+            }
+            Step::Open => {
+                let generation = incoming.generation();
+                let record = incoming.in_flight()[0];
+                this.endpoint.open(record, generation, rules);
+                incoming.opened += 1;
+            }
+            Step::Eof => this.endpoint.eof(rules),
+            Step::Tell => this.endpoint.tell(rules),
+            Step::Leave => {
+                this.has_left = true;
+                outgoing.end();
+            }
+            Step::Forge => {
+                outgoing.was_forged = true;
+                state.sides[other].endpoint.open_forged(self.rules(other));
+            }
+            Step::Cut => outgoing.cut(false),
+            Step::Reset => state.wires.iter_mut().for_each(|wire| wire.cut(true)),
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let side = |side: usize| Side {
+            endpoint: Endpoint::new(),
+            to_write: scenario.data[side],
+            may_request: scenario.requests[side],
+            shutdown: None,
+            has_left: false,
+        };
+        Self { sides: [0, 1].map(side), wires: Default::default(), troubles: 0 }
+    }
+
+    /// How much of what can happen has happened.
+    fn progress(&self) -> usize {
+        let of_side = |side: &Side| {
+            2 * usize::from(side.endpoint.read != ReadState::Open)
+                + usize::from(!side.endpoint.has_notice())
+                + usize::from(!side.may_request)
+                + usize::from(side.shutdown.is_some())
+                + usize::from(side.has_left)
+        };
+        let of_wire = |wire: &Wire| wire.sealed.len() + 2 * wire.opened;
+        self.sides.iter().map(of_side).sum::<usize>()
+            + self.wires.iter().map(of_wire).sum::<usize>()
+            + self.troubles
+    }
+}
+
+impl Model for Scenario {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State::new(self)]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        for side in 0..2 {
+            let mut steps = Vec::new();
+            self.due(state, side, &mut steps);
+            self.optional(state, side, &mut steps);
+            actions.extend(steps.into_iter().map(|step| Action { side, step }));
+        }
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        let mut next = state.clone();
+        self.take(&mut next, action);
+        // So every run ends.
+        if self.mistake.is_none() {
+            assert!(next.progress() > state.progress(), "{action:?} leads nowhere from {state:#?}");
+        }
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let mut all = properties::required();
+        if self.mistake.is_none() {
+            all.extend(properties::reached(self));
+        }
+        all
+    }
+}
