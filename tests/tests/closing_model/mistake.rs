@@ -61,6 +61,17 @@ impl Mistake {
         (Self::FailedEndStays, &[properties::NOBODY_WAITS, properties::BOTH_LEAVE]),
     ];
 
+    pub(crate) const fn is_of_the_driver(self) -> bool {
+        matches!(
+            self,
+            Self::WouldBlockLosesAlert
+                | Self::EofNotTold
+                | Self::WaitsWithoutReading
+                | Self::FailedEndStopsDraining
+                | Self::FailedEndStays
+        )
+    }
+
     pub(crate) const fn is_of_key_updates(self) -> bool {
         matches!(self, Self::KeyUpdateAfterClose | Self::NoKeyUpdateAfterClose)
     }

@@ -1,9 +1,8 @@
 //! The model's endpoints and the engine's, side by side: random steps, and both are always the same.
 
-use tls_record::ContentType;
 use tls_record::{
-    AlertDescription, CloseError, Config, Control, KeyError, OpenError, Opener, Role, SealError,
-    Sealer,
+    AlertDescription, Config, ContentType, Control, End, Epoch, Fault, OpenError, Opener, Role,
+    SealError, Sealer,
 };
 use tls_record_tests::records::{
     ALERT, DATA, Got, HANDSHAKE, Hand, Layer, Secret, key_update, open_all,
@@ -16,9 +15,14 @@ use crate::wire::Record;
 /// Secrets are told apart by it.
 const SECRETS: [u8; 2] = [0x40, 0x80];
 
+struct Split {
+    opener: Opener<Secret>,
+    sealer: Sealer<Secret>,
+}
+
 enum Halves {
     Joined(Layer),
-    Split(Opener<Secret>, Sealer<Secret>),
+    Split(Split),
 }
 
 /// An end that is the engine's.
@@ -29,6 +33,20 @@ struct Engine {
     sealed: Vec<Vec<u8>>,
 }
 
+/// Calls the layer, or the half whose method it is.
+macro_rules! call {
+    ($engine:expr, $half:ident.$method:ident($($argument:expr),*)) => {
+        match &mut $engine.halves {
+            Halves::Joined(layer) => layer.$method($($argument),*),
+            Halves::Split(split) => {
+                let returned = split.$half.$method($($argument),*);
+                split.opener.apply(split.sealer.take_signal());
+                returned
+            }
+        }
+    };
+}
+
 impl Engine {
     fn new(scenario: &Scenario, side: usize) -> Self {
         let suite = scenario.suite;
@@ -36,24 +54,26 @@ impl Engine {
         config.tls12_on_peer_close = scenario.on_peer_close[side];
         let mut layer = Layer::new(config);
         let [read, write] = [1 - side, side].map(|side| suite.secret(SECRETS[side]));
-        layer.install(tls_record::Epoch::Application, read, write).expect("keys fit");
+        layer.install(Epoch::Application, read, write).expect("keys fit");
         let halves = if scenario.is_split {
             let (opener, sealer) = layer.split();
-            Halves::Split(opener, sealer)
+            Halves::Split(Split { opener, sealer })
         } else {
             Halves::Joined(layer)
         };
         Self { halves, mirror: Hand::new(suite, SECRETS[side]), sealed: Vec::new() }
     }
 
-    fn call<T>(&mut self, call: impl FnOnce(&mut Opener<Secret>, &mut Sealer<Secret>) -> T) -> T {
-        match &mut self.halves {
-            Halves::Joined(layer) => layer.with_halves(call),
-            Halves::Split(opener, sealer) => {
-                let returned = call(opener, sealer);
-                opener.apply(sealer.take_signal());
-                returned
-            }
+    const fn halves(&self) -> (&Opener<Secret>, &Sealer<Secret>) {
+        match &self.halves {
+            Halves::Joined(layer) => (layer.opener(), layer.sealer()),
+            Halves::Split(split) => (&split.opener, &split.sealer),
+        }
+    }
+
+    fn tell(&mut self) {
+        if let Halves::Split(Split { opener, sealer }) = &mut self.halves {
+            sealer.apply(opener.take_notice());
         }
     }
 
@@ -80,16 +100,17 @@ fn content(record: Record) -> (ContentType, Vec<u8>) {
 }
 
 /// What it means to the end that opens it.
-fn meaning(record: Record) -> Result<Got, OpenError> {
-    Ok(match record {
+fn meaning(record: Record) -> (Vec<Got>, Result<usize, OpenError>) {
+    let got = match record {
         Record::Data => Got::Data(b"data".to_vec()),
         Record::Control(Control::KeyUpdate { request }) => Got::KeyUpdate(request),
-        Record::Control(Control::Alert(description)) => match description {
-            AlertDescription::CLOSE_NOTIFY => Got::Closed,
-            AlertDescription::USER_CANCELED => Got::Warning(description),
-            _ => return Err(OpenError::PeerAlert(description)),
-        },
-    })
+        Record::CLOSE_NOTIFY => Got::Closed,
+        Record::USER_CANCELED => Got::Warning(AlertDescription::USER_CANCELED),
+        Record::Control(Control::Alert(description)) => {
+            return (vec![], Err(OpenError::PeerAlert(description)));
+        }
+    };
+    (vec![got], Ok(0))
 }
 
 pub(crate) struct Walk<'a> {
@@ -107,75 +128,63 @@ impl<'a> Walk<'a> {
     pub(crate) fn take(&mut self, action: Action) {
         let Action { side, step } = action;
         let other = 1 - side;
-        let arriving = self.state.wires[other].opened;
+        let next = self.state.wires.each_ref().map(|wire| wire.opened);
         self.scenario.take(&mut self.state, action);
+        let engine = &mut self.engines[side];
         match step {
-            Step::Write | Step::Seal => {
+            Step::Write => {
                 let mut out = [0; 64];
-                let engine = &mut self.engines[side];
-                let written = engine.call(|_, sealer| match step {
-                    Step::Write => sealer.seal(&[b"data"], &mut out).map(|sealed| sealed.written),
-                    _ => sealer.poll_control(&mut out),
-                });
-                let sent = engine.keep(&out[..written.expect("there is something to seal")]);
-                let expected = self.state.wires[side].sealed.last().copied().map(content);
-                assert_eq!(Some(sent), expected);
+                let sealed = call!(engine, sealer.seal(&[b"data"], &mut out));
+                let written = sealed.expect("data may be sealed").written;
+                self.assert_sent(side, &out[..written]);
             }
-            Step::RequestUpdate => {
-                let updated = self.engines[side].call(|_, sealer| sealer.update_keys(true));
-                assert_eq!(updated, Ok::<_, KeyError>(()));
+            Step::Seal => {
+                let mut out = [0; 64];
+                let written = call!(engine, sealer.poll_control(&mut out)).expect("room");
+                self.assert_sent(side, &out[..written]);
             }
-            Step::Close(_) | Step::Cancel(_) => {
-                let closed = self.engines[side].call(|_, sealer| match step {
-                    Step::Close(_) => sealer.close(),
-                    _ => sealer.cancel(),
-                });
-                assert_eq!(closed, Ok::<_, CloseError>(()));
-            }
-            // It ends reading also where it comes too late to send an alert.
-            Step::Abort => drop(self.engines[side].call(|_, sealer| sealer.abort(ABORT))),
+            Step::RequestUpdate => assert_eq!(call!(engine, sealer.update_keys(true)), Ok(())),
+            Step::Close(_) => assert_eq!(call!(engine, sealer.close()), Ok(())),
+            Step::Cancel(_) => assert_eq!(call!(engine, sealer.cancel()), Ok(())),
+            // Too late to send an alert, it still ends reading.
+            Step::Abort => drop(call!(engine, sealer.abort(ABORT))),
             Step::Open => {
-                let record = self.state.wires[other].sealed[arriving];
-                let wire = self.engines[other].sealed[arriving].clone();
-                let (got, left) = self.engines[side]
-                    .call(|opener, _| open_all(|input| opener.open(input), &wire));
-                assert_eq!(
-                    left.map(|left| (got.as_slice(), left)),
-                    match &meaning(record) {
-                        Ok(meaning) => Ok((std::slice::from_ref(meaning), 0)),
-                        Err(error) => Err(*error),
-                    }
-                );
+                let wire = self.engines[other].sealed[next[other]].clone();
+                let engine = &mut self.engines[side];
+                let opened = open_all(|input| call!(engine, opener.open(input)), &wire);
+                assert_eq!(opened, meaning(self.state.wires[other].sealed[next[other]]));
             }
             Step::Forge => {
-                let next = self.state.wires[side].opened;
-                let mut wire = self.engines[side].sealed[next].clone();
+                let mut wire = engine.sealed[next[side]].clone();
                 *wire.last_mut().expect("a tag") ^= 1;
-                assert!(self.engines[other].call(|opener, _| opener.open(&mut wire)).is_err());
+                let opened = call!(self.engines[other], opener.open(&mut wire));
+                assert_eq!(opened, Err(OpenError::Fault(Fault::BadRecordMac)));
             }
-            Step::Eof => drop(self.engines[side].call(|opener, _| opener.eof())),
-            Step::Tell => {
-                self.engines[side].call(|opener, sealer| sealer.apply(opener.take_notice()));
-            }
+            Step::Eof => drop(call!(engine, opener.eof())),
+            Step::Tell => engine.tell(),
             Step::Leave | Step::Cut | Step::Reset => {}
         }
         self.assert_same(action);
     }
 
+    fn assert_sent(&mut self, side: usize, record: &[u8]) {
+        let sent = self.engines[side].keep(record);
+        assert_eq!(Some(sent), self.state.wires[side].sealed.last().copied().map(content));
+    }
+
     fn assert_same(&mut self, action: Action) {
-        for side in [0, 1] {
+        for (side, engine) in self.engines.iter_mut().enumerate() {
             let endpoint = &self.state.sides[side].endpoint;
-            let rules = self.scenario.rules(side);
-            self.engines[side].call(|opener, sealer| {
-                assert_eq!((opener.state(), sealer.state()), (endpoint.read, endpoint.write));
-                let end = endpoint.end();
-                assert_eq!((opener.end(), sealer.end()), (end.read, end.write), "{action:?}");
-                assert_eq!(sealer.next_control(), endpoint.next_control(), "{action:?}");
-                let may_write =
-                    matches!(sealer.seal(&[b"x"], &mut []), Err(SealError::NoSpace { .. }));
-                assert_eq!(may_write, endpoint.may_write(rules), "{action:?}");
-                assert!(opener.has_notice() || !endpoint.has_notice(), "{action:?}");
-            });
+            let (opener, sealer) = engine.halves();
+            assert_eq!((opener.state(), sealer.state()), (endpoint.read, endpoint.write));
+            let end = End { read: opener.end(), write: sealer.end() };
+            assert_eq!(end, endpoint.end(), "{action:?}");
+            assert_eq!(sealer.next_control(), endpoint.next_control(), "{action:?}");
+            assert!(opener.has_notice() || !endpoint.has_notice(), "{action:?}");
+            // Without room nothing is sealed, but whether it might be is told.
+            let sealed = call!(engine, sealer.seal(&[b"data"], &mut []));
+            let may_write = matches!(sealed, Err(SealError::NoSpace { .. }));
+            assert_eq!(may_write, endpoint.may_write(self.scenario.rules(side)), "{action:?}");
         }
     }
 }
