@@ -15,7 +15,6 @@ pub(crate) struct Rules {
     pub(crate) on_peer_close: OnPeerClose,
     /// Whether the halves are split, so that what the one found out reaches the other later.
     pub(crate) is_split: bool,
-    /// A mistake that is made on purpose.
     pub(crate) mistake: Option<Mistake>,
 }
 
