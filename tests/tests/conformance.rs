@@ -18,7 +18,8 @@ use proptest::prelude::{ProptestConfig, any, prop, proptest};
 type Tests = BTreeMap<String, Result<(), String>>;
 
 /// Conditions that `cargo test --workspace` meets: some package turns each of these features on.
-const MET: [&str; 2] = ["cfg(test)", r#"cfg(all(test,feature="null-aead"))"#];
+const MET: [&str; 3] =
+    ["cfg(test)", r#"cfg(all(test,feature="null-aead"))"#, r#"cfg(feature="ring")"#];
 
 /// Reads what items are made of: tests, modules, `proptest!`, and macros that make a test of each entry
 /// `name: …;`. What is inside of functions is no test, whatever it looks like.
