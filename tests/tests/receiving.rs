@@ -154,6 +154,7 @@ mod sizes {
         assert_waits(limited(Suite::Tls13, 64), header(DATA, 80), 80);
         assert_waits(limited(Suite::Tls12Gcm, 64), header(DATA, 88), 88);
         assert_waits(limited(Suite::Tls12Chacha, 64), header(DATA, 80), 80);
+        assert_eq!(tls_record::MAX_RECORD, 5 + 18_432);
         // A limit of ours cannot widen that of the protocol.
         assert_waits(limited(Suite::Tls13, 16_385), header(DATA, 16_385 + 16), 16_385 + 16);
         assert_waits(limited(Suite::Tls13, u16::MAX), header(DATA, 16_385 + 16), 16_385 + 16);
