@@ -149,8 +149,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 
     /// A place for `len` bytes of application data, to be filled where they are sealed: by DMA, say.
     /// Then [`commit`](Self::commit) it, or [`cancel`](Self::cancel). In between, data arrives and
-    /// leaves as always, and the slot stays where it is; but for a close of the connection that
-    /// waits for it, and a failure that takes it away.
+    /// leaves as always, and the slot stays where it is. What ends our direction takes it away: a
+    /// failure, and a TLS 1.2 peer's close_notify that is replied to. A [`shutdown`](Self::shutdown)
+    /// is refused instead.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -240,12 +241,12 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// # Errors
     /// Each variant of [`ShutdownError`] says when it comes; those of the second step do not.
     pub fn shutdown(&mut self) -> Result<(), ShutdownError> {
-        let closed = self.writer.shutdown();
-        match closed {
-            Err(ShutdownError::Failed) if self.opener.end() == ReadEnd::Fault(Fault::NotTls) => {
+        let is_started = self.opener.is_started() || self.writer.sealer().is_started();
+        match (self.writer.shutdown_if(is_started), self.opener.end()) {
+            (Err(ShutdownError::Failed), ReadEnd::Fault(Fault::NotTls)) => {
                 Err(ShutdownError::NotTls)
             }
-            _ => closed,
+            (closed, _) => closed,
         }
     }
 
@@ -261,17 +262,21 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// # Errors
     /// Each variant of [`ShutdownError`] says when it comes.
     pub fn shutdown_both(&mut self, budget: u64) -> Result<(), ShutdownError> {
-        match self.shutdown() {
-            Ok(()) | Err(ShutdownError::AlreadyClosed) => {}
-            Err(error) => return Err(error),
-        }
+        let closed = self.shutdown();
         let drained = self.drained;
-        match self.opener.end() {
-            ReadEnd::Closed { .. } => Ok(()),
-            ReadEnd::Open if drained > budget => Err(ShutdownError::BudgetSpent { drained }),
-            ReadEnd::Open => Err(ShutdownError::AwaitingPeer { drained }),
-            ReadEnd::Truncated { .. } => Err(ShutdownError::Truncated),
-            ReadEnd::PeerAlert(_) | ReadEnd::Fault(_) => Err(ShutdownError::Failed),
+        match (closed, self.opener.end()) {
+            (
+                Ok(()) | Err(ShutdownError::AlreadyClosed | ShutdownError::WouldBlock),
+                ReadEnd::Open,
+            ) if drained > budget => Err(ShutdownError::BudgetSpent { drained }),
+            (Ok(()) | Err(ShutdownError::AlreadyClosed), end) => match end {
+                ReadEnd::Closed { .. } => Ok(()),
+                ReadEnd::Open => Err(ShutdownError::AwaitingPeer { drained }),
+                ReadEnd::Truncated { .. } => Err(ShutdownError::Truncated),
+                ReadEnd::Fault(Fault::NotTls) => Err(ShutdownError::NotTls),
+                ReadEnd::PeerAlert(_) | ReadEnd::Fault(_) => Err(ShutdownError::Failed),
+            },
+            (Err(error), _) => Err(error),
         }
     }
 

@@ -181,7 +181,7 @@ pub enum SealError {
     /// A slot is reserved: [commit](crate::Connection::commit) or
     /// [cancel](crate::Connection::cancel) it first.
     SlotReserved,
-    /// No slot is reserved, or a failure took it away.
+    /// No slot is reserved, or an end of our direction took it away.
     NoSlot,
     /// The AEAD failed: a hardware accelerator, for instance. The connection has failed.
     Crypto,

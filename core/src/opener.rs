@@ -574,6 +574,11 @@ impl<K: KeySchedule> Opener<K> {
         self.keys.get().map(Protection::sequence)
     }
 
+    /// Whether a record has arrived, or keys for it are there.
+    pub(crate) const fn is_started(&self) -> bool {
+        !self.is_first || self.version.is_some()
+    }
+
     /// How far this direction is.
     pub const fn state(&self) -> ReadState {
         self.state

@@ -51,6 +51,8 @@ pub struct Sealer<K: KeySchedule> {
     epoch: Epoch,
     version: Option<Version>,
     state: WriteState,
+    /// Whether a record without protection has been sealed.
+    has_spoken: bool,
     /// The fatal alert that is queued or sealed.
     fatal: Option<AlertDescription>,
     /// A KeyUpdate is due: because the peer asked, or the application wants one.
@@ -93,6 +95,7 @@ impl<K: KeySchedule> Sealer<K> {
             epoch: Epoch::Plaintext,
             version: None,
             state: WriteState::Open,
+            has_spoken: false,
             fatal: None,
             update_due: false,
             request_due: false,
@@ -441,6 +444,7 @@ impl<K: KeySchedule> Sealer<K> {
                 };
                 let header = Header { content_type, version, length: len as u16 }.encode();
                 copy(&header, record);
+                self.has_spoken = true;
                 Ok(())
             }
         }
@@ -477,8 +481,9 @@ impl<K: KeySchedule> Sealer<K> {
         if self.pads() { len.saturating_add(self.zeros(content_type, content)) } else { len }
     }
 
+    /// Length on the wire of a record with `content` bytes in it, without padding.
     #[inline]
-    fn unpadded_len(&self, content: usize) -> usize {
+    pub(crate) fn unpadded_len(&self, content: usize) -> usize {
         match self.keys.get() {
             Some(keys) => keys.record_len(content),
             None => HEADER_LEN.saturating_add(content),
@@ -652,9 +657,9 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(())
     }
 
-    /// Whether anything but plaintext can have been sealed: before that, there is nothing to close.
-    pub(crate) fn is_started(&self) -> bool {
-        self.version.is_some() || self.keys.get().is_some()
+    /// Whether a record has been sealed, or one has arrived that told the version.
+    pub(crate) const fn is_started(&self) -> bool {
+        self.has_spoken || self.version.is_some()
     }
 
     /// What the records of this direction are protected with.

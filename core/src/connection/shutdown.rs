@@ -31,7 +31,7 @@ pub enum ShutdownError {
         drained: u64,
     },
     /// Two steps: the peer has sent more than the budget since our close_notify was queued, and has
-    /// not closed.
+    /// not closed. If it does not read either, ours may not have left: [`End`](crate::End) tells.
     BudgetSpent {
         /// Bytes of records that arrived since.
         drained: u64,

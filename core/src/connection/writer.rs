@@ -13,9 +13,6 @@ use crate::sealer::{KEY_UPDATE_LEN, Sealed, Sealer};
 /// Bytes of a record that are not content, at most: header, explicit nonce or inner type, tag.
 const MAX_OVERHEAD: usize = HEADER_LEN + 8 + 16;
 
-/// Bytes of an unpadded control record, at most.
-const MAX_CONTROL: usize = MAX_OVERHEAD + KEY_UPDATE_LEN;
-
 /// A place for the content of a record, behind the waiting bytes.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
@@ -45,27 +42,26 @@ pub struct Writer<K: KeySchedule, const TX: usize> {
 }
 
 impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
-    /// The longest content whose record fits behind the longest control record, and the same if
-    /// control records are padded to the length of others.
-    const MAX_FRAGMENT: u16 = Self::fragment(TX.saturating_sub(MAX_OVERHEAD + MAX_CONTROL));
-    const MAX_FRAGMENT_LIKE_CONTROL: u16 = Self::fragment((TX / 2).saturating_sub(MAX_OVERHEAD));
-
-    const fn fragment(len: usize) -> u16 {
-        if len > u16::MAX as usize { u16::MAX } else { len as u16 }
-    }
-
     /// Takes over a sending half, whose records have all been sent.
-    pub fn new(mut sealer: Sealer<K>) -> Self {
+    pub fn new(sealer: Sealer<K>) -> Self {
         const { assert!(TX >= 128, "TX has room for no record") };
-        sealer.limit_fragments(if sealer.pads_control() {
-            Self::MAX_FRAGMENT_LIKE_CONTROL
-        } else {
-            Self::MAX_FRAGMENT
-        });
         let mut this =
             Self { sealer, unsent: ByteQueue::new(), slot: None, is_cut: false, is_told: false };
+        this.limit_fragments();
         this.seal_control();
         this
+    }
+
+    /// Sees to it that the longest record fits with the longest control record before it.
+    fn limit_fragments(&mut self) {
+        // Keys may come later, and those of a cipher of the caller's may have longer tags.
+        let overhead = self.sealer.unpadded_len(0).max(MAX_OVERHEAD);
+        let room = if self.sealer.pads_control() {
+            (TX / 2).saturating_sub(overhead)
+        } else {
+            TX.saturating_sub(overhead).saturating_sub(overhead).saturating_sub(KEY_UPDATE_LEN)
+        };
+        self.sealer.limit_fragments(u16::try_from(room).unwrap_or(u16::MAX));
     }
 
     // Data in
@@ -112,11 +108,20 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
                     // It was due already and found no room, or fell due just now.
                     self.seal_control();
                     if self.sealer.has_control() {
-                        return Err(SealError::NoSpace { need: self.sealer.control_len() });
+                        return Err(self.in_bytes(SealError::ControlFirst));
                     }
                 }
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Control that is still due has found no room. Before a slot there is some again when all that
+    /// waits is sent.
+    fn in_bytes(&self, error: SealError) -> SealError {
+        match error {
+            SealError::ControlFirst => SealError::NoSpace { need: self.sealer.control_len() },
+            error => error,
         }
     }
 
@@ -129,7 +134,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
             return Err(SealError::SlotReserved);
         }
         self.seal_control();
-        self.sealer.check_data()?;
+        self.sealer.check_data().map_err(|error| self.in_bytes(error))?;
         if len > usize::from(self.sealer.fragment_limit()) {
             return Err(SealError::TooLong);
         }
@@ -168,13 +173,9 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
                 self.seal_control();
                 Ok(())
             }
-            // The gap is used up: it is there again when all that waits is sent.
-            Err(SealError::ControlFirst) => {
-                Err(SealError::NoSpace { need: self.sealer.control_len() })
-            }
             Err(error) => {
                 self.drop_slot_if_ended();
-                Err(error)
+                Err(self.in_bytes(error))
             }
         }
     }
@@ -251,10 +252,15 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// # Errors
     /// Those of [`Connection::shutdown`](crate::Connection::shutdown).
     pub fn shutdown(&mut self) -> Result<(), ShutdownError> {
+        self.shutdown_if(self.sealer.is_started())
+    }
+
+    /// [`Self::shutdown`] of a connection that has started, or has not.
+    pub(super) fn shutdown_if(&mut self, is_started: bool) -> Result<(), ShutdownError> {
         if self.slot.is_some() {
             return Err(ShutdownError::SlotReserved);
         }
-        if !self.sealer.is_started() && self.unsent.is_empty() {
+        if !is_started && self.sealer.end() == WriteEnd::Open {
             return Err(ShutdownError::NotStarted);
         }
         if self.sealer.close() == Err(CloseError::Failed) {
@@ -331,6 +337,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// A call on the sending half itself: installing keys, for instance.
     pub(super) fn with_sealer<R>(&mut self, call: impl FnOnce(&mut Sealer<K>) -> R) -> R {
         let returned = call(&mut self.sealer);
+        self.limit_fragments();
         self.seal_control();
         returned
     }
