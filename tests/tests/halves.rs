@@ -61,6 +61,7 @@ impl Halves {
                 self.mirror.update();
             }
             sent.push(content);
+            assert!(sent.len() < 100, "control does not end");
         }
         sent
     }
@@ -386,9 +387,9 @@ fn keys_for_both_directions_are_installed_or_none_are() {
 fn halves_work_in_threads_of_their_own() {
     const ROUNDS: u8 = 100;
     let Halves { mut opener, mut sealer, mut peer, mut mirror } = tls13();
-    let (notices, done) = (AtomicU32::new(0), AtomicU32::new(0));
+    let (notices, done) = (&AtomicU32::new(0), &AtomicU32::new(0));
     let replies = std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let reader = scope.spawn(|| {
             for round in 0..ROUNDS {
                 let wire =
                     [peer.seal(DATA, &[round]), peer.seal(HANDSHAKE, &key_update(1))].concat();
@@ -405,7 +406,7 @@ fn halves_work_in_threads_of_their_own() {
             notices.fetch_or(opener.take_notice().bits(), Ordering::AcqRel);
             done.store(1, Ordering::Release);
         });
-        let writer = scope.spawn(|| {
+        let writer = scope.spawn(move || {
             let (mut replies, mut out) = (0_usize, [0; 64]);
             loop {
                 let is_last = done.load(Ordering::Acquire) == 1;
@@ -413,6 +414,8 @@ fn halves_work_in_threads_of_their_own() {
                 let length = sealer.poll_control(&mut out).unwrap();
                 if length == 0 {
                     assert!(!is_last, "the alert is due");
+                    let has_failed = reader.is_finished() && done.load(Ordering::Acquire) == 0;
+                    assert!(!has_failed, "nothing will come any more");
                     std::thread::yield_now();
                     continue;
                 }

@@ -96,6 +96,14 @@ mod sizes {
         tls12_chacha_header_over_our_limit:
             limited(Suite::Tls12Chacha, 64), |_| header(DATA, 64 + 16 + 1) => RecordOverflow, RECORD_OVERFLOW;
 
+        // A limit of ours cannot widen that of the protocol.
+        tls13_header_over_2_14_under_a_larger_limit:
+            limited(Suite::Tls13, u16::MAX), |_| header(DATA, 16_385 + 17) => RecordOverflow, RECORD_OVERFLOW;
+        tls12_gcm_plaintext_over_2_14_under_a_larger_limit:
+            limited(Suite::Tls12Gcm, u16::MAX), |c| c.peer.seal(DATA, &[7; 16_385]) => RecordOverflow, RECORD_OVERFLOW;
+        tls12_chacha_header_over_2_14_under_a_larger_limit:
+            limited(Suite::Tls12Chacha, 16_385), |_| header(DATA, 16_385 + 16) => RecordOverflow, RECORD_OVERFLOW;
+
         tls13_inner_plaintext_over_2_14_and_1:
             tls13(), |c| c.peer.seal(DATA, &[7; 16_385]) => RecordOverflow, RECORD_OVERFLOW;
         tls13_inner_plaintext_over_2_14_and_1_by_padding:
@@ -155,7 +163,6 @@ mod sizes {
         assert_waits(limited(Suite::Tls12Gcm, 64), header(DATA, 88), 88);
         assert_waits(limited(Suite::Tls12Chacha, 64), header(DATA, 80), 80);
         assert_eq!(tls_record::MAX_RECORD, 5 + 18_432);
-        // A limit of ours cannot widen that of the protocol.
         assert_waits(limited(Suite::Tls13, 16_385), header(DATA, 16_385 + 16), 16_385 + 16);
         assert_waits(limited(Suite::Tls13, u16::MAX), header(DATA, 16_385 + 16), 16_385 + 16);
     }
