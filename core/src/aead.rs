@@ -115,6 +115,10 @@ pub trait Provider {
     /// The keys it makes.
     type Aead: Aead;
 
+    /// How deep into the stack, in bytes, making a key and working with it goes: see
+    /// [`KeySchedule::STACK`](crate::KeySchedule::STACK).
+    const STACK: usize;
+
     /// A key. `None` if `key` has not [`Algorithm::key_len`] bytes, or the algorithm is not there.
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<Self::Aead>;
 

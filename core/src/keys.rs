@@ -27,6 +27,11 @@ pub trait KeySchedule: Zeroize {
     /// The cipher of the suite.
     type Aead: Aead;
 
+    /// How deep into the stack, in bytes, making a key and working with it goes. Copies are left there
+    /// that the engine overwrites when keys were installed, replaced or wiped. 0, the default, is for
+    /// keys that never lie in memory: handles of a key store in hardware.
+    const STACK: usize = 0;
+
     /// The version whose records these keys protect.
     fn version(&self) -> Version;
 
@@ -209,6 +214,8 @@ impl<P> TrafficSecret<P> {
 
 impl<P: Provider> KeySchedule for TrafficSecret<P> {
     type Aead = P::Aead;
+
+    const STACK: usize = P::STACK;
 
     fn version(&self) -> Version {
         match self.material {

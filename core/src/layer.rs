@@ -7,6 +7,7 @@ use crate::error::{CloseError, KeyError, OpenError, SealError};
 use crate::keys::KeySchedule;
 use crate::opener::{Opened, Opener};
 use crate::record::{Epoch, Version};
+use crate::scrub::scrub_stack;
 use crate::sealer::{Control, Sealed, Sealer};
 
 /// An [`Opener`] and a [`Sealer`] that tell each other what they must know.
@@ -180,6 +181,14 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Those of [`Opener::install`] and [`Sealer::install`]. After [`KeyError::Crypto`] one of the
     /// directions may have its keys: the connection is of no use any more.
     pub fn install(&mut self, epoch: Epoch, read: K, write: K) -> Result<(), KeyError> {
+        let installed = self.install_both(epoch, read, write);
+        scrub_stack(K::STACK);
+        installed
+    }
+
+    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    #[inline(never)]
+    fn install_both(&mut self, epoch: Epoch, read: K, write: K) -> Result<(), KeyError> {
         self.with_halves(|opener, sealer| {
             sealer.check_install(epoch, &write)?;
             opener.install(epoch, read, 0)?;

@@ -108,6 +108,7 @@ mod protection;
 mod record;
 mod record_buffer;
 mod record_sizes;
+mod scrub;
 mod sealer;
 mod suspend;
 

@@ -7,6 +7,7 @@ use crate::aead::{Aead, AeadError, NONCE_LEN};
 use crate::error::{Fault, KeyError};
 use crate::keys::{DirectionKeys, KeySchedule};
 use crate::record::{ContentType, HEADER_LEN, Header, VERSION_FIELD, Version};
+use crate::scrub::scrub_stack;
 
 /// Bytes of the nonce that a TLS 1.2 GCM record carries.
 const EXPLICIT_NONCE_LEN: usize = 8;
@@ -252,6 +253,19 @@ impl<K: KeySchedule> Keys<K> {
 
     #[cold]
     pub(crate) fn wipe(&mut self) {
+        let Some(protection) = &mut self.0 else { return };
+        protection.zeroize();
+        // Dropped where they are, because moving them would leave a copy.
+        self.0 = None;
+        // What the cipher left there at work. Now, because overwriting ends with a `None` that is
+        // made on the stack, and whose other bytes are whatever lay there.
+        scrub_stack(K::STACK);
+        self.overwrite();
+    }
+
+    /// Not inlined: its frame has to be one that [`scrub_stack`] reached.
+    #[inline(never)]
+    fn overwrite(&mut self) {
         self.0.zeroize();
     }
 }

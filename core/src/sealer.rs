@@ -26,6 +26,7 @@ use crate::record::{
     ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, Role, VERSION_FIELD, VERSION_FIELD_FIRST,
     Version,
 };
+use crate::scrub::scrub_stack;
 
 /// The most key updates that a connection may send (RFC 9846 section 4.7.3).
 const MAX_KEY_UPDATES: u64 = (1 << 48) - 1;
@@ -617,6 +618,14 @@ impl<K: KeySchedule> Sealer<K> {
     /// [`KeyError::Closed`] if this direction is closed
     /// or has failed; [`KeyError::Crypto`] if the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
+        let installed = self.make_keys(epoch, schedule, sequence);
+        scrub_stack(K::STACK);
+        installed
+    }
+
+    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    #[inline(never)]
+    fn make_keys(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
         self.check_install(epoch, &schedule)?;
         let version = schedule.version();
         let protection = Protection::new(schedule, sequence)?;

@@ -13,6 +13,9 @@ pub struct Ring;
 impl Provider for Ring {
     type Aead = RingAead;
 
+    /// Some 6,000 were seen on x86_64.
+    const STACK: usize = if usize::BITS == 64 { 8 * 1024 } else { 4 * 1024 };
+
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<RingAead> {
         let ring_algorithm = match algorithm {
             Algorithm::Aes128Gcm => &aead::AES_128_GCM,

@@ -6,6 +6,7 @@ use crate::handshake::{HandshakeHeader, HandshakePiece, HandshakeType, Step};
 use crate::keys::KeySchedule;
 use crate::notice::Notice;
 use crate::record::{Epoch, Role, Version};
+use crate::scrub::scrub_stack;
 
 impl<K: KeySchedule> Opener<K> {
     /// Handshake content that [`Self::handshake`] left for the next call. It is decrypted already.
@@ -64,7 +65,9 @@ impl<K: KeySchedule> Opener<K> {
                 Some([1]) => true,
                 _ => return Err(Fault::KeyUpdateValue.into()),
             };
-            self.key_update(requested)?;
+            let updated = self.key_update(requested);
+            scrub_stack(K::STACK);
+            updated?;
             return Ok(Opened { consumed, event: Event::KeyUpdate { requested } });
         }
         if judgement.is_renegotiation && offset == 0 {
@@ -75,7 +78,8 @@ impl<K: KeySchedule> Opener<K> {
         Ok(Opened { consumed, event: Event::Handshake(piece) })
     }
 
-    /// RFC 9846 section 4.7.3.
+    /// RFC 9846 section 4.7.3. Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    #[inline(never)]
     fn key_update(&mut self, requested: bool) -> Result<(), Fault> {
         if self.rest != 0 {
             return Err(Fault::SpansKeyChange);

@@ -6,6 +6,7 @@ use crate::error::{Fault, KeyError};
 use crate::keys::KeySchedule;
 use crate::protection::Protection;
 use crate::record::{Epoch, MAX_CONTENT, MAX_PROTECTED_TLS12, MAX_PROTECTED_TLS13, Version};
+use crate::scrub::scrub_stack;
 
 impl<K: KeySchedule> Opener<K> {
     /// Says which version the handshake chose, as soon as it did: before that, plaintext alerts are
@@ -42,6 +43,14 @@ impl<K: KeySchedule> Opener<K> {
     /// are keys already). [`KeyError::Closed`] if this direction has ended. [`KeyError::Crypto`] if
     /// the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
+        let installed = self.make_keys(epoch, schedule, sequence);
+        scrub_stack(K::STACK);
+        installed
+    }
+
+    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    #[inline(never)]
+    fn make_keys(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
         let version = schedule.version();
         if !version.has_keys(self.epoch, epoch) {
             return Err(KeyError::Epoch);

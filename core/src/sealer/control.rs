@@ -12,6 +12,7 @@ use crate::handshake::{HandshakeHeader, HandshakeType};
 use crate::keys::KeySchedule;
 use crate::notice::{Notice, Signal};
 use crate::record::{ContentType, Epoch, Version};
+use crate::scrub::scrub_stack;
 
 /// A KeyUpdate: the header of the message and one byte.
 pub(crate) const KEY_UPDATE_LEN: usize = HandshakeHeader::LEN + 1;
@@ -96,7 +97,11 @@ impl<K: KeySchedule> Sealer<K> {
         match self.next_control() {
             None => Ok(0),
             Some(Control::Alert(description)) => self.seal_alert(description, out),
-            Some(Control::KeyUpdate { request }) => self.seal_key_update(request, out),
+            Some(Control::KeyUpdate { request }) => {
+                let sealed = self.seal_key_update(request, out);
+                scrub_stack(K::STACK);
+                sealed
+            }
         }
     }
 
@@ -133,6 +138,9 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// RFC 9846 section 4.7.3. Sealed under the old keys, in a record of its own.
+    ///
+    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    #[inline(never)]
     fn seal_key_update(&mut self, request: bool, out: &mut [u8]) -> Result<usize, SealError> {
         let [a, b, c, d] =
             HandshakeHeader { message_type: HandshakeType::KEY_UPDATE, length: 1 }.encode();

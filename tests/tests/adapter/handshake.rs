@@ -235,6 +235,7 @@ fn a_backend_without_the_suite_is_an_error_of_keys() {
     struct None;
     impl Provider for None {
         type Aead = <Ring as Provider>::Aead;
+        const STACK: usize = 0;
         fn aead(_: Algorithm, _: &[u8]) -> Option<Self::Aead> {
             Option::None
         }

@@ -1,0 +1,457 @@
+//! Secrets leave no copies: the memory of the process is searched for them.
+//!
+//! ```text
+//! cargo test --release -p tls-record-benches --test secrets
+//! ```
+//!
+//! It is optimized code that the engine cleans up after; other code leaves more, and deeper down.
+//!
+//! A thread works on a connection and stops now and then, without a call that would overwrite what
+//! is left on its stack. Meanwhile another one searches whatever can be written to.
+
+#![cfg(target_os = "linux")]
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::hint::{black_box, spin_loop};
+use std::io::Read;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use tls_record::aead::{Algorithm, Provider, ring::Ring, rustcrypto::RustCrypto};
+use tls_record::{Config, Epoch, Event, OpenError, RecordLayer, Role, TrafficSecret, Version};
+
+type Layer<P> = RecordLayer<TrafficSecret<P>>;
+
+/// What is searched for must not be found in the hands of the searcher.
+const MASK: u8 = 0xa5;
+
+/// Bytes, masked.
+#[derive(Clone, Debug, PartialEq)]
+struct Masked(Vec<u8>);
+
+impl Masked {
+    fn new(bytes: &[u8]) -> Self {
+        Self(bytes.iter().map(|byte| byte ^ MASK).collect())
+    }
+
+    fn unmask(&self, out: &mut [u8]) {
+        for (out, byte) in out.iter_mut().zip(&self.0) {
+            *out = byte ^ MASK;
+        }
+    }
+}
+
+/// What is made of one secret.
+struct Material {
+    version: Version,
+    algorithm: Algorithm,
+    /// In TLS 1.2 the key.
+    secret: Masked,
+    iv: Masked,
+    /// For two generations: each traffic secret, key and iv. In TLS 1.2 there is one.
+    generations: Vec<Vec<Masked>>,
+}
+
+impl Material {
+    /// Derived by `P`, which is another implementation than the one that is tested.
+    #[inline(never)]
+    fn new<P: Provider>(version: Version, algorithm: Algorithm) -> Self {
+        let mut random = [0; 48 + 12];
+        File::open("/dev/urandom").unwrap().read_exact(&mut random).unwrap();
+        let (secret, iv) = random.split_at(48);
+        let length = match version {
+            Version::Tls13 => algorithm.secret_len(),
+            Version::Tls12 => algorithm.key_len(),
+        };
+        let mut this = Self {
+            version,
+            algorithm,
+            secret: Masked::new(&secret[..length]),
+            iv: Masked::new(iv),
+            generations: vec![],
+        };
+        if version == Version::Tls12 {
+            this.generations.push(vec![this.secret.clone(), this.iv.clone()]);
+            return this;
+        }
+        let mut secret = secret[..length].to_vec();
+        for _ in 0..2 {
+            let expand = |label: &[u8], length: usize| {
+                let mut out = vec![0; length];
+                let label = [b"tls13 ", label].concat();
+                let lengths = [0, length as u8, label.len() as u8];
+                P::hkdf_expand(algorithm, &secret, &[&lengths, &label, &[0]], &mut out).unwrap();
+                out
+            };
+            let mut derived = [expand(b"key", algorithm.key_len()), expand(b"iv", 12)];
+            let next = expand(b"traffic upd", length);
+            this.generations.push(vec![
+                Masked::new(&secret),
+                Masked::new(&derived[0]),
+                Masked::new(&derived[1]),
+            ]);
+            for bytes in derived.iter_mut().chain([&mut secret]) {
+                wipe(bytes);
+            }
+            secret = next;
+        }
+        wipe(&mut secret);
+        this
+    }
+
+    /// As the engine is given it, in a function of its own.
+    fn traffic_secret<P: Provider>(&self) -> TrafficSecret<P> {
+        let (mut secret, mut iv) = ([0; 48], [0; 12]);
+        let secret = &mut secret[..self.secret.0.len()];
+        self.secret.unmask(secret);
+        self.iv.unmask(&mut iv);
+        let made = match self.version {
+            Version::Tls13 => TrafficSecret::tls13(self.algorithm, secret),
+            Version::Tls12 => TrafficSecret::tls12(self.algorithm, secret, &iv),
+        };
+        wipe(secret);
+        wipe(&mut iv);
+        made.unwrap()
+    }
+}
+
+/// Where something was found: the address, and the number of what it was.
+type Hit = (usize, usize);
+
+/// Searches the memory of this process that can be written to.
+fn search(needles: &[Masked]) -> Vec<Hit> {
+    let mut starts: HashMap<[u8; 4], Vec<usize>> = HashMap::new();
+    let mut is_start = vec![false; 1 << 16];
+    for (which, Masked(needle)) in needles.iter().enumerate() {
+        starts.entry(*needle.first_chunk().unwrap()).or_default().push(which);
+        is_start[usize::from(u16::from_ne_bytes([needle[0], needle[1]]))] = true;
+    }
+    let memory = File::open("/proc/self/mem").unwrap();
+    let mut buffer = vec![0; 1 << 16];
+    let own = address_range(&buffer);
+    let mut hits = vec![];
+    for mapping in mappings() {
+        let mut at = mapping.start;
+        while at < mapping.end {
+            let length = buffer.len().min(mapping.end - at);
+            // Other threads come and go.
+            let Ok(length) = memory.read_at(&mut buffer[..length], at as u64) else { break };
+            for (offset, window) in buffer[..length].windows(4).enumerate() {
+                let [a, b, c, d] = [0, 1, 2, 3].map(|i: usize| window[i] ^ MASK);
+                if !is_start[usize::from(u16::from_ne_bytes([a, b]))] {
+                    continue;
+                }
+                for &which in starts.get(&[a, b, c, d]).into_iter().flatten() {
+                    // Byte by byte, so that nothing is unmasked.
+                    let Masked(needle) = &needles[which];
+                    let found = &buffer[offset..length];
+                    let is_whole = found.len() >= needle.len();
+                    let is_same = found.iter().zip(needle).all(|(a, b)| a ^ b == MASK);
+                    if is_whole && is_same && !own.contains(&(at + offset)) {
+                        hits.push((at + offset, which));
+                    }
+                }
+            }
+            // What lies across the edge is seen in the next piece.
+            at += if at + length < mapping.end { length - 64 } else { length };
+        }
+    }
+    hits.sort();
+    hits.dedup();
+    wipe(&mut buffer);
+    hits
+}
+
+fn mappings() -> Vec<Range<usize>> {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines()
+        .filter_map(|line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (start, end) = range.split_once('-')?;
+            let address = |hex| usize::from_str_radix(hex, 16).unwrap();
+            rest.starts_with("rw").then(|| address(start)..address(end))
+        })
+        .collect()
+}
+
+fn address_range<T: ?Sized>(place: &T) -> Range<usize> {
+    let start = std::ptr::from_ref(place).addr();
+    start..start + size_of_val(place)
+}
+
+/// Where the stack ends that a function called now would use.
+#[inline(never)]
+fn stack_pointer() -> usize {
+    let mark = 0_u8;
+    black_box(&raw const mark).addr()
+}
+
+/// Where the worker is, and up to where the searcher lets it go.
+#[derive(Default)]
+struct Steps {
+    reached: AtomicUsize,
+    allowed: AtomicUsize,
+    object: [AtomicUsize; 2],
+    stack_pointer: AtomicUsize,
+}
+
+impl Steps {
+    /// The worker stops until it may go on.
+    #[inline(never)]
+    fn stop(&self, step: usize) {
+        self.reached.store(step, Ordering::SeqCst);
+        while self.allowed.load(Ordering::SeqCst) < step {
+            spin_loop();
+        }
+    }
+
+    fn await_step(&self, step: usize) {
+        while self.reached.load(Ordering::SeqCst) < step {
+            thread::yield_now();
+        }
+    }
+
+    fn allow(&self, step: usize) {
+        self.allowed.store(step, Ordering::SeqCst);
+    }
+}
+
+/// Lets the worker go to its end when the searcher panics, who could not be waited for otherwise.
+struct Release<'a>(&'a Steps);
+
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        self.0.allow(ENDED);
+    }
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Drop,
+    Fault,
+}
+
+const MADE: usize = 1;
+const INSTALLED: usize = 2;
+const ALIVE: usize = 3;
+const UPDATED: usize = 4;
+const ENDED: usize = 5;
+
+/// The frames of this function hold secrets of the program's own.
+#[inline(never)]
+fn install<P: Provider>(layer: &mut Layer<P>, material: &Material, steps: &Steps) {
+    let (read, write) = (material.traffic_secret(), material.traffic_secret());
+    layer.install(Epoch::Application, read, write).unwrap();
+    steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
+    steps.stop(INSTALLED);
+}
+
+/// What a program does that had secrets in its hands itself.
+#[inline(never)]
+fn scrub_stack() {
+    black_box(&mut [0_u8; 12 * 1024]);
+}
+
+/// A connection that reads what it writes.
+#[inline(never)]
+fn traffic<P: Provider>(layer: &mut Layer<P>) {
+    for length in [1, 100, 1000] {
+        let mut wire = [0; 2000];
+        let sealed = layer.seal(&[&[7; 1000][..length]], &mut wire).unwrap();
+        let opened = layer.open(&mut wire[..sealed.written]).unwrap();
+        assert!(matches!(opened.event, Event::ApplicationData(_)));
+    }
+}
+
+fn work<P: Provider>(material: &Material, end: End, steps: &Steps) {
+    let mut layer = Box::new(Layer::<P>::new(Config::new(Role::Client)));
+    let place = address_range(&*layer);
+    steps.object[0].store(place.start, Ordering::SeqCst);
+    steps.object[1].store(place.end, Ordering::SeqCst);
+    steps.stop(MADE);
+    install(&mut layer, material, steps);
+    scrub_stack();
+    steps.stop(ALIVE);
+    traffic(&mut layer);
+    // The cipher may have left something at work, until keys are next touched.
+    scrub_stack();
+    if material.version == Version::Tls13 {
+        layer.update_keys(false).unwrap();
+        let mut wire = [0; 64];
+        let length = layer.poll_control(&mut wire).unwrap();
+        layer.open(&mut wire[..length]).unwrap();
+    }
+    steps.stop(UPDATED);
+    if end == End::Fault {
+        // The nonce of the first record is the iv.
+        traffic(&mut layer);
+        scrub_stack();
+        let mut wire = [0; 64];
+        let sealed = layer.seal(&[b"data"], &mut wire).unwrap();
+        wire[sealed.written - 1] ^= 1;
+        assert!(matches!(layer.open(&mut wire[..sealed.written]), Err(OpenError::Fault(_))));
+        layer.poll_control(&mut wire).unwrap();
+        steps.stop(ENDED);
+    } else {
+        drop(layer);
+        steps.stop(ENDED);
+    }
+}
+
+/// Everything in the object that looks like a part of a key.
+fn parts(object: Range<usize>) -> Vec<Masked> {
+    let mut bytes = vec![0; object.len()];
+    let memory = File::open("/proc/self/mem").unwrap();
+    memory.read_exact_at(&mut bytes, object.start as u64).unwrap();
+    for byte in &mut bytes {
+        *byte = black_box(*byte ^ MASK);
+    }
+    bytes
+        .as_chunks::<16>()
+        .0
+        .iter()
+        .filter(|chunk| {
+            // Two bytes of zeros on top of a word: an address.
+            if chunk[6..8] == [MASK; 2] || chunk[14..] == [MASK; 2] {
+                return false;
+            }
+            let mut sorted = **chunk;
+            sorted.sort();
+            sorted.chunk_by(|a, b| a == b).count() >= 12
+        })
+        .map(|chunk| Masked(chunk.to_vec()))
+        .collect()
+}
+
+fn wipe(bytes: &mut [u8]) {
+    bytes.fill(0);
+    black_box(bytes);
+}
+
+#[inline(never)]
+fn scrub_deeply() {
+    black_box(&mut [0_u8; 1 << 18]);
+}
+
+fn leaves_no_copies<P: Provider, Other: Provider>(
+    version: Version,
+    algorithm: Algorithm,
+    end: End,
+) {
+    let material = Material::new::<Other>(version, algorithm);
+    scrub_deeply();
+    let all: Vec<_> = material.generations.concat();
+    let per_generation = material.generations[0].len();
+    assert_eq!(search(&all), [], "the test itself leaves copies");
+
+    let steps = Steps::default();
+    thread::scope(|scope| {
+        let worker = thread::Builder::new().stack_size(1 << 20);
+        worker.spawn_scoped(scope, || work::<P>(&material, end, &steps)).unwrap();
+
+        let _release = Release(&steps);
+        steps.await_step(MADE);
+        let object = {
+            let [start, end] = [0, 1].map(|i| steps.object[i].load(Ordering::SeqCst));
+            start..end
+        };
+        // What lay there before is nothing of the engine's.
+        let without_keys = parts(object.clone());
+        let keys = || {
+            let mut parts = parts(object.clone());
+            parts.retain(|part| !without_keys.contains(part));
+            parts
+        };
+        steps.allow(MADE);
+
+        steps.await_step(INSTALLED);
+        let stack_pointer = steps.stack_pointer.load(Ordering::SeqCst);
+        let unused = stack_pointer - (1 << 19)..stack_pointer;
+        let mut hits = search(&all);
+        hits.retain(|(at, _)| unused.contains(at));
+        assert_eq!(hits, [], "below what the program itself uses of the stack");
+        steps.allow(INSTALLED);
+
+        let assert_is_inside = |needles: &[Masked]| {
+            let (inside, outside): (Vec<Hit>, _) =
+                search(needles).into_iter().partition(|(at, _)| object.contains(at));
+            assert_eq!(outside, [], "outside of the object");
+            inside
+        };
+        steps.await_step(ALIVE);
+        let inside = assert_is_inside(&all);
+        let expected = &all[..per_generation];
+        for which in 0..expected.len() {
+            // In each half, and where TLS 1.2 keeps the iv to be exported.
+            assert!(inside.iter().filter(|(_, found)| *found == which).count() >= 2);
+        }
+        assert!(inside.iter().all(|(_, which)| *which < per_generation));
+        let mut parts_ever = keys();
+        assert!(!parts_ever.is_empty());
+        steps.allow(ALIVE);
+
+        steps.await_step(UPDATED);
+        let inside = assert_is_inside(&all);
+        if material.version == Version::Tls13 {
+            assert!(inside.iter().all(|(_, which)| *which >= per_generation), "the old generation");
+            assert_eq!(search(&parts_ever), []);
+        }
+        parts_ever.extend(keys());
+        steps.allow(UPDATED);
+
+        steps.await_step(ENDED);
+        assert_eq!(search(&all), []);
+        assert_eq!(search(&parts_ever), []);
+    });
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn ring() {
+    for algorithm in [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305] {
+        for version in [Version::Tls13, Version::Tls12] {
+            for end in [End::Drop, End::Fault] {
+                leaves_no_copies::<Ring, RustCrypto>(version, algorithm, end);
+            }
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn rustcrypto() {
+    for algorithm in [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305] {
+        for version in [Version::Tls13, Version::Tls12] {
+            for end in [End::Drop, End::Fault] {
+                leaves_no_copies::<RustCrypto, Ring>(version, algorithm, end);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_search_finds_what_is_there() {
+    let mut place = Box::new([0; 100]);
+    let bytes: Vec<u8> = (100..132).collect();
+    place[17..49].copy_from_slice(&bytes);
+    let place = black_box(place);
+    let hits = search(&[Masked::new(&bytes)]);
+    assert!(hits.contains(&(address_range(&place[17..]).start, 0)));
+}
+
+#[test]
+fn debug_shows_no_secrets() {
+    let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[0xab; 32]).unwrap();
+    assert_eq!(format!("{:?}", secret()), "TrafficSecret(Aes128Gcm, redacted)");
+    let mut layer = Layer::<Ring>::new(Config::new(Role::Client));
+    layer.install(Epoch::Application, secret(), secret()).unwrap();
+    let [opener, sealer] =
+        ["Opener", "Sealer"].map(|half| format!("{half}(Open, Application keys, record Some(0))"));
+    assert_eq!(format!("{:?}", layer.opener()), opener);
+    assert_eq!(format!("{:?}", layer.sealer()), sealer);
+    assert_eq!(format!("{layer:?}"), format!("RecordLayer({opener}, {sealer})"));
+}
