@@ -2,8 +2,8 @@
 
 use tls_record::aead::Algorithm;
 use tls_record::{
-    AlertDescription, Config, Epoch, Event, KeySchedule, OpenError, Opener, ReadEnd, Role,
-    SealError, Sealer, TrafficSecret, Version,
+    AlertDescription, Config, Epoch, Event, Fault, HEADER_LEN, KeySchedule, MAX_RECORD, OpenError,
+    Opener, ReadEnd, RecordBuffer, RecordTooLong, Role, SealError, Sealer, TrafficSecret, Version,
 };
 use tls_record_tests::Backend;
 use tls_record_tests::records::{
@@ -51,17 +51,92 @@ impl<K: KeySchedule> Session<K> {
                     break;
                 };
                 got.push(one);
-                match &opened.event {
-                    Event::Handshake(piece) if piece.is_last() => {
-                        (self.steps)(&mut opener, Some(piece.header.message_type.0));
-                    }
-                    Event::ChangeCipherSpec => (self.steps)(&mut opener, None),
-                    _ => {}
-                }
+                self.act(&mut opener, &opened.event);
                 buffer.drain(..opened.consumed);
             }
         }
         Outcome { got, error, end: opener.eof() }
+    }
+
+    /// Does what the handshake does when `event` has happened.
+    fn act(&self, opener: &mut Opener<K>, event: &Event) {
+        match event {
+            Event::Handshake(piece) if piece.is_last() => {
+                (self.steps)(opener, Some(piece.header.message_type.0));
+            }
+            Event::ChangeCipherSpec => (self.steps)(opener, None),
+            _ => {}
+        }
+    }
+
+    /// Opens the session's bytes into a buffer of their own. They arrive up to each of `arrivals`, and
+    /// lie in pieces that begin at `edges`.
+    fn read_into(&self, arrivals: impl IntoIterator<Item = usize>, edges: &[usize]) -> Outcome {
+        let mut opener = Opener::new(Config::new(self.role));
+        let (mut at, mut got, mut error) = (0, Vec::new(), None);
+        let mut out = vec![0xaa; MAX_RECORD];
+        for arrived in arrivals {
+            while at < arrived && error.is_none() && got.last() != Some(&Got::Closed) {
+                let inner = edges.iter().copied().filter(|edge| (at..arrived).contains(edge));
+                let bounds: Vec<_> = [at].into_iter().chain(inner).chain([arrived]).collect();
+                let pieces: Vec<_> =
+                    bounds.windows(2).map(|bound| &self.wire[bound[0]..bound[1]]).collect();
+                let opened = match opener.open_into(&pieces, &mut out) {
+                    Ok(opened) => opened,
+                    Err(err) => {
+                        error = Some(err);
+                        break;
+                    }
+                };
+                let Some(one) = Got::of(&opened.event, &out) else {
+                    assert_eq!(opened.consumed, 0);
+                    break;
+                };
+                got.push(one);
+                self.act(&mut opener, &opened.event);
+                at += opened.consumed;
+            }
+        }
+        Outcome { got, error, end: opener.eof() }
+    }
+
+    /// Opens the session's bytes, of which the transport brings at most `piece` at a time, in a buffer
+    /// that has `LEN` bytes; or says which record it cannot hold.
+    fn read_buffered<const LEN: usize>(&self, piece: usize) -> Result<Outcome, RecordTooLong> {
+        let mut opener = Opener::new(Config::new(self.role));
+        let (mut buffer, mut transport) = (RecordBuffer::<LEN>::new(), &self.wire[..]);
+        let (mut got, mut error, mut total) = (Vec::new(), None, HEADER_LEN);
+        'reading: loop {
+            let room = buffer.room(total)?;
+            let (now, later) = transport.split_at(room.len().min(piece).min(transport.len()));
+            assert!(!room.is_empty(), "there is room for what is missing");
+            room[..now.len()].copy_from_slice(now);
+            buffer.received(now.len());
+            transport = later;
+            if now.is_empty() {
+                break;
+            }
+            loop {
+                let opened = match opener.open(buffer.filled()) {
+                    Ok(opened) => opened,
+                    Err(err) => {
+                        error = Some(err);
+                        break 'reading;
+                    }
+                };
+                if let Event::NeedMore { total: more } = opened.event {
+                    total = more;
+                    break;
+                }
+                got.extend(Got::of(&opened.event, buffer.filled()));
+                self.act(&mut opener, &opened.event);
+                buffer.consume(opened.consumed);
+                if got.last() == Some(&Got::Closed) {
+                    break 'reading;
+                }
+            }
+        }
+        Ok(Outcome { got, error, end: opener.eof() })
     }
 
     fn whole(&self) -> Outcome {
@@ -213,6 +288,132 @@ fn cuts_of_the_input_do_not_matter() {
 #[test]
 fn cuts_of_recorded_sessions_do_not_matter() {
     recorded().iter().for_each(assert_cuts_do_not_matter);
+}
+
+// Records that do not lie in one piece
+
+fn assert_pieces_do_not_matter<K: KeySchedule>(session: &Session<K>) {
+    let (whole, len) = (session.whole(), session.wire.len());
+    for at in 0..=len {
+        let name = session.name;
+        assert_eq!(session.read_into([len], &[at]), whole, "{name}: two pieces, cut at {at}");
+        let three = [at, (at + 7).min(len)];
+        assert_eq!(session.read_into([len], &three), whole, "{name}: three, from {at}");
+        // An empty piece is nothing.
+        assert_eq!(session.read_into([len], &[at, at, at]), whole, "{name}: empty ones at {at}");
+        assert_eq!(session.read_into([at, len], &[at / 2]), whole, "{name}: {at} bytes at first");
+    }
+    for size in 1..=40 {
+        let edges: Vec<_> = (0..len).step_by(size).collect();
+        assert_eq!(session.read_into([len], &edges), whole, "pieces of {size}");
+        assert_eq!(session.read_into((0..=len).step_by(11).chain([len]), &edges), whole, "{size}");
+    }
+    assert_eq!(session.read_into(0..=len, &[]), whole, "byte by byte");
+}
+
+#[test]
+fn records_in_pieces_open_alike() {
+    sessions().iter().for_each(assert_pieces_do_not_matter);
+}
+
+#[test]
+fn recorded_sessions_in_pieces_open_alike() {
+    recorded().iter().for_each(assert_pieces_do_not_matter);
+}
+
+#[test]
+fn an_output_that_is_too_short_for_a_record_in_pieces_changes_nothing() {
+    for session in sessions() {
+        let whole = session.whole();
+        let mut opener = Opener::<Secret>::new(Config::new(session.role));
+        let (mut at, mut got, mut long) = (0, Vec::new(), vec![0; MAX_RECORD]);
+        while got.len() < whole.got.len() {
+            let (front, back) = session.wire[at..].split_at((session.wire.len() - at) / 2);
+            let pieces = [front, back];
+            // Of a record, or of what is left of one that is open already.
+            let opened = opener.open_into(&pieces, &mut []).unwrap();
+            let Event::NeedMore { total } = opened.event else { panic!("it does not fit") };
+            for short in 0..total {
+                let mut out = vec![0xaa; short];
+                assert_eq!(opener.open_into(&pieces, &mut out).as_ref(), Ok(&opened));
+                assert!(out.iter().all(|&byte| byte == 0xaa), "nothing is written");
+            }
+            let opened = opener.open_into(&pieces, &mut long).unwrap();
+            got.extend(Got::of(&opened.event, &long));
+            session.act(&mut opener, &opened.event);
+            at += opened.consumed;
+        }
+        assert_eq!(got, whole.got, "{}", session.name);
+    }
+}
+
+#[test]
+fn a_record_in_pieces_that_is_refused_by_its_header_is_refused_at_once() {
+    let mut opener = Opener::<Secret>::new(Config::new(Role::Server));
+    opener.install(Epoch::Application, Suite::Tls13.secret(1), 0).unwrap();
+    let pieces: [&[u8]; 3] = [&[23, 3], &[3, 0xff], &[0xff]];
+    let error = Err(OpenError::Fault(Fault::RecordOverflow));
+    assert_eq!(opener.open_into(&pieces, &mut []), error);
+    assert_eq!(opener.open_into(&pieces, &mut [0; 64]), error);
+}
+
+// A buffer for what arrives
+
+#[test]
+fn a_record_buffer_of_any_size_that_can_do_gives_the_same_events() {
+    const LONGEST: usize = 48;
+    for session in sessions() {
+        let whole = session.whole();
+        if session.name == "1.3, closed" {
+            let longest = split(&session.wire[..session.wire.len() - 5]).map(<[u8]>::len).max();
+            assert_eq!(longest, Some(LONGEST));
+        }
+        if session.name.starts_with("1.3") {
+            let too_long = Err(RecordTooLong { total: LONGEST });
+            assert_eq!(session.read_buffered::<{ LONGEST - 1 }>(1), too_long);
+        }
+        for piece in 1..=LONGEST {
+            assert_eq!(session.read_buffered::<LONGEST>(piece).as_ref(), Ok(&whole));
+            assert_eq!(session.read_buffered::<100>(piece).as_ref(), Ok(&whole));
+            assert_eq!(session.read_buffered::<1000>(piece).as_ref(), Ok(&whole));
+        }
+    }
+}
+
+#[test]
+fn a_record_that_can_never_fit_is_told_by_its_header() {
+    for len in 0..300 {
+        let mut buffer = RecordBuffer::<100>::new();
+        let mut opener = Opener::<Secret>::new(Config::new(Role::Server));
+        let wire = plaintext(HANDSHAKE, &message(1, &vec![7; len]));
+        buffer.room(HEADER_LEN).unwrap()[..5].copy_from_slice(&wire[..5]);
+        buffer.received(5);
+        let Event::NeedMore { total } = opener.open(buffer.filled()).unwrap().event else {
+            panic!("there is no body yet");
+        };
+        assert_eq!(total, wire.len());
+        let room = buffer.room(total).map(|room| room.len());
+        assert_eq!(room, if total <= 100 { Ok(95) } else { Err(RecordTooLong { total }) });
+        assert_eq!(buffer.filled(), &wire[..5], "and nothing is lost");
+    }
+}
+
+#[test]
+fn a_record_buffer_gives_no_more_than_came() {
+    let mut buffer = RecordBuffer::<10>::new();
+    assert_eq!(buffer.room(0).unwrap().len(), 10);
+    buffer.received(1000);
+    assert_eq!(buffer.filled().len(), 10, "there were no more");
+    assert_eq!(buffer.room(0), Ok(&mut [][..]));
+    buffer.consume(4);
+    // What is left moves to the front if that is needed, and not before.
+    buffer.filled().copy_from_slice(b"middle");
+    assert_eq!(buffer.room(7).unwrap().len(), 4);
+    assert_eq!(buffer.filled(), b"middle");
+    buffer.consume(1000);
+    assert_eq!(buffer.filled(), b"");
+    assert_eq!(buffer.room(10).unwrap().len(), 10);
+    assert_eq!(buffer.room(11), Err(RecordTooLong { total: 11 }));
 }
 
 #[test]

@@ -146,3 +146,26 @@ impl<C, const N: usize> ConnectionSet<C, N> {
         self.len() == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // 2^32 - 1 connections have had the place: one more would have the name of the first.
+    #[test]
+    fn a_place_whose_generations_are_used_up_is_not_used_again() {
+        let mut set = ConnectionSet::<&str, 2>::new(1);
+        let first = set.insert("first").unwrap();
+        set.remove(first).unwrap();
+        set.places[0].generation = u32::MAX - 1;
+        let last = set.insert("last").unwrap();
+        assert_eq!(set.remove(last), Ok("last"));
+        assert_eq!(set.get(last), Err(InvalidHandle));
+        assert_eq!(set.remove(last), Err(InvalidHandle));
+
+        let other = set.insert("other").unwrap();
+        assert_eq!((last.place, other.place), (0, 1));
+        assert_eq!(set.insert("one too many"), Err("one too many"));
+        assert_eq!((set.get(first), set.get(other)), (Err(InvalidHandle), Ok(&"other")));
+    }
+}
