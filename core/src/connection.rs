@@ -75,7 +75,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         Self::join(opener, Writer::new(sealer))
     }
 
-    /// Joins the halves of one connection, which [`split`](Self::split) made.
+    /// Joins the halves of one connection, which [`split`](Self::split) made. What lies in a
+    /// [`Mailbox`](crate::Mailbox) between them is applied before. What a shutdown in two steps has
+    /// drained is counted from here on.
     pub fn join(opener: Opener<K>, writer: Writer<K, TX>) -> Self {
         let mut this = Self { opener, writer, drained: 0 };
         this.tell();
@@ -99,7 +101,23 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     #[inline]
     pub fn received(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         let opened = self.opener.open(input);
-        if let Ok(opened) = &opened
+        self.count(&opened);
+        opened
+    }
+
+    /// [`received`](Self::received) for what does not lie in one piece: see [`Opener::open_into`].
+    ///
+    /// # Errors
+    /// Those of [`received`](Self::received).
+    pub fn received_into(&mut self, pieces: &[&[u8]], out: &mut [u8]) -> Result<Opened, OpenError> {
+        let opened = self.opener.open_into(pieces, out);
+        self.count(&opened);
+        opened
+    }
+
+    #[inline]
+    fn count(&mut self, opened: &Result<Opened, OpenError>) {
+        if let Ok(opened) = opened
             && self.writer.sealer().is_closing()
         {
             self.drained = self.drained.saturating_add(opened.consumed as u64);
@@ -107,7 +125,6 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         if self.opener.has_notice() {
             self.tell();
         }
-        opened
     }
 
     /// The transport has no more bytes for us: see [`Opener::eof`].
@@ -119,8 +136,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 
     // Sending
 
-    /// Seals the bytes of `parts`, one after the other, as application data, as far as there is room.
-    /// Returns how many were taken. No data makes no record.
+    /// Seals the bytes of `parts`, one after the other, as application data, as far as there is room,
+    /// or up to a KeyUpdate that falls due. Returns how many were taken. No data makes no record.
     ///
     /// # Errors
     /// Nothing has changed.
@@ -145,6 +162,16 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         let written = self.writer.write_handshake(parts);
         self.tell();
         written
+    }
+
+    /// Writes a change_cipher_spec record: see
+    /// [`Sealer::change_cipher_spec`](crate::Sealer::change_cipher_spec).
+    ///
+    /// # Errors
+    /// Those of [`Sealer::change_cipher_spec`](crate::Sealer::change_cipher_spec), and
+    /// [`SealError::SlotReserved`].
+    pub fn write_change_cipher_spec(&mut self) -> Result<(), SealError> {
+        self.writer.write_change_cipher_spec()
     }
 
     /// A place for `len` bytes of application data, to be filled where they are sealed: by DMA, say.
@@ -216,7 +243,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     }
 
     /// The records that the transport has not taken, in order. Those before a fatal alert of ours
-    /// leave before it; a fatal alert of the peer's discards them.
+    /// leave before it; a fatal alert of the peer's discards them. The next call that seals may move
+    /// them within the buffer.
     #[inline]
     pub fn unsent(&self) -> &[u8] {
         self.writer.unsent()

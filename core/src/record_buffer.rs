@@ -70,16 +70,18 @@ impl<const LEN: usize> RecordBuffer<LEN> {
     /// Room for what the transport brings, enough for the record at the front of
     /// [`filled`](Self::filled) to become `total` bytes long, and for more if there is more. What is
     /// filled may be moved. `total` is what
-    /// [`Event::NeedMore`](crate::Event::NeedMore) says, or 0 for whatever room there is, which may be
-    /// none.
+    /// [`Event::NeedMore`](crate::Event::NeedMore) says, or 0 for whatever room there is: none only if
+    /// all of the buffer is filled.
     ///
     /// # Errors
     /// [`RecordTooLong`] if the buffer is shorter than `total`.
     pub fn room(&mut self, total: usize) -> Result<&mut [u8], RecordTooLong> {
-        let missing = total.saturating_sub(self.0.waiting().len());
-        if !self.0.make_room(missing) {
+        if total > LEN {
             return Err(RecordTooLong { total });
         }
+        let missing = total.saturating_sub(self.0.waiting().len());
+        // Without room a transport would give nothing, as it does at its end.
+        self.0.make_room(missing.max(1));
         Ok(self.0.room(LEN))
     }
 

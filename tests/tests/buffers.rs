@@ -408,6 +408,7 @@ fn a_record_buffer_gives_no_more_than_came() {
     buffer.consume(4);
     // What is left moves to the front if that is needed, and not before.
     buffer.filled().copy_from_slice(b"middle");
+    assert_eq!(buffer.room(0).unwrap().len(), 4);
     assert_eq!(buffer.room(7).unwrap().len(), 4);
     assert_eq!(buffer.filled(), b"middle");
     buffer.consume(1000);

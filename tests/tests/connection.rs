@@ -591,6 +591,26 @@ fn the_budget_is_spent_by_one_byte_too_many() {
     }
 }
 
+#[test]
+fn what_is_received_in_pieces_counts_for_the_budget() {
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    let _ = end.tls.shutdown();
+    end.send();
+    let record = end.peer.seal(DATA, b"in pieces");
+    let mut out = [0; 64];
+    let opened = end.tls.received_into(&[&record[..7], &record[7..]], &mut out).unwrap();
+    assert_eq!(Got::of(&opened.event, &out), Some(Got::Data(b"in pieces".to_vec())));
+    assert_eq!(end.tls.shutdown_both(30), Err(ShutdownError::BudgetSpent { drained: 31 }));
+    // What it has to tell is told, as by the other call.
+    let forged = end.peer.forge(DATA, b"forged");
+    assert!(end.tls.received_into(&[&forged], &mut out).is_err());
+    assert_eq!(end.tls.shutdown_both(100), Err(ShutdownError::Failed));
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    let request = end.peer.seal(HANDSHAKE, &key_update(1));
+    end.tls.received_into(&[&request], &mut out).unwrap();
+    assert_eq!(end.send(), [(HANDSHAKE, key_update(0))]);
+}
+
 /// A peer that sends for ever and does not read: our alert cannot leave, and waiting has a bound all
 /// the same.
 #[test]
@@ -1167,6 +1187,50 @@ fn a_connection_carries_its_own_handshake() {
     assert_eq!(contents[0], (HANDSHAKE, message(2, b"server hello")));
     assert_eq!(contents[1].1, [message(8, b""), message(20, b"finished")].concat());
     assert_eq!(contents[2], data(b"data"));
+}
+
+#[test]
+fn a_tls12_connection_carries_its_own_handshake() {
+    let suite = Suite::Tls12Gcm;
+    let mut tls = Connection::<Secret, 512>::new(Layer::new(Config::new(Role::Client)));
+    assert_eq!(tls.write_change_cipher_spec(), Err(SealError::NotHandshake), "of what version?");
+    tls.write_handshake(&[&message(1, b"hello")]).unwrap();
+    tls.with_halves(|opener, sealer| {
+        opener.set_version(Version::Tls12);
+        sealer.set_version(Version::Tls12);
+    });
+    tls.write_handshake(&[&message(16, b"key exchange")]).unwrap();
+    tls.write_change_cipher_spec().unwrap();
+    assert_eq!(tls.write_change_cipher_spec(), Err(SealError::NotHandshake), "a second one");
+    tls.with_halves(|_, sealer| sealer.install(Epoch::Handshake, suite.secret(1), 0)).unwrap();
+    tls.write_handshake(&[&message(20, b"finished")]).unwrap();
+    tls.with_halves(|_, sealer| sealer.establish()).unwrap();
+    assert_eq!(tls.write(&[b"data"]), Ok(4));
+    let wire = tls.unsent().to_vec();
+    let records: Vec<_> = split(&wire).collect();
+    let (mut plain, mut hand) = (Hand::new(Suite::Plain, 0), Hand::new(suite, 1));
+    assert_eq!(plain.open(records[0]), (HANDSHAKE, message(1, b"hello")));
+    assert_eq!(plain.open(records[1]), (HANDSHAKE, message(16, b"key exchange")));
+    assert_eq!(plain.open(records[2]), (ContentType::CHANGE_CIPHER_SPEC, vec![1]));
+    assert_eq!(hand.open(records[3]), (HANDSHAKE, message(20, b"finished")));
+    assert_eq!(hand.open(records[4]), data(b"data"));
+}
+
+#[test]
+fn a_change_cipher_spec_waits_for_room_like_everything() {
+    let mut tls = Connection::<Secret, 128>::new(Layer::new(Config::new(Role::Server)));
+    tls.write_handshake(&[&message(2, &[0; 114])]).unwrap();
+    tls.with_halves(|opener, sealer| {
+        opener.set_version(Version::Tls13);
+        sealer.set_version(Version::Tls13);
+    });
+    assert_eq!(tls.unsent().len(), 124 + 4);
+    assert_eq!(tls.write_change_cipher_spec(), Err(SealError::NoSpace { need: 6 }));
+    tls.sent(5);
+    assert_eq!(tls.write_change_cipher_spec(), Err(SealError::NoSpace { need: 6 }));
+    tls.sent(1);
+    tls.write_change_cipher_spec().unwrap();
+    assert_eq!(tls.unsent()[122..], [20, 3, 3, 0, 1, 1]);
 }
 
 #[test]

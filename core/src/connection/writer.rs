@@ -86,6 +86,18 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         Ok(())
     }
 
+    /// See [`Connection::write_change_cipher_spec`](crate::Connection::write_change_cipher_spec).
+    ///
+    /// # Errors
+    /// Those of [`Connection::write_change_cipher_spec`](crate::Connection::write_change_cipher_spec).
+    pub fn write_change_cipher_spec(&mut self) -> Result<(), SealError> {
+        self.append(|sealer, room| {
+            let written = sealer.change_cipher_spec(room)?;
+            Ok(Sealed { taken: 0, written })
+        })?;
+        Ok(())
+    }
+
     /// Appends what `seal` seals, and makes room for it if need be.
     #[inline]
     fn append(
