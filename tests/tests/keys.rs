@@ -127,3 +127,14 @@ fn a_hash_gives_no_more_than_it_can() {
     check::<Backend>();
     check::<RustCrypto>();
 }
+
+// The other ciphers wipe themselves when they are dropped.
+#[test]
+fn nothing_is_left_of_a_wiped_null_key() {
+    let secret = TrafficSecret::<Null>::tls13(Algorithm::Aes128Gcm, &[0xc5; 32]).unwrap();
+    let mut aead = secret.keys().unwrap().aead;
+    let mut tag = [0xaa; 16];
+    aead.zeroize();
+    aead.seal(&[0; 12], b"", &mut [], &mut tag).unwrap();
+    assert_eq!(tag, [0; 16]);
+}
