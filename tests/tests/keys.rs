@@ -32,16 +32,25 @@ fn secrets_have_the_lengths_of_their_suites() {
 
 #[test]
 fn a_secret_knows_its_suite_and_version() {
-    for algorithm in ALGORITHMS {
-        let (secret, key) = (vec![7; algorithm.secret_len()], vec![7; algorithm.key_len()]);
-        let tls13 = TrafficSecret::<Null>::tls13(algorithm, &secret).unwrap();
-        let tls12 = TrafficSecret::<Null>::tls12(algorithm, &key, &[7; 12]).unwrap();
-        for (secret, version) in [(tls13, Version::Tls13), (tls12, Version::Tls12)] {
+    fn check<P: Provider>(algorithm: Algorithm) {
+        let versions = [Version::Tls13, Version::Tls12];
+        for (secret, version) in secrets::<P>(algorithm, 7).into_iter().zip(versions) {
             assert_eq!((secret.algorithm(), secret.version()), (algorithm, version));
             let aead = secret.keys().unwrap().aead;
-            assert_eq!(aead.confidentiality_limit(), algorithm.confidentiality_limit());
-            assert_eq!(aead.has_explicit_nonce(), algorithm.has_explicit_nonce());
+            assert_eq!(aead.tag_len(), 16);
+            // 9846 5.5; RFC 5288 section 3, RFC 7905 section 2
+            let (limit, has_explicit_nonce) = match algorithm {
+                Algorithm::Chacha20Poly1305 => (u64::MAX, false),
+                _ => (23_726_566, true),
+            };
+            assert_eq!(aead.confidentiality_limit(), limit, "{algorithm:?}");
+            assert_eq!(aead.has_explicit_nonce(), has_explicit_nonce, "{algorithm:?}");
         }
+    }
+    for algorithm in ALGORITHMS {
+        check::<Null>(algorithm);
+        check::<Backend>(algorithm);
+        check::<RustCrypto>(algorithm);
     }
 }
 
