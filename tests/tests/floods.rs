@@ -273,3 +273,14 @@ fn the_defaults() {
         (32, 4, 32, 32)
     );
 }
+
+// 9846 4.7.1: a server may send tickets at any time. What makes a TLS 1.2 handshake is none either.
+#[test]
+fn other_handshake_messages_are_no_requests_to_renegotiate() {
+    let mut tls13 = with(Suite::Tls13, |limits| limits.renegotiations = 0);
+    assert_accepts(&mut tls13, 100, ticket);
+    let mut config = Config::new(Role::Client);
+    config.limits.renegotiations = 0;
+    let mut tls12 = Connection::new(config).install(Epoch::Handshake, Suite::Tls12Gcm);
+    assert_accepts(&mut tls12, 100, ticket);
+}
