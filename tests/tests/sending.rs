@@ -1305,3 +1305,17 @@ mod establishing {
         }
     }
 }
+
+// sealer.rs: "Data waits for it."
+#[test]
+fn data_waits_for_a_key_update_with_a_request_and_without() {
+    for request in [false, true] {
+        let mut connection = tls13();
+        connection.layer.update_keys(request).unwrap();
+        assert_eq!(connection.send(b"data"), Err(SealError::ControlFirst));
+        let in_place = connection.layer.seal_in_place(&mut [0; 64], 4);
+        assert_eq!(in_place, Err(SealError::ControlFirst));
+        assert_eq!(connection.control(), [(HANDSHAKE, key_update(request.into()))]);
+        assert_eq!(connection.send(b"data"), Ok(vec![b"data".to_vec()]));
+    }
+}
