@@ -45,6 +45,8 @@ struct BreakableAead(RingAead);
 impl Provider for Breakable {
     type Aead = BreakableAead;
 
+    const STACK: usize = Ring::STACK;
+
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<BreakableAead> {
         Ring::aead(algorithm, key).map(BreakableAead)
     }
