@@ -2,6 +2,8 @@
 
 mod handshake;
 mod interop;
+#[cfg(target_os = "linux")]
+mod kernel;
 mod resumption;
 mod stream;
 mod support;
