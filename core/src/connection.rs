@@ -27,7 +27,7 @@ use crate::opener::{Opened, Opener};
 ///
 /// `TX` is the longest record that can be sent, some 70 bytes more for the control record that may
 /// come before it, and as much again if sealing shall go on while the transport is slow. A record is
-/// never longer than fits: [`fragment_limit`](Sealer::fragment_limit) says how much content that is.
+/// never longer than fits: [`fragment_limit`] says how much content that is.
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -58,8 +58,7 @@ use crate::opener::{Opened, Opener};
 /// # Ok::<(), tls_record::KeyError>(())
 /// ```
 ///
-/// [`Sealer`]: crate::Sealer
-/// [`Sealer::fragment_limit`]: crate::Sealer::fragment_limit
+/// [`fragment_limit`]: crate::Sealer::fragment_limit
 pub struct Connection<K: KeySchedule, const TX: usize> {
     opener: Opener<K>,
     writer: Writer<K, TX>,

@@ -8,9 +8,17 @@
 //! - [`Opener`] is the receiving half: [`open`](Opener::open) turns records into [`Event`]s.
 //! - [`Sealer`] is the sending half: [`seal`](Sealer::seal) turns data into records, and
 //!   [`poll_control`](Sealer::poll_control) seals the alerts and KeyUpdates that are due.
-//! - [`RecordLayer`] is both, wired together.
-//! - [`close`] is the state machine of closing; [`TrafficSecret`] holds the keys; [`aead`] plugs in
-//!   the cipher.
+//! - [`RecordLayer`] is both, wired together. With the halves in two threads, tasks or interrupt
+//!   levels, a [`Mailbox`] is the wire.
+//! - [`Connection`] is a record layer that owns its output, for transports that take a part of it; its
+//!   [`shutdown`](Connection::shutdown) has one step or two. A [`ConnectionSet`] holds many.
+//! - [`close`] is the state machine of closing, and [`End`] tells how a connection ended, at any time.
+//! - [`TrafficSecret`] holds the keys; [`aead`] plugs in the cipher.
+//! - A connection at rest can be [suspended](RecordLayer::suspend) into a few bytes, or given to
+//!   the [kernel](KernelDirection).
+//!
+//! Which to take: a driver that sends each record as soon as it is sealed needs a [`RecordLayer`]; one
+//! whose transport may be busy, a [`Connection`]; one that reads and writes in two places, the halves.
 //!
 //! # Driving a connection
 //!
