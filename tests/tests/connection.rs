@@ -1422,3 +1422,166 @@ fn a_layer_of_any_kind_becomes_a_connection() {
     tls.sent(1000);
     assert_eq!(tls.eof(), ReadEnd::Truncated { epoch: Epoch::Plaintext, inside_record: false });
 }
+
+/// How far the two directions are, as numbers that never fall.
+fn progress(end: End) -> (u8, u8) {
+    let read = match end.read {
+        ReadEnd::Open => 0,
+        ReadEnd::Closed { .. }
+        | ReadEnd::Truncated { .. }
+        | ReadEnd::PeerAlert(_)
+        | ReadEnd::Fault(_) => 1,
+    };
+    let write = match end.write {
+        WriteEnd::Open => 0,
+        WriteEnd::Closing => 1,
+        WriteEnd::AlertQueued(_) => 2,
+        WriteEnd::Closed | WriteEnd::AlertSent(_) | WriteEnd::Failed => 3,
+    };
+    (read, write)
+}
+
+/// Every call with any argument, also the senseless ones, and any bytes of the peer's.
+fn anything_by_anybody(suite: Suite, seed: u64) -> End {
+    const TX: usize = 200;
+    let mut random = Random(seed | 1);
+    let mut end = Wired::<TX>::configured(suite, |config| {
+        config.key_limit = [5, 9, 1000][random.below(3)];
+        config.tls12_on_peer_close = [OnPeerClose::Reply, OnPeerClose::HalfClose][random.below(2)];
+    });
+    let (mut written, mut answers) = (Vec::new(), [0; 3]);
+    let mut records = Vec::new();
+    for _ in 0..120 {
+        let before = end.tls.end();
+        let len = random.below(2 * TX);
+        match random.below(24) {
+            0..6 => {
+                let content = vec![random.below(256) as u8; len];
+                if let Ok(taken) = end.tls.write(&[&content]) {
+                    written.extend(&content[..taken]);
+                }
+            }
+            6..8 => drop(end.tls.reserve(len).map(|slot| slot.fill(7))),
+            8..10 => {
+                if end.tls.commit(len).is_ok() {
+                    written.extend(vec![7; len]);
+                }
+            }
+            10 => {
+                let _ = end.tls.cancel();
+            }
+            11 => {
+                let _ = end.tls.update_keys(random.below(2) == 0);
+            }
+            12 if random.below(4) == 0 => match end.tls.shutdown() {
+                Ok(()) => {
+                    answers[0] += 1;
+                    assert_eq!(
+                        (end.tls.end().write, end.tls.unsent()),
+                        (WriteEnd::Closed, &[][..])
+                    );
+                }
+                Err(ShutdownError::WouldBlock) => assert_ne!(end.tls.unsent(), []),
+                Err(_) => {}
+            },
+            13 if random.below(4) == 0 => {
+                if end.tls.shutdown_both(len as u64) == Ok(()) {
+                    assert_eq!(end.tls.end(), CLEAN);
+                    answers[1] += 1;
+                }
+            }
+            14 if random.below(8) == 0 => {
+                let description = AlertDescription(random.below(256) as u8);
+                let _ = end.tls.abort(description);
+            }
+            15 if random.below(8) == 0 => {
+                let _ = end.tls.eof();
+            }
+            16 if random.below(8) == 0 => {
+                let record = end.peer.forge(DATA, b"forged");
+                assert!(before.read != ReadEnd::Open || end.receive(&record).is_err());
+            }
+            17 if random.below(4) == 0 => {
+                let content = [[1, 0], [2, 80], [1, 90], [1, 41]][random.below(4)];
+                let record = end.peer.seal(ALERT, &content);
+                let _ = end.receive(&record);
+            }
+            18 if suite == Suite::Tls13 => {
+                let request = random.below(2) as u8;
+                let record = end.peer.seal(HANDSHAKE, &key_update(request));
+                if let Ok(got) = end.receive(&record)
+                    && got == [Got::KeyUpdate(request == 1)]
+                {
+                    end.peer.update();
+                }
+            }
+            19 if suite != Suite::Tls13 => {
+                let _ = end.tls.with_halves(|_, sealer| sealer.refuse_renegotiation());
+            }
+            20 if random.below(16) == 0 => {
+                let _ = end.tls.with_halves(|_, sealer| sealer.cancel());
+            }
+            21 => {
+                let record = end.peer.seal(DATA, b"data");
+                let _ = end.receive(&record);
+            }
+            _ => {
+                let _ = end.take(random.below(TX));
+            }
+        }
+        assert!(end.tls.unsent().len() <= TX);
+        let (then, now) = (progress(before), progress(end.tls.end()));
+        assert!(then.0 <= now.0 && then.1 <= now.1, "{before:?} became {:?}", end.tls.end());
+        assert!(then.0 == 0 || before.read == end.tls.end().read, "one end of reading");
+        assert!(then.1 < 3 || before.write == end.tls.end().write, "one end of writing");
+        assert!(end.tls.may_write() || !end.tls.can_write());
+        records.extend(end.opened());
+    }
+    // Whatever waits, the transport takes at last.
+    while end.take(TX) != 0 {}
+    records.extend(end.opened());
+
+    // What left is what was written, up to one end at most.
+    let ends: Vec<_> = records
+        .iter()
+        .enumerate()
+        .filter(|(_, (content_type, content))| {
+            *content_type == ALERT && content[..] != [1, 90] && content[..] != [1, 100]
+        })
+        .collect();
+    assert!(ends.len() <= 1, "{ends:?}");
+    let last = ends.first().map(|(at, (_, content))| {
+        assert_eq!(*at, records.len() - 1, "nothing follows the end");
+        content.clone()
+    });
+    let left: Vec<u8> =
+        records.iter().filter(|record| record.0 == DATA).flat_map(|r| r.1.clone()).collect();
+    assert!(written.starts_with(&left));
+    match end.tls.end().write {
+        WriteEnd::Open => assert!(last.is_none()),
+        WriteEnd::Closed => assert_eq!((last, left), (Some(vec![1, 0]), written)),
+        WriteEnd::AlertSent(description) => {
+            assert_eq!((last, left), (Some(vec![2, description.0]), written));
+        }
+        // An end that was on its way when the peer failed has left in part at most.
+        WriteEnd::Failed => assert!(last.is_none()),
+        WriteEnd::Closing | WriteEnd::AlertQueued(_) => panic!("it has all left"),
+    }
+    end.tls.end()
+}
+
+#[test]
+fn whatever_is_called_one_end_at_most_leaves_and_it_is_the_last() {
+    let mut ends = std::collections::BTreeMap::<_, usize>::new();
+    for suite in Suite::ALL {
+        for seed in 0..2000_u64 {
+            let end = anything_by_anybody(suite, seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let name = format!("{:?}", end.write);
+            *ends.entry(name.split('(').next().unwrap_or_default().to_owned()).or_default() += 1;
+        }
+    }
+    println!("{ends:?}");
+    for name in ["Open", "Closed", "AlertSent", "Failed"] {
+        assert!(ends[name] > 50, "{name}");
+    }
+}
