@@ -1131,6 +1131,23 @@ fn keys_are_updated_in_the_middle_of_writing() {
 }
 
 #[test]
+fn the_key_update_of_a_used_up_key_is_unsent_at_once() {
+    for slot in [false, true] {
+        // One record for data.
+        let mut end = Wired::<512>::configured(Suite::Tls13, |config| config.key_limit = 5);
+        for _ in 0..3 {
+            if slot {
+                end.tls.reserve(4).unwrap().copy_from_slice(b"data");
+                end.tls.commit(4).unwrap();
+            } else {
+                end.tls.write(&[b"data"]).unwrap();
+            }
+            assert_eq!(end.send(), [data(b"data"), (HANDSHAKE, key_update(0))]);
+        }
+    }
+}
+
+#[test]
 fn exhausted_keys_of_tls12_are_told_and_the_connection_still_closes() {
     let mut end = Wired::<512>::configured(Suite::Tls12Gcm, |config| config.key_limit = 6);
     end.tls.write(&[b"1"]).unwrap();

@@ -17,9 +17,15 @@ const MAX_OVERHEAD: usize = HEADER_LEN + 8 + 16;
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     /// Where the record begins.
-    at: usize,
+    at: u32,
     /// The most content that it takes.
-    len: usize,
+    len: u16,
+}
+
+impl Slot {
+    const fn at(self) -> usize {
+        self.at as usize
+    }
 }
 
 /// A [`Sealer`] that owns what the transport has not taken yet: `TX` bytes of records.
@@ -44,7 +50,10 @@ pub struct Writer<K: KeySchedule, const TX: usize> {
 impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// Takes over a sending half, whose records have all been sent.
     pub fn new(sealer: Sealer<K>) -> Self {
-        const { assert!(TX >= 128, "TX has room for no record") };
+        const {
+            assert!(TX >= 128, "TX has room for no record");
+            assert!(TX as u64 <= u32::MAX as u64, "TX is more than a slot can count");
+        }
         let mut this =
             Self { sealer, unsent: ByteQueue::new(), slot: None, is_cut: false, is_told: false };
         this.limit_fragments();
@@ -145,26 +154,28 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         if self.slot.is_some() {
             return Err(SealError::SlotReserved);
         }
-        self.seal_control();
         self.sealer.check_data().map_err(|error| self.in_bytes(error))?;
-        if len > usize::from(self.sealer.fragment_limit()) {
+        let Some(slot_len) =
+            u16::try_from(len).ok().filter(|&len| len <= self.sealer.fragment_limit())
+        else {
             return Err(SealError::TooLong);
-        }
+        };
         // Control may fall due before the slot is committed, and leaves before it.
         let gap = self.sealer.control_len();
         let need = gap.saturating_add(self.sealer.record_len(len));
         if !self.unsent.make_room(need) {
             return Err(SealError::NoSpace { need });
         }
-        self.slot = Some(Slot { at: self.unsent.end().saturating_add(gap), len });
+        let at = self.unsent.end().saturating_add(gap) as u32;
+        self.slot = Some(Slot { at, len: slot_len });
         self.slot_mut().ok_or(SealError::NoSlot)
     }
 
     /// See [`Connection::slot_mut`](crate::Connection::slot_mut).
     pub fn slot_mut(&mut self) -> Option<&mut [u8]> {
-        let Slot { at, len } = self.slot?;
+        let slot = self.slot?;
         let headroom = self.sealer.headroom();
-        self.unsent.from(at).get_mut(headroom..)?.get_mut(..len)
+        self.unsent.from(slot.at()).get_mut(headroom..)?.get_mut(..usize::from(slot.len))
     }
 
     /// See [`Connection::commit`](crate::Connection::commit).
@@ -173,15 +184,14 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// Those of [`Connection::commit`](crate::Connection::commit).
     pub fn commit(&mut self, len: usize) -> Result<(), SealError> {
         let slot = self.slot.ok_or(SealError::NoSlot)?;
-        if len > slot.len {
+        if len > usize::from(slot.len) {
             return Err(SealError::TooLong);
         }
-        self.seal_control();
-        let record = self.unsent.from(slot.at);
+        let record = self.unsent.from(slot.at());
         match self.sealer.seal_in_place(record, len) {
             Ok(written) => {
                 self.slot = None;
-                self.unsent.append_from(slot.at, written);
+                self.unsent.append_from(slot.at(), written);
                 self.seal_control();
                 Ok(())
             }
@@ -232,11 +242,12 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.seal_control();
     }
 
-    /// Seals what is due into the room before a slot, or behind everything.
+    /// Seals what is due into the room before a slot, or behind everything. Whatever makes something
+    /// due, or makes room, ends with it.
     #[inline]
     fn seal_control(&mut self) {
         while self.sealer.has_control() {
-            let limit = self.slot.map_or(TX, |slot| slot.at);
+            let limit = self.slot.map_or(TX, Slot::at);
             match self.sealer.poll_control(self.unsent.room(limit)) {
                 Ok(written) => self.unsent.append(written),
                 Err(SealError::NoSpace { need })
