@@ -478,3 +478,15 @@ fn a_request_before_our_application_keys_is_answered_under_them() {
     assert_eq!(sealer.seal(&[b"data"], &mut wire), Err(SealError::ControlFirst));
     assert_eq!(sealer.next_control(), Some(Control::KeyUpdate { request: false }));
 }
+
+// A word passes through the caller's hands, as bits.
+#[test]
+fn the_alert_of_any_word_leaves_once() {
+    const ENDS: u32 = 1 << 8;
+    for description in 0..=255 {
+        let mut halves = tls13();
+        halves.sealer.apply(Notice::from_bits(ENDS | description));
+        assert_eq!(halves.control().len(), 1, "alert {description}");
+        assert_eq!(halves.sealer.state(), WriteState::Failed);
+    }
+}
