@@ -780,6 +780,21 @@ fn a_second_control_record_makes_the_slot_wait_until_the_transport_has_taken_the
 }
 
 #[test]
+fn control_that_waited_for_the_slot_leaves_when_that_is_canceled() {
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    end.tls.reserve(4).unwrap();
+    end.accept(HANDSHAKE, &key_update(1));
+    end.tls.update_keys(true).unwrap();
+    assert_eq!(end.tls.unsent().len(), 27);
+    end.tls.cancel().unwrap();
+    assert_eq!(end.send(), [(HANDSHAKE, key_update(0)), (HANDSHAKE, key_update(1))]);
+    // The receiving half knows of the request, and is told the answer.
+    assert_eq!(end.tls.update_keys(true), Err(KeyError::RequestOutstanding));
+    end.accept(HANDSHAKE, &key_update(0));
+    assert_eq!(end.tls.update_keys(true), Ok(()));
+}
+
+#[test]
 fn a_fault_takes_the_slot_away_and_its_alert_leaves() {
     for suite in Suite::ALL {
         // With the gap before the slot used up or not.
@@ -1004,14 +1019,27 @@ fn every_size_of_output_works() {
     sizes!(20000 65535 65536 65598 65599 70000);
 }
 
-/// A cipher of somebody's own with tags of 64 bytes.
-struct LongTags;
+/// A cipher of somebody's own.
+#[derive(Clone)]
+struct Own {
+    tag_len: usize,
+    /// How many records it seals before it fails.
+    seals: usize,
+}
 
-impl Zeroize for LongTags {
+impl Own {
+    fn connect<const TX: usize>(self) -> Connection<Self, TX> {
+        let mut layer = RecordLayer::new(Config::new(Role::Client));
+        layer.install(Epoch::Application, self.clone(), self).unwrap();
+        Connection::new(layer)
+    }
+}
+
+impl Zeroize for Own {
     fn zeroize(&mut self) {}
 }
 
-impl KeySchedule for LongTags {
+impl KeySchedule for Own {
     type Aead = Self;
 
     fn version(&self) -> Version {
@@ -1019,7 +1047,7 @@ impl KeySchedule for LongTags {
     }
 
     fn keys(&self) -> Result<DirectionKeys<Self>, KeyError> {
-        Ok(DirectionKeys { aead: Self, iv: [0; 12] })
+        Ok(DirectionKeys { aead: self.clone(), iv: [0; 12] })
     }
 
     fn update(&mut self) -> Result<(), KeyError> {
@@ -1027,9 +1055,9 @@ impl KeySchedule for LongTags {
     }
 }
 
-impl Aead for LongTags {
+impl Aead for Own {
     fn tag_len(&self) -> usize {
-        64
+        self.tag_len
     }
 
     fn confidentiality_limit(&self) -> u64 {
@@ -1047,6 +1075,7 @@ impl Aead for LongTags {
         _: &mut [u8],
         _: &mut [u8],
     ) -> Result<(), AeadError> {
+        self.seals = self.seals.checked_sub(1).ok_or(AeadError)?;
         Ok(())
     }
 
@@ -1055,13 +1084,41 @@ impl Aead for LongTags {
     }
 }
 
+/// Without a cipher there is no alert: what is sealed leaves, and both directions have failed.
+#[test]
+fn a_cipher_that_fails_ends_both_directions_and_takes_the_slot_away() {
+    for how in 0..4 {
+        let mut tls = Own { tag_len: 16, seals: 1 }.connect::<512>();
+        tls.write(&[b"sealed"]).unwrap();
+        match how {
+            0 => {
+                tls.reserve(4).unwrap();
+                assert_eq!(tls.commit(4), Err(SealError::Crypto));
+            }
+            1 => assert_eq!(tls.write(&[b"data"]), Err(SealError::Crypto)),
+            2 => assert_eq!(tls.shutdown(), Err(ShutdownError::Failed)),
+            // A KeyUpdate that is asked for, with a slot reserved.
+            _ => {
+                tls.reserve(4).unwrap();
+                let mut request =
+                    [&[23, 3, 3, 0, 22][..], &key_update(1), &[22], &[0; 16]].concat();
+                tls.received(&mut request).unwrap();
+            }
+        }
+        assert_eq!(tls.slot_mut(), None);
+        assert_eq!(tls.commit(4), Err(SealError::NoSlot));
+        let fault = Fault::Aborted(AlertDescription::INTERNAL_ERROR);
+        let end = End { read: ReadEnd::Fault(fault), write: WriteEnd::Failed };
+        assert_eq!((tls.end(), tls.unsent().len()), (end, 5 + 6 + 1 + 16), "{how}");
+        tls.sent(100);
+        assert_eq!((tls.end(), tls.shutdown()), (end, Err(ShutdownError::Failed)));
+        assert_eq!(tls.write(&[b"late"]), Err(SealError::Failed));
+    }
+}
+
 #[test]
 fn a_record_fits_whatever_the_length_of_its_tag() {
-    let mut tls = Connection::<LongTags, 200>::new(RecordLayer::new(Config::new(Role::Client)));
-    tls.with_halves(|opener, sealer| {
-        opener.install(Epoch::Application, LongTags, 0).unwrap();
-        sealer.install(Epoch::Application, LongTags, 0).unwrap();
-    });
+    let mut tls = Own { tag_len: 64, seals: 2 }.connect::<200>();
     assert!(tls.can_write());
     let taken = tls.write(&[&[0; 200]]).unwrap();
     assert_eq!(taken, 200 - 2 * 70 - 5, "a KeyUpdate would still fit");
