@@ -7,21 +7,27 @@ use crate::bytes::copy_content;
 #[derive(Clone)]
 pub(crate) struct ByteQueue<const LEN: usize> {
     bytes: [u8; LEN],
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
 
 impl<const LEN: usize> ByteQueue<LEN> {
     pub(crate) const fn new() -> Self {
+        const { assert!(LEN as u64 <= u32::MAX as u64, "a buffer of more than 4 GiB") };
         Self { bytes: [0; LEN], start: 0, end: 0 }
     }
 
+    const fn start(&self) -> usize {
+        self.start as usize
+    }
+
     pub(crate) fn waiting(&self) -> &[u8] {
-        self.bytes.get(self.start..self.end).unwrap_or_default()
+        self.bytes.get(self.start()..self.end()).unwrap_or_default()
     }
 
     pub(crate) fn waiting_mut(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.start..self.end).unwrap_or_default()
+        let (start, end) = (self.start(), self.end());
+        self.bytes.get_mut(start..end).unwrap_or_default()
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -33,47 +39,56 @@ impl<const LEN: usize> ByteQueue<LEN> {
         self.start != 0
     }
 
+    const fn len(&self) -> usize {
+        self.end.saturating_sub(self.start) as usize
+    }
+
     /// Where the room behind the waiting bytes begins.
     pub(crate) const fn end(&self) -> usize {
-        self.end
+        self.end as usize
+    }
+
+    /// Both lie in the buffer, whose length fits.
+    const fn set(&mut self, start: usize, end: usize) {
+        (self.start, self.end) = (start as u32, end as u32);
     }
 
     /// Room before and behind.
     pub(crate) const fn total_room(&self) -> usize {
-        LEN.saturating_sub(self.end.saturating_sub(self.start))
+        LEN.saturating_sub(self.len())
     }
 
     /// The room behind the waiting bytes, up to `limit` in the buffer.
     pub(crate) fn room(&mut self, limit: usize) -> &mut [u8] {
-        self.bytes.get_mut(self.end..limit).unwrap_or_default()
+        self.bytes.get_mut(self.end as usize..limit).unwrap_or_default()
     }
 
     /// Sees to it that `need` bytes of room are behind the waiting ones, which are moved to the front
     /// if need be; or says that there is no such room.
     pub(crate) fn make_room(&mut self, need: usize) -> bool {
-        if need <= LEN.saturating_sub(self.end) {
+        if need <= LEN.saturating_sub(self.end()) {
             return true;
         }
         if need > self.total_room() {
             return false;
         }
-        let len = self.end.saturating_sub(self.start);
-        shift_down(&mut self.bytes, self.start, len);
-        (self.start, self.end) = (0, len);
+        let (start, len) = (self.start(), self.len());
+        shift_down(&mut self.bytes, start, len);
+        self.set(0, len);
         true
     }
 
     /// The first `len` bytes of the room wait now.
     pub(crate) fn append(&mut self, len: usize) {
-        self.end = self.end.saturating_add(len).min(LEN);
+        self.set(self.start(), self.end().saturating_add(len).min(LEN));
     }
 
     /// `len` bytes of the room wait now that lie at `at` in the buffer: they close up with the others.
     pub(crate) fn append_from(&mut self, at: usize, len: usize) {
         if self.is_empty() {
-            (self.start, self.end) = (at, at);
+            self.set(at, at);
         } else {
-            let gap = at.saturating_sub(self.end);
+            let gap = at.saturating_sub(self.end());
             shift_down(self.room(LEN), gap, len);
         }
         self.append(len);
@@ -86,14 +101,14 @@ impl<const LEN: usize> ByteQueue<LEN> {
 
     /// The first `len` waiting bytes are gone.
     pub(crate) fn consume(&mut self, len: usize) {
-        self.start = self.start.saturating_add(len).min(self.end);
+        self.set(self.start().saturating_add(len).min(self.end()), self.end());
         if self.is_empty() {
             self.clear();
         }
     }
 
     pub(crate) const fn clear(&mut self) {
-        (self.start, self.end) = (0, 0);
+        self.set(0, 0);
     }
 }
 

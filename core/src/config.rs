@@ -1,6 +1,5 @@
 //! What the user decides, and how much misbehaviour of the peer is tolerated.
 
-use crate::alert_log::AlertLog;
 use crate::close::OnPeerClose;
 use crate::padding::Padding;
 use crate::record::{MAX_CONTENT, Role};
@@ -85,8 +84,6 @@ pub struct Config {
     /// padded or not, and hides the length only as far as the application hides it: what it does
     /// with the content takes time too. Default: no.
     pub constant_time_padding: bool,
-    /// Where each alert is told. Default: nowhere.
-    pub alert_log: Option<AlertLog>,
     /// What a TLS 1.2 connection does when the peer closes. Default: [`OnPeerClose::Reply`].
     pub tls12_on_peer_close: OnPeerClose,
     /// Whether the messages of TLS 1.3 post-handshake authentication may arrive
@@ -106,7 +103,6 @@ impl Config {
             padding: Padding::None,
             pads_control: false,
             constant_time_padding: false,
-            alert_log: None,
             tls12_on_peer_close: OnPeerClose::Reply,
             post_handshake_auth: false,
         }

@@ -3,6 +3,7 @@
 //! `write`, or `reserve` and `commit`, seal records behind what is unsent; control records follow by
 //! themselves; `sent` takes away what the transport took.
 
+mod alert_log;
 mod set;
 mod shutdown;
 mod writer;
@@ -62,8 +63,6 @@ use crate::opener::{Opened, Opener};
 pub struct Connection<K: KeySchedule, const TX: usize> {
     opener: Opener<K>,
     writer: Writer<K, TX>,
-    /// Bytes of records that arrived since our close_notify was queued.
-    drained: u64,
 }
 
 impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
@@ -75,10 +74,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     }
 
     /// Joins the halves of one connection, which [`split`](Self::split) made. What lies in a
-    /// [`Mailbox`](crate::Mailbox) between them is applied before. What a shutdown in two steps has
-    /// drained is counted from here on.
+    /// [`Mailbox`](crate::Mailbox) between them is applied before.
     pub fn join(opener: Opener<K>, writer: Writer<K, TX>) -> Self {
-        let mut this = Self { opener, writer, drained: 0 };
+        let mut this = Self { opener, writer };
         this.tell();
         this
     }
@@ -116,10 +114,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 
     #[inline]
     fn count(&mut self, opened: &Result<Opened, OpenError>) {
-        if let Ok(opened) = opened
-            && self.writer.sealer().is_closing()
-        {
-            self.drained = self.drained.saturating_add(opened.consumed as u64);
+        if let Ok(opened) = opened {
+            self.writer.arrived(opened.consumed);
         }
         if self.opener.has_notice() {
             self.tell();
@@ -288,9 +284,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     ///
     /// # Errors
     /// Each variant of [`ShutdownError`] says when it comes.
-    pub fn shutdown_both(&mut self, budget: u64) -> Result<(), ShutdownError> {
+    pub fn shutdown_both(&mut self, budget: u32) -> Result<(), ShutdownError> {
         let closed = self.shutdown();
-        let drained = self.drained;
+        let drained = self.writer.drained();
         match (closed, self.opener.end()) {
             (
                 Ok(()) | Err(ShutdownError::AlreadyClosed | ShutdownError::WouldBlock),
@@ -316,6 +312,26 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         let aborted = self.writer.abort(description);
         self.tell();
         aborted
+    }
+
+    /// The alerts of ours that were sealed and that this has not told yet, one a call, the oldest first:
+    /// for a log (RFC 9846 section 6.2). Those of the peer are what [`received`](Self::received) gives.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Connection, Epoch, RecordLayer, Role, TrafficSecret};
+    /// # let mut layer = RecordLayer::new(Config::new(Role::Client));
+    /// # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+    /// # layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
+    /// # let mut connection = Connection::<_, 2048>::new(layer);
+    /// let _ = connection.shutdown();
+    /// while let Some(alert) = connection.take_sealed_alert() {
+    ///     println!("sent: {alert}");
+    /// }
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn take_sealed_alert(&mut self) -> Option<AlertDescription> {
+        self.writer.take_sealed_alert()
     }
 
     /// How the connection ended, or that it has not. Our direction is closed, or our alert sent, only

@@ -90,8 +90,8 @@ impl HandshakePiece {
 pub(crate) struct Messages {
     header: [u8; HandshakeHeader::LEN],
     header_len: u8,
-    /// Bytes of the body that are still to come; meaningful once the header is whole.
-    left: u32,
+    /// Bytes of the body that are still to come, as a header has them; meaningful once it is whole.
+    left: [u8; 3],
 }
 
 /// What [`Messages::next`] found at the front of some content.
@@ -104,7 +104,7 @@ pub(crate) enum Step {
 
 impl Messages {
     pub(crate) const fn new() -> Self {
-        Self { header: [0; HandshakeHeader::LEN], header_len: 0, left: 0 }
+        Self { header: [0; HandshakeHeader::LEN], header_len: 0, left: [0; 3] }
     }
 
     /// Whether the last message is not complete yet.
@@ -132,7 +132,8 @@ impl Messages {
                 return Ok(Step::Header);
             }
             let header = HandshakeHeader::decode(self.header);
-            self.left = header.length;
+            let [_, length @ ..] = self.header;
+            self.left = length;
             judge(header)?;
             body = content.get(got..).unwrap_or_default();
             start = got;
@@ -141,10 +142,13 @@ impl Messages {
             }
         }
         let header = HandshakeHeader::decode(self.header);
-        let offset = header.length.saturating_sub(self.left);
-        let len = usize::try_from(self.left).unwrap_or(usize::MAX).min(body.len());
-        self.left = self.left.saturating_sub(len as u32);
-        if self.left == 0 {
+        let [high, middle, low] = self.left;
+        let left = u32::from_be_bytes([0, high, middle, low]);
+        let offset = header.length.saturating_sub(left);
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(body.len());
+        let [_, left @ ..] = left.saturating_sub(len as u32).to_be_bytes();
+        self.left = left;
+        if left == [0; 3] {
             self.header_len = 0;
         }
         Ok(Step::Body { header, offset, start, len })

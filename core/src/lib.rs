@@ -95,7 +95,6 @@ pub mod aead;
 pub mod close;
 
 mod alert;
-mod alert_log;
 mod budget;
 mod byte_queue;
 mod bytes;
@@ -121,7 +120,6 @@ mod sealer;
 mod suspend;
 
 pub use alert::{ALERT_LEN, Alert, AlertClass, AlertDescription, AlertLevel};
-pub use alert_log::{AlertLog, LoggedAlert};
 pub use config::{Config, Limits};
 pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, ShutdownError, Writer};
 pub use end::{End, ReadEnd, WriteEnd};

@@ -11,10 +11,10 @@ mod suspend;
 
 pub(crate) use suspend::PACKED_LEN;
 
+use core::num::NonZeroU16;
 use core::ops::Range;
 
 use crate::alert::{Alert, AlertClass, AlertDescription, AlertLevel};
-use crate::alert_log::AlertLog;
 use crate::budget::Budget;
 use crate::close::{ReadState, Trigger};
 use crate::config::{Config, Limits};
@@ -122,9 +122,8 @@ pub struct Opener<K: KeySchedule> {
     // Of the configuration.
     role: Role,
     limits: Limits,
-    record_size_limit: Option<u16>,
+    record_size_limit: Option<NonZeroU16>,
     constant_time_padding: bool,
-    alert_log: Option<AlertLog>,
     post_handshake_auth: bool,
 }
 
@@ -152,9 +151,11 @@ impl<K: KeySchedule> Opener<K> {
             end: ReadEnd::Open,
             role: config.role,
             limits: config.limits,
-            record_size_limit: config.record_size_limit,
+            record_size_limit: match config.record_size_limit {
+                Some(limit) => NonZeroU16::new(limit),
+                None => None,
+            },
             constant_time_padding: config.constant_time_padding,
-            alert_log: config.alert_log,
             post_handshake_auth: config.post_handshake_auth,
         }
     }
@@ -460,9 +461,6 @@ impl<K: KeySchedule> Opener<K> {
             return Err(Fault::EmptyAlert.into());
         }
         let alert = Alert::decode(content).ok_or(Fault::AlertLength)?;
-        if let Some(log) = self.alert_log {
-            log.tell(false, alert);
-        }
         let class = match self.version {
             Some(Version::Tls13) => alert.description.class(),
             // The level decides, also before the version is known: a TLS 1.2 server may warn first.
@@ -582,11 +580,6 @@ impl<K: KeySchedule> Opener<K> {
     /// How far this direction is.
     pub const fn state(&self) -> ReadState {
         self.state
-    }
-
-    /// Tells alerts somewhere else from now on: see [`Config::alert_log`].
-    pub const fn set_alert_log(&mut self, log: Option<AlertLog>) {
-        self.alert_log = log;
     }
 
     // The other half

@@ -12,7 +12,6 @@ pub(crate) use control::KEY_UPDATE_LEN;
 pub(crate) use suspend::PACKED_LEN;
 
 use crate::alert::AlertDescription;
-use crate::alert_log::AlertLog;
 use crate::bytes::{Source, copy, copy_content, length};
 use crate::close::{OnPeerClose, WriteState};
 use crate::config::Config;
@@ -30,6 +29,10 @@ use crate::scrub::scrub_stack;
 
 /// The most key updates that a connection may send (RFC 9846 section 4.7.3).
 const MAX_KEY_UPDATES: u64 = (1 << 48) - 1;
+
+/// A key may seal as many records as its cipher allows. A limit of the caller's that does not fit
+/// into 32 bits is rounded down.
+const NO_KEY_LIMIT: u32 = u32::MAX;
 
 /// What one call of [`Sealer::seal`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,10 +84,10 @@ pub struct Sealer<K: KeySchedule> {
     own_limit: u16,
     /// What was chosen since, and is in force if it is less.
     chosen_limit: u16,
-    key_limit: u64,
+    /// Of records under one key; the highest number stands for none.
+    key_limit: u32,
     padding: Padding,
     pads_control: bool,
-    alert_log: Option<AlertLog>,
     tls12_on_peer_close: OnPeerClose,
 }
 
@@ -112,10 +115,13 @@ impl<K: KeySchedule> Sealer<K> {
             role: config.role,
             own_limit: config.fragment_limit,
             chosen_limit: config.fragment_limit,
-            key_limit: config.key_limit,
+            key_limit: match config.key_limit {
+                u64::MAX => NO_KEY_LIMIT,
+                limit if limit < NO_KEY_LIMIT as u64 => limit as u32,
+                _ => NO_KEY_LIMIT - 1,
+            },
             padding: config.padding,
             pads_control: config.pads_control,
-            alert_log: config.alert_log,
             tls12_on_peer_close: config.tls12_on_peer_close,
         };
         this.set_max_content();
@@ -631,7 +637,7 @@ impl<K: KeySchedule> Sealer<K> {
         let protection = Protection::new(schedule, sequence)?;
         self.data_limit = protection
             .confidentiality_limit()
-            .min(self.key_limit)
+            .min(if self.key_limit == NO_KEY_LIMIT { u64::MAX } else { self.key_limit.into() })
             .saturating_sub(CONTROL_RESERVE)
             .max(1);
         self.version = Some(version);

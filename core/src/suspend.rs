@@ -34,8 +34,7 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     /// **Resume it once.** Of two connections that come from the same bytes, both would seal records
     /// with the same keys and nonces, which gives the content of both away, and lets others forge
     /// (RFC 5116 section 5.1.1). The bytes cannot know: that there is one owner of them is the
-    /// owner's duty. So is it to keep what was received and not consumed. An
-    /// [`AlertLog`](crate::AlertLog) is not in the bytes.
+    /// owner's duty. So is it to keep what was received and not consumed.
     ///
     /// # Errors
     /// [`SuspendError`] says when each comes; nothing has changed then.

@@ -528,14 +528,14 @@ fn two_steps_deliver_what_is_under_way() {
         assert_eq!(end.tls.shutdown_both(1000), Err(ShutdownError::WouldBlock));
         assert_eq!(end.accept(DATA, b"under way"), [Got::Data(b"under way".to_vec())]);
         assert_eq!(end.send_in(1), [alert(CLOSE_NOTIFY)]);
-        let drained = (suite.overhead() + 9) as u64;
+        let drained = (suite.overhead() + 9) as u32;
         assert_eq!(end.tls.shutdown_both(1000), Err(ShutdownError::AwaitingPeer { drained }));
         // A record in part is not drained yet.
         let record = end.peer.seal(DATA, b"more");
         end.tls.received(&mut record[..10].to_vec()).unwrap();
         assert_eq!(end.tls.shutdown_both(1000), Err(ShutdownError::AwaitingPeer { drained }));
         end.receive(&record).unwrap();
-        let drained = drained + record.len() as u64;
+        let drained = drained + record.len() as u32;
         assert_eq!(end.tls.shutdown_both(1000), Err(ShutdownError::AwaitingPeer { drained }));
         end.accept(ALERT, &CLOSE_NOTIFY);
         for _ in 0..3 {
@@ -578,7 +578,7 @@ fn the_budget_is_spent_by_one_byte_too_many() {
         let _ = end.tls.shutdown();
         end.send();
         end.accept(DATA, b"0123456789");
-        let drained = (suite.overhead() + 10) as u64;
+        let drained = (suite.overhead() + 10) as u32;
         let spent = Err(ShutdownError::BudgetSpent { drained });
         let awaiting = Err(ShutdownError::AwaitingPeer { drained });
         assert_eq!(end.tls.shutdown_both(drained), awaiting);
@@ -1559,7 +1559,7 @@ fn anything_by_anybody(suite: Suite, seed: u64) -> End {
                 Err(_) => {}
             },
             13 if random.below(4) == 0 => {
-                if end.tls.shutdown_both(len as u64) == Ok(()) {
+                if end.tls.shutdown_both(len as u32) == Ok(()) {
                     assert_eq!(end.tls.end(), CLEAN);
                     answers[1] += 1;
                 }
@@ -1658,4 +1658,32 @@ fn whatever_is_called_one_end_at_most_leaves_and_it_is_the_last() {
     for name in ["Open", "Closed", "AlertSent", "Failed"] {
         assert!(ends[name] > 50, "{name}");
     }
+}
+
+// RFC 9846 section 6.2: implementations should log the alerts that they send and receive.
+#[test]
+fn every_alert_that_is_sealed_is_told_once_and_in_order() {
+    let mut told = Vec::new();
+    let mut tls12 = Wired::<512>::new(Suite::Tls12Gcm);
+    for _ in 0..2 {
+        tls12.tls.with_halves(|_, sealer| sealer.refuse_renegotiation()).unwrap();
+    }
+    tls12.tls.with_halves(|_, sealer| sealer.cancel()).unwrap();
+    while let Some(description) = tls12.tls.take_sealed_alert() {
+        told.push(description);
+    }
+    use AlertDescription as Alert;
+    let expected = [
+        Alert::NO_RENEGOTIATION,
+        Alert::NO_RENEGOTIATION,
+        Alert::USER_CANCELED,
+        Alert::CLOSE_NOTIFY,
+    ];
+    assert_eq!(told, expected);
+
+    let mut tls13 = Wired::<512>::new(Suite::Tls13);
+    assert_eq!(tls13.tls.take_sealed_alert(), None);
+    tls13.tls.abort(Alert::INTERNAL_ERROR).unwrap();
+    assert_eq!(tls13.tls.take_sealed_alert(), Some(Alert::INTERNAL_ERROR));
+    assert_eq!(tls13.tls.take_sealed_alert(), None);
 }

@@ -116,7 +116,7 @@ fn a_shutdown_does_not_wait_for_a_peer_that_does_not_answer() {
             let mut record = peer.seal(DATA, &[0; 300]);
             let opened = tls.received(&mut record).unwrap();
             assert!(matches!(opened.event, Event::ApplicationData(_)), "it is still delivered");
-            received += opened.consumed as u64;
+            received += opened.consumed as u32;
         };
         assert!((10_000..11_000).contains(&drained), "{drained}");
         assert_eq!(tls.end(), End { read: ReadEnd::Open, write: WriteEnd::Closed });

@@ -105,7 +105,7 @@ impl Pipe {
 enum Manner {
     OneStep,
     TwoSteps {
-        budget: u64,
+        budget: u32,
     },
     /// When the peer has.
     AfterPeer,
@@ -161,7 +161,7 @@ impl Endpoint {
             salt,
             manner: match random.below(16) {
                 0..6 => Manner::OneStep,
-                6..12 => Manner::TwoSteps { budget: random.below(4000) as u64 },
+                6..12 => Manner::TwoSteps { budget: random.below(4000) as u32 },
                 12..14 => Manner::AfterPeer,
                 14 => Manner::Abort,
                 _ => Manner::Vanish,

@@ -395,28 +395,3 @@ fn what_the_kernel_gets_is_not_shown() {
     assert!(shown.contains("redacted"), "{shown}");
     assert!(!shown.contains("[2, 2"), "{shown}");
 }
-
-#[test]
-fn an_alert_log_is_set_again_after_sleep() {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static SEEN: AtomicU32 = AtomicU32::new(0);
-    fn log(logged: tls_record::LoggedAlert) {
-        assert_eq!(logged.connection, 7);
-        assert_eq!(logged.alert.description, AlertDescription::CLOSE_NOTIFY);
-        SEEN.fetch_add(if logged.is_sent { 1 } else { 100 }, Ordering::Relaxed);
-    }
-    let told = Some(tls_record::AlertLog { connection: 7, log });
-    let (mut client, mut server) = pair(|config| config.alert_log = told);
-    let mut bytes = client.suspend(&KEY, &NONCE).unwrap();
-    let mut client = Layer::resume(&mut bytes, &KEY).unwrap();
-    client.with_halves(|opener, sealer| {
-        opener.set_alert_log(told);
-        sealer.set_alert_log(told);
-    });
-    let mut wire = [0; 64];
-    client.close().unwrap();
-    let length = client.poll_control(&mut wire).unwrap();
-    assert_eq!(SEEN.load(Ordering::Relaxed), 1);
-    server.open(&mut wire[..length]).unwrap();
-    assert_eq!(SEEN.load(Ordering::Relaxed), 101);
-}

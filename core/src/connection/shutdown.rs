@@ -28,13 +28,13 @@ pub enum ShutdownError {
     /// Two steps: our close_notify has left and the peer's is not there yet. Receive, then call again.
     AwaitingPeer {
         /// Bytes of records that arrived since our close_notify was queued.
-        drained: u64,
+        drained: u32,
     },
     /// Two steps: the peer has sent more than the budget since our close_notify was queued, and has
     /// not closed. If it does not read either, ours may not have left: [`End`](crate::End) tells.
     BudgetSpent {
         /// Bytes of records that arrived since.
-        drained: u64,
+        drained: u32,
     },
     /// The transport ended before the peer's close_notify. Ours is queued all the same, in case
     /// that the transport ended in one direction only. An end of the transport *after* the peer's

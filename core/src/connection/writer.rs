@@ -1,5 +1,6 @@
 //! The sending half that owns its output.
 
+use super::alert_log::AlertLog;
 use super::shutdown::ShutdownError;
 use crate::alert::AlertDescription;
 use crate::byte_queue::ByteQueue;
@@ -8,7 +9,7 @@ use crate::error::{CloseError, KeyError, SealError};
 use crate::keys::KeySchedule;
 use crate::notice::{Notice, Signal};
 use crate::record::HEADER_LEN;
-use crate::sealer::{KEY_UPDATE_LEN, Sealed, Sealer};
+use crate::sealer::{Control, KEY_UPDATE_LEN, Sealed, Sealer};
 
 /// Bytes of a record that are not content, at most: header, explicit nonce or inner type, tag.
 const MAX_OVERHEAD: usize = HEADER_LEN + 8 + 16;
@@ -45,6 +46,9 @@ pub struct Writer<K: KeySchedule, const TX: usize> {
     is_cut: bool,
     /// A shutdown has been told that the close_notify left.
     is_told: bool,
+    log: AlertLog,
+    /// Bytes of records that arrived since our close_notify was queued.
+    drained: u32,
 }
 
 impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
@@ -54,8 +58,15 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
             assert!(TX >= 128, "TX has room for no record");
             assert!(TX as u64 <= u32::MAX as u64, "TX is more than a slot can count");
         }
-        let mut this =
-            Self { sealer, unsent: ByteQueue::new(), slot: None, is_cut: false, is_told: false };
+        let mut this = Self {
+            sealer,
+            unsent: ByteQueue::new(),
+            slot: None,
+            is_cut: false,
+            is_told: false,
+            log: AlertLog::EMPTY,
+            drained: 0,
+        };
         this.limit_fragments();
         this.seal_control();
         this
@@ -246,10 +257,15 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// due, or makes room, ends with it.
     #[inline]
     fn seal_control(&mut self) {
-        while self.sealer.has_control() {
+        while let Some(control) = self.sealer.next_control() {
             let limit = self.slot.map_or(TX, Slot::at);
             match self.sealer.poll_control(self.unsent.room(limit)) {
-                Ok(written) => self.unsent.append(written),
+                Ok(written) => {
+                    self.unsent.append(written);
+                    if let Control::Alert(description) = control {
+                        self.log.sealed(description);
+                    }
+                }
                 Err(SealError::NoSpace { need })
                     if self.slot.is_none()
                         && self.unsent.has_gap()
@@ -313,6 +329,15 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         aborted
     }
 
+    /// See [`Connection::take_sealed_alert`](crate::Connection::take_sealed_alert).
+    pub fn take_sealed_alert(&mut self) -> Option<AlertDescription> {
+        let fatal = match self.sealer.end() {
+            WriteEnd::AlertSent(description) => Some(description),
+            _ => None,
+        };
+        self.log.take(fatal)
+    }
+
     /// See [`Connection::end`](crate::Connection::end).
     pub fn end(&self) -> WriteEnd {
         match self.sealer.end() {
@@ -366,6 +391,18 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     }
 
     // The other half
+
+    /// `len` bytes of records have arrived.
+    #[inline]
+    pub(super) fn arrived(&mut self, len: usize) {
+        if self.sealer.is_closing() {
+            self.drained = self.drained.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
+        }
+    }
+
+    pub(super) const fn drained(&self) -> u32 {
+        self.drained
+    }
 
     /// See [`Sealer::apply`]. If the peer failed, what waits is discarded (RFC 9846 section 6).
     pub fn apply(&mut self, notice: Notice) {

@@ -1,5 +1,7 @@
 //! When the keys of the receiving half change, and what its records may hold under them.
 
+use core::num::NonZeroU16;
+
 use super::{EarlyData, Opener, Stop};
 use crate::close::ReadState;
 use crate::error::{Fault, KeyError};
@@ -21,7 +23,7 @@ impl<K: KeySchedule> Opener<K> {
     /// The peer confirmed this record_size_limit of ours, which binds what it sends from now on: see
     /// [`Config::record_size_limit`](crate::Config), which is for those who know it beforehand.
     pub fn set_record_size_limit(&mut self, limit: u16) {
-        self.record_size_limit = Some(limit);
+        self.record_size_limit = NonZeroU16::new(limit);
         if let Some((version, expansion)) =
             self.keys.get().map(|keys| (keys.version, keys.expansion()))
         {
@@ -124,7 +126,7 @@ impl<K: KeySchedule> Opener<K> {
             Some(limit) => {
                 // In TLS 1.3 the limit counts the content type, which the expansion counts too.
                 let counted = u16::from(version == Version::Tls13);
-                let limit = limit.min(max_plaintext);
+                let limit = limit.get().min(max_plaintext);
                 let expansion = expansion.saturating_sub(counted);
                 (limit.saturating_add(expansion).min(max_body), limit)
             }

@@ -1,5 +1,7 @@
 //! An [`Opener`] at rest, in bytes.
 
+use core::num::NonZeroU16;
+
 use super::Opener;
 use crate::aead::Provider;
 use crate::budget::Budget;
@@ -56,7 +58,7 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         out.put(handshake_message.to_be_bytes())?;
         out.put(early_data.to_be_bytes())?;
         out.put(self.budget.to_bytes())?;
-        out.put(self.record_size_limit.unwrap_or(0).to_be_bytes())?;
+        out.put(self.record_size_limit.map_or(0, NonZeroU16::get).to_be_bytes())?;
         out.put([
             match self.role {
                 Role::Client => 0,

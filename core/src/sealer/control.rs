@@ -3,7 +3,6 @@
 
 use super::{MAX_KEY_UPDATES, Sealer};
 use crate::alert::{ALERT_LEN, Alert, AlertClass, AlertDescription};
-use crate::alert_log::AlertLog;
 use crate::bytes::copy;
 use crate::close::{OnPeerClose, Trigger, WriteState};
 use crate::end::WriteEnd;
@@ -121,11 +120,8 @@ impl<K: KeySchedule> Sealer<K> {
         description: AlertDescription,
         out: &mut [u8],
     ) -> Result<usize, SealError> {
-        let alert = Alert::new(description);
-        let written = self.seal_message(ContentType::ALERT, alert.encode(), out)?;
-        if let Some(log) = self.alert_log {
-            log.tell(true, alert);
-        }
+        let written =
+            self.seal_message(ContentType::ALERT, Alert::new(description).encode(), out)?;
         if description == AlertDescription::NO_RENEGOTIATION && self.state == WriteState::Open {
             self.refusals_due = self.refusals_due.saturating_sub(1);
             return Ok(written);
@@ -370,11 +366,6 @@ impl<K: KeySchedule> Sealer<K> {
         }
         self.refusals_due = self.refusals_due.saturating_add(1);
         Ok(())
-    }
-
-    /// Tells alerts somewhere else from now on: see [`Config::alert_log`](crate::Config).
-    pub const fn set_alert_log(&mut self, log: Option<AlertLog>) {
-        self.alert_log = log;
     }
 
     // The other half

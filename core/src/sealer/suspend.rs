@@ -11,7 +11,7 @@ use crate::record::{Epoch, Role};
 use crate::suspend::{Packer, SuspendError, Unpacker};
 
 /// Sequence number, key updates and the limit of a key, limits of a record, padding, the rest.
-pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 16 + 6 + 3 + 6;
+pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 12 + 6 + 3 + 6;
 
 impl<P: Provider> Sealer<TrafficSecret<P>> {
     /// Whether nothing is under way that bytes cannot tell.
@@ -87,7 +87,7 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         let sequence = u64::from_be_bytes(from.take()?);
 
         let updates = u64::from_be_bytes(from.take()?);
-        let key_limit = u64::from_be_bytes(from.take()?);
+        let key_limit = u32::from_be_bytes(from.take()?);
         let own_limit = u16::from_be_bytes(from.take()?);
         let chosen_limit = u16::from_be_bytes(from.take()?);
         let peer_limit = u16::from_be_bytes(from.take()?);
@@ -97,7 +97,6 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
             from.take()?;
 
         let mut config = Config::new(if role == 0 { Role::Client } else { Role::Server });
-        config.key_limit = key_limit;
         config.fragment_limit = own_limit;
         config.padding = match padding {
             1 => Padding::Block(size),
@@ -111,6 +110,7 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         let mut this = Self::new(config);
         this.chosen_limit = chosen_limit;
         this.peer_limit = peer_limit;
+        this.key_limit = key_limit;
         this.install(Epoch::Application, secret, sequence).ok()?;
         this.state = if state == 0 { WriteState::Open } else { WriteState::Closed };
         this.updates = updates;
