@@ -1199,6 +1199,7 @@ fn the_key_update_of_a_used_up_key_is_unsent_at_once() {
             } else {
                 end.tls.write(&[b"data"]).unwrap();
             }
+            assert_eq!(end.tls.unsent().len(), 26 + 27);
             assert_eq!(end.send(), [data(b"data"), (HANDSHAKE, key_update(0))]);
         }
     }
