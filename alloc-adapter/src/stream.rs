@@ -331,11 +331,14 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// goes on.
     ///
     /// # Errors
-    /// Those of the transport, after which it may be called again; [`CloseError::Failed`] as an inner
-    /// error if the connection has failed.
+    /// Those of the transport, after which it may be called again; as an inner error
+    /// [`CloseError::Failed`] if the connection has failed, and [`CloseError::Truncated`] if the
+    /// transport had ended before the peer's close_notify and that is not tolerated: ours is sent all
+    /// the same.
     pub fn close(&mut self) -> io::Result<()> {
         match self.layer.close() {
             Ok(()) | Err(CloseError::AlreadyClosed) => self.flush(),
+            Err(CloseError::Truncated) if self.tolerates_truncation => self.flush(),
             Err(error) => {
                 self.send_control();
                 Err(io::Error::new(ErrorKind::ConnectionAborted, error))
