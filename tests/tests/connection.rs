@@ -10,8 +10,8 @@ use tls_record::aead::{Aead, AeadError};
 use tls_record::close::OnPeerClose;
 use tls_record::{
     AlertDescription, CloseError, Config, Connection, ConnectionSet, ContentType, DirectionKeys,
-    End, Epoch, Fault, InvalidHandle, KeyError, KeySchedule, OpenError, ReadEnd, RecordLayer, Role,
-    SealError, ShutdownError, Version, WriteEnd,
+    End, Epoch, Event, Fault, InvalidHandle, KeyError, KeySchedule, Mailbox, OpenError, ReadEnd,
+    RecordLayer, Role, SealError, ShutdownError, Version, WriteEnd, Writer,
 };
 use tls_record_tests::records::{
     self, ALERT, CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Hand, Layer, Secret, Suite, key_update,
@@ -819,7 +819,9 @@ fn a_fault_takes_the_slot_away_and_its_alert_leaves() {
                 assert_eq!(end.tls.slot_mut(), None);
                 assert_eq!(end.tls.commit(300), Err(SealError::NoSlot));
                 assert_eq!(end.tls.cancel(), Err(SealError::NoSlot));
-                let last = end.send().pop();
+                // It has the room of the slot, at once.
+                end.take(usize::MAX);
+                let last = end.opened().pop();
                 assert_eq!(last, (how != 2).then(|| alert([2, 20])), "{suite:?} {updates} {how}");
             }
         }
@@ -1643,6 +1645,119 @@ fn anything_by_anybody(suite: Suite, seed: u64) -> End {
         WriteEnd::Closing | WriteEnd::AlertQueued(_) => panic!("it has all left"),
     }
     end.tls.end()
+}
+
+/// The same of two halves, each of which learns late what the other found out.
+fn anything_by_late_halves(suite: Suite, seed: u64) -> End {
+    const TX: usize = 200;
+    let mut random = Random(seed | 1);
+    let Wired { tls, mut peer, mut mirror, .. } = Wired::<TX>::new(suite);
+    let (mut opener, mut writer) = tls.split();
+    let (mailbox, mut wire, mut written) = (Mailbox::new(), Vec::new(), Vec::new());
+    let mut take = |writer: &mut Writer<Secret, TX>, len: usize| {
+        // The signal is there before the record that made it leaves.
+        mailbox.post_signal(writer.take_signal());
+        let len = len.min(writer.unsent().len());
+        wire.extend_from_slice(&writer.unsent()[..len]);
+        writer.sent(len);
+    };
+    for _ in 0..120 {
+        match random.below(16) {
+            0..3 => {
+                let content = vec![random.below(256) as u8; random.below(TX)];
+                let taken = writer.write(&[&content]).unwrap_or(0);
+                written.extend(&content[..taken]);
+            }
+            3 => {
+                let _ = writer.reserve(random.below(100)).map(|slot| slot.fill(7));
+            }
+            4 | 5 => {
+                let len = random.below(100);
+                if writer.commit(len).is_ok() {
+                    written.extend(vec![7; len]);
+                }
+            }
+            6 => {
+                let _ = writer.cancel();
+            }
+            7 => {
+                let _ = writer.update_keys(random.below(2) == 0);
+            }
+            8 if random.below(4) == 0 => {
+                let _ = writer.shutdown();
+            }
+            9 if random.below(16) == 0 => {
+                let _ = writer.abort(AlertDescription::HANDSHAKE_FAILURE);
+            }
+            10 => {
+                opener.apply(mailbox.take_signal());
+                let mut record = match random.below(20) {
+                    0 => peer.forge(DATA, b"forged"),
+                    1 => peer.seal(ALERT, &CLOSE_NOTIFY),
+                    2 if random.below(4) == 0 => peer.seal(ALERT, &[2, 80]),
+                    3..10 if suite == Suite::Tls13 => peer.seal(HANDSHAKE, &key_update(1)),
+                    _ => peer.seal(DATA, b"data"),
+                };
+                if let Ok(Event::KeyUpdate { .. }) = opener.open(&mut record).map(|it| it.event) {
+                    peer.update();
+                }
+                mailbox.post_notice(opener.take_notice());
+            }
+            11 if random.below(16) == 0 => {
+                opener.eof();
+                mailbox.post_notice(opener.take_notice());
+            }
+            12 | 13 => writer.apply(mailbox.take_notice()),
+            _ => take(&mut writer, random.below(TX)),
+        }
+    }
+    opener.apply(mailbox.take_signal());
+    writer.apply(mailbox.take_notice());
+    while !writer.unsent().is_empty() {
+        take(&mut writer, TX);
+    }
+    opener.apply(mailbox.take_signal());
+    let tls = Connection::join(opener, writer);
+
+    let (mut left, mut last) = (Vec::new(), None);
+    let mut rest = &wire[..];
+    while let Some(&[_, _, _, high, low]) = rest.get(..5)
+        && let Some(record) = rest.get(..5 + usize::from(u16::from_be_bytes([high, low])))
+    {
+        assert_eq!(last, None, "nothing follows the end");
+        rest = &rest[record.len()..];
+        match mirror.open(record) {
+            (DATA, content) => left.extend(content),
+            (HANDSHAKE, _) => mirror.update(),
+            (_, content) => last = Some(content),
+        }
+    }
+    assert!(written.starts_with(&left));
+    match tls.end().write {
+        WriteEnd::Open | WriteEnd::Failed => assert_eq!(last, None),
+        WriteEnd::Closed => assert_eq!((last, left), (Some(vec![1, 0]), written)),
+        WriteEnd::AlertSent(description) => {
+            assert_eq!((last, left), (Some(vec![2, description.0]), written));
+        }
+        WriteEnd::Closing | WriteEnd::AlertQueued(_) => panic!("it has all left"),
+    }
+    tls.end()
+}
+
+#[test]
+fn whatever_comes_late_to_a_half_one_end_at_most_leaves_and_it_is_the_last() {
+    let mut ends = std::collections::BTreeMap::<_, usize>::new();
+    for suite in Suite::ALL {
+        for seed in 0..1000_u64 {
+            let end = anything_by_late_halves(suite, seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let name = format!("{:?}", end.write);
+            *ends.entry(name.split('(').next().unwrap_or_default().to_owned()).or_default() += 1;
+        }
+    }
+    println!("{ends:?}");
+    for name in ["Open", "Closed", "AlertSent", "Failed"] {
+        assert!(ends[name] > 50, "{name}");
+    }
 }
 
 #[test]
