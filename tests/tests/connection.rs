@@ -1207,6 +1207,22 @@ fn the_key_update_of_a_used_up_key_is_unsent_at_once() {
     }
 }
 
+// 9846 5.1: no other record between the fragments of a message.
+#[test]
+fn a_message_that_one_key_cannot_seal_to_its_end_waits_for_the_next() {
+    let mut end = Wired::<512>::configured(Suite::Tls13, |config| {
+        config.key_limit = 8; // four of them
+        config.fragment_limit = 10;
+    });
+    end.tls.write(&[b"first", b" second"]).unwrap();
+    end.tls.write_handshake(&[&message(4, &[7; 20])]).unwrap();
+    let records = end.send();
+    let types: Vec<_> = records.iter().map(|record| (record.0, record.1.len())).collect();
+    let expected = [(DATA, 10), (DATA, 2), (HANDSHAKE, 5), (HANDSHAKE, 10), (HANDSHAKE, 10)];
+    assert_eq!(types, [&expected[..], &[(HANDSHAKE, 4)]].concat());
+    assert_eq!(records[2].1, key_update(0));
+}
+
 #[test]
 fn exhausted_keys_of_tls12_are_told_and_the_connection_still_closes() {
     let mut end = Wired::<512>::configured(Suite::Tls12Gcm, |config| config.key_limit = 6);
@@ -1349,6 +1365,19 @@ fn a_renegotiation_is_refused_by_a_warning_that_leaves_by_itself() {
     end.tls.with_halves(|_, sealer| sealer.refuse_renegotiation()).unwrap();
     assert_eq!(end.send(), [alert([1, 100])]);
     assert!(end.tls.can_write());
+}
+
+#[test]
+fn a_sending_half_alone_does_what_it_is_told_at_once() {
+    let Wired { tls, mut mirror, .. } = Wired::<512>::new(Suite::Tls12Gcm);
+    let (_, mut writer) = tls.split();
+    writer.refuse_renegotiation().unwrap();
+    assert_eq!(mirror.open(writer.unsent()), alert([1, 100]));
+    let Wired { tls, mut mirror, .. } = Wired::<512>::new(Suite::Tls13);
+    let (_, mut writer) = tls.split();
+    writer.update_keys(true).unwrap();
+    assert_eq!(mirror.open(writer.unsent()), (HANDSHAKE, key_update(1)));
+    assert!(writer.has_signal());
 }
 
 #[test]
