@@ -690,6 +690,25 @@ fn what_was_discarded_is_not_told_as_sent() {
     }
 }
 
+/// Two fatal alerts that cross: ours was sealed before the other half told of theirs.
+#[test]
+fn an_alert_that_was_discarded_is_not_told_as_sent() {
+    for suite in Suite::ALL {
+        for taken in 0..=suite.overhead() + 2 {
+            let Wired { tls, mut peer, .. } = Wired::<512>::new(suite);
+            let (mut opener, mut writer) = tls.split();
+            writer.abort(AlertDescription::DECODE_ERROR).unwrap();
+            writer.sent(taken);
+            assert!(opener.open(&mut peer.seal(ALERT, &[2, 80])).is_err());
+            writer.apply(opener.take_notice());
+            assert_eq!(writer.unsent(), []);
+            let left = taken == suite.overhead() + 2;
+            let sent = WriteEnd::AlertSent(AlertDescription::DECODE_ERROR);
+            assert_eq!(writer.end(), if left { sent } else { WriteEnd::Failed }, "{taken}");
+        }
+    }
+}
+
 #[test]
 fn a_fatal_alert_of_ours_is_queued_until_its_last_byte_was_taken() {
     for suite in Suite::ALL {
