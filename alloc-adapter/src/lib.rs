@@ -4,7 +4,8 @@
 //!   [`Opener`](tls_record::Opener) and a [`Sealer`](tls_record::Sealer) with their keys, the bytes
 //!   that arrived too early, [tickets](Tickets), an [exporter](Exporter), and [what was agreed
 //!   upon](Info).
-//! - `Stream` (with `std`) is a connection over a blocking transport.
+//! - `Stream` (with `std`) is a connection over a blocking transport, and `TokioStream` (with `tokio`)
+//!   over one of tokio's.
 //! - [`Buffer`] holds what is received until it can be opened.
 //!
 //! rustls decides who is trusted, which suites there are and what is resumed: give it the config that
@@ -77,6 +78,7 @@
 //! # Features
 //!
 //! `std` (default): `Stream`, and rustls with `std`; without it the crate needs `alloc` alone.
+//! `tokio`: `TokioStream`.
 //! `ring` (default): ring, for the handshake and the records. `rustcrypto`: RustCrypto for the
 //! records; the handshake uses whatever provider its config has. TLS 1.2 is always there.
 
@@ -106,8 +108,14 @@ mod established;
 mod exporter;
 mod handshake;
 #[cfg(feature = "std")]
+mod session;
+#[cfg(feature = "std")]
 mod stream;
 mod tickets;
+#[cfg(feature = "tokio")]
+mod tokio_stream;
+#[cfg(feature = "tokio")]
+mod wait;
 
 pub use rustls;
 pub use tls_record;
@@ -120,6 +128,8 @@ pub use handshake::{Handshake, Progress};
 #[cfg(feature = "std")]
 pub use stream::Stream;
 pub use tickets::Tickets;
+#[cfg(feature = "tokio")]
+pub use tokio_stream::{Shutdown, TokioStream};
 
 /// The examples of the README are run with those of this crate.
 #[cfg(all(doctest, feature = "std", feature = "ring"))]

@@ -8,3 +8,4 @@ mod resumption;
 mod stream;
 mod support;
 mod suspend;
+mod tokio_stream;

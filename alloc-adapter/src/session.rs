@@ -1,0 +1,243 @@
+//! What every stream holds, without its transport: an established connection, its input and its
+//! output.
+//!
+//! Two rules keep bytes from getting lost. What is sealed stays in `unsent` until the transport took
+//! it, because sealing cannot be repeated; so a call that has taken data reports success, and the
+//! next one tells of the transport. And reading sends what is due, but never fails because of it:
+//! data that the peer sent before it went away is still delivered.
+
+use core::ops::Range;
+use std::io::{self, ErrorKind, IoSlice};
+
+use tls_record::aead::Provider;
+use tls_record::{
+    AlertDescription, CloseError, Control, End, Event, Fault, HandshakePiece, KeyError, OpenError,
+    Opened, ReadEnd, RecordLayer, SealError, TrafficSecret,
+};
+
+use crate::buffer::Buffer;
+use crate::established::{Established, Info};
+use crate::exporter::Exporter;
+use crate::tickets::Tickets;
+
+/// The most bytes of records that one call of `write` seals, unless a single one is longer.
+const MAX_SEALED: usize = 1 << 16;
+
+/// The most slices that one call of `write_vectored` takes.
+const MAX_SLICES: usize = 16;
+
+/// Bytes of content of the longest record that the engine makes by itself: a KeyUpdate.
+const MAX_CONTROL: usize = 5;
+
+/// A connection after its handshake.
+pub(crate) struct Session<P: Provider> {
+    layer: RecordLayer<TrafficSecret<P>>,
+    pub(crate) received: Buffer,
+    /// Where in `received` data lies that is not read yet, and how long its record is.
+    data: Range<usize>,
+    record: usize,
+    pub(crate) unsent: Buffer,
+    /// The transport has not flushed what it took.
+    pub(crate) flush_due: bool,
+    tickets: Option<Tickets>,
+    pub(crate) exporter: Option<Exporter>,
+    pub(crate) info: Info,
+    pub(crate) tolerates_truncation: bool,
+}
+
+/// What reading came to.
+pub(crate) enum Step {
+    /// Go on: there is [data](Session::data), or a record had none for the application.
+    Opened,
+    /// More has to be received first.
+    NeedInput,
+    /// The direction has ended.
+    Closed,
+}
+
+impl<P: Provider> Session<P> {
+    pub(crate) fn new(established: Established<P>) -> Self {
+        let Established { opener, sealer, received, unsent, tickets, exporter, info } = established;
+        Self {
+            layer: RecordLayer::join(opener, sealer),
+            received,
+            data: 0..0,
+            record: 0,
+            unsent,
+            flush_due: false,
+            tickets,
+            exporter,
+            info,
+            tolerates_truncation: false,
+        }
+    }
+
+    // Receiving
+
+    /// Data that is decrypted and not read.
+    pub(crate) fn data(&self) -> &[u8] {
+        self.received.filled().get(self.data.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn consume(&mut self, len: usize) {
+        self.data.start = self.data.start.saturating_add(len).min(self.data.end);
+    }
+
+    /// Opens the next record. All data of the last one has been read. Whatever it returns, send
+    /// what is due if the session [wants](Self::wants_write) it.
+    pub(crate) fn open(&mut self) -> io::Result<Step> {
+        self.received.consume(core::mem::take(&mut self.record));
+        let Opened { consumed, event } = match self.layer.open(self.received.filled_mut()) {
+            Ok(opened) => opened,
+            Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(Step::Closed),
+            Err(error) => {
+                if matches!(error, OpenError::PeerAlert(_)) {
+                    // RFC 9846 section 6: no further data is sent either.
+                    self.unsent.consume(usize::MAX);
+                }
+                return Err(open_error(error));
+            }
+        };
+        match event {
+            Event::ApplicationData(range) => {
+                self.data = range;
+                self.record = consumed;
+                return Ok(Step::Opened);
+            }
+            Event::NeedMore { .. } => return Ok(Step::NeedInput),
+            Event::Closed => return Ok(Step::Closed),
+            Event::Handshake(piece) => self.handshake_message(&piece),
+            Event::KeyUpdate { .. } => self.tickets = None,
+            Event::Warning(_) | Event::ChangeCipherSpec | Event::Nothing => {}
+        }
+        self.received.consume(consumed);
+        Ok(Step::Opened)
+    }
+
+    fn handshake_message(&mut self, piece: &HandshakePiece) {
+        if self.info.version == tls_record::Version::Tls12 {
+            if piece.is_last() {
+                // If it cannot be refused any more, the connection is about to end.
+                let _ = self.layer.with_halves(|_, sealer| sealer.refuse_renegotiation());
+            }
+        } else if let Some(tickets) = &mut self.tickets
+            && tickets.receive(piece, self.received.filled()).is_err()
+        {
+            let _ = self.layer.abort(AlertDescription::DECODE_ERROR);
+        }
+    }
+
+    /// The transport brought `len` bytes of the room in `received`: none if it has ended.
+    pub(crate) fn arrived(&mut self, len: usize) {
+        if len == 0 {
+            self.layer.eof();
+        }
+        self.received.commit(len);
+    }
+
+    // Sending
+
+    /// Seals the alerts and KeyUpdates that are due, when all else has left: a peer that asks for
+    /// many KeyUpdates and does not read gets one.
+    pub(crate) fn seal_control(&mut self) {
+        while let Some(control) = self.layer.next_control() {
+            if matches!(control, Control::KeyUpdate { .. }) {
+                self.tickets = None;
+            }
+            let record = self.unsent.space(self.layer.sealer().record_len(MAX_CONTROL));
+            // The space is enough. If the cipher fails, nothing is due any more.
+            let Ok(len) = self.layer.poll_control(record) else { break };
+            self.unsent.commit(len);
+        }
+    }
+
+    /// Bytes of records that `content` bytes fill, up to [`MAX_SEALED`].
+    fn sealed_len(&self, content: usize) -> usize {
+        let sealer = self.layer.sealer();
+        let limit = usize::from(sealer.fragment_limit());
+        let whole = sealer.record_len(limit);
+        let most = MAX_SEALED.checked_div(whole).unwrap_or(0).max(1);
+        let count = content.checked_div(limit).unwrap_or(0);
+        if count >= most {
+            return whole.saturating_mul(most);
+        }
+        let rest = content.saturating_sub(limit.saturating_mul(count));
+        whole.saturating_mul(count).saturating_add(sealer.record_len(rest))
+    }
+
+    /// Seals as much of `parts` as one call may, when all else has left, and returns how much. After
+    /// an error, send what is due.
+    pub(crate) fn seal(&mut self, parts: &[&[u8]]) -> io::Result<usize> {
+        self.seal_control();
+        let content = parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
+        let len = self.sealed_len(content);
+        let sealed = self
+            .layer
+            .seal(parts, self.unsent.space(len))
+            .map_err(|error| seal_error(error, self.end()))?;
+        self.unsent.commit(sealed.written);
+        Ok(sealed.taken)
+    }
+
+    /// Whether there is something to send: bytes, a control record that is due, or a flush.
+    pub(crate) fn wants_write(&self) -> bool {
+        !self.unsent.is_empty() || self.layer.has_control() || self.flush_due
+    }
+
+    pub(crate) fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
+        self.layer.update_keys(request)
+    }
+
+    // Closing
+
+    /// Queues a close_notify, unless there was one. After an error too there may be something to
+    /// send.
+    pub(crate) fn close(&mut self) -> io::Result<()> {
+        match self.layer.close() {
+            Ok(()) | Err(CloseError::AlreadyClosed) => Ok(()),
+            Err(CloseError::Truncated) if self.tolerates_truncation => Ok(()),
+            Err(error @ CloseError::Truncated) => {
+                Err(io::Error::new(ErrorKind::UnexpectedEof, error))
+            }
+            Err(error) => Err(io::Error::new(ErrorKind::ConnectionAborted, error)),
+        }
+    }
+
+    pub(crate) fn end(&self) -> End {
+        self.layer.end()
+    }
+}
+
+/// As many slices as one call takes, without the empty ones.
+pub(crate) fn parts<'a>(slices: &'a [IoSlice<'_>]) -> [&'a [u8]; MAX_SLICES] {
+    let mut parts = [&[][..]; MAX_SLICES];
+    let slices = slices.iter().filter(|slice| !slice.is_empty());
+    for (part, slice) in parts.iter_mut().zip(slices) {
+        *part = slice;
+    }
+    parts
+}
+
+fn open_error(error: OpenError) -> io::Error {
+    let kind = match error {
+        OpenError::Truncated => ErrorKind::UnexpectedEof,
+        OpenError::PeerAlert(_) | OpenError::Fault(Fault::Aborted(_)) => {
+            ErrorKind::ConnectionAborted
+        }
+        OpenError::Fault(_) => ErrorKind::InvalidData,
+    };
+    io::Error::new(kind, error)
+}
+
+/// Why the connection failed says more than that it failed.
+fn seal_error(error: SealError, end: End) -> io::Error {
+    let kind = match (error, end.read) {
+        (SealError::Failed, ReadEnd::PeerAlert(description)) => {
+            return open_error(OpenError::PeerAlert(description));
+        }
+        (SealError::Failed, ReadEnd::Fault(fault)) => return open_error(fault.into()),
+        (SealError::Closed, _) => ErrorKind::BrokenPipe,
+        _ => ErrorKind::Other,
+    };
+    io::Error::new(kind, error)
+}

@@ -1,0 +1,472 @@
+//! A connection over an asynchronous transport, as tokio has it.
+
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::io::{self, ErrorKind, IoSlice};
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
+use tls_record::aead::Provider;
+use tls_record::{End, KeyError, ShutdownError};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::buffer::Buffer;
+use crate::established::{Established, Info};
+use crate::exporter::Exporter;
+use crate::handshake::{Handshake, Progress};
+use crate::session::{Session, Step, parts};
+use crate::wait::{Half, Wait};
+
+/// A TLS connection over a transport of tokio: its `TcpStream`, for instance.
+///
+/// Reading ends, with no bytes, only after the peer's close_notify; a transport that ends before is
+/// an [`UnexpectedEof`](ErrorKind::UnexpectedEof). Errors of TLS carry the engine's own as their
+/// inner error, as those of [`Stream`](crate::Stream) do.
+///
+/// - Dropping a future loses nothing: there are no bytes in it. Whatever was done is done, whatever
+///   was not is done by the next call.
+/// - Written data is sealed and given to the transport at once. What the transport does not take
+///   leaves with the next call of any kind; flushing waits until it has taken everything and has
+///   flushed it.
+/// - Reading answers a KeyUpdate by itself, and a transport that takes nothing never stops it.
+/// - Slices are gathered into one record.
+/// - It can be split: two tasks may wait, one for each half.
+///
+/// Shutting down sends a close_notify, once, and shuts down the transport's direction; reading goes
+/// on. Whether it waits for the peer's close_notify is [`Shutdown`]'s to say.
+///
+/// Dropping the stream sends nothing: shut it down, or the peer sees a truncation.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use tls_record_alloc::TokioStream;
+/// use tls_record_alloc::rustls::ClientConfig;
+/// use tls_record_alloc::tls_record::aead::ring::Ring;
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// use tokio::net::TcpStream;
+///
+/// async fn fetch(config: Arc<ClientConfig>) -> std::io::Result<Vec<u8>> {
+///     let tcp = TcpStream::connect("example.org:443").await?;
+///     let name = "example.org".try_into().expect("a DNS name");
+///     let mut tls = TokioStream::<_, Ring>::connect(config, name, tcp).await?;
+///     tls.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
+///     let mut page = Vec::new();
+///     tls.read_to_end(&mut page).await?;
+///     tls.shutdown().await?;
+///     assert!(tls.end().is_clean());
+///     Ok(page)
+/// }
+/// ```
+pub struct TokioStream<T, P: Provider> {
+    transport: T,
+    session: Session<P>,
+    /// Data that arrived before the peer's close_notify, while we waited for that.
+    rest: Buffer,
+    shutdown: Shutdown,
+    receiving: Wait,
+    sending: Wait,
+}
+
+/// What shutting down a [`TokioStream`] does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shutdown {
+    /// It sends a close_notify and does not wait for the peer's. Who needs to know that everything has
+    /// arrived reads to the end afterwards.
+    #[default]
+    OneStep,
+    /// It sends a close_notify and waits for the peer's. Data that is under way can be read
+    /// afterwards, or meanwhile by another task. How long to wait is the caller's to say, by a
+    /// timeout: the call may be dropped and repeated.
+    ///
+    /// For transports that lose what is under way when they are closed: TCP resets a connection that is
+    /// closed with data unread, and a reset may reach the peer before our last data does.
+    TwoSteps {
+        /// The most bytes of data that wait to be read. With more than that, shutting down is an
+        /// error, with [`ShutdownError::BudgetSpent`] inside: read, then repeat it.
+        budget: usize,
+    },
+}
+
+impl Handshake {
+    /// Makes the handshake over a transport of tokio. After a failure, rustls's alert is sent before
+    /// the error returns.
+    ///
+    /// The future may be dropped and the call repeated: all state is in the handshake. If it is
+    /// complete, some of its output may still be [unsent](Self::unsent): [`TokioStream::new`] takes
+    /// care of it.
+    ///
+    /// # Errors
+    /// Those of the transport, and [`HandshakeError`](crate::HandshakeError) as an inner error.
+    ///
+    /// ```
+    /// # use std::io;
+    /// # use tls_record_alloc::{Handshake, TokioStream};
+    /// # use tls_record_alloc::tls_record::aead::ring::Ring;
+    /// # use tokio::io::{AsyncRead, AsyncWrite};
+    /// # async fn example<T>(mut handshake: Handshake, mut transport: T) -> io::Result<()>
+    /// # where T: AsyncRead + AsyncWrite + Unpin {
+    /// handshake.engine_config().fragment_limit = 1024;
+    /// handshake.complete_async(&mut transport).await?;
+    /// let tls = TokioStream::<_, Ring>::new(handshake.finish()?, transport);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn complete_async<T>(&mut self, transport: &mut T) -> io::Result<()>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        poll_fn(|cx| self.poll_complete(transport, cx)).await
+    }
+
+    fn poll_complete<T>(&mut self, transport: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        loop {
+            let progress = self.advance();
+            let sent = match poll_send(&mut self.unsent, transport, cx) {
+                Poll::Ready(Ok(())) => Pin::new(&mut *transport).poll_flush(cx),
+                sent => sent,
+            };
+            match progress {
+                // The peer may be gone, but have left data for us. What the transport took and holds
+                // back, only a flush makes leave.
+                Ok(Progress::Complete) => match sent {
+                    Poll::Pending if self.unsent.is_empty() => return Poll::Pending,
+                    _ => return Poll::Ready(Ok(())),
+                },
+                Ok(Progress::NeedInput) => {
+                    if let Poll::Ready(sent) = sent {
+                        sent?;
+                    }
+                }
+                Err(error) => return sent.map(|_| Err(error.into())),
+            }
+            match ready!(poll_receive(&mut self.received, transport, cx))? {
+                0 => self.eof()?,
+                len => self.received.commit(len),
+            }
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
+    /// Makes a client's handshake with the server of this name.
+    ///
+    /// # Errors
+    /// Those of [`Handshake::client`], [`Handshake::complete_async`] and [`Handshake::finish`].
+    pub async fn connect(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        transport: T,
+    ) -> io::Result<Self> {
+        Self::over(Handshake::client(config, name)?, transport).await
+    }
+
+    /// Makes a server's handshake.
+    ///
+    /// # Errors
+    /// Those of [`Handshake::server`], [`Handshake::complete_async`] and [`Handshake::finish`].
+    pub async fn accept(config: Arc<ServerConfig>, transport: T) -> io::Result<Self> {
+        Self::over(Handshake::server(config)?, transport).await
+    }
+
+    async fn over(mut handshake: Handshake, mut transport: T) -> io::Result<Self> {
+        handshake.complete_async(&mut transport).await?;
+        Ok(Self::new(handshake.finish()?, transport))
+    }
+}
+
+impl<T, P: Provider> TokioStream<T, P> {
+    /// A stream over a transport on which the handshake was made.
+    pub fn new(established: Established<P>, transport: T) -> Self {
+        Self {
+            transport,
+            session: Session::new(established),
+            rest: Buffer::new(usize::MAX),
+            shutdown: Shutdown::OneStep,
+            receiving: Wait::new(),
+            sending: Wait::new(),
+        }
+    }
+
+    /// What shutting down does from now on.
+    pub const fn set_shutdown(&mut self, shutdown: Shutdown) {
+        self.shutdown = shutdown;
+    }
+
+    /// Whether the end of the transport without a close_notify ends reading like one. Anyone can cut
+    /// a connection, so that it is on only for peers that are known not to close, whose data shows
+    /// its own end. [`end`](Self::end) tells the difference.
+    pub const fn tolerate_truncation(&mut self, tolerate: bool) {
+        self.session.tolerates_truncation = tolerate;
+    }
+
+    /// Goes on to the next generation of keys (RFC 9846 section 4.7.3), and asks the peer to do the
+    /// same if `request` is set. Tickets that arrive later are not kept. The KeyUpdate leaves with the
+    /// next call of any kind: flush, if there is none.
+    ///
+    /// # Errors
+    /// Those of [`RecordLayer::update_keys`](tls_record::RecordLayer::update_keys).
+    pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
+        self.session.update_keys(request)
+    }
+
+    /// Whether there are bytes that the transport did not take yet. Flushing sends them.
+    pub fn wants_write(&self) -> bool {
+        self.session.wants_write()
+    }
+
+    /// How the connection ended, or that it has not. That our direction is closed means that its
+    /// close_notify has left, unless [`wants_write`](Self::wants_write).
+    pub fn end(&self) -> End {
+        self.session.end()
+    }
+
+    /// What the handshake agreed upon.
+    pub const fn info(&self) -> &Info {
+        &self.session.info
+    }
+
+    /// Exports keying material. TLS 1.3 only.
+    pub const fn exporter(&self) -> Option<&Exporter> {
+        self.session.exporter.as_ref()
+    }
+
+    /// The transport.
+    pub const fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// The transport: to set its options, for instance. Its bytes belong to the stream.
+    pub const fn transport_mut(&mut self) -> &mut T {
+        &mut self.transport
+    }
+
+    /// Gives the transport back.
+    pub fn into_transport(self) -> T {
+        self.transport
+    }
+
+    /// Data that can be read at once.
+    fn data(&self) -> &[u8] {
+        if self.rest.is_empty() { self.session.data() } else { self.rest.filled() }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
+    // Receiving
+
+    /// Reads until there is [data](Self::data), or the end.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.data().is_empty() {
+            match self.session.open() {
+                Ok(Step::Opened) => {}
+                Ok(Step::NeedInput) => ready!(self.poll_receive(Half::Read, cx))?,
+                Ok(Step::Closed) => break,
+                Err(error) => {
+                    // There may be nothing to wait for any more.
+                    self.sending.wake(Half::Write);
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_receive(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { transport, session, receiving, .. } = self;
+        let received = &mut session.received;
+        let len = ready!(receiving.poll(half, cx, |cx| poll_receive(received, transport, cx)))?;
+        session.arrived(len);
+        Poll::Ready(Ok(()))
+    }
+
+    // Sending
+
+    /// Gives the transport what is sealed.
+    fn poll_send(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { transport, session, sending, .. } = self;
+        if session.unsent.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        sending.poll(half, cx, |cx| poll_send(&mut session.unsent, transport, cx))
+    }
+
+    fn poll_send_all(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(half, cx))?;
+        self.session.seal_control();
+        ready!(self.poll_send(half, cx))?;
+        self.session.flush_due = true;
+        let Self { transport, sending, .. } = self;
+        ready!(sending.poll(half, cx, |cx| Pin::new(transport).poll_flush(cx)))?;
+        self.session.flush_due = false;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends what is due, as far as the transport takes it. What does not leave is still there for the
+    /// next call, which may report why.
+    fn send_due(&mut self, half: Half, cx: &mut Context<'_>) {
+        if self.session.wants_write() {
+            let _ = self.poll_send_all(half, cx);
+        }
+    }
+
+    fn poll_seal(&mut self, parts: &[&[u8]], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        ready!(self.poll_send(Half::Write, cx))?;
+        let sealed = self.session.seal(parts);
+        match sealed {
+            // The data is taken, whatever becomes of it.
+            Ok(_) => drop(self.poll_send(Half::Write, cx)),
+            Err(_) => self.send_due(Half::Write, cx),
+        }
+        Poll::Ready(sealed)
+    }
+
+    // Closing
+
+    /// Waits for the peer's close_notify, and keeps the data that comes before it.
+    fn poll_rest(&mut self, budget: usize, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let data = self.session.data();
+            let waiting = self.rest.filled().len().saturating_add(data.len());
+            if waiting > budget {
+                let error = ShutdownError::BudgetSpent { drained: waiting as u64 };
+                return Poll::Ready(Err(io::Error::other(error)));
+            }
+            self.rest.push(data);
+            self.session.consume(usize::MAX);
+            match self.session.open()? {
+                Step::Opened => {}
+                Step::NeedInput => ready!(self.poll_receive(Half::Write, cx))?,
+                Step::Closed => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncRead for TokioStream<T, P> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if out.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let data = ready!(self.as_mut().poll_fill_buf(cx))?;
+        let len = data.len().min(out.remaining());
+        out.put_slice(data.get(..len).unwrap_or_default());
+        self.consume(len);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Data is read where it was decrypted: nothing is copied, but for what came while the stream was
+/// shutting down in two steps.
+impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncBufRead for TokioStream<T, P> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        let polled = this.poll_data(cx);
+        this.send_due(Half::Read, cx);
+        ready!(polled)?;
+        Poll::Ready(Ok(this.data()))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, len: usize) {
+        if self.rest.is_empty() {
+            self.session.consume(len);
+        } else {
+            self.rest.consume(len);
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncWrite for TokioStream<T, P> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_seal(&[data], cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_seal(&parts(slices), cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_send_all(Half::Write, cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if let Err(error) = this.session.close() {
+            // A fatal alert of ours is waited for, unless there is no one to hear it.
+            return match this.poll_send_all(Half::Write, cx) {
+                Poll::Pending if error.kind() != ErrorKind::UnexpectedEof => Poll::Pending,
+                _ => Poll::Ready(Err(error)),
+            };
+        }
+        let sent = this.poll_send_all(Half::Write, cx);
+        if let Shutdown::TwoSteps { budget } = this.shutdown {
+            // Even if nothing can be sent: a peer that waits for us to read does not read either.
+            let rest = this.poll_rest(budget, cx);
+            this.send_due(Half::Write, cx);
+            if let Poll::Ready(Err(error)) = rest {
+                return Poll::Ready(Err(error));
+            }
+            ready!(sent)?;
+            ready!(rest)?;
+        } else {
+            ready!(sent)?;
+        }
+        let Self { transport, sending, .. } = this;
+        sending.poll(Half::Write, cx, |cx| Pin::new(transport).poll_shutdown(cx))
+    }
+}
+
+/// Nothing in it is pinned.
+impl<T: Unpin, P: Provider> Unpin for TokioStream<T, P> {}
+
+impl<T, P: Provider> core::fmt::Debug for TokioStream<T, P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("TokioStream").field(&self.session.info).finish_non_exhaustive()
+    }
+}
+
+/// Gives the transport what is unsent. What it does not take stays.
+fn poll_send<T: AsyncWrite + Unpin>(
+    unsent: &mut Buffer,
+    transport: &mut T,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while !unsent.is_empty() {
+        match ready!(Pin::new(&mut *transport).poll_write(cx, unsent.filled()))? {
+            0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+            len => unsent.consume(len),
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// Puts what the transport has into the room of `received`, and returns how much it was.
+fn poll_receive<T: AsyncRead + Unpin>(
+    received: &mut Buffer,
+    transport: &mut T,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut room = ReadBuf::new(received.room());
+    ready!(Pin::new(transport).poll_read(cx, &mut room))?;
+    Poll::Ready(Ok(room.filled().len()))
+}
