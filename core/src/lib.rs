@@ -74,7 +74,8 @@
 //! # Features
 //!
 //! `ring` (default), `rustcrypto`: backends; `tls12` (default); `defmt`: logging of every public
-//! type; `null-aead`: no protection at all, for tests and fuzzing.
+//! type; `embedded-io`, `embedded-io-async`: `Stream`, over their transports; `null-aead`: no
+//! protection at all, for tests and fuzzing.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -117,6 +118,8 @@ mod record_buffer;
 mod record_sizes;
 mod scrub;
 mod sealer;
+#[cfg(feature = "embedded-io")]
+mod stream;
 mod suspend;
 
 pub use alert::{ALERT_LEN, Alert, AlertClass, AlertDescription, AlertLevel};
@@ -137,4 +140,6 @@ pub use record::{ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD
 pub use record_buffer::{RecordBuffer, RecordTooLong};
 pub use record_sizes::RecordSizes;
 pub use sealer::{Control, Sealed, Sealer};
+#[cfg(feature = "embedded-io")]
+pub use stream::{Stream, StreamError};
 pub use suspend::{ResumeError, SUSPENDED_LEN, SuspendError};

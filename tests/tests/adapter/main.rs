@@ -1,6 +1,8 @@
 //! `tls-record-alloc` with OpenSSL and rustls as peers.
 
+mod embedded_stream;
 mod handshake;
+mod http;
 mod interop;
 #[cfg(target_os = "linux")]
 mod kernel;

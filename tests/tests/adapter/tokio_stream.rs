@@ -35,6 +35,9 @@ const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Ae
 /// A KeyUpdate's record in TLS 1.3: header, message, content type, tag.
 const KEY_UPDATE_RECORD: usize = 5 + 5 + 1 + 16;
 
+const READ: usize = 0;
+const WRITE: usize = 1;
+
 /// A transport with a peer in memory at its other end. As a real one, it wakes the task that polled
 /// a direction last.
 struct Wire<Q: ?Sized> {
@@ -44,8 +47,9 @@ struct Wire<Q: ?Sized> {
     ends: bool,
     /// The most bytes that one poll carries.
     piece: usize,
-    /// Every second poll is not ready, and wakes at once.
+    /// Every second poll of a direction is not ready, and wakes at once.
     hesitates: bool,
+    hesitated: [bool; 2],
     polls: usize,
     is_blocked: bool,
     is_broken: bool,
@@ -66,6 +70,7 @@ impl<Q: Peer + ?Sized> Wire<Q> {
             ends: false,
             piece: usize::MAX,
             hesitates: false,
+            hesitated: [false; 2],
             polls: 0,
             is_blocked: false,
             is_broken: false,
@@ -78,9 +83,11 @@ impl<Q: Peer + ?Sized> Wire<Q> {
         }
     }
 
-    fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+    fn poll(&mut self, direction: usize, cx: &Context<'_>) -> Poll<()> {
         self.polls += 1;
-        if self.hesitates && self.polls % 2 == 1 {
+        let hesitated = &mut self.hesitated[direction];
+        *hesitated = self.hesitates && !*hesitated;
+        if *hesitated {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -106,7 +113,7 @@ impl<Q: Peer + ?Sized> AsyncRead for Wire<Q> {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         assert_ne!(out.remaining(), 0);
-        if self.poll(cx).is_pending() {
+        if self.poll(READ, cx).is_pending() {
             return Poll::Pending;
         }
         self.collect();
@@ -135,7 +142,7 @@ impl<Q: Peer + ?Sized> AsyncWrite for Wire<Q> {
             self.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        if self.poll(cx).is_pending() {
+        if self.poll(WRITE, cx).is_pending() {
             return Poll::Pending;
         }
         let bytes = &bytes[..bytes.len().min(self.piece)];
@@ -155,7 +162,7 @@ impl<Q: Peer + ?Sized> AsyncWrite for Wire<Q> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.poll(cx).is_pending() {
+        if self.poll(WRITE, cx).is_pending() {
             return Poll::Pending;
         }
         self.shut_down = true;

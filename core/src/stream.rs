@@ -1,0 +1,351 @@
+//! A connection over a transport, as embedded-io has them: blocking or asynchronous, without a heap.
+//!
+//! What is sealed stays in the [`Connection`] until the transport took it, what was received stays in
+//! the [`RecordBuffer`], and futures hold no bytes. Reading sends what is due, but never fails
+//! because of it: data that the peer sent before it went away is still delivered.
+
+#[cfg(feature = "embedded-io-async")]
+mod asynchronous;
+mod blocking;
+
+use core::ops::Range;
+
+use embedded_io::{Error, ErrorKind, ErrorType};
+
+use crate::alert::AlertDescription;
+use crate::bytes::copy_content;
+use crate::connection::{Connection, ShutdownError};
+use crate::end::{End, ReadEnd};
+use crate::error::{Fault, OpenError, SealError};
+use crate::keys::KeySchedule;
+use crate::opener::{Event, Opened};
+use crate::record_buffer::{RecordBuffer, RecordTooLong};
+
+/// A connection over a transport of embedded-io, without a heap: `RX` bytes for the longest record
+/// that may arrive, `TX` for those that leave (see [`Connection`]).
+///
+/// It implements `Read`, `BufRead` and `Write` of embedded-io over a transport that does, and with the
+/// feature `embedded-io-async` those of embedded-io-async over a transport that implements these.
+///
+/// - Reading ends, with no bytes, only after the peer's close_notify: a transport that ends before
+///   is [`StreamError::Truncated`].
+/// - Written data is sealed into `TX` and leaves when there is no room for more, when the stream is
+///   read, and when it is flushed.
+/// - Reading answers a KeyUpdate by itself. If the transport is asynchronous and takes nothing, that
+///   does not stop reading.
+/// - Dropping one of its futures loses nothing, if the transport's own may be dropped.
+/// - Handshake messages that arrive, such as session tickets, are passed over, and a renegotiation
+///   is refused: to see them, drive the [`Connection`] yourself.
+///
+/// Dropping the stream sends nothing: [`close`](Self::close) it, or the peer sees a truncation.
+///
+/// ```
+/// use embedded_io::{Read, Write};
+/// use tls_record::{Connection, RecordBuffer, Stream, StreamError, TrafficSecret};
+/// use tls_record::aead::ring::Ring;
+///
+/// /// Asks until the peer closes. `connection` has its keys from your handshake.
+/// fn ask<T: Read + Write>(
+///     connection: Connection<TrafficSecret<Ring>, 2048>,
+///     transport: T,
+/// ) -> Result<usize, StreamError<T::Error>> {
+///     let mut tls = Stream::<_, _, 4096, 2048>::new(connection, RecordBuffer::new(), transport);
+///     tls.write_all(b"how much?")?;
+///     tls.flush()?;
+///     let (mut answer, mut total) = ([0; 64], 0);
+///     loop {
+///         match tls.read(&mut answer)? {
+///             0 => break, // The peer's close_notify.
+///             len => total += len,
+///         }
+///     }
+///     tls.close()?;
+///     assert!(tls.end().is_clean());
+///     Ok(total)
+/// }
+/// # use tls_record::{Config, Epoch, RecordLayer, Role, aead::Algorithm};
+/// # /// A peer that has answered already.
+/// # struct Peer(Vec<u8>, usize);
+/// # impl embedded_io::ErrorType for Peer { type Error = core::convert::Infallible; }
+/// # impl Read for Peer {
+/// #     fn read(&mut self, out: &mut [u8]) -> Result<usize, Self::Error> {
+/// #         let len = out.len().min(10).min(self.0.len());
+/// #         out[..len].copy_from_slice(&self.0[..len]);
+/// #         self.0.drain(..len);
+/// #         Ok(len)
+/// #     }
+/// # }
+/// # impl Write for Peer {
+/// #     fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+/// #         let len = bytes.len().min(10);
+/// #         self.1 += len;
+/// #         Ok(len)
+/// #     }
+/// #     fn flush(&mut self) -> Result<(), Self::Error> { Ok(()) }
+/// # }
+/// # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+/// # let mut client = RecordLayer::new(Config::new(Role::Client));
+/// # client.install(Epoch::Application, secret(1)?, secret(2)?)?;
+/// # let mut server = RecordLayer::new(Config::new(Role::Server));
+/// # server.install(Epoch::Application, secret(2)?, secret(1)?)?;
+/// # let mut server = Connection::<_, 512>::new(server);
+/// # server.write(&[b"seven"]).unwrap();
+/// # let _ = server.shutdown();
+/// # let peer = Peer(server.unsent().to_vec(), 0);
+/// # assert_eq!(ask(Connection::new(client), peer).unwrap(), 5);
+/// # Ok::<(), tls_record::KeyError>(())
+/// ```
+pub struct Stream<T, K: KeySchedule, const RX: usize, const TX: usize> {
+    transport: T,
+    connection: Connection<K, TX>,
+    received: RecordBuffer<RX>,
+    /// Where in `received` data lies that is not read yet, and how long its record is.
+    data: Range<usize>,
+    record: usize,
+    /// The transport has not flushed what it took.
+    flush_due: bool,
+    tolerates_truncation: bool,
+}
+
+/// Why a [`Stream`] did not do what it should. `E` is the transport's error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum StreamError<E> {
+    /// The transport failed. The call may be repeated.
+    Transport(E),
+    /// The transport took no bytes, and did not say why.
+    WriteZero,
+    /// The transport ended without a close_notify: data may be missing.
+    Truncated,
+    /// A record is longer than the buffer. The peer was sent record_overflow.
+    TooLong(RecordTooLong),
+    /// The connection failed: by a fault of the peer, whose alert has left if the transport took it,
+    /// or an alert of the peer.
+    Open(OpenError),
+    /// Data was not taken: [`SealError::Closed`] after [`Stream::close`].
+    Seal(SealError),
+    /// The connection was not closed.
+    Shutdown(ShutdownError),
+}
+
+/// What opening a record came to.
+enum Step {
+    /// There is data, or the record had none for the application.
+    Opened,
+    /// A record of this length has to be there first.
+    NeedInput(usize),
+    /// The direction has ended.
+    Closed,
+}
+
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
+    /// A stream over a transport on which the handshake was made. What arrived behind the handshake
+    /// is in `received`.
+    pub const fn new(
+        connection: Connection<K, TX>,
+        received: RecordBuffer<RX>,
+        transport: T,
+    ) -> Self {
+        Self {
+            transport,
+            connection,
+            received,
+            data: 0..0,
+            record: 0,
+            flush_due: false,
+            tolerates_truncation: false,
+        }
+    }
+
+    /// Whether the end of the transport without a close_notify ends reading like one. Anyone can cut
+    /// a connection, so that it is on only for peers that are known not to close, whose data shows
+    /// its own end. [`end`](Self::end) tells the difference.
+    pub const fn tolerate_truncation(&mut self, tolerate: bool) {
+        self.tolerates_truncation = tolerate;
+    }
+
+    /// How the connection ended, or that it has not.
+    pub fn end(&self) -> End {
+        self.connection.end()
+    }
+
+    /// The connection.
+    pub const fn connection(&self) -> &Connection<K, TX> {
+        &self.connection
+    }
+
+    /// The connection: to update its keys, for instance, or to fill a slot. What is
+    /// [received](Connection::received) and [sent](Connection::sent) belongs to the stream.
+    pub const fn connection_mut(&mut self) -> &mut Connection<K, TX> {
+        &mut self.connection
+    }
+
+    /// The transport. Its bytes belong to the stream.
+    pub const fn transport_mut(&mut self) -> &mut T {
+        &mut self.transport
+    }
+
+    /// Takes the stream apart. Data that was decrypted and not read is lost.
+    pub fn into_parts(mut self) -> (Connection<K, TX>, RecordBuffer<RX>, T) {
+        self.received.consume(self.record);
+        (self.connection, self.received, self.transport)
+    }
+
+    /// Opens the next record. All data of the last one has been read.
+    fn open<E>(&mut self) -> Result<Step, StreamError<E>> {
+        self.received.consume(core::mem::take(&mut self.record));
+        let Opened { consumed, event } = match self.connection.received(self.received.filled()) {
+            Ok(opened) => opened,
+            Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(Step::Closed),
+            Err(error) => return Err(error.into()),
+        };
+        match event {
+            Event::ApplicationData(range) => {
+                self.data = range;
+                self.record = consumed;
+                return Ok(Step::Opened);
+            }
+            Event::NeedMore { total } => return Ok(Step::NeedInput(total)),
+            Event::Closed => return Ok(Step::Closed),
+            Event::Handshake(piece) if piece.is_last() => {
+                // In TLS 1.3 there is nothing to refuse; if it cannot be refused any more, the
+                // connection is about to end.
+                let _ = self.connection.with_halves(|_, sealer| sealer.refuse_renegotiation());
+            }
+            _ => {}
+        }
+        self.received.consume(consumed);
+        Ok(Step::Opened)
+    }
+
+    /// A record that can never be read ends the connection.
+    fn refuse<E>(&mut self, error: RecordTooLong) -> StreamError<E> {
+        // If the connection has ended, it needs no end.
+        let _ = self.connection.abort(AlertDescription::RECORD_OVERFLOW);
+        StreamError::TooLong(error)
+    }
+
+    /// The transport brought `len` bytes of the room in `received`: none if it has ended.
+    fn arrived(&mut self, len: usize) {
+        if len == 0 {
+            self.connection.eof();
+        }
+        self.received.received(len);
+    }
+
+    fn data(&mut self) -> &[u8] {
+        self.received.filled().get(self.data.clone()).unwrap_or_default()
+    }
+
+    fn consume_data(&mut self, len: usize) {
+        self.data.start = self.data.start.saturating_add(len).min(self.data.end);
+    }
+
+    fn copy_data(&mut self, out: &mut [u8]) -> usize {
+        let data = self.data();
+        let len = data.len().min(out.len());
+        copy_content(data, out);
+        self.consume_data(len);
+        len
+    }
+
+    /// The transport took `len` bytes of what is unsent.
+    fn sent<E>(&mut self, len: usize) -> Result<(), StreamError<E>> {
+        if len == 0 {
+            return Err(StreamError::WriteZero);
+        }
+        self.connection.sent(len);
+        Ok(())
+    }
+
+    fn wants_write(&self) -> bool {
+        self.flush_due || !self.connection.unsent().is_empty()
+    }
+
+    /// Takes some of `data`, or says that the transport has to take something first.
+    fn seal<E>(&mut self, data: &[u8]) -> Result<Option<usize>, StreamError<E>> {
+        match (self.connection.write(&[data]), self.end().read) {
+            (Ok(taken), _) => Ok(Some(taken)),
+            (Err(SealError::NoSpace { .. }), _) if !self.connection.unsent().is_empty() => Ok(None),
+            // Why the connection failed says more than that it failed.
+            (Err(SealError::Failed), ReadEnd::PeerAlert(description)) => {
+                Err(OpenError::PeerAlert(description).into())
+            }
+            (Err(SealError::Failed), ReadEnd::Fault(fault)) => Err(OpenError::Fault(fault).into()),
+            (Err(error), _) => Err(StreamError::Seal(error)),
+        }
+    }
+
+    /// What an answer of [`Connection::shutdown`] or [`Connection::shutdown_both`] is for a stream
+    /// that sends and receives by itself: `None` if it has to.
+    fn closed<E>(&self, answer: Result<(), ShutdownError>) -> Option<Result<(), StreamError<E>>> {
+        match answer {
+            Ok(()) | Err(ShutdownError::AlreadyClosed) => Some(Ok(())),
+            Err(ShutdownError::WouldBlock | ShutdownError::AwaitingPeer { .. }) => None,
+            Err(ShutdownError::Truncated) if self.tolerates_truncation => Some(Ok(())),
+            Err(ShutdownError::Truncated) => Some(Err(StreamError::Truncated)),
+            Err(error) => Some(Err(StreamError::Shutdown(error))),
+        }
+    }
+}
+
+impl<T: ErrorType, K: KeySchedule, const RX: usize, const TX: usize> ErrorType
+    for Stream<T, K, RX, TX>
+{
+    type Error = StreamError<T::Error>;
+}
+
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> core::fmt::Debug
+    for Stream<T, K, RX, TX>
+{
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Stream({:?}, {:?})", self.connection, self.received)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> defmt::Format for Stream<T, K, RX, TX> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Stream({}, {})", self.connection, self.received);
+    }
+}
+
+impl<E> From<OpenError> for StreamError<E> {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Truncated => Self::Truncated,
+            error => Self::Open(error),
+        }
+    }
+}
+
+impl<E: Error> Error for StreamError<E> {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Transport(error) => error.kind(),
+            Self::WriteZero => ErrorKind::WriteZero,
+            Self::Truncated => ErrorKind::ConnectionReset,
+            Self::Open(OpenError::PeerAlert(_) | OpenError::Fault(Fault::Aborted(_)))
+            | Self::Shutdown(ShutdownError::Failed) => ErrorKind::ConnectionAborted,
+            Self::Open(_) | Self::TooLong(_) => ErrorKind::InvalidData,
+            Self::Seal(SealError::Closed) => ErrorKind::BrokenPipe,
+            Self::Seal(_) | Self::Shutdown(_) => ErrorKind::Other,
+        }
+    }
+}
+
+impl<E: core::fmt::Display> core::fmt::Display for StreamError<E> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Transport(error) => write!(f, "transport: {error}"),
+            Self::WriteZero => f.write_str("the transport took nothing"),
+            Self::Truncated => f.write_str("the transport ended before close_notify"),
+            Self::TooLong(error) => error.fmt(f),
+            Self::Open(error) => error.fmt(f),
+            Self::Seal(error) => error.fmt(f),
+            Self::Shutdown(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: core::fmt::Debug + core::fmt::Display> core::error::Error for StreamError<E> {}

@@ -1,0 +1,721 @@
+//! The stream of the core over transports of embedded-io, blocking and asynchronous.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use embedded_io::{BufRead, Error, ErrorKind, ErrorType, Read, Write};
+use embedded_io_async as asynch;
+
+use crate::support::{Adapter, ROLES, Stack, handshake, other, take_unsent};
+use tls_record_alloc::tls_record::aead::ring::Ring;
+use tls_record_alloc::tls_record::{
+    AlertDescription, Connection, Fault, MAX_RECORD, OpenError, ReadEnd, RecordBuffer,
+    RecordTooLong, SealError, ShutdownError, Stream, StreamError, TrafficSecret, WriteEnd, Writer,
+};
+use tls_record_alloc::{Established, Progress};
+use tls_record_tests::peers::{Negotiated, Peer, PeerEnd, Role, Suite, Version};
+
+const TLS12: Negotiated = Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm };
+const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
+
+/// A KeyUpdate's record in TLS 1.3: header, message, content type, tag.
+const KEY_UPDATE_RECORD: usize = 5 + 5 + 1 + 16;
+
+/// A transport with a peer in memory at its other end. Where a blocking one would wait for the peer
+/// for ever, it is an error.
+struct Wire<Q: ?Sized> {
+    peer: Box<Q>,
+    incoming: VecDeque<u8>,
+    /// Whether the transport ends when all that the peer sent is read.
+    ends: bool,
+    /// The most bytes that one call carries.
+    piece: usize,
+    /// Every second call of a direction is not ready, and wakes at once.
+    hesitates: bool,
+    hesitated: [bool; 2],
+    calls: usize,
+    is_blocked: bool,
+    is_broken: bool,
+    flushed: bool,
+    /// Bytes that were written.
+    sent: usize,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+const READ: usize = 0;
+const WRITE: usize = 1;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WireError {
+    WouldWait,
+    Broken,
+}
+
+impl std::fmt::Display for WireError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl std::error::Error for WireError {}
+
+impl Error for WireError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::WouldWait => ErrorKind::TimedOut,
+            Self::Broken => ErrorKind::NotConnected,
+        }
+    }
+}
+
+impl<Q: Peer + ?Sized> Wire<Q> {
+    fn to(peer: Box<Q>) -> Self {
+        Self {
+            peer,
+            incoming: VecDeque::new(),
+            ends: false,
+            piece: usize::MAX,
+            hesitates: false,
+            hesitated: [false; 2],
+            calls: 0,
+            is_blocked: false,
+            is_broken: false,
+            flushed: true,
+            sent: 0,
+            reader: None,
+            writer: None,
+        }
+    }
+
+    /// Takes what the peer sent, to change it.
+    fn collect(&mut self) -> &mut VecDeque<u8> {
+        self.incoming.extend(self.peer.take_output());
+        &mut self.incoming
+    }
+
+    fn unblock(&mut self) {
+        self.is_blocked = false;
+        self.writer.take().unwrap().wake();
+    }
+
+    fn hesitate(&mut self, direction: usize, cx: &Context<'_>) -> bool {
+        self.calls += 1;
+        let hesitated = &mut self.hesitated[direction];
+        *hesitated = self.hesitates && !*hesitated;
+        if *hesitated {
+            cx.waker().wake_by_ref();
+        }
+        *hesitated
+    }
+
+    fn receive(&mut self, out: &mut [u8]) -> Option<usize> {
+        assert!(!out.is_empty());
+        self.collect();
+        if self.incoming.is_empty() && !self.ends {
+            return None;
+        }
+        let len = out.len().min(self.piece);
+        Some(std::io::Read::read(&mut self.incoming, &mut out[..len]).unwrap())
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<usize, WireError> {
+        assert!(!bytes.is_empty());
+        if self.is_broken {
+            return Err(WireError::Broken);
+        }
+        let bytes = &bytes[..bytes.len().min(self.piece)];
+        self.peer.receive(bytes);
+        self.sent += bytes.len();
+        self.flushed = false;
+        Ok(bytes.len())
+    }
+}
+
+impl<Q: ?Sized> ErrorType for Wire<Q> {
+    type Error = WireError;
+}
+
+impl<Q: Peer + ?Sized> Read for Wire<Q> {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, WireError> {
+        self.receive(out).ok_or(WireError::WouldWait)
+    }
+}
+
+impl<Q: Peer + ?Sized> Write for Wire<Q> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, WireError> {
+        self.send(bytes)
+    }
+
+    fn flush(&mut self) -> Result<(), WireError> {
+        self.flushed = true;
+        Ok(())
+    }
+}
+
+impl<Q: Peer + ?Sized> asynch::Read for Wire<Q> {
+    async fn read(&mut self, out: &mut [u8]) -> Result<usize, WireError> {
+        std::future::poll_fn(|cx| {
+            if self.hesitate(READ, cx) {
+                return Poll::Pending;
+            }
+            let Some(len) = self.receive(out) else {
+                self.reader = Some(cx.waker().clone());
+                return Poll::Pending;
+            };
+            Poll::Ready(Ok(len))
+        })
+        .await
+    }
+}
+
+impl<Q: Peer + ?Sized> asynch::Write for Wire<Q> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, WireError> {
+        std::future::poll_fn(|cx| {
+            if self.is_blocked {
+                self.calls += 1;
+                self.writer = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            if self.hesitate(WRITE, cx) {
+                return Poll::Pending;
+            }
+            Poll::Ready(self.send(bytes))
+        })
+        .await
+    }
+
+    async fn flush(&mut self) -> Result<(), WireError> {
+        self.flushed = true;
+        Ok(())
+    }
+}
+
+type Tls<Q = dyn Peer, const RX: usize = MAX_RECORD> =
+    Stream<Wire<Q>, TrafficSecret<Ring>, RX, 2048>;
+
+fn stream_to<Q: Peer + ?Sized, const RX: usize>(
+    role: Role,
+    agreed: Negotiated,
+    peer: Box<Q>,
+) -> Tls<Q, RX> {
+    let mut wire = Wire::to(peer);
+    let mut handshake = handshake(role, agreed);
+    while handshake.advance().unwrap() != Progress::Complete {
+        wire.peer.receive(&take_unsent(&mut handshake));
+        assert_eq!(handshake.receive(wire.collect().make_contiguous()), wire.incoming.len());
+        wire.incoming.clear();
+    }
+    wire.peer.receive(&take_unsent(&mut handshake));
+    let Established { opener, sealer, received, .. } = handshake.finish().unwrap();
+    let mut buffer = RecordBuffer::new();
+    let left_over = received.filled();
+    buffer.room(left_over.len()).unwrap()[..left_over.len()].copy_from_slice(left_over);
+    buffer.received(left_over.len());
+    Stream::new(Connection::join(opener, Writer::new(sealer)), buffer, wire)
+}
+
+/// A stream to a peer, established.
+fn stream(role: Role, agreed: Negotiated, stack: Stack) -> Tls {
+    stream_to(role, agreed, stack.peer(other(role), agreed))
+}
+
+/// Runs a test on streams of every kind.
+fn for_each_stream(test: impl Fn(Tls, Negotiated)) {
+    for role in ROLES {
+        for agreed in Negotiated::all() {
+            for stack in Stack::ALL {
+                println!("{role:?} {agreed:?} {stack:?}");
+                test(stream(role, agreed, stack), agreed);
+            }
+        }
+    }
+}
+
+fn message(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i * 31 % 251) as u8).collect()
+}
+
+fn read_some<Q: Peer + ?Sized, const RX: usize>(tls: &mut Tls<Q, RX>) -> Vec<u8> {
+    let mut out = [0; 100];
+    let len = Read::read(tls, &mut out).unwrap();
+    out[..len].to_vec()
+}
+
+fn read_to_end(tls: &mut Tls) -> Result<Vec<u8>, StreamError<WireError>> {
+    let mut data = Vec::new();
+    loop {
+        match read_some_of(tls, &mut data)? {
+            0 => return Ok(data),
+            _ => continue,
+        }
+    }
+}
+
+fn read_some_of(tls: &mut Tls, data: &mut Vec<u8>) -> Result<usize, StreamError<WireError>> {
+    let mut out = [0; 100];
+    let len = Read::read(tls, &mut out)?;
+    data.extend_from_slice(&out[..len]);
+    Ok(len)
+}
+
+fn waits<T>(result: Result<T, StreamError<WireError>>) -> bool {
+    matches!(result, Err(StreamError::Transport(WireError::WouldWait)))
+}
+
+/// Passes over the tickets.
+fn settle(tls: &mut Tls) {
+    assert!(waits(Read::read(tls, &mut [0])));
+}
+
+/// Polls once, and drops the future.
+fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Polls with a new future each time, until one is ready.
+fn again<T, E: std::fmt::Debug>(mut poll: impl FnMut() -> Poll<Result<T, E>>) -> T {
+    loop {
+        if let Poll::Ready(result) = poll() {
+            return result.unwrap();
+        }
+    }
+}
+
+#[derive(Default)]
+struct Task(AtomicUsize);
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// Blocking
+
+#[test]
+fn data_goes_both_ways() {
+    for_each_stream(|mut tls, _| {
+        for len in [1, 1000, 16_384, 50_000] {
+            tls.write_all(&message(len)).unwrap();
+            tls.flush().unwrap();
+            assert_eq!(tls.transport_mut().peer.read(), message(len));
+            tls.transport_mut().peer.write(&message(len));
+            let mut data = vec![0; len];
+            tls.read_exact(&mut data).unwrap();
+            assert_eq!(data, message(len));
+        }
+        settle(&mut tls);
+    });
+}
+
+#[test]
+fn a_transport_that_carries_a_byte_at_a_time_loses_nothing() {
+    for agreed in [TLS12, TLS13] {
+        let mut tls = stream(Role::Client, agreed, Stack::Openssl);
+        tls.transport_mut().piece = 1;
+        tls.write_all(&message(5000)).unwrap();
+        tls.flush().unwrap();
+        assert_eq!(tls.transport_mut().peer.read(), message(5000));
+        tls.transport_mut().peer.write(&message(5000));
+        tls.transport_mut().collect();
+        tls.transport_mut().peer.close();
+        assert_eq!(read_to_end(&mut tls).unwrap(), message(5000));
+        tls.close().unwrap();
+        assert!(tls.end().is_clean());
+    }
+}
+
+#[test]
+fn written_data_leaves_at_a_flush_and_before_the_stream_waits() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    tls.write_all(b"one ").unwrap();
+    assert_eq!(tls.transport_mut().peer.read(), b"");
+    tls.flush().unwrap();
+    assert!(tls.transport_mut().flushed);
+    assert_eq!(tls.transport_mut().peer.read(), b"one ");
+    tls.write_all(b"two").unwrap();
+    settle(&mut tls);
+    assert_eq!(tls.transport_mut().peer.read(), b"two");
+}
+
+#[test]
+fn lines_are_read_where_they_were_decrypted() {
+    let mut tls = stream(Role::Server, TLS13, Stack::Rustls);
+    tls.transport_mut().peer.write(b"first\nsecond");
+    assert_eq!(BufRead::fill_buf(&mut tls).unwrap(), b"first\nsecond");
+    BufRead::consume(&mut tls, 6);
+    assert_eq!(BufRead::fill_buf(&mut tls).unwrap(), b"second");
+    assert_eq!(Read::read(&mut tls, &mut []).unwrap(), 0);
+    assert_eq!(read_some(&mut tls), b"second");
+}
+
+#[test]
+fn a_stream_that_is_only_read_answers_a_key_update() {
+    for role in ROLES {
+        for stack in Stack::ALL {
+            let mut tls = stream(role, TLS13, stack);
+            settle(&mut tls);
+            tls.transport_mut().peer.key_update(true);
+            let before = tls.transport_mut().sent;
+            settle(&mut tls);
+            assert_eq!(tls.transport_mut().sent - before, KEY_UPDATE_RECORD);
+            assert!(tls.transport_mut().flushed);
+            tls.transport_mut().peer.write(b"new keys");
+            assert_eq!(read_some(&mut tls), b"new keys");
+        }
+    }
+}
+
+#[test]
+fn an_error_of_the_transport_is_the_streams_and_nothing_is_lost() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    tls.write_all(b"one").unwrap();
+    tls.transport_mut().is_broken = true;
+    let error = tls.flush().unwrap_err();
+    assert_eq!(error, StreamError::Transport(WireError::Broken));
+    assert_eq!(error.kind(), ErrorKind::NotConnected);
+    tls.transport_mut().peer.write(b"still here");
+    assert_eq!(read_some(&mut tls), b"still here");
+    tls.transport_mut().is_broken = false;
+    tls.transport_mut().piece = 0;
+    let error = tls.flush().unwrap_err();
+    assert_eq!((error, error.kind()), (StreamError::WriteZero, ErrorKind::WriteZero));
+    tls.transport_mut().piece = 10;
+    tls.flush().unwrap();
+    assert_eq!(tls.transport_mut().peer.read(), b"one");
+}
+
+#[test]
+fn no_bytes_are_read_only_after_close_notify() {
+    for_each_stream(|mut tls, agreed| {
+        tls.transport_mut().peer.write(b"the last");
+        tls.transport_mut().peer.close();
+        assert_eq!(read_to_end(&mut tls).unwrap(), b"the last");
+        assert_eq!(read_some(&mut tls), b"");
+        // RFC 5246 section 7.2.1 demands an answer at once.
+        let is_answered = tls.transport_mut().peer.end() == PeerEnd::CloseNotify;
+        assert_eq!(is_answered, agreed.version == Version::Tls12);
+        if agreed.version == Version::Tls13 {
+            tls.write_all(b"an answer").unwrap();
+            tls.flush().unwrap();
+            assert_eq!(tls.transport_mut().peer.read(), b"an answer");
+        }
+        tls.close().unwrap();
+        tls.close().unwrap();
+        assert_eq!(tls.transport_mut().peer.end(), PeerEnd::CloseNotify);
+        assert!(tls.end().is_clean());
+        let error = tls.write(b"too late").unwrap_err();
+        assert_eq!(error, StreamError::Seal(SealError::Closed));
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    });
+}
+
+#[test]
+fn a_transport_that_ends_anywhere_is_truncated() {
+    for agreed in [TLS12, TLS13] {
+        let whole = {
+            let mut tls = stream(Role::Client, agreed, Stack::Rustls);
+            settle(&mut tls);
+            tls.transport_mut().peer.write(b"whole");
+            tls.transport_mut().collect().len()
+        };
+        for cut in 0..=whole {
+            let mut tls = stream(Role::Client, agreed, Stack::Rustls);
+            settle(&mut tls);
+            tls.transport_mut().peer.write(b"whole");
+            tls.transport_mut().collect().truncate(cut);
+            tls.transport_mut().ends = true;
+            let mut data = Vec::new();
+            let error = loop {
+                if let Err(error) = read_some_of(&mut tls, &mut data) {
+                    break error;
+                }
+            };
+            assert_eq!((error, error.kind()), (StreamError::Truncated, ErrorKind::ConnectionReset));
+            assert_eq!(data, if cut == whole { &b"whole"[..] } else { b"" });
+            let ReadEnd::Truncated { inside_record, .. } = tls.end().read else { panic!() };
+            assert_eq!(inside_record, ![0, whole].contains(&cut));
+            assert_eq!(tls.close(), Err(StreamError::Truncated));
+            assert_eq!(tls.transport_mut().peer.end(), PeerEnd::CloseNotify);
+        }
+    }
+}
+
+#[test]
+fn truncation_can_be_tolerated_and_is_still_told() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    tls.tolerate_truncation(true);
+    tls.transport_mut().peer.write(b"all there is");
+    tls.transport_mut().ends = true;
+    assert_eq!(read_to_end(&mut tls).unwrap(), b"all there is");
+    tls.close_and_drain(0, |_| panic!("there is no more")).unwrap();
+    assert!(matches!(tls.end().read, ReadEnd::Truncated { inside_record: false, .. }));
+}
+
+#[test]
+fn closing_in_two_steps_delivers_what_is_under_way() {
+    for_each_stream(|mut tls, _| {
+        tls.transport_mut().peer.write(&message(20_000));
+        tls.transport_mut().collect();
+        assert_eq!(read_some(&mut tls), message(100));
+        tls.transport_mut().peer.close();
+        let mut rest = Vec::new();
+        tls.close_and_drain(30_000, |data| rest.extend_from_slice(data)).unwrap();
+        assert_eq!(rest, message(20_000)[100..]);
+        assert!(tls.end().is_clean());
+    });
+}
+
+#[test]
+fn draining_has_a_budget() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    settle(&mut tls);
+    for _ in 0..3 {
+        tls.transport_mut().peer.write(&message(1000));
+    }
+    let mut rest = Vec::new();
+    let error = tls.close_and_drain(1500, |data| rest.extend_from_slice(data)).unwrap_err();
+    let drained = 2 * (5 + 1000 + 1 + 16);
+    assert_eq!(error, StreamError::Shutdown(ShutdownError::BudgetSpent { drained }));
+    assert_eq!(rest.len(), 2000);
+    tls.transport_mut().peer.close();
+    tls.close_and_drain(10_000, |data| rest.extend_from_slice(data)).unwrap();
+    assert_eq!(rest.len(), 3000);
+    assert!(tls.end().is_clean());
+}
+
+#[test]
+fn a_broken_record_is_answered_with_an_alert() {
+    for_each_stream(|mut tls, _| {
+        settle(&mut tls);
+        tls.transport_mut().peer.write(b"bad");
+        *tls.transport_mut().collect().back_mut().unwrap() ^= 1;
+        for _ in 0..2 {
+            let error = Read::read(&mut tls, &mut [0]).unwrap_err();
+            assert_eq!(error, StreamError::Open(OpenError::Fault(Fault::BadRecordMac)));
+            assert_eq!(error.kind(), ErrorKind::InvalidData);
+        }
+        let alert = AlertDescription::BAD_RECORD_MAC;
+        assert_eq!(tls.transport_mut().peer.end(), PeerEnd::Alert(alert.0));
+        let error = Write::write(&mut tls, b"more").unwrap_err();
+        assert_eq!(error, StreamError::Open(OpenError::Fault(Fault::BadRecordMac)));
+        assert_eq!(tls.close(), Err(StreamError::Shutdown(ShutdownError::Failed)));
+        assert_eq!(tls.end().write, WriteEnd::AlertSent(alert));
+    });
+}
+
+#[test]
+fn an_alert_of_the_peer_is_the_error_of_reading_and_writing() {
+    for_each_stream(|mut tls, _| {
+        let forged = [23, 3, 3, 0, 30].into_iter().chain([7; 30]).collect::<Vec<_>>();
+        tls.transport_mut().peer.receive(&forged);
+        let alert = AlertDescription::BAD_RECORD_MAC;
+        let expected = StreamError::Open(OpenError::PeerAlert(alert));
+        let error = Read::read(&mut tls, &mut [0]).unwrap_err();
+        assert_eq!((error, error.kind()), (expected, ErrorKind::ConnectionAborted));
+        assert_eq!(Write::write(&mut tls, b"more"), Err(expected));
+    });
+}
+
+#[test]
+fn a_record_that_never_fits_is_refused_before_it_is_waited_for() {
+    let peer = Stack::Openssl.peer(Role::Client, TLS13);
+    let mut tls = stream_to::<_, 512>(Role::Server, TLS13, peer);
+    tls.transport_mut().peer.write(&message(1000));
+    tls.transport_mut().collect().truncate(5);
+    let total = 5 + 1000 + 1 + 16;
+    let error = Read::read(&mut tls, &mut [0]).unwrap_err();
+    assert_eq!(error, StreamError::TooLong(RecordTooLong { total }));
+    let alert = AlertDescription::RECORD_OVERFLOW;
+    assert_eq!(tls.transport_mut().peer.end(), PeerEnd::Alert(alert.0));
+    let error = Read::read(&mut tls, &mut [0]).unwrap_err();
+    assert_eq!(error, StreamError::Open(OpenError::Fault(Fault::Aborted(alert))));
+}
+
+#[test]
+fn a_renegotiation_is_refused() {
+    let peer = Box::new(Adapter::<Ring>::new(Role::Server, TLS12));
+    let mut tls = stream_to::<_, MAX_RECORD>(Role::Client, TLS12, peer);
+    const HELLO_REQUEST: [u8; 4] = [0, 0, 0, 0];
+    tls.transport_mut().peer.write_handshake(&HELLO_REQUEST);
+    tls.transport_mut().peer.write(b"and data");
+    assert_eq!(read_some(&mut tls), b"and data");
+    assert_eq!(tls.transport_mut().peer.warnings, [AlertDescription::NO_RENEGOTIATION]);
+}
+
+#[test]
+fn a_stream_can_be_taken_apart_and_goes_on() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    tls.transport_mut().peer.write(b"one");
+    tls.transport_mut().peer.write(b"two");
+    assert_eq!(read_some(&mut tls), b"one");
+    let (connection, received, wire) = tls.into_parts();
+    let mut tls: Tls = Stream::new(connection, received, wire);
+    assert_eq!(read_some(&mut tls), b"two");
+}
+
+// Asynchronous
+
+#[test]
+fn futures_that_are_dropped_at_every_poll_lose_nothing() {
+    for role in ROLES {
+        for agreed in [TLS12, TLS13] {
+            for piece in [1, 7, 1000] {
+                let mut tls = stream(role, agreed, Stack::Openssl);
+                tls.transport_mut().piece = piece;
+                tls.transport_mut().hesitates = true;
+                let data = message(10_000);
+                let mut written = 0;
+                while written < data.len() {
+                    written +=
+                        again(|| poll_once(asynch::Write::write(&mut tls, &data[written..])));
+                }
+                again(|| poll_once(asynch::Write::flush(&mut tls)));
+                assert_eq!(tls.transport_mut().peer.read(), data);
+
+                tls.transport_mut().peer.write(&data);
+                if agreed == TLS13 {
+                    tls.transport_mut().peer.key_update(true);
+                }
+                tls.transport_mut().peer.write(b"the last");
+                let mut received = Vec::new();
+                let mut out = [0; 999];
+                while received.len() < data.len() + 8 {
+                    let len = again(|| poll_once(asynch::Read::read(&mut tls, &mut out)));
+                    received.extend_from_slice(&out[..len]);
+                }
+                assert_eq!(received, [&data[..], b"the last"].concat());
+
+                again(|| poll_once(tls.close_async()));
+                assert_eq!(tls.transport_mut().peer.end(), PeerEnd::CloseNotify);
+                let mut rest = Vec::new();
+                if agreed == TLS13 {
+                    tls.transport_mut().peer.write(b"and the rest");
+                    rest = b"and the rest".to_vec();
+                }
+                tls.transport_mut().peer.close();
+                let mut drained = Vec::new();
+                again(|| {
+                    poll_once(tls.close_and_drain_async(99, |data| drained.extend_from_slice(data)))
+                });
+                assert_eq!(drained, rest);
+                assert!(tls.end().is_clean());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_transport_that_takes_nothing_does_not_stop_reading() {
+    let task = Arc::new(Task::default());
+    let waker = Waker::from(task.clone());
+    let mut cx = Context::from_waker(&waker);
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    settle(&mut tls);
+    let before = tls.transport_mut().sent;
+    tls.transport_mut().is_blocked = true;
+    for _ in 0..10 {
+        tls.transport_mut().peer.key_update(true);
+        tls.transport_mut().peer.write(b"data");
+        let mut out = [0; 9];
+        let read = pin!(asynch::Read::read(&mut tls, &mut out)).poll(&mut cx);
+        assert_eq!(read, Poll::Ready(Ok(4)));
+    }
+    // One future reads on, and sends when the transport is ready.
+    let calls = tls.transport_mut().calls;
+    assert!(pin!(asynch::Read::read(&mut tls, &mut [0])).poll(&mut cx).is_pending());
+    assert_eq!(tls.transport_mut().calls - calls, 2, "a write and a read");
+    assert_eq!(task.0.load(Ordering::Relaxed), 0);
+    tls.transport_mut().unblock();
+    assert_eq!(task.0.load(Ordering::Relaxed), 1);
+    assert!(pin!(asynch::Read::read(&mut tls, &mut [0])).poll(&mut cx).is_pending());
+    assert_ne!(tls.transport_mut().sent, before);
+    tls.transport_mut().peer.write(b"in step");
+    assert_eq!(read_some(&mut tls), b"in step");
+}
+
+#[test]
+fn one_future_that_reads_sends_when_the_transport_is_ready() {
+    use std::cell::RefCell;
+
+    /// Shared, so that the test can change it while a future has it.
+    struct Shared<'a>(&'a RefCell<Wire<dyn Peer>>);
+
+    impl ErrorType for Shared<'_> {
+        type Error = WireError;
+    }
+
+    impl asynch::Read for Shared<'_> {
+        async fn read(&mut self, out: &mut [u8]) -> Result<usize, WireError> {
+            std::future::poll_fn(|cx| {
+                poll_now(asynch::Read::read(&mut *self.0.borrow_mut(), out), cx)
+            })
+            .await
+        }
+    }
+
+    impl asynch::Write for Shared<'_> {
+        async fn write(&mut self, bytes: &[u8]) -> Result<usize, WireError> {
+            std::future::poll_fn(|cx| {
+                poll_now(asynch::Write::write(&mut *self.0.borrow_mut(), bytes), cx)
+            })
+            .await
+        }
+
+        async fn flush(&mut self) -> Result<(), WireError> {
+            Ok(())
+        }
+    }
+
+    fn poll_now<F: Future>(future: F, cx: &mut Context<'_>) -> Poll<F::Output> {
+        pin!(future).poll(cx)
+    }
+
+    let (connection, received, wire) = stream(Role::Client, TLS13, Stack::Openssl).into_parts();
+    let wire = RefCell::new(wire);
+    let wire: &RefCell<Wire<dyn Peer>> = &wire;
+    let mut tls: Stream<_, _, MAX_RECORD, 2048> = Stream::new(connection, received, Shared(wire));
+    assert!(poll_once(asynch::Read::read(&mut tls, &mut [0])).is_pending(), "tickets");
+    wire.borrow_mut().is_blocked = true;
+    wire.borrow_mut().peer.key_update(true);
+    let before = wire.borrow().sent;
+    let mut out = [0; 9];
+    let mut read = pin!(asynch::Read::read(&mut tls, &mut out));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(read.as_mut().poll(&mut cx).is_pending());
+    assert!(read.as_mut().poll(&mut cx).is_pending(), "woken for nothing");
+    assert_eq!(wire.borrow().sent, before);
+    wire.borrow_mut().is_blocked = false;
+    assert!(read.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(wire.borrow().sent - before, KEY_UPDATE_RECORD);
+    wire.borrow_mut().peer.write(b"data");
+    assert_eq!(read.as_mut().poll(&mut cx), Poll::Ready(Ok(4)));
+}
+
+#[test]
+fn closing_in_two_steps_reads_while_it_cannot_send() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    settle(&mut tls);
+    tls.transport_mut().is_blocked = true;
+    assert_eq!(poll_once(asynch::Write::write(&mut tls, b"some")), Poll::Ready(Ok(4)));
+    // The peer reads only when its own data is taken.
+    tls.transport_mut().peer.write(&message(500));
+    let mut rest = Vec::new();
+    let closing = tls.close_and_drain_async(1000, |data| rest.extend_from_slice(data));
+    assert!(poll_once(closing).is_pending());
+    assert_eq!(rest, message(500));
+    tls.transport_mut().unblock();
+    let closing = tls.close_and_drain_async(1000, |_| panic!("there is no more"));
+    assert!(poll_once(closing).is_pending());
+    assert_eq!(tls.transport_mut().peer.read(), b"some");
+    assert_eq!(tls.transport_mut().peer.end(), PeerEnd::CloseNotify);
+    tls.transport_mut().peer.close();
+    let closing = tls.close_and_drain_async(1000, |_| panic!("there is no more"));
+    assert_eq!(poll_once(closing), Poll::Ready(Ok(())));
+    assert!(tls.end().is_clean());
+}
