@@ -70,6 +70,26 @@ pub struct TokioStream<T, P: Provider> {
 }
 
 /// What shutting down a [`TokioStream`] does.
+///
+/// ```
+/// use std::{io, time::Duration};
+/// use tls_record_alloc::tls_record::aead::ring::Ring;
+/// use tls_record_alloc::{Shutdown, TokioStream};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// use tokio::net::TcpStream;
+/// # async fn timeout<T>(_: Duration, future: impl Future<Output = T>) -> io::Result<T> {
+/// #     Ok(future.await)
+/// # }
+///
+/// /// Says goodbye, and returns what the peer still had to say.
+/// async fn close(mut tls: TokioStream<TcpStream, Ring>) -> io::Result<Vec<u8>> {
+///     tls.set_shutdown(Shutdown::TwoSteps { budget: 65_536 });
+///     timeout(Duration::from_secs(5), tls.shutdown()).await??; // tokio::time::timeout
+///     let mut rest = Vec::new();
+///     tls.read_to_end(&mut rest).await?;
+///     Ok(rest)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shutdown {
     /// It sends a close_notify and does not wait for the peer's. Who needs to know that everything has
@@ -84,7 +104,8 @@ pub enum Shutdown {
     /// closed with data unread, and a reset may reach the peer before our last data does.
     TwoSteps {
         /// The most bytes of data that wait to be read. With more than that, shutting down is an
-        /// error, with [`ShutdownError::BudgetSpent`] inside: read, then repeat it.
+        /// error, with [`ShutdownError::BudgetSpent`] inside, which says how many wait: read, then
+        /// repeat it.
         budget: usize,
     },
 }
