@@ -18,11 +18,12 @@ use crate::session::{Session, Step, parts};
 ///
 /// Reading ends, with no bytes, only after the peer's close_notify; a transport that ends before is
 /// an [`UnexpectedEof`](ErrorKind::UnexpectedEof). Errors of TLS carry the engine's own as their
-/// inner error: [`OpenError`](tls_record::OpenError) for reading ([`InvalidData`](ErrorKind::InvalidData): the peer broke
-/// the protocol, and was sent an alert unless our close_notify had left;
-/// [`ConnectionAborted`](ErrorKind::ConnectionAborted): we aborted over a bad ticket, or it sent
-/// one), [`SealError`](tls_record::SealError) for writing ([`BrokenPipe`](ErrorKind::BrokenPipe): after
-/// [`close`](Self::close)), [`HandshakeError`](crate::HandshakeError) for the handshake.
+/// inner error: [`OpenError`](tls_record::OpenError) for reading
+/// ([`InvalidData`](ErrorKind::InvalidData): the peer broke the protocol, and was sent an alert
+/// unless our close_notify had left; [`ConnectionAborted`](ErrorKind::ConnectionAborted): we aborted
+/// over a bad ticket, or it sent one), [`SealError`](tls_record::SealError) for writing
+/// ([`BrokenPipe`](ErrorKind::BrokenPipe): after [`close`](Self::close)),
+/// [`HandshakeError`](crate::HandshakeError) for the handshake.
 ///
 /// A non-blocking transport works too, except for [`connect`](Self::connect) and
 /// [`accept`](Self::accept), see [`Handshake::complete`]: any call that returns
@@ -181,7 +182,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// same if `request` is set. Tickets that arrive later are not kept.
     ///
     /// # Errors
-    /// Those of [`RecordLayer::update_keys`].
+    /// Those of [`RecordLayer::update_keys`](tls_record::RecordLayer::update_keys).
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         self.session.update_keys(request)?;
         self.send_due();
@@ -194,10 +195,10 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// goes on.
     ///
     /// # Errors
-    /// Those of the transport, after which it may be called again; with an inner error,
+    /// Those of the transport, after which it may be called again. With an inner error,
     /// [`CloseError::Failed`](tls_record::CloseError::Failed) if the connection has failed, and
-    /// [`CloseError::Truncated`](tls_record::CloseError::Truncated) if the
-    /// transport had ended before the peer's close_notify: ours is sent all the same, once.
+    /// [`CloseError::Truncated`](tls_record::CloseError::Truncated) if the transport had ended before
+    /// the peer's close_notify: ours is sent all the same, once.
     pub fn close(&mut self) -> io::Result<()> {
         let closed = self.session.close();
         match closed {

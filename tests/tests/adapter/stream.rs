@@ -12,7 +12,7 @@ use crate::support::{
 };
 use tls_record_alloc::tls_record::aead::{ring::Ring, rustcrypto::RustCrypto};
 use tls_record_alloc::tls_record::{
-    AlertDescription, End, Fault, KeyError, OpenError, ReadEnd, SealError, WriteEnd,
+    AlertDescription, CloseError, End, Fault, KeyError, OpenError, ReadEnd, SealError, WriteEnd,
 };
 use tls_record_alloc::{HandshakeError, Stream};
 use tls_record_tests::peers::{
@@ -505,6 +505,11 @@ fn a_transport_that_ends_anywhere_is_truncated() {
             assert!(tls.read(&mut [0]).is_err(), "still truncated");
             let ReadEnd::Truncated { inside_record, .. } = tls.end().read else { panic!() };
             assert_eq!(inside_record, ![0, first, second].contains(&cut));
+            // Our close_notify leaves all the same: the transport may have ended in one direction.
+            let error = tls.close().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+            assert_eq!(inner::<CloseError>(&error), CloseError::Truncated);
+            assert_eq!(tls.transport().peer.end(), PeerEnd::CloseNotify);
         }
     }
 }
