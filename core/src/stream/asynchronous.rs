@@ -129,7 +129,7 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Stream<T
     /// ```
     pub async fn close_and_drain_async(
         &mut self,
-        budget: u64,
+        budget: u32,
         mut rest: impl FnMut(&[u8]),
     ) -> Result<(), StreamError<T::Error>> {
         loop {

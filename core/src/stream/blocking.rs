@@ -79,7 +79,7 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Stream<T
     /// again with a larger one.
     pub fn close_and_drain(
         &mut self,
-        budget: u64,
+        budget: u32,
         mut rest: impl FnMut(&[u8]),
     ) -> Result<(), StreamError<T::Error>> {
         self.close()?;
