@@ -954,3 +954,18 @@ mod limits_learnt_late {
         );
     }
 }
+
+#[test]
+fn a_piece_tells_whether_its_message_ends_with_it() {
+    let mut connection = tls13();
+    let ticket = message(4, b"0123456789");
+    let mut last = Vec::new();
+    for piece in [&ticket[..4], &ticket[4..9], &ticket[9..13], &ticket[13..]] {
+        let mut record = connection.peer.seal(HANDSHAKE, piece);
+        match connection.layer.open(&mut record).unwrap().event {
+            Event::Handshake(piece) => last.push(piece.is_last()),
+            event => assert_eq!(event, Event::Nothing),
+        }
+    }
+    assert_eq!(last, [false, false, true]);
+}
