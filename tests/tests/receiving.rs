@@ -969,3 +969,11 @@ fn a_piece_tells_whether_its_message_ends_with_it() {
     }
     assert_eq!(last, [false, false, true]);
 }
+
+// 9846 5.2: 2^14 + 256
+#[test]
+fn early_data_that_is_skipped_by_type_may_be_as_long_as_a_record() {
+    let mut connection = fresh();
+    connection.layer.with_halves(|opener, _| opener.skip_early_data(true)).unwrap();
+    assert_waits(connection, header(DATA, 16_640), 16_640);
+}
