@@ -354,7 +354,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
             let data = self.session.data();
             let waiting = self.rest.filled().len().saturating_add(data.len());
             if waiting > budget {
-                let error = ShutdownError::BudgetSpent { drained: waiting as u64 };
+                let drained = u32::try_from(waiting).unwrap_or(u32::MAX);
+                let error = ShutdownError::BudgetSpent { drained };
                 return Poll::Ready(Err(io::Error::other(error)));
             }
             self.rest.push(data);
