@@ -265,7 +265,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Each variant of [`ShutdownError`] says when it comes; those of the second step do not.
     pub fn shutdown(&mut self) -> Result<(), ShutdownError> {
         let is_started = self.opener.is_started() || self.writer.sealer().is_started();
-        match (self.writer.shutdown_if(is_started), self.opener.end()) {
+        let closed = self.writer.shutdown_if(is_started);
+        self.tell();
+        match (closed, self.opener.end()) {
             (Err(ShutdownError::Failed), ReadEnd::Fault(Fault::NotTls)) => {
                 Err(ShutdownError::NotTls)
             }

@@ -1108,7 +1108,7 @@ impl Aead for Own {
 /// Without a cipher there is no alert: what is sealed leaves, and both directions have failed.
 #[test]
 fn a_cipher_that_fails_ends_both_directions_and_takes_the_slot_away() {
-    for how in 0..4 {
+    for how in 0..5 {
         let mut tls = Own { tag_len: 16, seals: 1 }.connect::<512>();
         tls.write(&[b"sealed"]).unwrap();
         match how {
@@ -1118,6 +1118,10 @@ fn a_cipher_that_fails_ends_both_directions_and_takes_the_slot_away() {
             }
             1 => assert_eq!(tls.write(&[b"data"]), Err(SealError::Crypto)),
             2 => assert_eq!(tls.shutdown(), Err(ShutdownError::Failed)),
+            3 => {
+                let sealed = tls.write_handshake(&[&message(4, b"")]);
+                assert_eq!(sealed, Err(SealError::Crypto));
+            }
             // A KeyUpdate that is asked for, with a slot reserved.
             _ => {
                 tls.reserve(4).unwrap();
@@ -1126,11 +1130,11 @@ fn a_cipher_that_fails_ends_both_directions_and_takes_the_slot_away() {
                 tls.received(&mut request).unwrap();
             }
         }
-        assert_eq!(tls.slot_mut(), None);
-        assert_eq!(tls.commit(4), Err(SealError::NoSlot));
         let fault = Fault::Aborted(AlertDescription::INTERNAL_ERROR);
         let end = End { read: ReadEnd::Fault(fault), write: WriteEnd::Failed };
         assert_eq!((tls.end(), tls.unsent().len()), (end, 5 + 6 + 1 + 16), "{how}");
+        assert_eq!(tls.slot_mut(), None);
+        assert_eq!(tls.commit(4), Err(SealError::NoSlot));
         tls.sent(100);
         assert_eq!((tls.end(), tls.shutdown()), (end, Err(ShutdownError::Failed)));
         assert_eq!(tls.write(&[b"late"]), Err(SealError::Failed));
@@ -1268,6 +1272,39 @@ fn a_request_of_ours_is_known_to_the_receiving_half_at_once() {
     end.tls.update_keys(true).unwrap();
 }
 
+/// The transport took the request, its answer arrives, and only then it says that it took it.
+#[test]
+fn the_answer_to_a_request_may_come_before_the_transport_is_done() {
+    for how in 0..4 {
+        let mut end =
+            Wired::<512>::configured(Suite::Tls13, |config| config.limits.key_updates = 1);
+        match how {
+            0 => end.tls.update_keys(true).unwrap(),
+            1 => end.tls.with_halves(|_, sealer| sealer.update_keys(true)).unwrap(),
+            // The request waits for the slot.
+            2 => {
+                end.tls.reserve(4).unwrap();
+                end.accept(HANDSHAKE, &key_update(1));
+                end.tls.update_keys(true).unwrap();
+                end.tls.cancel().unwrap();
+            }
+            // For room.
+            _ => {
+                end.fill();
+                end.tls.update_keys(true).unwrap();
+                end.take(200);
+            }
+        }
+        // One update is tolerated, and this is none.
+        end.accept(HANDSHAKE, &key_update(0));
+        if how != 2 {
+            end.accept(HANDSHAKE, &key_update(0));
+        }
+        let flood = end.peer.seal(HANDSHAKE, &key_update(0));
+        assert_eq!(end.receive(&flood), Err(OpenError::Fault(Fault::Flood)), "{how}");
+    }
+}
+
 // A handshake
 
 #[test]
@@ -1370,6 +1407,8 @@ fn split_and_joined_a_connection_goes_on() {
         let mut forged = end.peer.forge(DATA, b"forged");
         assert!(opener.open(&mut forged).is_err());
         end.tls = Connection::join(opener, writer);
+        let queued = WriteEnd::AlertQueued(AlertDescription::BAD_RECORD_MAC);
+        assert_eq!(end.tls.end().write, queued, "at once");
         assert_eq!(end.send(), [data(b"before"), data(b"slot"), alert([2, 20])]);
         let end = end.tls.end();
         assert_eq!(end.read, ReadEnd::Fault(Fault::BadRecordMac));

@@ -63,7 +63,7 @@ impl<K: KeySchedule> Opener<K> {
         let opened = self.open(shown)?;
         let Event::NeedMore { total } = opened.event else { return Ok(opened) };
         let Some(record) = out.get_mut(..total).filter(|_| total <= available) else {
-            return Ok(self.need_more(available, total));
+            return Ok(opened);
         };
         Source::new(pieces).copy_to(record);
         let opened = self.open(record)?;
