@@ -123,6 +123,8 @@ impl<Q: Peer + ?Sized> Wire<Q> {
 
     fn send(&mut self, bytes: &[u8]) -> Result<usize, WireError> {
         assert!(!bytes.is_empty());
+        self.calls += 1;
+        assert!(self.calls < 100_000, "a busy loop");
         if self.is_broken {
             return Err(WireError::Broken);
         }
@@ -176,6 +178,7 @@ impl<Q: Peer + ?Sized> asynch::Write for Wire<Q> {
         std::future::poll_fn(|cx| {
             if self.is_blocked {
                 self.calls += 1;
+                assert!(self.calls < 100_000, "a busy loop");
                 self.writer = Some(cx.waker().clone());
                 return Poll::Pending;
             }
@@ -587,6 +590,7 @@ fn futures_that_are_dropped_at_every_poll_lose_nothing() {
 
                 again(|| poll_once(tls.close_async()));
                 assert_eq!(tls.transport_mut().peer.end(), PeerEnd::CloseNotify);
+                assert!(tls.transport_mut().flushed);
                 let mut rest = Vec::new();
                 if agreed == TLS13 {
                     tls.transport_mut().peer.write(b"and the rest");
@@ -712,4 +716,33 @@ fn closing_in_two_steps_reads_while_it_cannot_send() {
     let closing = tls.close_and_drain_async(1000, |_| panic!("there is no more"));
     assert_eq!(poll_once(closing), Poll::Ready(Ok(())));
     assert!(tls.end().is_clean());
+}
+
+#[test]
+fn closing_after_the_peer_waits_for_the_transport() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    tls.transport_mut().peer.close();
+    assert_eq!(read_some(&mut tls), b"");
+    tls.transport_mut().is_blocked = true;
+    let calls = tls.transport_mut().calls;
+    assert!(poll_once(tls.close_and_drain_async(0, |_| {})).is_pending());
+    assert_eq!(tls.transport_mut().calls - calls, 1);
+    tls.transport_mut().unblock();
+    assert_eq!(poll_once(tls.close_and_drain_async(0, |_| {})), Poll::Ready(Ok(())));
+    assert!(tls.end().is_clean() && tls.transport_mut().flushed);
+}
+
+#[test]
+fn closing_over_a_broken_transport_is_its_error() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    settle(&mut tls);
+    tls.transport_mut().is_broken = true;
+    let broken = StreamError::Transport(WireError::Broken);
+    assert_eq!(tls.close(), Err(broken));
+    assert_eq!(tls.close_and_drain(0, |_| {}), Err(broken));
+    assert_eq!(poll_once(tls.close_async()), Poll::Ready(Err(broken)));
+    assert_eq!(poll_once(tls.close_and_drain_async(0, |_| {})), Poll::Ready(Err(broken)));
+    tls.transport_mut().is_broken = false;
+    tls.close().unwrap();
+    assert_eq!(tls.transport_mut().peer.end(), PeerEnd::CloseNotify);
 }
