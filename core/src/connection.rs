@@ -26,9 +26,13 @@ use crate::opener::{Opened, Opener};
 /// brought to [`received`](Self::received), give what is [`unsent`](Self::unsent) to the transport,
 /// and say how much it took.
 ///
-/// `TX` is the longest record that can be sent, some 70 bytes more for the control record that may
-/// come before it, and as much again if sealing shall go on while the transport is slow. A record is
-/// never longer than fits: [`fragment_limit`] says how much content that is.
+/// `TX` has room for the longest record and some 70 bytes more, for the control record that may come
+/// before it. What a record carries is cut down to that: [`fragment_limit`] says how much it is. For
+/// sealing to go on while the transport is slow, let [`Config::fragment_limit`](crate::Config) be half
+/// of `TX` or less.
+///
+/// As with every value that holds keys, moving it leaves copies of them behind on the stack. Put it
+/// where it stays, in a `static` for instance, and install the keys there.
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};

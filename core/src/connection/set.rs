@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-/// A fixed number of places for connections.
+/// A fixed number of places for connections: in a `static`, as a rule, because it is large.
 ///
 /// `C` is a [`Connection`](crate::Connection), or a struct of yours with a connection and its
 /// transport in it. A [`Handle`] stays the name of what it was given for: after

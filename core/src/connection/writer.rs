@@ -136,24 +136,9 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
                 }
                 Err(SealError::NoSpace { need })
                     if self.unsent.has_gap() && self.unsent.make_room(need) => {}
-                Err(SealError::ControlFirst) => {
-                    // It was due already and found no room, or fell due just now.
-                    self.seal_control();
-                    if self.sealer.has_control() {
-                        return Err(self.in_bytes(SealError::ControlFirst));
-                    }
-                }
+                Err(SealError::ControlFirst) => self.seal_before_data()?,
                 Err(error) => return Err(error),
             }
-        }
-    }
-
-    /// Control that is still due has found no room. Before a slot there is some again when all that
-    /// waits is sent.
-    fn in_bytes(&self, error: SealError) -> SealError {
-        match error {
-            SealError::ControlFirst => SealError::NoSpace { need: self.sealer.control_len() },
-            error => error,
         }
     }
 
@@ -165,7 +150,10 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         if self.slot.is_some() {
             return Err(SealError::SlotReserved);
         }
-        self.sealer.check_data().map_err(|error| self.in_bytes(error))?;
+        match self.sealer.check_data() {
+            Err(SealError::ControlFirst) => self.seal_before_data()?,
+            checked => checked?,
+        }
         let Some(slot_len) =
             u16::try_from(len).ok().filter(|&len| len <= self.sealer.fragment_limit())
         else {
@@ -198,17 +186,21 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         if len > usize::from(slot.len) {
             return Err(SealError::TooLong);
         }
-        let record = self.unsent.from(slot.at());
-        match self.sealer.seal_in_place(record, len) {
-            Ok(written) => {
-                self.slot = None;
-                self.unsent.append_from(slot.at(), written);
-                self.seal_control();
-                Ok(())
-            }
-            Err(error) => {
-                self.drop_slot_if_ended();
-                Err(self.in_bytes(error))
+        loop {
+            let record = self.unsent.from(slot.at());
+            match self.sealer.seal_in_place(record, len) {
+                Ok(written) => {
+                    self.slot = None;
+                    self.unsent.append_from(slot.at(), written);
+                    self.seal_control();
+                    return Ok(());
+                }
+                // Before the slot there is room for one, and again when all that waits is sent.
+                Err(SealError::ControlFirst) => self.seal_before_data()?,
+                Err(error) => {
+                    self.drop_slot_if_ended();
+                    return Err(error);
+                }
             }
         }
     }
@@ -253,11 +245,37 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.seal_control();
     }
 
-    /// Seals what is due into the room before a slot, or behind everything. Whatever makes something
-    /// due, or makes room, ends with it.
+    /// Seals what is due. Whatever makes something due, or makes room, ends with it.
+    ///
+    /// A KeyUpdate waits while the transport does, so that requests that come meanwhile get one answer
+    /// (RFC 9846 section 4.7.3); only data that comes after it, or an end, has it sealed at once.
     #[inline]
     fn seal_control(&mut self) {
         while let Some(control) = self.sealer.next_control() {
+            let may_wait =
+                matches!(control, Control::KeyUpdate { .. }) && !self.sealer.is_closing();
+            if (may_wait && !self.unsent.is_empty()) || self.seal_next(control).is_err() {
+                break;
+            }
+        }
+        self.drop_slot_if_ended();
+    }
+
+    /// Seals all that data has to wait for.
+    #[cold]
+    fn seal_before_data(&mut self) -> Result<(), SealError> {
+        while let Some(control) = self.sealer.next_control() {
+            if let Err(error) = self.seal_next(control) {
+                self.drop_slot_if_ended();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Seals what is next into the room before a slot, or behind everything, if there is room.
+    fn seal_next(&mut self, control: Control) -> Result<(), SealError> {
+        loop {
             let limit = self.slot.map_or(TX, Slot::at);
             match self.sealer.poll_control(self.unsent.room(limit)) {
                 Ok(written) => {
@@ -265,15 +283,15 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
                     if let Control::Alert(description) = control {
                         self.log.sealed(description);
                     }
+                    return Ok(());
                 }
                 Err(SealError::NoSpace { need })
                     if self.slot.is_none()
                         && self.unsent.has_gap()
                         && self.unsent.make_room(need) => {}
-                Err(_) => break,
+                Err(error) => return Err(error),
             }
         }
-        self.drop_slot_if_ended();
     }
 
     /// What ends the direction takes the slot away: nothing may be sealed into it any more.
