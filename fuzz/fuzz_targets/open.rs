@@ -3,6 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tls_record_fuzz::open::{Input, run};
+use tls_record_fuzz::open::Input;
+use tls_record_fuzz::target::run;
 
-fuzz_target!(|input: Input| run(&input));
+fuzz_target!(|bytes: &[u8]| run::<Input>(bytes));

@@ -1,8 +1,37 @@
 //! Fuzz targets of the record layer, as functions: `fuzz_targets/` wraps them for libFuzzer, and
-//! `tests/stable.rs` runs each over seeded random input on a stable compiler.
+//! `tests/` runs each over its corpus and over seeded random input on a stable compiler.
 //!
-//! ```text
-//! cargo +nightly fuzz run --fuzz-dir fuzz --features libfuzzer open
-//! ```
+//! Each target is a module with an `Input` that says what it takes and a `run` that says what must
+//! hold. README.md says how to run them, and how to write one for a transport of your own.
 
+pub mod alert;
+pub mod checksum;
+pub mod close;
+pub mod connection;
+pub mod duplex;
+pub mod handshake_epochs;
+pub mod header;
+pub mod input;
 pub mod open;
+pub mod peer;
+pub mod receiving;
+pub mod reference;
+pub mod seal;
+pub mod setup;
+pub mod suspend;
+pub mod target;
+
+pub use target::{Input, Target};
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    Target::of::<header::Input>(20_000),
+    Target::of::<alert::Input>(20_000),
+    Target::of::<close::Input>(20_000),
+    Target::of::<open::Input>(20_000),
+    Target::of::<seal::Input>(20_000),
+    Target::of::<handshake_epochs::Input>(20_000),
+    Target::of::<duplex::Input>(20_000),
+    Target::of::<connection::Input>(20_000),
+    Target::of::<suspend::Input>(20_000),
+];

@@ -1,0 +1,9 @@
+//! See [`tls_record_fuzz::differential_rustls`].
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tls_record_fuzz::differential_rustls::Input;
+use tls_record_fuzz::target::run;
+
+fuzz_target!(|bytes: &[u8]| run::<Input>(bytes));

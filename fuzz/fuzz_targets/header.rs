@@ -1,0 +1,9 @@
+//! See [`tls_record_fuzz::header`].
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tls_record_fuzz::header::Input;
+use tls_record_fuzz::target::run;
+
+fuzz_target!(|bytes: &[u8]| run::<Input>(bytes));

@@ -1,0 +1,98 @@
+//! A cipher that hides nothing and notices everything: any bit of a record, its header, its nonce or
+//! its key that is another. With the null AEAD a transport can change content unseen; with a real
+//! cipher a fuzzer spends its time in there.
+
+use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
+use zeroize::Zeroize;
+
+const TAG_LEN: usize = 16;
+
+/// The cipher as a [`Provider`].
+#[derive(Clone, Copy, Debug)]
+pub struct Checksum;
+
+impl Provider for Checksum {
+    type Aead = ChecksumAead;
+
+    fn aead(algorithm: Algorithm, key: &[u8]) -> Option<ChecksumAead> {
+        (key.len() == algorithm.key_len()).then(|| ChecksumAead { key: mix(0, key), algorithm })
+    }
+
+    fn hkdf_expand(_: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
+        let mut state = info.iter().fold(mix(0, prk), |state, part| mix(state, part));
+        for chunk in out.chunks_mut(8) {
+            state = mix(state, b"next");
+            chunk.copy_from_slice(&state.to_be_bytes()[..chunk.len()]);
+        }
+        Some(())
+    }
+}
+
+/// A key of it.
+#[derive(Clone, Debug)]
+pub struct ChecksumAead {
+    key: u64,
+    algorithm: Algorithm,
+}
+
+impl ChecksumAead {
+    fn tag(&self, nonce: &[u8; NONCE_LEN], additional_data: &[u8], text: &[u8]) -> [u8; TAG_LEN] {
+        let sum = mix(mix(mix(self.key, nonce), additional_data), text);
+        let mut tag = [0; TAG_LEN];
+        tag[..8].copy_from_slice(&sum.to_be_bytes());
+        tag[8..].copy_from_slice(&mix(sum, b"tag").to_be_bytes());
+        tag
+    }
+}
+
+/// Not for secrets: each step is a bijection of the state, so that no single change goes unseen.
+fn mix(state: u64, bytes: &[u8]) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let step = |state: u64, word: u64| (state ^ word).wrapping_mul(ODD).rotate_left(29);
+    let (words, rest) = bytes.as_chunks();
+    let state = words.iter().fold(state, |state, word| step(state, u64::from_be_bytes(*word)));
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    step(step(state, u64::from_be_bytes(last)), bytes.len() as u64)
+}
+
+impl Zeroize for ChecksumAead {
+    fn zeroize(&mut self) {
+        self.key = 0;
+    }
+}
+
+impl Aead for ChecksumAead {
+    fn tag_len(&self) -> usize {
+        TAG_LEN
+    }
+
+    fn confidentiality_limit(&self) -> u64 {
+        self.algorithm.confidentiality_limit()
+    }
+
+    fn has_explicit_nonce(&self) -> bool {
+        self.algorithm.has_explicit_nonce()
+    }
+
+    fn seal(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), AeadError> {
+        tag.copy_from_slice(&self.tag(nonce, additional_data, in_out));
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        if tag == self.tag(nonce, additional_data, in_out) { Ok(()) } else { Err(AeadError) }
+    }
+}

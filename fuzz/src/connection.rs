@@ -1,0 +1,493 @@
+//! Two connections that own their output, in a set, behind transports that take what they like.
+//!
+//! The application writes, or reserves and commits; shuts down in one step and in two; removes its
+//! connections and keeps the handles. What leaves is taken apart by the other end: data as it was
+//! written, each answer of a shutdown when it is true, and nothing behind the end.
+
+use tls_record::close::{OnPeerClose, WriteState};
+use tls_record::{
+    AlertDescription, Connection, ConnectionSet, ContentType, Epoch, Event, Handle, InvalidHandle,
+    OpenError, ReadEnd, RecordLayer, SealError, ShutdownError, TrafficSecret, Version, WriteEnd,
+};
+
+use crate::checksum::Checksum;
+use crate::input::input;
+use crate::peer::Direction;
+pub use crate::receiving::Kind;
+pub use crate::setup::{Few, Pad, Setup, Suite};
+
+input! {
+    /// One thing that the application, the driver or the peer does to a connection.
+    pub enum Call {
+        /// The application writes.
+        Write { at: u8, len: u16, },
+        /// It sends a handshake message.
+        WriteHandshake { at: u8, len: u8, },
+        /// It reserves a slot.
+        Reserve { at: u8, len: u16, },
+        /// It fills the slot.
+        Fill { at: u8, },
+        /// It commits some of the slot.
+        Commit { at: u8, len: u16, },
+        /// It gives the slot back.
+        Cancel { at: u8, },
+        /// The transport takes some bytes.
+        Sent { at: u8, len: u16, },
+        /// The application shuts down in one step.
+        Shutdown { at: u8, },
+        /// It shuts down in two.
+        ShutdownBoth { at: u8, budget: u8, },
+        /// It aborts.
+        Abort { at: u8, description: u8, },
+        /// It updates its keys.
+        Update { at: u8, request: bool, },
+        /// The peer sends a record.
+        Record { at: u8, kind: Kind, content: Vec<u8>, },
+        /// The peer sends a KeyUpdate.
+        PeerUpdate { at: u8, requested: bool, },
+        /// The peer closes.
+        PeerClose { at: u8, },
+        /// Bytes arrive that the peer never sent.
+        Garbage { at: u8, bytes: Vec<u8>, },
+        /// The transport ends.
+        Eof { at: u8, },
+        /// The halves part and meet again.
+        SplitAndJoin { at: u8, },
+        /// The connection is removed, and another takes its place.
+        Replace { at: u8, },
+    }
+}
+
+input! {
+    /// The connections and what happens to them.
+    pub struct Input {
+        /// What all are.
+        pub setup: Setup,
+        /// What happens, in this order.
+        pub calls: Vec<Call>,
+    }
+}
+
+const TX: usize = 512;
+
+type Wired = Connection<TrafficSecret<Checksum>, TX>;
+
+/// A connection, and all that is known of it.
+struct End {
+    tls: Wired,
+    peer: Direction<Checksum>,
+    mirror: Direction<Checksum>,
+    on_peer_close: OnPeerClose,
+    /// Bytes that the transport took and the mirror did not open.
+    taken: Vec<u8>,
+    /// Data that was written and has not come out of the mirror, in order.
+    written: Vec<u8>,
+    /// How much was written, to number the bytes.
+    count: usize,
+    slot: Option<Vec<u8>>,
+    /// The alert that ended our direction on the wire.
+    last: Option<u8>,
+    /// A shutdown said that the close_notify left.
+    is_told: bool,
+    was_cut: bool,
+    /// Bytes of records that arrived since our close_notify was queued.
+    drained: u64,
+}
+
+impl End {
+    fn new(setup: &Setup) -> Self {
+        let mut config = setup.config();
+        config.limits = tls_record::Limits::DEFAULT;
+        let mut layer = RecordLayer::new(config);
+        let secret = |seed| setup.suite.secret(seed);
+        layer.install(Epoch::Application, secret(1), secret(2)).expect("keys");
+        Self {
+            tls: Connection::new(layer),
+            peer: Direction::new(secret(1)),
+            mirror: Direction::new(secret(2)),
+            on_peer_close: OnPeerClose::in_version(setup.version(), config.tls12_on_peer_close),
+            taken: Vec::new(),
+            written: Vec::new(),
+            count: 0,
+            slot: None,
+            last: None,
+            is_told: false,
+            was_cut: false,
+            drained: 0,
+        }
+    }
+
+    fn data(&mut self, len: usize) -> Vec<u8> {
+        (self.count..self.count + len).map(|at| (at % 251) as u8).collect()
+    }
+
+    fn accept(&mut self, data: &[u8]) {
+        self.count += data.len();
+        self.written.extend(data);
+    }
+
+    fn is_closing(&self) -> bool {
+        !matches!(self.tls.writer().sealer().state(), WriteState::Open)
+    }
+
+    fn write(&mut self, len: usize) {
+        let data = self.data(len);
+        let before = self.tls.unsent().len();
+        let may_write = self.tls.may_write();
+        let can_write = self.tls.can_write();
+        let (front, back) = data.split_at(len / 2);
+        match self.tls.write(&[front, back]) {
+            Ok(taken) => {
+                assert!(may_write && self.slot.is_none());
+                assert!(taken != 0 || len == 0, "progress");
+                self.accept(&data[..taken]);
+            }
+            Err(error) => {
+                assert!(self.tls.unsent().len() >= before, "nothing is lost");
+                assert_eq!(error == SealError::SlotReserved, self.slot.is_some());
+                assert!(!can_write || matches!(error, SealError::KeyExhausted), "{error:?}");
+                assert!(may_write || !matches!(error, SealError::NoSpace { .. }));
+            }
+        }
+    }
+
+    fn reserve(&mut self, len: usize) {
+        let had_slot = self.slot.is_some();
+        match self.tls.reserve(len) {
+            Ok(slot) => {
+                assert!(!had_slot && slot.len() == len);
+                slot.fill(0xee);
+                self.slot = Some(vec![0xee; len]);
+            }
+            Err(error) => assert_eq!(error == SealError::SlotReserved, had_slot),
+        }
+    }
+
+    fn fill(&mut self) {
+        let (count, len) = (self.count, self.slot.as_ref().map_or(0, Vec::len));
+        let data: Vec<u8> = (count..count + len).map(|at| (at % 251) as u8).collect();
+        if let Some(slot) = self.tls.slot_mut() {
+            slot.copy_from_slice(&data);
+            self.slot = Some(data);
+        }
+    }
+
+    fn commit(&mut self, len: usize) {
+        let slot_len = self.slot.as_ref().map(Vec::len);
+        match self.tls.commit(len) {
+            Ok(()) => {
+                let mut data = self.slot.take().expect("there was a slot");
+                data.truncate(len);
+                self.accept(&data);
+            }
+            Err(SealError::NoSlot) => assert_eq!(slot_len, None),
+            Err(SealError::TooLong) => assert!(slot_len.is_some_and(|slot| len > slot)),
+            Err(_) => assert!(slot_len.is_some()),
+        }
+    }
+
+    /// The transport takes some bytes, and the mirror opens what is whole.
+    fn sent(&mut self, len: usize) -> usize {
+        let unsent = self.tls.unsent();
+        let len = len.min(unsent.len());
+        self.taken.extend(&unsent[..len]);
+        self.tls.sent(len);
+        while let Some([_, _, _, high, low]) = self.taken.first_chunk() {
+            let total = 5 + usize::from(u16::from_be_bytes([*high, *low]));
+            if self.taken.len() < total {
+                break;
+            }
+            assert_eq!(self.last, None, "nothing follows the end");
+            let record = self.mirror.open(&self.taken);
+            self.taken.drain(..total);
+            match (record.content_type, &record.content[..]) {
+                (ContentType::APPLICATION_DATA, data) => {
+                    assert!(self.written.starts_with(data), "data as it was written");
+                    self.written.drain(..data.len());
+                }
+                (ContentType::HANDSHAKE, [24, 0, 0, 1, _]) => self.mirror.update(),
+                (ContentType::HANDSHAKE, _) => {}
+                (ContentType::ALERT, &[1, 90 | 100]) => {}
+                (ContentType::ALERT, &[_, description]) => self.last = Some(description),
+                (_, content) => panic!("{content:?}"),
+            }
+        }
+        len
+    }
+
+    fn shutdown(&mut self) {
+        let before = self.tls.end().write;
+        let answer = self.tls.shutdown();
+        match answer {
+            Ok(()) => {
+                assert!(!std::mem::replace(&mut self.is_told, true), "once");
+                assert_eq!(self.last, Some(0), "its last byte has left");
+                assert!(self.written.is_empty() && self.taken.is_empty());
+            }
+            Err(ShutdownError::SlotReserved) => {
+                assert!(self.slot.is_some());
+                assert_eq!(self.tls.end().write, before, "nothing is queued");
+            }
+            Err(ShutdownError::WouldBlock) => assert_ne!(self.tls.unsent(), []),
+            Err(ShutdownError::AlreadyClosed) => {
+                assert!(self.is_told && self.last == Some(0));
+            }
+            Err(ShutdownError::Truncated) => {
+                assert!(matches!(self.tls.end().read, ReadEnd::Truncated { .. }));
+            }
+            Err(ShutdownError::Failed) => {
+                let is_failed = matches!(
+                    self.tls.end().write,
+                    WriteEnd::Failed | WriteEnd::AlertQueued(_) | WriteEnd::AlertSent(_)
+                );
+                assert!(is_failed);
+            }
+            Err(error) => panic!("{error}"),
+        }
+        assert_eq!(answer == Err(ShutdownError::SlotReserved), self.slot.is_some());
+    }
+
+    fn shutdown_both(&mut self, budget: u64) {
+        let answer = self.tls.shutdown_both(budget);
+        let end = self.tls.end();
+        match answer {
+            Ok(()) => {
+                assert!(matches!(end.read, ReadEnd::Closed { .. }));
+                assert_eq!(self.last, Some(0));
+                self.is_told = true;
+            }
+            Err(ShutdownError::AwaitingPeer { drained }) => {
+                assert_eq!((end.read, self.last), (ReadEnd::Open, Some(0)));
+                assert_eq!(drained, self.drained);
+                assert!(drained <= budget);
+                self.is_told = true;
+            }
+            Err(ShutdownError::BudgetSpent { drained }) => {
+                assert_eq!((end.read, drained), (ReadEnd::Open, self.drained));
+                assert!(drained > budget);
+                self.is_told |= end.write == WriteEnd::Closed;
+            }
+            Err(ShutdownError::WouldBlock) => assert_ne!(self.tls.unsent(), []),
+            Err(ShutdownError::Truncated) => {
+                assert!(matches!(end.read, ReadEnd::Truncated { .. }));
+                self.is_told |= end.write == WriteEnd::Closed;
+            }
+            Err(ShutdownError::Failed) => {
+                let is_failed = matches!(end.read, ReadEnd::PeerAlert(_) | ReadEnd::Fault(_))
+                    || !matches!(end.write, WriteEnd::Open | WriteEnd::Closing);
+                assert!(is_failed);
+                self.is_told |= end.write == WriteEnd::Closed;
+            }
+            Err(error) => assert_eq!(error, ShutdownError::SlotReserved),
+        }
+        assert_eq!(answer == Err(ShutdownError::SlotReserved), self.slot.is_some());
+    }
+
+    fn receive(&mut self, mut bytes: Vec<u8>) {
+        let mut at = 0;
+        while at < bytes.len() {
+            let was_closing = self.tls.writer().sealer().state();
+            let opened = self.tls.received(&mut bytes[at..]);
+            match opened {
+                Ok(opened) => {
+                    if matches!(
+                        was_closing,
+                        WriteState::CancelQueued | WriteState::CloseQueued | WriteState::Closed
+                    ) {
+                        self.drained += opened.consumed as u64;
+                    }
+                    if opened.event == Event::Closed
+                        && self.on_peer_close == OnPeerClose::Reply
+                        && self.is_closing()
+                    {
+                        // RFC 5246 section 7.2.1: pending writes are discarded.
+                        self.slot = None;
+                    }
+                    if opened.consumed == 0 {
+                        return;
+                    }
+                    at += opened.consumed;
+                }
+                Err(error) => {
+                    if matches!(error, OpenError::PeerAlert(_) | OpenError::Fault(_)) {
+                        self.slot = None;
+                    }
+                    if matches!(error, OpenError::PeerAlert(_)) {
+                        // RFC 9846 section 6: nothing more is sent.
+                        assert_eq!(self.tls.unsent(), []);
+                        self.was_cut = true;
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn check(&mut self) {
+        let end = self.tls.end();
+        assert_eq!(self.tls.slot_mut().map(|slot| slot.to_vec()), self.slot, "it stays as it is");
+        match end.write {
+            WriteEnd::Closed => assert_eq!((self.last, self.tls.unsent()), (Some(0), &[][..])),
+            WriteEnd::AlertSent(alert) => assert_eq!(self.last, Some(alert.0)),
+            WriteEnd::Open => assert_eq!(self.last, None),
+            _ => {}
+        }
+        if self.was_cut {
+            assert_eq!(self.tls.unsent(), []);
+        }
+        assert!(self.tls.unsent().len() <= TX);
+        if self.is_closing() {
+            assert!(!self.tls.may_write() && self.slot.is_none());
+        }
+    }
+}
+
+const PLACES: usize = 2;
+
+struct World {
+    setup: Setup,
+    set: ConnectionSet<End, PLACES>,
+    handles: [Handle; PLACES],
+    /// Handles of what was removed.
+    stale: Vec<Handle>,
+    foreign: Handle,
+}
+
+impl World {
+    fn new(setup: &Setup) -> Self {
+        let mut other = ConnectionSet::<(), 1>::new(8);
+        let foreign = other.insert(()).expect("a place");
+        let mut set = ConnectionSet::new(7);
+        let handles = [(); PLACES]
+            .map(|()| set.insert(End::new(setup)).unwrap_or_else(|_| panic!("no place")));
+        Self { setup: setup.clone(), set, handles, stale: Vec::new(), foreign }
+    }
+
+    fn end(&mut self, at: u8) -> &mut End {
+        let handle = self.handles[usize::from(at) % PLACES];
+        self.set.get_mut(handle).expect("it is there")
+    }
+
+    fn call(&mut self, call: &Call) {
+        let is_tls13 = self.setup.version() == Version::Tls13;
+        match call {
+            Call::Write { at, len } => self.end(*at).write(usize::from(*len) % 1200),
+            Call::WriteHandshake { at, len } => {
+                let message = [&[4, 0, 0, *len], &vec![1; (*len).into()][..]].concat();
+                let end = self.end(*at);
+                let written = end.tls.write_handshake(&[&message]);
+                assert!(written.is_err() || end.slot.is_none());
+            }
+            Call::Reserve { at, len } => self.end(*at).reserve(usize::from(*len) % 600),
+            Call::Fill { at } => self.end(*at).fill(),
+            Call::Commit { at, len } => self.end(*at).commit(usize::from(*len) % 600),
+            Call::Cancel { at } => {
+                let end = self.end(*at);
+                let canceled = end.tls.cancel();
+                assert_eq!(canceled.is_ok(), end.slot.take().is_some());
+            }
+            Call::Sent { at, len } => drop(self.end(*at).sent((*len).into())),
+            Call::Shutdown { at } => self.end(*at).shutdown(),
+            Call::ShutdownBoth { at, budget } => self.end(*at).shutdown_both((*budget).into()),
+            Call::Abort { at, description } => {
+                let end = self.end(*at);
+                if end.tls.abort(AlertDescription(*description)).is_ok() {
+                    end.slot = None;
+                }
+            }
+            Call::Update { at, request } => drop(self.end(*at).tls.update_keys(*request)),
+            Call::Record { at, kind, content } => {
+                let end = self.end(*at);
+                let record = end.peer.seal(kind.content_type(), content, 0);
+                end.receive(record);
+            }
+            Call::PeerUpdate { at, requested } => {
+                let end = self.end(*at);
+                let message = [24, 0, 0, 1, u8::from(*requested)];
+                let record = end.peer.seal(ContentType::HANDSHAKE, &message, 0);
+                if is_tls13 {
+                    end.peer.update();
+                }
+                end.receive(record);
+            }
+            Call::PeerClose { at } => {
+                let end = self.end(*at);
+                let record = end.peer.seal(ContentType::ALERT, &[1, 0], 0);
+                end.receive(record);
+            }
+            Call::Garbage { at, bytes } => self.end(*at).receive(bytes.clone()),
+            Call::Eof { at } => drop(self.end(*at).tls.eof()),
+            Call::SplitAndJoin { at } => self.split_and_join(*at),
+            Call::Replace { at } => drop(self.replace(*at, End::new(&self.setup))),
+        }
+    }
+
+    /// Puts another connection into a place, under another handle.
+    fn replace(&mut self, at: u8, end: End) -> End {
+        let at = usize::from(at) % PLACES;
+        let Err(end) = self.set.insert(end) else { panic!("there was no place") };
+        let removed = self.set.remove(self.handles[at]).expect("it is there");
+        assert_eq!(self.set.len(), PLACES - 1);
+        self.stale.push(self.handles[at]);
+        self.handles[at] = self.set.insert(end).unwrap_or_else(|_| panic!("there is a place"));
+        removed
+    }
+
+    fn split_and_join(&mut self, at: u8) {
+        let mut end = self.replace(at, End::new(&self.setup));
+        let (opener, mut writer) = end.tls.split();
+        assert_eq!(writer.take_signal(), tls_record::Signal::NONE, "it was carried");
+        end.tls = Connection::join(opener, writer);
+        // Counted anew.
+        end.drained = 0;
+        self.replace(at, end);
+    }
+
+    fn check(&mut self) {
+        for handle in self.stale.iter().chain([&self.foreign]) {
+            assert_eq!(self.set.get(*handle).err(), Some(InvalidHandle));
+            assert_eq!(self.set.get_mut(*handle).err(), Some(InvalidHandle));
+            assert_eq!(self.set.remove(*handle).err(), Some(InvalidHandle));
+        }
+        assert_eq!(self.set.iter_mut().count(), PLACES);
+        for at in 0..PLACES {
+            self.end(at as u8).check();
+        }
+    }
+}
+
+impl crate::target::Input for Input {
+    const NAME: &'static str = "connection";
+
+    fn run(&self) {
+        let mut world = World::new(&self.setup);
+        for call in &self.calls {
+            world.call(call);
+            world.check();
+        }
+        // The transport takes all there is: then the close_notify has left if one was asked for.
+        for at in 0..PLACES as u8 {
+            let end = world.end(at);
+            let _ = end.tls.cancel();
+            end.slot = None;
+            let _ = end.tls.shutdown();
+            while end.sent(100) != 0 {}
+            let is_failed = !matches!(end.tls.end().write, WriteEnd::Closed);
+            assert!(is_failed || (end.last == Some(0) && end.written.is_empty()));
+            assert!(end.taken.is_empty() || end.was_cut, "records leave whole");
+        }
+        world.check();
+    }
+}
+
+impl std::fmt::Debug for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.tls.fmt(f)
+    }
+}
+
+impl PartialEq for End {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}

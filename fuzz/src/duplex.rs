@@ -1,0 +1,389 @@
+//! Two record layers and a transport between them that splits, joins, stalls, cuts, changes bits and
+//! puts bytes in.
+//!
+//! Whatever it does: what is delivered is a prefix of what was sent; and both ends agree on how a
+//! direction ended, as far as they can know.
+
+use tls_record::close::{ReadState, WriteState};
+use tls_record::{
+    AlertDescription, CloseError, End, Epoch, Event, Fault, Mailbox, OpenError, Opener, ReadEnd, RecordBuffer,
+    RecordTooLong, Role, Sealer, TrafficSecret, WriteEnd,
+};
+
+use crate::checksum::Checksum;
+use crate::input::input;
+pub use crate::setup::{Few, Pad, Setup, Suite};
+
+input! {
+    /// What is done to the bytes under way.
+    pub enum Trouble {
+        /// A bit of the first bytes becomes another.
+        Flip { at: u16, bit: u8, },
+        /// Bytes come in before all others.
+        Inject { bytes: Vec<u8>, },
+        /// Bytes are left out.
+        Drop { at: u16, len: u8, },
+        /// The bytes under way come twice.
+        Replay,
+    }
+}
+
+input! {
+    /// One thing that an end or the transport does.
+    pub enum Call {
+        /// An end sends data.
+        Send { right: bool, len: u8, },
+        /// An end's driver seals what is due.
+        Control { right: bool, },
+        /// The transport brings some bytes to an end.
+        Bring { right: bool, len: u16, },
+        /// An end carries its words from one half to the other.
+        Tell { right: bool, },
+        /// An end updates its keys.
+        Update { right: bool, request: bool, },
+        /// An end closes.
+        Close { right: bool, },
+        /// An end cancels.
+        Cancel { right: bool, },
+        /// An end aborts.
+        Abort { right: bool, description: u8, },
+        /// The way to an end is cut: nothing more arrives.
+        Cut { right: bool, },
+        /// The way to an end is tampered with.
+        Tamper { right: bool, trouble: Trouble, },
+    }
+}
+
+input! {
+    /// Two ends and what happens to them.
+    pub struct Input {
+        /// The connection, as the left end has it.
+        pub setup: Setup,
+        /// Whether the right end stays open when a TLS 1.2 peer closes.
+        pub right_half_closes: bool,
+        /// What happens, in this order.
+        pub calls: Vec<Call>,
+    }
+}
+
+/// What a record may be long, and a little more: the buffer of an end.
+const BUFFER: usize = 1024;
+
+/// One end: two halves that have nothing but a mailbox in common, and its application.
+struct Side {
+    opener: Opener<TrafficSecret<Checksum>>,
+    sealer: Sealer<TrafficSecret<Checksum>>,
+    mailbox: Mailbox,
+    received: RecordBuffer<BUFFER>,
+    /// The length of the record that is waited for.
+    total: usize,
+    sent: Vec<u8>,
+    delivered: Vec<u8>,
+    error: Option<OpenError>,
+    has_aborted: bool,
+}
+
+/// A direction of the transport.
+#[derive(Default)]
+struct Wire {
+    bytes: Vec<u8>,
+    is_cut: bool,
+    is_tampered: bool,
+}
+
+impl Side {
+    fn new(setup: &Setup, role: Role, half_closes: bool, secrets: (u8, u8)) -> Self {
+        let mut setup = setup.clone();
+        setup.half_closes = half_closes;
+        let mut config = setup.config();
+        config.role = role;
+        // What honest ends do is no misbehaviour here, nor too long for the buffer.
+        config.limits.key_updates = u8::MAX;
+        config.record_size_limit = None;
+        config.fragment_limit = config.fragment_limit.min(300);
+        let mut opener = Opener::new(config);
+        let mut sealer = Sealer::new(config);
+        opener.install(Epoch::Application, setup.suite.secret(secrets.0), 0).expect("keys");
+        sealer.install(Epoch::Application, setup.suite.secret(secrets.1), 0).expect("keys");
+        Self {
+            opener,
+            sealer,
+            mailbox: Mailbox::new(),
+            received: RecordBuffer::new(),
+            total: 0,
+            sent: Vec::new(),
+            delivered: Vec::new(),
+            error: None,
+            has_aborted: false,
+        }
+    }
+
+    fn end(&self) -> End {
+        End { read: self.opener.end(), write: self.sealer.end() }
+    }
+
+    fn send(&mut self, len: usize, wire: &mut Wire) {
+        self.sealer.apply(self.mailbox.take_notice());
+        let start = self.sent.len();
+        let data: Vec<u8> = (start..start + len).map(|at| (at % 251) as u8).collect();
+        let mut out = vec![0; 1 << 15];
+        if let Ok(sealed) = self.sealer.seal(&[&data], &mut out) {
+            assert!(self.sealer.state() == WriteState::Open);
+            self.sent.extend(&data[..sealed.taken]);
+            self.leave(&out[..sealed.written], wire);
+        }
+    }
+
+    fn control(&mut self, wire: &mut Wire) -> bool {
+        self.sealer.apply(self.mailbox.take_notice());
+        let mut out = vec![0; 1 << 15];
+        let len = self.sealer.poll_control(&mut out).expect("there is room");
+        self.leave(&out[..len], wire);
+        len != 0
+    }
+
+    /// The signal is posted before the record leaves, because the answer may come at once.
+    fn leave(&mut self, record: &[u8], wire: &mut Wire) {
+        self.mailbox.post_signal(self.sealer.take_signal());
+        wire.bytes.extend(record);
+    }
+
+    fn abort(&mut self, description: AlertDescription) {
+        let aborted = self.sealer.abort(description);
+        // Behind our close_notify no alert leaves, but reading ends all the same.
+        self.has_aborted |= matches!(aborted, Ok(()) | Err(CloseError::AlreadyClosed));
+    }
+
+    fn tell(&mut self) {
+        self.sealer.apply(self.mailbox.take_notice());
+        self.mailbox.post_signal(self.sealer.take_signal());
+        self.opener.apply(self.mailbox.take_signal());
+        self.mailbox.post_notice(self.opener.take_notice());
+    }
+
+    /// Some bytes arrive. Whether any did.
+    fn bring(&mut self, len: usize, wire: &mut Wire) -> bool {
+        let room = match self.received.room(self.total) {
+            Ok(room) => room,
+            Err(RecordTooLong { total }) => {
+                // The application gives up what its buffer will never hold.
+                assert!(total > BUFFER && wire.is_tampered);
+                self.abort(AlertDescription::INTERNAL_ERROR);
+                wire.bytes.clear();
+                wire.is_cut = true;
+                let len = self.received.filled().len();
+                self.received.consume(len);
+                self.total = 0;
+                return true;
+            }
+        };
+        let len = len.min(wire.bytes.len()).min(room.len());
+        room[..len].copy_from_slice(&wire.bytes[..len]);
+        wire.bytes.drain(..len);
+        self.received.received(len);
+        self.open();
+        len != 0
+    }
+
+    fn open(&mut self) {
+        loop {
+            self.opener.apply(self.mailbox.take_signal());
+            let opened = self.opener.open(self.received.filled());
+            self.mailbox.post_notice(self.opener.take_notice());
+            let opened = match opened {
+                Ok(opened) => opened,
+                Err(error) => {
+                    assert_eq!(*self.error.get_or_insert(error), error, "it is latched");
+                    let len = self.received.filled().len();
+                    self.received.consume(len);
+                    self.total = 0;
+                    return;
+                }
+            };
+            match opened.event {
+                Event::NeedMore { total } => {
+                    self.total = total;
+                    return;
+                }
+                Event::ApplicationData(range) => {
+                    self.delivered.extend(&self.received.filled()[range]);
+                }
+                _ => {}
+            }
+            self.received.consume(opened.consumed);
+            self.total = 0;
+            if self.received.filled().is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+struct World {
+    sides: [Side; 2],
+    /// What is under way *to* each end.
+    wires: [Wire; 2],
+}
+
+impl World {
+    fn new(input: &Input) -> Self {
+        let setup = &input.setup;
+        let [left, right] = match setup.role() {
+            Role::Client => [Role::Client, Role::Server],
+            Role::Server => [Role::Server, Role::Client],
+        };
+        let sides = [
+            Side::new(setup, left, setup.half_closes, (1, 2)),
+            Side::new(setup, right, input.right_half_closes, (2, 1)),
+        ];
+        Self { sides, wires: Default::default() }
+    }
+
+    /// An end, and what it sends into.
+    fn side(&mut self, right: bool) -> (&mut Side, &mut Wire) {
+        let at = usize::from(right);
+        (&mut self.sides[at], &mut self.wires[1 - at])
+    }
+
+    fn call(&mut self, call: &Call) {
+        match call {
+            Call::Send { right, len } => {
+                let (side, wire) = self.side(*right);
+                side.send((*len).into(), wire);
+            }
+            Call::Control { right } => {
+                let (side, wire) = self.side(*right);
+                side.control(wire);
+            }
+            Call::Bring { right, len } => {
+                let at = usize::from(*right);
+                self.sides[at].bring((*len).into(), &mut self.wires[at]);
+            }
+            Call::Tell { right } => self.side(*right).0.tell(),
+            Call::Update { right, request } => {
+                let _ = self.side(*right).0.sealer.update_keys(*request);
+            }
+            Call::Close { right } => drop(self.side(*right).0.sealer.close()),
+            Call::Cancel { right } => drop(self.side(*right).0.sealer.cancel()),
+            Call::Abort { right, description } => {
+                self.side(*right).0.abort(AlertDescription(*description));
+            }
+            Call::Cut { right } => {
+                let wire = &mut self.wires[usize::from(*right)];
+                wire.is_cut = true;
+                wire.bytes.clear();
+            }
+            Call::Tamper { right, trouble } => {
+                self.wires[usize::from(*right)].tamper(trouble);
+            }
+        }
+        for wire in &mut self.wires {
+            if wire.is_cut {
+                wire.bytes.clear();
+            }
+        }
+    }
+
+    /// Lets everything arrive that still can, and ends the transport.
+    fn finish(&mut self) {
+        for _ in 0..10_000 {
+            let mut is_moving = false;
+            for at in 0..2 {
+                self.sides[at].tell();
+                is_moving |= self.sides[at].control(&mut self.wires[1 - at]);
+                let wire = &mut self.wires[at];
+                if wire.is_cut {
+                    wire.bytes.clear();
+                }
+                is_moving |= self.sides[at].bring(usize::MAX, wire);
+            }
+            if !is_moving {
+                for side in &mut self.sides {
+                    side.opener.eof();
+                    side.tell();
+                }
+                return;
+            }
+        }
+        panic!("the two do not come to rest");
+    }
+
+    /// What each end knows of its receiving direction, and what the other did.
+    fn check(&self, is_over: bool) {
+        for at in 0..2 {
+            let (this, other, wire) = (&self.sides[at], &self.sides[1 - at], &self.wires[at]);
+            assert!(other.sent.starts_with(&this.delivered), "a prefix of what was sent");
+            if wire.is_tampered {
+                continue;
+            }
+            let end = this.end();
+            match end.read {
+                ReadEnd::Closed { epoch } => {
+                    assert_eq!(epoch, Epoch::Application);
+                    assert_eq!(other.sealer.state(), WriteState::Closed, "it closed");
+                    assert_eq!(this.delivered, other.sent, "nothing is missing");
+                }
+                ReadEnd::PeerAlert(description) => {
+                    assert_eq!(other.end().write, WriteEnd::AlertSent(description));
+                    assert_eq!(this.delivered, other.sent, "nothing is missing");
+                }
+                ReadEnd::Fault(Fault::Aborted(_)) => assert!(this.has_aborted),
+                ReadEnd::Fault(Fault::Flood) => {}
+                ReadEnd::Fault(fault) => panic!("no one did wrong: {fault}"),
+                ReadEnd::Truncated { inside_record, .. } => {
+                    let is_silent = matches!(other.end().write, WriteEnd::Open | WriteEnd::Failed);
+                    assert!(wire.is_cut || is_silent, "{:?}", other.end());
+                    assert!(wire.is_cut || !inside_record);
+                }
+                ReadEnd::Open => assert!(!is_over),
+            }
+            if end.is_clean() {
+                assert_eq!(this.sealer.state(), WriteState::Closed);
+            }
+            let is_failed = this.opener.state() == ReadState::Failed;
+            assert_eq!(is_failed, matches!(end.read, ReadEnd::PeerAlert(_) | ReadEnd::Fault(_)));
+        }
+    }
+}
+
+impl Wire {
+    fn tamper(&mut self, trouble: &Trouble) {
+        match trouble {
+            Trouble::Flip { at, bit } => {
+                let len = self.bytes.len();
+                if let Some(byte) = self.bytes.get_mut(usize::from(*at) % len.max(1)) {
+                    *byte ^= 1 << (bit % 8);
+                    self.is_tampered = true;
+                }
+            }
+            Trouble::Inject { bytes } => {
+                self.is_tampered |= !bytes.is_empty();
+                self.bytes.splice(..0, bytes.iter().copied());
+            }
+            Trouble::Drop { at, len } => {
+                let start = usize::from(*at).min(self.bytes.len());
+                let end = (start + usize::from(*len)).min(self.bytes.len());
+                self.is_tampered |= start != end;
+                self.bytes.drain(start..end);
+            }
+            Trouble::Replay => {
+                self.is_tampered |= !self.bytes.is_empty();
+                self.bytes.extend_from_within(..);
+            }
+        }
+    }
+}
+
+impl crate::target::Input for Input {
+    const NAME: &'static str = "duplex";
+
+    fn run(&self) {
+        let mut world = World::new(self);
+        for call in &self.calls {
+            world.call(call);
+        }
+        world.check(false);
+        world.finish();
+        world.check(true);
+    }
+}

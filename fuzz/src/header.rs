@@ -1,0 +1,106 @@
+//! Headers: what five bytes say, and what a receiver makes of them before there are more.
+
+use tls_record::aead::null::Null;
+use tls_record::{
+    Config, Event, HEADER_LEN, HandshakeHeader, Header, OpenError, Opened, Opener,
+    TrafficSecret,
+};
+
+use crate::input::input;
+use crate::receiving::outcome;
+pub use crate::receiving::Stage;
+use crate::reference::{Outcome, Reference};
+pub use crate::setup::{Few, Pad, Setup, Suite};
+
+input! {
+    /// The first bytes that a receiver sees.
+    pub struct Input {
+        /// The connection.
+        pub setup: Setup,
+        /// The keys that it has come to, if to any.
+        pub stage: Option<Stage>,
+        /// Whether it is to skip early data, and after a HelloRetryRequest.
+        pub skips: Option<bool>,
+        /// The bytes.
+        pub bytes: Vec<u8>,
+    }
+}
+
+impl Input {
+    fn config(&self) -> Config {
+        self.setup.config()
+    }
+
+    fn opener(&self) -> Opener<TrafficSecret<Null>> {
+        let mut opener = Opener::new(self.config());
+        if let Some(stage) = &self.stage {
+            let _ = opener.install(stage.epoch(), self.setup.suite.secret(1), 0);
+        }
+        if let Some(after_retry) = self.skips {
+            let _ = opener.skip_early_data(after_retry);
+        }
+        opener
+    }
+
+    fn reference(&self) -> Reference<Null> {
+        let mut reference = Reference::new(&self.config());
+        if let Some(stage) = &self.stage {
+            reference.install(stage.epoch(), self.setup.suite.secret(1), self.setup.version());
+        }
+        if let Some(after_retry) = self.skips {
+            reference.skip_early_data(after_retry);
+        }
+        reference
+    }
+}
+
+fn open(opener: &mut Opener<TrafficSecret<Null>>, bytes: &[u8]) -> (usize, Outcome) {
+    let mut bytes = bytes.to_vec();
+    let opened: Result<Opened, OpenError> = opener.open(&mut bytes);
+    let consumed = opened.as_ref().map_or(0, |opened| opened.consumed);
+    if let Ok(Opened { event: Event::NeedMore { total }, .. }) = opened {
+        assert!(total > bytes.len(), "more than there is");
+    }
+    (consumed, outcome(&opened, &bytes))
+}
+
+impl crate::target::Input for Input {
+    const NAME: &'static str = "header";
+
+    fn run(&self) {
+        if let Some(&head) = self.bytes.first_chunk::<HEADER_LEN>() {
+            let header = Header::decode(head);
+            assert_eq!(header.encode(), head);
+            let [content_type, .., high, low] = head;
+            let length = u16::from(high) << 8 | u16::from(low);
+            assert_eq!((header.content_type.0, header.length), (content_type, length));
+        }
+        if let Some(&head) = self.bytes.first_chunk::<{ HandshakeHeader::LEN }>() {
+            let header = HandshakeHeader::decode(head);
+            assert_eq!(header.encode(), head);
+            assert!(header.length < 1 << 24);
+        }
+
+        // All at once, beside the reference.
+        let at_once = open(&mut self.opener(), &self.bytes);
+        assert_eq!(at_once, self.reference().next(&self.bytes));
+
+        // Byte by byte it is the same, and it is said as soon as it can be.
+        let mut opener = self.opener();
+        let mut needed = HEADER_LEN;
+        for len in 0..=self.bytes.len() {
+            match open(&mut opener, &self.bytes[..len]) {
+                (_, Outcome::NeedMore(total)) => {
+                    assert!(len < needed || needed == HEADER_LEN, "the header is judged once");
+                    needed = total;
+                }
+                other => {
+                    assert_eq!(len, needed);
+                    assert_eq!(other, at_once);
+                    return;
+                }
+            }
+        }
+        assert_eq!(at_once, (0, Outcome::NeedMore(needed)));
+    }
+}

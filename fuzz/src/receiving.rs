@@ -1,0 +1,689 @@
+//! A connection of the engine's whose peer sends what it likes, beside the [`Reference`].
+//!
+//! Whatever arrives, and in whatever pieces: engine and reference make the same of it, and what the
+//! engine answers is what [`Facts`] say is due, under the keys that the peer expects.
+
+use tls_record::aead::Provider;
+use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState};
+use tls_record::{
+    AlertDescription, CloseError, ContentType, Control, Epoch, Event, KeyError, OpenError, Opened,
+    ReadEnd, RecordLayer, SealError, TrafficSecret, Version, WriteEnd,
+};
+
+use crate::close::{Alert, Facts};
+use crate::input::input;
+use crate::peer::{Direction, header};
+use crate::reference::{Outcome, Reference};
+use crate::setup::{Setup, Suite};
+
+input! {
+    /// A content type.
+    pub enum Kind {
+        /// application_data
+        Data,
+        /// handshake
+        Handshake,
+        /// alert
+        Alert,
+        /// change_cipher_spec
+        ChangeCipherSpec,
+        /// Any.
+        Other { content_type: u8, },
+    }
+}
+
+impl Kind {
+    /// Its number.
+    pub fn content_type(&self) -> ContentType {
+        match *self {
+            Self::Data => ContentType::APPLICATION_DATA,
+            Self::Handshake => ContentType::HANDSHAKE,
+            Self::Alert => ContentType::ALERT,
+            Self::ChangeCipherSpec => ContentType::CHANGE_CIPHER_SPEC,
+            Self::Other { content_type } => ContentType(content_type),
+        }
+    }
+}
+
+input! {
+    /// The type of a handshake message.
+    pub enum MessageKind {
+        /// new_session_ticket
+        Ticket,
+        /// hello_request
+        HelloRequest,
+        /// client_hello
+        ClientHello,
+        /// end_of_early_data
+        EndOfEarlyData,
+        /// finished
+        Finished,
+        /// certificate_request
+        CertificateRequest,
+        /// key_update
+        KeyUpdate,
+        /// Any.
+        Other { message_type: u8, },
+    }
+}
+
+impl MessageKind {
+    fn number(&self) -> u8 {
+        match *self {
+            Self::Ticket => 4,
+            Self::HelloRequest => 0,
+            Self::ClientHello => 1,
+            Self::EndOfEarlyData => 5,
+            Self::Finished => 20,
+            Self::CertificateRequest => 13,
+            Self::KeyUpdate => 24,
+            Self::Other { message_type } => message_type,
+        }
+    }
+}
+
+input! {
+    /// Which keys.
+    pub enum Stage {
+        /// Early data.
+        EarlyData,
+        /// Handshake.
+        Handshake,
+        /// Application data.
+        Application,
+    }
+}
+
+impl Stage {
+    /// Their epoch.
+    pub fn epoch(&self) -> Epoch {
+        match self {
+            Self::EarlyData => Epoch::EarlyData,
+            Self::Handshake => Epoch::Handshake,
+            Self::Application => Epoch::Application,
+        }
+    }
+
+    /// What the secrets of the two directions are known by.
+    pub fn seeds(&self) -> (u8, u8) {
+        match self {
+            Self::EarlyData => (1, 2),
+            Self::Handshake => (3, 4),
+            Self::Application => (5, 6),
+        }
+    }
+}
+
+input! {
+    /// A limit on lengths.
+    pub enum Limit {
+        /// Of a plaintext record's body.
+        Plaintext,
+        /// Of a protected record's plaintext.
+        Inner,
+        /// Of a protected record's body.
+        Body,
+    }
+}
+
+input! {
+    /// One thing that the peer, the transport or the application does.
+    pub enum Call {
+        /// The peer sends bytes that need not be a record.
+        Raw { bytes: Vec<u8>, },
+        /// The peer sends a record under its keys, if it has any.
+        Record { kind: Kind, content: Vec<u8>, padding: u8, },
+        /// The peer sends a record that is none of its keys'.
+        Forged { kind: Kind, content: Vec<u8>, },
+        /// The peer sends a record without protection.
+        Plain { kind: Kind, content: Vec<u8>, },
+        /// The peer sends a record as long as may be, and four bytes less or up to three more.
+        Edge { limit: Limit, kind: Kind, by: u8, padding: u8, },
+        /// The peer sends a header alone.
+        Header { content_type: u8, version: u16, limit: Limit, by: u8, },
+        /// The peer sends an alert.
+        Alert { level: u8, description: u8, },
+        /// The peer sends close_notify.
+        PeerClose,
+        /// The peer sends handshake messages: two alike, in one record or cut in two.
+        Messages { kind: MessageKind, body: Vec<u8>, twice: bool, at: u8, },
+        /// The peer sends a KeyUpdate and goes on to its next keys.
+        PeerUpdate { requested: bool, },
+        /// The peer protects with other keys from here on.
+        PeerKeys { stage: Stage, },
+        /// The transport brings no more than so many of the bytes that were sent.
+        Cut { len: u16, },
+        /// The transport brings all of them.
+        Open,
+        /// The transport ends.
+        Eof,
+        /// The handshake has come to these keys, in both directions.
+        Install { stage: Stage, },
+        /// The handshake chose the version.
+        SetVersion,
+        /// TLS 1.2: the handshake is over.
+        Establish,
+        /// Early data was rejected.
+        SkipEarlyData { after_retry: bool, },
+        /// The application sends data.
+        Seal { len: u8, },
+        /// The application updates its keys.
+        Update { request: bool, },
+        /// The application refuses to renegotiate.
+        Refuse,
+        /// The application closes.
+        Close,
+        /// The application cancels.
+        Cancel,
+        /// The application aborts.
+        Abort { description: u8, },
+        /// The driver seals what is due.
+        Control,
+    }
+}
+
+/// How records are shown to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// In place.
+    InPlace,
+    /// In two pieces, to be opened elsewhere.
+    Into,
+}
+
+/// The engine, its peer and the reference.
+pub struct World<P: Provider> {
+    suite: Suite,
+    on_peer_close: OnPeerClose,
+    way: Way,
+    layer: RecordLayer<TrafficSecret<P>>,
+    reference: Reference<P>,
+    facts: Facts,
+    /// Sent by the peer and not consumed.
+    wire: Vec<u8>,
+    peer_out: Direction<P>,
+    peer_in: Direction<P>,
+    /// Where records are opened or sealed.
+    out: Vec<u8>,
+    /// The fatal alert that is due or has left.
+    fatal: Option<u8>,
+    /// A KeyUpdate that the peer asked for.
+    is_update_due: bool,
+    /// The version that the sending half knows.
+    own_version: Option<Version>,
+}
+
+impl<P: Provider> World<P> {
+    /// A connection before its first byte.
+    pub fn new(setup: &Setup, way: Way) -> Self {
+        let config = setup.config();
+        Self {
+            suite: setup.suite.clone(),
+            on_peer_close: config.tls12_on_peer_close,
+            way,
+            layer: RecordLayer::new(config),
+            reference: Reference::new(&config),
+            facts: Facts::default(),
+            wire: Vec::new(),
+            peer_out: Direction::plain(),
+            peer_in: Direction::plain(),
+            out: vec![0; 1 << 15],
+            fatal: None,
+            is_update_due: false,
+            own_version: None,
+        }
+    }
+
+    /// A connection that has come to these keys.
+    pub fn at(setup: &Setup, way: Way, stage: &Stage) -> Self {
+        let mut world = Self::new(setup, way);
+        world.install(stage);
+        world.peer_keys(stage);
+        world
+    }
+
+    /// Makes all calls, and in the end opens and seals what is left.
+    pub fn run(mut self, calls: &[Call]) {
+        for call in calls {
+            self.call(call);
+            self.check();
+        }
+        while self.open(self.wire.len()) {}
+        while self.control() {}
+        self.check();
+    }
+
+    fn call(&mut self, call: &Call) {
+        match call {
+            Call::Raw { bytes } => self.wire.extend(bytes),
+            Call::Record { kind, content, padding } => {
+                self.send(kind.content_type(), content, (*padding).into());
+            }
+            Call::Forged { kind, content } => {
+                let mut record = self.peer_out.seal(kind.content_type(), content, 0);
+                self.peer_out.sequence -= u64::from(self.peer_out.version().is_some());
+                if let Some(last) = record.last_mut() {
+                    *last ^= 0x40;
+                }
+                self.wire.extend(record);
+            }
+            Call::Plain { kind, content } => {
+                self.wire.extend(header(kind.content_type(), content.len()));
+                self.wire.extend(content);
+            }
+            Call::Edge { limit, kind, by, padding } => {
+                let len = self.length_at(limit, *by);
+                match limit {
+                    Limit::Plaintext => {
+                        self.wire.extend(header(kind.content_type(), len));
+                        self.wire.resize(self.wire.len() + len, 1);
+                    }
+                    Limit::Inner => {
+                        let inner_type = usize::from(self.peer_out.version() == Some(Version::Tls13));
+                        let content = len.saturating_sub(inner_type);
+                        let padding = usize::from(*padding).min(content);
+                        self.send(kind.content_type(), &vec![1; content - padding], padding);
+                    }
+                    Limit::Body => {
+                        let content = len.saturating_sub(self.peer_out.expansion());
+                        self.send(kind.content_type(), &vec![1; content], 0);
+                    }
+                }
+            }
+            Call::Header { content_type, version, limit, by } => {
+                let [high, low] = (self.length_at(limit, *by) as u16).to_be_bytes();
+                let [major, minor] = version.to_be_bytes();
+                self.wire.extend([*content_type, major, minor, high, low]);
+            }
+            Call::Alert { level, description } => {
+                self.send(ContentType::ALERT, &[*level, *description], 0);
+            }
+            Call::PeerClose => self.send(ContentType::ALERT, &[1, 0], 0),
+            Call::Messages { kind, body, twice, at } => {
+                let [.., high, low] = body.len().to_be_bytes();
+                let mut messages = [&[kind.number(), 0, high, low], &body[..]].concat();
+                if *twice {
+                    messages.extend_from_within(..);
+                }
+                match messages.split_at_checked(usize::from(*at)) {
+                    Some((front, back)) => {
+                        self.send(ContentType::HANDSHAKE, front, 0);
+                        self.send(ContentType::HANDSHAKE, back, 0);
+                    }
+                    None => self.send(ContentType::HANDSHAKE, &messages, 0),
+                }
+            }
+            Call::PeerUpdate { requested } => {
+                self.send(ContentType::HANDSHAKE, &[24, 0, 0, 1, u8::from(*requested)], 0);
+                if self.peer_out.version() == Some(Version::Tls13) {
+                    self.peer_out.update();
+                }
+            }
+            Call::PeerKeys { stage } => self.peer_keys(stage),
+            Call::Cut { len } => {
+                self.open(usize::from(*len).min(self.wire.len()));
+            }
+            Call::Open => while self.open(self.wire.len()) {},
+            Call::Eof => self.eof(),
+            Call::Install { stage } => self.install(stage),
+            Call::SetVersion => {
+                let version = self.suite.version();
+                self.layer.set_version(version);
+                self.reference.set_version(version);
+                self.own_version = Some(version);
+            }
+            Call::Establish => {
+                let (opened, _) = self
+                    .layer
+                    .with_halves(|opener, sealer| (opener.establish(), sealer.establish()));
+                assert_eq!(opened.is_ok(), self.reference.establish());
+                self.learn_of_keys(opened);
+            }
+            Call::SkipEarlyData { after_retry } => {
+                let skips = self
+                    .layer
+                    .with_halves(|opener, _| opener.skip_early_data(*after_retry));
+                assert_eq!(skips.is_ok(), self.reference.skip_early_data(*after_retry));
+            }
+            Call::Seal { len } => self.seal((*len).into()),
+            Call::Update { request } => drop(self.layer.update_keys(*request)),
+            Call::Refuse => {
+                let _ = self.layer.with_halves(|_, sealer| sealer.refuse_renegotiation());
+            }
+            Call::Close => {
+                let closed = self.layer.close();
+                self.check_close(closed);
+                self.note(Trigger::Close);
+            }
+            Call::Cancel => {
+                let closed = self.layer.cancel();
+                self.check_close(closed);
+                self.note(Trigger::Cancel);
+            }
+            Call::Abort { description } => self.abort(*description),
+            Call::Control => drop(self.control()),
+        }
+    }
+
+    // The peer
+
+    fn send(&mut self, content_type: ContentType, content: &[u8], padding: usize) {
+        let record = self.peer_out.seal(content_type, content, padding);
+        self.wire.extend(record);
+    }
+
+    fn peer_keys(&mut self, stage: &Stage) {
+        self.peer_out = Direction::new(self.suite.secret(stage.seeds().0));
+    }
+
+    fn length_at(&self, limit: &Limit, by: u8) -> usize {
+        let (body, inner) = self.reference.max_lengths();
+        let limit = match limit {
+            Limit::Plaintext => 1 << 14,
+            Limit::Inner => inner,
+            Limit::Body => body,
+        };
+        limit + usize::from(by % 8) - 4
+    }
+
+    // The engine and the reference
+
+    /// Shows the engine the first `len` bytes of what was sent. Whether it went on.
+    fn open(&mut self, len: usize) -> bool {
+        // What is opened already needs not be shown again whole when it lies elsewhere.
+        let len = if self.way == Way::Into { self.wire.len() } else { len };
+        let (expected_len, expected) = self.reference.next(&self.wire[..len]);
+        let (opened, buffer) = match self.way {
+            Way::InPlace => {
+                let opened = self.layer.open(&mut self.wire[..len]);
+                (opened, &self.wire[..len])
+            }
+            Way::Into => {
+                let (front, back) = self.wire[..len].split_at(len / 3);
+                let out = &mut self.out;
+                let opened = self
+                    .layer
+                    .with_halves(|opener, _| opener.open_into(&[front, &[], back], out));
+                (opened, &self.out[..])
+            }
+        };
+        let consumed = opened.as_ref().map_or(0, |opened| opened.consumed);
+        let outcome = outcome(&opened, buffer);
+        assert_eq!((consumed, &outcome), (expected_len, &expected));
+        self.wire.drain(..consumed);
+        self.learn(&outcome);
+        consumed != 0 && !self.wire.is_empty()
+    }
+
+    /// What the engine made of a record moves its state.
+    fn learn(&mut self, outcome: &Outcome) {
+        if self.facts.read() != ReadState::Open {
+            return;
+        }
+        match *outcome {
+            Outcome::Closed => self.note(Trigger::PeerCloseNotify),
+            Outcome::Fault(Some(alert)) => self.fail(alert),
+            // No one is there to understand an alert.
+            Outcome::PeerAlert(_) | Outcome::Fault(None) => self.note(Trigger::PeerError),
+            Outcome::KeyUpdate { requested } => {
+                self.is_update_due |= requested && self.facts.write() == WriteState::Open;
+            }
+            _ => {}
+        }
+    }
+
+    /// A fatal alert is due, if one can still leave.
+    fn fail(&mut self, alert: u8) {
+        let is_first = self.facts.due() != Some(Alert::Fatal);
+        self.note(Trigger::Fault);
+        if is_first && self.facts.due() == Some(Alert::Fatal) {
+            self.fatal = Some(alert);
+        }
+    }
+
+    fn note(&mut self, trigger: Trigger) {
+        let version = self.own_version.unwrap_or(Version::Tls13);
+        self.facts.note(OnPeerClose::in_version(version, self.on_peer_close), trigger);
+        if matches!(self.facts.write(), WriteState::AlertQueued | WriteState::Failed) {
+            self.is_update_due = false;
+        }
+    }
+
+    fn eof(&mut self) {
+        let inside_record = self.reference.is_inside_record();
+        let end = self.layer.eof();
+        if self.facts.read() == ReadState::Open {
+            let epoch = self.reference.epoch();
+            assert_eq!(end, ReadEnd::Truncated { epoch, inside_record });
+            self.reference.eof();
+            self.note(Trigger::TransportEof);
+        }
+    }
+
+    // Keys
+
+    fn install(&mut self, stage: &Stage) {
+        let (epoch, (read, write)) = (stage.epoch(), stage.seeds());
+        let suite = &self.suite;
+        let (opened, sealed) = self.layer.with_halves(|opener, sealer| {
+            let opened = opener.install(epoch, suite.secret(read), 0);
+            (opened, sealer.install(epoch, suite.secret(write), 0))
+        });
+        let (secret, version) = (self.suite.secret(read), self.suite.version());
+        let is_installed = self.reference.install(epoch, secret, version);
+        assert_eq!(opened.is_ok(), is_installed);
+        if sealed.is_ok() {
+            assert_eq!(self.facts.write(), WriteState::Open);
+            self.peer_in = Direction::new(self.suite.secret(write));
+            self.own_version = Some(version);
+        }
+        self.learn_of_keys(opened);
+    }
+
+    /// A key change can be where a fault of the peer shows.
+    fn learn_of_keys(&mut self, changed: Result<(), KeyError>) {
+        let is_found = matches!(changed, Err(KeyError::Fault(_)));
+        let is_new = self.facts.read() == ReadState::Open && self.reference.end().is_some();
+        assert_eq!(is_found, is_new, "{changed:?}");
+        if let Err(KeyError::Fault(fault)) = changed {
+            self.learn(&Outcome::Fault(fault.alert().map(|alert| alert.0)));
+        }
+    }
+
+    // The application
+
+    fn seal(&mut self, len: usize) {
+        let content = vec![0x5a; len];
+        match self.layer.seal(&[&content], &mut self.out) {
+            Ok(sealed) => {
+                assert_eq!(self.facts.write(), WriteState::Open);
+                let epoch = self.layer.sealer().epoch();
+                assert!(matches!(epoch, Epoch::EarlyData | Epoch::Application));
+                assert!(!self.is_update_due || epoch == Epoch::EarlyData, "an answer goes first");
+                let (mut taken, mut at) = (0, 0);
+                while at < sealed.written {
+                    let record = self.peer_in.open(&self.out[at..sealed.written]);
+                    assert_eq!(record.content_type, ContentType::APPLICATION_DATA);
+                    assert!(record.content.iter().all(|&byte| byte == 0x5a));
+                    taken += record.content.len();
+                    at += record.total;
+                }
+                assert_eq!(taken, sealed.taken);
+                assert!(taken != 0 || len == 0, "progress");
+            }
+            Err(error) => {
+                let state = self.facts.write();
+                let is_failed = matches!(state, WriteState::AlertQueued | WriteState::Failed);
+                assert_eq!(error == SealError::Failed, is_failed);
+                let is_closed = !is_failed && state != WriteState::Open;
+                assert_eq!(error == SealError::Closed, is_closed);
+            }
+        }
+    }
+
+    fn check_close(&self, closed: Result<(), CloseError>) {
+        let expected = match self.facts.write() {
+            WriteState::Closed => Err(CloseError::AlreadyClosed),
+            WriteState::AlertQueued | WriteState::Failed => Err(CloseError::Failed),
+            _ if self.facts.read() == ReadState::Truncated => Err(CloseError::Truncated),
+            _ => Ok(()),
+        };
+        assert_eq!(closed, expected);
+    }
+
+    fn abort(&mut self, description: u8) {
+        // RFC 9846 appendix B.2: those that are reserved, and the three that end nothing.
+        let is_error = !matches!(description, 0 | 21 | 30 | 41 | 60 | 90 | 100 | 111 | 114);
+        let aborted = self.layer.abort(AlertDescription(description));
+        let expected = match self.facts.write() {
+            _ if !is_error => Err(CloseError::NotAnErrorAlert),
+            WriteState::AlertQueued | WriteState::Failed => Err(CloseError::Failed),
+            WriteState::Closed => Err(CloseError::AlreadyClosed),
+            _ => Ok(()),
+        };
+        assert_eq!(aborted, expected);
+        if matches!(aborted, Ok(()) | Err(CloseError::AlreadyClosed)) {
+            self.fail(description);
+            self.reference.abort(description);
+        }
+    }
+
+    /// Seals a control record, first without enough room. Whether there was one.
+    fn control(&mut self) -> bool {
+        let next = self.layer.next_control();
+        assert_eq!(self.layer.has_control(), next.is_some());
+        let state = self.facts.write();
+        let is_established = self.layer.sealer().epoch() == Epoch::Application;
+        let is_tls13 = self.own_version == Some(Version::Tls13);
+        match (&next, self.facts.due()) {
+            (Some(Control::Alert(description)), Some(Alert::Fatal)) => {
+                assert_eq!(Some(description.0), self.fatal);
+            }
+            (_, Some(Alert::Fatal)) => panic!("{next:?} before a fatal alert"),
+            (Some(Control::KeyUpdate { request }), _) => {
+                assert!(is_established && is_tls13);
+                assert!(!request || !self.is_update_due, "an answer goes first");
+                if !request {
+                    self.is_update_due = false;
+                }
+            }
+            _ if self.is_update_due && is_established => panic!("{next:?} before a KeyUpdate"),
+            (Some(Control::Alert(description)), Some(Alert::UserCanceled)) => {
+                assert_eq!(description.0, 90);
+            }
+            (Some(Control::Alert(description)), Some(Alert::CloseNotify)) => {
+                assert_eq!(description.0, 0);
+            }
+            (Some(Control::Alert(description)), None) => {
+                assert_eq!(description.0, 100);
+                assert!(is_established && !is_tls13 && state == WriteState::Open);
+            }
+            (None, due) => assert_eq!(due, None),
+        }
+        let Some(next) = next else {
+            assert_eq!(self.layer.poll_control(&mut self.out), Ok(0));
+            return false;
+        };
+        let Err(SealError::NoSpace { need }) = self.layer.poll_control(&mut []) else {
+            panic!("sealed into nothing");
+        };
+        let short = self.layer.poll_control(&mut self.out[..need - 1]);
+        assert_eq!(short, Err(SealError::NoSpace { need }));
+        assert_eq!(self.layer.next_control(), Some(next), "nothing has changed");
+        assert_eq!(self.layer.poll_control(&mut self.out[..need]), Ok(need));
+        let record = self.peer_in.open(&self.out[..need]);
+        assert_eq!(record.total, need, "one record");
+        match next {
+            Control::KeyUpdate { request } => {
+                assert_eq!(record.content_type, ContentType::HANDSHAKE);
+                assert_eq!(record.content, [24, 0, 0, 1, u8::from(request)]);
+                self.peer_in.update();
+                if request {
+                    self.reference.expect_answer();
+                }
+            }
+            Control::Alert(description) => {
+                assert_eq!(record.content_type, ContentType::ALERT);
+                let level = if matches!(description.0, 0 | 90 | 100) { 1 } else { 2 };
+                assert_eq!(record.content, [level, description.0]);
+                if self.facts.due().is_some() {
+                    self.note(Trigger::AlertSealed);
+                }
+            }
+        }
+        true
+    }
+
+    /// What holds at any time.
+    fn check(&self) {
+        let (opener, sealer) = (self.layer.opener(), self.layer.sealer());
+        assert!(!opener.has_notice() && !sealer.has_signal(), "the layer carries them by itself");
+        let (read, write) = (self.facts.read(), self.facts.write());
+        assert_eq!((opener.state(), sealer.state()), (read, write));
+        assert_eq!(opener.epoch(), self.reference.epoch());
+        let end = self.layer.end();
+        match (end.read, self.reference.end()) {
+            (ReadEnd::Open, None) => {
+                let sequence = opener.sequence();
+                assert!(sequence.is_none_or(|number| number == self.reference.sequence()));
+            }
+            (ReadEnd::Closed { epoch }, Some(Outcome::Closed)) => {
+                assert_eq!(epoch, self.reference.epoch());
+            }
+            (ReadEnd::Truncated { .. }, Some(Outcome::Truncated)) => {}
+            (ReadEnd::PeerAlert(description), Some(Outcome::PeerAlert(alert))) => {
+                assert_eq!(description.0, *alert);
+            }
+            (ReadEnd::Fault(fault), Some(Outcome::Fault(alert))) => {
+                assert_eq!(fault.alert().map(|alert| alert.0), *alert);
+            }
+            ends => panic!("{ends:?}"),
+        }
+        let fatal = self.fatal.map(AlertDescription);
+        let expected = match (write, fatal) {
+            (WriteState::Open, _) => WriteEnd::Open,
+            (WriteState::CancelQueued | WriteState::CloseQueued, _) => WriteEnd::Closing,
+            (WriteState::Closed, _) => WriteEnd::Closed,
+            (WriteState::AlertQueued, Some(alert)) => WriteEnd::AlertQueued(alert),
+            (WriteState::Failed, Some(alert)) if self.facts.sent().contains(&Alert::Fatal) => {
+                WriteEnd::AlertSent(alert)
+            }
+            _ => WriteEnd::Failed,
+        };
+        assert_eq!(end.write, expected);
+        let is_over = matches!(write, WriteState::Closed | WriteState::Failed);
+        assert!(!is_over || !self.layer.has_control() || self.is_update_due, "control at the end");
+    }
+}
+
+/// What the engine says, with the bytes that it speaks of.
+pub(crate) fn outcome(opened: &Result<Opened, OpenError>, buffer: &[u8]) -> Outcome {
+    let event = match opened {
+        Ok(opened) => &opened.event,
+        Err(OpenError::Fault(fault)) => {
+            return Outcome::Fault(fault.alert().map(|alert| alert.0));
+        }
+        Err(OpenError::PeerAlert(description)) => return Outcome::PeerAlert(description.0),
+        Err(OpenError::Truncated) => return Outcome::Truncated,
+    };
+    match event {
+        Event::NeedMore { total } => Outcome::NeedMore(*total),
+        Event::ApplicationData(range) => Outcome::Data(buffer[range.clone()].to_vec()),
+        Event::Handshake(piece) => {
+            let is_last = u64::from(piece.offset) + piece.body.len() as u64
+                == u64::from(piece.header.length);
+            assert_eq!(piece.is_last(), is_last);
+            Outcome::Piece {
+                message_type: piece.header.message_type.0,
+                length: piece.header.length,
+                offset: piece.offset,
+                body: buffer[piece.body.clone()].to_vec(),
+            }
+        }
+        Event::ChangeCipherSpec => Outcome::ChangeCipherSpec,
+        Event::KeyUpdate { requested } => Outcome::KeyUpdate { requested: *requested },
+        Event::Warning(description) => Outcome::Warning(description.0),
+        Event::Closed => Outcome::Closed,
+        Event::Nothing => Outcome::Nothing,
+    }
+}

@@ -1,0 +1,572 @@
+//! What a receiver must make of what arrives: a second one, slow and simple.
+//!
+//! It keeps copies of everything, takes records apart through [`Direction`], and says of a fault
+//! nothing but the alert. What comes before what is the order in which a record is looked at: its
+//! header, its protection, its length, its type, its content.
+
+use tls_record::aead::Provider;
+use tls_record::{
+    Config, ContentType, Epoch, HEADER_LEN, Header, Limits, Role, TrafficSecret, Version,
+};
+
+use crate::peer::{Direction, Record};
+
+const UNEXPECTED_MESSAGE: u8 = 10;
+const BAD_RECORD_MAC: u8 = 20;
+const RECORD_OVERFLOW: u8 = 22;
+const ILLEGAL_PARAMETER: u8 = 47;
+const DECODE_ERROR: u8 = 50;
+const PROTOCOL_VERSION: u8 = 70;
+
+const MAX_CONTENT: usize = 1 << 14;
+
+/// What the bytes that were shown mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// There must be so many of them.
+    NeedMore(usize),
+    /// Application data.
+    Data(Vec<u8>),
+    /// A piece of a handshake message.
+    Piece {
+        /// Its type.
+        message_type: u8,
+        /// The length of all of it.
+        length: u32,
+        /// Where the piece begins.
+        offset: u32,
+        /// The piece.
+        body: Vec<u8>,
+    },
+    /// A KeyUpdate.
+    KeyUpdate {
+        /// Whether it asks for one.
+        requested: bool,
+    },
+    /// TLS 1.2: keys are due.
+    ChangeCipherSpec,
+    /// An alert that ends nothing.
+    Warning(u8),
+    /// The peer closed.
+    Closed,
+    /// A record that says nothing.
+    Nothing,
+    /// A fault, to be answered with this alert if with any.
+    Fault(Option<u8>),
+    /// An error alert.
+    PeerAlert(u8),
+    /// The transport ended.
+    Truncated,
+}
+
+const fn fault(alert: u8) -> Outcome {
+    Outcome::Fault(Some(alert))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EarlyData {
+    None,
+    Accepted,
+    SkipUndecryptable,
+    SkipApplicationData,
+}
+
+/// The receiver.
+pub struct Reference<P: Provider> {
+    role: Role,
+    limits: Limits,
+    record_size_limit: Option<u16>,
+    post_handshake_auth: bool,
+    incoming: Direction<P>,
+    epoch: Epoch,
+    version: Option<Version>,
+    end: Option<Outcome>,
+    has_received: bool,
+    /// Bytes were shown that did not suffice.
+    is_inside_record: bool,
+    are_keys_due: bool,
+    /// A handshake message of which more is to come, with its header.
+    message: Vec<u8>,
+    /// Handshake content of a record that was opened, and how much of the record lies behind it.
+    rest: Vec<u8>,
+    trailer: usize,
+    early_data: EarlyData,
+    early_bytes: usize,
+    empty_records: usize,
+    warnings: usize,
+    key_updates: usize,
+    renegotiations: usize,
+    is_answer_expected: bool,
+}
+
+impl<P: Provider> Reference<P> {
+    /// A receiver without keys.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            role: config.role,
+            limits: config.limits,
+            record_size_limit: config.record_size_limit,
+            post_handshake_auth: config.post_handshake_auth,
+            incoming: Direction::plain(),
+            epoch: Epoch::Plaintext,
+            version: None,
+            end: None,
+            has_received: false,
+            is_inside_record: false,
+            are_keys_due: false,
+            message: Vec::new(),
+            rest: Vec::new(),
+            trailer: 0,
+            early_data: EarlyData::None,
+            early_bytes: 0,
+            empty_records: 0,
+            warnings: 0,
+            key_updates: 0,
+            renegotiations: 0,
+            is_answer_expected: false,
+        }
+    }
+
+    // What it is told
+
+    /// A version was chosen.
+    pub fn set_version(&mut self, version: Version) {
+        if self.epoch == Epoch::Plaintext {
+            self.version = Some(version);
+        }
+    }
+
+    /// Keys are installed: whether that can be.
+    pub fn install(&mut self, epoch: Epoch, secret: TrafficSecret<P>, version: Version) -> bool {
+        let comes_next = match version {
+            Version::Tls13 => epoch > self.epoch,
+            Version::Tls12 => self.epoch == Epoch::Plaintext && epoch >= Epoch::Handshake,
+        };
+        if !comes_next || !self.may_change_keys() {
+            return false;
+        }
+        self.early_data = match (epoch, self.early_data) {
+            (Epoch::EarlyData, _) => EarlyData::Accepted,
+            (Epoch::Handshake, EarlyData::SkipUndecryptable) => EarlyData::SkipUndecryptable,
+            _ => EarlyData::None,
+        };
+        if epoch == Epoch::EarlyData {
+            self.early_bytes = 0;
+        }
+        (self.epoch, self.version) = (epoch, Some(version));
+        self.are_keys_due = false;
+        self.incoming = Direction::new(secret);
+        true
+    }
+
+    /// The Finished of TLS 1.2 was verified: whether that can be.
+    pub fn establish(&mut self) -> bool {
+        let can = (self.epoch, self.version) == (Epoch::Handshake, Some(Version::Tls12))
+            && self.may_change_keys();
+        if can {
+            self.epoch = Epoch::Application;
+        }
+        can
+    }
+
+    /// RFC 9846 section 5.1: handshake messages do not span key changes.
+    fn may_change_keys(&mut self) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        let spans = !self.message.is_empty() || !self.rest.is_empty();
+        if spans {
+            self.end = Some(fault(UNEXPECTED_MESSAGE));
+        }
+        !spans
+    }
+
+    /// Early data was rejected: whether that can be.
+    pub fn skip_early_data(&mut self, after_retry: bool) -> bool {
+        self.early_data = match (after_retry, self.epoch) {
+            (true, Epoch::Plaintext) => EarlyData::SkipApplicationData,
+            (false, Epoch::Plaintext | Epoch::Handshake) => EarlyData::SkipUndecryptable,
+            _ => return false,
+        };
+        self.early_bytes = 0;
+        true
+    }
+
+    /// We asked for a KeyUpdate.
+    pub fn expect_answer(&mut self) {
+        self.is_answer_expected = true;
+    }
+
+    /// The connection ended otherwise.
+    pub fn abort(&mut self, alert: u8) {
+        self.end.get_or_insert(fault(alert));
+    }
+
+    /// The transport ended.
+    pub fn eof(&mut self) {
+        self.end.get_or_insert(Outcome::Truncated);
+    }
+
+    // What it knows
+
+    /// How receiving ended.
+    pub fn end(&self) -> Option<&Outcome> {
+        self.end.as_ref()
+    }
+
+    /// Whether the transport has brought the front of a record and no more.
+    pub fn is_inside_record(&self) -> bool {
+        self.is_inside_record || !self.rest.is_empty()
+    }
+
+    /// What records are protected with.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The number of the next record.
+    pub fn sequence(&self) -> u64 {
+        self.incoming.sequence
+    }
+
+    fn is_tls12(&self) -> bool {
+        self.version == Some(Version::Tls12)
+    }
+
+    /// The longest body and the longest plaintext of a protected record (RFC 9846 sections 5.2 and
+    /// 5.4, RFC 5246 section 6.2.3, RFC 8449 section 4).
+    pub fn max_lengths(&self) -> (usize, usize) {
+        let limit = self.record_size_limit.map_or(usize::MAX, usize::from);
+        if self.is_tls12() {
+            let plaintext = limit.min(MAX_CONTENT);
+            let body = plaintext + self.incoming.expansion();
+            (if limit == usize::MAX { MAX_CONTENT + 2048 } else { body }, plaintext)
+        } else {
+            let inner = limit.min(MAX_CONTENT + 1);
+            (if limit == usize::MAX { MAX_CONTENT + 256 } else { inner + 16 }, inner)
+        }
+    }
+
+    // What arrives
+
+    /// Looks at what lies at the front of `shown`: how much of it is done with, and what it means.
+    pub fn next(&mut self, shown: &[u8]) -> (usize, Outcome) {
+        match &self.end {
+            Some(Outcome::Closed) => return (shown.len(), Outcome::Closed),
+            Some(end) => return (0, end.clone()),
+            None => {}
+        }
+        match self.try_next(shown) {
+            Ok((consumed, outcome)) => {
+                if outcome == Outcome::Closed {
+                    self.end = Some(Outcome::Closed);
+                }
+                (consumed, outcome)
+            }
+            Err(end) => {
+                self.end = Some(end.clone());
+                (0, end)
+            }
+        }
+    }
+
+    fn try_next(&mut self, shown: &[u8]) -> Result<(usize, Outcome), Outcome> {
+        let needed = if !self.rest.is_empty() {
+            self.rest.len() + self.trailer
+        } else if let Some((head, _)) = shown.split_first_chunk() {
+            self.judge_header(head)?;
+            HEADER_LEN + usize::from(Header::decode(*head).length)
+        } else {
+            HEADER_LEN
+        };
+        self.is_inside_record = shown.len() < needed && !shown.is_empty();
+        if shown.len() < needed {
+            return Ok((0, Outcome::NeedMore(needed)));
+        }
+        if !self.rest.is_empty() {
+            let content = std::mem::take(&mut self.rest);
+            return self.handshake(content, 0, self.trailer);
+        }
+        self.has_received = true;
+        let shown = &shown[..needed];
+        let is_protected = match self.incoming.version() {
+            None => false,
+            Some(Version::Tls13) => shown[0] == ContentType::APPLICATION_DATA.0,
+            Some(Version::Tls12) => true,
+        };
+        if !is_protected {
+            let content_type = ContentType(shown[0]);
+            let content = shown[HEADER_LEN..].to_vec();
+            let record = Record { content_type, content, padding: 0, total: needed };
+            return self.record(record, false);
+        }
+        let Some(record) = self.incoming.try_open(shown) else {
+            if self.early_data == EarlyData::SkipUndecryptable && !self.is_tls12() {
+                self.charge_early_data(needed)?;
+                return Ok((needed, Outcome::Nothing));
+            }
+            return Err(fault(BAD_RECORD_MAC));
+        };
+        let plaintext = needed - HEADER_LEN - self.incoming.expansion();
+        let plaintext = plaintext + usize::from(!self.is_tls12());
+        if plaintext > self.max_lengths().1 {
+            return Err(fault(RECORD_OVERFLOW));
+        }
+        self.record(record, true)
+    }
+
+    fn judge_header(&self, head: &[u8; HEADER_LEN]) -> Result<(), Outcome> {
+        let &[content_type, major, minor, high, low] = head;
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let refuse_if = |is_wrong, alert| if is_wrong { Err(fault(alert)) } else { Ok(()) };
+        match self.incoming.version() {
+            Some(Version::Tls12) => {
+                refuse_if([major, minor] != [3, 3], PROTOCOL_VERSION)?;
+                refuse_if(!(21..=23).contains(&content_type), UNEXPECTED_MESSAGE)?;
+                refuse_if(length > self.max_lengths().0, RECORD_OVERFLOW)
+            }
+            Some(Version::Tls13) if content_type == 23 => {
+                // Early data was sent before the peer knew of a limit.
+                let max = match self.early_data {
+                    EarlyData::SkipUndecryptable => MAX_CONTENT + 256,
+                    _ => self.max_lengths().0,
+                };
+                refuse_if(length > max, RECORD_OVERFLOW)
+            }
+            Some(Version::Tls13) => {
+                refuse_if(length > MAX_CONTENT, RECORD_OVERFLOW)?;
+                let is_compatible = content_type == 20 && self.epoch != Epoch::Application;
+                let is_first = self.epoch == Epoch::Handshake && self.incoming.sequence == 0;
+                let is_early_failure = content_type == 21 && is_first;
+                refuse_if(!is_compatible && !is_early_failure, UNEXPECTED_MESSAGE)
+            }
+            None => {
+                if !self.has_received && is_other_protocol(head) {
+                    return Err(Outcome::Fault(None));
+                }
+                if content_type == 23 {
+                    let skips = self.early_data == EarlyData::SkipApplicationData;
+                    refuse_if(!skips, UNEXPECTED_MESSAGE)?;
+                    return refuse_if(length > MAX_CONTENT + 256, RECORD_OVERFLOW);
+                }
+                let is_after_hello = self.role == Role::Client || self.version.is_some();
+                let is_expected = match content_type {
+                    20 => is_after_hello && !self.are_keys_due,
+                    21 | 22 => !self.are_keys_due,
+                    _ => false,
+                };
+                refuse_if(!is_expected, UNEXPECTED_MESSAGE)?;
+                refuse_if(length > MAX_CONTENT, RECORD_OVERFLOW)
+            }
+        }
+    }
+
+    fn charge_early_data(&mut self, bytes: usize) -> Result<(), Outcome> {
+        self.early_bytes += bytes;
+        let is_too_much = self.early_bytes > self.limits.early_data as usize;
+        if is_too_much { Err(fault(UNEXPECTED_MESSAGE)) } else { Ok(()) }
+    }
+
+    fn check_not_interleaved(&self) -> Result<(), Outcome> {
+        let is_interleaved = !self.message.is_empty() && !self.is_tls12();
+        if is_interleaved { Err(fault(UNEXPECTED_MESSAGE)) } else { Ok(()) }
+    }
+
+    fn count(counter: &mut usize, limit: u8) -> Result<(), Outcome> {
+        *counter += 1;
+        if *counter > limit.into() { Err(fault(UNEXPECTED_MESSAGE)) } else { Ok(()) }
+    }
+
+    fn record(&mut self, record: Record, is_protected: bool) -> Result<(usize, Outcome), Outcome> {
+        let Record { content_type, content, padding, total } = record;
+        if is_protected && content_type != ContentType(0) {
+            // The first record that opens is behind the early data.
+            if self.early_data == EarlyData::SkipUndecryptable {
+                self.early_data = EarlyData::None;
+            }
+        }
+        let outcome = match content_type.0 {
+            20 if !is_protected => self.change_cipher_spec(&content)?,
+            21 => self.alert(&content, is_protected)?,
+            22 => {
+                if content.is_empty() {
+                    return Err(fault(UNEXPECTED_MESSAGE));
+                }
+                (self.empty_records, self.warnings) = (0, 0);
+                if self.early_data == EarlyData::SkipApplicationData {
+                    self.early_data = EarlyData::None;
+                }
+                let behind = if !is_protected {
+                    0
+                } else if self.is_tls12() {
+                    16
+                } else {
+                    1 + padding + 16
+                };
+                let start = total - behind - content.len();
+                return self.handshake(content, start, behind);
+            }
+            23 => self.data(content, padding, total)?,
+            _ => return Err(fault(UNEXPECTED_MESSAGE)),
+        };
+        Ok((total, outcome))
+    }
+
+    fn data(&mut self, content: Vec<u8>, padding: usize, total: usize) -> Result<Outcome, Outcome> {
+        match (self.epoch, self.early_data) {
+            (Epoch::Plaintext, _) => {
+                self.charge_early_data(total)?;
+                return Ok(Outcome::Nothing);
+            }
+            (Epoch::EarlyData, _) => {
+                self.check_not_interleaved()?;
+                self.charge_early_data(content.len())?;
+            }
+            (Epoch::Handshake, _) => return Err(fault(UNEXPECTED_MESSAGE)),
+            (Epoch::Application, _) => self.check_not_interleaved()?,
+        }
+        if content.is_empty() {
+            if padding == 0 {
+                Self::count(&mut self.empty_records, self.limits.empty_records)?;
+            }
+            return Ok(Outcome::Nothing);
+        }
+        (self.empty_records, self.warnings, self.key_updates) = (0, 0, 0);
+        Ok(Outcome::Data(content))
+    }
+
+    fn alert(&mut self, content: &[u8], is_protected: bool) -> Result<Outcome, Outcome> {
+        let (level, description) = match *content {
+            [] => return Err(fault(UNEXPECTED_MESSAGE)),
+            [level, description] => (level, description),
+            _ => return Err(fault(DECODE_ERROR)),
+        };
+        let is_tls13 = self.version == Some(Version::Tls13);
+        let is_error = match (is_tls13, description) {
+            (_, 0) => false,
+            (true, _) => description != 90,
+            (false, _) => level == 2,
+        };
+        if !is_tls13 && !matches!(level, 1 | 2) {
+            return Err(fault(ILLEGAL_PARAMETER));
+        }
+        if is_error {
+            return Err(Outcome::PeerAlert(description));
+        }
+        self.check_not_interleaved()?;
+        if !is_protected && self.incoming.version().is_some() {
+            return Err(fault(UNEXPECTED_MESSAGE));
+        }
+        if description == 0 {
+            return Ok(Outcome::Closed);
+        }
+        Self::count(&mut self.warnings, self.limits.warnings)?;
+        Ok(Outcome::Warning(description))
+    }
+
+    fn change_cipher_spec(&mut self, content: &[u8]) -> Result<Outcome, Outcome> {
+        if content != [1] || (self.is_tls12() && !self.message.is_empty()) {
+            return Err(fault(UNEXPECTED_MESSAGE));
+        }
+        if self.is_tls12() {
+            self.are_keys_due = true;
+            return Ok(Outcome::ChangeCipherSpec);
+        }
+        self.check_not_interleaved()?;
+        Self::count(&mut self.empty_records, self.limits.empty_records)?;
+        Ok(Outcome::Nothing)
+    }
+
+    /// One message of `content`, which lies at `start` in what was shown.
+    fn handshake(
+        &mut self,
+        mut content: Vec<u8>,
+        start: usize,
+        trailer: usize,
+    ) -> Result<(usize, Outcome), Outcome> {
+        (self.empty_records, self.warnings) = (0, 0);
+        let all = content.len();
+        let header_left = 4_usize.saturating_sub(self.message.len());
+        let is_new = header_left != 0;
+        self.message.extend(content.drain(..header_left.min(content.len())));
+        let Some(&[message_type, a, b, c]) = self.message.first_chunk() else {
+            return Ok((start + all + trailer, Outcome::Nothing));
+        };
+        let length = u32::from_be_bytes([0, a, b, c]);
+        if is_new {
+            self.judge_message(message_type, length)?;
+            if content.is_empty() && length != 0 {
+                return Ok((start + all + trailer, Outcome::Nothing));
+            }
+        }
+        let offset = self.message.len() - 4;
+        let left = length as usize - offset;
+        let body: Vec<u8> = content.drain(..left.min(content.len())).collect();
+        self.message.extend(&body);
+        if body.len() == left {
+            self.message.clear();
+        }
+        let mut consumed = start + all - content.len();
+        if content.is_empty() {
+            consumed += trailer;
+        }
+        (self.rest, self.trailer) = (content, trailer);
+
+        if message_type == 24 {
+            let requested = match body[..] {
+                [0] => false,
+                [1] => true,
+                _ => return Err(fault(ILLEGAL_PARAMETER)),
+            };
+            // RFC 9846 section 5.1.
+            if !self.rest.is_empty() {
+                return Err(fault(UNEXPECTED_MESSAGE));
+            }
+            if !std::mem::take(&mut self.is_answer_expected) {
+                Self::count(&mut self.key_updates, self.limits.key_updates)?;
+            }
+            self.incoming.update();
+            return Ok((consumed, Outcome::KeyUpdate { requested }));
+        }
+        if self.is_tls12() && self.epoch == Epoch::Application && offset == 0 {
+            Self::count(&mut self.renegotiations, self.limits.renegotiations)?;
+        }
+        Ok((consumed, Outcome::Piece { message_type, length, offset: offset as u32, body }))
+    }
+
+    /// RFC 9846 sections 4.7 and 5.1.
+    fn judge_message(&self, message_type: u8, length: u32) -> Result<(), Outcome> {
+        let is_client = self.role == Role::Client;
+        let is_expected = match (self.epoch, message_type) {
+            (Epoch::Plaintext | Epoch::Handshake, 24) => false,
+            (Epoch::Plaintext | Epoch::Handshake, _) => true,
+            (Epoch::EarlyData, _) => message_type == 5,
+            (Epoch::Application, 0) => self.is_tls12() && is_client,
+            (Epoch::Application, 1) => self.is_tls12() && !is_client,
+            (Epoch::Application, _) if self.is_tls12() => false,
+            (Epoch::Application, 4) => is_client,
+            (Epoch::Application, 13) => is_client && self.post_handshake_auth,
+            (Epoch::Application, 11 | 15 | 20) => !is_client && self.post_handshake_auth,
+            (Epoch::Application, _) => message_type == 24,
+        };
+        if !is_expected {
+            return Err(fault(UNEXPECTED_MESSAGE));
+        }
+        if message_type == 24 && length != 1 {
+            return Err(fault(DECODE_ERROR));
+        }
+        if length > self.limits.handshake_message {
+            return Err(fault(ILLEGAL_PARAMETER));
+        }
+        Ok(())
+    }
+}
+
+/// An SSLv2 hello, or a word of HTTP.
+fn is_other_protocol(head: &[u8; HEADER_LEN]) -> bool {
+    const METHODS: [&[u8]; 11] = [
+        b"GET /", b"POST ", b"PUT /", b"HEAD ", b"DELETE ", b"OPTIONS ", b"CONNECT ", b"PATCH ",
+        b"TRACE ", b"PRI * ", b"HTTP/",
+    ];
+    (head[0] >= 0x80 && head[2] == 1) || METHODS.iter().any(|method| method.starts_with(head))
+}

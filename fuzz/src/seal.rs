@@ -1,0 +1,746 @@
+//! Arbitrary calls with arbitrary buffers into a sender, beside what is known of it.
+//!
+//! What a call returns is foretold to the byte: which error, how much is taken, how long the records
+//! are and how they are padded. Every record is taken apart under the keys and the number that it must
+//! have, and an error leaves no trace.
+
+use core::time::Duration;
+
+use tls_record::close::{OnPeerClose, Trigger, WriteState};
+use tls_record::{
+    AlertDescription, Config, ContentType, Control, Epoch, KeyError, Notice, Opener, RecordSizes,
+    SealError, Sealed, Sealer, TrafficSecret, Version, WriteEnd,
+};
+
+use crate::checksum::Checksum;
+use crate::close::{Alert, Facts};
+use crate::input::input;
+use crate::peer::Direction;
+pub use crate::receiving::Stage;
+pub use crate::setup::{Few, Pad, Setup, Suite};
+
+input! {
+    /// How much room the output has.
+    pub enum Room {
+        /// More than is needed.
+        Plenty,
+        /// As much as the first record needs, or as all of a flight does.
+        Exact,
+        /// A byte less.
+        Short,
+        /// So much.
+        Of { len: u16, },
+    }
+}
+
+input! {
+    /// What the receiving half tells.
+    pub enum News {
+        /// The peer asks for a KeyUpdate.
+        UpdateRequested,
+        /// The peer closed.
+        PeerClosed,
+        /// The peer sent an error alert.
+        PeerFailed,
+        /// The transport ended.
+        Truncated,
+        /// The peer broke the protocol.
+        Fault,
+    }
+}
+
+input! {
+    /// One thing that is asked of a sender.
+    pub enum Call {
+        /// Data, in three parts.
+        Seal { len: u16, first: u8, room: Room, },
+        /// Data that lies where it is sealed.
+        SealInPlace { len: u16, room: Room, },
+        /// Handshake messages of one type and length, of which the last lacks some bytes.
+        Handshake { message_type: u8, len: u16, count: u8, lacks: u8, room: Room, },
+        /// A change_cipher_spec.
+        ChangeCipherSpec { room: Room, },
+        /// What is due.
+        Control { room: Room, },
+        /// A KeyUpdate.
+        Update { request: bool, },
+        /// A refusal to renegotiate.
+        Refuse,
+        /// A close_notify.
+        Close,
+        /// A user_canceled before it.
+        Cancel,
+        /// A fatal alert.
+        Abort { description: u8, },
+        /// The receiving half has news.
+        News { news: News, },
+        /// The peer answered our request.
+        Answered,
+        /// Keys.
+        Install { stage: Stage, },
+        /// The version.
+        SetVersion,
+        /// The end of a TLS 1.2 handshake.
+        Establish,
+        /// Another fragment limit.
+        FragmentLimit { limit: u16, },
+        /// The peer's record_size_limit.
+        PeerLimit { limit: u16, },
+        /// Another padding policy.
+        Padding { padding: Pad, },
+        /// Time passes, and the record size follows.
+        Tick { milliseconds: u8, },
+    }
+}
+
+input! {
+    /// A sender and what is asked of it.
+    pub struct Input {
+        /// The connection.
+        pub setup: Setup,
+        /// The keys that it has come to, if to any.
+        pub stage: Option<Stage>,
+        /// What is asked, in this order.
+        pub calls: Vec<Call>,
+    }
+}
+
+impl crate::target::Input for Input {
+    const NAME: &'static str = "seal";
+
+    fn run(&self) {
+        let mut world = World::new(&self.setup);
+        if let Some(stage) = &self.stage {
+            world.install(stage);
+        }
+        for call in &self.calls {
+            world.call(call);
+            world.check();
+        }
+        while world.control(&Room::Exact) {
+            world.check();
+        }
+    }
+}
+
+type Secret = TrafficSecret<Checksum>;
+
+/// What fills places that nothing may be written to.
+const UNTOUCHED: u8 = 0xa5;
+
+/// Records that a key keeps for control.
+const RESERVE: u64 = 4;
+
+struct World {
+    setup: Setup,
+    config: Config,
+    sealer: Sealer<Secret>,
+    mirror: Direction<Checksum>,
+    out: Vec<u8>,
+    // What is known
+    facts: Facts,
+    epoch: Epoch,
+    version: Option<Version>,
+    fatal: Option<u8>,
+    is_update_wanted: bool,
+    is_request_due: bool,
+    is_request_outstanding: bool,
+    refusals: u8,
+    are_keys_due: bool,
+    chosen_limit: u16,
+    peer_limit: Option<u16>,
+    padding: Pad,
+    sizes: RecordSizes,
+    now: Duration,
+    /// Bytes since the stream began to run, and when the last were sealed.
+    run: usize,
+    last: Duration,
+}
+
+/// Most are short, or a fuzzer spends its time copying.
+fn length(len: u16) -> usize {
+    let (len, is_long) = (len >> 4, len & 0xf == 0);
+    if is_long { usize::from(len) * 8 } else { usize::from(len % 300) }
+}
+
+const SMALL: u16 = 10;
+const WARM_UP: usize = 100;
+const IDLE: Duration = Duration::from_millis(200);
+
+impl World {
+    fn new(setup: &Setup) -> Self {
+        let config = setup.config();
+        Self {
+            setup: setup.clone(),
+            config,
+            sealer: Sealer::new(config),
+            mirror: Direction::plain(),
+            out: Vec::new(),
+            facts: Facts::default(),
+            epoch: Epoch::Plaintext,
+            version: None,
+            fatal: None,
+            is_update_wanted: false,
+            is_request_due: false,
+            is_request_outstanding: false,
+            refusals: 0,
+            are_keys_due: false,
+            chosen_limit: u16::MAX,
+            peer_limit: None,
+            padding: setup.padding.clone(),
+            sizes: RecordSizes::new(SMALL, WARM_UP, IDLE),
+            now: Duration::ZERO,
+            run: 0,
+            last: Duration::ZERO,
+        }
+    }
+
+    fn call(&mut self, call: &Call) {
+        match call {
+            Call::Seal { len, first, room } => self.seal(length(*len), (*first).into(), room),
+            Call::SealInPlace { len, room } => self.seal_in_place(length(*len), room),
+            Call::Handshake { message_type, len, count, lacks, room } => {
+                let len = length(*len);
+                let [.., high, low] = len.to_be_bytes();
+                let header = [*message_type, 0, high, low];
+                let message = [&header[..], &vec![7; len]].concat();
+                let mut messages = message.repeat(usize::from(count % 4));
+                messages.truncate(messages.len() - usize::from(lacks % 8).min(messages.len()));
+                self.handshake(&messages, *message_type, message.len(), room);
+            }
+            Call::ChangeCipherSpec { room } => self.change_cipher_spec(room),
+            Call::Control { room } => drop(self.control(room)),
+            Call::Update { request } => self.update(*request),
+            Call::Refuse => self.refuse(),
+            Call::Close => {
+                let _ = self.sealer.close();
+                self.note(Trigger::Close);
+            }
+            Call::Cancel => {
+                let _ = self.sealer.cancel();
+                self.note(Trigger::Cancel);
+            }
+            Call::Abort { description } => {
+                if self.sealer.abort(AlertDescription(*description)).is_ok() {
+                    self.fail(*description);
+                    assert!(self.sealer.has_signal(), "the other half must stop");
+                }
+            }
+            Call::News { news } => self.news(news),
+            Call::Answered => {
+                // There is no answer to a request that was not made.
+                if self.is_request_outstanding {
+                    self.sealer.apply(self.answer());
+                    self.is_request_outstanding = false;
+                }
+            }
+            Call::Install { stage } => self.install(stage),
+            Call::SetVersion => {
+                self.sealer.set_version(self.setup.version());
+                self.version = Some(self.setup.version());
+            }
+            Call::Establish => {
+                let can = self.epoch == Epoch::Handshake && self.version == Some(Version::Tls12);
+                assert_eq!(self.sealer.establish().is_ok(), can);
+                if can {
+                    self.epoch = Epoch::Application;
+                }
+            }
+            Call::FragmentLimit { limit } => {
+                self.sealer.set_fragment_limit(*limit);
+                self.chosen_limit = *limit;
+            }
+            Call::PeerLimit { limit } => {
+                // Small ones are what matters.
+                let limit = if limit % 4 == 0 { *limit } else { limit / 4 % 256 };
+                let set = self.sealer.set_record_size_limit(limit);
+                assert_eq!(set.is_ok(), limit >= 64);
+                if set.is_ok() {
+                    self.peer_limit = Some(limit);
+                }
+            }
+            Call::Padding { padding } => {
+                self.sealer.set_padding(padding.policy());
+                self.padding = padding.clone();
+            }
+            Call::Tick { milliseconds } => {
+                self.now += Duration::from_millis((*milliseconds).into());
+                if self.now - self.last >= IDLE {
+                    self.run = 0;
+                }
+                self.chosen_limit = if self.run < WARM_UP { SMALL } else { u16::MAX };
+                let limit = self.sizes.limit(self.now);
+                assert_eq!(limit, self.chosen_limit);
+                self.sealer.set_fragment_limit(limit);
+            }
+        }
+    }
+
+    // What is known
+
+    fn is_tls13(&self) -> bool {
+        self.version == Some(Version::Tls13)
+    }
+
+    fn max_content(&self) -> usize {
+        let own = self.config.fragment_limit.min(self.chosen_limit).min(1 << 14);
+        let peer = match self.peer_limit {
+            Some(limit) if self.epoch != Epoch::Plaintext => {
+                // RFC 8449 section 4: the limit counts the content type of TLS 1.3.
+                limit - u16::from(self.is_tls13())
+            }
+            _ => u16::MAX,
+        };
+        usize::from(own.min(peer).max(1))
+    }
+
+    /// Bytes that a record with so much content takes, and its padding.
+    fn record_len(&self, content_type: ContentType, content: usize) -> (usize, usize) {
+        let unpadded = 5 + content + self.mirror.expansion();
+        let is_covered =
+            content_type == ContentType::APPLICATION_DATA || self.setup.pads_control;
+        if self.mirror.version() != Some(Version::Tls13) || !is_covered {
+            return (unpadded, 0);
+        }
+        let padding = self.padding.padded(content + 1, self.max_content() + 1) - (content + 1);
+        (unpadded + padding, padding)
+    }
+
+    /// The first record that the key may not seal, but for control.
+    fn data_limit(&self) -> u64 {
+        if self.mirror.version().is_none() {
+            return u64::MAX;
+        }
+        let of_key = match self.setup.suite {
+            Suite::Tls12Chacha => u64::MAX,
+            // RFC 9846 section 5.5: 2^24.5.
+            _ => 23_726_566,
+        };
+        of_key.min(self.config.key_limit).saturating_sub(RESERVE).max(1)
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.mirror.sequence >= self.data_limit()
+    }
+
+    fn may_update(&self) -> bool {
+        let is_open = self.facts.write() == WriteState::Open;
+        self.is_tls13() && self.epoch == Epoch::Application && is_open
+    }
+
+    fn is_update_due(&self) -> bool {
+        let is_wanted = self.is_update_wanted && self.epoch == Epoch::Application;
+        is_wanted || (self.is_exhausted() && self.may_update())
+    }
+
+    fn check_open(&self) -> Result<(), SealError> {
+        match self.facts.write() {
+            WriteState::Open => Ok(()),
+            WriteState::CancelQueued | WriteState::CloseQueued | WriteState::Closed => {
+                Err(SealError::Closed)
+            }
+            WriteState::AlertQueued | WriteState::Failed => Err(SealError::Failed),
+        }
+    }
+
+    fn check_keys(&self) -> Result<(), SealError> {
+        if self.is_update_due() || self.is_request_due {
+            return Err(SealError::ControlFirst);
+        }
+        if self.is_exhausted() { Err(SealError::KeyExhausted) } else { Ok(()) }
+    }
+
+    fn check_data(&self) -> Result<(), SealError> {
+        self.check_open()?;
+        if !matches!(self.epoch, Epoch::EarlyData | Epoch::Application) {
+            return Err(SealError::NoKeys);
+        }
+        self.check_keys()
+    }
+
+    fn note(&mut self, trigger: Trigger) {
+        let version = self.version.unwrap_or(Version::Tls13);
+        let rule = OnPeerClose::in_version(version, self.config.tls12_on_peer_close);
+        self.facts.note(rule, trigger);
+        if matches!(self.facts.write(), WriteState::AlertQueued | WriteState::Failed) {
+            (self.is_update_wanted, self.is_request_due) = (false, false);
+            self.refusals = 0;
+        }
+        if self.facts.write() == WriteState::Failed {
+            // RFC 9846 section 6: keys are forgotten.
+            assert_eq!(self.sealer.sequence(), None);
+            self.mirror = Direction::plain();
+        }
+    }
+
+    fn fail(&mut self, alert: u8) {
+        let is_first = self.facts.due() != Some(Alert::Fatal);
+        self.note(Trigger::Fault);
+        if is_first && self.facts.due() == Some(Alert::Fatal) {
+            self.fatal = Some(alert);
+        }
+        (self.is_update_wanted, self.is_request_due, self.refusals) = (false, false, 0);
+    }
+
+    // Sealing
+
+    /// An output of this much room.
+    fn room(&mut self, room: &Room, need: usize) -> usize {
+        let len = match *room {
+            Room::Plenty => need + 1000,
+            Room::Exact => need,
+            Room::Short => need.saturating_sub(1),
+            Room::Of { len } => length(len),
+        };
+        self.out.clear();
+        self.out.resize(len, UNTOUCHED);
+        len
+    }
+
+    #[track_caller]
+    fn assert_untouched(&self, from: usize) {
+        assert!(self.out[from..].iter().all(|&byte| byte == UNTOUCHED), "a trace was left");
+    }
+
+    /// Takes apart what was sealed: so many records with this content.
+    fn take_apart(&mut self, content_type: ContentType, content: &[u8], lens: &[usize]) {
+        let (mut at, mut taken) = (0, 0);
+        for &len in lens {
+            let (total, padding) = self.record_len(content_type, len);
+            let record = self.mirror.open(&self.out[at..]);
+            assert_eq!((record.content_type, record.total), (content_type, total));
+            assert_eq!(record.padding, padding);
+            assert_eq!(record.content, &content[taken..][..len]);
+            at += total;
+            taken += len;
+        }
+        self.assert_untouched(at);
+    }
+
+    fn seal(&mut self, len: usize, first: usize, room: &Room) {
+        const DATA: ContentType = ContentType::APPLICATION_DATA;
+        let content: Vec<u8> = (0..len).map(|at| at as u8).collect();
+        let (need, _) = self.record_len(DATA, len.min(self.max_content()));
+        let room = self.room(room, need);
+
+        let (mut lens, mut expected) = (vec![], self.check_data().map(|()| Sealed::default()));
+        if let Ok(Sealed { taken, written }) = &mut expected {
+            while *taken < len {
+                let numbers = self.mirror.sequence + lens.len() as u64;
+                if !lens.is_empty() && numbers >= self.data_limit() {
+                    break;
+                }
+                let part = (len - *taken).min(self.max_content());
+                let (total, _) = self.record_len(DATA, part);
+                if *written + total > room {
+                    break;
+                }
+                lens.push(part);
+                (*taken, *written) = (*taken + part, *written + total);
+            }
+        }
+        if expected.is_ok() && lens.is_empty() && len != 0 {
+            expected = Err(SealError::NoSpace { need });
+        }
+        let (front, back) = content.split_at(first.min(len));
+        let sealed = match first {
+            0 => self.sealer.seal(&[&content], &mut self.out),
+            _ => self.sealer.seal(&[front, &[], back], &mut self.out),
+        };
+        assert_eq!(sealed, expected);
+        self.take_apart(DATA, &content, &lens);
+        if let Ok(Sealed { taken, .. }) = sealed {
+            self.sizes.sealed(taken, self.now);
+            (self.run, self.last) = (self.run + taken, self.now);
+        }
+    }
+
+    fn seal_in_place(&mut self, len: usize, room: &Room) {
+        const DATA: ContentType = ContentType::APPLICATION_DATA;
+        let max = self.max_content();
+        let (need, _) = self.record_len(DATA, len);
+        let room = self.room(room, need);
+        let expected = match self.check_data() {
+            Ok(()) if len > max => Err(SealError::TooLong),
+            Ok(()) if need > room => Err(SealError::NoSpace { need }),
+            checked => checked.map(|()| need),
+        };
+        if len <= max {
+            assert_eq!(self.sealer.record_len(len), need);
+        }
+        let sealed = self.sealer.seal_in_place(&mut self.out, len);
+        assert_eq!(sealed, expected);
+        match sealed {
+            Ok(_) => self.take_apart(DATA, &vec![UNTOUCHED; len], &[len]),
+            Err(_) => self.assert_untouched(0),
+        }
+    }
+
+    fn handshake(&mut self, messages: &[u8], message_type: u8, whole: usize, room: &Room) {
+        const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
+        let max = self.max_content();
+        let lens: Vec<usize> = messages.chunks(max).map(<[u8]>::len).collect();
+        let need = lens.iter().map(|&len| self.record_len(HANDSHAKE, len).0).sum();
+        let room = self.room(room, need);
+        let are_whole = messages.len().is_multiple_of(whole);
+        let names_update = message_type == 24 && messages.len() >= 4;
+        let records = lens.len() as u64;
+        let mut falls_due = false;
+        let expected = match self.check_open().and_then(|()| self.check_keys()) {
+            Ok(()) if self.are_keys_due => Err(SealError::NoKeys),
+            Ok(()) if names_update || !are_whole => Err(SealError::NotHandshake),
+            Ok(()) if need > room => Err(SealError::NoSpace { need }),
+            Ok(()) if self.mirror.sequence + records > self.data_limit() => {
+                falls_due = self.may_update() && records <= self.data_limit();
+                Err(if falls_due { SealError::ControlFirst } else { SealError::KeyExhausted })
+            }
+            checked => checked.map(|()| need),
+        };
+        let (front, back) = messages.split_at(messages.len().min(3));
+        let sealed = self.sealer.seal_handshake(&[front, back], &mut self.out);
+        assert_eq!(sealed, expected);
+        self.is_update_wanted |= falls_due;
+        match sealed {
+            Ok(_) => self.take_apart(HANDSHAKE, messages, &lens),
+            Err(_) => self.assert_untouched(0),
+        }
+    }
+
+    fn change_cipher_spec(&mut self, room: &Room) {
+        let room = self.room(room, 6);
+        let is_expected = match self.version {
+            Some(Version::Tls13) => self.epoch != Epoch::Application,
+            Some(Version::Tls12) => self.epoch == Epoch::Plaintext && !self.are_keys_due,
+            None => false,
+        };
+        let expected = match self.check_open() {
+            Ok(()) if !is_expected => Err(SealError::NotHandshake),
+            Ok(()) if room < 6 => Err(SealError::NoSpace { need: 6 }),
+            checked => checked.map(|()| 6),
+        };
+        let written = self.sealer.change_cipher_spec(&mut self.out);
+        assert_eq!(written, expected);
+        if written.is_ok() {
+            assert_eq!(self.out[..6], [20, 3, 3, 0, 1, 1]);
+            self.are_keys_due = self.version == Some(Version::Tls12);
+        }
+        self.assert_untouched(written.unwrap_or(0));
+    }
+
+    /// What is due, and the message that it is.
+    fn due(&self) -> Option<(Control, ContentType, Vec<u8>)> {
+        let alert = |description, level| {
+            let control = Control::Alert(AlertDescription(description));
+            (control, ContentType::ALERT, vec![level, description])
+        };
+        let update = |request| {
+            let message = vec![24, 0, 0, 1, u8::from(request)];
+            (Control::KeyUpdate { request }, ContentType::HANDSHAKE, message)
+        };
+        let due = self.facts.due();
+        if due == Some(Alert::Fatal) {
+            return self.fatal.map(|description| alert(description, 2));
+        }
+        if self.is_update_due() {
+            return Some(update(false));
+        }
+        if self.is_request_due {
+            return Some(update(true));
+        }
+        let is_open = self.facts.write() == WriteState::Open;
+        match due {
+            Some(Alert::UserCanceled) => Some(alert(90, 1)),
+            Some(_) => Some(alert(0, 1)),
+            None => {
+                let refuses = self.refusals != 0 && is_open && !self.is_exhausted();
+                refuses.then(|| alert(100, 1))
+            }
+        }
+    }
+
+    /// Seals what is due. Whether something was.
+    fn control(&mut self, room: &Room) -> bool {
+        let due = self.due();
+        assert_eq!(self.sealer.next_control(), due.as_ref().map(|(control, ..)| *control));
+        assert_eq!(self.sealer.has_control(), due.is_some());
+        let Some((control, content_type, message)) = due else {
+            self.room(room, 0);
+            assert_eq!(self.sealer.poll_control(&mut self.out), Ok(0));
+            self.assert_untouched(0);
+            return false;
+        };
+        let (need, _) = self.record_len(content_type, message.len());
+        assert!(need <= self.sealer.control_len(), "control_len is enough");
+        let room = self.room(room, need);
+        let sealed = self.sealer.poll_control(&mut self.out);
+        if room < need {
+            assert_eq!(sealed, Err(SealError::NoSpace { need }));
+            self.assert_untouched(0);
+            return true;
+        }
+        assert_eq!(sealed, Ok(need));
+        self.take_apart(content_type, &message, &[message.len()]);
+        match control {
+            Control::KeyUpdate { request } => {
+                self.mirror.update();
+                if request {
+                    self.is_request_due = false;
+                    self.is_request_outstanding = true;
+                    assert!(self.sealer.has_signal(), "the other half must know");
+                } else {
+                    self.is_update_wanted = false;
+                }
+            }
+            Control::Alert(AlertDescription::NO_RENEGOTIATION) => self.refusals -= 1,
+            Control::Alert(_) => self.note(Trigger::AlertSealed),
+        }
+        true
+    }
+
+    // Requests
+
+    fn update(&mut self, request: bool) {
+        let expected = if self.facts.write() != WriteState::Open {
+            Err(KeyError::Closed)
+        } else if !self.may_update() {
+            Err(KeyError::NoUpdate)
+        } else if request && (self.is_request_outstanding || self.is_request_due) {
+            Err(KeyError::RequestOutstanding)
+        } else {
+            Ok(())
+        };
+        assert_eq!(self.sealer.update_keys(request), expected);
+        if expected.is_ok() {
+            self.is_request_due |= request;
+            self.is_update_wanted |= !request;
+        }
+    }
+
+    fn refuse(&mut self) {
+        let is_established = self.epoch == Epoch::Application;
+        let expected = if !is_established || self.version != Some(Version::Tls12) {
+            Err(KeyError::Epoch)
+        } else if self.facts.write() != WriteState::Open || self.is_exhausted() {
+            Err(KeyError::Closed)
+        } else {
+            Ok(())
+        };
+        assert_eq!(self.sealer.refuse_renegotiation(), expected);
+        if expected.is_ok() {
+            self.refusals = self.refusals.saturating_add(1);
+        }
+    }
+
+    fn install(&mut self, stage: &Stage) {
+        let epoch = stage.epoch();
+        let is_next = match self.setup.version() {
+            Version::Tls13 => epoch > self.epoch,
+            Version::Tls12 => self.epoch == Epoch::Plaintext && epoch != Epoch::EarlyData,
+        };
+        let expected = if !is_next {
+            Err(KeyError::Epoch)
+        } else if self.facts.write() != WriteState::Open {
+            Err(KeyError::Closed)
+        } else {
+            Ok(())
+        };
+        let secret = || self.setup.suite.secret(stage.seeds().1);
+        assert_eq!(self.sealer.install(epoch, secret(), 0), expected);
+        if expected.is_ok() {
+            self.mirror = Direction::new(secret());
+            (self.epoch, self.version) = (epoch, Some(self.setup.version()));
+            self.are_keys_due = false;
+        }
+    }
+
+    // The other half
+
+    fn news(&mut self, news: &News) {
+        if self.facts.read() != tls_record::close::ReadState::Open {
+            // It has no more to tell.
+            return;
+        }
+        match news {
+            News::UpdateRequested => {
+                if self.setup.version() == Version::Tls13 {
+                    let notice = self.notice(ContentType::HANDSHAKE, &[24, 0, 0, 1, 1]);
+                    self.sealer.apply(notice);
+                    self.is_update_wanted |= self.facts.write() == WriteState::Open;
+                }
+            }
+            News::PeerClosed => {
+                let notice = self.notice(ContentType::ALERT, &[1, 0]);
+                self.sealer.apply(notice);
+                self.note(Trigger::PeerCloseNotify);
+            }
+            News::PeerFailed => {
+                let notice = self.notice(ContentType::ALERT, &[2, 80]);
+                self.sealer.apply(notice);
+                self.note(Trigger::PeerError);
+                // Also when our close_notify has left already.
+                assert_eq!(self.sealer.sequence(), None);
+                self.mirror = Direction::plain();
+            }
+            News::Truncated => {
+                let mut opener = Opener::<Secret>::new(self.config);
+                opener.eof();
+                self.sealer.apply(opener.take_notice());
+                self.note(Trigger::TransportEof);
+                let closed = self.sealer.close();
+                self.note(Trigger::Close);
+                assert!(closed.is_err(), "a close tells of the truncation");
+            }
+            News::Fault => {
+                let notice = self.notice(ContentType::ALERT, &[]);
+                self.sealer.apply(notice);
+                self.fail(AlertDescription::UNEXPECTED_MESSAGE.0);
+            }
+        }
+    }
+
+    /// What a receiving half tells that opened this record.
+    fn notice(&self, content_type: ContentType, content: &[u8]) -> Notice {
+        let (mut opener, mut peer) = self.established();
+        let _ = opener.open(&mut peer.seal(content_type, content, 0));
+        opener.take_notice()
+    }
+
+    /// What it tells when the peer answers a request.
+    fn answer(&self) -> Notice {
+        let (mut opener, mut peer) = self.established();
+        let mut sealer = Sealer::<Secret>::new(self.config);
+        sealer.install(Epoch::Application, self.setup.suite.secret(1), 0).expect("keys");
+        sealer.update_keys(true).expect("a request");
+        sealer.poll_control(&mut vec![0; 1 << 15]).expect("room");
+        opener.apply(sealer.take_signal());
+        let _ = opener.open(&mut peer.seal(ContentType::HANDSHAKE, &[24, 0, 0, 1, 0], 0));
+        opener.take_notice()
+    }
+
+    fn established(&self) -> (Opener<Secret>, Direction<Checksum>) {
+        let mut config = self.config;
+        config.limits = tls_record::Limits::DEFAULT;
+        config.record_size_limit = None;
+        let mut opener = Opener::new(config);
+        let secret = || self.setup.suite.secret(1);
+        opener.install(Epoch::Application, secret(), 0).expect("keys");
+        (opener, Direction::new(secret()))
+    }
+
+    /// What holds at any time.
+    fn check(&self) {
+        assert_eq!(self.sealer.state(), self.facts.write());
+        assert_eq!(self.sealer.epoch(), self.epoch);
+        assert_eq!(usize::from(self.sealer.fragment_limit()), self.max_content());
+        if let Some(sequence) = self.sealer.sequence() {
+            assert_eq!(sequence, self.mirror.sequence);
+        }
+        let is_failed = self.facts.write() == WriteState::Failed;
+        if is_failed && self.facts.sent().contains(&Alert::Fatal) {
+            let alert = self.fatal.map(AlertDescription).expect("it left");
+            assert_eq!(self.sealer.end(), WriteEnd::AlertSent(alert));
+        } else if is_failed {
+            assert_eq!(self.sealer.end(), WriteEnd::Failed);
+        }
+    }
+}

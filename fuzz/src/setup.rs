@@ -1,0 +1,208 @@
+//! What a connection is set up as: the part of an input that comes before the calls.
+
+use tls_record::aead::{Algorithm, Provider};
+use tls_record::close::OnPeerClose;
+use tls_record::{Config, Limits, Padding, Role, TrafficSecret, Version};
+
+use crate::input::input;
+
+input! {
+    /// A version and a cipher suite.
+    pub enum Suite {
+        /// TLS 1.3 with AES-128-GCM.
+        Tls13,
+        /// TLS 1.3 with AES-256-GCM, whose secrets are longer.
+        Tls13Sha384,
+        /// TLS 1.2 with AES-128-GCM: eight bytes of the nonce are in each record.
+        Tls12Gcm,
+        /// TLS 1.2 with ChaCha20-Poly1305: none are.
+        Tls12Chacha,
+    }
+}
+
+impl Suite {
+    /// The version that it is of.
+    pub fn version(&self) -> Version {
+        match self {
+            Self::Tls13 | Self::Tls13Sha384 => Version::Tls13,
+            Self::Tls12Gcm | Self::Tls12Chacha => Version::Tls12,
+        }
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Tls13 | Self::Tls12Gcm => Algorithm::Aes128Gcm,
+            Self::Tls13Sha384 => Algorithm::Aes256Gcm,
+            Self::Tls12Chacha => Algorithm::Chacha20Poly1305,
+        }
+    }
+
+    /// A secret that is known by `seed`.
+    pub fn secret<P: Provider>(&self, seed: u8) -> TrafficSecret<P> {
+        let algorithm = self.algorithm();
+        let bytes = [seed; 48];
+        match self.version() {
+            Version::Tls13 => TrafficSecret::tls13(algorithm, &bytes[..algorithm.secret_len()]),
+            // The start of the explicit nonce is not zero: as rustls has it.
+            Version::Tls12 => {
+                TrafficSecret::tls12(algorithm, &bytes[..algorithm.key_len()], &bytes[..12])
+            }
+        }
+        .expect("a secret of the right length")
+    }
+}
+
+input! {
+    /// How much is tolerated, if not what is the default.
+    pub struct Few {
+        /// Empty records in a row.
+        pub empty_records: u8,
+        /// Warnings in a row.
+        pub warnings: u8,
+        /// KeyUpdates without data.
+        pub key_updates: u8,
+        /// Requests to renegotiate.
+        pub renegotiations: u8,
+        /// Bytes of a handshake message.
+        pub handshake_message: u8,
+        /// Bytes of early data.
+        pub early_data: u8,
+    }
+}
+
+input! {
+    /// A padding policy.
+    pub enum Pad {
+        /// None.
+        None,
+        /// To a multiple.
+        Block { size: u16, },
+        /// To a power of two.
+        PowerOfTwo,
+        /// To a length.
+        Size { size: u16, },
+    }
+}
+
+impl Pad {
+    /// The engine's word for it.
+    pub fn policy(&self) -> Padding {
+        match *self {
+            Self::None => Padding::None,
+            Self::Block { size } => Padding::Block(size),
+            Self::PowerOfTwo => Padding::PowerOfTwo,
+            Self::Size { size } => Padding::Size(size),
+        }
+    }
+
+    /// The length of an inner plaintext that is `unpadded` bytes long without padding and may be
+    /// `max` (RFC 9846 section 5.4).
+    pub fn padded(&self, unpadded: usize, max: usize) -> usize {
+        let wanted = match *self {
+            Self::None | Self::Block { size: 0 } => unpadded,
+            Self::Block { size } => unpadded.div_ceil(size.into()) * usize::from(size),
+            Self::PowerOfTwo => unpadded.next_power_of_two(),
+            Self::Size { size } => size.into(),
+        };
+        wanted.min(max).max(unpadded)
+    }
+}
+
+input! {
+    /// What is configured.
+    pub struct Setup {
+        /// Version and cipher suite.
+        pub suite: Suite,
+        /// The engine is the server.
+        pub is_server: bool,
+        /// What is tolerated.
+        pub limits: Option<Few>,
+        /// The record_size_limit that the engine announced.
+        pub record_size_limit: Option<u16>,
+        /// The most content that it puts into one record.
+        pub fragment_limit: Option<u8>,
+        /// Records that one key may seal.
+        pub key_limit: Option<u8>,
+        /// How its records are padded.
+        pub padding: Pad,
+        /// Whether all of them are.
+        pub pads_control: bool,
+        /// Whether padding is taken off in constant time.
+        pub constant_time_padding: bool,
+        /// Whether it stays open when a TLS 1.2 peer closes.
+        pub half_closes: bool,
+        /// Whether post-handshake authentication was offered.
+        pub post_handshake_auth: bool,
+    }
+}
+
+impl Setup {
+    /// Nothing but the defaults.
+    pub const fn new(suite: Suite) -> Self {
+        Self {
+            suite,
+            is_server: false,
+            limits: None,
+            record_size_limit: None,
+            fragment_limit: None,
+            key_limit: None,
+            padding: Pad::None,
+            pads_control: false,
+            constant_time_padding: false,
+            half_closes: false,
+            post_handshake_auth: false,
+        }
+    }
+
+    /// The version.
+    pub fn version(&self) -> Version {
+        self.suite.version()
+    }
+
+    /// The engine's role.
+    pub fn role(&self) -> Role {
+        if self.is_server { Role::Server } else { Role::Client }
+    }
+
+    /// What is tolerated.
+    pub fn limits(&self) -> Limits {
+        self.limits.as_ref().map_or(Limits::DEFAULT, |few| Limits {
+            empty_records: few.empty_records,
+            warnings: few.warnings,
+            key_updates: few.key_updates,
+            renegotiations: few.renegotiations,
+            handshake_message: few.handshake_message.into(),
+            early_data: few.early_data.into(),
+        })
+    }
+
+    /// The record_size_limit that was announced: those that RFC 8449 section 4 allows, the small ones
+    /// above all.
+    pub fn record_size_limit(&self) -> Option<u16> {
+        self.record_size_limit.map(|limit| match limit % 4 {
+            0 => 64 + limit / 4 % (16_385 - 63),
+            _ => 64 + limit / 4 % 192,
+        })
+    }
+
+    /// The engine's configuration.
+    pub fn config(&self) -> Config {
+        let mut config = Config::new(self.role());
+        config.limits = self.limits();
+        config.record_size_limit = self.record_size_limit();
+        if let Some(limit) = self.fragment_limit {
+            config.fragment_limit = limit.into();
+        }
+        if let Some(limit) = self.key_limit {
+            config.key_limit = limit.into();
+        }
+        config.padding = self.padding.policy();
+        config.pads_control = self.pads_control;
+        config.constant_time_padding = self.constant_time_padding;
+        if self.half_closes {
+            config.tls12_on_peer_close = OnPeerClose::HalfClose;
+        }
+        config.post_handshake_auth = self.post_handshake_auth;
+        config
+    }
+}

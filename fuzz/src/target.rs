@@ -1,0 +1,93 @@
+//! What a target is, and how one is run: by a fuzzer, by a test, by hand.
+
+use std::cell::RefCell;
+use std::panic;
+use std::sync::Once;
+
+use arbitrary::Unstructured;
+
+use crate::input::{Field, snippet};
+
+/// An input that can be run.
+pub trait Input: Field + std::fmt::Debug {
+    /// The name of the target and of the module that it is in.
+    const NAME: &'static str;
+
+    /// Runs it, and checks what must hold.
+    ///
+    /// # Panics
+    /// If it does not hold: that is the finding.
+    fn run(&self);
+}
+
+/// A target without its type.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
+    /// Runs an input. Before a panic gets through, the input is printed as a [`snippet`].
+    pub run: fn(&[u8]),
+    /// Only decodes an input: what running it is measured against.
+    pub decode: fn(&[u8]),
+    /// An input as a test.
+    pub snippet: fn(&[u8]) -> String,
+    /// The bytes that an input is encoded as: those that it was decoded from, or fewer.
+    pub canonical: fn(&[u8]) -> Vec<u8>,
+    /// How many random inputs a test runs: fewer where each costs a handshake.
+    pub inputs: u64,
+}
+
+impl Target {
+    pub(crate) const fn of<I: Input>(inputs: u64) -> Self {
+        Self {
+            name: I::NAME,
+            run: run::<I>,
+            decode: |bytes| drop(std::hint::black_box(decode::<I>(bytes))),
+            snippet: |bytes| snippet(I::NAME, &decode::<I>(bytes)),
+            canonical: |bytes| {
+                let mut canonical = Vec::new();
+                decode::<I>(bytes).encode(&mut canonical);
+                canonical
+            },
+            inputs,
+        }
+    }
+}
+
+fn decode<I: Input>(bytes: &[u8]) -> I {
+    I::decode(&mut Unstructured::new(bytes)).expect("missing bytes are zeros")
+}
+
+#[derive(Default)]
+struct Running {
+    print: Option<fn(&[u8]) -> String>,
+    bytes: Vec<u8>,
+}
+
+thread_local! {
+    static RUNNING: RefCell<Running> = RefCell::default();
+}
+
+/// Decodes and runs an input. If that panics, it is printed as a test first.
+pub fn run<I: Input>(bytes: &[u8]) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        // libFuzzer's own hook aborts.
+        let next = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            RUNNING.with_borrow(|running| {
+                if let Some(print) = running.print {
+                    eprintln!("The input, as a test:\n\n{}", print(&running.bytes));
+                }
+            });
+            next(info);
+        }));
+    });
+    RUNNING.with_borrow_mut(|running| {
+        running.print = Some(|bytes| snippet(I::NAME, &decode::<I>(bytes)));
+        running.bytes.clear();
+        running.bytes.extend_from_slice(bytes);
+    });
+    decode::<I>(bytes).run();
+    RUNNING.with_borrow_mut(|running| running.print = None);
+}
