@@ -8,6 +8,12 @@ pub mod alert;
 pub mod checksum;
 pub mod close;
 pub mod connection;
+#[cfg(feature = "peers")]
+pub mod differential;
+#[cfg(feature = "peers")]
+pub mod differential_openssl;
+#[cfg(feature = "peers")]
+pub mod differential_rustls;
 pub mod duplex;
 pub mod handshake_epochs;
 pub mod header;
@@ -18,6 +24,8 @@ pub mod receiving;
 pub mod reference;
 pub mod seal;
 pub mod setup;
+#[cfg(feature = "peers")]
+pub mod stream;
 pub mod suspend;
 pub mod target;
 
@@ -34,4 +42,10 @@ pub const TARGETS: &[Target] = &[
     Target::of::<duplex::Input>(20_000),
     Target::of::<connection::Input>(20_000),
     Target::of::<suspend::Input>(20_000),
+    #[cfg(feature = "peers")]
+    Target::of::<stream::Input>(4_000),
+    #[cfg(feature = "peers")]
+    Target::of::<differential_rustls::Input>(4_000),
+    #[cfg(feature = "peers")]
+    Target::of::<differential_openssl::Input>(4_000),
 ];

@@ -203,7 +203,8 @@ pub struct World<P: Provider> {
     wire: Vec<u8>,
     peer_out: Direction<P>,
     peer_in: Direction<P>,
-    /// Where records are opened or sealed.
+    /// Where records are opened that are not opened in place, and where ours are sealed.
+    opened: Vec<u8>,
     out: Vec<u8>,
     /// The fatal alert that is due or has left.
     fatal: Option<u8>,
@@ -227,6 +228,7 @@ impl<P: Provider> World<P> {
             wire: Vec::new(),
             peer_out: Direction::plain(),
             peer_in: Direction::plain(),
+            opened: vec![0; if way == Way::Into { 1 << 15 } else { 0 }],
             out: vec![0; 1 << 15],
             fatal: None,
             is_update_due: false,
@@ -400,11 +402,11 @@ impl<P: Provider> World<P> {
             }
             Way::Into => {
                 let (front, back) = self.wire[..len].split_at(len / 3);
-                let out = &mut self.out;
+                let out = &mut self.opened;
                 let opened = self
                     .layer
                     .with_halves(|opener, _| opener.open_into(&[front, &[], back], out));
-                (opened, &self.out[..])
+                (opened, &self.opened[..])
             }
         };
         let consumed = opened.as_ref().map_or(0, |opened| opened.consumed);

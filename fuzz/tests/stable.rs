@@ -30,7 +30,8 @@ fn random(name: &str) {
 }
 
 macro_rules! targets {
-    ($($name:ident,)*) => { $(
+    ($($(#[$attribute:meta])? $name:ident,)*) => { $(
+        $(#[$attribute])?
         #[test]
         fn $name() {
             random(stringify!($name));
@@ -48,4 +49,7 @@ targets! {
     duplex,
     connection,
     suspend,
+    #[cfg(feature = "peers")] stream,
+    #[cfg(feature = "peers")] differential_rustls,
+    #[cfg(feature = "peers")] differential_openssl,
 }

@@ -2,6 +2,8 @@
 //! vectors.
 
 #[cfg(feature = "peers")]
+pub mod differential;
+#[cfg(feature = "peers")]
 pub mod peers;
 pub mod records;
 pub mod rfc8448;
