@@ -6,7 +6,7 @@
 
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
-    AlertDescription, CloseError, End, Epoch, Event, Fault, Mailbox, OpenError, Opener, ReadEnd, RecordBuffer,
+    AlertDescription, CloseError, End, Epoch, Event, Fault, Limits, Mailbox, OpenError, Opener, ReadEnd, RecordBuffer,
     RecordTooLong, Role, Sealer, TrafficSecret, WriteEnd,
 };
 
@@ -98,7 +98,7 @@ impl Side {
         let mut config = setup.config();
         config.role = role;
         // What honest ends do is no misbehaviour here, nor too long for the buffer.
-        config.limits.key_updates = u8::MAX;
+        config.limits = Limits { key_updates: u8::MAX, ..Limits::DEFAULT };
         config.record_size_limit = None;
         config.fragment_limit = config.fragment_limit.min(300);
         let mut opener = Opener::new(config);

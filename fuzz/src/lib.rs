@@ -19,10 +19,12 @@ pub mod handshake_epochs;
 pub mod header;
 pub mod input;
 pub mod open;
+pub mod pack;
 pub mod peer;
 pub mod receiving;
 pub mod reference;
 pub mod seal;
+pub mod seeds;
 pub mod setup;
 #[cfg(feature = "peers")]
 pub mod stream;

@@ -307,8 +307,9 @@ impl<P: Provider> Reference<P> {
             }
             return Err(fault(BAD_RECORD_MAC));
         };
-        let plaintext = needed - HEADER_LEN - self.incoming.expansion();
-        let plaintext = plaintext + usize::from(!self.is_tls12());
+        // The content type of TLS 1.3 is a part of the plaintext.
+        let outside = self.incoming.expansion() - usize::from(!self.is_tls12());
+        let plaintext = needed - HEADER_LEN - outside;
         if plaintext > self.max_lengths().1 {
             return Err(fault(RECORD_OVERFLOW));
         }
@@ -391,10 +392,6 @@ impl<P: Provider> Reference<P> {
             22 => {
                 if content.is_empty() {
                     return Err(fault(UNEXPECTED_MESSAGE));
-                }
-                (self.empty_records, self.warnings) = (0, 0);
-                if self.early_data == EarlyData::SkipApplicationData {
-                    self.early_data = EarlyData::None;
                 }
                 let behind = if !is_protected {
                     0
@@ -485,6 +482,10 @@ impl<P: Provider> Reference<P> {
         trailer: usize,
     ) -> Result<(usize, Outcome), Outcome> {
         (self.empty_records, self.warnings) = (0, 0);
+        if self.early_data == EarlyData::SkipApplicationData {
+            // It is the second ClientHello.
+            self.early_data = EarlyData::None;
+        }
         let all = content.len();
         let header_left = 4_usize.saturating_sub(self.message.len());
         let is_new = header_left != 0;

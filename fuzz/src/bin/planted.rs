@@ -1,0 +1,184 @@
+//! The proof by planted bugs: applies each patch of `planted/` to a scratch copy, runs the targets, and
+//! prints which one found it, after how many executions.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
+
+use clap::Parser;
+
+/// Those of the engine alone: the others find nothing that these do not, and are slow to build.
+const TARGETS: [&str; 9] = [
+    "header",
+    "alert",
+    "close",
+    "open",
+    "seal",
+    "handshake_epochs",
+    "duplex",
+    "connection",
+    "suspend",
+];
+
+#[derive(Parser)]
+#[command(about = "Shows that the fuzz targets find bugs: plants some in a copy of the engine")]
+struct Arguments {
+    /// Seconds that all targets have together for one bug, on the cores that there are
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Start from the committed corpora; otherwise from nothing
+    #[arg(long)]
+    corpora: bool,
+    /// Where the copy and its build go
+    #[arg(long, default_value = "target/planted")]
+    scratch: PathBuf,
+    /// Which patches; otherwise all
+    patches: Vec<String>,
+}
+
+fn main() -> io::Result<()> {
+    let arguments = Arguments::parse();
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let workspace = fuzz.parent().expect("the package is in a workspace");
+    let scratch = std::path::absolute(&arguments.scratch)?;
+    let copy = scratch.join("copy");
+    copy_tree(workspace, &copy, &scratch)?;
+
+    let mut patches: Vec<PathBuf> = fs::read_dir(fuzz.join("planted"))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<_>>()?;
+    patches.sort();
+    println!("| planted | found by | after executions | seconds |\n|---|---|---|---|");
+    let mut missed = 0;
+    for patch in &patches {
+        let name = patch.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+        if !arguments.patches.is_empty() && !arguments.patches.iter().any(|one| one == name) {
+            continue;
+        }
+        apply(patch, &copy, false)?;
+        let built = build(&copy, &scratch);
+        let found = built.and_then(|()| hunt(&arguments, &scratch));
+        apply(patch, &copy, true)?;
+        match found? {
+            Some(Found { target, executions, time }) => {
+                println!("| {name} | {target} | {executions} | {:.1} |", time.as_secs_f64());
+            }
+            None => {
+                println!("| {name} | **none** | | {} |", arguments.seconds);
+                missed += 1;
+            }
+        }
+    }
+    if missed == 0 { Ok(()) } else { Err(io::Error::other(format!("{missed} were not found"))) }
+}
+
+/// What is in the workspace, but for what was built.
+fn copy_tree(from: &Path, to: &Path, scratch: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, name) = (entry.path(), entry.file_name());
+        if name == "target" || name == ".git" || name == "corpus" || path == scratch {
+            continue;
+        }
+        let to = to.join(&name);
+        if entry.file_type()?.is_dir() {
+            copy_tree(&path, &to, scratch)?;
+        } else if fs::read(&to).ok() != Some(fs::read(&path)?) {
+            // What is the same keeps its time, so that it is not built again.
+            fs::copy(&path, &to)?;
+        }
+    }
+    Ok(())
+}
+
+fn succeed(command: &mut Command) -> io::Result<()> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let message = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("{command:?}: {message}")))
+}
+
+fn apply(patch: &Path, copy: &Path, backwards: bool) -> io::Result<()> {
+    let mut git = Command::new("git");
+    // Or it would take paths to be those of the repository around the copy.
+    git.env("GIT_CEILING_DIRECTORIES", copy.parent().unwrap_or(copy)).current_dir(copy);
+    git.arg("apply").args(backwards.then_some("--reverse")).arg(patch);
+    succeed(&mut git)
+}
+
+fn build(copy: &Path, scratch: &Path) -> io::Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(copy).env("CARGO_TARGET_DIR", scratch.join("build"));
+    cargo.args(["+nightly", "fuzz", "build", "--fuzz-dir", "fuzz", "--sanitizer", "none"]);
+    cargo.args(["--no-default-features", "--features", "libfuzzer"]);
+    succeed(&mut cargo)
+}
+
+struct Found {
+    target: &'static str,
+    executions: String,
+    time: Duration,
+}
+
+/// Runs all targets at once until one of them has found something.
+fn hunt(arguments: &Arguments, scratch: &Path) -> io::Result<Option<Found>> {
+    let binaries = scratch.join("build").join(host()?).join("release");
+    let start = Instant::now();
+    let mut running: Vec<(&str, Child)> = Vec::new();
+    let log = |target: &str| scratch.join(target).with_extension("log");
+    for target in TARGETS {
+        let corpus = scratch.join("corpus").join(target);
+        let _ = fs::remove_dir_all(&corpus);
+        fs::create_dir_all(&corpus)?;
+        if arguments.corpora {
+            for (number, input) in tls_record_fuzz::pack::corpus(target)?.iter().enumerate() {
+                fs::write(corpus.join(number.to_string()), input)?;
+            }
+        }
+        let mut fuzzer = Command::new(binaries.join(target));
+        fuzzer.arg(format!("-max_total_time={}", arguments.seconds));
+        // A run without end is as good a finding as a panic.
+        fuzzer.args(["-print_final_stats=1", "-timeout=5", "-seed=1"]);
+        fuzzer.arg(format!("-artifact_prefix={}/", scratch.display())).arg(corpus);
+        fuzzer.stdout(Stdio::null()).stderr(fs::File::create(log(target))?);
+        running.push((target, fuzzer.spawn()?));
+    }
+    let mut found = None;
+    while found.is_none() && !running.is_empty() {
+        thread::sleep(Duration::from_millis(20));
+        let mut still = Vec::new();
+        for (target, mut child) in running {
+            match child.try_wait()? {
+                None => still.push((target, child)),
+                Some(status) if status.success() => {}
+                Some(_) => {
+                    let executions = executions(&fs::read_to_string(log(target))?);
+                    found.get_or_insert(Found { target, executions, time: start.elapsed() });
+                }
+            }
+        }
+        running = still;
+    }
+    for (_, child) in &mut running {
+        child.kill()?;
+        child.wait()?;
+    }
+    Ok(found)
+}
+
+fn executions(log: &str) -> String {
+    let count = log.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
+    count.map_or_else(|| "?".to_owned(), |count| count.trim().to_owned())
+}
+
+fn host() -> io::Result<String> {
+    let output = Command::new("rustc").arg("-vV").output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| io::Error::other("rustc names no host"))
+}

@@ -1,0 +1,521 @@
+//! Inputs made by hand, each named after what it shows: the lessons of others (see `lessons.rs` of the
+//! tests), and the calls that random bytes do not come to.
+
+use crate::input::Field;
+use crate::receiving::{Call, Kind, Limit, MessageKind, Stage};
+use crate::setup::{Few, Setup, Suite};
+use crate::{close, connection, duplex, handshake_epochs, header, open, seal, suspend};
+
+/// A target, the name of an input, its bytes.
+pub type Seed = (&'static str, &'static str, Vec<u8>);
+
+fn seed(target: &'static str, name: &'static str, input: &impl Field) -> Seed {
+    let mut bytes = Vec::new();
+    input.encode(&mut bytes);
+    (target, name, bytes)
+}
+
+/// All of them.
+pub fn all() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    seeds.extend(of_header());
+    seeds.extend(of_close());
+    seeds.extend(of_open());
+    seeds.extend(of_handshake_epochs());
+    seeds.extend(of_seal());
+    seeds.extend(of_duplex());
+    seeds.extend(of_connection());
+    seeds.extend(of_suspend());
+    seeds
+}
+
+fn of_header() -> Vec<Seed> {
+    let input = |stage: Option<Stage>, bytes: &[u8]| header::Input {
+        setup: Setup::new(Suite::Tls13),
+        stage,
+        skips: None,
+        bytes: bytes.to_vec(),
+    };
+    let established = || Some(Stage::Application);
+    let of = |name, input| seed("header", name, &input);
+    vec![
+        of("http", input(None, b"GET / HTTP/1.1\r\n")),
+        of("sslv2-hello", input(None, &[0x80, 0x2e, 1, 0, 2])),
+        of("client-hello", input(None, &[22, 3, 1, 0, 4, 1, 0, 0, 0])),
+        of("data-before-keys", input(None, &[23, 3, 3, 0, 1, 0])),
+        of("longest-record", input(established(), &[23, 3, 3, 0x41, 0])),
+        of("record-one-byte-too-long", input(established(), &[23, 3, 3, 0x41, 1])),
+        of("plaintext-alert-under-keys", input(established(), &[21, 3, 3, 0, 2, 1, 0])),
+        of("shorter-than-a-tag", input(established(), &[23, 3, 3, 0, 1, 0])),
+    ]
+}
+
+fn of_close() -> Vec<Seed> {
+    use close::Event as E;
+    let of = |name, replies, events: &[E]| {
+        seed("close", name, &close::Input { replies, events: events.to_vec() })
+    };
+    vec![
+        of("both-close", false, &[E::Close, E::AlertSealed, E::PeerCloseNotify]),
+        of("reply", true, &[E::PeerCloseNotify, E::AlertSealed, E::Close]),
+        of("cancel-is-followed-by-close", false, &[E::Cancel, E::AlertSealed, E::AlertSealed]),
+        of("fault-replaces-close", false, &[E::Close, E::Fault, E::AlertSealed, E::Close]),
+        of("fault-behind-close", false, &[E::Close, E::AlertSealed, E::Fault, E::AlertSealed]),
+        of("error-is-not-answered", false, &[E::PeerError, E::Close, E::AlertSealed]),
+        of("end-of-transport-is-no-close", true, &[E::TransportEof, E::PeerCloseNotify, E::Close]),
+    ]
+}
+
+fn data(content: &[u8]) -> Call {
+    Call::Record { kind: Kind::Data, content: content.to_vec(), padding: 0 }
+}
+
+fn ticket(body: &[u8], at: u8) -> Call {
+    Call::Messages { kind: MessageKind::Ticket, body: body.to_vec(), twice: false, at }
+}
+
+fn of_open() -> Vec<Seed> {
+    let on = |suite, calls: Vec<Call>| open::Input {
+        setup: Setup::new(suite),
+        cipher: open::Cipher::Checksum,
+        into: false,
+        stage: Stage::Application,
+        calls,
+    };
+    let of = |name, suite, calls| seed("open", name, &on(suite, calls));
+    let flood = |call: Call, count| [vec![call; count], vec![Call::Open]].concat();
+    let edge = |limit, by| Call::Edge { limit, kind: Kind::Data, by, padding: 3 };
+    let alert = |description| Call::Alert { level: 1, description };
+    let mut seeds = vec![
+        of("close-notify-in-the-middle", Suite::Tls13, vec![data(b"a"), Call::PeerClose, data(b"b")]),
+        of(
+            "key-update-not-at-the-end-of-its-record",
+            Suite::Tls13,
+            vec![Call::Messages {
+                kind: MessageKind::KeyUpdate,
+                body: vec![0],
+                twice: true,
+                at: 255,
+            }],
+        ),
+        of("key-update-of-wrong-length", Suite::Tls13, vec![Call::Messages {
+            kind: MessageKind::KeyUpdate,
+            body: vec![0, 0],
+            twice: false,
+            at: 255,
+        }]),
+        of("key-update-flood", Suite::Tls13, flood(Call::PeerUpdate { requested: true }, 33)),
+        of("empty-record-flood", Suite::Tls12Gcm, flood(data(b""), 33)),
+        of("warning-flood", Suite::Tls12Chacha, flood(alert(90), 5)),
+        of("user-canceled-flood", Suite::Tls13, flood(alert(90), 5)),
+        of("renegotiation-flood", Suite::Tls12Gcm, flood(Call::Messages {
+            kind: MessageKind::HelloRequest,
+            body: vec![],
+            twice: false,
+            at: 255,
+        }, 33)),
+        of("data-between-fragments", Suite::Tls13, vec![ticket(b"ticket", 5), data(b"x")]),
+        of("ticket-byte-by-byte", Suite::Tls13, vec![
+            ticket(b"ticket", 1),
+            Call::Cut { len: 1 },
+            Call::Open,
+        ]),
+        of("forged", Suite::Tls13, vec![Call::Forged { kind: Kind::Data, content: vec![1] }]),
+        of("no-content-type", Suite::Tls13, vec![Call::Record {
+            kind: Kind::Other { content_type: 0 },
+            content: vec![0, 0],
+            padding: 2,
+        }]),
+        of("cut-inside-a-record", Suite::Tls13, vec![data(b"cut"), Call::Cut { len: 9 }, Call::Eof]),
+        of("plaintext-alert", Suite::Tls13, vec![Call::Plain {
+            kind: Kind::Alert,
+            content: vec![1, 0],
+        }]),
+        of("answer-to-our-request", Suite::Tls13, vec![
+            Call::Update { request: true },
+            Call::Control,
+            Call::PeerUpdate { requested: false },
+            Call::Open,
+        ]),
+        of("alert-level-that-is-none", Suite::Tls12Gcm, vec![Call::Alert {
+            level: 3,
+            description: 80,
+        }]),
+    ];
+    for (name, suite) in [("13", Suite::Tls13), ("12", Suite::Tls12Gcm)] {
+        let names = match name {
+            "13" => ["tls13-inner-at-the-limit", "tls13-inner-over-it", "tls13-body-over-it"],
+            _ => ["tls12-inner-at-the-limit", "tls12-inner-over-it", "tls12-body-over-it"],
+        };
+        for (name, (limit, by)) in
+            names.into_iter().zip([(Limit::Inner, 4), (Limit::Inner, 5), (Limit::Body, 5)])
+        {
+            seeds.push(of(name, suite.clone(), vec![edge(limit, by), Call::Open]));
+        }
+    }
+    let mut small = on(Suite::Tls13, vec![edge(Limit::Inner, 4), edge(Limit::Inner, 5)]);
+    small.setup.record_size_limit = Some(1);
+    seeds.push(seed("open", "record-size-limit-of-64", &small));
+    seeds
+}
+
+fn of_handshake_epochs() -> Vec<Seed> {
+    let of = |name, suite, is_server, calls| {
+        let mut setup = Setup::new(suite);
+        setup.is_server = is_server;
+        setup.limits = Some(Few {
+            empty_records: 2,
+            warnings: 2,
+            key_updates: 2,
+            renegotiations: 2,
+            handshake_message: 100,
+            early_data: 60,
+        });
+        seed("handshake_epochs", name, &handshake_epochs::Input { setup, into: false, calls })
+    };
+    let hello = || Call::Messages {
+        kind: MessageKind::ClientHello,
+        body: b"hello".to_vec(),
+        twice: false,
+        at: 255,
+    };
+    let finished = |at| Call::Messages {
+        kind: MessageKind::Finished,
+        body: b"finished".to_vec(),
+        twice: false,
+        at,
+    };
+    let install = |stage: Stage| {
+        vec![Call::Open, Call::Install { stage: stage.clone() }, Call::PeerKeys { stage }]
+    };
+    let ccs = || Call::Plain { kind: Kind::ChangeCipherSpec, content: vec![1] };
+    let early = |content: &[u8]| {
+        vec![Call::PeerKeys { stage: Stage::EarlyData }, data(content), data(content)]
+    };
+    vec![
+        of(
+            "tls13-server",
+            Suite::Tls13,
+            true,
+            [
+                vec![hello(), Call::SetVersion, ccs()],
+                install(Stage::Handshake),
+                vec![finished(255)],
+                install(Stage::Application),
+                vec![data(b"data"), Call::PeerClose],
+            ]
+            .concat(),
+        ),
+        of(
+            "early-data-accepted-up-to-the-limit",
+            Suite::Tls13,
+            true,
+            [
+                vec![hello()],
+                install(Stage::EarlyData),
+                vec![data(&[1; 40]), data(&[1; 20]), Call::Open, data(&[1; 1])],
+            ]
+            .concat(),
+        ),
+        of(
+            "early-data-skipped-by-trial",
+            Suite::Tls13,
+            true,
+            [
+                vec![hello(), Call::Open, Call::SkipEarlyData { after_retry: false }],
+                vec![Call::Install { stage: Stage::Handshake }],
+                early(&[1; 5]),
+                vec![Call::Open, Call::PeerKeys { stage: Stage::Handshake }, finished(255)],
+            ]
+            .concat(),
+        ),
+        of(
+            "more-early-data-than-is-skipped",
+            Suite::Tls13,
+            true,
+            [
+                vec![hello(), Call::Open, Call::SkipEarlyData { after_retry: false }],
+                vec![Call::Install { stage: Stage::Handshake }],
+                early(&[1; 20]),
+            ]
+            .concat(),
+        ),
+        of(
+            "early-data-skipped-by-type",
+            Suite::Tls13,
+            true,
+            [
+                vec![hello(), Call::Open, Call::SkipEarlyData { after_retry: true }],
+                vec![Call::Plain { kind: Kind::Data, content: vec![1; 20] }, hello()],
+                vec![Call::Plain { kind: Kind::Data, content: vec![1; 20] }],
+            ]
+            .concat(),
+        ),
+        of(
+            "message-spans-a-key-change",
+            Suite::Tls13,
+            true,
+            [
+                vec![hello()],
+                install(Stage::Handshake),
+                vec![finished(3), Call::Cut { len: 24 }],
+                install(Stage::Application),
+            ]
+            .concat(),
+        ),
+        of(
+            "tls12-client",
+            Suite::Tls12Gcm,
+            false,
+            [
+                vec![hello(), Call::SetVersion, ccs()],
+                install(Stage::Handshake),
+                vec![finished(255), Call::Open, Call::Establish, data(b"data"), Call::PeerClose],
+            ]
+            .concat(),
+        ),
+        of(
+            "change-cipher-spec-after-finished",
+            Suite::Tls13,
+            false,
+            [vec![Call::SetVersion], install(Stage::Application), vec![ccs()]].concat(),
+        ),
+        of("change-cipher-spec-flood", Suite::Tls13, false, vec![ccs(), ccs(), ccs()]),
+        of(
+            "key-update-before-finished",
+            Suite::Tls13,
+            false,
+            [install(Stage::Handshake), vec![Call::PeerUpdate { requested: true }]].concat(),
+        ),
+        of(
+            "plaintext-alert-in-answer-to-a-hello",
+            Suite::Tls13,
+            true,
+            vec![
+                Call::Install { stage: Stage::Handshake },
+                Call::Plain { kind: Kind::Alert, content: vec![2, 40] },
+            ],
+        ),
+    ]
+}
+
+fn of_seal() -> Vec<Seed> {
+    use seal::{Call, News, Pad, Room};
+    let of = |name, setup: Setup, calls| {
+        seed("seal", name, &seal::Input { setup, stage: Some(Stage::Application), calls })
+    };
+    let data = || Call::Seal { len: 100 << 4 | 1, first: 3, room: Room::Plenty };
+    let control = || Call::Control { room: Room::Exact };
+    let with = |change: fn(&mut Setup)| {
+        let mut setup = Setup::new(Suite::Tls13);
+        change(&mut setup);
+        setup
+    };
+    let requested = || Call::News { news: News::UpdateRequested };
+    vec![
+        of("answer-goes-first", with(|_| ()), vec![requested(), requested(), data(), control()]),
+        of(
+            "update-without-room",
+            with(|_| ()),
+            vec![requested(), Call::Control { room: Room::Short }, control(), data()],
+        ),
+        of(
+            "alert-without-room",
+            with(|_| ()),
+            vec![Call::Close, Call::Control { room: Room::Short }, control(), data()],
+        ),
+        of(
+            "keys-run-out",
+            with(|setup| setup.key_limit = Some(6)),
+            vec![data(), data(), data(), control(), data()],
+        ),
+        of(
+            "keys-run-out-without-updates",
+            Setup { suite: Suite::Tls12Gcm, ..with(|setup| setup.key_limit = Some(6)) },
+            vec![data(), data(), data(), Call::Close, control()],
+        ),
+        of(
+            "one-request-at-a-time",
+            with(|_| ()),
+            vec![
+                Call::Update { request: true },
+                Call::Update { request: true },
+                control(),
+                Call::Update { request: true },
+                Call::Answered,
+                Call::Update { request: true },
+            ],
+        ),
+        of(
+            "padding-at-the-limit",
+            with(|setup| setup.padding = Pad::Block { size: 512 }),
+            vec![
+                Call::PeerLimit { limit: 257 },
+                Call::Seal { len: 63 << 4 | 1, first: 0, room: Room::Plenty },
+                Call::SealInPlace { len: 1, room: Room::Exact },
+            ],
+        ),
+        of(
+            "all-records-alike",
+            with(|setup| {
+                setup.padding = Pad::Size { size: 300 };
+                setup.pads_control = true;
+            }),
+            vec![data(), requested(), control(), Call::Cancel, control(), control()],
+        ),
+        of(
+            "fault-while-a-close-is-queued",
+            with(|_| ()),
+            vec![Call::Close, Call::News { news: News::Fault }, control(), control()],
+        ),
+        of(
+            "flight-of-messages",
+            with(|setup| setup.fragment_limit = Some(50)),
+            vec![Call::Handshake {
+                message_type: 4,
+                len: 100 << 4 | 1,
+                count: 3,
+                lacks: 0,
+                room: Room::Exact,
+            }],
+        ),
+    ]
+}
+
+fn of_duplex() -> Vec<Seed> {
+    use duplex::{Call, Trouble};
+    let of = |name, suite, calls| {
+        let setup = Setup::new(suite);
+        seed("duplex", name, &duplex::Input { setup, right_half_closes: false, calls })
+    };
+    let send = |right| Call::Send { right, len: 50 };
+    let all = |right| Call::Bring { right, len: u16::MAX };
+    vec![
+        of("half-close", Suite::Tls13, vec![
+            send(false),
+            Call::Close { right: false },
+            Call::Control { right: false },
+            all(true),
+            send(true),
+            all(false),
+        ]),
+        of("reply", Suite::Tls12Gcm, vec![
+            send(true),
+            Call::Close { right: false },
+            Call::Control { right: false },
+            all(true),
+        ]),
+        of("cut-behind-a-record", Suite::Tls13, vec![send(false), all(true), Call::Cut {
+            right: true,
+        }]),
+        of("both-ask-for-keys", Suite::Tls13, vec![
+            Call::Update { right: false, request: true },
+            Call::Update { right: true, request: true },
+            Call::Control { right: false },
+            Call::Control { right: true },
+            all(true),
+            all(false),
+        ]),
+        of("flipped", Suite::Tls12Chacha, vec![send(false), Call::Tamper {
+            right: true,
+            trouble: Trouble::Flip { at: 9, bit: 1 },
+        }]),
+        of("replayed", Suite::Tls13, vec![send(false), Call::Tamper {
+            right: true,
+            trouble: Trouble::Replay,
+        }]),
+    ]
+}
+
+fn of_connection() -> Vec<Seed> {
+    use connection::Call as C;
+    let of = |name, suite, calls| {
+        seed("connection", name, &connection::Input { setup: Setup::new(suite), calls })
+    };
+    let at = 0;
+    let all = || C::Sent { at, len: u16::MAX };
+    vec![
+        of("shutdown-would-block-and-is-told-once", Suite::Tls13, vec![
+            C::Write { at, len: 9 },
+            C::Shutdown { at },
+            C::Sent { at, len: 5 },
+            C::Shutdown { at },
+            all(),
+            C::Shutdown { at },
+            C::Shutdown { at },
+        ]),
+        of("shutdown-in-two-steps", Suite::Tls13, vec![
+            C::ShutdownBoth { at, budget: 100 },
+            all(),
+            C::ShutdownBoth { at, budget: 100 },
+            C::Record { at, kind: Kind::Data, content: vec![1; 30] },
+            C::ShutdownBoth { at, budget: 100 },
+            C::PeerClose { at },
+            C::ShutdownBoth { at, budget: 100 },
+        ]),
+        of("budget-is-spent", Suite::Tls13, vec![
+            C::ShutdownBoth { at, budget: 10 },
+            all(),
+            C::Record { at, kind: Kind::Data, content: vec![1; 30] },
+            C::ShutdownBoth { at, budget: 10 },
+        ]),
+        of("slot-behind-what-is-sent", Suite::Tls13, vec![
+            C::Write { at, len: 100 },
+            C::Reserve { at, len: 50 },
+            C::Fill { at },
+            C::PeerUpdate { at, requested: true },
+            C::Sent { at, len: 60 },
+            C::Commit { at, len: 40 },
+            C::Shutdown { at },
+        ]),
+        of("slot-when-a-peer-closes", Suite::Tls12Gcm, vec![
+            C::Reserve { at, len: 50 },
+            C::PeerClose { at },
+            C::Commit { at, len: 40 },
+        ]),
+        of("unsent-when-a-peer-fails", Suite::Tls13, vec![
+            C::Write { at, len: 100 },
+            C::Record { at, kind: Kind::Alert, content: vec![2, 80] },
+            C::Shutdown { at },
+        ]),
+        of("stale-handle", Suite::Tls13, vec![C::Replace { at }, C::Replace { at: 1 }]),
+        of("garbage", Suite::Tls13, vec![
+            C::Garbage { at, bytes: vec![21, 3, 3, 0, 2, 1, 0] },
+            C::Shutdown { at },
+        ]),
+        of("cut", Suite::Tls13, vec![C::Eof { at }, C::ShutdownBoth { at, budget: 0 }]),
+        of("halves", Suite::Tls13, vec![C::Write { at, len: 9 }, C::SplitAndJoin { at }]),
+    ]
+}
+
+fn of_suspend() -> Vec<Seed> {
+    use suspend::{Call, Sleep};
+    let of = |name, suite, calls| {
+        seed("suspend", name, &suspend::Input { setup: Setup::new(suite), calls })
+    };
+    let sleep = || Call::Sleep { sleep: Sleep::Sound };
+    vec![
+        of("between-records", Suite::Tls13, vec![Call::Seal { len: 9 }, sleep(), Call::Seal {
+            len: 9,
+        }]),
+        of("while-a-request-is-open", Suite::Tls13, vec![
+            Call::Update { request: true },
+            Call::Control,
+            sleep(),
+            Call::Update { request: true },
+            Call::PeerUpdate { requested: false },
+        ]),
+        of("explicit-nonces-go-on", Suite::Tls12Gcm, vec![
+            Call::Seal { len: 9 },
+            sleep(),
+            Call::Seal { len: 9 },
+        ]),
+        of("after-the-peer-closed", Suite::Tls13, vec![Call::PeerClose, sleep(), Call::Seal {
+            len: 9,
+        }]),
+        of("inside-a-record", Suite::Tls13, vec![Call::Cut { len: 7 }, sleep(), Call::Eof]),
+        of("tampered", Suite::Tls13, vec![Call::Sleep { sleep: Sleep::Flip { at: 100, bit: 0 } }]),
+        of("too-short", Suite::Tls13, vec![Call::Sleep { sleep: Sleep::Length { len: 17 } }]),
+        of("busy", Suite::Tls13, vec![Call::Close, sleep(), Call::Control, sleep()]),
+    ]
+}
