@@ -14,6 +14,8 @@ pub struct Checksum;
 impl Provider for Checksum {
     type Aead = ChecksumAead;
 
+    const STACK: usize = 0;
+
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<ChecksumAead> {
         (key.len() == algorithm.key_len()).then(|| ChecksumAead { key: mix(0, key), algorithm })
     }

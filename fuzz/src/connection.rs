@@ -91,7 +91,7 @@ struct End {
     is_told: bool,
     was_cut: bool,
     /// Bytes of records that arrived since our close_notify was queued.
-    drained: u64,
+    drained: u32,
 }
 
 impl End {
@@ -247,7 +247,7 @@ impl End {
         assert_eq!(answer == Err(ShutdownError::SlotReserved), self.slot.is_some());
     }
 
-    fn shutdown_both(&mut self, budget: u64) {
+    fn shutdown_both(&mut self, budget: u32) {
         let answer = self.tls.shutdown_both(budget);
         let end = self.tls.end();
         match answer {
@@ -294,7 +294,7 @@ impl End {
                         was_closing,
                         WriteState::CancelQueued | WriteState::CloseQueued | WriteState::Closed
                     ) {
-                        self.drained += opened.consumed as u64;
+                        self.drained += opened.consumed as u32;
                     }
                     if opened.event == Event::Closed
                         && self.on_peer_close == OnPeerClose::Reply
@@ -439,7 +439,6 @@ impl World {
         assert_eq!(writer.take_signal(), tls_record::Signal::NONE, "it was carried");
         end.tls = Connection::join(opener, writer);
         // Counted anew.
-        end.drained = 0;
         self.replace(at, end);
     }
 
