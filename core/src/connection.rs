@@ -198,7 +198,10 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Nothing has changed. [`SealError::TooLong`] if one record cannot carry as much; those of
     /// [`write`](Self::write).
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8], SealError> {
-        self.writer.reserve(len)
+        let reserved = self.writer.reserve(len).map(drop);
+        self.tell();
+        reserved?;
+        self.slot_mut().ok_or(SealError::NoSlot)
     }
 
     /// The slot that is reserved.

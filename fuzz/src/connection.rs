@@ -438,7 +438,6 @@ impl World {
         let (opener, mut writer) = end.tls.split();
         assert_eq!(writer.take_signal(), tls_record::Signal::NONE, "it was carried");
         end.tls = Connection::join(opener, writer);
-        // Counted anew.
         self.replace(at, end);
     }
 

@@ -1277,7 +1277,7 @@ fn a_request_of_ours_is_known_to_the_receiving_half_at_once() {
 /// The transport took the request, its answer arrives, and only then it says that it took it.
 #[test]
 fn the_answer_to_a_request_may_come_before_the_transport_is_done() {
-    for how in 0..4 {
+    for how in 0..5 {
         let mut end =
             Wired::<512>::configured(Suite::Tls13, |config| config.limits.key_updates = 1);
         match how {
@@ -1290,6 +1290,12 @@ fn the_answer_to_a_request_may_come_before_the_transport_is_done() {
                 end.tls.update_keys(true).unwrap();
                 end.tls.cancel().unwrap();
                 end.take(usize::MAX);
+            }
+            // It is sealed before a slot.
+            3 => {
+                end.tls.write(&[b"data"]).unwrap();
+                end.tls.update_keys(true).unwrap();
+                end.tls.reserve(4).unwrap();
             }
             // For room.
             _ => {
