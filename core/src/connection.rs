@@ -10,6 +10,7 @@ mod writer;
 
 pub use set::{ConnectionSet, Handle, InvalidHandle};
 pub use shutdown::ShutdownError;
+pub(crate) use writer::WRITER_LEN;
 pub use writer::Writer;
 
 use crate::alert::AlertDescription;
@@ -98,7 +99,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     ///
     /// # Errors
     /// Those of [`Opener::open`]. The alert that a fault demands is among what is
-    /// [`unsent`](Self::unsent). After an alert of the peer's nothing is unsent any more.
+    /// [`unsent`](Self::unsent). After an error alert of the peer's nothing is unsent any more.
     #[inline]
     pub fn received(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         let opened = self.opener.open(input);
@@ -139,7 +140,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// or up to a KeyUpdate that falls due. Returns how many were taken. No data makes no record.
     ///
     /// # Errors
-    /// Nothing has changed.
+    /// Nothing has changed, except that a KeyUpdate that was due may be unsent now.
     /// [`SealError::NoSpace`] if not even the first record has room: send what is
     /// [`unsent`](Self::unsent), then again. [`SealError::SlotReserved`]; [`SealError::Closed`] after
     /// [`shutdown`](Self::shutdown), or a close_notify of a TLS 1.2 peer; [`SealError::Failed`];
@@ -155,8 +156,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Seals whole handshake messages: see [`Sealer::seal_handshake`](crate::Sealer::seal_handshake).
     ///
     /// # Errors
-    /// Nothing has changed. [`SealError::NotHandshake`], and those of [`write`](Self::write); the room
-    /// is for all of it, or [`SealError::NoSpace`].
+    /// [`SealError::NotHandshake`], and those of [`write`](Self::write). The room is for all of it, or
+    /// [`SealError::NoSpace`]: a flight that is longer than `TX` is to be given in parts.
     pub fn write_handshake(&mut self, parts: &[&[u8]]) -> Result<(), SealError> {
         let written = self.writer.write_handshake(parts);
         self.tell();
@@ -215,7 +216,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     ///
     /// # Errors
     /// [`SealError::NoSlot`]; [`SealError::TooLong`] if the slot is shorter; [`SealError::NoSpace`] if
-    /// a KeyUpdate that goes first has no room: send, then again. Those of [`write`](Self::write)
+    /// a KeyUpdate that goes first has no room: send, then again, or cancel. Those of [`write`](Self::write)
     /// for what happened since.
     pub fn commit(&mut self, len: usize) -> Result<(), SealError> {
         let committed = self.writer.commit(len);
@@ -385,9 +386,22 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         &self.writer
     }
 
-    /// The halves, if nothing waits for the transport and no slot is reserved.
-    pub(crate) fn at_rest(&self) -> Option<(&Opener<K>, &crate::Sealer<K>)> {
-        self.writer.is_at_rest().then(|| (&self.opener, self.writer.sealer()))
+    /// The halves, and what is known besides, if nothing waits for the transport and no slot is
+    /// reserved.
+    pub(crate) fn at_rest(&self) -> Option<(&Opener<K>, &crate::Sealer<K>, [u8; WRITER_LEN])> {
+        let Self { opener, writer } = self;
+        writer.is_at_rest().then(|| (opener, writer.sealer(), writer.pack()))
+    }
+
+    /// What was [`at_rest`](Self::at_rest).
+    pub(crate) fn resumed(
+        opener: Opener<K>,
+        sealer: crate::Sealer<K>,
+        known: [u8; WRITER_LEN],
+    ) -> Self {
+        let mut writer = Writer::new(sealer);
+        writer.unpack(known);
+        Self::join(opener, writer)
     }
 
     /// Carries what the halves have to tell each other.

@@ -50,7 +50,7 @@ pub enum Fault {
     TooMuchEarlyData,
     /// The peer needs more sequence numbers than there are (RFC 9846 section 5.3).
     SequenceExhausted,
-    /// Keys could not be made: a hardware key store failed, for instance.
+    /// Keys could not be made, or the cipher could not seal: hardware failed, for instance.
     Crypto,
     /// The application ended the connection with this alert (`abort`).
     Aborted(AlertDescription),
@@ -105,7 +105,7 @@ impl Fault {
             Self::Flood => "too many records without progress",
             Self::TooMuchEarlyData => "too much early data",
             Self::SequenceExhausted => "sequence numbers exhausted",
-            Self::Crypto => "keys could not be made",
+            Self::Crypto => "keys could not be made, or the cipher failed",
             Self::Aborted(_) => "aborted by the application",
         }
     }
@@ -153,7 +153,8 @@ impl core::fmt::Display for OpenError {
 
 impl core::error::Error for OpenError {}
 
-/// Why a record was not sealed. No state, no sequence number and no byte of the output changed.
+/// Why a record was not sealed. No state, no sequence number and no byte of the output changed, but
+/// for [`Crypto`](Self::Crypto).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SealError {

@@ -7,12 +7,13 @@ use crate::bytes::copy;
 use crate::error::KeyError;
 use crate::keys::{KeySchedule, MAX_KEY_LEN, TrafficSecret};
 use crate::record::Version;
+use crate::scrub::scrub_stack;
 
 /// The longest `tls12_crypto_info_*`: that of AES-256-GCM.
 const MAX_INFO_LEN: usize = 56;
 
-/// A direction that is the kernel's: [`Sealer::to_kernel`](crate::Sealer::to_kernel) and
-/// [`Opener::to_kernel`](crate::Opener::to_kernel) make one.
+/// A direction that is the kernel's: [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel) and
+/// [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel) make one.
 ///
 /// What the kernel does not do stays with the application: alerts, KeyUpdates and tickets come and go
 /// there as records with a content type of their own. After a KeyUpdate in this direction,
@@ -26,7 +27,7 @@ const MAX_INFO_LEN: usize = 56;
 /// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
 /// sealer.install(Epoch::Application, secret, 5)?;
 ///
-/// let mut kernel = sealer.to_kernel().unwrap();
+/// let mut kernel = sealer.hand_to_kernel().unwrap();
 /// let info = kernel.crypto_info()?;
 /// // setsockopt(socket, SOL_TLS, TLS_TX, info.as_bytes())
 /// assert_eq!(info.as_bytes().len(), 40);
@@ -51,6 +52,14 @@ impl<P: Provider> KernelDirection<P> {
     /// # Errors
     /// [`KeyError::Crypto`] if they cannot be made.
     pub fn crypto_info(&self) -> Result<CryptoInfo, KeyError> {
+        let info = self.derive();
+        scrub_stack(P::STACK);
+        info
+    }
+
+    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    #[inline(never)]
+    fn derive(&self) -> Result<CryptoInfo, KeyError> {
         let mut info = CryptoInfo { bytes: [0; MAX_INFO_LEN], len: 0 };
         let mut key = [0; MAX_KEY_LEN];
         let mut iv = [0; NONCE_LEN];

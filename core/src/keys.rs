@@ -28,7 +28,8 @@ pub trait KeySchedule: Zeroize {
     type Aead: Aead;
 
     /// How deep into the stack, in bytes, making a key and working with it goes. Copies are left there
-    /// that the engine overwrites when keys were installed, replaced or wiped. 0, the default, is for
+    /// that the engine overwrites when keys were installed, replaced or wiped (after a failure, and on
+    /// drop): it takes that much stack itself then. 0, the default, is for
     /// keys that never lie in memory: handles of a key store in hardware.
     const STACK: usize = 0;
 

@@ -110,6 +110,8 @@ word! {
     Signal:
     /// We asked for a KeyUpdate: one that answers is no misbehaviour.
     UPDATE_REQUESTED = 9,
+    /// It was not the application that ended the connection, but the cipher.
+    CIPHER_FAILED = 10,
 }
 
 impl Notice {

@@ -163,6 +163,9 @@ impl<K: KeySchedule> Opener<K> {
     /// Opens the record at the front of `input`, in place: one record a call, or one handshake
     /// message of a record that holds several. Call it until it says [`Event::NeedMore`].
     ///
+    /// What is left of a record that was opened in part is decrypted: it is for this function again,
+    /// and not for [`open_into`](Self::open_into).
+    ///
     /// The header is judged as soon as it is there, before the body is waited for.
     ///
     /// # Errors
@@ -562,6 +565,11 @@ impl<K: KeySchedule> Opener<K> {
         self.end
     }
 
+    /// Which end we are.
+    pub(crate) const fn role(&self) -> Role {
+        self.role
+    }
+
     /// What the records of this direction are protected with.
     pub const fn epoch(&self) -> Epoch {
         self.epoch
@@ -604,7 +612,11 @@ impl<K: KeySchedule> Opener<K> {
         if let Some(description) = signal.alert() {
             if self.state == ReadState::Open {
                 self.state = self.state.after(Trigger::Fault);
-                self.end = ReadEnd::Fault(Fault::Aborted(description));
+                self.end = ReadEnd::Fault(if signal.contains(Signal::CIPHER_FAILED) {
+                    Fault::Crypto
+                } else {
+                    Fault::Aborted(description)
+                });
             }
             self.keys.wipe();
         }

@@ -462,7 +462,8 @@ impl<K: KeySchedule> Sealer<K> {
     fn crypto_failed(&mut self) -> SealError {
         // With an alert in the queue the opener knows already, and of one alert only.
         if self.state != WriteState::AlertQueued {
-            self.signal = self.signal.merge(Signal::stop(AlertDescription::INTERNAL_ERROR));
+            let stop = Signal::stop(AlertDescription::INTERNAL_ERROR);
+            self.signal = self.signal.merge(stop).merge(Signal::CIPHER_FAILED);
         }
         self.fail();
         SealError::Crypto

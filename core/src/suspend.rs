@@ -8,17 +8,17 @@ use zeroize::Zeroize;
 use crate::aead::{Aead, Algorithm, NONCE_LEN, Provider};
 use crate::bytes::copy;
 use crate::config::Config;
-use crate::connection::Connection;
+use crate::connection::{Connection, WRITER_LEN};
 use crate::keys::TrafficSecret;
 use crate::layer::RecordLayer;
 use crate::opener::{self, Opener};
-use crate::record::Role;
+use crate::scrub::scrub_stack;
 use crate::sealer::{self, Sealer};
 
 /// The format of the bytes. Another one has other letters: there is no reading of old ones.
 const FORMAT: [u8; 4] = *b"TRS1";
 const TAG_LEN: usize = 16;
-const BODY_LEN: usize = opener::PACKED_LEN + sealer::PACKED_LEN;
+const BODY_LEN: usize = opener::PACKED_LEN + sealer::PACKED_LEN + WRITER_LEN;
 
 /// Length of a suspended connection, in bytes: format, nonce, sealed fields, tag.
 pub const SUSPENDED_LEN: usize = FORMAT.len() + NONCE_LEN + BODY_LEN + TAG_LEN;
@@ -61,8 +61,10 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
         key: &[u8; 32],
         nonce: &[u8; NONCE_LEN],
     ) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
-        let bytes = suspend(self.opener(), self.sealer(), key, nonce)?;
-        *self = Self::new(Config::new(Role::Client));
+        let suspended = suspend(self.opener(), self.sealer(), [0; WRITER_LEN], key, nonce);
+        scrub_stack(P::STACK);
+        let bytes = suspended?;
+        *self = Self::new(Config::new(self.opener().role()));
         Ok(bytes)
     }
 
@@ -71,14 +73,17 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     /// # Errors
     /// [`ResumeError`] says when each comes; `bytes` have not changed then.
     pub fn resume(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
-        let (opener, sealer) = open(bytes, key)?;
+        let opened = open(bytes, key);
+        scrub_stack(P::STACK);
+        let (opener, sealer, _) = opened?;
         bytes.zeroize();
         Ok(Self::join(opener, sealer))
     }
 }
 
 impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
-    /// See [`RecordLayer::suspend`].
+    /// [`RecordLayer::suspend`], with what a [`shutdown`](Self::shutdown) has come to and the alerts
+    /// that were not told.
     ///
     /// # Errors
     /// Those of [`RecordLayer::suspend`]; bytes that are [unsent](Self::unsent) and a reserved slot
@@ -88,24 +93,33 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
         key: &[u8; 32],
         nonce: &[u8; NONCE_LEN],
     ) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
-        let (opener, sealer) = self.at_rest().ok_or(SuspendError::Busy)?;
-        let bytes = suspend(opener, sealer, key, nonce)?;
-        *self = Self::new(RecordLayer::new(Config::new(Role::Client)));
+        let (opener, sealer, writer) = self.at_rest().ok_or(SuspendError::Busy)?;
+        let suspended = suspend(opener, sealer, writer, key, nonce);
+        scrub_stack(P::STACK);
+        let bytes = suspended?;
+        *self = Self::new(RecordLayer::new(Config::new(self.opener().role())));
         Ok(bytes)
     }
 
-    /// See [`RecordLayer::resume`].
+    /// [`RecordLayer::resume`]. What a record carries is not more than the `TX` of before allowed.
     ///
     /// # Errors
     /// Those of [`RecordLayer::resume`].
     pub fn resume(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
-        RecordLayer::resume(bytes, key).map(Self::new)
+        let opened = open(bytes, key);
+        scrub_stack(P::STACK);
+        let (opener, sealer, writer) = opened?;
+        bytes.zeroize();
+        Ok(Self::resumed(opener, sealer, writer))
     }
 }
 
+/// Not inlined, nor is [`open`]: their frames have to be ones that [`scrub_stack`] reaches.
+#[inline(never)]
 fn suspend<P: Provider>(
     opener: &Opener<TrafficSecret<P>>,
     sealer: &Sealer<TrafficSecret<P>>,
+    writer: [u8; WRITER_LEN],
     key: &[u8; 32],
     nonce: &[u8; NONCE_LEN],
 ) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
@@ -115,7 +129,7 @@ fn suspend<P: Provider>(
         return Err(SuspendError::PaddingFunction);
     }
     let mut bytes = [0; SUSPENDED_LEN];
-    if seal(opener, sealer, key, nonce, &mut bytes).is_none() {
+    if seal(opener, sealer, writer, key, nonce, &mut bytes).is_none() {
         bytes.zeroize();
         return Err(SuspendError::Crypto);
     }
@@ -125,6 +139,7 @@ fn suspend<P: Provider>(
 fn seal<P: Provider>(
     opener: &Opener<TrafficSecret<P>>,
     sealer: &Sealer<TrafficSecret<P>>,
+    writer: [u8; WRITER_LEN],
     key: &[u8; 32],
     nonce: &[u8; NONCE_LEN],
     bytes: &mut [u8; SUSPENDED_LEN],
@@ -137,15 +152,17 @@ fn seal<P: Provider>(
     let mut packer = Packer(&mut *body);
     opener.pack(&mut packer)?;
     sealer.pack(&mut packer)?;
+    packer.put(writer)?;
     let mut aead = P::aead(ALGORITHM, key)?;
     let sealed = aead.seal(nonce, &FORMAT, body, tag);
     aead.zeroize();
     sealed.ok()
 }
 
-type Halves<P> = (Opener<TrafficSecret<P>>, Sealer<TrafficSecret<P>>);
+type Parts<P> = (Opener<TrafficSecret<P>>, Sealer<TrafficSecret<P>>, [u8; WRITER_LEN]);
 
-fn open<P: Provider>(bytes: &[u8], key: &[u8; 32]) -> Result<Halves<P>, ResumeError> {
+#[inline(never)]
+fn open<P: Provider>(bytes: &[u8], key: &[u8; 32]) -> Result<Parts<P>, ResumeError> {
     let bytes: &[u8; SUSPENDED_LEN] = bytes.try_into().map_err(|_| ResumeError::Format)?;
     let (format, rest) = bytes.split_first_chunk().ok_or(ResumeError::Format)?;
     let (nonce, rest) = rest.split_first_chunk().ok_or(ResumeError::Format)?;
@@ -158,14 +175,15 @@ fn open<P: Provider>(bytes: &[u8], key: &[u8; 32]) -> Result<Halves<P>, ResumeEr
     copy(sealed, &mut body);
     let opened = aead.open(nonce, &FORMAT, &mut body, tag);
     aead.zeroize();
-    let halves = opened.map_err(|_| ResumeError::Forged).and_then(|()| {
+    let parts = opened.map_err(|_| ResumeError::Forged).and_then(|()| {
         let mut unpacker = Unpacker(&body);
         let opener = Opener::unpack(&mut unpacker).ok_or(ResumeError::Crypto)?;
         let sealer = Sealer::unpack(&mut unpacker).ok_or(ResumeError::Crypto)?;
-        Ok((opener, sealer))
+        let writer = unpacker.take().ok_or(ResumeError::Crypto)?;
+        Ok((opener, sealer, writer))
     });
     body.zeroize();
-    halves
+    parts
 }
 
 /// The bytes that are still to be filled with fields.

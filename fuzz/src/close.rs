@@ -163,10 +163,8 @@ impl crate::target::Input for Input {
         for event in &self.events {
             let trigger = event.trigger();
             // The halves, which run apart: the sending one hears of the peer only what counts.
-            let is_of_peer = matches!(
-                event,
-                Event::PeerCloseNotify | Event::PeerError | Event::TransportEof
-            );
+            let is_of_peer =
+                matches!(event, Event::PeerCloseNotify | Event::PeerError | Event::TransportEof);
             if !is_of_peer || read == ReadState::Open {
                 write = write.after(rule, trigger);
             }
@@ -182,9 +180,7 @@ impl crate::target::Input for Input {
         assert!(
             matches!(
                 facts.sent[..],
-                []
-                    | [UserCanceled | CloseNotify | Fatal]
-                    | [UserCanceled, CloseNotify | Fatal]
+                [] | [UserCanceled | CloseNotify | Fatal] | [UserCanceled, CloseNotify | Fatal]
             ),
             "sent {:?}",
             facts.sent

@@ -97,11 +97,9 @@ impl Tampering {
                 byte: usize::from(byte % 5),
                 bit: bit % 8,
             },
-            Self::FlipBody { record, byte, bit } => Plan::FlipBody {
-                record: (*record).into(),
-                byte: (*byte).into(),
-                bit: bit % 8,
-            },
+            Self::FlipBody { record, byte, bit } => {
+                Plan::FlipBody { record: (*record).into(), byte: (*byte).into(), bit: bit % 8 }
+            }
             Self::Inject { before, kind, content } => Plan::Inject {
                 before: (*before).into(),
                 content_type: match kind {

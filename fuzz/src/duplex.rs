@@ -6,8 +6,8 @@
 
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
-    AlertDescription, CloseError, End, Epoch, Event, Fault, Limits, Mailbox, OpenError, Opener, ReadEnd, RecordBuffer,
-    RecordTooLong, Role, Sealer, TrafficSecret, WriteEnd,
+    AlertDescription, CloseError, End, Epoch, Event, Fault, Limits, Mailbox, OpenError, Opener,
+    ReadEnd, RecordBuffer, RecordTooLong, Role, Sealer, TrafficSecret, WriteEnd,
 };
 
 use crate::checksum::Checksum;

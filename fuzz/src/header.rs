@@ -2,13 +2,12 @@
 
 use tls_record::aead::null::Null;
 use tls_record::{
-    Config, Event, HEADER_LEN, HandshakeHeader, Header, OpenError, Opened, Opener,
-    TrafficSecret,
+    Config, Event, HEADER_LEN, HandshakeHeader, Header, OpenError, Opened, Opener, TrafficSecret,
 };
 
 use crate::input::input;
-use crate::receiving::outcome;
 pub use crate::receiving::Stage;
+use crate::receiving::outcome;
 use crate::reference::{Outcome, Reference};
 pub use crate::setup::{Few, Pad, Setup, Suite};
 

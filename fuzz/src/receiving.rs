@@ -281,7 +281,8 @@ impl<P: Provider> World<P> {
                         self.wire.resize(self.wire.len() + len, 1);
                     }
                     Limit::Inner => {
-                        let inner_type = usize::from(self.peer_out.version() == Some(Version::Tls13));
+                        let inner_type =
+                            usize::from(self.peer_out.version() == Some(Version::Tls13));
                         let content = len.saturating_sub(inner_type);
                         let padding = usize::from(*padding).min(content);
                         self.send(kind.content_type(), &vec![1; content - padding], padding);
@@ -342,9 +343,8 @@ impl<P: Provider> World<P> {
                 self.learn_of_keys(opened);
             }
             Call::SkipEarlyData { after_retry } => {
-                let skips = self
-                    .layer
-                    .with_halves(|opener, _| opener.skip_early_data(*after_retry));
+                let skips =
+                    self.layer.with_halves(|opener, _| opener.skip_early_data(*after_retry));
                 assert_eq!(skips.is_ok(), self.reference.skip_early_data(*after_retry));
             }
             Call::Seal { len } => self.seal((*len).into()),
@@ -403,9 +403,8 @@ impl<P: Provider> World<P> {
             Way::Into => {
                 let (front, back) = self.wire[..len].split_at(len / 3);
                 let out = &mut self.opened;
-                let opened = self
-                    .layer
-                    .with_halves(|opener, _| opener.open_into(&[front, &[], back], out));
+                let opened =
+                    self.layer.with_halves(|opener, _| opener.open_into(&[front, &[], back], out));
                 (opened, &self.opened[..])
             }
         };
@@ -672,8 +671,8 @@ pub(crate) fn outcome(opened: &Result<Opened, OpenError>, buffer: &[u8]) -> Outc
         Event::NeedMore { total } => Outcome::NeedMore(*total),
         Event::ApplicationData(range) => Outcome::Data(buffer[range.clone()].to_vec()),
         Event::Handshake(piece) => {
-            let is_last = u64::from(piece.offset) + piece.body.len() as u64
-                == u64::from(piece.header.length);
+            let is_last =
+                u64::from(piece.offset) + piece.body.len() as u64 == u64::from(piece.header.length);
             assert_eq!(piece.is_last(), is_last);
             Outcome::Piece {
                 message_type: piece.header.message_type.0,

@@ -566,8 +566,17 @@ impl<P: Provider> Reference<P> {
 /// An SSLv2 hello, or a word of HTTP.
 fn is_other_protocol(head: &[u8; HEADER_LEN]) -> bool {
     const METHODS: [&[u8]; 11] = [
-        b"GET /", b"POST ", b"PUT /", b"HEAD ", b"DELETE ", b"OPTIONS ", b"CONNECT ", b"PATCH ",
-        b"TRACE ", b"PRI * ", b"HTTP/",
+        b"GET /",
+        b"POST ",
+        b"PUT /",
+        b"HEAD ",
+        b"DELETE ",
+        b"OPTIONS ",
+        b"CONNECT ",
+        b"PATCH ",
+        b"TRACE ",
+        b"PRI * ",
+        b"HTTP/",
     ];
     (head[0] >= 0x80 && head[2] == 1) || METHODS.iter().any(|method| method.starts_with(head))
 }

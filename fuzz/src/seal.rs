@@ -297,8 +297,7 @@ impl World {
     /// Bytes that a record with so much content takes, and its padding.
     fn record_len(&self, content_type: ContentType, content: usize) -> (usize, usize) {
         let unpadded = 5 + content + self.mirror.expansion();
-        let is_covered =
-            content_type == ContentType::APPLICATION_DATA || self.setup.pads_control;
+        let is_covered = content_type == ContentType::APPLICATION_DATA || self.setup.pads_control;
         if self.mirror.version() != Some(Version::Tls13) || !is_covered {
             return (unpadded, 0);
         }

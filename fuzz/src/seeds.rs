@@ -87,7 +87,11 @@ fn of_open() -> Vec<Seed> {
     let edge = |limit, by| Call::Edge { limit, kind: Kind::Data, by, padding: 3 };
     let alert = |description| Call::Alert { level: 1, description };
     let mut seeds = vec![
-        of("close-notify-in-the-middle", Suite::Tls13, vec![data(b"a"), Call::PeerClose, data(b"b")]),
+        of(
+            "close-notify-in-the-middle",
+            Suite::Tls13,
+            vec![data(b"a"), Call::PeerClose, data(b"b")],
+        ),
         of(
             "key-update-not-at-the-end-of-its-record",
             Suite::Tls13,
@@ -98,49 +102,74 @@ fn of_open() -> Vec<Seed> {
                 at: 255,
             }],
         ),
-        of("key-update-of-wrong-length", Suite::Tls13, vec![Call::Messages {
-            kind: MessageKind::KeyUpdate,
-            body: vec![0, 0],
-            twice: false,
-            at: 255,
-        }]),
+        of(
+            "key-update-of-wrong-length",
+            Suite::Tls13,
+            vec![Call::Messages {
+                kind: MessageKind::KeyUpdate,
+                body: vec![0, 0],
+                twice: false,
+                at: 255,
+            }],
+        ),
         of("key-update-flood", Suite::Tls13, flood(Call::PeerUpdate { requested: true }, 33)),
         of("empty-record-flood", Suite::Tls12Gcm, flood(data(b""), 33)),
         of("warning-flood", Suite::Tls12Chacha, flood(alert(90), 5)),
         of("user-canceled-flood", Suite::Tls13, flood(alert(90), 5)),
-        of("renegotiation-flood", Suite::Tls12Gcm, flood(Call::Messages {
-            kind: MessageKind::HelloRequest,
-            body: vec![],
-            twice: false,
-            at: 255,
-        }, 33)),
+        of(
+            "renegotiation-flood",
+            Suite::Tls12Gcm,
+            flood(
+                Call::Messages {
+                    kind: MessageKind::HelloRequest,
+                    body: vec![],
+                    twice: false,
+                    at: 255,
+                },
+                33,
+            ),
+        ),
         of("data-between-fragments", Suite::Tls13, vec![ticket(b"ticket", 5), data(b"x")]),
-        of("ticket-byte-by-byte", Suite::Tls13, vec![
-            ticket(b"ticket", 1),
-            Call::Cut { len: 1 },
-            Call::Open,
-        ]),
+        of(
+            "ticket-byte-by-byte",
+            Suite::Tls13,
+            vec![ticket(b"ticket", 1), Call::Cut { len: 1 }, Call::Open],
+        ),
         of("forged", Suite::Tls13, vec![Call::Forged { kind: Kind::Data, content: vec![1] }]),
-        of("no-content-type", Suite::Tls13, vec![Call::Record {
-            kind: Kind::Other { content_type: 0 },
-            content: vec![0, 0],
-            padding: 2,
-        }]),
-        of("cut-inside-a-record", Suite::Tls13, vec![data(b"cut"), Call::Cut { len: 9 }, Call::Eof]),
-        of("plaintext-alert", Suite::Tls13, vec![Call::Plain {
-            kind: Kind::Alert,
-            content: vec![1, 0],
-        }]),
-        of("answer-to-our-request", Suite::Tls13, vec![
-            Call::Update { request: true },
-            Call::Control,
-            Call::PeerUpdate { requested: false },
-            Call::Open,
-        ]),
-        of("alert-level-that-is-none", Suite::Tls12Gcm, vec![Call::Alert {
-            level: 3,
-            description: 80,
-        }]),
+        of(
+            "no-content-type",
+            Suite::Tls13,
+            vec![Call::Record {
+                kind: Kind::Other { content_type: 0 },
+                content: vec![0, 0],
+                padding: 2,
+            }],
+        ),
+        of(
+            "cut-inside-a-record",
+            Suite::Tls13,
+            vec![data(b"cut"), Call::Cut { len: 9 }, Call::Eof],
+        ),
+        of(
+            "plaintext-alert",
+            Suite::Tls13,
+            vec![Call::Plain { kind: Kind::Alert, content: vec![1, 0] }],
+        ),
+        of(
+            "answer-to-our-request",
+            Suite::Tls13,
+            vec![
+                Call::Update { request: true },
+                Call::Control,
+                Call::PeerUpdate { requested: false },
+                Call::Open,
+            ],
+        ),
+        of(
+            "alert-level-that-is-none",
+            Suite::Tls12Gcm,
+            vec![Call::Alert { level: 3, description: 80 }],
+        ),
     ];
     for (name, suite) in [("13", Suite::Tls13), ("12", Suite::Tls12Gcm)] {
         let names = match name {
@@ -391,39 +420,58 @@ fn of_duplex() -> Vec<Seed> {
     let send = |right| Call::Send { right, len: 50 };
     let all = |right| Call::Bring { right, len: u16::MAX };
     vec![
-        of("half-close", Suite::Tls13, vec![
-            send(false),
-            Call::Close { right: false },
-            Call::Control { right: false },
-            all(true),
-            send(true),
-            all(false),
-        ]),
-        of("reply", Suite::Tls12Gcm, vec![
-            send(true),
-            Call::Close { right: false },
-            Call::Control { right: false },
-            all(true),
-        ]),
-        of("cut-behind-a-record", Suite::Tls13, vec![send(false), all(true), Call::Cut {
-            right: true,
-        }]),
-        of("both-ask-for-keys", Suite::Tls13, vec![
-            Call::Update { right: false, request: true },
-            Call::Update { right: true, request: true },
-            Call::Control { right: false },
-            Call::Control { right: true },
-            all(true),
-            all(false),
-        ]),
-        of("flipped", Suite::Tls12Chacha, vec![send(false), Call::Tamper {
-            right: true,
-            trouble: Trouble::Flip { at: 9, bit: 1 },
-        }]),
-        of("replayed", Suite::Tls13, vec![send(false), Call::Tamper {
-            right: true,
-            trouble: Trouble::Replay,
-        }]),
+        of(
+            "half-close",
+            Suite::Tls13,
+            vec![
+                send(false),
+                Call::Close { right: false },
+                Call::Control { right: false },
+                all(true),
+                send(true),
+                all(false),
+            ],
+        ),
+        of(
+            "reply",
+            Suite::Tls12Gcm,
+            vec![
+                send(true),
+                Call::Close { right: false },
+                Call::Control { right: false },
+                all(true),
+            ],
+        ),
+        of(
+            "cut-behind-a-record",
+            Suite::Tls13,
+            vec![send(false), all(true), Call::Cut { right: true }],
+        ),
+        of(
+            "both-ask-for-keys",
+            Suite::Tls13,
+            vec![
+                Call::Update { right: false, request: true },
+                Call::Update { right: true, request: true },
+                Call::Control { right: false },
+                Call::Control { right: true },
+                all(true),
+                all(false),
+            ],
+        ),
+        of(
+            "flipped",
+            Suite::Tls12Chacha,
+            vec![
+                send(false),
+                Call::Tamper { right: true, trouble: Trouble::Flip { at: 9, bit: 1 } },
+            ],
+        ),
+        of(
+            "replayed",
+            Suite::Tls13,
+            vec![send(false), Call::Tamper { right: true, trouble: Trouble::Replay }],
+        ),
     ]
 }
 
@@ -435,54 +483,75 @@ fn of_connection() -> Vec<Seed> {
     let at = 0;
     let all = || C::Sent { at, len: u16::MAX };
     vec![
-        of("shutdown-would-block-and-is-told-once", Suite::Tls13, vec![
-            C::Write { at, len: 9 },
-            C::Shutdown { at },
-            C::Sent { at, len: 5 },
-            C::Shutdown { at },
-            all(),
-            C::Shutdown { at },
-            C::Shutdown { at },
-        ]),
-        of("shutdown-in-two-steps", Suite::Tls13, vec![
-            C::ShutdownBoth { at, budget: 100 },
-            all(),
-            C::ShutdownBoth { at, budget: 100 },
-            C::Record { at, kind: Kind::Data, content: vec![1; 30] },
-            C::ShutdownBoth { at, budget: 100 },
-            C::PeerClose { at },
-            C::ShutdownBoth { at, budget: 100 },
-        ]),
-        of("budget-is-spent", Suite::Tls13, vec![
-            C::ShutdownBoth { at, budget: 10 },
-            all(),
-            C::Record { at, kind: Kind::Data, content: vec![1; 30] },
-            C::ShutdownBoth { at, budget: 10 },
-        ]),
-        of("slot-behind-what-is-sent", Suite::Tls13, vec![
-            C::Write { at, len: 100 },
-            C::Reserve { at, len: 50 },
-            C::Fill { at },
-            C::PeerUpdate { at, requested: true },
-            C::Sent { at, len: 60 },
-            C::Commit { at, len: 40 },
-            C::Shutdown { at },
-        ]),
-        of("slot-when-a-peer-closes", Suite::Tls12Gcm, vec![
-            C::Reserve { at, len: 50 },
-            C::PeerClose { at },
-            C::Commit { at, len: 40 },
-        ]),
-        of("unsent-when-a-peer-fails", Suite::Tls13, vec![
-            C::Write { at, len: 100 },
-            C::Record { at, kind: Kind::Alert, content: vec![2, 80] },
-            C::Shutdown { at },
-        ]),
+        of(
+            "shutdown-would-block-and-is-told-once",
+            Suite::Tls13,
+            vec![
+                C::Write { at, len: 9 },
+                C::Shutdown { at },
+                C::Sent { at, len: 5 },
+                C::Shutdown { at },
+                all(),
+                C::Shutdown { at },
+                C::Shutdown { at },
+            ],
+        ),
+        of(
+            "shutdown-in-two-steps",
+            Suite::Tls13,
+            vec![
+                C::ShutdownBoth { at, budget: 100 },
+                all(),
+                C::ShutdownBoth { at, budget: 100 },
+                C::Record { at, kind: Kind::Data, content: vec![1; 30] },
+                C::ShutdownBoth { at, budget: 100 },
+                C::PeerClose { at },
+                C::ShutdownBoth { at, budget: 100 },
+            ],
+        ),
+        of(
+            "budget-is-spent",
+            Suite::Tls13,
+            vec![
+                C::ShutdownBoth { at, budget: 10 },
+                all(),
+                C::Record { at, kind: Kind::Data, content: vec![1; 30] },
+                C::ShutdownBoth { at, budget: 10 },
+            ],
+        ),
+        of(
+            "slot-behind-what-is-sent",
+            Suite::Tls13,
+            vec![
+                C::Write { at, len: 100 },
+                C::Reserve { at, len: 50 },
+                C::Fill { at },
+                C::PeerUpdate { at, requested: true },
+                C::Sent { at, len: 60 },
+                C::Commit { at, len: 40 },
+                C::Shutdown { at },
+            ],
+        ),
+        of(
+            "slot-when-a-peer-closes",
+            Suite::Tls12Gcm,
+            vec![C::Reserve { at, len: 50 }, C::PeerClose { at }, C::Commit { at, len: 40 }],
+        ),
+        of(
+            "unsent-when-a-peer-fails",
+            Suite::Tls13,
+            vec![
+                C::Write { at, len: 100 },
+                C::Record { at, kind: Kind::Alert, content: vec![2, 80] },
+                C::Shutdown { at },
+            ],
+        ),
         of("stale-handle", Suite::Tls13, vec![C::Replace { at }, C::Replace { at: 1 }]),
-        of("garbage", Suite::Tls13, vec![
-            C::Garbage { at, bytes: vec![21, 3, 3, 0, 2, 1, 0] },
-            C::Shutdown { at },
-        ]),
+        of(
+            "garbage",
+            Suite::Tls13,
+            vec![C::Garbage { at, bytes: vec![21, 3, 3, 0, 2, 1, 0] }, C::Shutdown { at }],
+        ),
         of("cut", Suite::Tls13, vec![C::Eof { at }, C::ShutdownBoth { at, budget: 0 }]),
         of("halves", Suite::Tls13, vec![C::Write { at, len: 9 }, C::SplitAndJoin { at }]),
     ]
@@ -495,24 +564,32 @@ fn of_suspend() -> Vec<Seed> {
     };
     let sleep = || Call::Sleep { sleep: Sleep::Sound };
     vec![
-        of("between-records", Suite::Tls13, vec![Call::Seal { len: 9 }, sleep(), Call::Seal {
-            len: 9,
-        }]),
-        of("while-a-request-is-open", Suite::Tls13, vec![
-            Call::Update { request: true },
-            Call::Control,
-            sleep(),
-            Call::Update { request: true },
-            Call::PeerUpdate { requested: false },
-        ]),
-        of("explicit-nonces-go-on", Suite::Tls12Gcm, vec![
-            Call::Seal { len: 9 },
-            sleep(),
-            Call::Seal { len: 9 },
-        ]),
-        of("after-the-peer-closed", Suite::Tls13, vec![Call::PeerClose, sleep(), Call::Seal {
-            len: 9,
-        }]),
+        of(
+            "between-records",
+            Suite::Tls13,
+            vec![Call::Seal { len: 9 }, sleep(), Call::Seal { len: 9 }],
+        ),
+        of(
+            "while-a-request-is-open",
+            Suite::Tls13,
+            vec![
+                Call::Update { request: true },
+                Call::Control,
+                sleep(),
+                Call::Update { request: true },
+                Call::PeerUpdate { requested: false },
+            ],
+        ),
+        of(
+            "explicit-nonces-go-on",
+            Suite::Tls12Gcm,
+            vec![Call::Seal { len: 9 }, sleep(), Call::Seal { len: 9 }],
+        ),
+        of(
+            "after-the-peer-closed",
+            Suite::Tls13,
+            vec![Call::PeerClose, sleep(), Call::Seal { len: 9 }],
+        ),
         of("inside-a-record", Suite::Tls13, vec![Call::Cut { len: 7 }, sleep(), Call::Eof]),
         of("tampered", Suite::Tls13, vec![Call::Sleep { sleep: Sleep::Flip { at: 100, bit: 0 } }]),
         of("too-short", Suite::Tls13, vec![Call::Sleep { sleep: Sleep::Length { len: 17 } }]),

@@ -18,7 +18,6 @@ use tls_record_tests::peers::{
     SERVER_NAME, Suite, Version, rustls_client_config, rustls_server_config,
 };
 
-
 use crate::input::input;
 
 input! {

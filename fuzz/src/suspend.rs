@@ -139,9 +139,8 @@ impl World {
             }
             Call::Update { request } => drop(self.both(|layer| layer.update_keys(*request))),
             Call::Refuse => {
-                let _ = self.both(|layer| {
-                    layer.with_halves(|_, sealer| sealer.refuse_renegotiation())
-                });
+                let _ =
+                    self.both(|layer| layer.with_halves(|_, sealer| sealer.refuse_renegotiation()));
             }
             Call::Close => drop(self.both(Layer::close)),
             Call::Abort { description } => {

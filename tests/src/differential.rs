@@ -49,27 +49,13 @@ pub enum Tampering {
     /// Nothing.
     None,
     /// It ends early.
-    Truncate {
-        at: usize,
-    },
+    Truncate { at: usize },
     /// A bit of a header is another.
-    FlipHeader {
-        record: usize,
-        byte: usize,
-        bit: u8,
-    },
+    FlipHeader { record: usize, byte: usize, bit: u8 },
     /// A bit of a body is another.
-    FlipBody {
-        record: usize,
-        byte: usize,
-        bit: u8,
-    },
+    FlipBody { record: usize, byte: usize, bit: u8 },
     /// An unprotected record comes in between.
-    Inject {
-        before: usize,
-        content_type: ContentType,
-        content: Vec<u8>,
-    },
+    Inject { before: usize, content_type: ContentType, content: Vec<u8> },
 }
 
 /// One case.

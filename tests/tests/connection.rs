@@ -1131,8 +1131,7 @@ fn a_cipher_that_fails_ends_both_directions_and_takes_the_slot_away() {
                 assert_eq!(tls.commit(4), Err(SealError::Crypto));
             }
         }
-        let fault = Fault::Aborted(AlertDescription::INTERNAL_ERROR);
-        let end = End { read: ReadEnd::Fault(fault), write: WriteEnd::Failed };
+        let end = End { read: ReadEnd::Fault(Fault::Crypto), write: WriteEnd::Failed };
         assert_eq!((tls.end(), tls.unsent().len()), (end, 5 + 6 + 1 + 16), "{how}");
         assert_eq!(tls.slot_mut(), None);
         assert_eq!(tls.commit(4), Err(SealError::NoSlot));

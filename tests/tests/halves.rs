@@ -287,8 +287,7 @@ fn a_cipher_that_fails_stops_the_opener() {
     );
     assert_eq!(halves.sealer.poll_control(&mut [0; 64]), Ok(0));
     halves.opener.apply(halves.sealer.take_signal());
-    let fault = Fault::Aborted(AlertDescription::INTERNAL_ERROR);
-    assert_eq!(halves.opener.end(), ReadEnd::Fault(fault));
+    assert_eq!(halves.opener.end(), ReadEnd::Fault(Fault::Crypto));
 }
 
 // notice.rs: "The connection was aborted with this alert"; one word carries one alert.
@@ -489,4 +488,23 @@ fn the_alert_of_any_word_leaves_once() {
         assert_eq!(halves.control().len(), 1, "alert {description}");
         assert_eq!(halves.sealer.state(), WriteState::Failed);
     }
+}
+
+#[test]
+fn aborts_after_the_close_are_told_as_one() {
+    let mut layer = tls_record_tests::records::Layer::new(Config::new(Role::Client));
+    let suite = Suite::Tls13;
+    layer.install(Epoch::Application, suite.secret(1), suite.secret(2)).unwrap();
+    let (mut opener, mut sealer) = layer.split();
+    sealer.close().unwrap();
+    sealer.poll_control(&mut [0; 64]).unwrap();
+    let mut word = Signal::NONE;
+    for description in [AlertDescription::INTERNAL_ERROR, AlertDescription::DECODE_ERROR] {
+        assert_eq!(sealer.abort(description), Err(CloseError::AlreadyClosed));
+        // By OR, as a mailbox does.
+        word = word.merge(sealer.take_signal());
+    }
+    opener.apply(word);
+    let fault = Fault::Aborted(AlertDescription::INTERNAL_ERROR);
+    assert_eq!(opener.end(), ReadEnd::Fault(fault));
 }

@@ -1151,8 +1151,7 @@ mod keys {
         layer.update_keys(false).unwrap();
         assert_eq!(layer.poll_control(&mut [0; 64]), Err(SealError::Crypto));
         assert_eq!(layer.end().write, WriteEnd::Failed);
-        let fault = Fault::Aborted(AlertDescription::INTERNAL_ERROR);
-        assert_eq!(layer.end().read, ReadEnd::Fault(fault));
+        assert_eq!(layer.end().read, ReadEnd::Fault(Fault::Crypto));
 
         let mut layer = RecordLayer::new(Config::new(Role::Client));
         layer.install(Epoch::Application, chip(), chip()).unwrap();

@@ -6,8 +6,8 @@ use tls_record::aead::{Algorithm, null::Null, ring::Ring, rustcrypto::RustCrypto
 use tls_record::close::OnPeerClose;
 use tls_record::{
     AlertDescription, Config, Connection, Epoch, Event, KeyError, Padding, PaddingFn, ReadEnd,
-    RecordLayer, ResumeError, Role, SUSPENDED_LEN, SealError, SuspendError, TrafficSecret,
-    WriteEnd,
+    RecordLayer, ResumeError, Role, SUSPENDED_LEN, SealError, ShutdownError, SuspendError,
+    TrafficSecret, WriteEnd,
 };
 use tls_record_tests::records::{
     self, ALERT, CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Suite, key_update, message, split,
@@ -324,7 +324,7 @@ fn the_kernel_gets_keys_in_its_own_layout() {
             })
             .unwrap();
         let (mut rx, mut tx) = layer.with_halves(|opener, sealer| {
-            (opener.to_kernel().unwrap(), sealer.to_kernel().unwrap())
+            (opener.hand_to_kernel().unwrap(), sealer.hand_to_kernel().unwrap())
         });
         assert_eq!(layer.seal(&[b"data"], &mut [0; 64]), Err(SealError::NoKeys));
 
@@ -360,7 +360,7 @@ fn no_nonce_that_was_used_before_the_kernel_took_over_comes_again() {
                 sealer.seal(&[b"data"], &mut record).unwrap();
                 assert!(used.insert(u64::from_be_bytes(record[5..13].try_into().unwrap())));
             }
-            let mut kernel = sealer.to_kernel().unwrap();
+            let mut kernel = sealer.hand_to_kernel().unwrap();
             assert_eq!(kernel.update(), Err(KeyError::NoUpdate));
             let info = kernel.crypto_info().unwrap();
             let bytes = info.as_bytes();
@@ -381,17 +381,106 @@ fn what_is_under_way_does_not_go_to_the_kernel() {
     let (mut client, _) = pair(|_| {});
     client.update_keys(false).unwrap();
     client.with_halves(|opener, sealer| {
-        assert_eq!(sealer.to_kernel().err(), Some(SuspendError::Busy));
-        assert!(opener.to_kernel().is_ok());
-        assert_eq!(opener.to_kernel().err(), Some(SuspendError::NotEstablished));
+        assert_eq!(sealer.hand_to_kernel().err(), Some(SuspendError::Busy));
+        assert!(opener.hand_to_kernel().is_ok());
+        assert_eq!(opener.hand_to_kernel().err(), Some(SuspendError::NotEstablished));
     });
 }
 
 #[test]
 fn what_the_kernel_gets_is_not_shown() {
     let (mut client, _) = pair(|_| {});
-    let kernel = client.with_halves(|_, sealer| sealer.to_kernel()).unwrap();
+    let kernel = client.with_halves(|_, sealer| sealer.hand_to_kernel()).unwrap();
     let shown = format!("{kernel:?} {:?}", kernel.crypto_info().unwrap());
     assert!(shown.contains("redacted"), "{shown}");
     assert!(!shown.contains("[2, 2"), "{shown}");
+}
+
+// What the kernel must not be given
+
+#[test]
+fn the_kernel_gets_no_direction_that_has_ended() {
+    let mut connection = records::Connection::established(Suite::Tls13, Role::Client);
+    connection.layer.close().unwrap();
+    connection.control();
+    connection.accept(ALERT, &CLOSE_NOTIFY);
+    connection.layer.with_halves(|opener, sealer| {
+        assert_eq!(opener.hand_to_kernel().err(), Some(SuspendError::NotEstablished));
+        assert_eq!(sealer.hand_to_kernel().err(), Some(SuspendError::NotEstablished));
+    });
+    let mut connection = records::Connection::established(Suite::Tls13, Role::Client);
+    connection.layer.eof();
+    connection.layer.with_halves(|opener, _| {
+        assert_eq!(opener.hand_to_kernel().err(), Some(SuspendError::NotEstablished));
+    });
+}
+
+#[test]
+fn the_kernel_does_not_begin_inside_a_record() {
+    let mut connection = records::Connection::established(Suite::Tls13, Role::Client);
+    let mut record = connection.peer.seal(DATA, b"data");
+    connection.layer.open(&mut record[..5]).unwrap();
+    connection.layer.with_halves(|opener, _| {
+        assert_eq!(opener.hand_to_kernel().err(), Some(SuspendError::Busy));
+    });
+    connection.layer.open(&mut record).unwrap();
+    connection.layer.with_halves(|opener, _| assert!(opener.hand_to_kernel().is_ok()));
+}
+
+#[test]
+fn the_kernel_gets_no_key_that_may_seal_no_more() {
+    let mut connection =
+        records::Connection::configured(Suite::Tls12Gcm, |config| config.key_limit = 5);
+    connection.send(b"the only one").unwrap();
+    assert_eq!(connection.send(b"more"), Err(SealError::KeyExhausted));
+    connection.layer.with_halves(|_, sealer| {
+        assert_eq!(sealer.hand_to_kernel().err(), Some(SuspendError::NotEstablished));
+    });
+}
+
+// What a connection knows besides its halves
+
+#[test]
+fn what_a_shutdown_has_come_to_survives() {
+    type Tls = Connection<TrafficSecret<Ring>, 512>;
+    let (client, mut server) = pair(|_| {});
+    let mut client = Tls::new(client);
+    let _ = client.shutdown();
+    client.sent(client.unsent().len());
+    assert_eq!(client.shutdown(), Ok(()));
+    let mut wire = [0; 64];
+    let sealed = server.seal(&[b"still under way"], &mut wire).unwrap();
+    client.received(&mut wire[..sealed.written]).unwrap();
+    let drained = sealed.written as u32;
+    assert_eq!(client.shutdown_both(1_000), Err(ShutdownError::AwaitingPeer { drained }));
+
+    let mut bytes = client.suspend(&KEY, &NONCE).unwrap();
+    let mut client = Tls::resume(&mut bytes, &KEY).unwrap();
+    assert_eq!(client.shutdown(), Err(ShutdownError::AlreadyClosed));
+    assert_eq!(client.shutdown_both(1_000), Err(ShutdownError::AwaitingPeer { drained }));
+    assert_eq!(client.take_sealed_alert(), Some(AlertDescription::CLOSE_NOTIFY));
+    assert_eq!(client.take_sealed_alert(), None);
+}
+
+#[test]
+fn what_is_left_behind_keeps_its_role() {
+    let (_, mut server) = pair(|_| {});
+    server.suspend(&KEY, &NONCE).unwrap();
+    server.install(Epoch::Application, secret(2), secret(1)).unwrap();
+    // A ticket is for clients.
+    let mut peer = Layer::new(Config::new(Role::Client));
+    peer.install(Epoch::Application, secret(1), secret(2)).unwrap();
+    let mut wire = [0; 64];
+    let length = peer.seal_handshake(&[&message(4, &[0; 4])], &mut wire).unwrap();
+    assert!(server.open(&mut wire[..length]).is_err());
+}
+
+#[test]
+fn an_aborted_connection_is_not_established() {
+    let mut connection = records::Connection::established(Suite::Tls13, Role::Client);
+    connection.accept(ALERT, &CLOSE_NOTIFY);
+    connection.layer.close().unwrap();
+    connection.control();
+    connection.layer.abort(AlertDescription::INTERNAL_ERROR).unwrap_err();
+    assert_eq!(connection.layer.suspend(&KEY, &NONCE).err(), Some(SuspendError::NotEstablished));
 }

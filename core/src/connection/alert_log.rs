@@ -24,6 +24,20 @@ impl AlertLog {
         }
     }
 
+    pub(super) fn to_bytes(&self) -> [u8; 4] {
+        [self.refusals, self.is_canceled.into(), self.is_closed.into(), self.has_failed.into()]
+    }
+
+    pub(super) const fn from_bytes(bytes: [u8; 4]) -> Self {
+        let [refusals, is_canceled, is_closed, has_failed] = bytes;
+        Self {
+            refusals,
+            is_canceled: is_canceled != 0,
+            is_closed: is_closed != 0,
+            has_failed: has_failed != 0,
+        }
+    }
+
     /// The oldest, which is then forgotten. `fatal` is the connection's fatal alert, if there is one.
     pub(super) fn take(&mut self, fatal: Option<AlertDescription>) -> Option<AlertDescription> {
         if let Some(fewer) = self.refusals.checked_sub(1) {

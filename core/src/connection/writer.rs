@@ -14,6 +14,9 @@ use crate::sealer::{Control, KEY_UPDATE_LEN, Sealed, Sealer};
 /// Bytes of a record that are not content, at most: header, explicit nonce or inner type, tag.
 const MAX_OVERHEAD: usize = HEADER_LEN + 8 + 16;
 
+/// Bytes that a [`Writer`] at rest adds to those of its [`Sealer`].
+pub(crate) const WRITER_LEN: usize = 9;
+
 /// A place for the content of a record, behind the waiting bytes.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
@@ -304,7 +307,8 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     // Its end
 
     /// See [`Connection::shutdown`](crate::Connection::shutdown). This half does not know of
-    /// [`ShutdownError::NotTls`]: here it is [`ShutdownError::Failed`].
+    /// [`ShutdownError::NotTls`], which is [`ShutdownError::Failed`] here, nor of what has arrived
+    /// before it sent anything: it is [`ShutdownError::NotStarted`] then.
     ///
     /// # Errors
     /// Those of [`Connection::shutdown`](crate::Connection::shutdown).
@@ -393,6 +397,20 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// The sending half itself, to look at.
     pub const fn sealer(&self) -> &Sealer<K> {
         &self.sealer
+    }
+
+    /// What a connection at rest knows besides its halves.
+    pub(super) fn pack(&self) -> [u8; WRITER_LEN] {
+        let [a, b, c, d] = self.log.to_bytes();
+        let [e, f, g, h] = self.drained.to_be_bytes();
+        [a, b, c, d, e, f, g, h, self.is_told.into()]
+    }
+
+    pub(super) const fn unpack(&mut self, bytes: [u8; WRITER_LEN]) {
+        let [a, b, c, d, e, f, g, h, is_told] = bytes;
+        self.log = AlertLog::from_bytes([a, b, c, d]);
+        self.drained = u32::from_be_bytes([e, f, g, h]);
+        self.is_told = is_told != 0;
     }
 
     /// Whether nothing waits for the transport and no slot is reserved.

@@ -19,7 +19,8 @@ pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 12 + 
 impl<P: Provider> Opener<TrafficSecret<P>> {
     /// Whether nothing is under way that bytes cannot tell.
     pub(crate) fn check_rest(&self) -> Result<(), SuspendError> {
-        if self.epoch != Epoch::Application || self.state == ReadState::Failed {
+        let has_keys = self.epoch == Epoch::Application && self.keys.get().is_some();
+        if !has_keys || self.state == ReadState::Failed {
             return Err(SuspendError::NotEstablished);
         }
         if self.messages.is_partial() || self.rest != 0 || self.has_notice() {
@@ -32,9 +33,16 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
     /// keys is left, as a new one.
     ///
     /// # Errors
-    /// [`SuspendError::Busy`] and [`SuspendError::NotEstablished`]; nothing has changed then.
-    pub fn to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+    /// [`SuspendError::Busy`], also while a part of a record was read from the transport; and
+    /// [`SuspendError::NotEstablished`], also if the direction has ended. Nothing has changed then.
+    pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         self.check_rest()?;
+        if self.state != ReadState::Open {
+            return Err(SuspendError::NotEstablished);
+        }
+        if self.inside_record {
+            return Err(SuspendError::Busy);
+        }
         let keys = self.keys.get().ok_or(SuspendError::NotEstablished)?;
         let direction = KernelDirection::new(keys.schedule().duplicate(), keys.sequence());
         *self = Self::new(Config::new(self.role));

@@ -141,15 +141,14 @@ impl<K: KeySchedule> Sealer<K> {
         let [a, b, c, d] =
             HandshakeHeader { message_type: HandshakeType::KEY_UPDATE, length: 1 }.encode();
         let need = self.padded_len(ContentType::HANDSHAKE, KEY_UPDATE_LEN);
-        if out.len() < need {
-            return Err(SealError::NoSpace { need });
-        }
+        let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
         let keys = self.keys.get_mut().ok_or(SealError::NoKeys)?;
         let Ok(next) = keys.derive_next() else {
             return Err(self.crypto_failed());
         };
         let message = [a, b, c, d, u8::from(request)];
-        let written = self.seal_message(ContentType::HANDSHAKE, message, out)?;
+        copy(&message, record.get_mut(self.headroom()..).unwrap_or_default());
+        self.pad_and_protect(ContentType::HANDSHAKE, record, message.len())?;
         if let Some(keys) = self.keys.get_mut() {
             keys.switch(next);
         }
@@ -165,7 +164,7 @@ impl<K: KeySchedule> Sealer<K> {
             self.update_due = false;
             self.request_due = false;
         }
-        Ok(written)
+        Ok(need)
     }
 
     fn seal_message<const LEN: usize>(
@@ -256,10 +255,12 @@ impl<K: KeySchedule> Sealer<K> {
             | WriteState::Closed => {}
         }
         let is_closed = self.state == WriteState::Closed;
-        self.queue_fatal(description);
-        if self.signal.alert().is_none() {
+        // Of one connection one alert is told, once, though its close_notify is sealed.
+        if self.fatal.is_none() {
             self.signal = self.signal.merge(Signal::stop(description));
         }
+        self.queue_fatal(description);
+        self.fatal.get_or_insert(description);
         if is_closed { Err(CloseError::AlreadyClosed) } else { Ok(()) }
     }
 

@@ -16,7 +16,8 @@ pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 12 + 
 impl<P: Provider> Sealer<TrafficSecret<P>> {
     /// Whether nothing is under way that bytes cannot tell.
     pub(crate) fn check_rest(&self) -> Result<(), SuspendError> {
-        if self.epoch != Epoch::Application || self.state == WriteState::Failed {
+        let has_keys = self.epoch == Epoch::Application && self.keys.get().is_some();
+        if !has_keys || self.state == WriteState::Failed {
             return Err(SuspendError::NotEstablished);
         }
         if self.has_control() || self.has_signal() {
@@ -30,13 +31,20 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         matches!(self.padding, Padding::By(_))
     }
 
-    /// Gives this direction to the kernel, which seals its records from now on, without padding. Here a half without
-    /// keys is left, as a new one.
+    /// Gives this direction to the kernel, which seals its records from now on, without padding, and
+    /// does not count them: [`Aead::confidentiality_limit`](crate::aead::Aead) is for the application
+    /// to keep. What was sealed here has to leave before, and no slot of a
+    /// [`Connection`](crate::Connection) may be reserved. Here a half without keys is left, as a new
+    /// one.
     ///
     /// # Errors
-    /// [`SuspendError::Busy`] and [`SuspendError::NotEstablished`]; nothing has changed then.
-    pub fn to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+    /// [`SuspendError::Busy`]; and [`SuspendError::NotEstablished`], also if the direction is closed or
+    /// its keys may seal no more. Nothing has changed then.
+    pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         self.check_rest()?;
+        if self.state != WriteState::Open || self.is_exhausted() {
+            return Err(SuspendError::NotEstablished);
+        }
         let keys = self.keys.get().ok_or(SuspendError::NotEstablished)?;
         let direction = KernelDirection::new(keys.schedule().duplicate(), keys.sequence());
         *self = Self::new(Config::new(self.role));

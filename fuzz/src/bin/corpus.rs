@@ -63,7 +63,9 @@ fn main() -> io::Result<()> {
             print!("{}", (target(&name)?.snippet)(&fs::read(file)?));
         }
         Command::Unpack { directory, target: only } => {
-            for target in TARGETS.iter().filter(|target| only.as_ref().is_none_or(|only| only == target.name)) {
+            for target in
+                TARGETS.iter().filter(|target| only.as_ref().is_none_or(|only| only == target.name))
+            {
                 let directory = directory.join(target.name);
                 fs::create_dir_all(&directory)?;
                 for (number, input) in pack::corpus(target.name)?.iter().enumerate() {
@@ -85,7 +87,8 @@ fn main() -> io::Result<()> {
             }
         }
         Command::Speed { seconds, targets } => {
-            let are_wanted = |name: &str| targets.is_empty() || targets.iter().any(|one| one == name);
+            let are_wanted =
+                |name: &str| targets.is_empty() || targets.iter().any(|one| one == name);
             for target in TARGETS.iter().filter(|target| are_wanted(target.name)) {
                 let (decode, run) = speed(target, Duration::from_secs(seconds))?;
                 println!(

@@ -88,7 +88,7 @@ fn the_kernel_goes_on_where_the_engine_was() {
         }
         peer.read();
         let (rx, tx) = ours.connection().layer.with_halves(|opener, sealer| {
-            (opener.to_kernel().unwrap(), sealer.to_kernel().unwrap())
+            (opener.hand_to_kernel().unwrap(), sealer.hand_to_kernel().unwrap())
         });
         let [rx, tx] =
             [rx, tx].map(|direction| structure(agreed.suite, &direction.crypto_info().unwrap()));
