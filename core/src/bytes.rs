@@ -25,9 +25,12 @@ pub(crate) fn copy_content(from: &[u8], to: &mut [u8]) {
 
 const PIECE: usize = 1024;
 
+// Not with `zip`, which counts the pieces by a division that can panic where it is not inlined.
 #[inline(never)]
 fn copy_pieces(from: &[u8], to: &mut [u8]) {
-    for (to, from) in to.chunks_mut(PIECE).zip(from.chunks(PIECE)) {
+    let mut pieces = from.chunks(PIECE);
+    for to in to.chunks_mut(PIECE) {
+        let Some(from) = pieces.next() else { return };
         copy(from, to);
     }
 }
