@@ -130,7 +130,8 @@ impl<C, const N: usize> ConnectionSet<C, N> {
     /// The connections, each with its handle.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Handle, &mut C)> {
         let set = self.id;
-        self.places.iter_mut().zip(0..).filter_map(move |(place, at)| {
+        // FITS: there are no more. Without an end, counting could overflow for all the compiler knows.
+        self.places.iter_mut().zip(0..u16::MAX).filter_map(move |(place, at)| {
             let handle = Handle { set, place: at, generation: place.generation };
             place.connection.as_mut().map(|connection| (handle, connection))
         })
@@ -138,7 +139,8 @@ impl<C, const N: usize> ConnectionSet<C, N> {
 
     /// How many connections there are.
     pub fn len(&self) -> usize {
-        self.places.iter().filter(|place| place.connection.is_some()).count()
+        let connections = self.places.iter().filter(|place| place.connection.is_some());
+        connections.fold(0, |len: usize, _| len.saturating_add(1))
     }
 
     /// Whether there are none.
