@@ -45,7 +45,7 @@ impl RecordSizes {
     /// What to give to [`Sealer::set_fragment_limit`](crate::Sealer::set_fragment_limit) before
     /// sealing.
     pub fn limit(&mut self, now: Duration) -> u16 {
-        if now.saturating_sub(self.last) >= self.idle {
+        if now.as_nanos().saturating_sub(self.last.as_nanos()) >= self.idle.as_nanos() {
             self.run = 0;
         }
         if self.run < self.warm_up { self.small } else { u16::MAX }
