@@ -1,0 +1,91 @@
+//! Connections that own their output, and sets of them.
+
+use core::hint::black_box as any;
+
+use tls_record::{
+    AlertDescription, Connection, ConnectionSet, KeySchedule, Notice, Opener, RecordLayer, Sealer,
+    Writer,
+};
+
+use crate::{Keys, config, slices};
+
+pub(crate) fn prove<K: KeySchedule, const TX: usize>(_: impl Keys<K>) {
+    connection::<K, TX>();
+    writer::<K, TX>();
+    set::<Connection<K, TX>>(|| Connection::new(any(RecordLayer::new(config()))));
+}
+
+fn connection<K: KeySchedule, const TX: usize>() {
+    let mut buffer = [0; 64];
+    let connection = any(Connection::<K, TX>::new(any(RecordLayer::new(config()))));
+    let (mut opener, mut writer) = Connection::split(connection);
+    any((&mut opener, &mut writer));
+    let mut connection = Connection::join(opener, writer);
+    let connection = any(&mut connection);
+    let _ = any(Connection::received(any(connection), any(&mut buffer)));
+    let _ = any(Connection::received_into(any(connection), slices(), any(&mut buffer)));
+    any(Connection::eof(any(connection)));
+    let _ = any(Connection::write(any(connection), slices()));
+    let _ = any(Connection::write_handshake(any(connection), slices()));
+    let _ = any(Connection::write_change_cipher_spec(any(connection)));
+    let _ = any(Connection::reserve(any(connection), any(1)));
+    any(Connection::slot_mut(any(connection)));
+    let _ = any(Connection::commit(any(connection), any(1)));
+    let _ = any(Connection::cancel(any(connection)));
+    any(Connection::may_write(any(connection)));
+    any(Connection::can_write(any(connection)));
+    any(Connection::unsent(any(connection)));
+    Connection::sent(any(connection), any(1));
+    let _ = any(Connection::shutdown(any(connection)));
+    let _ = any(Connection::shutdown_both(any(connection), any(1)));
+    let _ = any(Connection::abort(any(connection), any(AlertDescription::DECODE_ERROR)));
+    any(Connection::take_sealed_alert(any(connection)));
+    any(Connection::end(any(connection)));
+    let _ = any(Connection::update_keys(any(connection), any(true)));
+    Connection::with_halves(any(connection), |opener: &mut Opener<K>, sealer| {
+        any((opener, sealer));
+    });
+    any(Connection::opener(any(connection)));
+    any(Connection::writer(any(connection)));
+}
+
+fn writer<K: KeySchedule, const TX: usize>() {
+    let mut writer = Writer::<K, TX>::new(any(Sealer::new(config())));
+    let writer = any(&mut writer);
+    let _ = any(Writer::write(any(writer), slices()));
+    let _ = any(Writer::write_handshake(any(writer), slices()));
+    let _ = any(Writer::write_change_cipher_spec(any(writer)));
+    let _ = any(Writer::reserve(any(writer), any(1)));
+    any(Writer::slot_mut(any(writer)));
+    let _ = any(Writer::commit(any(writer), any(1)));
+    let _ = any(Writer::cancel(any(writer)));
+    any(Writer::may_write(any(writer)));
+    any(Writer::can_write(any(writer)));
+    Writer::set_fragment_limit(any(writer), any(1));
+    any(Writer::unsent(any(writer)));
+    Writer::sent(any(writer), any(1));
+    let _ = any(Writer::shutdown(any(writer)));
+    let _ = any(Writer::abort(any(writer), any(AlertDescription::DECODE_ERROR)));
+    any(Writer::take_sealed_alert(any(writer)));
+    any(Writer::end(any(writer)));
+    let _ = any(Writer::update_keys(any(writer), any(true)));
+    let _ = any(Writer::refuse_renegotiation(any(writer)));
+    any(Writer::sealer(any(writer)));
+    Writer::apply(any(writer), Notice::from_bits(any(0)));
+    any(Writer::take_signal(any(writer)).bits());
+    any(Writer::has_signal(any(writer)));
+}
+
+fn set<C>(connection: impl Fn() -> C) {
+    let mut set = ConnectionSet::<C, 4>::new(any(1));
+    let set = any(&mut set);
+    let Ok(handle) = any(ConnectionSet::insert(any(set), connection())) else { return };
+    let _ = any(ConnectionSet::get(any(set), handle));
+    let _ = any(ConnectionSet::get_mut(any(set), handle));
+    for (handle, connection) in ConnectionSet::iter_mut(any(set)) {
+        any((handle, connection));
+    }
+    let _ = any(ConnectionSet::remove(any(set), handle));
+    any(ConnectionSet::len(any(set)));
+    any(ConnectionSet::is_empty(any(set)));
+}

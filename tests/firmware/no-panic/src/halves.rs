@@ -1,0 +1,106 @@
+//! The halves, and both in one.
+
+use core::hint::black_box as any;
+
+use tls_record::{
+    AlertDescription, ContentType, Epoch, KeySchedule, Notice, Opener, Padding, PaddingFn,
+    RecordLayer, Sealer, Signal, Version,
+};
+
+use crate::{Keys, config, slices};
+
+pub(crate) fn prove<K: KeySchedule>(keys: impl Keys<K>) {
+    opener(keys);
+    sealer(keys);
+    layer(keys);
+}
+
+fn opener<K: KeySchedule>(keys: impl Keys<K>) {
+    let mut buffer = [0; 64];
+    let mut opener = Opener::<K>::new(config());
+    let opener = any(&mut opener);
+    let _ = any(Opener::open(any(opener), any(&mut buffer)));
+    let _ = any(Opener::open_into(any(opener), slices(), any(&mut buffer)));
+    any(Opener::eof(any(opener)));
+    any(Opener::end(any(opener)));
+    any(Opener::epoch(any(opener)));
+    any(Opener::sequence(any(opener)));
+    any(Opener::state(any(opener)));
+    any(Opener::has_notice(any(opener)));
+    any(Opener::take_notice(any(opener)).bits());
+    Opener::apply(any(opener), Signal::from_bits(any(0)));
+    Opener::set_version(any(opener), any(Version::Tls12));
+    Opener::set_record_size_limit(any(opener), any(64));
+    let _ = any(Opener::install(any(opener), any(Epoch::Handshake), keys(), any(0)));
+    let _ = any(Opener::establish(any(opener)));
+    let _ = any(Opener::skip_early_data(any(opener), any(false)));
+}
+
+fn sealer<K: KeySchedule>(keys: impl Keys<K>) {
+    let mut buffer = [0; 64];
+    let mut sealer = Sealer::<K>::new(config());
+    let sealer = any(&mut sealer);
+    let _ = any(Sealer::seal(any(sealer), slices(), any(&mut buffer)));
+    let _ = any(Sealer::seal_in_place(any(sealer), any(&mut buffer), any(1)));
+    let _ = any(Sealer::seal_handshake(any(sealer), slices(), any(&mut buffer)));
+    let _ = any(Sealer::change_cipher_spec(any(sealer), any(&mut buffer)));
+    any(Sealer::headroom(any(sealer)));
+    any(Sealer::record_len(any(sealer), any(1)));
+    any(Sealer::fragment_limit(any(sealer)));
+    Sealer::set_fragment_limit(any(sealer), any(1));
+    Sealer::set_padding(any(sealer), any(Padding::By(PaddingFn(longest))));
+    let _ = any(Sealer::set_record_size_limit(any(sealer), any(64)));
+    Sealer::set_version(any(sealer), any(Version::Tls12));
+    let _ = any(Sealer::install(any(sealer), any(Epoch::Handshake), keys(), any(0)));
+    let _ = any(Sealer::establish(any(sealer)));
+    any(Sealer::epoch(any(sealer)));
+    any(Sealer::sequence(any(sealer)));
+
+    any(Sealer::has_control(any(sealer)));
+    any(Sealer::next_control(any(sealer)));
+    let _ = any(Sealer::poll_control(any(sealer), any(&mut buffer)));
+    any(Sealer::control_len(any(sealer)));
+    let _ = any(Sealer::close(any(sealer)));
+    let _ = any(Sealer::cancel(any(sealer)));
+    let _ = any(Sealer::abort(any(sealer), any(AlertDescription::DECODE_ERROR)));
+    any(Sealer::end(any(sealer)));
+    any(Sealer::state(any(sealer)));
+    let _ = any(Sealer::update_keys(any(sealer), any(true)));
+    let _ = any(Sealer::refuse_renegotiation(any(sealer)));
+    Sealer::apply(any(sealer), Notice::from_bits(any(0)));
+    any(Sealer::take_signal(any(sealer)).bits());
+    any(Sealer::has_signal(any(sealer)));
+}
+
+fn longest(_: ContentType, _: usize) -> usize {
+    usize::MAX
+}
+
+fn layer<K: KeySchedule>(keys: impl Keys<K>) {
+    let mut buffer = [0; 64];
+    let layer = any(RecordLayer::<K>::new(config()));
+    let (mut opener, mut sealer) = RecordLayer::split(layer);
+    any((&mut opener, &mut sealer));
+    let mut layer = RecordLayer::join(opener, sealer);
+    let layer = any(&mut layer);
+    let _ = any(RecordLayer::open(any(layer), any(&mut buffer)));
+    any(RecordLayer::eof(any(layer)));
+    let _ = any(RecordLayer::seal(any(layer), slices(), any(&mut buffer)));
+    let _ = any(RecordLayer::seal_in_place(any(layer), any(&mut buffer), any(1)));
+    let _ = any(RecordLayer::seal_handshake(any(layer), slices(), any(&mut buffer)));
+    any(RecordLayer::has_control(any(layer)));
+    let _ = any(RecordLayer::poll_control(any(layer), any(&mut buffer)));
+    any(RecordLayer::next_control(any(layer)));
+    let _ = any(RecordLayer::close(any(layer)));
+    let _ = any(RecordLayer::cancel(any(layer)));
+    let _ = any(RecordLayer::abort(any(layer), any(AlertDescription::DECODE_ERROR)));
+    let _ = any(RecordLayer::update_keys(any(layer), any(true)));
+    RecordLayer::set_version(any(layer), any(Version::Tls12));
+    let _ = any(RecordLayer::install(any(layer), any(Epoch::Handshake), keys(), keys()));
+    any(RecordLayer::end(any(layer)));
+    RecordLayer::with_halves(any(layer), |opener, sealer| {
+        any((opener, sealer));
+    });
+    any(RecordLayer::opener(any(layer)));
+    any(RecordLayer::sealer(any(layer)));
+}

@@ -1,0 +1,84 @@
+//! Calls every public function of the engine. A panic handler that cannot be linked makes of each
+//! panic that the optimizer cannot rule out an undefined symbol: if this links, there is none.
+//!
+//! `any` hides a value from the optimizer. What is behind a reference that it hides may have changed,
+//! too: a half that went through it is in any state whatever, reachable or not.
+//!
+//! `report functions` finds out whether a public function is missing here. It looks for their names,
+//! as in `Opener::open(`, so every call is written that way.
+
+#![no_std]
+#![no_main]
+
+mod connection;
+mod halves;
+mod messages;
+mod stream;
+mod suspend;
+mod words;
+
+use core::hint::black_box as any;
+
+use stub::{KeyStore, Library};
+use tls_record::aead::Algorithm;
+use tls_record::{Config, KeySchedule, Padding, PaddingFn, Role, TrafficSecret};
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    unsafe extern "C" {
+        safe fn something_panics() -> !;
+    }
+    something_panics()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn _start() {
+    words::prove();
+    halves::prove(store);
+    halves::prove(secret);
+    // The shortest that there may be, one that is no power of two, and a long one.
+    connection::prove::<_, 128>(store);
+    connection::prove::<_, 128>(secret);
+    connection::prove::<_, 1000>(secret);
+    connection::prove::<_, 65536>(secret);
+    stream::prove::<_, 600, 128>(store);
+    stream::prove::<_, 600, 128>(secret);
+    stream::prove::<_, 18437, 16640>(secret);
+    suspend::prove();
+    messages::prove();
+    #[cfg(feature = "planted")]
+    any([0, 1, 2, 3][any(4)]);
+}
+
+/// Keys in hardware.
+fn store() -> KeyStore {
+    any(KeyStore)
+}
+
+/// Keys in software.
+fn secret() -> TrafficSecret<Library> {
+    loop {
+        if let Ok(secret) = TrafficSecret::tls13(any(Algorithm::Aes128Gcm), any(&[7; 32])) {
+            return any(secret);
+        }
+    }
+}
+
+fn config() -> Config {
+    fn length(content_type: tls_record::ContentType, len: usize) -> usize {
+        any((content_type, len)).1
+    }
+    let mut config = Config::new(any(Role::Client));
+    config.padding = Padding::By(PaddingFn(length));
+    any(config)
+}
+
+/// Slices of any number and any length.
+fn slices() -> &'static [&'static [u8]] {
+    any(&[b"any", b"bytes"])
+}
+
+/// A way to keys.
+trait Keys<K: KeySchedule>: Fn() -> K + Copy {}
+
+impl<K: KeySchedule, F: Fn() -> K + Copy> Keys<K> for F {}

@@ -1,0 +1,57 @@
+//! Secrets in software, connections at rest, directions for the kernel.
+
+use core::hint::black_box as any;
+
+use stub::Library;
+use tls_record::aead::Algorithm;
+use tls_record::{
+    Connection, CryptoInfo, KernelDirection, KeySchedule, Opener, RecordLayer, Sealer,
+    TrafficSecret,
+};
+use zeroize::Zeroize;
+
+use crate::{config, secret};
+
+type Secret = TrafficSecret<Library>;
+
+pub(crate) fn prove() {
+    secrets();
+    connections();
+    kernel();
+}
+
+fn secrets() {
+    let algorithm = any(Algorithm::Aes256Gcm);
+    let _ = any(TrafficSecret::<Library>::tls13(algorithm, any(&[7; 48])));
+    #[cfg(feature = "tls12")]
+    let _ = any(TrafficSecret::<Library>::tls12(algorithm, any(&[7; 32]), any(&[7; 12])));
+    let mut secret = secret();
+    let secret = any(&mut secret);
+    any(TrafficSecret::algorithm(any(secret)));
+    any(KeySchedule::version(any(secret)));
+    let _ = any(KeySchedule::keys(any(secret)));
+    let _ = any(KeySchedule::update(any(secret)));
+    Zeroize::zeroize(any(secret));
+}
+
+fn connections() {
+    let (key, nonce, mut bytes) = (any([7; 32]), any([8; 12]), [0; 256]);
+    let mut layer = RecordLayer::<Secret>::new(config());
+    let _ = any(RecordLayer::suspend(any(&mut layer), &key, &nonce));
+    let _ = any(RecordLayer::<Secret>::resume(any(&mut bytes), &key));
+    let mut connection = Connection::<Secret, 512>::new(any(layer));
+    let _ = any(Connection::suspend(any(&mut connection), &key, &nonce));
+    let _ = any(Connection::<Secret, 512>::resume(any(&mut bytes), &key));
+}
+
+fn kernel() {
+    let mut opener = Opener::<Secret>::new(config());
+    let mut sealer = Sealer::<Secret>::new(config());
+    let _ = any(Opener::to_kernel(any(&mut opener)));
+    if let Ok(mut direction) = any(Sealer::to_kernel(any(&mut sealer))) {
+        if let Ok(info) = any(KernelDirection::crypto_info(any(&direction))) {
+            any(CryptoInfo::as_bytes(any(&info)));
+        }
+        let _ = any(KernelDirection::update(any(&mut direction)));
+    }
+}
