@@ -48,7 +48,7 @@ impl ChecksumAead {
 }
 
 /// Not for secrets: each step is a bijection of the state, so that no single change goes unseen.
-fn mix(state: u64, bytes: &[u8]) -> u64 {
+pub(crate) fn mix(state: u64, bytes: &[u8]) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let step = |state: u64, word: u64| (state ^ word).wrapping_mul(ODD).rotate_left(29);
     let (words, rest) = bytes.as_chunks();

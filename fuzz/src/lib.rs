@@ -22,6 +22,7 @@ pub mod open;
 pub mod pack;
 pub mod peer;
 pub mod receiving;
+pub mod recorder;
 pub mod reference;
 pub mod seal;
 pub mod seeds;
@@ -32,6 +33,7 @@ pub mod suspend;
 pub mod target;
 
 pub use target::{Input, Target};
+pub use tls_record;
 
 /// All targets.
 pub const TARGETS: &[Target] = &[

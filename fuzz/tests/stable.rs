@@ -1,6 +1,9 @@
-//! Each fuzz target over seeded random input, on a stable compiler: the same input in every run.
+//! Each fuzz target over its committed corpus and over seeded random input, on a stable compiler: the
+//! same input in every run.
 
-use tls_record_fuzz::{TARGETS, Target};
+use std::fs;
+
+use tls_record_fuzz::{TARGETS, Target, pack, seeds};
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 struct Random(u64);
@@ -19,8 +22,11 @@ fn target(name: &str) -> &'static Target {
     TARGETS.iter().find(|target| target.name == name).expect("a target of this name")
 }
 
-fn random(name: &str) {
+fn run(name: &str) {
     let target = target(name);
+    for input in pack::corpus(name).expect("a corpus") {
+        (target.run)(&input);
+    }
     for seed in 0..target.inputs {
         let mut random = Random(seed);
         let len = random.next() % 400;
@@ -34,7 +40,7 @@ macro_rules! targets {
         $(#[$attribute])?
         #[test]
         fn $name() {
-            random(stringify!($name));
+            run(stringify!($name));
         }
     )* };
 }
@@ -52,4 +58,32 @@ targets! {
     #[cfg(feature = "peers")] stream,
     #[cfg(feature = "peers")] differential_rustls,
     #[cfg(feature = "peers")] differential_openssl,
+}
+
+#[test]
+fn corpora_by_hand_are_what_their_source_says() {
+    for (target, name, bytes) in seeds::all() {
+        let file = fs::read(pack::corpora().join(target).join(name));
+        assert_eq!(file.ok(), Some(bytes), "{target}/{name}: run `corpus seeds`");
+    }
+}
+
+#[test]
+fn corpora_are_small() {
+    let mut total = 0;
+    for target in TARGETS {
+        for input in pack::corpus(target.name).expect("a corpus") {
+            total += input.len();
+            let canonical = (target.canonical)(&input);
+            assert_eq!((target.canonical)(&canonical), canonical, "bytes, input, bytes");
+        }
+    }
+    assert!(total < 2 << 20, "{total} bytes");
+}
+
+#[test]
+fn a_pack_gives_back_what_was_put_in() {
+    let inputs = vec![vec![], vec![1], vec![2, 3, 4]];
+    assert_eq!(pack::unpack(&pack::pack(inputs.clone())).expect("a pack"), inputs);
+    assert!(pack::unpack(&[5, 0, 1]).is_err(), "it ends within an input");
 }

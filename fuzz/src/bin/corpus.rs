@@ -29,9 +29,8 @@ enum Command {
     Unpack {
         /// Where to
         directory: PathBuf,
-        /// Which target; otherwise all
-        #[arg(long)]
-        target: Option<String>,
+        /// Which targets; otherwise all
+        targets: Vec<String>,
     },
     /// Makes the pack of a target from the files of a directory, which should be minimised
     Pack {
@@ -39,6 +38,11 @@ enum Command {
         target: String,
         /// Where its inputs are
         directory: PathBuf,
+    },
+    /// Runs the committed corpora: what they cover is what this covers
+    Replay {
+        /// Which targets; otherwise all
+        targets: Vec<String>,
     },
     /// Writes the inputs that are made by hand, in src/seeds.rs
     Seeds,
@@ -52,6 +56,10 @@ enum Command {
     },
 }
 
+fn chosen(names: &[String]) -> impl Iterator<Item = &'static Target> {
+    TARGETS.iter().filter(|target| names.is_empty() || names.iter().any(|one| one == target.name))
+}
+
 fn target(name: &str) -> io::Result<&'static Target> {
     let found = TARGETS.iter().find(|target| target.name == name);
     found.ok_or_else(|| io::Error::other(format!("no target {name}")))
@@ -62,15 +70,18 @@ fn main() -> io::Result<()> {
         Command::Show { target: name, file } => {
             print!("{}", (target(&name)?.snippet)(&fs::read(file)?));
         }
-        Command::Unpack { directory, target: only } => {
-            for target in
-                TARGETS.iter().filter(|target| only.as_ref().is_none_or(|only| only == target.name))
-            {
+        Command::Unpack { directory, targets } => {
+            for target in chosen(&targets) {
                 let directory = directory.join(target.name);
                 fs::create_dir_all(&directory)?;
                 for (number, input) in pack::corpus(target.name)?.iter().enumerate() {
                     fs::write(directory.join(format!("{number:05}")), input)?;
                 }
+            }
+        }
+        Command::Replay { targets } => {
+            for target in chosen(&targets) {
+                pack::corpus(target.name)?.iter().for_each(|input| (target.run)(input));
             }
         }
         Command::Pack { target: name, directory } => {
@@ -87,9 +98,7 @@ fn main() -> io::Result<()> {
             }
         }
         Command::Speed { seconds, targets } => {
-            let are_wanted =
-                |name: &str| targets.is_empty() || targets.iter().any(|one| one == name);
-            for target in TARGETS.iter().filter(|target| are_wanted(target.name)) {
+            for target in chosen(&targets) {
                 let (decode, run) = speed(target, Duration::from_secs(seconds))?;
                 println!(
                     "{:20} decodes {decode:>10.0}/s, runs {run:>10.0}/s: {:3.0} %",

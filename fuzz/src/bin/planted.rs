@@ -115,7 +115,9 @@ fn build(copy: &Path, scratch: &Path) -> io::Result<()> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(copy).env("CARGO_TARGET_DIR", scratch.join("build"));
     cargo.args(["+nightly", "fuzz", "build", "--fuzz-dir", "fuzz", "--sanitizer", "none"]);
-    cargo.args(["--no-default-features", "--features", "libfuzzer"]);
+    cargo.args(["--no-default-features", "--features", "libfuzzer", "--codegen-units", "16"]);
+    // Much is built here and little is run.
+    cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1").env("CARGO_PROFILE_RELEASE_DEBUG", "none");
     succeed(&mut cargo)
 }
 
