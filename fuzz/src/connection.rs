@@ -15,6 +15,7 @@ use crate::input::input;
 use crate::peer::Direction;
 pub use crate::receiving::Kind;
 pub use crate::setup::{Few, Pad, Setup, Suite};
+use crate::words;
 
 input! {
     /// One thing that the application, the driver or the peer does to a connection.
@@ -143,6 +144,7 @@ impl End {
                 self.accept(&data[..taken]);
             }
             Err(error) => {
+                words::check(&error);
                 assert!(self.tls.unsent().len() >= before, "nothing is lost");
                 assert_eq!(error == SealError::SlotReserved, self.slot.is_some());
                 assert!(!can_write || matches!(error, SealError::KeyExhausted), "{error:?}");
@@ -249,6 +251,7 @@ impl End {
 
     fn shutdown_both(&mut self, budget: u32) {
         let answer = self.tls.shutdown_both(budget);
+        let _ = answer.inspect_err(words::check);
         let end = self.tls.end();
         match answer {
             Ok(()) => {
@@ -441,6 +444,16 @@ impl World {
         self.replace(at, end);
     }
 
+    /// A connection before its first byte, whose peer does not speak TLS.
+    fn unstarted(&self) {
+        let mut tls = Wired::new(RecordLayer::new(self.setup.config()));
+        assert_eq!(tls.shutdown(), Err(ShutdownError::NotStarted));
+        assert!(tls.received(&mut b"HTTP/1.1 400 Bad Request".to_vec()).is_err());
+        assert_eq!(tls.shutdown(), Err(ShutdownError::NotTls));
+        assert_eq!(tls.unsent(), []);
+        assert!(!format!("{tls:?}").is_empty());
+    }
+
     fn check(&mut self) {
         for handle in self.stale.iter().chain([&self.foreign]) {
             assert_eq!(self.set.get(*handle).err(), Some(InvalidHandle));
@@ -463,6 +476,7 @@ impl crate::target::Input for Input {
             world.call(call);
             world.check();
         }
+        world.unstarted();
         // The transport takes all there is: then the close_notify has left if one was asked for.
         for at in 0..PLACES as u8 {
             let end = world.end(at);

@@ -31,6 +31,7 @@ pub mod setup;
 pub mod stream;
 pub mod suspend;
 pub mod target;
+pub mod words;
 
 pub use target::{Input, Target};
 pub use tls_record;

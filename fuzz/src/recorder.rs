@@ -5,8 +5,8 @@
 
 use tls_record::aead::{Algorithm, Provider, ring::Ring};
 use tls_record::{
-    AlertDescription, CloseError, Config, End, Epoch, KeyError, OpenError, Opened, RecordLayer, Role,
-    SealError, Sealed, TrafficSecret, Version,
+    AlertDescription, CloseError, Config, End, Epoch, KeyError, OpenError, Opened, RecordLayer,
+    Role, SealError, Sealed, TrafficSecret, Version,
 };
 
 use crate::checksum::mix;

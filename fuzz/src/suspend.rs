@@ -11,6 +11,7 @@ use crate::input::input;
 use crate::peer::Direction;
 pub use crate::receiving::Kind;
 pub use crate::setup::{Few, Pad, Setup, Suite};
+use crate::words;
 
 input! {
     /// What becomes of the bytes while the connection sleeps.
@@ -195,6 +196,7 @@ impl World {
             Ok(bytes) => bytes,
             Err(error) => {
                 // The twin knows no more, and nothing has changed.
+                words::check(&error);
                 assert_eq!(self.twin.suspend(&KEY, &nonce).err(), Some(error));
                 return;
             }
@@ -224,6 +226,7 @@ impl World {
             let is_format = tampered.len() != SUSPENDED_LEN || tampered[..4] != bytes[..4];
             let expected = if is_format { ResumeError::Format } else { ResumeError::Forged };
             assert_eq!((error, tampered), (expected, before));
+            words::check(&error);
         }
         let mut sound = bytes;
         self.sleeper = Layer::resume(&mut sound, &KEY).expect("it wakes");

@@ -145,7 +145,7 @@ fn hunt(arguments: &Arguments, scratch: &Path) -> io::Result<Option<Found>> {
         let mut fuzzer = Command::new(binaries.join(target));
         fuzzer.arg(format!("-max_total_time={}", arguments.seconds));
         // A run without end is as good a finding as a panic.
-        fuzzer.args(["-print_final_stats=1", "-timeout=5", "-seed=1"]);
+        fuzzer.args(["-print_final_stats=1", "-timeout=20", "-seed=1"]);
         fuzzer.arg(format!("-artifact_prefix={}/", scratch.display())).arg(corpus);
         fuzzer.stdout(Stdio::null()).stderr(fs::File::create(log(target))?);
         running.push((target, fuzzer.spawn()?));
