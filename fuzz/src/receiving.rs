@@ -3,14 +3,11 @@
 //! Whatever arrives, and in whatever pieces: engine and reference make the same of it, and what the
 //! engine answers is what [`Facts`] say is due, under the keys that the peer expects.
 
-use std::cell::Cell;
-
 use tls_record::aead::Provider;
 use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState};
 use tls_record::{
-    AlertDescription, AlertLog, CloseError, ContentType, Control, Epoch, Event, KeyError,
-    LoggedAlert, OpenError, Opened, ReadEnd, RecordLayer, SealError, TrafficSecret, Version,
-    WriteEnd,
+    AlertDescription, CloseError, ContentType, Control, Epoch, Event, KeyError, OpenError, Opened,
+    ReadEnd, RecordLayer, SealError, TrafficSecret, Version, WriteEnd,
 };
 
 use crate::close::{Alert, Facts};
@@ -186,11 +183,6 @@ input! {
     }
 }
 
-thread_local! {
-    /// The last alert that was told.
-    static TOLD: Cell<Option<LoggedAlert>> = const { Cell::new(None) };
-}
-
 /// How records are shown to the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -226,10 +218,7 @@ pub struct World<P: Provider> {
 impl<P: Provider> World<P> {
     /// A connection before its first byte.
     pub fn new(setup: &Setup, way: Way) -> Self {
-        let mut config = setup.config();
-        let log = |told| TOLD.set(Some(told));
-        config.alert_log = Some(AlertLog { connection: 7, log });
-        TOLD.set(None);
+        let config = setup.config();
         Self {
             suite: setup.suite.clone(),
             on_peer_close: config.tls12_on_peer_close,
@@ -431,25 +420,8 @@ impl<P: Provider> World<P> {
         }
         assert_eq!((consumed, &outcome), (expected_len, &expected));
         self.wire.drain(..consumed);
-        let was_open = self.facts.read() == ReadState::Open;
         self.learn(&outcome);
-        // RFC 9846 section 6.2: a log of alerts sees each, also those that are refused.
-        match (outcome, TOLD.take()) {
-            (Outcome::Closed, told) if was_open => Self::check_told(told, false, 0),
-            (Outcome::PeerAlert(description), told) if was_open => {
-                Self::check_told(told, false, description);
-            }
-            (Outcome::Warning(description), told) => Self::check_told(told, false, description),
-            (Outcome::Fault(_), _) => {}
-            (_, told) => assert_eq!(told, None),
-        }
         consumed != 0 && !self.wire.is_empty()
-    }
-
-    fn check_told(told: Option<LoggedAlert>, is_sent: bool, description: u8) {
-        let told = told.expect("it is told");
-        assert_eq!((told.connection, told.is_sent), (7, is_sent));
-        assert_eq!(told.alert.description.0, description);
     }
 
     /// What the engine made of a record moves its state.
@@ -644,7 +616,6 @@ impl<P: Provider> World<P> {
                 assert_eq!(record.content_type, ContentType::ALERT);
                 let level = if matches!(description.0, 0 | 90 | 100) { 1 } else { 2 };
                 assert_eq!(record.content, [level, description.0]);
-                Self::check_told(TOLD.take(), true, description.0);
                 if self.facts.due().is_some() {
                     self.note(Trigger::AlertSealed);
                 }

@@ -254,7 +254,11 @@ impl World {
         assert!(woken.is_ok_and(|woken| woken.unsent().is_empty()));
         let layer = Layer::resume(&mut bytes, &KEY).expect("it wakes");
         let (_, mut sealer) = layer.split();
-        let mut direction = sealer.to_kernel().expect("keys");
+        let Ok(mut direction) = sealer.hand_to_kernel() else {
+            let refused = sealer.seal(&[b"data"], &mut [0; 1024]);
+            assert!(matches!(refused, Err(SealError::Closed | SealError::KeyExhausted)));
+            return;
+        };
         assert_eq!((sealer.sequence(), sealer.epoch()), (None, Epoch::Plaintext));
         let info = direction.crypto_info().expect("room for nonces");
         let number = sealed.expect("keys").to_be_bytes();
