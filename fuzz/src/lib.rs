@@ -54,3 +54,8 @@ pub const TARGETS: &[Target] = &[
     #[cfg(feature = "peers")]
     Target::of::<differential_openssl::Input>(4_000),
 ];
+
+/// The example of README.md.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
