@@ -47,8 +47,8 @@ fn connections() {
 fn kernel() {
     let mut opener = Opener::<Secret>::new(config());
     let mut sealer = Sealer::<Secret>::new(config());
-    let _ = any(Opener::to_kernel(any(&mut opener)));
-    if let Ok(mut direction) = any(Sealer::to_kernel(any(&mut sealer))) {
+    let _ = any(Opener::hand_to_kernel(any(&mut opener)));
+    if let Ok(mut direction) = any(Sealer::hand_to_kernel(any(&mut sealer))) {
         if let Ok(info) = any(KernelDirection::crypto_info(any(&direction))) {
             any(CryptoInfo::as_bytes(any(&info)));
         }
