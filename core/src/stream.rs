@@ -1,8 +1,8 @@
 //! A connection over a transport, as embedded-io has them: blocking or asynchronous, without a heap.
 //!
 //! What is sealed stays in the [`Connection`] until the transport took it, what was received stays in
-//! the [`RecordBuffer`], and futures hold no bytes. Reading sends what is due, but never fails
-//! because of it: data that the peer sent before it went away is still delivered.
+//! the [`RecordBuffer`], and futures hold no bytes. Reading sends what is due before it waits, but
+//! never fails because of it: data that the peer sent before it went away is still delivered.
 
 #[cfg(feature = "embedded-io-async")]
 mod asynchronous;
@@ -29,11 +29,14 @@ use crate::record_buffer::{RecordBuffer, RecordTooLong};
 ///
 /// - Reading ends, with no bytes, only after the peer's close_notify: a transport that ends before
 ///   is [`StreamError::Truncated`].
-/// - Written data is sealed into `TX` and leaves when there is no room for more, when the stream is
-///   read, and when it is flushed.
-/// - Reading answers a KeyUpdate by itself. If the transport is asynchronous and takes nothing, that
-///   does not stop reading.
-/// - Dropping one of its futures loses nothing, if the transport's own may be dropped.
+/// - Written data is sealed into `TX` and leaves when there is no room for more, when it is flushed,
+///   and before the stream waits for the peer.
+/// - Reading answers a KeyUpdate by itself.
+/// - It waits for one thing at a time: reading gives what has arrived, or else waits until what is
+///   unsent has left, and then for the peer. A peer that reads only when we read stops both: for
+///   such, [split](Connection::split) the connection and give each half a task.
+/// - It waits for every future of its transport that it has polled. Dropping one of its own drops
+///   the one that it waits for: that loses nothing if the transport says that this may be dropped.
 /// - Handshake messages that arrive, such as session tickets, are passed over, and a renegotiation
 ///   is refused: to see them, drive the [`Connection`] yourself.
 ///
@@ -48,7 +51,10 @@ use crate::record_buffer::{RecordBuffer, RecordTooLong};
 /// fn ask<T: Read + Write>(
 ///     connection: Connection<TrafficSecret<Ring>, 2048>,
 ///     transport: T,
-/// ) -> Result<usize, StreamError<T::Error>> {
+/// ) -> Result<usize, StreamError<T::Error>>
+/// where
+///     T::Error: 'static,
+/// {
 ///     let mut tls = Stream::<_, _, 4096, 2048>::new(connection, RecordBuffer::new(), transport);
 ///     tls.write_all(b"how much?")?;
 ///     tls.flush()?;
@@ -105,6 +111,7 @@ pub struct Stream<T, K: KeySchedule, const RX: usize, const TX: usize> {
     /// The transport has not flushed what it took.
     flush_due: bool,
     tolerates_truncation: bool,
+    transport_error: Option<ErrorKind>,
 }
 
 /// Why a [`Stream`] did not do what it should. `E` is the transport's error.
@@ -154,6 +161,7 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
             record: 0,
             flush_due: false,
             tolerates_truncation: false,
+            transport_error: None,
         }
     }
 
@@ -164,9 +172,16 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
         self.tolerates_truncation = tolerate;
     }
 
-    /// How the connection ended, or that it has not.
+    /// How the connection ended, or that it has not. Whether the transport failed, which no record
+    /// tells, is [`transport_error`](Self::transport_error)'s to say.
     pub fn end(&self) -> End {
         self.connection.end()
+    }
+
+    /// The first error of the transport that does not pass by itself, as an interruption and a timeout
+    /// do. It stays, even if a later call succeeds.
+    pub const fn transport_error(&self) -> Option<ErrorKind> {
+        self.transport_error
     }
 
     /// The connection.
@@ -249,13 +264,39 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
         len
     }
 
-    /// The transport took `len` bytes of what is unsent.
-    fn sent<E>(&mut self, len: usize) -> Result<(), StreamError<E>> {
-        if len == 0 {
-            return Err(StreamError::WriteZero);
+    /// Gives data that is not read to `rest`.
+    fn pass_on(&mut self, rest: &mut impl FnMut(&[u8])) {
+        if !self.data.is_empty() {
+            rest(self.data());
+            self.consume_data(usize::MAX);
         }
-        self.connection.sent(len);
-        Ok(())
+    }
+
+    /// The transport took so many bytes of what is unsent, or failed.
+    fn sent<E: Error>(&mut self, sent: Result<usize, E>) -> Result<(), StreamError<E>> {
+        match sent {
+            Ok(0) => {
+                self.note(ErrorKind::WriteZero);
+                Err(StreamError::WriteZero)
+            }
+            Ok(len) => {
+                self.connection.sent(len);
+                Ok(())
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// The transport failed.
+    fn failed<E: Error>(&mut self, error: E) -> StreamError<E> {
+        self.note(error.kind());
+        StreamError::Transport(error)
+    }
+
+    fn note(&mut self, kind: ErrorKind) {
+        if !matches!(kind, ErrorKind::Interrupted | ErrorKind::TimedOut) {
+            self.transport_error.get_or_insert(kind);
+        }
     }
 
     fn wants_write(&self) -> bool {
@@ -289,8 +330,10 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
     }
 }
 
-impl<T: ErrorType, K: KeySchedule, const RX: usize, const TX: usize> ErrorType
-    for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> ErrorType for Stream<T, K, RX, TX>
+where
+    T: ErrorType,
+    T::Error: 'static,
 {
     type Error = StreamError<T::Error>;
 }
@@ -319,7 +362,7 @@ impl<E> From<OpenError> for StreamError<E> {
     }
 }
 
-impl<E: Error> Error for StreamError<E> {
+impl<E: Error + 'static> Error for StreamError<E> {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Transport(error) => error.kind(),
@@ -334,18 +377,30 @@ impl<E: Error> Error for StreamError<E> {
     }
 }
 
-impl<E: core::fmt::Display> core::fmt::Display for StreamError<E> {
+/// What failed. Why is its [`source`](core::error::Error::source).
+impl<E> core::fmt::Display for StreamError<E> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Transport(error) => write!(f, "transport: {error}"),
-            Self::WriteZero => f.write_str("the transport took nothing"),
-            Self::Truncated => f.write_str("the transport ended before close_notify"),
-            Self::TooLong(error) => error.fmt(f),
-            Self::Open(error) => error.fmt(f),
-            Self::Seal(error) => error.fmt(f),
-            Self::Shutdown(error) => error.fmt(f),
-        }
+        f.write_str(match self {
+            Self::Transport(_) => "the transport failed",
+            Self::WriteZero => "the transport took nothing",
+            Self::Truncated => "the transport ended before close_notify",
+            Self::TooLong(_) => "a record was refused",
+            Self::Open(_) => "nothing can be received",
+            Self::Seal(_) => "data was not taken",
+            Self::Shutdown(_) => "the connection was not closed",
+        })
     }
 }
 
-impl<E: core::fmt::Debug + core::fmt::Display> core::error::Error for StreamError<E> {}
+impl<E: core::error::Error + 'static> core::error::Error for StreamError<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Transport(error) => Some(error),
+            Self::WriteZero | Self::Truncated => None,
+            Self::TooLong(error) => Some(error),
+            Self::Open(error) => Some(error),
+            Self::Seal(error) => Some(error),
+            Self::Shutdown(error) => Some(error),
+        }
+    }
+}

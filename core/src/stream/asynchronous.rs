@@ -1,76 +1,59 @@
-//! The stream over an asynchronous transport.
+//! The stream over an asynchronous transport: one wait at a time.
 //!
-//! A transport of embedded-io-async is borrowed by the one call that waits for it, so that reading and
-//! writing cannot wait at once. While something waits to be sent, reading tries that anew whenever the
-//! task is woken.
-
-use core::future::poll_fn;
-use core::pin::pin;
-use core::task::Poll;
+//! embedded-io-async lets a transport lose bytes when one of its futures is dropped after a poll, so
+//! that every one that is polled here is waited for.
 
 use embedded_io_async::{BufRead, Read, Write};
 
 use super::{Step, Stream, StreamError};
-use crate::end::ReadEnd;
 use crate::keys::KeySchedule;
 
-/// What a future comes to, if it is ready when it is polled for the first time, or at the latest when
-/// it was woken `wakes` times.
-async fn within<F: Future>(wakes: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = wakes;
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => match left.checked_sub(1) {
-            Some(fewer) => {
-                left = fewer;
-                Poll::Pending
-            }
-            None => Poll::Ready(None),
-        },
-    })
-    .await
-}
-
-impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX>
+where
+    T: Read + Write,
+    T::Error: 'static,
+{
     /// Reads until there is data, or the end.
     async fn fill_async(&mut self) -> Result<(), StreamError<T::Error>> {
-        while self.data.is_empty() {
-            let step = self.open();
-            self.send_ready().await;
-            match step? {
-                Step::Opened => {}
-                Step::Closed => break,
-                Step::NeedInput(total) => {
-                    let is_waited_for = self.wants_write();
-                    match self.received.room(total) {
-                        Ok(room) => {
-                            let reading = self.transport.read(room);
-                            let read = if is_waited_for {
-                                within(1, reading).await
-                            } else {
-                                Some(reading.await)
-                            };
-                            if let Some(len) = read {
-                                self.arrived(len.map_err(StreamError::Transport)?);
-                            }
-                        }
-                        Err(error) => {
-                            let error = self.refuse(error);
-                            self.send_ready().await;
-                            return Err(error);
-                        }
+        while self.data.is_empty() && self.step_async().await? {}
+        Ok(())
+    }
+
+    /// Opens one record, or receives once. Whether anything may follow.
+    async fn step_async(&mut self) -> Result<bool, StreamError<T::Error>> {
+        match self.open() {
+            Ok(Step::Opened) => Ok(true),
+            Ok(Step::NeedInput(total)) => {
+                self.send_due_async().await;
+                match self.received.room(total) {
+                    Ok(room) => {
+                        let read = self.transport.read(room).await;
+                        let len = read.map_err(|error| self.failed(error))?;
+                        self.arrived(len);
+                        Ok(true)
+                    }
+                    Err(error) => {
+                        let error = self.refuse(error);
+                        self.send_due_async().await;
+                        Err(error)
                     }
                 }
             }
+            Ok(Step::Closed) => {
+                self.send_due_async().await;
+                Ok(false)
+            }
+            Err(error) => {
+                self.send_due_async().await;
+                Err(error)
+            }
         }
-        Ok(())
     }
 
     async fn send_async(&mut self) -> Result<(), StreamError<T::Error>> {
         while !self.connection.unsent().is_empty() {
             let sent = self.transport.write(self.connection.unsent()).await;
-            self.sent(sent.map_err(StreamError::Transport)?)?;
+            self.sent(sent)?;
         }
         Ok(())
     }
@@ -78,16 +61,17 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Stream<T
     async fn flush_all(&mut self) -> Result<(), StreamError<T::Error>> {
         self.send_async().await?;
         self.flush_due = true;
-        self.transport.flush().await.map_err(StreamError::Transport)?;
+        let flushed = self.transport.flush().await;
+        flushed.map_err(|error| self.failed(error))?;
         self.flush_due = false;
         Ok(())
     }
 
-    /// Sends what is due, as far as the transport takes it at once. What does not leave is still there
-    /// for the next call, which may report why.
-    async fn send_ready(&mut self) {
+    /// Sends what is due. What does not leave is still there for the next call, which may report
+    /// why.
+    async fn send_due_async(&mut self) {
         if self.wants_write() {
-            let _ = within(0, self.flush_all()).await;
+            let _ = self.flush_all().await;
         }
     }
 
@@ -102,15 +86,16 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Stream<T
                 Some(Ok(())) => return self.flush_all().await,
                 None => self.send_async().await?,
                 Some(error) => {
-                    self.send_ready().await;
+                    self.send_due_async().await;
                     return error;
                 }
             }
         }
     }
 
-    /// [`close_and_drain`](Self::close_and_drain) over an asynchronous transport. How long to wait is
-    /// the caller's to say, by a timeout: the call may be dropped and repeated.
+    /// [`close_and_drain`](Self::close_and_drain) over an asynchronous transport. It waits until our
+    /// close_notify has left before it reads. How long to wait is the caller's to say, by a timeout: the
+    /// call may be dropped and repeated, if the transport's futures may be dropped.
     ///
     /// # Errors
     /// Those of [`close_and_drain`](Self::close_and_drain).
@@ -120,7 +105,10 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Stream<T
     /// # use tls_record::{Stream, StreamError, TrafficSecret, aead::ring::Ring};
     /// async fn bye<T: Read + Write>(
     ///     tls: &mut Stream<T, TrafficSecret<Ring>, 4096, 2048>,
-    /// ) -> Result<usize, StreamError<T::Error>> {
+    /// ) -> Result<usize, StreamError<T::Error>>
+    /// where
+    ///     T::Error: 'static,
+    /// {
     ///     tls.write_all(b"bye").await?;
     ///     let mut rest = 0;
     ///     tls.close_and_drain_async(65_536, |data| rest += data.len()).await?;
@@ -132,31 +120,22 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Stream<T
         budget: u32,
         mut rest: impl FnMut(&[u8]),
     ) -> Result<(), StreamError<T::Error>> {
+        self.close_async().await?;
         loop {
-            if !self.data.is_empty() {
-                rest(self.data());
-                self.consume_data(usize::MAX);
-            }
+            self.pass_on(&mut rest);
             let answer = self.connection.shutdown_both(budget);
             if let Some(closed) = self.closed(answer) {
-                self.send_ready().await;
                 return closed;
             }
-            if self.end().read != ReadEnd::Open {
-                self.flush_all().await?;
-                continue;
-            }
-            // Both at once: a peer that waits for us to read does not read either.
-            if let Some(sent) = within(0, self.flush_all()).await {
-                sent?;
-            }
-            self.fill_async().await?;
+            self.step_async().await?;
         }
     }
 }
 
-impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Read
-    for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> Read for Stream<T, K, RX, TX>
+where
+    T: Read + Write,
+    T::Error: 'static,
 {
     async fn read(&mut self, out: &mut [u8]) -> Result<usize, Self::Error> {
         if !out.is_empty() {
@@ -167,8 +146,10 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Read
 }
 
 /// Data is read where it was decrypted: nothing is copied.
-impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> BufRead
-    for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> BufRead for Stream<T, K, RX, TX>
+where
+    T: Read + Write,
+    T::Error: 'static,
 {
     async fn fill_buf(&mut self) -> Result<&[u8], Self::Error> {
         self.fill_async().await?;
@@ -180,8 +161,10 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> BufRead
     }
 }
 
-impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Write
-    for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> Write for Stream<T, K, RX, TX>
+where
+    T: Read + Write,
+    T::Error: 'static,
 {
     async fn write(&mut self, data: &[u8]) -> Result<usize, Self::Error> {
         loop {
@@ -190,7 +173,7 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Write
                 Ok(Some(taken)) => return Ok(taken),
                 Ok(None) => self.send_async().await?,
                 Err(error) => {
-                    self.send_ready().await;
+                    self.send_due_async().await;
                     return Err(error);
                 }
             }

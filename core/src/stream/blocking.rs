@@ -5,35 +5,52 @@ use embedded_io::{BufRead, Read, Write};
 use super::{Step, Stream, StreamError};
 use crate::keys::KeySchedule;
 
-impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX>
+where
+    T: Read + Write,
+    T::Error: 'static,
+{
     /// Reads until there is data, or the end.
     fn fill(&mut self) -> Result<(), StreamError<T::Error>> {
-        while self.data.is_empty() {
-            let step = self.open();
-            self.send_due();
-            match step? {
-                Step::Opened => {}
-                Step::Closed => break,
-                Step::NeedInput(total) => match self.received.room(total) {
+        while self.data.is_empty() && self.step()? {}
+        Ok(())
+    }
+
+    /// Opens one record, or receives once. Whether anything may follow.
+    fn step(&mut self) -> Result<bool, StreamError<T::Error>> {
+        match self.open() {
+            Ok(Step::Opened) => Ok(true),
+            Ok(Step::NeedInput(total)) => {
+                self.send_due();
+                match self.received.room(total) {
                     Ok(room) => {
-                        let len = self.transport.read(room).map_err(StreamError::Transport)?;
+                        let read = self.transport.read(room);
+                        let len = read.map_err(|error| self.failed(error))?;
                         self.arrived(len);
+                        Ok(true)
                     }
                     Err(error) => {
                         let error = self.refuse(error);
                         self.send_due();
-                        return Err(error);
+                        Err(error)
                     }
-                },
+                }
+            }
+            Ok(Step::Closed) => {
+                self.send_due();
+                Ok(false)
+            }
+            Err(error) => {
+                self.send_due();
+                Err(error)
             }
         }
-        Ok(())
     }
 
     fn send(&mut self) -> Result<(), StreamError<T::Error>> {
         while !self.connection.unsent().is_empty() {
             let sent = self.transport.write(self.connection.unsent());
-            self.sent(sent.map_err(StreamError::Transport)?)?;
+            self.sent(sent)?;
         }
         Ok(())
     }
@@ -84,21 +101,20 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Stream<T
     ) -> Result<(), StreamError<T::Error>> {
         self.close()?;
         loop {
-            if !self.data.is_empty() {
-                rest(self.data());
-                self.consume_data(usize::MAX);
-            }
+            self.pass_on(&mut rest);
             let answer = self.connection.shutdown_both(budget);
-            match self.closed(answer) {
-                Some(closed) => return closed,
-                None => self.fill()?,
+            if let Some(closed) = self.closed(answer) {
+                return closed;
             }
+            self.step()?;
         }
     }
 }
 
-impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Read
-    for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> Read for Stream<T, K, RX, TX>
+where
+    T: Read + Write,
+    T::Error: 'static,
 {
     fn read(&mut self, out: &mut [u8]) -> Result<usize, Self::Error> {
         if !out.is_empty() {
@@ -109,8 +125,10 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Read
 }
 
 /// Data is read where it was decrypted: nothing is copied.
-impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> BufRead
-    for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> BufRead for Stream<T, K, RX, TX>
+where
+    T: Read + Write,
+    T::Error: 'static,
 {
     fn fill_buf(&mut self) -> Result<&[u8], Self::Error> {
         self.fill()?;
@@ -122,8 +140,10 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> BufRead
     }
 }
 
-impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Write
-    for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> Write for Stream<T, K, RX, TX>
+where
+    T: Read + Write,
+    T::Error: 'static,
 {
     fn write(&mut self, data: &[u8]) -> Result<usize, Self::Error> {
         loop {
@@ -141,7 +161,8 @@ impl<T: Read + Write, K: KeySchedule, const RX: usize, const TX: usize> Write
     fn flush(&mut self) -> Result<(), Self::Error> {
         self.send()?;
         self.flush_due = true;
-        self.transport.flush().map_err(StreamError::Transport)?;
+        let flushed = self.transport.flush();
+        flushed.map_err(|error| self.failed(error))?;
         self.flush_due = false;
         Ok(())
     }

@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use embedded_io::{BufRead, Error, ErrorKind, ErrorType, Read, Write};
 use embedded_io_async as asynch;
@@ -191,7 +189,64 @@ impl<Q: Peer + ?Sized> asynch::Write for Wire<Q> {
     }
 
     async fn flush(&mut self) -> Result<(), WireError> {
-        self.flushed = true;
+        std::future::poll_fn(|cx| {
+            if self.hesitate(WRITE, cx) {
+                return Poll::Pending;
+            }
+            self.flushed = true;
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+}
+
+/// A transport whose futures move their bytes at the first poll and must not be dropped before they
+/// are ready.
+struct Hasty(Wire<dyn Peer>);
+
+/// What such a future holds while it waits.
+struct Underway;
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        panic!("a future was dropped while bytes were under way");
+    }
+}
+
+async fn some_polls() {
+    let underway = Underway;
+    for _ in 0..3 {
+        let mut is_polled = false;
+        std::future::poll_fn(|_| match std::mem::replace(&mut is_polled, true) {
+            false => Poll::Pending,
+            true => Poll::Ready(()),
+        })
+        .await;
+    }
+    std::mem::forget(underway);
+}
+
+impl ErrorType for Hasty {
+    type Error = WireError;
+}
+
+impl asynch::Read for Hasty {
+    async fn read(&mut self, out: &mut [u8]) -> Result<usize, WireError> {
+        let len = self.0.receive(out);
+        some_polls().await;
+        len.ok_or(WireError::WouldWait)
+    }
+}
+
+impl asynch::Write for Hasty {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, WireError> {
+        let sent = self.0.send(bytes);
+        some_polls().await;
+        sent
+    }
+
+    async fn flush(&mut self) -> Result<(), WireError> {
+        some_polls().await;
         Ok(())
     }
 }
@@ -265,7 +320,7 @@ fn waits<T>(result: Result<T, StreamError<WireError>>) -> bool {
 }
 
 /// Passes over the tickets.
-fn settle(tls: &mut Tls) {
+fn settle<Q: Peer + ?Sized>(tls: &mut Tls<Q>) {
     assert!(waits(Read::read(tls, &mut [0])));
 }
 
@@ -274,21 +329,24 @@ fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
+/// Polls one future until it is ready.
+fn finish<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    for _ in 0..10_000 {
+        let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(output) = polled {
+            return output;
+        }
+    }
+    panic!("it is never ready");
+}
+
 /// Polls with a new future each time, until one is ready.
 fn again<T, E: std::fmt::Debug>(mut poll: impl FnMut() -> Poll<Result<T, E>>) -> T {
     loop {
         if let Poll::Ready(result) = poll() {
             return result.unwrap();
         }
-    }
-}
-
-#[derive(Default)]
-struct Task(AtomicUsize);
-
-impl Wake for Task {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -376,6 +434,7 @@ fn an_error_of_the_transport_is_the_streams_and_nothing_is_lost() {
     let error = tls.flush().unwrap_err();
     assert_eq!(error, StreamError::Transport(WireError::Broken));
     assert_eq!(error.kind(), ErrorKind::NotConnected);
+    assert_eq!(tls.transport_error(), Some(ErrorKind::NotConnected));
     tls.transport_mut().peer.write(b"still here");
     assert_eq!(read_some(&mut tls), b"still here");
     tls.transport_mut().is_broken = false;
@@ -385,6 +444,37 @@ fn an_error_of_the_transport_is_the_streams_and_nothing_is_lost() {
     tls.transport_mut().piece = 10;
     tls.flush().unwrap();
     assert_eq!(tls.transport_mut().peer.read(), b"one");
+    assert_eq!(tls.transport_error(), Some(ErrorKind::NotConnected), "the first");
+}
+
+#[test]
+fn a_timeout_is_no_failure_of_the_transport() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    settle(&mut tls);
+    assert_eq!(tls.transport_error(), None);
+    tls.transport_mut().piece = 0;
+    tls.write_all(b"one").unwrap();
+    assert_eq!(tls.flush(), Err(StreamError::WriteZero));
+    assert_eq!(tls.transport_error(), Some(ErrorKind::WriteZero));
+}
+
+#[test]
+fn the_source_of_an_error_is_what_caused_it() {
+    fn source<E: std::error::Error + Copy + PartialEq + 'static>(
+        error: StreamError<WireError>,
+        cause: E,
+    ) -> bool {
+        std::error::Error::source(&error).unwrap().downcast_ref() == Some(&cause)
+    }
+    assert!(source(StreamError::Transport(WireError::Broken), WireError::Broken));
+    let (too_long, alert) = (RecordTooLong { total: 9 }, AlertDescription::INTERNAL_ERROR);
+    assert!(source(StreamError::TooLong(too_long), too_long));
+    assert!(source(StreamError::Open(OpenError::PeerAlert(alert)), OpenError::PeerAlert(alert)));
+    assert!(source(StreamError::Seal(SealError::Closed), SealError::Closed));
+    assert!(source(StreamError::Shutdown(ShutdownError::Failed), ShutdownError::Failed));
+    for error in [StreamError::<WireError>::WriteZero, StreamError::Truncated] {
+        assert!(std::error::Error::source(&error).is_none());
+    }
 }
 
 #[test]
@@ -487,6 +577,29 @@ fn draining_has_a_budget() {
 }
 
 #[test]
+fn the_budget_counts_records_without_data() {
+    /// A NewSessionTicket's record, which holds 5 bytes.
+    const TICKET_RECORD: u32 = 5 + 5 + 1 + 16;
+
+    let flooded = || {
+        let peer = Box::new(Adapter::<Ring>::new(Role::Server, TLS13));
+        let mut tls = stream_to::<_, MAX_RECORD>(Role::Client, TLS13, peer);
+        settle(&mut tls);
+        for _ in 0..100 {
+            tls.transport_mut().peer.write_handshake(&[4, 0, 0, 1, 9]);
+        }
+        tls
+    };
+    let spent = ShutdownError::BudgetSpent { drained: 11 * TICKET_RECORD };
+    let no_data = |_: &[u8]| panic!("there is no data");
+    let result = flooded().close_and_drain(10 * TICKET_RECORD, no_data);
+    assert_eq!(result, Err(StreamError::Shutdown(spent)));
+    let mut tls = flooded();
+    let result = poll_once(tls.close_and_drain_async(10 * TICKET_RECORD, no_data));
+    assert_eq!(result, Poll::Ready(Err(StreamError::Shutdown(spent))));
+}
+
+#[test]
 fn a_broken_record_is_answered_with_an_alert() {
     for_each_stream(|mut tls, _| {
         settle(&mut tls);
@@ -542,6 +655,7 @@ fn a_renegotiation_is_refused() {
     tls.transport_mut().peer.write_handshake(&HELLO_REQUEST);
     tls.transport_mut().peer.write(b"and data");
     assert_eq!(read_some(&mut tls), b"and data");
+    settle(&mut tls);
     assert_eq!(tls.transport_mut().peer.warnings, [AlertDescription::NO_RENEGOTIATION]);
 }
 
@@ -609,32 +723,61 @@ fn futures_that_are_dropped_at_every_poll_lose_nothing() {
 }
 
 #[test]
-fn a_transport_that_takes_nothing_does_not_stop_reading() {
-    let task = Arc::new(Task::default());
-    let waker = Waker::from(task.clone());
-    let mut cx = Context::from_waker(&waker);
+fn futures_of_the_transport_are_never_dropped_by_the_stream() {
+    let (connection, received, wire) = stream(Role::Client, TLS13, Stack::Openssl).into_parts();
+    let mut tls: Stream<_, _, MAX_RECORD, 2048> = Stream::new(connection, received, Hasty(wire));
+    assert_eq!(finish(asynch::Write::write(&mut tls, b"request")), Ok(7));
+    tls.transport_mut().0.peer.write(b"one");
+    tls.transport_mut().0.peer.key_update(true);
+    tls.transport_mut().0.peer.write(b"two");
+    for expected in [b"one", b"two"] {
+        let mut out = [0; 9];
+        assert_eq!(finish(asynch::Read::read(&mut tls, &mut out)), Ok(3));
+        assert_eq!(&out[..3], expected);
+    }
+    assert_eq!(finish(asynch::Write::write(&mut tls, b" and more")), Ok(9));
+    tls.transport_mut().0.peer.write(b"the rest");
+    tls.transport_mut().0.peer.close();
+    let mut rest = Vec::new();
+    finish(tls.close_and_drain_async(1000, |data| rest.extend_from_slice(data))).unwrap();
+    assert_eq!(rest, b"the rest");
+    assert_eq!(tls.transport_mut().0.peer.read(), b"request and more");
+    assert!(tls.end().is_clean());
+}
+
+#[test]
+fn what_has_arrived_is_read_though_the_transport_takes_nothing() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
     settle(&mut tls);
+    tls.transport_mut().peer.write(b"one");
+    tls.transport_mut().peer.key_update(true);
+    tls.transport_mut().peer.write(b"two");
+    assert_eq!(read_some(&mut tls), b"one");
     let before = tls.transport_mut().sent;
     tls.transport_mut().is_blocked = true;
-    for _ in 0..10 {
-        tls.transport_mut().peer.key_update(true);
-        tls.transport_mut().peer.write(b"data");
-        let mut out = [0; 9];
-        let read = pin!(asynch::Read::read(&mut tls, &mut out)).poll(&mut cx);
-        assert_eq!(read, Poll::Ready(Ok(4)));
-    }
-    // One future reads on, and sends when the transport is ready.
-    let calls = tls.transport_mut().calls;
-    assert!(pin!(asynch::Read::read(&mut tls, &mut [0])).poll(&mut cx).is_pending());
-    assert_eq!(tls.transport_mut().calls - calls, 2, "a write and a read");
-    assert_eq!(task.0.load(Ordering::Relaxed), 0);
+    let mut out = [0; 9];
+    assert_eq!(poll_once(asynch::Read::read(&mut tls, &mut out)), Poll::Ready(Ok(3)));
+    // Before it waits for the peer it waits until the answer has left.
+    tls.transport_mut().peer.write(b"three");
+    assert!(poll_once(asynch::Read::read(&mut tls, &mut out)).is_pending());
+    assert!(!tls.transport_mut().collect().is_empty());
     tls.transport_mut().unblock();
-    assert_eq!(task.0.load(Ordering::Relaxed), 1);
-    assert!(pin!(asynch::Read::read(&mut tls, &mut [0])).poll(&mut cx).is_pending());
-    assert_ne!(tls.transport_mut().sent, before);
-    tls.transport_mut().peer.write(b"in step");
-    assert_eq!(read_some(&mut tls), b"in step");
+    assert_eq!(poll_once(asynch::Read::read(&mut tls, &mut out)), Poll::Ready(Ok(5)));
+    assert_eq!(tls.transport_mut().sent - before, KEY_UPDATE_RECORD);
+}
+
+#[test]
+fn data_is_read_though_sending_fails() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    settle(&mut tls);
+    assert_eq!(poll_once(asynch::Write::write(&mut tls, b"some")), Poll::Ready(Ok(4)));
+    tls.transport_mut().is_broken = true;
+    tls.transport_mut().peer.write(b"data");
+    let mut out = [0; 9];
+    assert_eq!(poll_once(asynch::Read::read(&mut tls, &mut out)), Poll::Ready(Ok(4)));
+    let broken = Err(StreamError::Transport(WireError::Broken));
+    assert_eq!(poll_once(asynch::Write::flush(&mut tls)), Poll::Ready(broken));
+    assert_eq!(tls.transport_error(), Some(ErrorKind::NotConnected));
 }
 
 #[test]
@@ -696,26 +839,35 @@ fn one_future_that_reads_sends_when_the_transport_is_ready() {
 }
 
 #[test]
-fn closing_in_two_steps_reads_while_it_cannot_send() {
+fn closing_in_two_steps_sends_before_it_reads() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
     settle(&mut tls);
     tls.transport_mut().is_blocked = true;
     assert_eq!(poll_once(asynch::Write::write(&mut tls, b"some")), Poll::Ready(Ok(4)));
-    // The peer reads only when its own data is taken.
     tls.transport_mut().peer.write(&message(500));
+    let closing = tls.close_and_drain_async(1000, |_| panic!("nothing has left"));
+    assert!(poll_once(closing).is_pending());
+    tls.transport_mut().unblock();
     let mut rest = Vec::new();
     let closing = tls.close_and_drain_async(1000, |data| rest.extend_from_slice(data));
     assert!(poll_once(closing).is_pending());
     assert_eq!(rest, message(500));
-    tls.transport_mut().unblock();
-    let closing = tls.close_and_drain_async(1000, |_| panic!("there is no more"));
-    assert!(poll_once(closing).is_pending());
     assert_eq!(tls.transport_mut().peer.read(), b"some");
     assert_eq!(tls.transport_mut().peer.end(), PeerEnd::CloseNotify);
     tls.transport_mut().peer.close();
     let closing = tls.close_and_drain_async(1000, |_| panic!("there is no more"));
     assert_eq!(poll_once(closing), Poll::Ready(Ok(())));
     assert!(tls.end().is_clean());
+}
+
+#[test]
+fn closing_in_two_steps_waits_until_the_transport_has_flushed() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    settle(&mut tls);
+    tls.transport_mut().hesitates = true;
+    tls.transport_mut().peer.close();
+    finish(tls.close_and_drain_async(0, |_| panic!("there is no more"))).unwrap();
+    assert!(tls.end().is_clean() && tls.transport_mut().flushed);
 }
 
 #[test]
