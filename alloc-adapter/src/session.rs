@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use tls_record::aead::Provider;
 use tls_record::{
     AlertDescription, CloseError, Control, End, Event, Fault, HandshakePiece, KeyError, OpenError,
-    Opened, ReadEnd, RecordLayer, SealError, TrafficSecret,
+    Opened, ReadEnd, RecordLayer, SealError, TrafficSecret, WriteEnd,
 };
 
 use crate::buffer::Buffer;
@@ -26,9 +26,6 @@ const MAX_SEALED: usize = 1 << 16;
 /// The most slices that one call of `write_vectored` takes.
 const MAX_SLICES: usize = 16;
 
-/// Bytes of content of the longest record that the engine makes by itself: a KeyUpdate.
-const MAX_CONTROL: usize = 5;
-
 /// A connection after its handshake.
 pub(crate) struct Session<P: Provider> {
     layer: RecordLayer<TrafficSecret<P>>,
@@ -39,6 +36,12 @@ pub(crate) struct Session<P: Provider> {
     pub(crate) unsent: Buffer,
     /// The transport has not flushed what it took.
     pub(crate) flush_due: bool,
+    /// Bytes that waited were discarded, because the peer failed.
+    is_cut: bool,
+    /// Bytes of records that arrived since our close_notify was queued.
+    pub(crate) drained: u32,
+    /// The first error of the transport that does not pass by itself.
+    pub(crate) transport_error: Option<ErrorKind>,
     tickets: Option<Tickets>,
     pub(crate) exporter: Option<Exporter>,
     pub(crate) info: Info,
@@ -65,6 +68,9 @@ impl<P: Provider> Session<P> {
             record: 0,
             unsent,
             flush_due: false,
+            is_cut: false,
+            drained: 0,
+            transport_error: None,
             tickets,
             exporter,
             info,
@@ -93,11 +99,16 @@ impl<P: Provider> Session<P> {
             Err(error) => {
                 if matches!(error, OpenError::PeerAlert(_)) {
                     // RFC 9846 section 6: no further data is sent either.
+                    self.is_cut |= !self.unsent.is_empty();
                     self.unsent.consume(usize::MAX);
                 }
                 return Err(open_error(error));
             }
         };
+        if matches!(self.layer.sealer().end(), WriteEnd::Closing | WriteEnd::Closed) {
+            let len = u32::try_from(consumed).unwrap_or(u32::MAX);
+            self.drained = self.drained.saturating_add(len);
+        }
         match event {
             Event::ApplicationData(range) => {
                 self.data = range;
@@ -144,7 +155,7 @@ impl<P: Provider> Session<P> {
             if matches!(control, Control::KeyUpdate { .. }) {
                 self.tickets = None;
             }
-            let record = self.unsent.space(self.layer.sealer().record_len(MAX_CONTROL));
+            let record = self.unsent.space(self.layer.sealer().control_len());
             // The space is enough. If the cipher fails, nothing is due any more.
             let Ok(len) = self.layer.poll_control(record) else { break };
             self.unsent.commit(len);
@@ -191,9 +202,12 @@ impl<P: Provider> Session<P> {
     // Closing
 
     /// Queues a close_notify, unless there was one. After an error too there may be something to
-    /// send.
+    /// send. When all has left, ask again: it may not have been sealed, or have been discarded.
     pub(crate) fn close(&mut self) -> io::Result<()> {
         match self.layer.close() {
+            Err(CloseError::AlreadyClosed) if self.is_cut => {
+                Err(io::Error::new(ErrorKind::ConnectionAborted, CloseError::Failed))
+            }
             Ok(()) | Err(CloseError::AlreadyClosed) => Ok(()),
             Err(CloseError::Truncated) if self.tolerates_truncation => Ok(()),
             Err(error @ CloseError::Truncated) => {
@@ -204,7 +218,24 @@ impl<P: Provider> Session<P> {
     }
 
     pub(crate) fn end(&self) -> End {
-        self.layer.end()
+        let End { read, write } = self.layer.end();
+        let write = match write {
+            WriteEnd::Closed | WriteEnd::AlertSent(_) if self.is_cut => WriteEnd::Failed,
+            write => write,
+        };
+        End { read, write }
+    }
+
+    /// What the transport answered. Its errors are remembered, unless they pass by themselves.
+    pub(crate) fn answered<R>(&mut self, answer: io::Result<R>) -> io::Result<R> {
+        if let Err(error) = &answer {
+            let kind = error.kind();
+            if !matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::TimedOut)
+            {
+                self.transport_error.get_or_insert(kind);
+            }
+        }
+        answer
     }
 }
 

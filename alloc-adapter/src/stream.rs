@@ -158,7 +158,8 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     }
 
     fn send(&mut self) -> io::Result<()> {
-        send(&mut self.session.unsent, &mut self.transport)
+        let sent = send(&mut self.session.unsent, &mut self.transport);
+        self.session.answered(sent)
     }
 
     fn seal(&mut self, parts: &[&[u8]]) -> io::Result<usize> {
@@ -172,8 +173,9 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         sealed
     }
 
-    /// Whether there are bytes that the transport did not take yet: [`flush`](Write::flush) sends
-    /// them. With a blocking transport only after an error.
+    /// Whether there is something that [`flush`](Write::flush) would send: bytes that the transport did
+    /// not take yet, an alert or a KeyUpdate that is due, or what the transport has not flushed. With a
+    /// blocking transport only after an error.
     pub fn wants_write(&self) -> bool {
         self.session.wants_write()
     }
@@ -202,7 +204,10 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     pub fn close(&mut self) -> io::Result<()> {
         let closed = self.session.close();
         match closed {
-            Ok(()) => self.flush(),
+            Ok(()) => {
+                self.flush()?;
+                self.session.close()
+            }
             Err(_) => {
                 self.send_due();
                 closed
@@ -222,9 +227,17 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     }
 
     /// How the connection ended, or that it has not. That our direction is closed means that its
-    /// close_notify has left, unless [`wants_write`](Self::wants_write).
+    /// close_notify has left, unless [`wants_write`](Self::wants_write). Whether the transport failed,
+    /// which no record tells, is [`transport_error`](Self::transport_error)'s to say.
     pub fn end(&self) -> End {
         self.session.end()
+    }
+
+    /// The first error of the transport that does not pass by itself, as
+    /// [`WouldBlock`](ErrorKind::WouldBlock), [`Interrupted`](ErrorKind::Interrupted) and
+    /// [`TimedOut`](ErrorKind::TimedOut) do. It stays, even if a later call succeeds.
+    pub const fn transport_error(&self) -> Option<ErrorKind> {
+        self.session.transport_error
     }
 
     // Belongings
@@ -275,7 +288,8 @@ impl<T: Read + Write, P: Provider> BufRead for Stream<T, P> {
             match step? {
                 Step::Opened => {}
                 Step::NeedInput => {
-                    let len = self.transport.read(self.session.received.room())?;
+                    let read = self.transport.read(self.session.received.room());
+                    let len = self.session.answered(read)?;
                     self.session.arrived(len);
                 }
                 Step::Closed => return Ok(&[]),
@@ -303,7 +317,8 @@ impl<T: Read + Write, P: Provider> Write for Stream<T, P> {
         self.session.seal_control();
         self.send()?;
         self.session.flush_due = true;
-        self.transport.flush()?;
+        let flushed = self.transport.flush();
+        self.session.answered(flushed)?;
         self.session.flush_due = false;
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 use tls_record::aead::Provider;
-use tls_record::{End, KeyError, ShutdownError};
+use tls_record::{End, KeyError, ReadEnd, ShutdownError};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::buffer::Buffer;
@@ -103,10 +103,11 @@ pub enum Shutdown {
     /// For transports that lose what is under way when they are closed: TCP resets a connection that is
     /// closed with data unread, and a reset may reach the peer before our last data does.
     TwoSteps {
-        /// The most bytes of data that wait to be read. With more than that, shutting down is an
-        /// error, with [`ShutdownError::BudgetSpent`] inside, which says how many wait: read, then
-        /// repeat it.
-        budget: usize,
+        /// How many bytes of records are worth waiting for, counted from our close_notify on, whether
+        /// they hold data or not and whoever reads it. With more than that, shutting down is an error,
+        /// with [`ShutdownError::BudgetSpent`] inside, which says how many came: read, or repeat it
+        /// with a larger budget.
+        budget: u32,
     },
 }
 
@@ -235,15 +236,24 @@ impl<T, P: Provider> TokioStream<T, P> {
         self.session.update_keys(request)
     }
 
-    /// Whether there are bytes that the transport did not take yet. Flushing sends them.
+    /// Whether there is something that flushing would send: bytes that the transport did not take yet,
+    /// an alert or a KeyUpdate that is due, or what the transport has not flushed.
     pub fn wants_write(&self) -> bool {
         self.session.wants_write()
     }
 
     /// How the connection ended, or that it has not. That our direction is closed means that its
-    /// close_notify has left, unless [`wants_write`](Self::wants_write).
+    /// close_notify has left, unless [`wants_write`](Self::wants_write). Whether the transport failed,
+    /// which no record tells, is [`transport_error`](Self::transport_error)'s to say.
     pub fn end(&self) -> End {
         self.session.end()
+    }
+
+    /// The first error of the transport that does not pass by itself, as
+    /// [`WouldBlock`](ErrorKind::WouldBlock), [`Interrupted`](ErrorKind::Interrupted) and
+    /// [`TimedOut`](ErrorKind::TimedOut) do. It stays, even if a later call succeeds.
+    pub const fn transport_error(&self) -> Option<ErrorKind> {
+        self.session.transport_error
     }
 
     /// What the handshake agreed upon.
@@ -300,7 +310,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     fn poll_receive(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { transport, session, receiving, .. } = self;
         let received = &mut session.received;
-        let len = ready!(receiving.poll(half, cx, |cx| poll_receive(received, transport, cx)))?;
+        let read = ready!(receiving.poll(half, cx, |cx| poll_receive(received, transport, cx)));
+        let len = session.answered(read)?;
         session.arrived(len);
         Poll::Ready(Ok(()))
     }
@@ -313,17 +324,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         if session.unsent.is_empty() {
             return Poll::Ready(Ok(()));
         }
-        sending.poll(half, cx, |cx| poll_send(&mut session.unsent, transport, cx))
+        let sent = sending.poll(half, cx, |cx| poll_send(&mut session.unsent, transport, cx));
+        sent.map(|sent| session.answered(sent))
     }
 
     fn poll_send_all(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_send(half, cx))?;
         self.session.seal_control();
+        self.tell_reader();
         ready!(self.poll_send(half, cx))?;
-        self.session.flush_due = true;
-        let Self { transport, sending, .. } = self;
-        ready!(sending.poll(half, cx, |cx| Pin::new(transport).poll_flush(cx)))?;
-        self.session.flush_due = false;
+        let Self { transport, session, sending, .. } = self;
+        session.flush_due = true;
+        let flushed = ready!(sending.poll(half, cx, |cx| Pin::new(transport).poll_flush(cx)));
+        session.answered(flushed)?;
+        session.flush_due = false;
         Poll::Ready(Ok(()))
     }
 
@@ -335,13 +349,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         }
     }
 
+    /// A cipher that fails ends reading, too: who waits for the transport would wait for ever.
+    fn tell_reader(&self) {
+        if self.session.end().read != ReadEnd::Open {
+            self.receiving.wake(Half::Read);
+        }
+    }
+
     fn poll_seal(&mut self, parts: &[&[u8]], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         ready!(self.poll_send(Half::Write, cx))?;
         let sealed = self.session.seal(parts);
         match sealed {
             // The data is taken, whatever becomes of it.
             Ok(_) => drop(self.poll_send(Half::Write, cx)),
-            Err(_) => self.send_due(Half::Write, cx),
+            Err(_) => {
+                self.tell_reader();
+                self.send_due(Half::Write, cx);
+            }
         }
         Poll::Ready(sealed)
     }
@@ -349,17 +373,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     // Closing
 
     /// Waits for the peer's close_notify, and keeps the data that comes before it.
-    fn poll_rest(&mut self, budget: usize, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_rest(&mut self, budget: u32, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let data = self.session.data();
-            let waiting = self.rest.filled().len().saturating_add(data.len());
-            if waiting > budget {
-                let drained = u32::try_from(waiting).unwrap_or(u32::MAX);
+            self.rest.push(self.session.data());
+            self.session.consume(usize::MAX);
+            let drained = self.session.drained;
+            if drained > budget && self.session.end().read == ReadEnd::Open {
                 let error = ShutdownError::BudgetSpent { drained };
                 return Poll::Ready(Err(io::Error::other(error)));
             }
-            self.rest.push(data);
-            self.session.consume(usize::MAX);
             match self.session.open()? {
                 Step::Opened => {}
                 Step::NeedInput => ready!(self.poll_receive(Half::Write, cx))?,
@@ -453,8 +475,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncWrite for TokioStream<
         } else {
             ready!(sent)?;
         }
-        let Self { transport, sending, .. } = this;
-        sending.poll(Half::Write, cx, |cx| Pin::new(transport).poll_shutdown(cx))
+        this.session.close()?;
+        let Self { transport, session, sending, .. } = this;
+        let shut = sending.poll(Half::Write, cx, |cx| Pin::new(transport).poll_shutdown(cx));
+        shut.map(|shut| session.answered(shut))
     }
 }
 

@@ -12,7 +12,8 @@ use crate::support::{
 };
 use tls_record_alloc::tls_record::aead::{ring::Ring, rustcrypto::RustCrypto};
 use tls_record_alloc::tls_record::{
-    AlertDescription, CloseError, End, Fault, KeyError, OpenError, ReadEnd, SealError, WriteEnd,
+    AlertDescription, CloseError, ContentType, End, Fault, KeyError, OpenError, Padding, PaddingFn,
+    ReadEnd, SealError, WriteEnd,
 };
 use tls_record_alloc::{HandshakeError, Stream};
 use tls_record_tests::peers::{
@@ -448,6 +449,53 @@ fn what_is_unsent_at_a_fatal_alert_is_discarded() {
         assert_eq!(tls.transport().sent, before);
         assert!(!tls.wants_write());
     });
+}
+
+#[test]
+fn a_close_notify_that_is_discarded_was_not_sent() {
+    for_each_stream(|mut tls, _| {
+        tls.transport_mut().is_broken = true;
+        assert_eq!(tls.close().unwrap_err().kind(), ErrorKind::ConnectionReset);
+        tls.transport_mut().peer.receive(&[23, 3, 3, 0, 30]);
+        tls.transport_mut().peer.receive(&[7; 30]);
+        let alert = AlertDescription::BAD_RECORD_MAC;
+        let error = tls.read(&mut [0]).unwrap_err();
+        assert_eq!(inner::<OpenError>(&error), OpenError::PeerAlert(alert));
+        tls.transport_mut().is_broken = false;
+        assert_eq!(inner::<CloseError>(&tls.close().unwrap_err()), CloseError::Failed);
+        let read = ReadEnd::PeerAlert(alert);
+        assert_eq!(tls.end(), End { read, write: WriteEnd::Failed });
+    });
+}
+
+#[test]
+fn a_close_notify_that_is_padded_more_than_data_leaves() {
+    fn padded(content_type: ContentType, len: usize) -> usize {
+        if content_type == ContentType::APPLICATION_DATA { len } else { 512 }
+    }
+    let mut client = handshake(Role::Client, TLS13);
+    client.engine_config().padding = Padding::By(PaddingFn(padded));
+    client.engine_config().pads_control = true;
+    let mut wire = Wire::to(Stack::Openssl.peer(Role::Server, TLS13));
+    client.complete(&mut wire).unwrap();
+    let mut tls = Tls::new(client.finish().unwrap(), wire);
+    tls.close().unwrap();
+    assert!(!tls.wants_write());
+    assert_eq!(tls.transport().peer.end(), PeerEnd::CloseNotify);
+}
+
+#[test]
+fn a_failure_of_the_transport_is_remembered() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
+    assert_eq!(tls.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(tls.transport_error(), None, "it passes");
+    tls.transport_mut().is_broken = true;
+    assert_eq!(tls.write(b"data").unwrap(), 4);
+    assert_eq!(tls.transport_error(), Some(ErrorKind::ConnectionReset));
+    tls.transport_mut().is_broken = false;
+    tls.transport_mut().piece = 0;
+    assert_eq!(tls.flush().unwrap_err().kind(), ErrorKind::WriteZero);
+    assert_eq!(tls.transport_error(), Some(ErrorKind::ConnectionReset), "the first");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The stream of tokio over transports of every temper.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::future::Future;
@@ -18,7 +19,9 @@ use tokio::io::{
 use crate::support::{
     Adapter, ROLES, Stack, client_handshake, distrustful_config, handshake, other,
 };
-use tls_record_alloc::tls_record::aead::{ring::Ring, rustcrypto::RustCrypto};
+use tls_record_alloc::tls_record::aead::{
+    Aead, AeadError, Algorithm, NONCE_LEN, Provider, ring::Ring, rustcrypto::RustCrypto,
+};
 use tls_record_alloc::tls_record::{
     AlertDescription, CloseError, End, Fault, KeyError, OpenError, ReadEnd, SealError,
     ShutdownError, WriteEnd,
@@ -28,6 +31,7 @@ use tls_record_tests::peers::{
     Negotiated, OpensslPeer, Peer, PeerEnd, Role, RustlsPeer, SERVER_NAME, Suite, Version,
     rustls_client_config, rustls_server_config,
 };
+use zeroize::Zeroize;
 
 const TLS12: Negotiated = Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm };
 const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
@@ -513,6 +517,94 @@ fn a_writer_learns_of_the_end_from_the_reader() {
     assert_eq!(inner::<OpenError>(&error), OpenError::PeerAlert(alert));
 }
 
+/// ring, until the test wants its ciphers to fail.
+struct Failing;
+
+/// A key of such a ring.
+struct FailingAead(<Ring as Provider>::Aead);
+
+thread_local! {
+    static FAILS: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Provider for Failing {
+    type Aead = FailingAead;
+
+    const STACK: usize = Ring::STACK;
+
+    fn aead(algorithm: Algorithm, key: &[u8]) -> Option<FailingAead> {
+        Ring::aead(algorithm, key).map(FailingAead)
+    }
+
+    fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
+        Ring::hkdf_expand(algorithm, prk, info, out)
+    }
+}
+
+impl Zeroize for FailingAead {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl Aead for FailingAead {
+    fn tag_len(&self) -> usize {
+        self.0.tag_len()
+    }
+
+    fn confidentiality_limit(&self) -> u64 {
+        self.0.confidentiality_limit()
+    }
+
+    fn has_explicit_nonce(&self) -> bool {
+        self.0.has_explicit_nonce()
+    }
+
+    fn seal(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), AeadError> {
+        if FAILS.get() {
+            return Err(AeadError);
+        }
+        self.0.seal(nonce, additional_data, in_out, tag)
+    }
+
+    fn open(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        self.0.open(nonce, additional_data, in_out, tag)
+    }
+}
+
+#[test]
+fn a_reader_learns_from_the_writer_that_the_cipher_failed() {
+    for is_control in [false, true] {
+        let mut handshake = handshake(Role::Client, TLS13);
+        let mut wire = Wire::to(Stack::Openssl.peer(Role::Server, TLS13));
+        now(handshake.complete_async(&mut wire)).unwrap();
+        let mut tls = TokioStream::<_, Failing>::new(handshake.finish().unwrap(), wire);
+        let reader = Arc::new(Task::default());
+        assert!(reader.poll(tls.read(&mut [0])).is_pending());
+        FAILS.set(true);
+        if is_control {
+            assert!(now(tls.shutdown()).is_err(), "no close_notify has left");
+        } else {
+            assert!(now(tls.write(b"data")).is_err());
+        }
+        FAILS.set(false);
+        assert_eq!(reader.wakes(), 1);
+        assert!(matches!(reader.poll(tls.read(&mut [0])), Poll::Ready(Err(_))));
+    }
+}
+
 #[test]
 fn shutting_down_in_two_steps_leaves_a_waiting_reader_its_wake_up() {
     let (reader, closer) = (Arc::new(Task::default()), Arc::new(Task::default()));
@@ -684,18 +776,21 @@ fn shutting_down_in_two_steps_waits_and_keeps_what_is_under_way() {
 }
 
 #[test]
-fn what_waits_to_be_read_during_a_shutdown_has_a_budget() {
+fn what_comes_during_a_shutdown_has_a_budget() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    assert!(is_idle(&mut tls), "tickets");
     tls.set_shutdown(Shutdown::TwoSteps { budget: 20_000 });
     tls.transport_mut().peer.write(&message(16_384));
     tls.transport_mut().peer.write(&message(16_384));
+    let drained = 2 * (5 + 16_384 + 1 + 16);
     for _ in 0..2 {
         let error = now(tls.shutdown()).unwrap_err();
-        assert_eq!(inner::<ShutdownError>(&error), ShutdownError::BudgetSpent { drained: 32_768 });
+        assert_eq!(inner::<ShutdownError>(&error), ShutdownError::BudgetSpent { drained });
     }
     let mut data = vec![0; 32_768];
     now(tls.read_exact(&mut data)).unwrap();
     assert_eq!(data, [message(16_384), message(16_384)].concat());
+    tls.set_shutdown(Shutdown::TwoSteps { budget: 40_000 });
     assert!(poll_once(tls.shutdown()).is_pending());
     tls.transport_mut().peer.close();
     now(tls.shutdown()).unwrap();
@@ -703,8 +798,57 @@ fn what_waits_to_be_read_during_a_shutdown_has_a_budget() {
 }
 
 #[test]
+fn the_budget_counts_records_without_data() {
+    /// A NewSessionTicket's record, which holds 5 bytes.
+    const TICKET_RECORD: u32 = 5 + 5 + 1 + 16;
+
+    let wire = Wire::to(Box::new(Adapter::<Ring>::new(Role::Server, TLS13)));
+    let mut tls = wire_stream(Role::Client, TLS13, wire);
+    // Tickets that come later are passed over.
+    tls.update_keys(false).unwrap();
+    assert!(poll_once(tls.read(&mut [0])).is_pending());
+    for _ in 0..100 {
+        tls.transport_mut().peer.write_handshake(&[4, 0, 0, 1, 9]);
+    }
+    tls.set_shutdown(Shutdown::TwoSteps { budget: 10 * TICKET_RECORD });
+    let error = now(tls.shutdown()).unwrap_err();
+    let drained = 11 * TICKET_RECORD;
+    assert_eq!(inner::<ShutdownError>(&error), ShutdownError::BudgetSpent { drained });
+}
+
+#[test]
+fn a_close_notify_that_is_discarded_was_not_sent() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    assert!(is_idle(&mut tls), "tickets");
+    tls.transport_mut().is_blocked = true;
+    assert!(poll_once(tls.shutdown()).is_pending());
+    tls.transport_mut().peer.receive(&[23, 3, 3, 0, 30]);
+    tls.transport_mut().peer.receive(&[7; 30]);
+    assert!(now(tls.read(&mut [0])).is_err());
+    let error = now(tls.shutdown()).unwrap_err();
+    assert_eq!(inner::<CloseError>(&error), CloseError::Failed);
+    assert_eq!(tls.end().write, WriteEnd::Failed);
+    assert!(!tls.transport().shut_down);
+}
+
+#[test]
+fn a_failure_of_the_transport_is_remembered() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    assert!(is_idle(&mut tls));
+    assert_eq!(tls.transport_error(), None);
+    tls.transport_mut().is_broken = true;
+    assert_eq!(now(tls.write(b"data")).unwrap(), 4);
+    assert_eq!(tls.transport_error(), Some(ErrorKind::ConnectionReset));
+    tls.transport_mut().ends = true;
+    assert!(now(tls.read(&mut [0])).is_err());
+    assert!(matches!(tls.end().read, ReadEnd::Truncated { .. }), "which is no failure of it");
+    assert_eq!(tls.transport_error(), Some(ErrorKind::ConnectionReset));
+}
+
+#[test]
 fn shutting_down_in_two_steps_is_truncated_by_the_end_of_the_transport() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    assert!(is_idle(&mut tls), "tickets");
     tls.set_shutdown(Shutdown::TwoSteps { budget: 100 });
     tls.transport_mut().peer.write(b"under way");
     tls.transport_mut().ends = true;
@@ -917,7 +1061,8 @@ fn two_tasks_transfer_both_ways_at_once() {
             reader.read_exact(&mut data).await.unwrap();
             assert!(data == message(LEN));
             let mut tls = reader.unsplit(writing.await.unwrap());
-            tls.set_shutdown(Shutdown::TwoSteps { budget: 0 });
+            // KeyUpdates may be under way.
+            tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
             tls.shutdown().await.unwrap();
             assert!(tls.end().is_clean());
         });
