@@ -5,8 +5,9 @@ use std::error::Error;
 
 use tls_record::aead::{Algorithm, null::Null};
 use tls_record::{
-    AlertDescription, CloseError, Config, Control, End, Epoch, Fault, KeyError, OpenError, ReadEnd,
-    Role, SealError, TrafficSecret, WriteEnd,
+    AlertDescription, CloseError, Config, Control, End, Epoch, Fault, InvalidHandle, KeyError,
+    OpenError, ReadEnd, RecordBuffer, RecordTooLong, ResumeError, Role, SealError, ShutdownError,
+    SuspendError, TrafficSecret, WriteEnd,
 };
 use tls_record_tests::records::{Connection, Suite};
 
@@ -184,4 +185,37 @@ fn an_end_is_clean_if_both_sides_closed_an_established_connection() {
             assert_eq!(End { read, write }.is_clean(), is_clean, "{read:?}, {write:?}");
         }
     }
+}
+
+#[test]
+fn the_answers_of_a_connection_are_told_apart() {
+    let texts = distinct([
+        ShutdownError::SlotReserved,
+        ShutdownError::WouldBlock,
+        ShutdownError::AlreadyClosed,
+        ShutdownError::AwaitingPeer { drained: 1 },
+        ShutdownError::BudgetSpent { drained: 70_000 },
+        ShutdownError::Truncated,
+        ShutdownError::NotTls,
+        ShutdownError::NotStarted,
+        ShutdownError::Failed,
+    ]);
+    assert!(texts[4].contains("70000"), "how far it came: {}", texts[4]);
+    distinct([
+        SuspendError::Busy,
+        SuspendError::NotEstablished,
+        SuspendError::PaddingFunction,
+        SuspendError::Crypto,
+    ]);
+    distinct([ResumeError::Format, ResumeError::Forged, ResumeError::Crypto]);
+    distinct([InvalidHandle]);
+    assert!(distinct([RecordTooLong { total: 600 }])[0].contains("600"));
+}
+
+#[test]
+fn a_buffer_does_not_show_what_is_in_it() {
+    let mut buffer = RecordBuffer::<64>::default();
+    buffer.room(6).unwrap()[..6].copy_from_slice(b"secret");
+    buffer.received(6);
+    assert_eq!(format!("{buffer:?}"), "RecordBuffer(6 of 64 bytes)");
 }
