@@ -2,7 +2,9 @@
 //!
 //! Two halves without a lock (rustls#288, #1958, #2761; embedded-tls#94) are in `threads.rs`; an
 //! alert that is lost, a reply to a KeyUpdate that waits for a write (mbedtls#8859, ktls#78, ntex#899)
-//! and a write after our close_notify (rustls#3047) in `lessons.rs`.
+//! and a write after our close_notify (rustls#3047) in `lessons.rs`. Suspending and resuming
+//! (mbedtls#3141, #6812) is in `adapter/suspend.rs`, and tickets that outlive the hand-over of secrets
+//! (rustls#2362) in `adapter/resumption.rs`.
 
 use std::future::poll_fn;
 use std::pin::pin;
