@@ -501,8 +501,7 @@ fn a_cipher_that_fails_to_seal_stops_both_halves() {
             let _ = wire.to_opener.send(forged());
         });
         assert_eq!(outcome.seal_error, Some(SealError::Crypto));
-        let fault = Fault::Aborted(AlertDescription::INTERNAL_ERROR);
-        let end = End { read: ReadEnd::Fault(fault), write: WriteEnd::Failed };
+        let end = End { read: ReadEnd::Fault(Fault::Crypto), write: WriteEnd::Failed };
         assert_eq!(outcome.end(), end);
         assert_eq!(outcome.peer.end(), PeerEnd::Open);
         assert_eq!(outcome.connection.shutdown(), Err(ShutdownError::Failed));
