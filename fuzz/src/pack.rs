@@ -1,5 +1,5 @@
-//! Corpora: what was written by hand is a file each, `corpus/<target>/<what it shows>`; what a fuzzer
-//! found and minimised is `corpus/<target>.pack`, many inputs in one file, each behind its length in
+//! Corpora: what was written by hand is a file each, `corpus/TARGET/<what it shows>`; what a fuzzer
+//! found and minimised is `corpus/TARGET.pack`, many inputs in one file, each behind its length in
 //! two bytes, the low one first.
 
 use std::path::{Path, PathBuf};

@@ -25,7 +25,7 @@ enum Command {
         /// The file
         file: PathBuf,
     },
-    /// Writes the committed corpora, file by file, as fuzzers want them: DIRECTORY/<target>/<input>
+    /// Writes the committed corpora, file by file, as fuzzers want them: DIRECTORY/TARGET/INPUT
     Unpack {
         /// Where to
         directory: PathBuf,
