@@ -171,7 +171,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Those of [`Sealer::change_cipher_spec`](crate::Sealer::change_cipher_spec), and
     /// [`SealError::SlotReserved`].
     pub fn write_change_cipher_spec(&mut self) -> Result<(), SealError> {
-        self.writer.write_change_cipher_spec()
+        let written = self.writer.write_change_cipher_spec();
+        self.tell();
+        written
     }
 
     /// A place for `len` bytes of application data, to be filled where they are sealed: by DMA, say.
