@@ -34,11 +34,6 @@ impl<const LEN: usize> ByteQueue<LEN> {
         self.start == self.end
     }
 
-    /// Whether there is room before the waiting bytes.
-    pub(crate) const fn has_gap(&self) -> bool {
-        self.start != 0
-    }
-
     const fn len(&self) -> usize {
         self.end.saturating_sub(self.start) as usize
     }

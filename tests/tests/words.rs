@@ -122,6 +122,13 @@ fn halves_show_how_far_they_are_and_no_secret() {
         "RecordLayer(Opener(Open, Application keys, record Some(0)), \
          Sealer(Open, Application keys, record Some(1)))"
     );
+    let mut owning = tls_record::Connection::<_, 256>::new(connection.layer);
+    owning.write(&[b"data"]).unwrap();
+    assert_eq!(
+        format!("{owning:?}"),
+        "Connection(Opener(Open, Application keys, record Some(0)), \
+         Writer(Sealer(Open, Application keys, record Some(2)), 26 bytes unsent))"
+    );
     let secret = TrafficSecret::<Null>::tls13(Algorithm::Aes128Gcm, &[0xc5; 32]).unwrap();
     assert_eq!(format!("{secret:?}"), "TrafficSecret(Aes128Gcm, redacted)");
 }

@@ -137,8 +137,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
                     self.seal_control();
                     return Ok(sealed);
                 }
-                Err(SealError::NoSpace { need })
-                    if self.unsent.has_gap() && self.unsent.make_room(need) => {}
+                Err(SealError::NoSpace { need }) if self.unsent.make_room(need) => {}
                 Err(SealError::ControlFirst) => self.seal_before_data()?,
                 Err(error) => return Err(error),
             }
@@ -289,9 +288,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
                     return Ok(());
                 }
                 Err(SealError::NoSpace { need })
-                    if self.slot.is_none()
-                        && self.unsent.has_gap()
-                        && self.unsent.make_room(need) => {}
+                    if self.slot.is_none() && self.unsent.make_room(need) => {}
                 Err(error) => return Err(error),
             }
         }
