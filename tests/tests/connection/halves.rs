@@ -1,0 +1,66 @@
+//! A connection in its halves.
+
+use tls_record::{AlertDescription, Connection, Fault, ReadEnd, Role, WriteEnd};
+use tls_record_tests::records::{
+    self, CLOSE_NOTIFY, DATA, HANDSHAKE, Secret, Suite, key_update, message, split,
+};
+
+use crate::support::{Wired, alert, data};
+
+#[test]
+fn split_and_joined_a_connection_goes_on() {
+    for suite in Suite::ALL {
+        let mut end = Wired::<512>::new(suite);
+        end.tls.write(&[b"before"]).unwrap();
+        end.take(3);
+        end.tls.reserve(4).unwrap().copy_from_slice(b"slot");
+        let (mut opener, mut writer) = end.tls.split();
+        writer.commit(4).unwrap();
+        // What the opener found out in the meantime is told when they meet again.
+        let mut forged = end.peer.forge(DATA, b"forged");
+        assert!(opener.open(&mut forged).is_err());
+        end.tls = Connection::join(opener, writer);
+        let queued = WriteEnd::AlertQueued(AlertDescription::BAD_RECORD_MAC);
+        assert_eq!(end.tls.end().write, queued, "at once");
+        assert_eq!(end.send(), [data(b"before"), data(b"slot"), alert([2, 20])]);
+        let end = end.tls.end();
+        assert_eq!(end.read, ReadEnd::Fault(Fault::BadRecordMac));
+        assert_eq!(end.write, WriteEnd::AlertSent(AlertDescription::BAD_RECORD_MAC));
+    }
+}
+
+#[test]
+fn a_renegotiation_is_refused_by_a_warning_that_leaves_by_itself() {
+    let mut end = Wired::<512>::new(Suite::Tls12Gcm);
+    end.accept(HANDSHAKE, &message(0, b""));
+    end.tls.with_halves(|_, sealer| sealer.refuse_renegotiation()).unwrap();
+    assert_eq!(end.send(), [alert([1, 100])]);
+    assert!(end.tls.can_write());
+}
+
+#[test]
+fn a_sending_half_alone_does_what_it_is_told_at_once() {
+    let Wired { tls, mut mirror, .. } = Wired::<512>::new(Suite::Tls12Gcm);
+    let (_, mut writer) = tls.split();
+    writer.refuse_renegotiation().unwrap();
+    assert_eq!(mirror.open(writer.unsent()), alert([1, 100]));
+    let Wired { tls, mut mirror, .. } = Wired::<512>::new(Suite::Tls13);
+    let (_, mut writer) = tls.split();
+    writer.update_keys(true).unwrap();
+    assert_eq!(mirror.open(writer.unsent()), (HANDSHAKE, key_update(1)));
+    assert!(writer.has_signal());
+}
+
+#[test]
+fn what_was_due_before_is_unsent_from_the_start() {
+    let records::Connection { mut layer, mut mirror, .. } =
+        records::Connection::established(Suite::Tls13, Role::Client);
+    layer.update_keys(false).unwrap();
+    layer.close().unwrap();
+    let tls = Connection::<Secret, 512>::new(layer);
+    let wire = tls.unsent().to_vec();
+    let mut records = split(&wire);
+    assert_eq!(mirror.open(records.next().unwrap()), (HANDSHAKE, key_update(0)));
+    mirror.update();
+    assert_eq!(mirror.open(records.next().unwrap()), alert(CLOSE_NOTIFY));
+}

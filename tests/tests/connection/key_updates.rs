@@ -1,0 +1,165 @@
+//! KeyUpdates that fall due at any time.
+
+use tls_record::{Fault, KeyError, OpenError, SealError, ShutdownError};
+use tls_record_tests::records::{CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Suite, key_update, message};
+
+use crate::support::{Wired, alert, data};
+
+#[test]
+fn an_idle_connection_answers_a_key_update_with_no_call_in_between() {
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    for _ in 0..40 {
+        end.accept(HANDSHAKE, &key_update(1));
+        assert_eq!(end.tls.unsent().len(), 27);
+        assert_eq!(end.send(), [(HANDSHAKE, key_update(0))]);
+        end.accept(DATA, b"data");
+    }
+    // One answer waits for the transport, and one for all that came meanwhile waits behind it.
+    for _ in 0..5 {
+        end.accept(HANDSHAKE, &key_update(1));
+        assert_eq!(end.tls.unsent().len(), 27);
+    }
+    assert_eq!(end.send(), [(HANDSHAKE, key_update(0)), (HANDSHAKE, key_update(0))]);
+}
+
+#[test]
+fn requests_while_the_transport_stalls_take_no_more_room_than_there_is() {
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    end.fill();
+    let waits = end.tls.unsent().len();
+    for _ in 0..32 {
+        end.accept(HANDSHAKE, &key_update(1));
+        assert_eq!(end.tls.unsent().len(), waits);
+    }
+    let records = end.send();
+    assert_eq!(records.iter().filter(|record| record.0 == HANDSHAKE).count(), 1);
+}
+
+#[test]
+fn keys_are_updated_in_the_middle_of_writing() {
+    for piece in [1, 13, 100, 512] {
+        let mut end = Wired::<512>::configured(Suite::Tls13, |config| {
+            config.key_limit = 7; // three of them for data
+            config.fragment_limit = 10;
+        });
+        let content: Vec<u8> = (0..=255).collect();
+        let (mut written, mut got) = (0, Vec::new());
+        while written < content.len() {
+            match end.tls.write(&[&content[written..]]) {
+                Ok(taken) => written += taken,
+                Err(SealError::NoSpace { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+            end.take(piece);
+            got.extend(end.opened());
+        }
+        got.extend(end.send());
+        let updates = got.iter().filter(|record| record.0 == HANDSHAKE).count();
+        assert_eq!(updates, 26 / 3, "26 records");
+        for (at, record) in got.iter().enumerate() {
+            assert_eq!(record.0 == HANDSHAKE, at % 4 == 3, "three records of data between them");
+        }
+        let got: Vec<u8> =
+            got.into_iter().filter(|record| record.0 == DATA).flat_map(|record| record.1).collect();
+        assert_eq!(got, content);
+    }
+}
+
+#[test]
+fn the_key_update_of_a_used_up_key_leaves_with_no_call_in_between() {
+    for slot in [false, true] {
+        // One record for data.
+        let mut end = Wired::<512>::configured(Suite::Tls13, |config| config.key_limit = 5);
+        for _ in 0..3 {
+            if slot {
+                end.tls.reserve(4).unwrap().copy_from_slice(b"data");
+                end.tls.commit(4).unwrap();
+            } else {
+                end.tls.write(&[b"data"]).unwrap();
+            }
+            assert_eq!(end.send(), [data(b"data"), (HANDSHAKE, key_update(0))]);
+        }
+    }
+}
+
+// 9846 5.1: no other record between the fragments of a message.
+#[test]
+fn a_message_that_one_key_cannot_seal_to_its_end_waits_for_the_next() {
+    let mut end = Wired::<512>::configured(Suite::Tls13, |config| {
+        config.key_limit = 8; // four of them
+        config.fragment_limit = 10;
+    });
+    end.tls.write(&[b"first", b" second"]).unwrap();
+    end.tls.write_handshake(&[&message(4, &[7; 20])]).unwrap();
+    let records = end.send();
+    let types: Vec<_> = records.iter().map(|record| (record.0, record.1.len())).collect();
+    let expected = [(DATA, 10), (DATA, 2), (HANDSHAKE, 5), (HANDSHAKE, 10), (HANDSHAKE, 10)];
+    assert_eq!(types, [&expected[..], &[(HANDSHAKE, 4)]].concat());
+    assert_eq!(records[2].1, key_update(0));
+}
+
+#[test]
+fn exhausted_keys_of_tls12_are_told_and_the_connection_still_closes() {
+    let mut end = Wired::<512>::configured(Suite::Tls12Gcm, |config| config.key_limit = 6);
+    end.tls.write(&[b"1"]).unwrap();
+    end.tls.reserve(1).unwrap();
+    end.tls.commit(1).unwrap();
+    assert_eq!(end.tls.write(&[b"3"]), Err(SealError::KeyExhausted));
+    assert_eq!(end.tls.reserve(1), Err(SealError::KeyExhausted));
+    assert!(!end.tls.may_write() && !end.tls.can_write());
+    assert_eq!(end.tls.shutdown(), Err(ShutdownError::WouldBlock));
+    assert_eq!(end.send().pop(), Some(alert(CLOSE_NOTIFY)));
+}
+
+#[test]
+fn a_request_of_ours_is_known_to_the_receiving_half_at_once() {
+    let mut end = Wired::<512>::configured(Suite::Tls13, |config| config.limits.key_updates = 0);
+    end.fill();
+    end.tls.update_keys(true).unwrap();
+    assert_eq!(end.tls.update_keys(true), Err(KeyError::RequestOutstanding));
+    let records = end.send();
+    assert_eq!(records.last(), Some(&(HANDSHAKE, key_update(1))));
+    // With no update tolerated but the answer to ours.
+    assert_eq!(end.accept(HANDSHAKE, &key_update(0)), [Got::KeyUpdate(false)]);
+    end.tls.update_keys(true).unwrap();
+}
+
+/// The transport took the request, its answer arrives, and only then it says that it took it.
+#[test]
+fn the_answer_to_a_request_may_come_before_the_transport_is_done() {
+    for how in 0..5 {
+        let mut end =
+            Wired::<512>::configured(Suite::Tls13, |config| config.limits.key_updates = 1);
+        match how {
+            0 => end.tls.update_keys(true).unwrap(),
+            1 => end.tls.with_halves(|_, sealer| sealer.update_keys(true)).unwrap(),
+            // The request waits for the slot.
+            2 => {
+                end.tls.reserve(4).unwrap();
+                end.accept(HANDSHAKE, &key_update(1));
+                end.tls.update_keys(true).unwrap();
+                end.tls.cancel().unwrap();
+                end.take(usize::MAX);
+            }
+            // It is sealed before a slot.
+            3 => {
+                end.tls.write(&[b"data"]).unwrap();
+                end.tls.update_keys(true).unwrap();
+                end.tls.reserve(4).unwrap();
+            }
+            // For room.
+            _ => {
+                end.fill();
+                end.tls.update_keys(true).unwrap();
+                end.take(usize::MAX);
+            }
+        }
+        // One update is tolerated, and this is none.
+        end.accept(HANDSHAKE, &key_update(0));
+        if how != 2 {
+            end.accept(HANDSHAKE, &key_update(0));
+        }
+        let flood = end.peer.seal(HANDSHAKE, &key_update(0));
+        assert_eq!(end.receive(&flood), Err(OpenError::Fault(Fault::Flood)), "{how}");
+    }
+}

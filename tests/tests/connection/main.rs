@@ -1,0 +1,14 @@
+//! Connections that own their output: the answers of a shutdown, slots, and transports that take a
+//! part.
+
+mod anything;
+mod ciphers;
+mod discarded;
+mod halves;
+mod handshake;
+mod key_updates;
+mod room;
+mod set;
+mod shutdown;
+mod slots;
+mod support;

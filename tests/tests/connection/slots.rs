@@ -1,0 +1,178 @@
+//! Slots: records that are filled where they will leave from.
+
+use tls_record::close::OnPeerClose;
+use tls_record::{AlertDescription, KeyError, SealError};
+use tls_record_tests::records::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, Suite, key_update, message};
+
+use crate::support::{PIECES, Wired, alert, data};
+
+#[test]
+fn control_that_falls_due_leaves_before_the_slot_and_before_its_commit() {
+    for waits in [false, true] {
+        let mut end = Wired::<512>::new(Suite::Tls13);
+        if waits {
+            end.tls.write(&[b"first"]).unwrap();
+            end.take(2);
+        }
+        end.tls.reserve(100).unwrap().copy_from_slice(&[7; 100]);
+        end.accept(HANDSHAKE, &key_update(1));
+        let mut expected = vec![(HANDSHAKE, key_update(0))];
+        if waits {
+            expected.insert(0, data(b"first"));
+        }
+        assert_eq!(end.send_in(1), expected, "while the slot is reserved");
+        assert_eq!(end.tls.slot_mut(), Some(&mut [7; 100][..]));
+        end.tls.commit(100).unwrap();
+        assert_eq!(end.send(), [data(&[7; 100])]);
+    }
+}
+
+#[test]
+fn control_that_is_still_there_is_before_the_record_of_the_slot() {
+    for piece in PIECES {
+        let mut end = Wired::<512>::new(Suite::Tls13);
+        end.tls.write(&[b"first"]).unwrap();
+        end.tls.reserve(9).unwrap().copy_from_slice(b"committed");
+        end.accept(HANDSHAKE, &key_update(1));
+        end.tls.commit(9).unwrap();
+        end.tls.write(&[b"last"]).unwrap();
+        let expected =
+            [data(b"first"), (HANDSHAKE, key_update(0)), data(b"committed"), data(b"last")];
+        assert_eq!(end.send_in(piece), expected);
+    }
+}
+
+#[test]
+fn a_second_control_record_makes_the_slot_wait_until_the_transport_has_taken_the_first() {
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    end.tls.reserve(4).unwrap().copy_from_slice(b"slot");
+    end.accept(HANDSHAKE, &key_update(1));
+    assert_eq!(end.tls.unsent().len(), 27);
+    end.tls.update_keys(true).unwrap();
+    assert_eq!(end.tls.unsent().len(), 27, "there is no room for it");
+    for taken in 0..27 {
+        assert_eq!(end.tls.commit(4), Err(SealError::NoSpace { need: 27 }), "{taken}");
+        assert_eq!(end.tls.slot_mut(), Some(&mut b"slot".to_owned()[..]));
+        end.take(1);
+    }
+    assert_eq!(end.tls.unsent().len(), 27, "the second");
+    end.tls.commit(4).unwrap();
+    let expected = [(HANDSHAKE, key_update(0)), (HANDSHAKE, key_update(1)), data(b"slot")];
+    assert_eq!(end.send(), expected);
+}
+
+#[test]
+fn control_that_waited_for_the_slot_leaves_when_that_is_canceled() {
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    end.tls.reserve(4).unwrap();
+    end.accept(HANDSHAKE, &key_update(1));
+    end.tls.update_keys(true).unwrap();
+    assert_eq!(end.tls.unsent().len(), 27);
+    end.tls.cancel().unwrap();
+    assert_eq!(end.send(), [(HANDSHAKE, key_update(0)), (HANDSHAKE, key_update(1))]);
+    // The receiving half knows of the request, and is told the answer.
+    assert_eq!(end.tls.update_keys(true), Err(KeyError::RequestOutstanding));
+    end.accept(HANDSHAKE, &key_update(0));
+    assert_eq!(end.tls.update_keys(true), Ok(()));
+}
+
+#[test]
+fn a_fault_takes_the_slot_away_and_its_alert_leaves() {
+    for suite in Suite::ALL {
+        // With the gap before the slot used up or not.
+        for updates in 0..=usize::from(suite == Suite::Tls13) * 2 {
+            for how in 0..3 {
+                let mut end = Wired::<512>::new(suite);
+                end.tls.reserve(300).unwrap().fill(7);
+                for _ in 0..updates {
+                    end.accept(HANDSHAKE, &key_update(1));
+                }
+                match how {
+                    0 => {
+                        let forged = end.peer.forge(DATA, b"forged");
+                        assert!(end.receive(&forged).is_err());
+                    }
+                    1 => end.tls.abort(AlertDescription::BAD_RECORD_MAC).unwrap(),
+                    _ => {
+                        let error = end.peer.seal(ALERT, &[2, 80]);
+                        assert!(end.receive(&error).is_err());
+                    }
+                }
+                assert_eq!(end.tls.slot_mut(), None);
+                assert_eq!(end.tls.commit(300), Err(SealError::NoSlot));
+                assert_eq!(end.tls.cancel(), Err(SealError::NoSlot));
+                // It has the room of the slot, at once.
+                end.take(usize::MAX);
+                let last = end.opened().pop();
+                assert_eq!(last, (how != 2).then(|| alert([2, 20])), "{suite:?} {updates} {how}");
+            }
+        }
+    }
+}
+
+// 5246 7.2.1: "discarding any pending writes"
+#[test]
+fn a_tls12_peer_that_closes_takes_the_slot_away_unless_we_half_close() {
+    for suite in [Suite::Tls12Gcm, Suite::Tls12Chacha] {
+        for policy in [OnPeerClose::Reply, OnPeerClose::HalfClose] {
+            let mut end =
+                Wired::<512>::configured(suite, |config| config.tls12_on_peer_close = policy);
+            end.tls.write(&[b"sealed"]).unwrap();
+            end.tls.reserve(4).unwrap().copy_from_slice(b"slot");
+            end.accept(ALERT, &CLOSE_NOTIFY);
+            if policy == OnPeerClose::Reply {
+                assert_eq!(end.tls.commit(4), Err(SealError::NoSlot));
+                assert_eq!(end.tls.write(&[b"late"]), Err(SealError::Closed));
+                assert_eq!(end.send(), [data(b"sealed"), alert(CLOSE_NOTIFY)]);
+            } else {
+                assert_eq!(end.tls.commit(4), Ok(()));
+                assert_eq!(end.send(), [data(b"sealed"), data(b"slot")]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slot_can_be_committed_in_part_or_not_at_all() {
+    for suite in Suite::ALL {
+        let mut end = Wired::<512>::new(suite);
+        end.tls.reserve(9).unwrap().copy_from_slice(b"committed");
+        assert_eq!(end.tls.reserve(1), Err(SealError::SlotReserved));
+        assert_eq!(end.tls.write(&[b"data"]), Err(SealError::SlotReserved));
+        assert_eq!(end.tls.write_handshake(&[&message(4, b"")]), Err(SealError::SlotReserved));
+        assert_eq!(end.tls.commit(10), Err(SealError::TooLong));
+        assert_eq!(end.tls.slot_mut(), Some(&mut b"committed".to_owned()[..]));
+        end.tls.commit(6).unwrap();
+        assert_eq!(end.tls.commit(6), Err(SealError::NoSlot));
+        // Cover traffic, 9846 5.4.
+        end.tls.reserve(0).unwrap();
+        end.tls.commit(0).unwrap();
+        end.tls.reserve(5).unwrap();
+        end.tls.cancel().unwrap();
+        assert_eq!(end.tls.cancel(), Err(SealError::NoSlot));
+        assert_eq!(end.tls.slot_mut(), None);
+        assert_eq!(end.send(), [data(b"commit"), data(b"")]);
+    }
+}
+
+#[test]
+fn a_slot_longer_than_a_record_is_refused() {
+    for suite in Suite::ALL {
+        let mut end = Wired::<512>::new(suite);
+        let limit = usize::from(end.tls.writer().sealer().fragment_limit());
+        assert_eq!(end.tls.reserve(limit + 1), Err(SealError::TooLong));
+        assert_eq!(end.tls.reserve(limit).unwrap().len(), limit);
+        end.tls.commit(limit).unwrap();
+        assert_eq!(end.send()[0].1.len(), limit);
+    }
+}
+
+#[test]
+fn a_limit_of_the_peers_that_comes_late_binds_the_slot() {
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    end.tls.reserve(100).unwrap();
+    end.tls.with_halves(|_, sealer| sealer.set_record_size_limit(64)).unwrap();
+    assert_eq!(end.tls.commit(64), Err(SealError::TooLong));
+    end.tls.commit(63).unwrap();
+    assert_eq!(end.send(), [data(&[0; 63])]);
+}
