@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
-    AlertDescription, CloseError, Config, Control, End, Epoch, Event, Fault, KeyError, Notice,
-    OpenError, Opener, ReadEnd, Role, SealError, Sealer, Signal, WriteEnd,
+    AlertDescription, CloseError, Config, Control, End, Epoch, Event, Fault, KeyError, Mailbox,
+    Notice, OpenError, Opener, ReadEnd, Role, SealError, Sealer, Signal, WriteEnd,
 };
 use tls_record_tests::records::{
     ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Secret, Suite, key_update,
@@ -224,6 +224,30 @@ fn notices_merge_by_or_in_any_order_and_any_number() {
     }
     println!("{merged} pairs");
     assert_eq!(merged, 25 + 9);
+}
+
+#[test]
+fn a_mailbox_keeps_either_word_for_its_half() {
+    let mut requesting = tls13();
+    requesting.sealer.update_keys(true).unwrap();
+    requesting.control();
+    let mut failing = tls13();
+    failing.sealer.abort(AlertDescription::INTERNAL_ERROR).unwrap();
+    let signals = [&mut requesting, &mut failing].map(|halves| halves.sealer.take_signal());
+    let notices = [Kind::Requested, Kind::Fault].map(|kind| tls13().make_notice(kind));
+
+    let mailbox = Mailbox::new();
+    for notice in notices {
+        for signal in signals {
+            mailbox.post_signal(signal);
+            mailbox.post_notice(notice);
+            assert_eq!((mailbox.take_notice(), mailbox.take_signal()), (notice, signal));
+            mailbox.post_notice(notice);
+            assert!(mailbox.take_signal().is_empty(), "it was taken");
+            assert_eq!(mailbox.take_notice(), notice);
+            assert!(mailbox.take_notice().is_empty());
+        }
+    }
 }
 
 #[test]
