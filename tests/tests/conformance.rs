@@ -19,10 +19,11 @@ type Tests = BTreeMap<String, Result<(), String>>;
 
 /// Conditions that `cargo test --workspace` meets: some package turns each of these features on.
 /// CI runs what needs optimized code in a step of its own.
-const MET: [&str; 5] = [
+const MET: [&str; 6] = [
     "cfg(test)",
     r#"cfg(all(test,feature="null-aead"))"#,
     r#"cfg(feature="ring")"#,
+    r#"cfg(feature="peers")"#,
     r#"cfg(target_os="linux")"#,
     r#"cfg_attr(debug_assertions,ignore="foroptimizedcode")"#,
 ];

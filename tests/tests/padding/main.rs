@@ -1,17 +1,12 @@
 //! Padding (9846 5.4): how long records are made under each policy, and that every receiver takes
 //! them.
 
-use std::sync::Arc;
+#[cfg(feature = "peers")]
+mod other_stacks;
 
-use tls_record::aead::ring::Ring;
 use tls_record::{
-    Config, ContentType, Epoch, Event, Fault, OpenError, Opener, Padding, PaddingFn, RecordLayer,
-    Role as End, SealError, Sealer, TrafficSecret,
-};
-use tls_record_tests::peers::{
-    Extras, Negotiated, OpensslContext, Peer, PeerEnd, Role, RustlsPeer, SecretLog, Secrets,
-    Suite as PeerSuite, Version as PeerVersion, pump, rustls_client_config_with,
-    rustls_server_config_with,
+    Config, ContentType, Epoch, Event, Fault, OpenError, Opener, Padding, PaddingFn, Role as End,
+    SealError, Sealer,
 };
 use tls_record_tests::records::{
     ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Secret, Suite, key_update,
@@ -68,6 +63,15 @@ fn lengths(limit: usize) -> impl Iterator<Item = usize> {
     let max = limit - 1;
     let edges = [0, 64, 512, 1000, 1024, 2000, 4096, 8192, max];
     (0..=max).filter(move |&length| edges.iter().any(|edge| length.abs_diff(*edge) <= 2))
+}
+
+#[test]
+fn policies_are_equal_if_they_are_the_same() {
+    for (a, one) in POLICIES.iter().enumerate() {
+        for (b, other) in POLICIES.iter().enumerate() {
+            assert_eq!(one == other, a == b, "{one:?}, {other:?}");
+        }
+    }
 }
 
 // 9846 5.4, 8449 4: "the reduced limit applies to the full plaintext, including the content type and
@@ -297,69 +301,5 @@ fn either_scan_reads_the_same() {
         let record = connection.peer.seal_inner(&[0; 16_386]);
         let alert = tls_record::AlertDescription::RECORD_OVERFLOW;
         connection.assert_refuses(&record, Fault::RecordOverflow, alert);
-    }
-}
-
-/// A server by OpenSSL or rustls behind a handshake of TLS 1.3, and the secrets of the connection.
-fn server(is_openssl: bool, suite: PeerSuite) -> (Box<dyn Peer>, Secrets) {
-    let log = SecretLog::default();
-    let extras = Extras { log: Some(log.clone()), ..Extras::default() };
-    let agreed = Negotiated { version: PeerVersion::Tls13, suite };
-    let config = rustls_client_config_with(agreed.version, suite, &extras);
-    let mut client = RustlsPeer::client(Arc::new(config));
-    let mut server: Box<dyn Peer> = if is_openssl {
-        Box::new(OpensslContext::with(&agreed.setup(Role::Server), &extras).peer())
-    } else {
-        let config = rustls_server_config_with(agreed.version, suite, &extras);
-        Box::new(RustlsPeer::server(Arc::new(config)))
-    };
-    let client_hello = client.take_output();
-    server.receive(&client_hello);
-    let flight = server.take_output();
-    client.receive(&flight);
-    let secrets = Secrets::new(&log, agreed, &client_hello, &flight);
-    pump(&mut client, &mut *server);
-    assert!(!client.is_handshaking() && !server.is_handshaking());
-    (server, secrets)
-}
-
-// OpenSSL and rustls strip what the engine pads.
-#[test]
-fn other_stacks_take_padded_records_of_every_policy() {
-    for is_openssl in [false, true] {
-        for suite in PeerSuite::ALL {
-            for policy in POLICIES {
-                let (mut peer, secrets) = server(is_openssl, suite);
-                let mut config = Config::new(End::Client);
-                (config.padding, config.pads_control) = (policy, true);
-                let mut layer = RecordLayer::<TrafficSecret<Ring>>::new(config);
-                let keys = |role| secrets.keys(role, Epoch::Application);
-                layer.install(Epoch::Application, keys(Role::Server), keys(Role::Client)).unwrap();
-
-                let mut out = vec![0; 20_000];
-                let mut sent = vec![];
-                for length in [1, 62, 63, 64, 65, 510, 511, 512, 1023, 1024, 16_383, 16_384] {
-                    let content = vec![length as u8; length];
-                    let sealed = layer.seal(&[&content], &mut out).unwrap();
-                    assert_eq!(sealed.taken, length);
-                    peer.receive(&out[..sealed.written]);
-                    sent.extend(content);
-                    // Cover traffic in between.
-                    let length = layer.seal_in_place(&mut out, 0).unwrap();
-                    peer.receive(&out[..length]);
-                }
-                layer.update_keys(false).unwrap();
-                let length = layer.poll_control(&mut out).unwrap();
-                peer.receive(&out[..length]);
-                let sealed = layer.seal(&[b"after"], &mut out).unwrap();
-                peer.receive(&out[..sealed.written]);
-                sent.extend(b"after");
-                layer.close().unwrap();
-                let length = layer.poll_control(&mut out).unwrap();
-                peer.receive(&out[..length]);
-                assert_eq!(peer.end(), PeerEnd::CloseNotify, "{policy:?} {suite:?}");
-                assert!(peer.read() == sent, "{policy:?} {suite:?}");
-            }
-        }
     }
 }
