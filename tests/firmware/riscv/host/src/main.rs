@@ -1,0 +1,231 @@
+//! Runs the RISC-V firmware on an emulator, with `openssl s_server` at the other end of its UART, and
+//! checks what both of them say.
+
+mod identity;
+mod program;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use identity::{Authority, Server};
+use program::Program;
+
+const TARGET: &str = "riscv32imac-unknown-none-elf";
+const QEMU: &str = "qemu-system-riscv32";
+const GCC: &str = "riscv64-unknown-elf-gcc";
+const PICOLIBC: &str = "--specs=picolibc.specs";
+
+/// Time for one connection.
+const LIMIT: Duration = Duration::from_secs(60);
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("failed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    look_for_tools()?;
+    let program = env::current_exe()?;
+    let folder = program.with_extension("files");
+    fs::create_dir_all(&folder)?;
+    let authority = Authority::new(&folder, "authority")?;
+    // Where Cargo puts this program tells where it puts the firmware.
+    let target = program.ancestors().nth(2).ok_or("not where Cargo puts programs")?;
+    let firmware = build(target, &authority.certificate)?;
+
+    let server = authority.server("localhost", 2026)?;
+    for (openssl, rustls) in TLS13 {
+        let both = Pair::start(&firmware, &server, &["-tls1_3", "-ciphersuites", openssl])?;
+        both.check(|both| talk(both, &format!("Tls13 {rustls}\n"), update_keys))?;
+    }
+    for (openssl, rustls) in TLS12 {
+        let both = Pair::start(&firmware, &server, &["-tls1_2", "-cipher", openssl])?;
+        both.check(|both| talk(both, &format!("Tls12 {rustls}\n"), fail_to_update_keys))?;
+    }
+    let stranger = Authority::new(&folder, "stranger")?;
+    for (server, reason) in [
+        (authority.server("localhost", 2025)?, "certificate expired"),
+        (authority.server("localhost", 2027)?, "certificate not valid yet"),
+        (authority.server("elsewhere", 2026)?, "NotValidForName"),
+        (stranger.server("localhost", 2026)?, "UnknownIssuer"),
+    ] {
+        Pair::start(&firmware, &server, &[])?.check(|both| refuse(both, reason))?;
+        println!("refused: {reason}");
+    }
+    Ok(())
+}
+
+/// As OpenSSL calls the suites, and as rustls does.
+const TLS13: [(&str, &str); 3] = [
+    ("TLS_AES_128_GCM_SHA256", "TLS13_AES_128_GCM_SHA256"),
+    ("TLS_AES_256_GCM_SHA384", "TLS13_AES_256_GCM_SHA384"),
+    ("TLS_CHACHA20_POLY1305_SHA256", "TLS13_CHACHA20_POLY1305_SHA256"),
+];
+const TLS12: [(&str, &str); 3] = [
+    ("ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+    ("ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"),
+    ("ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"),
+];
+
+/// Names all that is missing, and how to get it.
+fn look_for_tools() -> Result<()> {
+    let works = |program: &str, args: &[&str]| {
+        let output = Command::new(program).args(args).output();
+        output.ok().filter(|output| output.status.success())
+    };
+    let library = works("rustc", &["--print", "target-libdir", "--target", TARGET])
+        .and_then(|output| String::from_utf8(output.stdout).ok());
+    let missing: Vec<_> = [
+        (works("openssl", &["version"]).is_some(), "Debian's openssl"),
+        (works(QEMU, &["--version"]).is_some(), "Debian's qemu-system-misc"),
+        (works(GCC, &["--version"]).is_some(), "Debian's gcc-riscv64-unknown-elf"),
+        (works(GCC, &[PICOLIBC, "--version"]).is_some(), "Debian's picolibc-riscv64-unknown-elf"),
+        (
+            library.is_some_and(|library| Path::new(library.trim_end()).exists()),
+            "rustup target add riscv32imac-unknown-none-elf",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(is_there, remedy)| (!is_there).then_some(remedy))
+    .collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("missing: {}", missing.join(", ")).into()) }
+}
+
+fn build(target: &Path, authority: &Path) -> Result<PathBuf> {
+    let c = TARGET.replace('-', "_");
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--locked", "--quiet", "--release", "--package", "riscv-firmware"])
+        .args(["--target", TARGET, "--target-dir"])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("AUTHORITY", authority)
+        .env(format!("CC_{c}"), GCC)
+        .env(format!("AR_{c}"), "riscv64-unknown-elf-ar")
+        .env(format!("CFLAGS_{c}"), format!("{PICOLIBC} -D__ILP32__=1"))
+        .status()?;
+    if !built.success() {
+        return Err("the firmware does not build".into());
+    }
+    Ok(target.join(TARGET).join("release/riscv-firmware"))
+}
+
+/// A server, and an emulator with the firmware whose UART is connected to it.
+struct Pair {
+    server: Program,
+    firmware: Program,
+}
+
+impl Pair {
+    fn start(firmware: &Path, server: &Server, args: &[&str]) -> Result<Self> {
+        let mut command = Command::new("openssl");
+        command.args(["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-state"]);
+        command.args(["-certform", "DER", "-cert"]).arg(&server.certificate);
+        command.args(["-keyform", "DER", "-key"]).arg(&server.key).args(args);
+        let mut server = Program::start("s_server", &mut command, LIMIT)?;
+        server.output.expect("ACCEPT ")?;
+        let address = server.output.expect("\n")?;
+
+        let mut command = Command::new(QEMU);
+        // With so much memory, the device tree lies 16 MiB behind the start: out of the firmware's way.
+        command.args(["-machine", "virt", "-m", "32M", "-bios", "none", "-display", "none"]);
+        command.args(["-monitor", "none", "-semihosting-config", "enable=on,target=native"]);
+        command.args(["-serial", &format!("tcp:{address}"), "-kernel"]).arg(firmware);
+        Ok(Self { server, firmware: Program::start("firmware", &mut command, LIMIT)? })
+    }
+
+    /// Prints all that both said if a check fails.
+    fn check(mut self, check: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        check(&mut self).inspect_err(|_| {
+            self.server.print();
+            self.firmware.print();
+        })
+    }
+
+    /// Has the server send something, and waits until it has come back.
+    fn echo(&mut self, text: &str) -> Result<()> {
+        self.server.say(text)?;
+        self.server.output.expect(text)?;
+        Ok(())
+    }
+
+    /// Waits until both have ended, the firmware with this status.
+    fn end(&mut self, status: i32) -> Result<()> {
+        let ended = self.firmware.end()?;
+        if ended.code() != Some(status) {
+            return Err(format!("the firmware ended with {ended}").into());
+        }
+        let ended = self.server.end()?;
+        if ended.success() { Ok(()) } else { Err(format!("s_server ended with {ended}").into()) }
+    }
+}
+
+/// A connection from its handshake to its clean end, which both sides confirm.
+fn talk(both: &mut Pair, agreed: &str, update: fn(&mut Pair) -> Result<()>) -> Result<()> {
+    let started = Instant::now();
+    both.firmware.output.expect(agreed)?;
+    both.firmware.output.expect("heap: ")?;
+    let heap = both.firmware.output.expect("\n")?;
+    both.echo("hello\n")?;
+    // More than a record can hold.
+    both.echo(&format!("{}\n", "x".repeat(40_000)))?;
+    update(both)?;
+    both.echo("close\n")?;
+    // The firmware closes when it sees that something is on its way, and waits for all of it.
+    both.server.say("last words\n")?;
+    both.server.errors.expect("alert read:warning:close notify\n")?;
+    both.server.errors.expect("alert write:warning:close notify\n")?;
+    both.server.output.expect("DONE\nshutting down SSL\nCONNECTION CLOSED\n")?;
+    both.firmware.output.expect("under way: last words\\n\n")?;
+    both.firmware.output.expect("read: Closed { epoch: Application }, write: Closed }\n")?;
+    both.end(0)?;
+    println!("{}: heap {heap}; {:.1} s", agreed.trim_end(), started.elapsed().as_secs_f32());
+    Ok(())
+}
+
+/// New keys, as OpenSSL asks for them and as the firmware does.
+fn update_keys(both: &mut Pair) -> Result<()> {
+    const FROM_SERVER: &str = "write server key update\n";
+    const FROM_FIRMWARE: &str = "read client key update\n";
+    // Sends a KeyUpdate and asks for one: it is answered although no data leaves.
+    both.server.say("K\n")?;
+    both.server.errors.expect(FROM_SERVER)?;
+    both.server.errors.expect(FROM_FIRMWARE)?;
+    both.echo("new keys in both directions\n")?;
+    // Sends a KeyUpdate: it is not answered.
+    both.server.say("k\n")?;
+    both.server.errors.expect(FROM_SERVER)?;
+    both.echo("new keys of the server\n")?;
+    both.echo("update\n")?;
+    both.firmware.output.expect("new keys\n")?;
+    both.server.errors.expect(FROM_FIRMWARE)?;
+    both.echo("new keys again\n")?;
+    both.server.errors.expect(FROM_SERVER)?;
+    match both.server.errors.text().matches(FROM_FIRMWARE).count() {
+        2 => Ok(()),
+        updates => Err(format!("{updates} KeyUpdates of the firmware").into()),
+    }
+}
+
+fn fail_to_update_keys(both: &mut Pair) -> Result<()> {
+    both.echo("update\n")?;
+    both.firmware.output.expect("no new keys in TLS 1.2\n")?;
+    Ok(())
+}
+
+/// A server that is not to be trusted.
+fn refuse(both: &mut Pair, reason: &str) -> Result<()> {
+    both.firmware.output.expect(reason)?;
+    both.end(1)?;
+    both.server.output.expect("0 server accepts that finished\n")?;
+    Ok(())
+}
