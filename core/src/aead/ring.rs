@@ -13,8 +13,8 @@ pub struct Ring;
 impl Provider for Ring {
     type Aead = RingAead;
 
-    /// Some 6,000 were seen on x86_64.
-    const STACK: usize = if usize::BITS == 64 { 8 * 1024 } else { 4 * 1024 };
+    /// At opt-levels 2, 3, s and z, up to 7,900 were seen on x86_64, and 5,200 on riscv32imac.
+    const STACK: usize = if usize::BITS == 64 { 8 * 1024 } else { 6 * 1024 };
 
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<RingAead> {
         let ring_algorithm = match algorithm {

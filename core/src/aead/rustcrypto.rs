@@ -20,8 +20,9 @@ pub struct RustCrypto;
 impl Provider for RustCrypto {
     type Aead = RustCryptoAead;
 
-    /// Some 11,000 were seen on x86_64.
-    const STACK: usize = if usize::BITS == 64 { 12 * 1024 } else { 4 * 1024 };
+    /// At opt-levels 2, 3, s and z, up to 11,800 were seen on x86_64, and 5,700 on riscv32imac and
+    /// thumbv7em.
+    const STACK: usize = if usize::BITS == 64 { 12 * 1024 } else { 6 * 1024 };
 
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<RustCryptoAead> {
         Some(RustCryptoAead(match algorithm {

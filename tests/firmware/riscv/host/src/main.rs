@@ -41,8 +41,10 @@ fn run() -> Result<()> {
     let authority = Authority::new(&folder, "authority")?;
     // Where Cargo puts this program tells where it puts the firmware.
     let target = program.ancestors().nth(2).ok_or("not where Cargo puts programs")?;
-    let firmware = build(target, &authority.certificate)?;
+    let programs = build(target, &authority.certificate)?;
+    measure_stack(&programs.join("stack"))?;
 
+    let firmware = programs.join("riscv-firmware");
     let server = authority.server("localhost", 2026)?;
     for (openssl, rustls) in TLS13 {
         let both = Pair::start(&firmware, &server, &["-tls1_3", "-ciphersuites", openssl])?;
@@ -101,6 +103,7 @@ fn look_for_tools() -> Result<()> {
     if missing.is_empty() { Ok(()) } else { Err(format!("missing: {}", missing.join(", ")).into()) }
 }
 
+/// Builds the firmware. Returns the folder of its programs.
 fn build(target: &Path, authority: &Path) -> Result<PathBuf> {
     let c = TARGET.replace('-', "_");
     let built = Command::new(env!("CARGO"))
@@ -116,7 +119,25 @@ fn build(target: &Path, authority: &Path) -> Result<PathBuf> {
     if !built.success() {
         return Err("the firmware does not build".into());
     }
-    Ok(target.join(TARGET).join("release/riscv-firmware"))
+    Ok(target.join(TARGET).join("release"))
+}
+
+/// Starts the emulator, with its UART at `serial`.
+fn emulate(program: &Path, serial: &str) -> Result<Program> {
+    let mut command = Command::new(QEMU);
+    // With so much memory, the device tree lies 16 MiB behind the start: out of the firmware's way.
+    command.args(["-machine", "virt", "-m", "32M", "-bios", "none", "-display", "none"]);
+    command.args(["-monitor", "none", "-semihosting-config", "enable=on,target=native"]);
+    command.args(["-serial", serial, "-kernel"]).arg(program);
+    Program::start("firmware", &mut command, LIMIT)
+}
+
+/// How deep into the stack the ciphers go. The program itself compares.
+fn measure_stack(program: &Path) -> Result<()> {
+    let mut program = emulate(program, "none")?;
+    let ended = program.end()?;
+    print!("{}", program.output.text());
+    if ended.success() { Ok(()) } else { Err("the engine overwrites less of the stack".into()) }
 }
 
 /// A server, and an emulator with the firmware whose UART is connected to it.
@@ -135,12 +156,8 @@ impl Pair {
         server.output.expect("ACCEPT ")?;
         let address = server.output.expect("\n")?;
 
-        let mut command = Command::new(QEMU);
-        // With so much memory, the device tree lies 16 MiB behind the start: out of the firmware's way.
-        command.args(["-machine", "virt", "-m", "32M", "-bios", "none", "-display", "none"]);
-        command.args(["-monitor", "none", "-semihosting-config", "enable=on,target=native"]);
-        command.args(["-serial", &format!("tcp:{address}"), "-kernel"]).arg(firmware);
-        Ok(Self { server, firmware: Program::start("firmware", &mut command, LIMIT)? })
+        let firmware = emulate(firmware, &format!("tcp:{address}"))?;
+        Ok(Self { server, firmware })
     }
 
     /// Prints all that both said if a check fails.
