@@ -96,12 +96,12 @@ fn measure<P: Provider>(version: Version, algorithm: Algorithm, most: &mut Depth
     if version == Version::Tls13 {
         client.update_keys(false).unwrap();
         keep(&mut most.update, depth(&mut || len = client.poll_control(&mut wire).unwrap()));
-        keep(&mut most.update, depth(&mut || drop(server.open(&mut wire[..len]).unwrap())));
+        keep(&mut most.update, depth(&mut || _ = server.open(&mut wire[..len]).unwrap()));
     }
     for data in [&[1; 5][..], &[1; 64], &[1; 1000], &[1; 1 << 14]] {
         let seal = depth(&mut || len = client.seal(&[data], &mut wire).unwrap().written);
         keep(&mut most.records, seal);
-        keep(&mut most.records, depth(&mut || drop(server.open(&mut wire[..len]).unwrap())));
+        keep(&mut most.records, depth(&mut || _ = server.open(&mut wire[..len]).unwrap()));
     }
     let (key, mut bytes) = ([3; 32], [0; SUSPENDED_LEN]);
     keep(&mut most.suspend, depth(&mut || bytes = client.suspend(&key, &[4; 12]).unwrap()));
