@@ -1,0 +1,151 @@
+//! A connection that is made here and goes on in firmware: handshake with OpenSSL, suspend, and from then
+//! on the firmware's UART is the connection.
+
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use tls_record::aead::rustcrypto::RustCrypto;
+use tls_record::{Connection, RecordLayer, SUSPENDED_LEN};
+use tls_record_alloc::rustls::pki_types::CertificateDer;
+use tls_record_alloc::rustls::{ClientConfig, RootCertStore};
+use tls_record_alloc::{Established, Handshake};
+
+use crate::Result;
+use crate::emulator::{Emulator, Firmware};
+use crate::server::{Identity, NAME, Server};
+
+/// As the firmware has it. Of a new key, the first nonce.
+const SUSPEND_KEY: [u8; 32] = *b"a key that only this part knows!";
+const NONCE: [u8; 12] = [0; 12];
+
+/// As long as the firmware's records.
+const TX: usize = 1024;
+
+/// Suites as OpenSSL has to be told, and whether there are KeyUpdates.
+const SUITES: [(&[&str], bool); 6] = [
+    (&["-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256"], true),
+    (&["-tls1_3", "-ciphersuites", "TLS_AES_256_GCM_SHA384"], true),
+    (&["-tls1_3", "-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"], true),
+    (&["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"], false),
+    (&["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"], false),
+    (&["-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"], false),
+];
+
+pub fn check(firmware: &Firmware, folder: &Path) -> Result<()> {
+    let identity = Identity::new(folder)?;
+    for (args, has_updates) in SUITES {
+        let mut server = Server::start(&identity, args)?;
+        let mut emulator = hand_over(firmware, "handed_over", &identity, &server)?;
+        talk(&mut server, &mut emulator, has_updates).map_err(|error| {
+            let [output, errors] = [&server.output, &server.errors].map(|log| log.text());
+            let log = emulator.log.text();
+            format!("{args:?}: {error}\ns_server:\n{output}\n{errors}\nthe firmware:\n{log}")
+        })?;
+        println!("handed over: {}", args.join(" "));
+    }
+    Ok(())
+}
+
+/// Makes the connection, and gives it to the firmware.
+pub fn hand_over(
+    firmware: &Firmware,
+    name: &str,
+    identity: &Identity,
+    server: &Server,
+) -> Result<Emulator> {
+    let mut transport = TcpStream::connect(server.address)?;
+    let (mut bytes, received) = establish(&mut transport, identity)?;
+
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let emulator = firmware.with_uart(name, listener.local_addr()?)?;
+    let (mut uart, _) = listener.accept()?;
+    uart.write_all(&bytes)?;
+    uart.write_all(&received)?;
+    bytes.fill(0);
+    for end in [&transport, &uart] {
+        end.set_nodelay(true)?;
+    }
+    bridge(transport.try_clone()?, uart.try_clone()?);
+    bridge(uart, transport);
+    Ok(emulator)
+}
+
+/// The suspended connection, and bytes behind the handshake that have arrived already.
+fn establish(
+    transport: &mut TcpStream,
+    identity: &Identity,
+) -> Result<([u8; SUSPENDED_LEN], Vec<u8>)> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(identity.certificate.clone()))?;
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let mut handshake = Handshake::client(Arc::new(config), NAME.try_into()?)?;
+    handshake.complete(transport)?;
+    let Established { opener, sealer, received, unsent, .. } = handshake.finish::<RustCrypto>()?;
+    transport.write_all(unsent.filled())?;
+    let mut connection = Connection::<_, TX>::new(RecordLayer::join(opener, sealer));
+    Ok((connection.suspend(&SUSPEND_KEY, &NONCE)?, received.filled().to_vec()))
+}
+
+/// Carries bytes, in one direction, until it ends.
+fn bridge(mut from: TcpStream, mut to: TcpStream) {
+    thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+}
+
+fn talk(server: &mut Server, emulator: &mut Emulator, has_updates: bool) -> Result<()> {
+    emulator.log.expect("resumed: ")?;
+    ask(server, "hello")?;
+    ask(server, "and again")?;
+    if has_updates {
+        update_keys(server, emulator)?;
+    } else {
+        ask(server, "update")?;
+        emulator.log.expect("new keys: Err(NoUpdate)\n")?;
+    }
+    ask(server, "close")?;
+    // The firmware closes when it sees that something is on its way, and waits for all of it.
+    server.say("last words\n")?;
+    server.errors.expect("alert read:warning:close notify\n")?;
+    server.errors.expect("alert write:warning:close notify\n")?;
+    server.output.expect("DONE\nshutting down SSL\nCONNECTION CLOSED\n")?;
+    emulator.log.expect("under way: ")?;
+    emulator.log.expect("End { read: Closed { epoch: Application }, write: Closed }\n")?;
+    emulator.end()?;
+    server.end()
+}
+
+/// Has the server send a line, and waits until it has come back in capitals.
+fn ask(server: &mut Server, line: &str) -> Result<()> {
+    server.say(&format!("{line}\n"))?;
+    server.output.expect(&format!("{}\n", line.to_uppercase()))?;
+    Ok(())
+}
+
+/// New keys, as OpenSSL asks for them and as the firmware does.
+fn update_keys(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
+    const OF_SERVER: &str = "write server key update\n";
+    const OF_FIRMWARE: &str = "read client key update\n";
+    // Asks for one, too: it is answered although no data leaves.
+    server.say("K\n")?;
+    server.errors.expect(OF_SERVER)?;
+    server.errors.expect(OF_FIRMWARE)?;
+    ask(server, "new keys for both")?;
+    // Asks for none.
+    server.say("k\n")?;
+    server.errors.expect(OF_SERVER)?;
+    ask(server, "new keys for the server")?;
+    ask(server, "update")?;
+    emulator.log.expect("new keys: Ok(())\n")?;
+    server.errors.expect(OF_FIRMWARE)?;
+    ask(server, "new keys again")?;
+    server.errors.expect(OF_SERVER)?;
+    match server.errors.text().matches(OF_FIRMWARE).count() {
+        2 => Ok(()),
+        updates => Err(format!("{updates} KeyUpdates of the firmware").into()),
+    }
+}
