@@ -3,7 +3,7 @@
 
 #![no_std]
 
-mod uart;
+pub mod uart;
 
 use core::panic::PanicInfo;
 
@@ -11,8 +11,6 @@ use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
 // The critical section that the logger asks for.
 use cortex_m as _;
 use defmt_semihosting as _;
-
-pub use uart::Uart;
 
 /// What seals connections at rest: in a product, a key of the part's own key store.
 pub const SUSPEND_KEY: [u8; 32] = *b"a key that only this part knows!";

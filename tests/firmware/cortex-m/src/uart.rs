@@ -1,5 +1,9 @@
 //! UART0 of the board (Arm's CMSDK), as embedded-io has it.
 
+mod halves;
+
+pub use halves::{Receiver, Transmitter, on_interrupt};
+
 use core::convert::Infallible;
 
 use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
@@ -9,6 +13,7 @@ const BASE: *mut u32 = 0x4000_4000 as *mut u32;
 const DATA: usize = 0;
 const STATE: usize = 1;
 const CONTROL: usize = 2;
+const INTERRUPTS: usize = 3;
 const DIVIDER: usize = 4;
 
 const TRANSMITTER_FULL: u32 = 1 << 0;

@@ -24,33 +24,46 @@ const NONCE: [u8; 12] = [0; 12];
 /// As long as the firmware's records.
 const TX: usize = 1024;
 
-/// Suites as OpenSSL has to be told, and whether there are KeyUpdates.
-const SUITES: [(&[&str], bool); 6] = [
-    (&["-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256"], true),
-    (&["-tls1_3", "-ciphersuites", "TLS_AES_256_GCM_SHA384"], true),
-    (&["-tls1_3", "-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"], true),
-    (&["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"], false),
-    (&["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"], false),
-    (&["-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"], false),
+/// Suites as OpenSSL has to be told.
+const TLS13: [[&str; 3]; 3] = [
+    ["-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256"],
+    ["-tls1_3", "-ciphersuites", "TLS_AES_256_GCM_SHA384"],
+    ["-tls1_3", "-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"],
+];
+const TLS12: [[&str; 3]; 3] = [
+    ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"],
+    ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"],
+    ["-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"],
 ];
 
 pub fn check(firmware: &Firmware, folder: &Path) -> Result<()> {
     let identity = Identity::new(folder)?;
-    for (args, has_updates) in SUITES {
-        let mut server = Server::start(&identity, args)?;
-        let mut emulator = hand_over(firmware, "handed_over", &identity, &server)?;
-        talk(&mut server, &mut emulator, has_updates).map_err(|error| {
-            let [output, errors] = [&server.output, &server.errors].map(|log| log.text());
-            let log = emulator.log.text();
-            format!("{args:?}: {error}\ns_server:\n{output}\n{errors}\nthe firmware:\n{log}")
-        })?;
-        println!("handed over: {}", args.join(" "));
+    for name in ["handed_over", "halves"] {
+        for suite in TLS13.into_iter().chain(TLS12) {
+            let mut server = Server::start(&identity, &suite)?;
+            let mut emulator = hand_over(firmware, name, &identity, &server)?;
+            let talked = talk(&mut server, &mut emulator, TLS13.contains(&suite));
+            let suite = suite.join(" ");
+            talked
+                .and_then(|()| match name {
+                    "halves" => close(&mut server, &mut emulator),
+                    _ => close_and_drain(&mut server, &mut emulator),
+                })
+                .map_err(|error| {
+                    let [output, errors] = [&server.output, &server.errors].map(|log| log.text());
+                    let log = emulator.log.text();
+                    format!(
+                        "{name}, {suite}: {error}\ns_server:\n{output}\n{errors}\nfirmware:\n{log}"
+                    )
+                })?;
+            println!("{name}: {suite}");
+        }
     }
     Ok(())
 }
 
 /// Makes the connection, and gives it to the firmware.
-pub fn hand_over(
+fn hand_over(
     firmware: &Firmware,
     name: &str,
     identity: &Identity,
@@ -107,13 +120,30 @@ fn talk(server: &mut Server, emulator: &mut Emulator, has_updates: bool) -> Resu
         ask(server, "update")?;
         emulator.log.expect("new keys: Err(NoUpdate)\n")?;
     }
+    Ok(())
+}
+
+/// In two steps, with data under way.
+fn close_and_drain(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
     ask(server, "close")?;
     // The firmware closes when it sees that something is on its way, and waits for all of it.
     server.say("last words\n")?;
+    emulator.log.expect("under way: ")?;
+    end(server, emulator)
+}
+
+/// The firmware closes first.
+fn close(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
+    ask(server, "close")?;
+    emulator.log.expect("closing: ")?;
+    end(server, emulator)
+}
+
+/// What both say when both have closed.
+fn end(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
     server.errors.expect("alert read:warning:close notify\n")?;
     server.errors.expect("alert write:warning:close notify\n")?;
     server.output.expect("DONE\nshutting down SSL\nCONNECTION CLOSED\n")?;
-    emulator.log.expect("under way: ")?;
     emulator.log.expect("End { read: Closed { epoch: Application }, write: Closed }\n")?;
     emulator.end()?;
     server.end()

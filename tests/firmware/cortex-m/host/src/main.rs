@@ -39,6 +39,7 @@ fn run() -> Result<()> {
     // The same in every suite.
     let lives = SUITES.map(|suite| include_str!("../logs/life.txt").replace(SUITES[0], suite));
     compare(&firmware, "life", &lives.concat())?;
+    count_instructions(&firmware)?;
     handed_over::check(&firmware, &program.with_extension("files"))
 }
 
@@ -50,6 +51,26 @@ fn compare(firmware: &Firmware, name: &str, expected: &str) -> Result<()> {
     }
     println!("{name}: {} lines as expected", log.lines().count());
     Ok(())
+}
+
+/// Prints how many instructions the engine takes, and fails if they have become more.
+fn count_instructions(firmware: &Firmware) -> Result<()> {
+    let log = firmware.run("instructions")?;
+    let mut within = true;
+    for (version, counts) in log.lines().filter_map(|line| line.split_once(": ")) {
+        let works = [
+            ("seal in place", 365),
+            ("open", 360),
+            ("seal from a slice", 725),
+            ("memcpy in that", 350),
+        ];
+        for (count, (work, limit)) in counts.split(' ').zip(works) {
+            let count: u32 = count.parse()?;
+            println!("| {version}, 64 bytes: {work:<17} | {count:>4} | {limit:>4} |");
+            within &= count <= limit;
+        }
+    }
+    if within { Ok(()) } else { Err("more instructions than before".into()) }
 }
 
 /// Names all that is missing, and how to get it.

@@ -6,7 +6,8 @@
 
 use core::convert::Infallible;
 
-use board::{SUSPEND_KEY, Uart};
+use board::SUSPEND_KEY;
+use board::uart::Uart;
 use cortex_m_rt::entry;
 use embedded_io::{Read, ReadExactError, ReadReady, Write};
 use tls_record::aead::rustcrypto::RustCrypto;
