@@ -8,8 +8,8 @@ use defmt::{Format, assert, assert_eq, info};
 use tls_record::aead::Algorithm;
 use tls_record::aead::rustcrypto::RustCrypto;
 use tls_record::{
-    Config, Connection, Epoch, Event, KeyError, OpenError, RecordLayer, Role, ShutdownError,
-    TrafficSecret, Version,
+    Config, Connection, Epoch, Event, KeyError, RecordLayer, Role, ShutdownError, TrafficSecret,
+    Version,
 };
 
 type Secret = TrafficSecret<RustCrypto>;
@@ -65,11 +65,11 @@ impl Pair {
         Ok(Self { version, client: end(Role::Client, 1, 2)?, server: end(Role::Server, 2, 1)? })
     }
 
-    fn to_server(&mut self) {
+    fn carry_to_server(&mut self) {
         carry(&mut self.client, &mut self.server, "server");
     }
 
-    fn to_client(&mut self) {
+    fn carry_to_client(&mut self) {
         carry(&mut self.server, &mut self.client, "client");
     }
 }
@@ -77,10 +77,14 @@ impl Pair {
 /// Brings what is unsent to the other end, and logs what that made of it.
 fn carry(from: &mut Tls, to: &mut Tls, name: &str) {
     let mut wire = [0; 640];
-    let len = from.unsent().len();
-    wire[..len].copy_from_slice(from.unsent());
-    from.sent(len);
-    open(to, &mut wire[..len], name);
+    open(to, take_unsent(from, &mut wire), name);
+}
+
+fn take_unsent<'a>(tls: &mut Tls, wire: &'a mut [u8]) -> &'a mut [u8] {
+    let wire = &mut wire[..tls.unsent().len()];
+    wire.copy_from_slice(tls.unsent());
+    tls.sent(wire.len());
+    wire
 }
 
 fn open(tls: &mut Tls, mut wire: &mut [u8], name: &str) {
@@ -106,27 +110,25 @@ fn logged<T: Format>(what: &str, answer: T) {
 /// Data, new keys for both ends, and a shutdown in two steps with data under way.
 fn two_steps(pair: &mut Pair) -> Result<(), KeyError> {
     assert_eq!(pair.client.write(&[b"a ", b"question"]), Ok(10));
-    pair.to_server();
+    pair.carry_to_server();
     if pair.version == Version::Tls13 {
         pair.client.update_keys(true)?;
-        pair.to_server();
-        pair.to_client();
+        pair.carry_to_server();
+        pair.carry_to_client();
         assert_eq!(pair.server.write(&[b"under new keys"]), Ok(14));
     } else {
         assert_eq!(pair.client.update_keys(true), Err(KeyError::NoUpdate));
         assert_eq!(pair.server.write(&[b"an answer"]), Ok(9));
     }
     assert_eq!(pair.client.shutdown_both(100), Err(ShutdownError::WouldBlock));
-    let mut under_way = [0; 640];
-    let len = pair.server.unsent().len();
-    under_way[..len].copy_from_slice(pair.server.unsent());
-    pair.server.sent(len);
-    pair.to_server();
+    let mut wire = [0; 640];
+    let under_way = take_unsent(&mut pair.server, &mut wire);
+    pair.carry_to_server();
     logged("client has closed", pair.client.shutdown_both(100));
-    open(&mut pair.client, &mut under_way[..len], "client");
+    open(&mut pair.client, under_way, "client");
     // TLS 1.2 has replied by itself.
     logged("server closes", pair.server.shutdown());
-    pair.to_client();
+    pair.carry_to_client();
     logged("server has closed", pair.server.shutdown());
     logged("client closes in two steps", pair.client.shutdown_both(100));
     logged("client", pair.client.end());
@@ -138,7 +140,7 @@ fn two_steps(pair: &mut Pair) -> Result<(), KeyError> {
 /// One end closes and does not wait.
 fn one_step(pair: &mut Pair) {
     logged("server closes", pair.server.shutdown());
-    pair.to_client();
+    pair.carry_to_client();
     logged("server has closed", pair.server.shutdown());
     logged("server", pair.server.end());
     logged("client", pair.client.end());
@@ -148,25 +150,20 @@ fn one_step(pair: &mut Pair) {
 fn forged(pair: &mut Pair) {
     assert_eq!(pair.client.write(&[b"data"]), Ok(4));
     let mut wire = [0; 64];
-    let len = pair.client.unsent().len();
-    wire[..len].copy_from_slice(pair.client.unsent());
-    wire[len - 1] ^= 1;
-    open(&mut pair.server, &mut wire[..len], "server");
-    pair.to_client();
+    let record = take_unsent(&mut pair.client, &mut wire);
+    record[record.len() - 1] ^= 1;
+    open(&mut pair.server, record, "server");
+    pair.carry_to_client();
     logged("client", pair.client.end());
     logged("server", pair.server.end());
-    let again: Result<_, OpenError> = pair.server.received(&mut wire);
-    assert!(again.is_err());
+    // What was latched stays.
+    open(&mut pair.server, &mut [0; 64], "server");
 }
 
 /// The transport ends inside a record.
 fn cut_off(pair: &mut Pair) {
-    open_part(&mut pair.server);
+    logged("a header", pair.server.received(&mut [23, 3, 3, 0, 64]));
     logged("end of the transport", pair.server.eof());
     logged("server closes", pair.server.shutdown());
-    assert!(!pair.server.end().is_clean());
-}
-
-fn open_part(tls: &mut Tls) {
-    logged("a header", tls.received(&mut [23, 3, 3, 0, 64]));
+    logged("server", pair.server.end());
 }
