@@ -7,15 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
+use tls_record::aead::Algorithm;
 use tls_record::aead::rustcrypto::RustCrypto;
-use tls_record::{Connection, RecordLayer, SUSPENDED_LEN};
+use tls_record::{Connection, RecordLayer, TrafficSecret};
 use tls_record_alloc::rustls::pki_types::CertificateDer;
 use tls_record_alloc::rustls::{ClientConfig, RootCertStore};
 use tls_record_alloc::{Established, Handshake};
 
-use crate::Result;
 use crate::emulator::{Emulator, Firmware};
 use crate::server::{Identity, NAME, Server};
+use crate::{Result, s_client};
 
 /// As the firmware has it. Of a new key, the first nonce.
 const SUSPEND_KEY: [u8; 32] = *b"a key that only this part knows!";
@@ -36,70 +37,98 @@ const TLS12: [[&str; 3]; 3] = [
     ["-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"],
 ];
 
+/// To OpenSSL a tag of 8 bytes is less security than it asks for by default.
+const CCM: [([&str; 5], Algorithm); 2] = [
+    (
+        ["-tls1_3", "-cipher", "DEFAULT@SECLEVEL=0", "-ciphersuites", "TLS_AES_128_CCM_SHA256"],
+        Algorithm::Aes128Ccm,
+    ),
+    (
+        ["-tls1_3", "-cipher", "DEFAULT@SECLEVEL=0", "-ciphersuites", "TLS_AES_128_CCM_8_SHA256"],
+        Algorithm::Aes128Ccm8,
+    ),
+];
+
 pub fn check(firmware: &Firmware, folder: &Path) -> Result<()> {
     let identity = Identity::new(folder)?;
     for name in ["handed_over", "halves"] {
         for suite in TLS13.into_iter().chain(TLS12) {
-            let mut server = Server::start(&identity, &suite)?;
-            let mut emulator = hand_over(firmware, name, &identity, &server)?;
-            let talked = talk(&mut server, &mut emulator, TLS13.contains(&suite));
-            let suite = suite.join(" ");
-            talked
-                .and_then(|()| match name {
-                    "halves" => close(&mut server, &mut emulator),
-                    _ => close_and_drain(&mut server, &mut emulator),
-                })
-                .map_err(|error| {
-                    let [output, errors] = [&server.output, &server.errors].map(|log| log.text());
-                    let log = emulator.log.text();
-                    format!(
-                        "{name}, {suite}: {error}\ns_server:\n{output}\n{errors}\nfirmware:\n{log}"
-                    )
-                })?;
-            println!("{name}: {suite}");
+            let program = Program { firmware, name, identity: &identity, suite: &suite };
+            program.check(TLS13.contains(&suite), |server| by_rustls(server, &identity))?;
+        }
+        for (suite, algorithm) in CCM {
+            let program = Program { firmware, name, identity: &identity, suite: &suite };
+            program.check(true, |server| {
+                let layer = s_client::establish(server, &suite, algorithm, folder)?;
+                Ok((Connection::new(layer), Vec::new()))
+            })?;
         }
     }
     Ok(())
 }
 
-/// Makes the connection, and gives it to the firmware.
-fn hand_over(
-    firmware: &Firmware,
-    name: &str,
-    identity: &Identity,
-    server: &Server,
-) -> Result<Emulator> {
-    let mut transport = TcpStream::connect(server.address)?;
-    let (mut bytes, received) = establish(&mut transport, identity)?;
+type Tls = Connection<TrafficSecret<RustCrypto>, TX>;
 
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let emulator = firmware.with_uart(name, listener.local_addr()?)?;
-    let (mut uart, _) = listener.accept()?;
-    uart.write_all(&bytes)?;
-    uart.write_all(&received)?;
-    bytes.fill(0);
-    for end in [&transport, &uart] {
-        end.set_nodelay(true)?;
-    }
-    bridge(transport.try_clone()?, uart.try_clone()?);
-    bridge(uart, transport);
-    Ok(emulator)
+/// A program, and what the server that it speaks to is to be.
+struct Program<'a> {
+    firmware: &'a Firmware,
+    name: &'a str,
+    identity: &'a Identity,
+    suite: &'a [&'a str],
 }
 
-/// The suspended connection, and bytes behind the handshake that have arrived already.
-fn establish(
-    transport: &mut TcpStream,
-    identity: &Identity,
-) -> Result<([u8; SUSPENDED_LEN], Vec<u8>)> {
+impl Program<'_> {
+    /// Gives it a connection, which `establish` makes, with the bytes behind the handshake that have
+    /// arrived already; and has the server talk with it.
+    fn check(
+        &self,
+        has_updates: bool,
+        establish: impl FnOnce(&mut TcpStream) -> Result<(Tls, Vec<u8>)>,
+    ) -> Result<()> {
+        let mut server = Server::start(self.identity, self.suite)?;
+        let mut transport = TcpStream::connect(server.address)?;
+        let (mut tls, received) = establish(&mut transport)?;
+        let mut emulator = self.start(transport, &tls.suspend(&SUSPEND_KEY, &NONCE)?, &received)?;
+        let talked = talk(&mut server, &mut emulator, has_updates);
+        let closed = talked.and_then(|()| match self.name {
+            "halves" => close(&mut server, &mut emulator),
+            _ => close_and_drain(&mut server, &mut emulator),
+        });
+        let what = format!("{}: {}", self.name, self.suite.join(" "));
+        closed.map_err(|error| {
+            let [output, errors] = [&server.output, &server.errors].map(|log| log.text());
+            let log = emulator.log.text();
+            format!("{what}: {error}\ns_server:\n{output}\n{errors}\nthe firmware:\n{log}")
+        })?;
+        println!("{what}");
+        Ok(())
+    }
+
+    /// Starts it, with `transport` behind its UART, on which these bytes come first.
+    fn start(&self, transport: TcpStream, suspended: &[u8], received: &[u8]) -> Result<Emulator> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let emulator = self.firmware.with_uart(self.name, listener.local_addr()?)?;
+        let (mut uart, _) = listener.accept()?;
+        uart.write_all(suspended)?;
+        uart.write_all(received)?;
+        for end in [&transport, &uart] {
+            end.set_nodelay(true)?;
+        }
+        bridge(transport.try_clone()?, uart.try_clone()?);
+        bridge(uart, transport);
+        Ok(emulator)
+    }
+}
+
+fn by_rustls(transport: &mut TcpStream, identity: &Identity) -> Result<(Tls, Vec<u8>)> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(identity.certificate.clone()))?;
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let mut handshake = Handshake::client(Arc::new(config), NAME.try_into()?)?;
     handshake.complete(transport)?;
-    let Established { opener, sealer, received, unsent, .. } = handshake.finish::<RustCrypto>()?;
+    let Established { opener, sealer, received, unsent, .. } = handshake.finish()?;
     transport.write_all(unsent.filled())?;
-    let mut connection = Connection::<_, TX>::new(RecordLayer::join(opener, sealer));
-    Ok((connection.suspend(&SUSPEND_KEY, &NONCE)?, received.filled().to_vec()))
+    Ok((Connection::new(RecordLayer::join(opener, sealer)), received.filled().to_vec()))
 }
 
 /// Carries bytes, in one direction, until it ends.

@@ -4,6 +4,7 @@
 mod emulator;
 mod handed_over;
 mod log;
+mod s_client;
 mod server;
 
 use std::env;
