@@ -24,9 +24,9 @@ pub enum Algorithm {
     Chacha20Poly1305,
     /// AES-128-CCM, with SHA-256 in TLS 1.3.
     Aes128Ccm,
-    /// AES-128-CCM with tags of 8 bytes, and SHA-256 in TLS 1.3. A forgery is taken for genuine once
-    /// in 2^64 attempts, where the others' tags give 2^128. TLS grants one attempt for each
-    /// connection, because it ends with the first record that does not open.
+    /// AES-128-CCM with tags of 8 bytes, and SHA-256 in TLS 1.3. One forgery in 2^64 is taken for
+    /// genuine, too many for protocols that let attempts fail (RFC 9147 section 4.5.3). TLS grants
+    /// one for each connection, which ends with the first record that does not open.
     Aes128Ccm8,
 }
 
@@ -138,8 +138,7 @@ pub trait Provider {
     /// Whether it has `algorithm`: by default it has all of them. A
     /// [`TrafficSecret`](crate::TrafficSecret) asks, so that a suite that is not there shows when its
     /// secret is made, and not when keys are.
-    fn supports(algorithm: Algorithm) -> bool {
-        let _ = algorithm;
+    fn supports(_algorithm: Algorithm) -> bool {
         true
     }
 

@@ -2,7 +2,10 @@
 //! handshake are OpenSSL's, and then the engine takes the place of one of them.
 
 use tls_record::aead::{Aead, AeadError, Algorithm, Provider, rustcrypto::RustCrypto};
-use tls_record::{Config, Epoch, Event, Fault, OpenError, RecordLayer, Role as End, TrafficSecret};
+use tls_record::{
+    Config, Epoch, Event, Fault, OpenError, RecordLayer, Role as End, SealError, Sealer,
+    TrafficSecret,
+};
 use tls_record_tests::peers::{
     Extras, Negotiated, OpensslContext, OpensslPeer, Peer, PeerEnd, Role, SecretLog, Secrets,
     Suite, Version,
@@ -147,6 +150,24 @@ fn openssl_is_spoken_to_from_the_first_byte_to_the_close() {
             assert_eq!(peer.end(), PeerEnd::CloseNotify);
             assert!(ours.end().is_clean());
         }
+    }
+}
+
+// RFC 9147 section 4.5.3.
+#[test]
+fn keys_are_updated_before_2_to_the_23_records() {
+    // The last four are kept for control.
+    const LAST: u64 = (1 << 23) - 4 - 1;
+    for algorithm in [Algorithm::Aes128Ccm, Algorithm::Aes128Ccm8] {
+        let secret = TrafficSecret::<RustCrypto>::tls13(algorithm, &[7; 32]).unwrap();
+        let mut sealer = Sealer::new(Config::new(End::Client));
+        sealer.install(Epoch::Application, secret, LAST).unwrap();
+        let mut out = [0; 64];
+        sealer.seal(&[b"the last"], &mut out).unwrap();
+        assert_eq!(sealer.seal(&[b"data"], &mut out), Err(SealError::ControlFirst));
+        sealer.poll_control(&mut out).unwrap();
+        assert_eq!(sealer.sequence(), Some(0));
+        sealer.seal(&[b"data"], &mut out).unwrap();
     }
 }
 

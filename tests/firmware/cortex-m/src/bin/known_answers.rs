@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-#[path = "../known.rs"]
+#[path = "../../../../tests/known_records/known.rs"]
 mod known;
 
 use cortex_m_rt::entry;

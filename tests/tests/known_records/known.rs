@@ -1,5 +1,5 @@
-//! Records whose bytes are known, for each suite in both versions. OpenSSL has sealed them:
-//! `tests/tests/known_records.rs` has it do so again, and compares.
+//! Records whose bytes are known, for each suite in both versions: OpenSSL has sealed them. Firmware
+//! has this file, too.
 
 use tls_record::Version;
 use tls_record::aead::Algorithm;

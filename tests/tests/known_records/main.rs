@@ -1,7 +1,6 @@
 //! The records that firmware has as known answers are what OpenSSL makes of their keys, nonces and
 //! content; and what the engine makes of them here.
 
-#[path = "../firmware/cortex-m/src/known.rs"]
 mod known;
 
 use known::{Known, RECORDS};
