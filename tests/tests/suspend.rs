@@ -121,35 +121,6 @@ fn every_suite_and_version_goes_on_where_it_was() {
 }
 
 #[test]
-fn every_cipher_goes_on_where_it_was() {
-    for suite in [
-        Algorithm::Aes128Gcm,
-        Algorithm::Aes256Gcm,
-        Algorithm::Chacha20Poly1305,
-        Algorithm::Aes128Ccm,
-        Algorithm::Aes128Ccm8,
-    ] {
-        let tls13 = || TrafficSecret::<RustCrypto>::tls13(suite, &vec![1; suite.secret_len()]);
-        let tls12 = || TrafficSecret::tls12(suite, &vec![1; suite.key_len()], &[2; 12]);
-        for secret in [&tls13 as &dyn Fn() -> _, &tls12] {
-            let established = || {
-                let mut layer = RecordLayer::new(Config::new(Role::Client));
-                layer.install(Epoch::Application, secret().unwrap(), secret().unwrap()).unwrap();
-                layer
-            };
-            let (mut asleep, mut awake) = (established(), established());
-            let mut bytes = asleep.suspend(&KEY, &NONCE).unwrap();
-            let mut resumed =
-                RecordLayer::<TrafficSecret<RustCrypto>>::resume(&mut bytes, &KEY).unwrap();
-            let [mut one, mut other] = [[0; 64]; 2];
-            resumed.seal(&[b"data"], &mut one).unwrap();
-            awake.seal(&[b"data"], &mut other).unwrap();
-            assert_eq!(one, other, "{suite:?}");
-        }
-    }
-}
-
-#[test]
 fn closing_states_survive() {
     for on_peer_close in [OnPeerClose::HalfClose, OnPeerClose::Reply] {
         for suite in Suite::ALL {
