@@ -1,7 +1,7 @@
 //! Firmware on QEMU: its log, decoded, and its exit status.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use defmt_decoder::{DecodeError, Table};
 
 use crate::Result;
+use crate::accept::accept;
 use crate::log::Log;
 
 pub const TARGET: &str = "thumbv7em-none-eabihf";
@@ -93,6 +94,11 @@ pub struct Emulator {
 }
 
 impl Emulator {
+    /// Its UART.
+    pub fn accept(&mut self, listener: &TcpListener) -> Result<TcpStream> {
+        accept(listener, &mut self.child)
+    }
+
     /// Waits until it has ended well.
     pub fn end(&mut self) -> Result<()> {
         let log = self.log.whole();

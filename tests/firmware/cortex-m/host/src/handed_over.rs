@@ -107,8 +107,8 @@ impl Program<'_> {
     /// Starts it, with `transport` behind its UART, on which these bytes come first.
     fn start(&self, transport: TcpStream, suspended: &[u8], received: &[u8]) -> Result<Emulator> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let emulator = self.firmware.with_uart(self.name, listener.local_addr()?)?;
-        let (mut uart, _) = listener.accept()?;
+        let mut emulator = self.firmware.with_uart(self.name, listener.local_addr()?)?;
+        let mut uart = emulator.accept(&listener)?;
         uart.write_all(suspended)?;
         uart.write_all(received)?;
         for end in [&transport, &uart] {

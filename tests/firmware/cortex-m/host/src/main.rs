@@ -1,6 +1,7 @@
 //! Runs the Cortex-M firmware on an emulator and checks what it says, with a real OpenSSL as the peer
 //! where it needs one.
 
+mod accept;
 mod emulator;
 mod handed_over;
 mod log;

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use tls_record::{
 };
 
 use crate::Result;
+use crate::accept::accept;
 use crate::emulator::LIMIT;
 
 /// How long one side is waited for before the other is looked at.
@@ -60,23 +61,6 @@ pub fn establish(
     let (read, write) = (secret("SERVER_TRAFFIC_SECRET_0 ")?, secret("CLIENT_TRAFFIC_SECRET_0 ")?);
     layer.install(Epoch::Application, read, write)?;
     Ok(layer)
-}
-
-fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
-    listener.set_nonblocking(true)?;
-    loop {
-        match listener.accept() {
-            Ok((client, _)) => {
-                client.set_nonblocking(false)?;
-                return Ok(client);
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(PAUSE),
-            Err(error) => return Err(error.into()),
-        }
-        if child.try_wait()?.is_some() {
-            return Err("s_client has ended".into());
-        }
-    }
 }
 
 /// Carries bytes both ways, up to the client's Finished: the only protected record of its handshake.
