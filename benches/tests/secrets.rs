@@ -424,7 +424,13 @@ fn ring() {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn rustcrypto() {
-    for algorithm in [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305] {
+    for algorithm in [
+        Algorithm::Aes128Gcm,
+        Algorithm::Aes256Gcm,
+        Algorithm::Chacha20Poly1305,
+        Algorithm::Aes128Ccm,
+        Algorithm::Aes128Ccm8,
+    ] {
         for version in [Version::Tls13, Version::Tls12] {
             for end in [End::Drop, End::Fault] {
                 leaves_no_copies::<RustCrypto, Ring>(version, algorithm, end);

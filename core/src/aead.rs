@@ -22,39 +22,55 @@ pub enum Algorithm {
     Aes256Gcm,
     /// ChaCha20-Poly1305, with SHA-256 in TLS 1.3.
     Chacha20Poly1305,
+    /// AES-128-CCM, with SHA-256 in TLS 1.3.
+    Aes128Ccm,
+    /// AES-128-CCM with tags of 8 bytes, and SHA-256 in TLS 1.3. One forgery in 2^64 is taken for
+    /// genuine, too many for protocols that let attempts fail (RFC 9147 section 4.5.3). TLS grants
+    /// one for each connection, which ends with the first record that does not open.
+    Aes128Ccm8,
 }
 
 impl Algorithm {
     /// Length of the key in bytes.
     pub const fn key_len(self) -> usize {
         match self {
-            Self::Aes128Gcm => 16,
+            Self::Aes128Gcm | Self::Aes128Ccm | Self::Aes128Ccm8 => 16,
             Self::Aes256Gcm | Self::Chacha20Poly1305 => 32,
+        }
+    }
+
+    /// Length of the tag in bytes (RFC 5116 section 5, RFC 6655 section 3, RFC 8439 section 2.8).
+    pub const fn tag_len(self) -> usize {
+        match self {
+            Self::Aes128Gcm | Self::Aes256Gcm | Self::Chacha20Poly1305 | Self::Aes128Ccm => 16,
+            Self::Aes128Ccm8 => 8,
         }
     }
 
     /// Length of a TLS 1.3 traffic secret in bytes: the suite's hash (RFC 9846 appendix B.4).
     pub const fn secret_len(self) -> usize {
         match self {
-            Self::Aes128Gcm | Self::Chacha20Poly1305 => 32,
+            Self::Aes128Gcm | Self::Chacha20Poly1305 | Self::Aes128Ccm | Self::Aes128Ccm8 => 32,
             Self::Aes256Gcm => 48,
         }
     }
 
     /// How many records one key may seal. For AES-GCM 2^24.5, rounded down (RFC 9846 section 5.5);
-    /// for ChaCha20-Poly1305 the sequence number ends first.
+    /// for ChaCha20-Poly1305 the sequence number ends first; for AES-CCM 2^23, which is as safe
+    /// (RFC 9147 section 4.5.3: RFC 9846 has no number for it).
     pub const fn confidentiality_limit(self) -> u64 {
         match self {
             Self::Aes128Gcm | Self::Aes256Gcm => 23_726_566,
             Self::Chacha20Poly1305 => u64::MAX,
+            Self::Aes128Ccm | Self::Aes128Ccm8 => 1 << 23,
         }
     }
 
-    /// Whether a TLS 1.2 record carries eight bytes of its nonce (RFC 5288 section 3), or none
-    /// (RFC 7905 section 2).
+    /// Whether a TLS 1.2 record carries eight bytes of its nonce (RFC 5288 section 3,
+    /// RFC 6655 section 3), or none (RFC 7905 section 2).
     pub const fn has_explicit_nonce(self) -> bool {
         match self {
-            Self::Aes128Gcm | Self::Aes256Gcm => true,
+            Self::Aes128Gcm | Self::Aes256Gcm | Self::Aes128Ccm | Self::Aes128Ccm8 => true,
             Self::Chacha20Poly1305 => false,
         }
     }
@@ -118,6 +134,13 @@ pub trait Provider {
     /// How deep into the stack, in bytes, making a key and working with it goes: see
     /// [`KeySchedule::STACK`](crate::KeySchedule::STACK).
     const STACK: usize;
+
+    /// Whether it has `algorithm`: by default it has all of them. A
+    /// [`TrafficSecret`](crate::TrafficSecret) asks, so that a suite that is not there shows when its
+    /// secret is made, and not when keys are.
+    fn supports(_algorithm: Algorithm) -> bool {
+        true
+    }
 
     /// A key. `None` if `key` has not [`Algorithm::key_len`] bytes, or the algorithm is not there.
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<Self::Aead>;

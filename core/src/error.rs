@@ -242,6 +242,8 @@ impl core::error::Error for CloseError {}
 pub enum KeyError {
     /// A key, secret or iv of a length that its suite does not have, or a suite without keys here.
     Length,
+    /// The provider of ciphers does not have the suite's: ring has no AES-CCM.
+    Unsupported,
     /// Epochs only go forward, and a version has no keys for every epoch.
     Epoch,
     /// There is no KeyUpdate here: TLS 1.2, no application keys yet, or 2^48 - 1 generations used
@@ -261,6 +263,7 @@ impl core::fmt::Display for KeyError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::Length => "key material of a wrong length",
+            Self::Unsupported => "a cipher that the provider does not have",
             Self::Epoch => "epochs only go forward",
             Self::NoUpdate => "no KeyUpdate here",
             Self::RequestOutstanding => "the last update_requested is not answered yet",

@@ -8,6 +8,7 @@ use crate::error::KeyError;
 use crate::keys::{KeySchedule, MAX_KEY_LEN, TrafficSecret};
 use crate::record::Version;
 use crate::scrub::scrub_stack;
+use crate::suspend::SuspendError;
 
 /// The longest `tls12_crypto_info_*`: that of AES-256-GCM.
 const MAX_INFO_LEN: usize = 56;
@@ -43,8 +44,11 @@ pub struct KernelDirection<P> {
 }
 
 impl<P: Provider> KernelDirection<P> {
-    pub(crate) const fn new(secret: TrafficSecret<P>, sequence: u64) -> Self {
-        Self { secret, sequence }
+    pub(crate) fn new(secret: &TrafficSecret<P>, sequence: u64) -> Result<Self, SuspendError> {
+        if cipher(secret.algorithm()).is_none() {
+            return Err(SuspendError::Unsupported);
+        }
+        Ok(Self { secret: secret.duplicate(), sequence })
     }
 
     /// Keys, iv and sequence number of the next record, as `linux/tls.h` lays them out.
@@ -96,12 +100,7 @@ impl<P: Provider> KernelDirection<P> {
             }
             Version::Tls13 => 0x0304,
         };
-        // TLS_CIPHER_*. The salt of ChaCha20-Poly1305 is empty, and its iv whole.
-        let (cipher, salt_len) = match algorithm {
-            Algorithm::Aes128Gcm => (51_u16, 4),
-            Algorithm::Aes256Gcm => (52, 4),
-            Algorithm::Chacha20Poly1305 => (54, 0),
-        };
+        let (cipher, salt_len) = cipher(algorithm)?;
         let (salt, iv_behind_salt) = iv.split_at_checked(salt_len)?;
         let parts: [&[u8]; 6] = [
             &version.to_ne_bytes(),
@@ -120,7 +119,7 @@ impl<P: Provider> KernelDirection<P> {
         Some(())
     }
 
-    /// In TLS 1.2 with GCM the kernel counts the explicit nonce up from the one it is given, where we
+    /// In TLS 1.2 with GCM and CCM the kernel counts the explicit nonce up from the one it is given, where we
     /// combine ours with the sequence number by XOR. What it counts through must not meet what was
     /// used: those lie in the block of the next power of two of them, so it starts behind that.
     fn unused_explicit_nonce(&self, iv: &mut [u8; NONCE_LEN]) -> Option<()> {
@@ -133,6 +132,17 @@ impl<P: Provider> KernelDirection<P> {
         let start = u64::from_be_bytes(*explicit);
         *explicit = (start | block).wrapping_add(1).to_be_bytes();
         (block != u64::MAX).then_some(())
+    }
+}
+
+/// TLS_CIPHER_*, and the length of its salt: that of ChaCha20-Poly1305 is empty, and its iv whole.
+const fn cipher(algorithm: Algorithm) -> Option<(u16, usize)> {
+    match algorithm {
+        Algorithm::Aes128Gcm => Some((51, 4)),
+        Algorithm::Aes256Gcm => Some((52, 4)),
+        Algorithm::Aes128Ccm => Some((53, 4)),
+        Algorithm::Chacha20Poly1305 => Some((54, 0)),
+        Algorithm::Aes128Ccm8 => None,
     }
 }
 

@@ -14,8 +14,8 @@ use crate::suspend::{Packer, Unpacker};
 pub struct DirectionKeys<A> {
     /// The key.
     pub aead: A,
-    /// What the sequence number is combined with (RFC 9846 section 5.3). In TLS 1.2 with GCM: the
-    /// salt, then the start of the explicit nonce (RFC 5288 section 3).
+    /// What the sequence number is combined with (RFC 9846 section 5.3). In TLS 1.2 with GCM and CCM:
+    /// the salt, then the start of the explicit nonce (RFC 5288 section 3, RFC 6655 section 3).
     pub iv: [u8; NONCE_LEN],
 }
 
@@ -85,8 +85,12 @@ impl<P: Provider> TrafficSecret<P> {
     /// A TLS 1.3 traffic secret, as the key schedule gives it (RFC 9846 section 7.1).
     ///
     /// # Errors
-    /// [`KeyError::Length`] unless `secret` has [`Algorithm::secret_len`] bytes.
+    /// [`KeyError::Length`] unless `secret` has [`Algorithm::secret_len`] bytes;
+    /// [`KeyError::Unsupported`] if the provider has no such algorithm.
     pub fn tls13(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        if !P::supports(algorithm) {
+            return Err(KeyError::Unsupported);
+        }
         if secret.len() != algorithm.secret_len() {
             return Err(KeyError::Length);
         }
@@ -103,15 +107,18 @@ impl<P: Provider> TrafficSecret<P> {
 
     /// A TLS 1.2 write key and its iv, as cut from the key block (RFC 5246 section 6.3).
     ///
-    /// `iv` is the 4-byte salt for GCM (explicit nonces then start at zero and count records), or
-    /// 12 bytes: for GCM the salt and what the explicit nonces are to start from, combined with the
+    /// `iv` is the 4-byte salt for GCM and CCM (explicit nonces then start at zero and count
+    /// records), or 12 bytes: for GCM and CCM the salt and what the explicit nonces are to start from, combined with the
     /// sequence number by XOR; for ChaCha20-Poly1305 the whole iv.
     ///
     /// # Errors
     /// [`KeyError::Length`] unless `key` has [`Algorithm::key_len`] bytes and `iv` one of these
-    /// lengths.
+    /// lengths; [`KeyError::Unsupported`] if the provider has no such algorithm.
     #[cfg(feature = "tls12")]
     pub fn tls12(algorithm: Algorithm, key: &[u8], iv: &[u8]) -> Result<Self, KeyError> {
+        if !P::supports(algorithm) {
+            return Err(KeyError::Unsupported);
+        }
         let iv_fits = match iv.len() {
             NONCE_LEN => true,
             4 => algorithm.has_explicit_nonce(),
@@ -177,6 +184,8 @@ impl<P> TrafficSecret<P> {
             Algorithm::Aes128Gcm => 0,
             Algorithm::Aes256Gcm => 1,
             Algorithm::Chacha20Poly1305 => 2,
+            Algorithm::Aes128Ccm => 3,
+            Algorithm::Aes128Ccm8 => 4,
         };
         match &self.material {
             Material::Tls13 { secret } => {
@@ -198,6 +207,8 @@ impl<P> TrafficSecret<P> {
             0 => Algorithm::Aes128Gcm,
             1 => Algorithm::Aes256Gcm,
             2 => Algorithm::Chacha20Poly1305,
+            3 => Algorithm::Aes128Ccm,
+            4 => Algorithm::Aes128Ccm8,
             _ => return None,
         };
         let material = match version {

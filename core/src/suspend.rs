@@ -223,6 +223,8 @@ pub enum SuspendError {
     PaddingFunction,
     /// The bytes could not be sealed.
     Crypto,
+    /// The kernel does not have the suite's cipher: AES-CCM with tags of 8 bytes.
+    Unsupported,
 }
 
 impl core::fmt::Display for SuspendError {
@@ -232,6 +234,7 @@ impl core::fmt::Display for SuspendError {
             Self::NotEstablished => "the connection is not established",
             Self::PaddingFunction => "a padding function cannot be suspended",
             Self::Crypto => "the cipher failed",
+            Self::Unsupported => "a cipher that the kernel does not have",
         })
     }
 }

@@ -1,18 +1,29 @@
 //! Secrets: which lengths they have, what is derived from them, and what is left of a wiped one.
 
+use std::any::type_name;
+
 use tls_record::aead::{Aead, Algorithm, Provider, null::Null, rustcrypto::RustCrypto};
 use tls_record::{KeyError, KeySchedule, TrafficSecret, Version};
 use tls_record_tests::Backend;
 use zeroize::Zeroize;
 
-const ALGORITHMS: [Algorithm; 3] =
-    [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305];
+const ALGORITHMS: [Algorithm; 5] = [
+    Algorithm::Aes128Gcm,
+    Algorithm::Aes256Gcm,
+    Algorithm::Chacha20Poly1305,
+    Algorithm::Aes128Ccm,
+    Algorithm::Aes128Ccm8,
+];
+
+/// Those that a provider has.
+fn algorithms<P: Provider>() -> impl Iterator<Item = Algorithm> {
+    ALGORITHMS.into_iter().filter(|&algorithm| P::supports(algorithm))
+}
 
 #[test]
 fn secrets_have_the_lengths_of_their_suites() {
-    for (algorithm, secret_len, key_len) in
-        [(ALGORITHMS[0], 32, 16), (ALGORITHMS[1], 48, 32), (ALGORITHMS[2], 32, 32)]
-    {
+    let lengths = [(32, 16), (48, 32), (32, 32), (32, 16), (32, 16)];
+    for (algorithm, (secret_len, key_len)) in ALGORITHMS.into_iter().zip(lengths) {
         for len in 0..=64 {
             let bytes = vec![7; len];
             let is_ok = TrafficSecret::<Null>::tls13(algorithm, &bytes).is_ok();
@@ -37,28 +48,34 @@ fn a_secret_knows_its_suite_and_version() {
         for (secret, version) in secrets::<P>(algorithm, 7).into_iter().zip(versions) {
             assert_eq!((secret.algorithm(), secret.version()), (algorithm, version));
             let aead = secret.keys().unwrap().aead;
-            assert_eq!(aead.tag_len(), 16);
-            // 9846 5.5; RFC 5288 section 3, RFC 7905 section 2
-            let (limit, has_explicit_nonce) = match algorithm {
-                Algorithm::Chacha20Poly1305 => (u64::MAX, false),
-                _ => (23_726_566, true),
+            // RFC 9846 section 5.5, RFC 9147 section 4.5.3; RFC 5288, 6655 and 7905
+            let (tag_len, limit, has_explicit_nonce) = match algorithm {
+                Algorithm::Chacha20Poly1305 => (16, u64::MAX, false),
+                Algorithm::Aes128Gcm | Algorithm::Aes256Gcm => (16, 23_726_566, true),
+                Algorithm::Aes128Ccm => (16, 8_388_608, true),
+                Algorithm::Aes128Ccm8 => (8, 8_388_608, true),
             };
+            assert_eq!(algorithm.tag_len(), tag_len, "{algorithm:?}");
+            if type_name::<P>() != type_name::<Null>() {
+                assert_eq!(aead.tag_len(), tag_len, "{algorithm:?}");
+            }
             assert_eq!(aead.confidentiality_limit(), limit, "{algorithm:?}");
             assert_eq!(aead.has_explicit_nonce(), has_explicit_nonce, "{algorithm:?}");
         }
     }
     for algorithm in ALGORITHMS {
         check::<Null>(algorithm);
-        check::<Backend>(algorithm);
         check::<RustCrypto>(algorithm);
     }
+    algorithms::<Backend>().for_each(check::<Backend>);
 }
 
 /// What a cipher makes of nothing under these keys, or why there are none.
 fn mark<P: Provider>(secret: &TrafficSecret<P>) -> Result<([u8; 12], [u8; 16]), KeyError> {
     let mut keys = secret.keys()?;
     let mut tag = [0; 16];
-    keys.aead.seal(&keys.iv, b"", &mut [], &mut tag).unwrap();
+    let tag_len = keys.aead.tag_len();
+    keys.aead.seal(&keys.iv, b"", &mut [], &mut tag[..tag_len]).unwrap();
     Ok((keys.iv, tag))
 }
 
@@ -89,7 +106,7 @@ fn nothing_is_left_of_a_wiped_secret() {
 // 9846 7.2: every generation has other keys; 4.7.3: TLS 1.2 has one generation.
 #[test]
 fn backends_agree_on_every_generation() {
-    for algorithm in ALGORITHMS {
+    for algorithm in algorithms::<Backend>() {
         let [mut one, _] = secrets::<Backend>(algorithm, 7);
         let [mut other, mut tls12] = secrets::<RustCrypto>(algorithm, 7);
         let mut seen = Vec::new();
@@ -107,7 +124,7 @@ fn backends_agree_on_every_generation() {
 #[test]
 fn a_key_of_another_length_is_none() {
     fn check<P: Provider>() {
-        for algorithm in ALGORITHMS {
+        for algorithm in algorithms::<P>() {
             for len in 0..=64 {
                 let is_some = P::aead(algorithm, &vec![7; len]).is_some();
                 assert_eq!(is_some, len == algorithm.key_len(), "{algorithm:?}: {len} bytes");
@@ -117,6 +134,20 @@ fn a_key_of_another_length_is_none() {
     check::<Null>();
     check::<Backend>();
     check::<RustCrypto>();
+}
+
+#[test]
+#[cfg(feature = "ring")]
+fn a_suite_that_a_provider_does_not_have_shows_in_its_secret() {
+    use tls_record::aead::ring::Ring;
+
+    for algorithm in [Algorithm::Aes128Ccm, Algorithm::Aes128Ccm8] {
+        let tls13 = TrafficSecret::<Ring>::tls13(algorithm, &[7; 32]);
+        assert_eq!(tls13.err(), Some(KeyError::Unsupported));
+        let tls12 = TrafficSecret::<Ring>::tls12(algorithm, &[7; 16], &[7; 4]);
+        assert_eq!(tls12.err(), Some(KeyError::Unsupported));
+        assert!(Ring::aead(algorithm, &[7; 16]).is_none());
+    }
 }
 
 // RFC 5869 section 2.3: at most 255 times the length of the hash.

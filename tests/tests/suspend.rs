@@ -344,8 +344,9 @@ fn the_kernel_gets_keys_in_its_own_layout() {
         (Algorithm::Aes128Gcm, 51, 16, 4),
         (Algorithm::Aes256Gcm, 52, 32, 4),
         (Algorithm::Chacha20Poly1305, 54, 32, 0),
+        (Algorithm::Aes128Ccm, 53, 16, 4),
     ] {
-        let len = if suite == Algorithm::Aes128Gcm { 40 } else { 56 };
+        let len = if key_len == 16 { 40 } else { 56 };
         let sequence = 0x0001_0203_u64;
         // The null cipher derives a key of the secret's bytes and one more each.
         let mut layer = RecordLayer::<TrafficSecret<Null>>::new(Config::new(Role::Client));
@@ -375,6 +376,18 @@ fn the_kernel_gets_keys_in_its_own_layout() {
         assert_eq!(tx.crypto_info().unwrap().as_bytes(), expected(0x22, 0));
         assert_eq!(rx.crypto_info().unwrap().as_bytes(), expected(0x12, 0));
     }
+}
+
+#[test]
+fn the_kernel_gets_no_keys_of_a_cipher_that_it_does_not_have() {
+    let secret = || TrafficSecret::<Null>::tls13(Algorithm::Aes128Ccm8, &[7; 32]).unwrap();
+    let mut layer = RecordLayer::new(Config::new(Role::Client));
+    layer.install(Epoch::Application, secret(), secret()).unwrap();
+    let errors = layer.with_halves(|opener, sealer| {
+        [opener.hand_to_kernel().err(), sealer.hand_to_kernel().err()]
+    });
+    assert_eq!(errors, [Some(SuspendError::Unsupported); 2]);
+    assert!(layer.seal(&[b"data"], &mut [0; 64]).is_ok(), "nothing has changed");
 }
 
 // The kernel counts the explicit nonce of TLS 1.2 GCM up from the iv it gets; we combine a start with

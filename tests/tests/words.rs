@@ -85,6 +85,7 @@ fn errors_tell_what_is_in_them() {
     let texts = distinct([
         KeyError::Fault(fault),
         KeyError::Length,
+        KeyError::Unsupported,
         KeyError::Epoch,
         KeyError::NoUpdate,
         KeyError::RequestOutstanding,
@@ -210,6 +211,7 @@ fn the_answers_of_a_connection_are_told_apart() {
     assert!(texts[4].contains("70000"), "how far it came: {}", texts[4]);
     distinct([
         SuspendError::Busy,
+        SuspendError::Unsupported,
         SuspendError::NotEstablished,
         SuspendError::PaddingFunction,
         SuspendError::Crypto,

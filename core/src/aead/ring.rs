@@ -1,4 +1,4 @@
-//! The default backend: ring. Links on hosts and on RISC-V, not on bare-metal Arm.
+//! The default backend: ring. Links on hosts and on RISC-V, not on bare-metal Arm. It has no AES-CCM.
 
 use ring::{aead, hkdf};
 use zeroize::Zeroize;
@@ -16,11 +16,16 @@ impl Provider for Ring {
     /// At opt-levels 2, 3, s and z, up to 7,900 were seen on x86_64, and 5,200 on riscv32imac.
     const STACK: usize = if usize::BITS == 64 { 8 * 1024 } else { 6 * 1024 };
 
+    fn supports(algorithm: Algorithm) -> bool {
+        !matches!(algorithm, Algorithm::Aes128Ccm | Algorithm::Aes128Ccm8)
+    }
+
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<RingAead> {
         let ring_algorithm = match algorithm {
             Algorithm::Aes128Gcm => &aead::AES_128_GCM,
             Algorithm::Aes256Gcm => &aead::AES_256_GCM,
             Algorithm::Chacha20Poly1305 => &aead::CHACHA20_POLY1305,
+            Algorithm::Aes128Ccm | Algorithm::Aes128Ccm8 => return None,
         };
         let key = aead::UnboundKey::new(ring_algorithm, key).ok()?;
         Some(RingAead { key: aead::LessSafeKey::new(key), algorithm })
@@ -28,7 +33,10 @@ impl Provider for Ring {
 
     fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
         let hash = match algorithm {
-            Algorithm::Aes128Gcm | Algorithm::Chacha20Poly1305 => hkdf::HKDF_SHA256,
+            Algorithm::Aes128Gcm
+            | Algorithm::Chacha20Poly1305
+            | Algorithm::Aes128Ccm
+            | Algorithm::Aes128Ccm8 => hkdf::HKDF_SHA256,
             Algorithm::Aes256Gcm => hkdf::HKDF_SHA384,
         };
         let prk = hkdf::Prk::new_less_safe(hash, prk);

@@ -1,16 +1,17 @@
 //! The portable backend: RustCrypto. Links everywhere, without a C compiler.
 
+use aes_gcm::aead::consts::{U8, U12, U16};
 use aes_gcm::aead::inout::InOutBuf;
-use aes_gcm::aead::{AeadInOut, KeyInit};
+use aes_gcm::aead::{AeadInOut, KeyInit, Tag};
+use aes_gcm::aes::Aes128;
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use ccm::Ccm;
 use chacha20poly1305::ChaCha20Poly1305;
 use hkdf::Hkdf;
 use sha2::{Sha256, Sha384};
 use zeroize::Zeroize;
 
 use super::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
-
-const TAG_LEN: usize = 16;
 
 /// RustCrypto as a [`Provider`].
 #[derive(Clone, Copy, Debug)]
@@ -31,12 +32,17 @@ impl Provider for RustCrypto {
             Algorithm::Chacha20Poly1305 => {
                 Cipher::Chacha20Poly1305(ChaCha20Poly1305::new_from_slice(key).ok()?)
             }
+            Algorithm::Aes128Ccm => Cipher::Aes128Ccm(Ccm::new_from_slice(key).ok()?),
+            Algorithm::Aes128Ccm8 => Cipher::Aes128Ccm8(Ccm::new_from_slice(key).ok()?),
         }))
     }
 
     fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
         match algorithm {
-            Algorithm::Aes128Gcm | Algorithm::Chacha20Poly1305 => {
+            Algorithm::Aes128Gcm
+            | Algorithm::Chacha20Poly1305
+            | Algorithm::Aes128Ccm
+            | Algorithm::Aes128Ccm8 => {
                 Hkdf::<Sha256>::from_prk(prk).ok()?.expand_multi_info(info, out).ok()
             }
             Algorithm::Aes256Gcm => {
@@ -55,6 +61,8 @@ enum Cipher {
     Aes128Gcm(Aes128Gcm),
     Aes256Gcm(Aes256Gcm),
     Chacha20Poly1305(ChaCha20Poly1305),
+    Aes128Ccm(Ccm<Aes128, U16, U12>),
+    Aes128Ccm8(Ccm<Aes128, U8, U12>),
 }
 
 impl RustCryptoAead {
@@ -63,6 +71,8 @@ impl RustCryptoAead {
             Cipher::Aes128Gcm(_) => Algorithm::Aes128Gcm,
             Cipher::Aes256Gcm(_) => Algorithm::Aes256Gcm,
             Cipher::Chacha20Poly1305(_) => Algorithm::Chacha20Poly1305,
+            Cipher::Aes128Ccm(_) => Algorithm::Aes128Ccm,
+            Cipher::Aes128Ccm8(_) => Algorithm::Aes128Ccm8,
         }
     }
 }
@@ -73,9 +83,8 @@ impl Zeroize for RustCryptoAead {
 }
 
 impl Aead for RustCryptoAead {
-    #[inline]
     fn tag_len(&self) -> usize {
-        TAG_LEN
+        self.algorithm().tag_len()
     }
 
     fn confidentiality_limit(&self) -> u64 {
@@ -94,17 +103,13 @@ impl Aead for RustCryptoAead {
         in_out: &mut [u8],
         tag: &mut [u8],
     ) -> Result<(), AeadError> {
-        let (nonce, buffer) = (&(*nonce).into(), InOutBuf::from(in_out));
-        let sealed = match &self.0 {
-            Cipher::Aes128Gcm(key) => key.encrypt_inout_detached(nonce, additional_data, buffer),
-            Cipher::Aes256Gcm(key) => key.encrypt_inout_detached(nonce, additional_data, buffer),
-            Cipher::Chacha20Poly1305(key) => {
-                key.encrypt_inout_detached(nonce, additional_data, buffer)
-            }
+        match &self.0 {
+            Cipher::Aes128Gcm(key) => seal(key, nonce, additional_data, in_out, tag),
+            Cipher::Aes256Gcm(key) => seal(key, nonce, additional_data, in_out, tag),
+            Cipher::Chacha20Poly1305(key) => seal(key, nonce, additional_data, in_out, tag),
+            Cipher::Aes128Ccm(key) => seal(key, nonce, additional_data, in_out, tag),
+            Cipher::Aes128Ccm8(key) => seal(key, nonce, additional_data, in_out, tag),
         }
-        .map_err(|_| AeadError)?;
-        *tag.first_chunk_mut().ok_or(AeadError)? = sealed.into();
-        Ok(())
     }
 
     fn open(
@@ -114,19 +119,41 @@ impl Aead for RustCryptoAead {
         in_out: &mut [u8],
         tag: &[u8],
     ) -> Result<(), AeadError> {
-        let tag: &[u8; TAG_LEN] = tag.try_into().map_err(|_| AeadError)?;
-        let (nonce, buffer, tag) = (&(*nonce).into(), InOutBuf::from(in_out), &(*tag).into());
         match &self.0 {
-            Cipher::Aes128Gcm(key) => {
-                key.decrypt_inout_detached(nonce, additional_data, buffer, tag)
-            }
-            Cipher::Aes256Gcm(key) => {
-                key.decrypt_inout_detached(nonce, additional_data, buffer, tag)
-            }
-            Cipher::Chacha20Poly1305(key) => {
-                key.decrypt_inout_detached(nonce, additional_data, buffer, tag)
-            }
+            Cipher::Aes128Gcm(key) => open(key, nonce, additional_data, in_out, tag),
+            Cipher::Aes256Gcm(key) => open(key, nonce, additional_data, in_out, tag),
+            Cipher::Chacha20Poly1305(key) => open(key, nonce, additional_data, in_out, tag),
+            Cipher::Aes128Ccm(key) => open(key, nonce, additional_data, in_out, tag),
+            Cipher::Aes128Ccm8(key) => open(key, nonce, additional_data, in_out, tag),
         }
-        .map_err(|_| AeadError)
     }
+}
+
+#[inline]
+fn seal<C: AeadInOut<NonceSize = U12>>(
+    cipher: &C,
+    nonce: &[u8; NONCE_LEN],
+    additional_data: &[u8],
+    in_out: &mut [u8],
+    tag: &mut [u8],
+) -> Result<(), AeadError> {
+    let tag: &mut Tag<C> = tag.try_into().map_err(|_| AeadError)?;
+    *tag = cipher
+        .encrypt_inout_detached(&(*nonce).into(), additional_data, InOutBuf::from(in_out))
+        .map_err(|_| AeadError)?;
+    Ok(())
+}
+
+fn open<C: AeadInOut<NonceSize = U12>>(
+    cipher: &C,
+    nonce: &[u8; NONCE_LEN],
+    additional_data: &[u8],
+    in_out: &mut [u8],
+    tag: &[u8],
+) -> Result<(), AeadError> {
+    let tag: &Tag<C> = tag.try_into().map_err(|_| AeadError)?;
+    let buffer = InOutBuf::from(in_out);
+    cipher
+        .decrypt_inout_detached(&(*nonce).into(), additional_data, buffer, tag)
+        .map_err(|_| AeadError)
 }

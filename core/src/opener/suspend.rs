@@ -34,7 +34,8 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
     ///
     /// # Errors
     /// [`SuspendError::Busy`], also while a part of a record was read from the transport; and
-    /// [`SuspendError::NotEstablished`], also if the direction has ended. Nothing has changed then.
+    /// [`SuspendError::NotEstablished`], also if the direction has ended;
+    /// [`SuspendError::Unsupported`]. Nothing has changed then.
     pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         self.check_rest()?;
         if self.state != ReadState::Open {
@@ -44,7 +45,7 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
             return Err(SuspendError::Busy);
         }
         let keys = self.keys.get().ok_or(SuspendError::NotEstablished)?;
-        let direction = KernelDirection::new(keys.schedule().duplicate(), keys.sequence());
+        let direction = KernelDirection::new(keys.schedule(), keys.sequence())?;
         *self = Self::new(Config::new(self.role));
         Ok(direction)
     }

@@ -39,14 +39,14 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
     ///
     /// # Errors
     /// [`SuspendError::Busy`]; and [`SuspendError::NotEstablished`], also if the direction is closed or
-    /// its keys may seal no more. Nothing has changed then.
+    /// its keys may seal no more; [`SuspendError::Unsupported`]. Nothing has changed then.
     pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         self.check_rest()?;
         if self.state != WriteState::Open || self.is_exhausted() {
             return Err(SuspendError::NotEstablished);
         }
         let keys = self.keys.get().ok_or(SuspendError::NotEstablished)?;
-        let direction = KernelDirection::new(keys.schedule().duplicate(), keys.sequence());
+        let direction = KernelDirection::new(keys.schedule(), keys.sequence())?;
         *self = Self::new(Config::new(self.role));
         Ok(direction)
     }

@@ -165,10 +165,14 @@ pub enum Suite {
     Aes256Gcm,
     /// ChaCha20-Poly1305 with SHA-256.
     Chacha20Poly1305,
+    /// AES-128-CCM with SHA-256. rustls does not have it.
+    Aes128Ccm,
+    /// AES-128-CCM with tags of 8 bytes, and SHA-256. rustls does not have it.
+    Aes128Ccm8,
 }
 
 impl Negotiated {
-    /// Every combination there is.
+    /// Every combination that both implementations have.
     pub fn all() -> impl Iterator<Item = Self> {
         Version::ALL.into_iter().flat_map(|version| Suite::ALL.map(|suite| Self { version, suite }))
     }
@@ -179,9 +183,14 @@ impl Negotiated {
         Setup { role, version, suite }
     }
 
+    /// Every combination that OpenSSL alone has.
+    pub fn all_ccm() -> impl Iterator<Item = Self> {
+        Version::ALL.into_iter().flat_map(|version| Suite::CCM.map(|suite| Self { version, suite }))
+    }
+
     /// The combination that these code points stand for.
     fn from_code_points(version: u16, suite: u16) -> Option<Self> {
-        Self::all().find(|agreed| {
+        Self::all().chain(Self::all_ccm()).find(|agreed| {
             agreed.version.code_point() == version
                 && agreed.suite.code_point(agreed.version) == suite
         })
@@ -202,8 +211,11 @@ impl Version {
 }
 
 impl Suite {
-    /// All three.
+    /// The three that both implementations have.
     pub const ALL: [Self; 3] = [Self::Aes128Gcm, Self::Aes256Gcm, Self::Chacha20Poly1305];
+
+    /// The two that OpenSSL alone has.
+    pub const CCM: [Self; 2] = [Self::Aes128Ccm, Self::Aes128Ccm8];
 
     /// The number, on the wire, of the cipher suite that has this AEAD in `version`.
     pub const fn code_point(self, version: Version) -> u16 {
@@ -211,9 +223,13 @@ impl Suite {
             (Version::Tls12, Self::Aes128Gcm) => 0xc02b,
             (Version::Tls12, Self::Aes256Gcm) => 0xc02c,
             (Version::Tls12, Self::Chacha20Poly1305) => 0xcca9,
+            (Version::Tls12, Self::Aes128Ccm) => 0xc0ac,
+            (Version::Tls12, Self::Aes128Ccm8) => 0xc0ae,
             (Version::Tls13, Self::Aes128Gcm) => 0x1301,
             (Version::Tls13, Self::Aes256Gcm) => 0x1302,
             (Version::Tls13, Self::Chacha20Poly1305) => 0x1303,
+            (Version::Tls13, Self::Aes128Ccm) => 0x1304,
+            (Version::Tls13, Self::Aes128Ccm8) => 0x1305,
         }
     }
 }

@@ -82,12 +82,18 @@ fn new_context(setup: &Setup, extras: &Extras) -> Result<SslContext, ErrorStack>
     builder.set_options(SslOptions::NO_RENEGOTIATION);
     // Data that could not be written yet moves in memory while more is added to it.
     builder.set_mode(SslMode::ACCEPT_MOVING_WRITE_BUFFER);
+    if setup.suite == Suite::Aes128Ccm8 {
+        // To OpenSSL a tag of 8 bytes is 64 bits of security, and its default asks for 112.
+        builder.set_security_level(0);
+    }
     match setup.version {
         Version::Tls12 => {
             builder.set_cipher_list(match setup.suite {
                 Suite::Aes128Gcm => "ECDHE-ECDSA-AES128-GCM-SHA256",
                 Suite::Aes256Gcm => "ECDHE-ECDSA-AES256-GCM-SHA384",
                 Suite::Chacha20Poly1305 => "ECDHE-ECDSA-CHACHA20-POLY1305",
+                Suite::Aes128Ccm => "ECDHE-ECDSA-AES128-CCM",
+                Suite::Aes128Ccm8 => "ECDHE-ECDSA-AES128-CCM8",
             })?;
             set_version(&mut builder, SslVersion::TLS1_2)?;
         }
@@ -96,6 +102,8 @@ fn new_context(setup: &Setup, extras: &Extras) -> Result<SslContext, ErrorStack>
                 Suite::Aes128Gcm => "TLS_AES_128_GCM_SHA256",
                 Suite::Aes256Gcm => "TLS_AES_256_GCM_SHA384",
                 Suite::Chacha20Poly1305 => "TLS_CHACHA20_POLY1305_SHA256",
+                Suite::Aes128Ccm => "TLS_AES_128_CCM_SHA256",
+                Suite::Aes128Ccm8 => "TLS_AES_128_CCM_8_SHA256",
             })?;
             set_version(&mut builder, SslVersion::TLS1_3)?;
         }

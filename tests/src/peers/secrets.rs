@@ -10,7 +10,7 @@ use std::{
 use openssl::{hash::MessageDigest, pkey::PKey, sign::Signer};
 use tls_record::{
     Epoch, TrafficSecret,
-    aead::{Algorithm, ring::Ring},
+    aead::{Algorithm, Provider},
 };
 
 use super::{Negotiated, Role, Suite, Version};
@@ -97,7 +97,7 @@ impl Secrets {
     /// # Panics
     ///
     /// If there are no such keys.
-    pub fn keys(&self, sender: Role, epoch: Epoch) -> TrafficSecret<Ring> {
+    pub fn keys<P: Provider>(&self, sender: Role, epoch: Epoch) -> TrafficSecret<P> {
         if self.agreed.version == Version::Tls12 {
             return self.tls12_keys(sender);
         }
@@ -114,7 +114,7 @@ impl Secrets {
     }
 
     /// RFC 5246 section 6.3, without MAC keys.
-    fn tls12_keys(&self, sender: Role) -> TrafficSecret<Ring> {
+    fn tls12_keys<P: Provider>(&self, sender: Role) -> TrafficSecret<P> {
         let digest = match self.agreed.suite {
             Suite::Aes256Gcm => MessageDigest::sha384(),
             _ => MessageDigest::sha256(),
@@ -136,6 +136,8 @@ impl Secrets {
             Suite::Aes128Gcm => Algorithm::Aes128Gcm,
             Suite::Aes256Gcm => Algorithm::Aes256Gcm,
             Suite::Chacha20Poly1305 => Algorithm::Chacha20Poly1305,
+            Suite::Aes128Ccm => Algorithm::Aes128Ccm,
+            Suite::Aes128Ccm8 => Algorithm::Aes128Ccm8,
         }
     }
 }

@@ -55,6 +55,7 @@ fn structure(suite: Suite, info: &CryptoInfo) -> TlsCryptoInfo {
                 rec_seq: take(bytes),
             })
         }
+        Suite::Aes128Ccm | Suite::Aes128Ccm8 => panic!("rustls has no AES-CCM"),
     };
     assert!(bytes.is_empty(), "nothing is left over");
     structure

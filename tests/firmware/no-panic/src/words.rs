@@ -55,6 +55,7 @@ fn records() {
     let algorithm = any(Algorithm::Aes128Gcm);
     any(Algorithm::key_len(algorithm));
     any(Algorithm::secret_len(algorithm));
+    any(Algorithm::tag_len(algorithm));
     any(Algorithm::confidentiality_limit(algorithm));
     any(Algorithm::has_explicit_nonce(algorithm));
 

@@ -1,0 +1,210 @@
+//! A connection that is made here and goes on in firmware: handshake with OpenSSL, suspend, and from then
+//! on the firmware's UART is the connection.
+
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use tls_record::aead::Algorithm;
+use tls_record::aead::rustcrypto::RustCrypto;
+use tls_record::{Connection, RecordLayer, TrafficSecret};
+use tls_record_alloc::rustls::pki_types::CertificateDer;
+use tls_record_alloc::rustls::{ClientConfig, RootCertStore};
+use tls_record_alloc::{Established, Handshake};
+
+use crate::emulator::{Emulator, Firmware};
+use crate::server::{Identity, NAME, Server};
+use crate::{Result, s_client};
+
+/// As the firmware has it. Of a new key, the first nonce.
+const SUSPEND_KEY: [u8; 32] = *b"a key that only this part knows!";
+const NONCE: [u8; 12] = [0; 12];
+
+/// As long as the firmware's records.
+const TX: usize = 1024;
+
+/// Suites as OpenSSL has to be told.
+const TLS13: [[&str; 3]; 3] = [
+    ["-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256"],
+    ["-tls1_3", "-ciphersuites", "TLS_AES_256_GCM_SHA384"],
+    ["-tls1_3", "-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"],
+];
+const TLS12: [[&str; 3]; 3] = [
+    ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"],
+    ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"],
+    ["-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"],
+];
+
+/// To OpenSSL a tag of 8 bytes is less security than it asks for by default.
+const CCM: [([&str; 5], Algorithm); 2] = [
+    (
+        ["-tls1_3", "-cipher", "DEFAULT@SECLEVEL=0", "-ciphersuites", "TLS_AES_128_CCM_SHA256"],
+        Algorithm::Aes128Ccm,
+    ),
+    (
+        ["-tls1_3", "-cipher", "DEFAULT@SECLEVEL=0", "-ciphersuites", "TLS_AES_128_CCM_8_SHA256"],
+        Algorithm::Aes128Ccm8,
+    ),
+];
+
+pub fn check(firmware: &Firmware, folder: &Path) -> Result<()> {
+    let identity = Identity::new(folder)?;
+    for name in ["handed_over", "halves"] {
+        for suite in TLS13.into_iter().chain(TLS12) {
+            let program = Program { firmware, name, identity: &identity, suite: &suite };
+            program.check(TLS13.contains(&suite), |server| by_rustls(server, &identity))?;
+        }
+        for (suite, algorithm) in CCM {
+            let program = Program { firmware, name, identity: &identity, suite: &suite };
+            program.check(true, |server| {
+                let layer = s_client::establish(server, &suite, algorithm, folder)?;
+                Ok((Connection::new(layer), Vec::new()))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+type Tls = Connection<TrafficSecret<RustCrypto>, TX>;
+
+/// A program, and what the server that it speaks to is to be.
+struct Program<'a> {
+    firmware: &'a Firmware,
+    name: &'a str,
+    identity: &'a Identity,
+    suite: &'a [&'a str],
+}
+
+impl Program<'_> {
+    /// Gives it a connection, which `establish` makes, with the bytes behind the handshake that have
+    /// arrived already; and has the server talk with it.
+    fn check(
+        &self,
+        has_updates: bool,
+        establish: impl FnOnce(&mut TcpStream) -> Result<(Tls, Vec<u8>)>,
+    ) -> Result<()> {
+        let mut server = Server::start(self.identity, self.suite)?;
+        let mut transport = TcpStream::connect(server.address)?;
+        let (mut tls, received) = establish(&mut transport)?;
+        let mut emulator = self.start(transport, &tls.suspend(&SUSPEND_KEY, &NONCE)?, &received)?;
+        let talked = talk(&mut server, &mut emulator, has_updates);
+        let closed = talked.and_then(|()| match self.name {
+            "halves" => close(&mut server, &mut emulator),
+            _ => close_and_drain(&mut server, &mut emulator),
+        });
+        let what = format!("{}: {}", self.name, self.suite.join(" "));
+        closed.map_err(|error| {
+            let [output, errors] = [&server.output, &server.errors].map(|log| log.text());
+            let log = emulator.log.text();
+            format!("{what}: {error}\ns_server:\n{output}\n{errors}\nthe firmware:\n{log}")
+        })?;
+        println!("{what}");
+        Ok(())
+    }
+
+    /// Starts it, with `transport` behind its UART, on which these bytes come first.
+    fn start(&self, transport: TcpStream, suspended: &[u8], received: &[u8]) -> Result<Emulator> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let mut emulator = self.firmware.with_uart(self.name, listener.local_addr()?)?;
+        let mut uart = emulator.accept(&listener)?;
+        uart.write_all(suspended)?;
+        uart.write_all(received)?;
+        for end in [&transport, &uart] {
+            end.set_nodelay(true)?;
+        }
+        bridge(transport.try_clone()?, uart.try_clone()?);
+        bridge(uart, transport);
+        Ok(emulator)
+    }
+}
+
+fn by_rustls(transport: &mut TcpStream, identity: &Identity) -> Result<(Tls, Vec<u8>)> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(identity.certificate.clone()))?;
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let mut handshake = Handshake::client(Arc::new(config), NAME.try_into()?)?;
+    handshake.complete(transport)?;
+    let Established { opener, sealer, received, unsent, .. } = handshake.finish()?;
+    transport.write_all(unsent.filled())?;
+    Ok((Connection::new(RecordLayer::join(opener, sealer)), received.filled().to_vec()))
+}
+
+/// Carries bytes, in one direction, until it ends.
+fn bridge(mut from: TcpStream, mut to: TcpStream) {
+    thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+}
+
+fn talk(server: &mut Server, emulator: &mut Emulator, has_updates: bool) -> Result<()> {
+    emulator.log.expect("resumed: ")?;
+    ask(server, "hello")?;
+    ask(server, "and again")?;
+    if has_updates {
+        update_keys(server, emulator)?;
+    } else {
+        ask(server, "update")?;
+        emulator.log.expect("new keys: Err(NoUpdate)\n")?;
+    }
+    Ok(())
+}
+
+/// In two steps, with data under way.
+fn close_and_drain(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
+    ask(server, "close")?;
+    // The firmware closes when it sees that something is on its way, and waits for all of it.
+    server.say("last words\n")?;
+    emulator.log.expect("under way: ")?;
+    end(server, emulator)
+}
+
+/// The firmware closes first.
+fn close(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
+    ask(server, "close")?;
+    emulator.log.expect("closing: ")?;
+    end(server, emulator)
+}
+
+/// What both say when both have closed.
+fn end(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
+    server.errors.expect("alert read:warning:close notify\n")?;
+    server.errors.expect("alert write:warning:close notify\n")?;
+    server.output.expect("DONE\nshutting down SSL\nCONNECTION CLOSED\n")?;
+    emulator.log.expect("End { read: Closed { epoch: Application }, write: Closed }\n")?;
+    emulator.end()?;
+    server.end()
+}
+
+/// Has the server send a line, and waits until it has come back in capitals.
+fn ask(server: &mut Server, line: &str) -> Result<()> {
+    server.say(&format!("{line}\n"))?;
+    server.output.expect(&format!("{}\n", line.to_uppercase()))?;
+    Ok(())
+}
+
+/// New keys, as OpenSSL asks for them and as the firmware does.
+fn update_keys(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
+    const OF_SERVER: &str = "write server key update\n";
+    const OF_FIRMWARE: &str = "read client key update\n";
+    // Asks for one, too: it is answered although no data leaves.
+    server.say("K\n")?;
+    server.errors.expect(OF_SERVER)?;
+    server.errors.expect(OF_FIRMWARE)?;
+    ask(server, "new keys for both")?;
+    // Asks for none.
+    server.say("k\n")?;
+    server.errors.expect(OF_SERVER)?;
+    ask(server, "new keys for the server")?;
+    ask(server, "update")?;
+    emulator.log.expect("new keys: Ok(())\n")?;
+    server.errors.expect(OF_FIRMWARE)?;
+    ask(server, "new keys again")?;
+    server.errors.expect(OF_SERVER)?;
+    match server.errors.text().matches(OF_FIRMWARE).count() {
+        2 => Ok(()),
+        updates => Err(format!("{updates} KeyUpdates of the firmware").into()),
+    }
+}

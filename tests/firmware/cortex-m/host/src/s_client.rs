@@ -1,0 +1,116 @@
+//! A handshake by `openssl s_client`, for the suites that rustls does not have. Its bytes pass through
+//! here, and its key log has the secrets.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tls_record::aead::Algorithm;
+use tls_record::aead::rustcrypto::RustCrypto;
+use tls_record::{
+    Config, ContentType, Epoch, HEADER_LEN, Header, RecordLayer, Role, TrafficSecret,
+};
+
+use crate::Result;
+use crate::accept::accept;
+use crate::emulator::LIMIT;
+
+/// How long one side is waited for before the other is looked at.
+const PAUSE: Duration = Duration::from_millis(5);
+
+type Secret = TrafficSecret<RustCrypto>;
+
+/// A connection of TLS 1.3 over `server`, of which everything behind the handshake is still to come.
+pub fn establish(
+    server: &mut TcpStream,
+    args: &[&str],
+    algorithm: Algorithm,
+    folder: &Path,
+) -> Result<RecordLayer<Secret>> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let log = folder.join("secrets.txt");
+    fs::write(&log, "")?;
+    let mut child = Command::new("openssl")
+        .args(["s_client", "-connect", &listener.local_addr()?.to_string(), "-keylogfile"])
+        .arg(&log)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let log = accept(&listener, &mut child).and_then(|mut client| {
+        relay(&mut client, server)?;
+        read_log(&log)
+    });
+    child.kill()?;
+    child.wait()?;
+    let log = log?;
+    let secret = |label: &str| -> Result<Secret> {
+        let line = log.lines().find(|line| line.starts_with(label)).ok_or("no such secret")?;
+        let digits = line.rsplit(' ').next().unwrap_or_default();
+        let bytes: Vec<u8> = (0..digits.len() / 2)
+            .map(|at| u8::from_str_radix(&digits[2 * at..][..2], 16))
+            .collect::<std::result::Result<_, _>>()?;
+        Ok(TrafficSecret::tls13(algorithm, &bytes)?)
+    };
+    let mut layer = RecordLayer::new(Config::new(Role::Client));
+    let (read, write) = (secret("SERVER_TRAFFIC_SECRET_0 ")?, secret("CLIENT_TRAFFIC_SECRET_0 ")?);
+    layer.install(Epoch::Application, read, write)?;
+    Ok(layer)
+}
+
+/// Carries bytes both ways, up to the client's Finished: the only protected record of its handshake.
+/// What the server sends behind that is nobody's yet.
+fn relay(client: &mut TcpStream, server: &mut TcpStream) -> Result<()> {
+    let mut of_client = Vec::new();
+    server.set_read_timeout(Some(PAUSE))?;
+    client.set_read_timeout(Some(PAUSE))?;
+    while !ends_protected(&of_client) {
+        pass_on(server, client)?;
+        of_client.extend(pass_on(client, server)?);
+    }
+    Ok(server.set_read_timeout(None)?)
+}
+
+/// The key log, when it is whole: the last secret is logged behind the Finished.
+fn read_log(path: &Path) -> Result<String> {
+    let deadline = Instant::now() + LIMIT;
+    while Instant::now() < deadline {
+        let log = fs::read_to_string(path)?;
+        if log.contains("\nCLIENT_TRAFFIC_SECRET_0 ") && log.ends_with('\n') {
+            return Ok(log);
+        }
+        thread::sleep(PAUSE);
+    }
+    Err("no secrets".into())
+}
+
+/// What has come, and went on.
+fn pass_on(from: &mut TcpStream, to: &mut TcpStream) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; 1 << 15];
+    let len = match from.read(&mut bytes) {
+        Ok(0) => return Err("the handshake was given up".into()),
+        Ok(len) => len,
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    bytes.truncate(len);
+    to.write_all(&bytes)?;
+    Ok(bytes)
+}
+
+/// Whether these are whole records, the last of which is protected.
+fn ends_protected(mut records: &[u8]) -> bool {
+    let mut is_protected = false;
+    while let Some((header, rest)) = records.split_first_chunk::<HEADER_LEN>() {
+        let header = Header::decode(*header);
+        let Some(rest) = rest.get(usize::from(header.length)..) else { return false };
+        is_protected = header.content_type == ContentType::APPLICATION_DATA;
+        records = rest;
+    }
+    is_protected && records.is_empty()
+}

@@ -1,0 +1,35 @@
+//! The board: QEMU's mps2-an386, with a Cortex-M4. What is logged goes to QEMU's standard output, and
+//! the exit status is QEMU's, both through semihosting.
+
+#![no_std]
+
+pub mod uart;
+
+use core::panic::PanicInfo;
+
+use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
+// The critical section that the logger asks for.
+use cortex_m as _;
+use defmt_semihosting as _;
+
+/// What seals connections at rest: in a product, a key of the part's own key store.
+pub const SUSPEND_KEY: [u8; 32] = *b"a key that only this part knows!";
+
+/// Ends the emulator, with status 0 only if all went well.
+pub fn end<E: defmt::Format>(result: Result<(), E>) -> ! {
+    debug::exit(match result {
+        Ok(()) => EXIT_SUCCESS,
+        Err(error) => {
+            defmt::error!("failed: {}", error);
+            EXIT_FAILURE
+        }
+    });
+    unreachable!("the emulator has ended");
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    defmt::error!("{}", defmt::Display2Format(info));
+    debug::exit(EXIT_FAILURE);
+    loop {}
+}
