@@ -1,5 +1,7 @@
 //! Secrets: which lengths they have, what is derived from them, and what is left of a wiped one.
 
+#[cfg(feature = "aws-lc-rs")]
+use tls_record::aead::aws_lc::AwsLc;
 use tls_record::aead::{Aead, Algorithm, Provider, null::Null, rustcrypto::RustCrypto};
 use tls_record::{KeyError, KeySchedule, TrafficSecret, Version};
 use tls_record_tests::Backend;
@@ -51,6 +53,8 @@ fn a_secret_knows_its_suite_and_version() {
         check::<Null>(algorithm);
         check::<Backend>(algorithm);
         check::<RustCrypto>(algorithm);
+        #[cfg(feature = "aws-lc-rs")]
+        check::<AwsLc>(algorithm);
     }
 }
 
@@ -83,6 +87,8 @@ fn nothing_is_left_of_a_wiped_secret() {
     for algorithm in ALGORITHMS {
         check::<Null>(algorithm);
         check::<RustCrypto>(algorithm);
+        #[cfg(feature = "aws-lc-rs")]
+        check::<AwsLc>(algorithm);
     }
 }
 
@@ -117,6 +123,8 @@ fn a_key_of_another_length_is_none() {
     check::<Null>();
     check::<Backend>();
     check::<RustCrypto>();
+    #[cfg(feature = "aws-lc-rs")]
+    check::<AwsLc>();
 }
 
 // RFC 5869 section 2.3: at most 255 times the length of the hash.
@@ -135,6 +143,8 @@ fn a_hash_gives_no_more_than_it_can() {
     }
     check::<Backend>();
     check::<RustCrypto>();
+    #[cfg(feature = "aws-lc-rs")]
+    check::<AwsLc>();
 }
 
 // The other ciphers wipe themselves when they are dropped.
