@@ -1,6 +1,7 @@
 //! What the benches and the proofs share: established connections.
 
 pub mod padded;
+pub mod timing;
 
 use tls_record::aead::{Algorithm, Provider};
 use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret, Version};

@@ -20,7 +20,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use tls_record::aead::{Algorithm, Provider, ring::Ring, rustcrypto::RustCrypto};
+use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring, rustcrypto::RustCrypto};
 use tls_record::{Config, Epoch, Event, OpenError, RecordLayer, Role, TrafficSecret, Version};
 
 type Layer<P> = RecordLayer<TrafficSecret<P>>;
@@ -337,10 +337,18 @@ fn scrub_deeply() {
     black_box(&mut [0_u8; 1 << 18]);
 }
 
+/// Where a backend keeps its keys.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Object,
+    Heap,
+}
+
 fn leaves_no_copies<P: Provider, Other: Provider>(
     version: Version,
     algorithm: Algorithm,
     end: End,
+    place: Place,
 ) {
     let material = Material::new::<Other>(version, algorithm);
     scrub_deeply();
@@ -376,10 +384,14 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
         assert_eq!(hits, [], "below what the program itself uses of the stack");
         steps.allow(INSTALLED);
 
+        let stack = stack_pointer - (1 << 19)..stack_pointer + (1 << 16);
         let assert_is_inside = |needles: &[Masked]| {
             let (inside, outside): (Vec<Hit>, _) =
-                search(needles).into_iter().partition(|(at, _)| object.contains(at));
-            assert_eq!(outside, [], "outside of the object");
+                search(needles).into_iter().partition(|(at, _)| match place {
+                    Place::Object => object.contains(at),
+                    Place::Heap => !stack.contains(at),
+                });
+            assert_eq!(outside, [], "where it does not belong");
             inside
         };
         steps.await_step(ALIVE);
@@ -409,13 +421,18 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
     });
 }
 
-#[test]
-#[cfg_attr(debug_assertions, ignore = "for optimized code")]
-fn ring() {
-    for algorithm in [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305] {
+fn leaves_no_copies_at_all<P: Provider, Other: Provider>(place: Place) {
+    let algorithms = [
+        Algorithm::Aes128Gcm,
+        Algorithm::Aes256Gcm,
+        Algorithm::Chacha20Poly1305,
+        Algorithm::Aes128Ccm,
+        Algorithm::Aes128Ccm8,
+    ];
+    for algorithm in algorithms.into_iter().filter(|&algorithm| P::supports(algorithm)) {
         for version in [Version::Tls13, Version::Tls12] {
             for end in [End::Drop, End::Fault] {
-                leaves_no_copies::<Ring, RustCrypto>(version, algorithm, end);
+                leaves_no_copies::<P, Other>(version, algorithm, end, place);
             }
         }
     }
@@ -423,20 +440,20 @@ fn ring() {
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn ring() {
+    leaves_no_copies_at_all::<Ring, RustCrypto>(Place::Object);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn rustcrypto() {
-    for algorithm in [
-        Algorithm::Aes128Gcm,
-        Algorithm::Aes256Gcm,
-        Algorithm::Chacha20Poly1305,
-        Algorithm::Aes128Ccm,
-        Algorithm::Aes128Ccm8,
-    ] {
-        for version in [Version::Tls13, Version::Tls12] {
-            for end in [End::Drop, End::Fault] {
-                leaves_no_copies::<RustCrypto, Ring>(version, algorithm, end);
-            }
-        }
-    }
+    leaves_no_copies_at_all::<RustCrypto, Ring>(Place::Object);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn aws_lc() {
+    leaves_no_copies_at_all::<AwsLc, Ring>(Place::Heap);
 }
 
 #[test]

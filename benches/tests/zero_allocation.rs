@@ -2,7 +2,7 @@
 
 use allocation_counter::measure;
 use tls_record::Version::{Tls12, Tls13};
-use tls_record::aead::{Algorithm, Provider, ring::Ring, rustcrypto::RustCrypto};
+use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring, rustcrypto::RustCrypto};
 use tls_record::{
     AlertDescription, Event, Fault, MAX_RECORD, OpenError, Opened, Opener, ReadEnd, SealError,
     Sealer, TrafficSecret, Version, WriteEnd,
@@ -226,6 +226,15 @@ fn rustcrypto_tls13() {
 fn rustcrypto_tls12() {
     nothing_is_allocated::<RustCrypto>(Tls12, Algorithm::Aes256Gcm);
     nothing_is_allocated::<RustCrypto>(Tls12, Algorithm::Chacha20Poly1305);
+}
+
+// But for the place of each key, on a heap of C's that is not counted here.
+#[test]
+fn aws_lc() {
+    nothing_is_allocated::<AwsLc>(Tls13, Algorithm::Aes128Gcm);
+    nothing_is_allocated::<AwsLc>(Tls13, Algorithm::Chacha20Poly1305);
+    nothing_is_allocated::<AwsLc>(Tls12, Algorithm::Aes256Gcm);
+    nothing_is_allocated::<AwsLc>(Tls12, Algorithm::Chacha20Poly1305);
 }
 
 /// The proof would fail: one byte on the heap is seen, also in between records.

@@ -1,5 +1,7 @@
 //! The ciphers: one small trait that a library or a hardware accelerator implements.
 
+#[cfg(feature = "aws-lc-rs")]
+pub mod aws_lc;
 #[cfg(feature = "null-aead")]
 pub mod null;
 #[cfg(feature = "ring")]
@@ -126,7 +128,8 @@ pub trait Aead: Zeroize {
 
 /// A library of ciphers: makes keys, and derives them.
 ///
-/// [`ring::Ring`] is the default; [`rustcrypto::RustCrypto`] builds everywhere.
+/// [`ring::Ring`] is the default; [`rustcrypto::RustCrypto`] builds everywhere; `aws_lc::AwsLc`, of
+/// the feature `aws-lc-rs`, is for hosts.
 pub trait Provider {
     /// The keys it makes.
     type Aead: Aead;

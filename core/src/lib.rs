@@ -73,9 +73,9 @@
 //!
 //! # Features
 //!
-//! `ring` (default), `rustcrypto`: backends; `tls12` (default); `defmt`: logging of every public
-//! type; `embedded-io`, `embedded-io-async`: `Stream`, over their transports; `null-aead`: no
-//! protection at all, for tests and fuzzing.
+//! `ring` (default), `rustcrypto`, `aws-lc-rs`: backends; `tls12` (default); `defmt`: logging of
+//! every public type; `embedded-io`, `embedded-io-async`: `Stream`, over their transports;
+//! `null-aead`: no protection at all, for tests and fuzzing.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]

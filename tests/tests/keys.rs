@@ -2,6 +2,8 @@
 
 use std::any::type_name;
 
+#[cfg(feature = "aws-lc-rs")]
+use tls_record::aead::aws_lc::AwsLc;
 use tls_record::aead::{Aead, Algorithm, Provider, null::Null, rustcrypto::RustCrypto};
 use tls_record::{KeyError, KeySchedule, TrafficSecret, Version};
 use tls_record_tests::Backend;
@@ -66,6 +68,8 @@ fn a_secret_knows_its_suite_and_version() {
     for algorithm in ALGORITHMS {
         check::<Null>(algorithm);
         check::<RustCrypto>(algorithm);
+        #[cfg(feature = "aws-lc-rs")]
+        check::<AwsLc>(algorithm);
     }
     algorithms::<Backend>().for_each(check::<Backend>);
 }
@@ -100,6 +104,8 @@ fn nothing_is_left_of_a_wiped_secret() {
     for algorithm in ALGORITHMS {
         check::<Null>(algorithm);
         check::<RustCrypto>(algorithm);
+        #[cfg(feature = "aws-lc-rs")]
+        check::<AwsLc>(algorithm);
     }
 }
 
@@ -134,6 +140,8 @@ fn a_key_of_another_length_is_none() {
     check::<Null>();
     check::<Backend>();
     check::<RustCrypto>();
+    #[cfg(feature = "aws-lc-rs")]
+    check::<AwsLc>();
 }
 
 #[test]
@@ -166,6 +174,8 @@ fn a_hash_gives_no_more_than_it_can() {
     }
     check::<Backend>();
     check::<RustCrypto>();
+    #[cfg(feature = "aws-lc-rs")]
+    check::<AwsLc>();
 }
 
 // The other ciphers wipe themselves when they are dropped.

@@ -1,6 +1,8 @@
 //! The handshake traces of RFC 8448: every record is opened with the keys of its epoch, and sealed
 //! again to the same bytes.
 
+#[cfg(feature = "aws-lc-rs")]
+use tls_record::aead::aws_lc::AwsLc;
 #[cfg(feature = "ring")]
 use tls_record::aead::ring::Ring;
 use tls_record::aead::{Algorithm, Provider, rustcrypto::RustCrypto};
@@ -136,6 +138,12 @@ fn every_record_opens_with_ring() {
     every_record_opens::<Ring>();
 }
 
+#[cfg(feature = "aws-lc-rs")]
+#[test]
+fn every_record_opens_with_aws_lc() {
+    every_record_opens::<AwsLc>();
+}
+
 #[test]
 fn every_record_opens_with_rustcrypto() {
     every_record_opens::<RustCrypto>();
@@ -145,6 +153,12 @@ fn every_record_opens_with_rustcrypto() {
 #[test]
 fn every_record_is_sealed_to_the_same_bytes_with_ring() {
     every_record_is_sealed_to_the_same_bytes::<Ring>();
+}
+
+#[cfg(feature = "aws-lc-rs")]
+#[test]
+fn every_record_is_sealed_to_the_same_bytes_with_aws_lc() {
+    every_record_is_sealed_to_the_same_bytes::<AwsLc>();
 }
 
 #[test]
@@ -181,6 +195,8 @@ fn ivs_are_those_of_the_traces() {
     for secret in traces().iter().flat_map(|trace| &trace.secrets) {
         #[cfg(feature = "ring")]
         check::<Ring>(secret);
+        #[cfg(feature = "aws-lc-rs")]
+        check::<AwsLc>(secret);
         check::<RustCrypto>(secret);
     }
 }

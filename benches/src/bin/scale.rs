@@ -1,0 +1,180 @@
+//! Many connections in one process, and one connection in two threads.
+//!
+//! ```text
+//! cargo run --release -p tls-record-benches --bin scale
+//! ```
+//!
+//! Connections are served in random order: each seals a record of 64 bytes and opens it. How many
+//! there can be before the caches end shows in the time that a record takes.
+//!
+//! Then one connection sends and receives at once: first in one thread, record by record in turns,
+//! then with its halves in two threads.
+
+use std::fs;
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::thread;
+use std::time::Instant;
+
+use clap::Parser;
+use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring};
+use tls_record::{Config, Epoch, Event, MAX_RECORD, Opener, Role, Sealer, TrafficSecret, Version};
+use tls_record_benches::timing::{Spread, nanoseconds};
+use tls_record_benches::{Layer, established};
+
+const ALGORITHM: Algorithm = Algorithm::Aes128Gcm;
+
+/// Content of the records of many connections.
+const LEN: usize = 64;
+
+/// Bytes that each half works through for one sample, and how many samples.
+const DUPLEX: usize = 64 << 20;
+const SAMPLES: usize = 11;
+
+#[derive(Parser)]
+struct Arguments {
+    /// How many connections there are at most.
+    #[arg(long, default_value_t = 1_000_000)]
+    connections: usize,
+}
+
+/// A connection that opens what it has sealed.
+fn mirror<P: Provider>() -> Layer<P> {
+    let secret = || TrafficSecret::tls13(ALGORITHM, &[7; 32]).expect("32 bytes");
+    let mut layer = Layer::new(Config::new(Role::Client));
+    layer.install(Epoch::Application, secret(), secret()).expect("the first keys");
+    layer
+}
+
+/// Bytes of the process in memory.
+fn resident() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages = statm.split(' ').nth(1).expect("a second number");
+    pages.parse::<usize>().expect("a number") * 4096
+}
+
+/// Bytes of memory that a connection takes, and nanoseconds that a record takes.
+fn many<P: Provider>(count: usize) -> (f64, Spread) {
+    let before = resident();
+    let mut connections = Vec::with_capacity(count);
+    connections.extend((0..count).map(|_| mirror::<P>()));
+    let bytes = (resident() - before) as f64 / count as f64;
+
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut record = [0x5a; LEN + 32];
+    let mut serve = |rounds| {
+        nanoseconds(rounds, |_| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            // The high bits, spread over all connections.
+            let which = ((u128::from(random) * count as u128) >> 64) as usize;
+            let layer = &mut connections[which];
+            let len = layer.seal_in_place(&mut record, LEN).expect("room for it");
+            let opened = layer.open(&mut record[..len]).expect("a good record");
+            assert!(matches!(opened.event, Event::ApplicationData(_)));
+        }) / 2.0
+    };
+    serve(100_000);
+    (bytes, Spread::of((0..SAMPLES).map(|_| serve(200_000)).collect()))
+}
+
+/// One half seals, the other opens what lies ready.
+struct Duplex<P: Provider> {
+    sealer: Sealer<TrafficSecret<P>>,
+    opener: Opener<TrafficSecret<P>>,
+    len: usize,
+    incoming: Vec<Vec<u8>>,
+}
+
+impl<P: Provider<Aead: Send> + Send> Duplex<P> {
+    fn new(len: usize) -> Self {
+        let (client, mut server) = established::<P>(Version::Tls13, ALGORITHM);
+        let (opener, sealer) = client.split();
+        let content = vec![0x5a; len];
+        let incoming = (0..DUPLEX / len)
+            .map(|_| {
+                let mut record = vec![0; len + 32];
+                let sealed = server.seal(&[&content], &mut record).expect("room for it");
+                record.truncate(sealed.written);
+                record
+            })
+            .collect();
+        Self { sealer, opener, len, incoming }
+    }
+
+    /// Seconds in one thread.
+    fn in_one(mut self) -> f64 {
+        let mut out = vec![0x5a; MAX_RECORD];
+        let start = Instant::now();
+        for record in &mut self.incoming {
+            seal(&mut self.sealer, &mut out, self.len);
+            open(&mut self.opener, record);
+        }
+        start.elapsed().as_secs_f64()
+    }
+
+    /// Seconds in two.
+    fn in_two(self) -> f64 {
+        let Self { mut sealer, mut opener, len, mut incoming } = self;
+        let ready = Barrier::new(2);
+        thread::scope(|scope| {
+            let sending = scope.spawn(|| {
+                let mut out = vec![0x5a; MAX_RECORD];
+                ready.wait();
+                let start = Instant::now();
+                for _ in 0..DUPLEX / len {
+                    seal(&mut sealer, &mut out, len);
+                }
+                (start, Instant::now())
+            });
+            ready.wait();
+            let start = Instant::now();
+            for record in &mut incoming {
+                open(&mut opener, record);
+            }
+            let end = Instant::now();
+            let (other_start, other_end) = sending.join().expect("it does not panic");
+            (end.max(other_end) - start.min(other_start)).as_secs_f64()
+        })
+    }
+}
+
+fn seal<P: Provider>(sealer: &mut Sealer<TrafficSecret<P>>, out: &mut [u8], len: usize) {
+    black_box(sealer.seal_in_place(out, len).expect("room for it"));
+}
+
+fn open<P: Provider>(opener: &mut Opener<TrafficSecret<P>>, record: &mut [u8]) {
+    let opened = opener.open(record).expect("a good record");
+    assert!(matches!(opened.event, Event::ApplicationData(_)));
+}
+
+fn rows<P: Provider>(backend: &str, most: usize) {
+    for count in [1, 100, 10_000, 1_000_000].into_iter().filter(|&count| count <= most) {
+        let (bytes, Spread { low, median, high }) = many::<P>(count);
+        // Of a few, the pages tell nothing.
+        let bytes = if count < 10_000 { String::new() } else { format!("{bytes:.0}") };
+        println!("| {backend} | {count} | {bytes} | {median:.0} | {low:.0} to {high:.0} |");
+    }
+}
+
+fn duplex<P: Provider<Aead: Send> + Send>(backend: &str) {
+    for len in [1_024, 16_384] {
+        let gain = |_| Duplex::<P>::new(len).in_one() / Duplex::<P>::new(len).in_two();
+        let Spread { low, median, high } = Spread::of((0..SAMPLES).map(gain).collect());
+        println!("| {backend} | {len} | {median:.2} | {low:.2} to {high:.2} |");
+    }
+}
+
+fn main() {
+    let Arguments { connections } = Arguments::parse();
+    println!("| backend | connections | bytes each | ns a record | quartiles |");
+    println!("|---|---|---|---|---|");
+    rows::<Ring>("ring", connections);
+    rows::<AwsLc>("AWS-LC", connections);
+    println!();
+    println!("| backend | bytes a record | two threads over one | quartiles |");
+    println!("|---|---|---|---|");
+    duplex::<Ring>("ring");
+    duplex::<AwsLc>("AWS-LC");
+}

@@ -1,0 +1,161 @@
+//! What one backend seals, every other opens, to the last byte the same.
+
+use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring, rustcrypto::RustCrypto};
+use tls_record::{
+    Config, Epoch, Event, Fault, OpenError, RecordLayer, Role, SUSPENDED_LEN, TrafficSecret,
+    Version,
+};
+
+const ALGORITHMS: [Algorithm; 3] =
+    [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305];
+
+/// Around the blocks of the ciphers, and of their code for many blocks at once.
+const LENGTHS: [usize; 14] =
+    [0, 1, 15, 16, 17, 63, 64, 255, 256, 1_000, 1_024, 8_192, 16_383, 16_384];
+
+type Layer<P> = RecordLayer<TrafficSecret<P>>;
+
+fn layer<P: Provider>(role: Role, version: Version, algorithm: Algorithm) -> Layer<P> {
+    let secret = |byte| match version {
+        Version::Tls13 => TrafficSecret::tls13(algorithm, &vec![byte; algorithm.secret_len()]),
+        Version::Tls12 => {
+            TrafficSecret::tls12(algorithm, &vec![byte; algorithm.key_len()], &[byte; 12])
+        }
+    };
+    let (read, write) = match role {
+        Role::Client => (1, 2),
+        Role::Server => (2, 1),
+    };
+    let mut layer = Layer::new(Config::new(role));
+    layer.install(Epoch::Application, secret(read).unwrap(), secret(write).unwrap()).unwrap();
+    layer
+}
+
+fn content(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i * 31 % 251) as u8).collect()
+}
+
+/// A record of every length, with a KeyUpdate in the midst, and the end.
+fn life<P: Provider>(version: Version, algorithm: Algorithm) -> Vec<Vec<u8>> {
+    let mut client = layer::<P>(Role::Client, version, algorithm);
+    let mut wire = Vec::new();
+    let mut record = vec![0; 20_000];
+    for len in LENGTHS {
+        let headroom = client.sealer().headroom();
+        record[headroom..][..len].copy_from_slice(&content(len));
+        let written = client.seal_in_place(&mut record, len).unwrap();
+        wire.push(record[..written].to_vec());
+        if version == Version::Tls13 && len == 256 {
+            client.update_keys(false).unwrap();
+            let written = client.poll_control(&mut record).unwrap();
+            wire.push(record[..written].to_vec());
+        }
+    }
+    client.close().unwrap();
+    let written = client.poll_control(&mut record).unwrap();
+    wire.push(record[..written].to_vec());
+    wire
+}
+
+fn for_each_suite(test: impl Fn(Version, Algorithm)) {
+    for version in [Version::Tls13, Version::Tls12] {
+        for algorithm in ALGORITHMS {
+            test(version, algorithm);
+        }
+    }
+}
+
+#[test]
+fn every_backend_seals_to_the_same_bytes() {
+    for_each_suite(|version, algorithm| {
+        let wire = life::<RustCrypto>(version, algorithm);
+        assert!(life::<Ring>(version, algorithm) == wire, "ring: {version:?} {algorithm:?}");
+        assert!(life::<AwsLc>(version, algorithm) == wire, "AWS-LC: {version:?} {algorithm:?}");
+    });
+}
+
+#[test]
+fn every_backend_opens_what_another_sealed() {
+    fn opens<P: Provider>(version: Version, algorithm: Algorithm, wire: &[Vec<u8>]) {
+        let mut server = layer::<P>(Role::Server, version, algorithm);
+        let mut lengths = LENGTHS.into_iter();
+        for record in wire {
+            let mut record = record.clone();
+            match server.open(&mut record).unwrap().event {
+                Event::ApplicationData(range) => {
+                    assert!(record[range] == content(lengths.next().unwrap()));
+                }
+                Event::Nothing => assert_eq!(lengths.next(), Some(0)),
+                Event::KeyUpdate { requested } => assert!(!requested),
+                event => assert_eq!(event, Event::Closed),
+            }
+        }
+        assert_eq!(lengths.next(), None);
+    }
+    for_each_suite(|version, algorithm| {
+        let wire = life::<AwsLc>(version, algorithm);
+        opens::<Ring>(version, algorithm, &wire);
+        opens::<RustCrypto>(version, algorithm, &wire);
+        let wire = life::<Ring>(version, algorithm);
+        opens::<RustCrypto>(version, algorithm, &wire);
+        opens::<AwsLc>(version, algorithm, &wire);
+    });
+}
+
+#[test]
+fn every_backend_refuses_what_was_changed_anywhere() {
+    fn refuses<P: Provider>(version: Version, algorithm: Algorithm) {
+        let wire = life::<P>(version, algorithm);
+        // Behind the header, which has other rules.
+        for at in 5..wire[4].len() {
+            let mut server = layer::<P>(Role::Server, version, algorithm);
+            for record in &wire[..4] {
+                server.open(&mut record.clone()).unwrap();
+            }
+            let mut forged = wire[4].clone();
+            forged[at] ^= 1;
+            let fault = Err(OpenError::Fault(Fault::BadRecordMac));
+            assert_eq!(server.open(&mut forged), fault, "{version:?} {algorithm:?} byte {at}");
+        }
+    }
+    for_each_suite(|version, algorithm| {
+        refuses::<Ring>(version, algorithm);
+        refuses::<RustCrypto>(version, algorithm);
+        refuses::<AwsLc>(version, algorithm);
+    });
+}
+
+#[test]
+fn what_one_backend_suspends_every_other_resumes() {
+    const KEY: [u8; 32] = [0x5e; 32];
+    fn asleep<P: Provider>(version: Version, algorithm: Algorithm) -> [u8; SUSPENDED_LEN] {
+        let mut client = layer::<P>(Role::Client, version, algorithm);
+        client.seal(&[b"before"], &mut [0; 64]).unwrap();
+        client.suspend(&KEY, &[0; 12]).unwrap()
+    }
+    fn awake<P: Provider>(mut bytes: [u8; SUSPENDED_LEN]) -> [u8; 64] {
+        let mut record = [0; 64];
+        let mut client = Layer::<P>::resume(&mut bytes, &KEY).unwrap();
+        client.seal(&[b"after"], &mut record).unwrap();
+        record
+    }
+    for_each_suite(|version, algorithm| {
+        let bytes = asleep::<AwsLc>(version, algorithm);
+        assert_eq!(asleep::<Ring>(version, algorithm), bytes);
+        assert_eq!(asleep::<RustCrypto>(version, algorithm), bytes);
+        let record = awake::<AwsLc>(bytes);
+        assert_eq!(awake::<Ring>(bytes), record);
+        assert_eq!(awake::<RustCrypto>(bytes), record);
+    });
+}
+
+// aws-lc-rs would panic.
+#[test]
+fn a_secret_that_is_too_long_for_a_hash_is_refused() {
+    for algorithm in ALGORITHMS {
+        for (len, expected) in [(64, Some(())), (65, None)] {
+            let expanded = AwsLc::hkdf_expand(algorithm, &vec![7; len], &[b"info"], &mut [0; 16]);
+            assert_eq!(expanded, expected, "{algorithm:?}: {len} bytes");
+        }
+    }
+}
