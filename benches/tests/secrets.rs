@@ -18,10 +18,13 @@ use std::io::Read;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring, rustcrypto::RustCrypto};
-use tls_record::{Config, Epoch, Event, OpenError, RecordLayer, Role, TrafficSecret, Version};
+use tls_record::{
+    Config, Connection, Epoch, Event, OpenError, RecordLayer, Role, TrafficSecret, Version,
+};
 
 type Layer<P> = RecordLayer<TrafficSecret<P>>;
 
@@ -228,6 +231,15 @@ impl Drop for Release<'_> {
     }
 }
 
+/// Lets the searcher go on when the worker panics, likewise.
+struct Arrive<'a>(&'a Steps);
+
+impl Drop for Arrive<'_> {
+    fn drop(&mut self) {
+        self.0.reached.store(ENDED, Ordering::SeqCst);
+    }
+}
+
 /// How a connection ends.
 #[derive(Clone, Copy, PartialEq)]
 enum End {
@@ -237,9 +249,11 @@ enum End {
 
 const MADE: usize = 1;
 const INSTALLED: usize = 2;
-const ALIVE: usize = 3;
-const UPDATED: usize = 4;
-const ENDED: usize = 5;
+const RESUMED: usize = 3;
+const RESUMED_AGAIN: usize = 4;
+const ALIVE: usize = 5;
+const UPDATED: usize = 6;
+const ENDED: usize = 7;
 
 /// The frames of this function hold secrets of the program's own.
 #[inline(never)]
@@ -248,6 +262,19 @@ fn install<P: Provider>(layer: &mut Layer<P>, material: &Material, steps: &Steps
     layer.install(Epoch::Application, read, write).unwrap();
     steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
     steps.stop(INSTALLED);
+}
+
+/// So do those of this one.
+#[inline(never)]
+fn resume<P: Provider>(layer: &mut Layer<P>, steps: &Steps) {
+    let (key, nonces) = ([9; 32], [[1; 12], [2; 12]]);
+    let mut bytes = layer.suspend(&key, &nonces[0]).unwrap();
+    let mut connection = Connection::<TrafficSecret<P>, 20_000>::resume(&mut bytes, &key).unwrap();
+    steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
+    steps.stop(RESUMED);
+    let mut bytes = connection.suspend(&key, &nonces[1]).unwrap();
+    *layer = Layer::<P>::resume(&mut bytes, &key).unwrap();
+    steps.stop(RESUMED_AGAIN);
 }
 
 /// What a program does that had secrets in its hands itself.
@@ -268,6 +295,7 @@ fn traffic<P: Provider>(layer: &mut Layer<P>) {
 }
 
 fn work<P: Provider>(material: &Material, end: End, steps: &Steps) {
+    let _arrive = Arrive(steps);
     let mut layer = Box::new(Layer::<P>::new(Config::new(Role::Client)));
     let place = address_range(&*layer);
     steps.object[0].store(place.start, Ordering::SeqCst);
@@ -275,6 +303,8 @@ fn work<P: Provider>(material: &Material, end: End, steps: &Steps) {
     steps.stop(MADE);
     install(&mut layer, material, steps);
     scrub_stack();
+    resume(&mut layer, steps);
+    scrub_deeply();
     steps.stop(ALIVE);
     traffic(&mut layer);
     // The cipher may have left something at work, until keys are next touched.
@@ -344,12 +374,16 @@ enum Place {
     Heap,
 }
 
+/// A search reads all memory, and another one would find what it has read.
+static SEARCHER: Mutex<()> = Mutex::new(());
+
 fn leaves_no_copies<P: Provider, Other: Provider>(
     version: Version,
     algorithm: Algorithm,
     end: End,
     place: Place,
 ) {
+    let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
     let material = Material::new::<Other>(version, algorithm);
     scrub_deeply();
     let all: Vec<_> = material.generations.concat();
@@ -376,14 +410,19 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
         };
         steps.allow(MADE);
 
-        steps.await_step(INSTALLED);
-        let stack_pointer = steps.stack_pointer.load(Ordering::SeqCst);
-        let unused = stack_pointer - (1 << 19)..stack_pointer;
-        let mut hits = search(&all);
-        hits.retain(|(at, _)| unused.contains(at));
-        assert_eq!(hits, [], "below what the program itself uses of the stack");
-        steps.allow(INSTALLED);
+        for step in [INSTALLED, RESUMED, RESUMED_AGAIN] {
+            steps.await_step(step);
+            let stack_pointer = steps.stack_pointer.load(Ordering::SeqCst);
+            let unused = stack_pointer - (1 << 19)..stack_pointer;
+            let mut hits = search(&all);
+            hits.retain(|(at, _)| unused.contains(at));
+            let depths: Vec<_> =
+                hits.iter().map(|(at, which)| (stack_pointer - at, *which)).collect();
+            assert_eq!(depths, [], "step {step}, below what the program itself uses of the stack");
+            steps.allow(step);
+        }
 
+        let stack_pointer = steps.stack_pointer.load(Ordering::SeqCst);
         let stack = stack_pointer - (1 << 19)..stack_pointer + (1 << 16);
         let assert_is_inside = |needles: &[Masked]| {
             let (inside, outside): (Vec<Hit>, _) =

@@ -395,15 +395,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         writer.is_at_rest().then(|| (opener, writer.sealer(), writer.pack()))
     }
 
-    /// What was [`at_rest`](Self::at_rest).
-    pub(crate) fn resumed(
-        opener: Opener<K>,
-        sealer: crate::Sealer<K>,
-        known: [u8; WRITER_LEN],
-    ) -> Self {
-        let mut writer = Writer::new(sealer);
-        writer.unpack(known);
-        Self::join(opener, writer)
+    /// What the writer knew that was [`at_rest`](Self::at_rest).
+    pub(crate) const fn restore_writer(&mut self, known: [u8; WRITER_LEN]) {
+        self.writer.unpack(known);
     }
 
     /// Carries what the halves have to tell each other.

@@ -12,7 +12,8 @@ use crate::connection::{Connection, WRITER_LEN};
 use crate::keys::TrafficSecret;
 use crate::layer::RecordLayer;
 use crate::opener::{self, Opener};
-use crate::scrub::scrub_stack;
+use crate::record::Role;
+use crate::scrub::{Scrub, scrub_stack};
 use crate::sealer::{self, Sealer};
 
 /// The format of the bytes. Another one has other letters: there is no reading of old ones.
@@ -73,11 +74,17 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     /// # Errors
     /// [`ResumeError`] says when each comes; `bytes` have not changed then.
     pub fn resume(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
-        let opened = open(bytes, key);
-        scrub_stack(P::STACK);
-        let (opener, sealer, _) = opened?;
+        let _after_the_return = Scrub(P::STACK.saturating_add(size_of::<Self>()));
+        Self::opened(bytes, key)
+    }
+
+    /// Not inlined: its frame, which holds a `Self`, has to be one that [`Scrub`] reaches.
+    #[inline(never)]
+    fn opened(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
+        let mut this = Self::new(Config::new(Role::Client));
+        this.with_halves(|opener, sealer| open(bytes, key, opener, sealer))?;
         bytes.zeroize();
-        Ok(Self::join(opener, sealer))
+        Ok(this)
     }
 }
 
@@ -106,11 +113,18 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
     /// # Errors
     /// Those of [`RecordLayer::resume`].
     pub fn resume(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
-        let opened = open(bytes, key);
-        scrub_stack(P::STACK);
-        let (opener, sealer, writer) = opened?;
+        let _after_the_return = Scrub(P::STACK.saturating_add(size_of::<Self>()));
+        Self::opened(bytes, key)
+    }
+
+    /// Not inlined: its frame, which holds a `Self`, has to be one that [`Scrub`] reaches.
+    #[inline(never)]
+    fn opened(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
+        let mut this = Self::new(RecordLayer::new(Config::new(Role::Client)));
+        let writer = this.with_halves(|opener, sealer| open(bytes, key, opener, sealer))?;
+        this.restore_writer(writer);
         bytes.zeroize();
-        Ok(Self::resumed(opener, sealer, writer))
+        Ok(this)
     }
 }
 
@@ -159,10 +173,14 @@ fn seal<P: Provider>(
     sealed.ok()
 }
 
-type Parts<P> = (Opener<TrafficSecret<P>>, Sealer<TrafficSecret<P>>, [u8; WRITER_LEN]);
-
+/// Restores the halves, and returns what the writer knew.
 #[inline(never)]
-fn open<P: Provider>(bytes: &[u8], key: &[u8; 32]) -> Result<Parts<P>, ResumeError> {
+fn open<P: Provider>(
+    bytes: &[u8],
+    key: &[u8; 32],
+    opener: &mut Opener<TrafficSecret<P>>,
+    sealer: &mut Sealer<TrafficSecret<P>>,
+) -> Result<[u8; WRITER_LEN], ResumeError> {
     let bytes: &[u8; SUSPENDED_LEN] = bytes.try_into().map_err(|_| ResumeError::Format)?;
     let (format, rest) = bytes.split_first_chunk().ok_or(ResumeError::Format)?;
     let (nonce, rest) = rest.split_first_chunk().ok_or(ResumeError::Format)?;
@@ -175,15 +193,14 @@ fn open<P: Provider>(bytes: &[u8], key: &[u8; 32]) -> Result<Parts<P>, ResumeErr
     copy(sealed, &mut body);
     let opened = aead.open(nonce, &FORMAT, &mut body, tag);
     aead.zeroize();
-    let parts = opened.map_err(|_| ResumeError::Forged).and_then(|()| {
+    let restored = opened.map_err(|_| ResumeError::Forged).and_then(|()| {
         let mut unpacker = Unpacker(&body);
-        let opener = Opener::unpack(&mut unpacker).ok_or(ResumeError::Crypto)?;
-        let sealer = Sealer::unpack(&mut unpacker).ok_or(ResumeError::Crypto)?;
-        let writer = unpacker.take().ok_or(ResumeError::Crypto)?;
-        Ok((opener, sealer, writer))
+        opener.unpack(&mut unpacker).ok_or(ResumeError::Crypto)?;
+        sealer.unpack(&mut unpacker).ok_or(ResumeError::Crypto)?;
+        unpacker.take().ok_or(ResumeError::Crypto)
     });
     body.zeroize();
-    parts
+    restored
 }
 
 /// The bytes that are still to be filled with fields.

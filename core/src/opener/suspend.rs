@@ -87,7 +87,8 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         ])
     }
 
-    pub(crate) fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
+    /// Makes this half the one that was [packed](Self::pack).
+    pub(crate) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Option<()> {
         let secret = TrafficSecret::unpack(from)?;
         let sequence = u64::from_be_bytes(from.take()?);
 
@@ -110,10 +111,10 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         config.record_size_limit = record_size_limit;
         config.constant_time_padding = constant_time_padding != 0;
         config.post_handshake_auth = auth != 0;
-        let mut this = Self::new(config);
-        this.install(Epoch::Application, secret, sequence).ok()?;
+        *self = Self::new(config);
+        self.install(Epoch::Application, secret, sequence).ok()?;
         let epoch = Epoch::Application;
-        (this.state, this.end) = match end {
+        (self.state, self.end) = match end {
             0 => (ReadState::Open, ReadEnd::Open),
             1 => (ReadState::PeerClosed, ReadEnd::Closed { epoch }),
             inside => {
@@ -121,10 +122,10 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
                 (ReadState::Truncated, ReadEnd::Truncated { epoch, inside_record })
             }
         };
-        this.is_first = false;
-        this.budget = budget;
-        this.inside_record = inside_record != 0;
-        this.answer_expected = answer_expected != 0;
-        Some(this)
+        self.is_first = false;
+        self.budget = budget;
+        self.inside_record = inside_record != 0;
+        self.answer_expected = answer_expected != 0;
+        Some(())
     }
 }

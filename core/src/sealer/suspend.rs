@@ -90,7 +90,8 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         ])
     }
 
-    pub(crate) fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
+    /// Makes this half the one that was [packed](Self::pack).
+    pub(crate) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Option<()> {
         let secret = TrafficSecret::unpack(from)?;
         let sequence = u64::from_be_bytes(from.take()?);
 
@@ -115,15 +116,15 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         config.pads_control = pads_control != 0;
         config.tls12_on_peer_close =
             if on_peer_close == 0 { OnPeerClose::HalfClose } else { OnPeerClose::Reply };
-        let mut this = Self::new(config);
-        this.chosen_limit = chosen_limit;
-        this.peer_limit = peer_limit;
-        this.key_limit = key_limit;
-        this.install(Epoch::Application, secret, sequence).ok()?;
-        this.state = if state == 0 { WriteState::Open } else { WriteState::Closed };
-        this.updates = updates;
-        this.request_outstanding = request_outstanding != 0;
-        this.is_truncated = is_truncated != 0;
-        Some(this)
+        *self = Self::new(config);
+        self.chosen_limit = chosen_limit;
+        self.peer_limit = peer_limit;
+        self.key_limit = key_limit;
+        self.install(Epoch::Application, secret, sequence).ok()?;
+        self.state = if state == 0 { WriteState::Open } else { WriteState::Closed };
+        self.updates = updates;
+        self.request_outstanding = request_outstanding != 0;
+        self.is_truncated = is_truncated != 0;
+        Some(())
     }
 }
