@@ -44,32 +44,47 @@ pub(crate) struct Source<'a> {
 
 impl<'a> Source<'a> {
     #[inline]
-    pub(crate) fn new(parts: &'a [&'a [u8]]) -> Self {
-        match parts.split_first() {
-            Some((part, others)) => Self { part, others },
-            None => Self { part: &[], others: &[] },
+    pub(crate) const fn new(parts: &'a [&'a [u8]]) -> Self {
+        Self { part: &[], others: parts }
+    }
+
+    /// The next bytes that lie in one piece, `most` of them at most; none at the end.
+    #[inline(never)]
+    fn next(&mut self, most: usize) -> &'a [u8] {
+        while self.part.is_empty() {
+            let Some((part, others)) = self.others.split_first() else { break };
+            (self.part, self.others) = (part, others);
+        }
+        let (piece, rest) = self.part.split_at_checked(most).unwrap_or((self.part, &[]));
+        self.part = rest;
+        piece
+    }
+
+    /// Fills `to`, as far as there is something left.
+    pub(crate) fn copy_to(&mut self, mut to: &mut [u8]) {
+        loop {
+            let piece = self.next(to.len());
+            if piece.is_empty() {
+                return;
+            }
+            copy_content(piece, to);
+            to = to.get_mut(piece.len()..).unwrap_or_default();
         }
     }
 
-    /// Fills `to`, which is no longer than what is left.
-    #[inline]
-    pub(crate) fn copy_to(&mut self, mut to: &mut [u8]) {
+    /// Leaves out `len` bytes, as far as there is something left.
+    pub(crate) fn skip(&mut self, mut len: usize) {
         loop {
-            let len = self.part.len().min(to.len());
-            copy_content(self.part, to);
-            self.part = self.part.get(len..).unwrap_or_default();
-            to = to.get_mut(len..).unwrap_or_default();
-            if to.is_empty() {
+            let piece = self.next(len);
+            if piece.is_empty() {
                 return;
             }
-            let Some((part, others)) = self.others.split_first() else { return };
-            (self.part, self.others) = (part, others);
+            len = len.saturating_sub(piece.len());
         }
     }
 }
 
 /// How many bytes `parts` have together.
-#[inline]
 pub(crate) fn length(parts: &[&[u8]]) -> usize {
     parts.iter().fold(0, |sum, part| sum.saturating_add(part.len()))
 }

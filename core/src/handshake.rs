@@ -89,68 +89,50 @@ impl HandshakePiece {
 #[derive(Clone, Debug)]
 pub(crate) struct Messages {
     header: [u8; HandshakeHeader::LEN],
-    header_len: u8,
-    /// Bytes of the body that are still to come, as a header has them; meaningful once it is whole.
-    left: [u8; 3],
+    /// Bytes of the message so far, those of its header included; none between two messages.
+    received: u32,
 }
 
-/// What [`Messages::next`] found at the front of some content.
-pub(crate) enum Step {
-    /// The content ends within a header, or just behind one that announces a body.
-    Header,
-    /// A piece of a body.
-    Body { header: HandshakeHeader, offset: u32, start: usize, len: usize },
+/// What there is of a message at the front of some content, and whose header is whole.
+pub(crate) struct Piece {
+    pub(crate) header: HandshakeHeader,
+    /// Whether the header has just become whole.
+    pub(crate) is_new: bool,
+    /// Where in the body of the message the piece begins.
+    pub(crate) offset: u32,
+    /// Where it begins in the content, and how long it is.
+    pub(crate) start: usize,
+    pub(crate) len: usize,
 }
 
 impl Messages {
     pub(crate) const fn new() -> Self {
-        Self { header: [0; HandshakeHeader::LEN], header_len: 0, left: [0; 3] }
+        Self { header: [0; HandshakeHeader::LEN], received: 0 }
     }
 
     /// Whether the last message is not complete yet.
     #[inline]
     pub(crate) const fn is_partial(&self) -> bool {
-        self.header_len != 0
+        self.received != 0
     }
 
-    /// Takes one message, or what there is of it, from the front of `content`. `judge` is asked
-    /// once a message, as soon as its header is whole.
-    pub(crate) fn next<E>(
-        &mut self,
-        content: &[u8],
-        judge: impl FnOnce(HandshakeHeader) -> Result<(), E>,
-    ) -> Result<Step, E> {
-        let have = usize::from(self.header_len);
-        let mut body = content;
-        let mut start = 0;
-        if have < HandshakeHeader::LEN {
-            let missing = self.header.get_mut(have..).unwrap_or_default();
-            let got = missing.len().min(content.len());
-            copy(content, missing);
-            self.header_len = self.header_len.saturating_add(got as u8);
-            if got < missing.len() {
-                return Ok(Step::Header);
-            }
-            let header = HandshakeHeader::decode(self.header);
-            let [_, length @ ..] = self.header;
-            self.left = length;
-            judge(header)?;
-            body = content.get(got..).unwrap_or_default();
-            start = got;
-            if body.is_empty() && header.length != 0 {
-                return Ok(Step::Header);
-            }
-        }
+    /// Takes one message, or what there is of it, from the front of `content`; `None` if all of that
+    /// belongs to a header.
+    pub(crate) fn next(&mut self, content: &[u8]) -> Option<Piece> {
+        const HEADER_LEN: u32 = HandshakeHeader::LEN as u32;
+        let missing = self.header.get_mut(self.received as usize..).unwrap_or_default();
+        let start = missing.len().min(content.len());
+        copy(content, missing);
+        let is_new = !missing.is_empty();
+        // A message is no longer than 2^24 bytes.
+        self.received = self.received.wrapping_add(start as u32);
+        let offset = self.received.checked_sub(HEADER_LEN)?;
+
         let header = HandshakeHeader::decode(self.header);
-        let [high, middle, low] = self.left;
-        let left = u32::from_be_bytes([0, high, middle, low]);
-        let offset = header.length.saturating_sub(left);
-        let len = usize::try_from(left).unwrap_or(usize::MAX).min(body.len());
-        let [_, left @ ..] = left.saturating_sub(len as u32).to_be_bytes();
-        self.left = left;
-        if left == [0; 3] {
-            self.header_len = 0;
-        }
-        Ok(Step::Body { header, offset, start, len })
+        let left = header.length.saturating_sub(offset);
+        let here = content.len().saturating_sub(start);
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(here);
+        self.received = if len as u32 == left { 0 } else { self.received.wrapping_add(len as u32) };
+        Some(Piece { header, is_new, offset, start, len })
     }
 }

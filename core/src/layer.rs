@@ -238,8 +238,13 @@ impl<K: KeySchedule> RecordLayer<K> {
     #[inline]
     fn tell_opener(&mut self) {
         if self.sealer.has_signal() {
-            self.opener.apply(self.sealer.take_signal());
+            self.carry_signal();
         }
+    }
+
+    #[cold]
+    fn carry_signal(&mut self) {
+        self.opener.apply(self.sealer.take_signal());
     }
 }
 

@@ -197,14 +197,15 @@ impl<K: KeySchedule> Opener<K> {
         if self.state != ReadState::Open {
             return self.open_after_end(input.len());
         }
-        match self.open_next(input) {
-            Ok(opened) => Ok(opened),
-            Err(stop) => Err(self.stop(stop)),
+        let opened = self.open_next(input);
+        if let Err(error) = opened {
+            self.stop(error);
         }
+        opened
     }
 
     #[inline]
-    fn open_next(&mut self, input: &mut [u8]) -> Result<Opened, Stop> {
+    fn open_next(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         if self.rest != 0 {
             return self.open_rest(input);
         }
@@ -212,12 +213,8 @@ impl<K: KeySchedule> Opener<K> {
         let Some((header, after)) = input.split_first_chunk_mut::<HEADER_LEN>() else {
             return Ok(self.need_more(available, HEADER_LEN));
         };
-        let length = match self.keys.get() {
-            Some(keys) if keys.version.is_tls12() => self.judge_tls12(header)?,
-            Some(_) => self.judge_tls13(header)?,
-            None => self.judge_plaintext(header)?,
-        };
-        let content_type = Header::decode(*header).content_type;
+        self.judge(header)?;
+        let Header { content_type, length, .. } = Header::decode(*header);
         let length = usize::from(length);
         // A header and a 16-bit length: far from the end of any usize.
         let total = HEADER_LEN.wrapping_add(length);
@@ -227,149 +224,114 @@ impl<K: KeySchedule> Opener<K> {
         self.inside_record = false;
         self.is_first = false;
 
-        let unprotected = match self.keys.get_mut() {
-            Some(keys) if keys.version.is_tls12() => {
-                let (start, len) = keys.open_tls12(header, body)?;
-                if len > usize::from(self.max_plaintext) {
+        let mut record = Unprotected {
+            inner: Inner { content_type, content: &[], is_padded: false },
+            start: HEADER_LEN,
+            is_protected: false,
+        };
+        match self.keys.get_mut() {
+            Some(keys)
+                if keys.version.is_tls12() || content_type == ContentType::APPLICATION_DATA =>
+            {
+                let is_tls12 = keys.version.is_tls12();
+                let (start, plaintext) = match keys.open(header, body) {
+                    Ok(plaintext) => plaintext,
+                    Err(fault) => return self.not_opened(fault, total),
+                };
+                if plaintext.len() > usize::from(self.max_plaintext) {
                     return Err(Fault::RecordOverflow.into());
                 }
-                let start = HEADER_LEN.wrapping_add(start);
-                Unprotected { content_type, start, len, is_padded: false, is_protected: true }
-            }
-            Some(keys) if content_type == ContentType::APPLICATION_DATA => {
-                match keys.open_tls13(header, body) {
-                    Ok(inner_len) => self.inner_plaintext(body, inner_len)?,
-                    Err(fault) => return self.not_opened(fault, total),
+                if is_tls12 {
+                    record.inner.content = plaintext;
+                } else if self.constant_time_padding {
+                    record.inner = padding::strip_in_constant_time(plaintext)?;
+                } else {
+                    record.inner = padding::strip(plaintext)?;
                 }
+                record.start = HEADER_LEN.wrapping_add(start);
+                record.is_protected = true;
             }
-            _ => Unprotected {
-                content_type,
-                start: HEADER_LEN,
-                len: length,
-                is_padded: false,
-                is_protected: false,
-            },
-        };
-        self.deliver(unprotected, total, input)
+            _ => record.inner.content = body,
+        }
+        self.deliver(record, total)
     }
 
-    #[inline]
     fn need_more(&mut self, available: usize, total: usize) -> Opened {
         self.inside_record = available != 0;
         Opened { consumed: 0, event: Event::NeedMore { total } }
     }
 
-    // By the header alone
-
-    /// RFC 9846 section 5.2. Returns the length of the body.
+    /// Refuses a record by its header alone.
     #[inline]
-    fn judge_tls13(&self, header: &[u8; HEADER_LEN]) -> Result<u16, Fault> {
-        let header = Header::decode(*header);
-        if header.content_type == ContentType::APPLICATION_DATA {
-            if header.length > self.max_body && !self.may_be_rejected_early_data(header) {
-                return Err(Fault::RecordOverflow);
+    fn judge(&self, header: &[u8; HEADER_LEN]) -> Result<(), Fault> {
+        let Header { content_type, version, length } = Header::decode(*header);
+        match self.keys.get() {
+            // RFC 5246 section 6.2.3.
+            Some(keys) if keys.version.is_tls12() => {
+                if version != VERSION_FIELD {
+                    return Err(Fault::RecordVersion);
+                }
+                match content_type {
+                    ContentType::APPLICATION_DATA | ContentType::ALERT | ContentType::HANDSHAKE => {
+                    }
+                    _ => return Err(Fault::UnexpectedContentType),
+                }
             }
-            return Ok(header.length);
+            // RFC 9846 section 5.2.
+            Some(_) if content_type == ContentType::APPLICATION_DATA => {}
+            _ => return self.judge_unprotected(header),
         }
-        self.judge_unprotected_under_keys(header)
+        if length > self.max_body && !self.may_be_rejected_early_data(length) {
+            return Err(Fault::RecordOverflow);
+        }
+        Ok(())
     }
 
     /// Early data was sent before the peer knew a limit of ours.
     #[cold]
-    fn may_be_rejected_early_data(&self, header: Header) -> bool {
-        matches!(self.early_data, EarlyData::SkipUndecryptable(_))
-            && header.length <= MAX_PROTECTED_TLS13
+    fn may_be_rejected_early_data(&self, length: u16) -> bool {
+        matches!(self.early_data, EarlyData::SkipUndecryptable(_)) && length <= MAX_PROTECTED_TLS13
     }
 
-    /// Records that are not protected although there are keys: a change_cipher_spec of the
-    /// compatibility mode (RFC 9846 section 5), and the error alert of a peer that failed before it
-    /// had keys.
+    /// Records that are not protected (RFC 9846 section 5.1): all before there are keys, and then,
+    /// in TLS 1.3, a change_cipher_spec of the compatibility mode (section 5), and the error alert of
+    /// a peer that failed before it had keys.
     #[cold]
-    fn judge_unprotected_under_keys(&self, header: Header) -> Result<u16, Fault> {
-        if header.length > MAX_CONTENT {
-            return Err(Fault::RecordOverflow);
-        }
-        let is_first = self.keys.get().is_some_and(|keys| keys.sequence() == 0);
-        match header.content_type {
-            ContentType::CHANGE_CIPHER_SPEC if self.epoch < Epoch::Application => Ok(header.length),
-            ContentType::ALERT if self.epoch == Epoch::Handshake && is_first => Ok(header.length),
-            _ => Err(Fault::UnexpectedContentType),
-        }
-    }
-
-    /// RFC 5246 section 6.2.3.
-    #[inline]
-    fn judge_tls12(&self, header: &[u8; HEADER_LEN]) -> Result<u16, Fault> {
-        let header = Header::decode(*header);
-        if header.version != VERSION_FIELD {
-            return Err(Fault::RecordVersion);
-        }
-        match header.content_type {
-            ContentType::APPLICATION_DATA | ContentType::ALERT | ContentType::HANDSHAKE => {}
-            _ => return Err(Fault::UnexpectedContentType),
-        }
-        if header.length > self.max_body {
-            return Err(Fault::RecordOverflow);
-        }
-        Ok(header.length)
-    }
-
-    /// RFC 9846 section 5.1.
-    fn judge_plaintext(&self, first: &[u8; HEADER_LEN]) -> Result<u16, Fault> {
-        let header = Header::decode(*first);
-        if self.is_first && is_not_tls(*first) {
+    fn judge_unprotected(&self, header: &[u8; HEADER_LEN]) -> Result<(), Fault> {
+        let Header { content_type, length, .. } = Header::decode(*header);
+        if self.is_first && self.epoch == Epoch::Plaintext && is_not_tls(*header) {
             return Err(Fault::NotTls);
         }
-        let is_expected = match header.content_type {
-            ContentType::HANDSHAKE | ContentType::ALERT => !self.keys_due,
-            // After the first ClientHello (RFC 9846 section 5): a client has sent its own, and a
-            // server has seen one when it knows the version.
-            ContentType::CHANGE_CIPHER_SPEC => {
+        let mut longest = MAX_CONTENT;
+        let is_expected = match (self.epoch, content_type) {
+            (Epoch::Plaintext, ContentType::HANDSHAKE | ContentType::ALERT) => !self.keys_due,
+            // After the first ClientHello: a client has sent its own, and a server has seen one when
+            // it knows the version.
+            (Epoch::Plaintext, ContentType::CHANGE_CIPHER_SPEC) => {
                 let is_after_hello = self.role == Role::Client || self.version.is_some();
                 is_after_hello && !self.keys_due
             }
-            ContentType::APPLICATION_DATA => {
-                if !matches!(self.early_data, EarlyData::SkipApplicationData(_)) {
-                    return Err(Fault::UnexpectedContentType);
-                }
-                if header.length > MAX_PROTECTED_TLS13 {
-                    return Err(Fault::RecordOverflow);
-                }
-                return Ok(header.length);
+            (Epoch::Plaintext, ContentType::APPLICATION_DATA) => {
+                longest = MAX_PROTECTED_TLS13;
+                matches!(self.early_data, EarlyData::SkipApplicationData(_))
             }
+            (Epoch::EarlyData | Epoch::Handshake, ContentType::CHANGE_CIPHER_SPEC) => true,
+            (Epoch::Handshake, ContentType::ALERT) => self.sequence() == Some(0),
             _ => false,
         };
         if !is_expected {
             return Err(Fault::UnexpectedContentType);
         }
-        if header.length > MAX_CONTENT {
+        if length > longest {
             return Err(Fault::RecordOverflow);
         }
-        Ok(header.length)
-    }
-
-    // Without its protection
-
-    /// Finds the content type behind the content and in front of the padding
-    /// (RFC 9846 section 5.4).
-    #[inline]
-    fn inner_plaintext(&self, body: &[u8], inner_len: usize) -> Result<Unprotected, Fault> {
-        if inner_len > usize::from(self.max_plaintext) {
-            return Err(Fault::RecordOverflow);
-        }
-        let inner = body.get(..inner_len).unwrap_or_default();
-        let Inner { content_type, len, is_padded } = if self.constant_time_padding {
-            padding::strip_in_constant_time(inner)?
-        } else {
-            padding::strip(inner)?
-        };
-        Ok(Unprotected { content_type, start: HEADER_LEN, len, is_padded, is_protected: true })
+        Ok(())
     }
 
     /// A record that does not open is a forgery, or early data that we rejected
     /// (RFC 9846 section 4.3.10).
     #[cold]
-    fn not_opened(&mut self, fault: Fault, total: usize) -> Result<Opened, Stop> {
+    fn not_opened(&mut self, fault: Fault, total: usize) -> Result<Opened, OpenError> {
         let EarlyData::SkipUndecryptable(left) = self.early_data else {
             return Err(fault.into());
         };
@@ -380,19 +342,15 @@ impl<K: KeySchedule> Opener<K> {
     // What it means
 
     #[inline]
-    fn deliver(
-        &mut self,
-        record: Unprotected,
-        total: usize,
-        input: &mut [u8],
-    ) -> Result<Opened, Stop> {
-        let Unprotected { content_type, start, len, is_padded, is_protected } = record;
+    fn deliver(&mut self, record: Unprotected<'_>, total: usize) -> Result<Opened, OpenError> {
+        let Unprotected { inner: Inner { content_type, content, is_padded }, start, is_protected } =
+            record;
         // The sum of two lengths within a record.
-        let end = start.wrapping_add(len);
+        let end = start.wrapping_add(content.len());
         if content_type == ContentType::APPLICATION_DATA
-            && len != 0
+            && !content.is_empty()
             && self.epoch == Epoch::Application
-            && (!self.messages.is_partial() || self.may_interleave())
+            && (!self.messages.is_partial() || self.is_tls12())
         {
             self.budget.data_arrived(&self.limits);
             return Ok(Opened { consumed: total, event: Event::ApplicationData(start..end) });
@@ -400,28 +358,25 @@ impl<K: KeySchedule> Opener<K> {
         if is_protected && matches!(self.early_data, EarlyData::SkipUndecryptable(_)) {
             self.early_data = EarlyData::None;
         }
-        let content = input.get(start..end).unwrap_or_default();
-        let event = match content_type {
-            ContentType::APPLICATION_DATA => self.other_data(start..end, is_padded, total)?,
-            ContentType::ALERT => self.alert(content, is_protected)?,
-            ContentType::HANDSHAKE => {
-                let trailer = total.wrapping_sub(end);
-                return self.handshake(content, start, trailer);
+        match content_type {
+            ContentType::APPLICATION_DATA => self.other_data(start..end, is_padded, total),
+            ContentType::ALERT => self.alert(content, is_protected, total),
+            ContentType::HANDSHAKE => self.handshake(content, start, total.wrapping_sub(end)),
+            ContentType::CHANGE_CIPHER_SPEC if !is_protected => {
+                self.change_cipher_spec(content, total)
             }
-            ContentType::CHANGE_CIPHER_SPEC if !is_protected => self.change_cipher_spec(content)?,
-            _ => return Err(Fault::UnexpectedContentType.into()),
-        };
-        Ok(Opened { consumed: total, event })
+            _ => Err(Fault::UnexpectedContentType.into()),
+        }
+    }
+
+    fn is_tls12(&self) -> bool {
+        self.version.is_some_and(Version::is_tls12)
     }
 
     /// TLS 1.2 lets other records come between the fragments of a handshake message
     /// (RFC 5246 section 6.2.1); RFC 9846 section 5.1 does not.
-    fn may_interleave(&self) -> bool {
-        self.version.is_some_and(Version::is_tls12)
-    }
-
     fn check_not_interleaved(&self) -> Result<(), Fault> {
-        if self.messages.is_partial() && !self.may_interleave() {
+        if self.messages.is_partial() && !self.is_tls12() {
             return Err(Fault::Interleaved);
         }
         Ok(())
@@ -434,32 +389,37 @@ impl<K: KeySchedule> Opener<K> {
         range: Range<usize>,
         is_padded: bool,
         total: usize,
-    ) -> Result<Event, Fault> {
+    ) -> Result<Opened, OpenError> {
         match (self.epoch, self.early_data) {
             (Epoch::Plaintext, EarlyData::SkipApplicationData(left)) => {
                 self.early_data = EarlyData::SkipApplicationData(charge(left, total)?);
-                return Ok(Event::Nothing);
+                return Ok(Opened { consumed: total, event: Event::Nothing });
             }
             (Epoch::EarlyData, EarlyData::Accepted(left)) => {
                 self.check_not_interleaved()?;
                 self.early_data = EarlyData::Accepted(charge(left, range.len())?);
             }
             (Epoch::Application, _) => self.check_not_interleaved()?,
-            _ => return Err(Fault::UnexpectedContentType),
+            _ => return Err(Fault::UnexpectedContentType.into()),
         }
         if !range.is_empty() {
             self.budget.data_arrived(&self.limits);
-            return Ok(Event::ApplicationData(range));
+            return Ok(Opened { consumed: total, event: Event::ApplicationData(range) });
         }
         if !is_padded {
             self.budget.empty_record()?;
         }
-        Ok(Event::Nothing)
+        Ok(Opened { consumed: total, event: Event::Nothing })
     }
 
     /// RFC 9846 section 6, RFC 5246 section 7.2.
     #[cold]
-    fn alert(&mut self, content: &[u8], is_protected: bool) -> Result<Event, Stop> {
+    fn alert(
+        &mut self,
+        content: &[u8],
+        is_protected: bool,
+        total: usize,
+    ) -> Result<Opened, OpenError> {
         if content.is_empty() {
             return Err(Fault::EmptyAlert.into());
         }
@@ -477,7 +437,7 @@ impl<K: KeySchedule> Opener<K> {
             },
         };
         if class == AlertClass::Error {
-            return Err(Stop::PeerAlert(alert.description));
+            return Err(OpenError::PeerAlert(alert.description));
         }
         self.check_not_interleaved()?;
         if !is_protected && self.keys.get().is_some() {
@@ -485,55 +445,60 @@ impl<K: KeySchedule> Opener<K> {
             return Err(Fault::UnexpectedContentType.into());
         }
         if class == AlertClass::Closure {
-            self.state = self.state.after(Trigger::PeerCloseNotify);
-            self.end = ReadEnd::Closed { epoch: self.epoch };
-            self.notice = self.notice.merge(Notice::PEER_CLOSED);
-            return Ok(Event::Closed);
+            let end = ReadEnd::Closed { epoch: self.epoch };
+            self.end_by(Trigger::PeerCloseNotify, end, Notice::PEER_CLOSED);
+            return Ok(Opened { consumed: total, event: Event::Closed });
         }
         self.budget.warning()?;
-        Ok(Event::Warning(alert.description))
+        Ok(Opened { consumed: total, event: Event::Warning(alert.description) })
     }
 
     /// RFC 9846 section 5, RFC 5246 section 7.1.
     #[cold]
-    fn change_cipher_spec(&mut self, content: &[u8]) -> Result<Event, Fault> {
+    fn change_cipher_spec(&mut self, content: &[u8], total: usize) -> Result<Opened, OpenError> {
         if content != [1] {
-            return Err(Fault::BadChangeCipherSpec);
+            return Err(Fault::BadChangeCipherSpec.into());
         }
-        if self.version.is_some_and(Version::is_tls12) {
+        if self.is_tls12() {
             if self.messages.is_partial() {
-                return Err(Fault::SpansKeyChange);
+                return Err(Fault::SpansKeyChange.into());
             }
             self.keys_due = true;
-            return Ok(Event::ChangeCipherSpec);
+            return Ok(Opened { consumed: total, event: Event::ChangeCipherSpec });
         }
         self.check_not_interleaved()?;
         self.budget.empty_record()?;
-        Ok(Event::Nothing)
+        Ok(Opened { consumed: total, event: Event::Nothing })
     }
 
     // How it ends
 
     #[cold]
-    fn stop(&mut self, stop: Stop) -> OpenError {
-        match stop {
-            Stop::Fault(fault) => {
-                self.state = self.state.after(Trigger::Fault);
-                self.end = ReadEnd::Fault(fault);
+    fn stop(&mut self, error: OpenError) {
+        let (trigger, end, notice) = match error {
+            OpenError::Fault(fault) => {
                 let notice = fault.alert().map_or(Notice::PEER_FAILED, Notice::fatal);
-                self.notice = self.notice.merge(notice);
-                self.keys.wipe();
-                OpenError::Fault(fault)
+                (Trigger::Fault, ReadEnd::Fault(fault), notice)
             }
-            Stop::PeerAlert(description) => {
-                self.state = self.state.after(Trigger::PeerError);
-                self.end = ReadEnd::PeerAlert(description);
-                // What else there was to tell does not matter any more.
-                self.notice = Notice::PEER_FAILED;
-                self.keys.wipe();
-                OpenError::PeerAlert(description)
+            OpenError::PeerAlert(description) => {
+                (Trigger::PeerError, ReadEnd::PeerAlert(description), Notice::PEER_FAILED)
             }
+            OpenError::Truncated => {
+                let inside_record = self.inside_record || self.rest != 0;
+                let end = ReadEnd::Truncated { epoch: self.epoch, inside_record };
+                (Trigger::TransportEof, end, Notice::TRUNCATED)
+            }
+        };
+        self.end_by(trigger, end, notice);
+        if self.state == ReadState::Failed {
+            self.keys.wipe();
         }
+    }
+
+    fn end_by(&mut self, trigger: Trigger, end: ReadEnd, notice: Notice) {
+        self.state = self.state.after(trigger);
+        self.end = end;
+        self.notice = self.notice.merge(notice);
     }
 
     #[cold]
@@ -552,10 +517,7 @@ impl<K: KeySchedule> Opener<K> {
     /// Without a close_notify before it, that is a truncation (RFC 9846 section 6.1).
     pub fn eof(&mut self) -> ReadEnd {
         if self.state == ReadState::Open {
-            self.state = self.state.after(Trigger::TransportEof);
-            let inside_record = self.inside_record || self.rest != 0;
-            self.end = ReadEnd::Truncated { epoch: self.epoch, inside_record };
-            self.notice = self.notice.merge(Notice::TRUNCATED);
+            self.stop(OpenError::Truncated);
         }
         self.end
     }
@@ -638,25 +600,11 @@ impl<K: KeySchedule> defmt::Format for Opener<K> {
     }
 }
 
-/// A record without its protection: what is in it, and where in the record it lies.
-struct Unprotected {
-    content_type: ContentType,
+/// A record without its protection: what is in it, and where in the record that begins.
+struct Unprotected<'a> {
+    inner: Inner<'a>,
     start: usize,
-    len: usize,
-    is_padded: bool,
     is_protected: bool,
-}
-
-/// Why a direction stops.
-enum Stop {
-    Fault(Fault),
-    PeerAlert(AlertDescription),
-}
-
-impl From<Fault> for Stop {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
 }
 
 /// Takes `bytes` from what is left of the early data.

@@ -95,43 +95,47 @@ impl defmt::Format for PaddingFn {
 }
 
 /// An inner plaintext, taken apart.
-pub(crate) struct Inner {
+pub(crate) struct Inner<'a> {
     pub(crate) content_type: ContentType,
-    /// Length of the content.
-    pub(crate) len: usize,
+    pub(crate) content: &'a [u8],
     pub(crate) is_padded: bool,
 }
 
 /// Finds the content type: the last byte that is not zero. The time it takes tells how long the
 /// padding is.
 #[inline]
-pub(crate) fn strip(inner: &[u8]) -> Result<Inner, Fault> {
+pub(crate) fn strip(inner: &[u8]) -> Result<Inner<'_>, Fault> {
     match inner.split_last() {
         Some((&last, content)) if last != 0 => {
-            Ok(Inner { content_type: ContentType(last), len: content.len(), is_padded: false })
+            Ok(Inner { content_type: ContentType(last), content, is_padded: false })
         }
         _ => strip_zeros(inner),
     }
 }
 
 #[cold]
-fn strip_zeros(inner: &[u8]) -> Result<Inner, Fault> {
-    let len = inner.iter().rposition(|&byte| byte != 0).ok_or(Fault::NoContentType)?;
-    let &content_type = inner.get(len).ok_or(Fault::NoContentType)?;
-    Ok(Inner { content_type: ContentType(content_type), len, is_padded: true })
+fn strip_zeros(mut inner: &[u8]) -> Result<Inner<'_>, Fault> {
+    while let Some((&last, content)) = inner.split_last() {
+        if last != 0 {
+            return Ok(Inner { content_type: ContentType(last), content, is_padded: true });
+        }
+        inner = content;
+    }
+    Err(Fault::NoContentType)
 }
 
 /// [`strip`] with the same instructions and the same memory accesses for every inner plaintext of
 /// one length, up to the verdict.
 #[inline]
-pub(crate) fn strip_in_constant_time(inner: &[u8]) -> Result<Inner, Fault> {
+pub(crate) fn strip_in_constant_time(inner: &[u8]) -> Result<Inner<'_>, Fault> {
     let (last, zeros) = scan_in_constant_time(inner);
     if last == 0 {
         return Err(Fault::NoContentType);
     }
     // `last` and the zeros are bytes of `inner`.
     let len = inner.len().wrapping_sub(zeros).wrapping_sub(1);
-    Ok(Inner { content_type: ContentType(last), len, is_padded: zeros != 0 })
+    let content = inner.get(..len).unwrap_or_default();
+    Ok(Inner { content_type: ContentType(last), content, is_padded: zeros != 0 })
 }
 
 /// The last byte that is not zero, and how many bytes lie behind it; 0 if there is none.
@@ -166,8 +170,8 @@ fn scan_in_constant_time(inner: &[u8]) -> (u8, usize) {
 
 const WORD: usize = size_of::<usize>();
 
-/// So long that looking at a block costs little more than reading it.
-const BLOCK: usize = 8 * WORD;
+/// So long that looking at a block costs little more than reading it; where flash is scarce, short.
+const BLOCK: usize = if usize::BITS == 64 { 8 * WORD } else { WORD };
 
 fn words(block: &[u8; BLOCK]) -> [usize; BLOCK / WORD] {
     let mut words = [0; BLOCK / WORD];
@@ -222,7 +226,7 @@ mod tests {
                 let inner = &inner[..len];
                 for strip in [strip, strip_in_constant_time] {
                     let found = strip(inner).unwrap();
-                    assert_eq!((found.content_type, found.len), (DATA, at));
+                    assert_eq!((found.content_type, found.content.len()), (DATA, at));
                     assert_eq!(found.is_padded, at + 1 != len);
                 }
                 // Zeros in the content are none of the padding.
@@ -230,7 +234,7 @@ mod tests {
                 sparse[at] = 0x80;
                 for strip in [strip, strip_in_constant_time] {
                     let found = strip(&sparse[..len]).unwrap();
-                    assert_eq!((found.content_type.0, found.len), (0x80, at));
+                    assert_eq!((found.content_type.0, found.content.len()), (0x80, at));
                 }
             }
             for strip in [strip, strip_in_constant_time] {

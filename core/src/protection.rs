@@ -4,7 +4,7 @@
 use zeroize::Zeroize;
 
 use crate::aead::{Aead, AeadError, NONCE_LEN};
-use crate::error::{Fault, KeyError};
+use crate::error::{Fault, KeyError, SealError};
 use crate::keys::{DirectionKeys, KeySchedule};
 use crate::record::{ContentType, HEADER_LEN, Header, VERSION_FIELD, Version};
 use crate::scrub::scrub_stack;
@@ -27,8 +27,10 @@ pub(crate) struct Protection<K: KeySchedule> {
     iv: [u8; NONCE_LEN],
     sequence: u64,
     pub(crate) version: Version,
-    tag_len: u8,
-    has_explicit_nonce: bool,
+    /// Bytes in front of the content: the header, and the explicit nonce where there is one.
+    headroom: u8,
+    /// Bytes around the content: the headroom, and behind it the inner content type and the tag.
+    overhead: u16,
 }
 
 impl<K: KeySchedule> Protection<K> {
@@ -36,8 +38,15 @@ impl<K: KeySchedule> Protection<K> {
         let version = schedule.version();
         let DirectionKeys { aead, iv } = schedule.keys()?;
         let tag_len = u8::try_from(aead.tag_len()).map_err(|_| KeyError::Length)?;
-        let has_explicit_nonce = version.is_tls12() && aead.has_explicit_nonce();
-        Ok(Self { schedule, aead, iv, sequence, version, tag_len, has_explicit_nonce })
+        let headroom = if version.is_tls12() && aead.has_explicit_nonce() {
+            HEADER_LEN + EXPLICIT_NONCE_LEN
+        } else {
+            HEADER_LEN
+        } as u8;
+        let inner_type = u16::from(version == Version::Tls13);
+        // Three numbers of 8 bits.
+        let overhead = u16::from(headroom).wrapping_add(inner_type).wrapping_add(tag_len.into());
+        Ok(Self { schedule, aead, iv, sequence, version, headroom, overhead })
     }
 
     /// Derives the next generation (RFC 9846 section 7.2). Until [`Self::switch`], records are still
@@ -69,43 +78,53 @@ impl<K: KeySchedule> Protection<K> {
         self.aead.confidentiality_limit()
     }
 
-    /// Bytes in front of the content: the header, and the explicit nonce where there is one.
+    /// Bytes in front of the content.
     #[inline]
     pub(crate) const fn headroom(&self) -> usize {
-        if self.has_explicit_nonce { HEADER_LEN + EXPLICIT_NONCE_LEN } else { HEADER_LEN }
-    }
-
-    /// Bytes behind the content, without padding: the inner content type and the tag.
-    #[inline]
-    pub(crate) fn tailroom(&self) -> usize {
-        let inner_type = match self.version {
-            Version::Tls13 => INNER_TYPE_LEN,
-            Version::Tls12 => 0,
-        };
-        usize::from(self.tag_len).wrapping_add(inner_type)
+        self.headroom as usize
     }
 
     /// Length of a record with `content` bytes in it, without padding.
     #[inline]
     pub(crate) fn record_len(&self, content: usize) -> usize {
-        content.saturating_add(self.headroom().wrapping_add(self.tailroom()))
+        content.saturating_add(self.overhead.into())
     }
 
     /// Bytes that protection adds to the body of a record: explicit nonce, inner content type, tag.
     pub(crate) fn expansion(&self) -> u16 {
-        let explicit = if self.has_explicit_nonce { EXPLICIT_NONCE_LEN } else { 0 };
-        self.tailroom().wrapping_add(explicit) as u16
+        self.overhead.saturating_sub(HEADER_LEN as u16)
     }
 
-    /// The nonce of the record `sequence` (RFC 9846 section 5.3). In TLS 1.2 the same combination
-    /// gives RFC 7905's nonce, and RFC 5288's with an explicit part that never repeats.
+    /// The nonce of the next record (RFC 9846 section 5.3). In TLS 1.2 the same combination gives
+    /// RFC 7905's nonce, and RFC 5288's with an explicit part that never repeats.
     #[inline]
-    fn nonce(&self, sequence: u64) -> [u8; NONCE_LEN] {
+    fn nonce(&self) -> [u8; NONCE_LEN] {
         let mut nonce = self.iv;
         if let Some(back) = nonce.last_chunk_mut() {
-            *back = (u64::from_be_bytes(*back) ^ sequence).to_be_bytes();
+            *back = (u64::from_be_bytes(*back) ^ self.sequence).to_be_bytes();
         }
         nonce
+    }
+
+    /// Seals a record at the front of `out`, with `len` bytes of content that `fill` writes behind the
+    /// headroom. Returns its length.
+    #[inline]
+    pub(crate) fn seal_into(
+        &mut self,
+        content_type: ContentType,
+        len: usize,
+        out: &mut [u8],
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Result<usize, SealError> {
+        let need = self.record_len(len);
+        let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
+        if let Some(place) = record.get_mut(self.headroom()..) {
+            fill(place);
+        }
+        match self.seal(content_type, record, len) {
+            Ok(()) => Ok(need),
+            Err(AeadError) => Err(SealError::Crypto),
+        }
     }
 
     /// Seals `record` in place. Its content lies behind [`Self::headroom`] and is `len` bytes long,
@@ -113,7 +132,9 @@ impl<K: KeySchedule> Protection<K> {
     ///
     /// Of a padded record, content type and padding count as content, but for the last zero, which
     /// is given as the type: it is the last byte of an inner plaintext.
-    #[inline]
+    ///
+    /// Not inlined: records of every kind pass through here, and it has few registers to save.
+    #[inline(never)]
     pub(crate) fn seal(
         &mut self,
         content_type: ContentType,
@@ -121,104 +142,76 @@ impl<K: KeySchedule> Protection<K> {
         len: usize,
     ) -> Result<(), AeadError> {
         let next = self.sequence.checked_add(1).ok_or(AeadError)?;
-        let (header, body) = record.split_first_chunk_mut().ok_or(AeadError)?;
-        if self.version.is_tls12() {
-            self.seal_tls12(content_type, header, body, len)?;
+        let nonce = self.nonce();
+        let (header, mut body) = record.split_first_chunk_mut().ok_or(AeadError)?;
+        let mut outer = Header {
+            content_type: ContentType::APPLICATION_DATA,
+            version: VERSION_FIELD,
+            length: body.len() as u16,
+        };
+        let tls12_data;
+        let (plaintext_len, additional_data): (usize, &[u8]) = if self.version.is_tls12() {
+            outer.content_type = content_type;
+            *header = outer.encode();
+            if self.headroom() != HEADER_LEN {
+                let [_, _, _, _, counter @ ..] = nonce;
+                let (explicit, rest) = body.split_first_chunk_mut().ok_or(AeadError)?;
+                *explicit = counter;
+                body = rest;
+            }
+            tls12_data = tls12_additional_data(self.sequence, *header, len);
+            (len, &tls12_data)
         } else {
-            self.seal_tls13(content_type, header, body, len)?;
-        }
+            *header = outer.encode();
+            *body.get_mut(len).ok_or(AeadError)? = content_type.0;
+            // The index of a byte is less than the length of a slice.
+            (len.wrapping_add(INNER_TYPE_LEN), header)
+        };
+        let (plaintext, tag) = body.split_at_mut_checked(plaintext_len).ok_or(AeadError)?;
+        self.aead.seal(&nonce, additional_data, plaintext, tag)?;
         self.sequence = next;
         Ok(())
     }
 
+    /// Opens the body of a record in place: where its plaintext begins in it, and the plaintext. In
+    /// TLS 1.3 this is the inner plaintext.
     #[inline]
-    fn seal_tls13(
-        &mut self,
-        content_type: ContentType,
-        header: &mut [u8; HEADER_LEN],
-        body: &mut [u8],
-        len: usize,
-    ) -> Result<(), AeadError> {
-        *header = Header {
-            content_type: ContentType::APPLICATION_DATA,
-            version: VERSION_FIELD,
-            length: body.len() as u16,
-        }
-        .encode();
-        let inner_len = len.checked_add(INNER_TYPE_LEN).ok_or(AeadError)?;
-        let (inner, tag) = body.split_at_mut_checked(inner_len).ok_or(AeadError)?;
-        *inner.last_mut().ok_or(AeadError)? = content_type.0;
-        let nonce = self.nonce(self.sequence);
-        self.aead.seal(&nonce, header, inner, tag)
-    }
-
-    fn seal_tls12(
-        &mut self,
-        content_type: ContentType,
-        header: &mut [u8; HEADER_LEN],
-        body: &mut [u8],
-        len: usize,
-    ) -> Result<(), AeadError> {
-        *header =
-            Header { content_type, version: VERSION_FIELD, length: body.len() as u16 }.encode();
-        let nonce = self.nonce(self.sequence);
-        let body = if self.has_explicit_nonce {
-            let [_, _, _, _, counter @ ..] = nonce;
-            let (explicit, body) = body.split_first_chunk_mut().ok_or(AeadError)?;
-            *explicit = counter;
-            body
-        } else {
-            body
-        };
-        let (content, tag) = body.split_at_mut_checked(len).ok_or(AeadError)?;
-        let additional_data = tls12_additional_data(self.sequence, *header, len);
-        self.aead.seal(&nonce, &additional_data, content, tag)
-    }
-
-    /// Opens the body of a TLS 1.3 record in place: the length of the inner plaintext at its front.
-    #[inline]
-    pub(crate) fn open_tls13(
+    pub(crate) fn open<'a>(
         &mut self,
         header: &[u8; HEADER_LEN],
-        body: &mut [u8],
-    ) -> Result<usize, Fault> {
+        mut body: &'a mut [u8],
+    ) -> Result<(usize, &'a [u8]), Fault> {
         let next = self.sequence.checked_add(1).ok_or(Fault::SequenceExhausted)?;
-        let nonce = self.nonce(self.sequence);
-        let (inner, tag) = split_tag(body, self.tag_len)?;
-        if self.aead.open(&nonce, header, inner, tag).is_err() {
-            return Err(forged(inner));
-        }
-        self.sequence = next;
-        Ok(inner.len())
-    }
-
-    /// Opens the body of a TLS 1.2 record in place: where its plaintext begins in it, and how long
-    /// it is.
-    #[inline]
-    pub(crate) fn open_tls12(
-        &mut self,
-        header: &[u8; HEADER_LEN],
-        body: &mut [u8],
-    ) -> Result<(usize, usize), Fault> {
-        let next = self.sequence.checked_add(1).ok_or(Fault::SequenceExhausted)?;
-        let (nonce, start, body) = if self.has_explicit_nonce {
-            let (explicit, body) =
-                body.split_first_chunk_mut::<EXPLICIT_NONCE_LEN>().ok_or(Fault::BadRecordMac)?;
-            let mut nonce = self.iv;
-            if let Some(back) = nonce.last_chunk_mut() {
-                *back = *explicit;
+        let mut nonce = self.nonce();
+        let mut start = 0;
+        let tls12_data;
+        // If the record is shorter than its overhead, the length wraps around.
+        let mut len = body.len().wrapping_add(HEADER_LEN).wrapping_sub(self.overhead.into());
+        let additional_data: &[u8] = if self.version.is_tls12() {
+            if self.headroom() != HEADER_LEN {
+                let (explicit, rest) = body
+                    .split_first_chunk_mut::<EXPLICIT_NONCE_LEN>()
+                    .ok_or(Fault::BadRecordMac)?;
+                if let Some(back) = nonce.last_chunk_mut() {
+                    *back = *explicit;
+                }
+                start = EXPLICIT_NONCE_LEN;
+                body = rest;
             }
-            (nonce, EXPLICIT_NONCE_LEN, body)
+            tls12_data = tls12_additional_data(self.sequence, *header, len);
+            &tls12_data
         } else {
-            (self.nonce(self.sequence), 0, body)
+            len = len.wrapping_add(INNER_TYPE_LEN);
+            header
         };
-        let (content, tag) = split_tag(body, self.tag_len)?;
-        let additional_data = tls12_additional_data(self.sequence, *header, content.len());
-        if self.aead.open(&nonce, &additional_data, content, tag).is_err() {
-            return Err(forged(content));
+        let (plaintext, tag) = body.split_at_mut_checked(len).ok_or(Fault::BadRecordMac)?;
+        if self.aead.open(&nonce, additional_data, plaintext, tag).is_err() {
+            // Whatever the cipher left of it is nobody's to read.
+            plaintext.fill(0);
+            return Err(Fault::BadRecordMac);
         }
         self.sequence = next;
-        Ok((start, content.len()))
+        Ok((start, plaintext))
     }
 }
 
@@ -283,17 +276,4 @@ fn tls12_additional_data(sequence: u64, header: [u8; HEADER_LEN], len: usize) ->
     let [content_type, major, minor, ..] = header;
     let [high, low] = (len as u16).to_be_bytes();
     [a, b, c, d, e, f, g, h, content_type, major, minor, high, low]
-}
-
-#[inline]
-fn split_tag(body: &mut [u8], tag_len: u8) -> Result<(&mut [u8], &mut [u8]), Fault> {
-    let at = body.len().checked_sub(usize::from(tag_len)).ok_or(Fault::BadRecordMac)?;
-    body.split_at_mut_checked(at).ok_or(Fault::BadRecordMac)
-}
-
-/// A record did not open: whatever the cipher left of it is nobody's to read.
-#[cold]
-fn forged(content: &mut [u8]) -> Fault {
-    content.fill(0);
-    Fault::BadRecordMac
 }

@@ -143,12 +143,10 @@ pub(crate) const VERSION_FIELD: u16 = 0x0303;
 /// The version field that a first ClientHello should carry (RFC 9846 section 5.1).
 pub(crate) const VERSION_FIELD_FIRST: u16 = 0x0301;
 
-/// Whether the first bytes of a connection are an SSLv2 hello or plain HTTP rather than TLS.
-pub(crate) const fn is_not_tls(first: [u8; HEADER_LEN]) -> bool {
-    match &first {
-        [high, _, 1, ..] if *high & 0x80 != 0 => true,
-        b"GET /" | b"POST " | b"PUT /" | b"HEAD " | b"DELET" | b"OPTIO" | b"CONNE" | b"PATCH"
-        | b"TRACE" | b"PRI *" | b"HTTP/" => true,
-        _ => false,
-    }
+/// Whether the first bytes of a connection are an SSLv2 hello, or plain HTTP rather than TLS: a method
+/// in capital letters, or `HTTP/`.
+pub(crate) fn is_not_tls(first: [u8; HEADER_LEN]) -> bool {
+    let [high, _, message_type, ..] = first;
+    let is_sslv2 = high & 0x80 != 0 && message_type == 1;
+    is_sslv2 || first.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b' ' | b'/' | b'*'))
 }

@@ -16,7 +16,7 @@ use crate::bytes::{Source, copy, copy_content, length};
 use crate::close::{OnPeerClose, WriteState};
 use crate::config::Config;
 use crate::error::{KeyError, SealError};
-use crate::handshake::{HandshakeType, Messages, Step};
+use crate::handshake::{HandshakeHeader, HandshakeType};
 use crate::keys::KeySchedule;
 use crate::notice::Signal;
 use crate::padding::Padding;
@@ -159,29 +159,22 @@ impl<K: KeySchedule> Sealer<K> {
     /// # Ok::<(), tls_record::KeyError>(())
     /// ```
     pub fn seal(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
-        self.check_data()?;
-        match parts {
-            [content]
-                if (1..=usize::from(self.max_content)).contains(&content.len()) && !self.pads() =>
-            {
-                self.seal_one(content, out)
-            }
-            _ => self.seal_parts(ContentType::APPLICATION_DATA, parts, out),
+        if let [content] = parts
+            && !content.is_empty()
+            && let Some(keys) = self.ready(content.len())
+        {
+            let data = ContentType::APPLICATION_DATA;
+            let taken = content.len();
+            let sealed = keys.seal_into(data, taken, out, |place| copy_content(content, place));
+            let written = self.sealed(sealed)?;
+            return Ok(Sealed { taken, written });
         }
+        self.seal_data(parts, out)
     }
 
-    /// [`Self::seal_parts`] in its most frequent case: one slice that makes one unpadded record.
-    #[inline]
-    fn seal_one(&mut self, content: &[u8], out: &mut [u8]) -> Result<Sealed, SealError> {
-        let keys = self.keys.get_mut().ok_or(SealError::NoKeys)?;
-        let taken = content.len();
-        let need = keys.record_len(taken);
-        let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        copy_content(content, record.get_mut(keys.headroom()..).unwrap_or_default());
-        match keys.seal(ContentType::APPLICATION_DATA, record, taken) {
-            Ok(()) => Ok(Sealed { taken, written: need }),
-            Err(_) => Err(self.crypto_failed()),
-        }
+    fn seal_data(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
+        self.check_data()?;
+        self.seal_parts(ContentType::APPLICATION_DATA, parts, out)
     }
 
     /// Seals one record of application data in place. Its content lies in `record` behind
@@ -210,50 +203,34 @@ impl<K: KeySchedule> Sealer<K> {
     /// ```
     #[inline]
     pub fn seal_in_place(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
+        let Some(keys) = self.ready(len) else { return self.seal_in_place_slowly(record, len) };
+        let sealed = keys.seal_into(ContentType::APPLICATION_DATA, len, record, |_| {});
+        self.sealed(sealed)
+    }
+
+    #[cold]
+    fn seal_in_place_slowly(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
         self.check_data()?;
         if len > usize::from(self.max_content) {
             return Err(SealError::TooLong);
         }
-        if self.pads() {
-            return self.seal_padded(record, len);
-        }
-        let keys = self.keys.get_mut().ok_or(SealError::NoKeys)?;
-        let need = keys.record_len(len);
-        let record = record.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        match keys.seal(ContentType::APPLICATION_DATA, record, len) {
-            Ok(()) => Ok(need),
-            Err(_) => Err(self.crypto_failed()),
-        }
+        self.seal_record(ContentType::APPLICATION_DATA, &mut Source::new(&[]), len, record)
     }
 
-    /// [`Self::seal_in_place`] with a padding policy.
-    #[cold]
-    fn seal_padded(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
-        let need = self.record_len(len);
-        let record = record.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        self.pad_and_protect(ContentType::APPLICATION_DATA, record, len)?;
-        Ok(need)
+    /// The keys, if nothing stands in the way of a record with `len` bytes of application data, and
+    /// nothing pads it.
+    fn ready(&mut self, len: usize) -> Option<&mut Protection<K>> {
+        let is_ready = self.state == WriteState::Open
+            && self.epoch == Epoch::Application
+            && !self.update_due
+            && !self.request_due
+            && !self.pads()
+            && len <= usize::from(self.max_content);
+        self.keys.get_mut().filter(|keys| is_ready && keys.sequence() < self.data_limit)
     }
 
     /// Whether application data may be sealed now.
-    #[inline]
     pub(crate) fn check_data(&self) -> Result<(), SealError> {
-        match self.keys.get() {
-            Some(keys)
-                if keys.sequence() < self.data_limit
-                    && self.state == WriteState::Open
-                    && self.epoch == Epoch::Application
-                    && !self.update_due
-                    && !self.request_due =>
-            {
-                Ok(())
-            }
-            _ => self.check_data_slowly(),
-        }
-    }
-
-    #[cold]
-    fn check_data_slowly(&self) -> Result<(), SealError> {
         self.check_open()?;
         if !matches!(self.epoch, Epoch::EarlyData | Epoch::Application) {
             return Err(SealError::NoKeys);
@@ -283,20 +260,27 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Whether the current keys may seal nothing but control any more.
     fn is_exhausted(&self) -> bool {
-        self.keys.get().is_some_and(|keys| keys.sequence() >= self.data_limit)
+        self.records_left() == 0
+    }
+
+    /// How many records the current keys may still seal, besides control.
+    fn records_left(&self) -> u64 {
+        self.keys.get().map_or(u64::MAX, |keys| self.data_limit.saturating_sub(keys.sequence()))
     }
 
     /// Whether a KeyUpdate without a request is due: asked for, or because the keys run out
     /// (RFC 9846 section 5.5).
     fn is_update_due(&self) -> bool {
-        let is_due = self.update_due && self.epoch == Epoch::Application;
-        is_due || (self.is_exhausted() && self.may_update())
+        if self.update_due {
+            return self.epoch == Epoch::Application;
+        }
+        self.may_update() && self.is_exhausted()
     }
 
     fn may_update(&self) -> bool {
-        self.epoch == Epoch::Application
+        self.state == WriteState::Open
+            && self.epoch == Epoch::Application
             && self.version == Some(Version::Tls13)
-            && self.state == WriteState::Open
             && self.updates < MAX_KEY_UPDATES
     }
 
@@ -329,19 +313,18 @@ impl<K: KeySchedule> Sealer<K> {
         if self.keys_due {
             return Err(SealError::NoKeys);
         }
-        check_messages(parts)?;
-        let mut left = length(parts);
+        let mut left = check_messages(parts)?;
         let mut need = 0_usize;
-        let mut records = 0_u64;
+        let mut records = 0_usize;
         while left != 0 {
             let len = left.min(usize::from(self.max_content));
             left = left.saturating_sub(len);
             need = need.saturating_add(self.padded_len(ContentType::HANDSHAKE, len));
-            records = records.saturating_add(1);
+            records = records.wrapping_add(1);
         }
         let out = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        let sequence = self.keys.get().map_or(0, Protection::sequence);
-        if sequence.saturating_add(records) > self.data_limit {
+        let records = records as u64;
+        if records > self.records_left() {
             if !self.may_update() || records > self.data_limit {
                 return Err(SealError::KeyExhausted);
             }
@@ -381,80 +364,100 @@ impl<K: KeySchedule> Sealer<K> {
 
     // Sealing
 
+    /// Seals as many records as fit into `out`, and as `parts` fill.
     fn seal_parts(
         &mut self,
         content_type: ContentType,
         parts: &[&[u8]],
-        mut out: &mut [u8],
+        out: &mut [u8],
     ) -> Result<Sealed, SealError> {
         let mut source = Source::new(parts);
         let mut left = length(parts);
         let mut sealed = Sealed::default();
         while left != 0 {
-            if sealed.taken != 0 && self.check_keys().is_err() {
-                break;
-            }
             let len = left.min(usize::from(self.max_content));
-            let need = self.padded_len(content_type, len);
-            let Some((record, room)) = out.split_at_mut_checked(need) else {
-                if sealed.taken == 0 {
-                    return Err(SealError::NoSpace { need });
-                }
-                break;
+            let room = out.get_mut(sealed.written..).unwrap_or_default();
+            let written = match self.check_keys() {
+                Ok(()) => self.seal_record(content_type, &mut source, len, room),
+                Err(error) => Err(error),
             };
-            out = room;
-            let content = record.get_mut(self.headroom()..).unwrap_or_default();
-            source.copy_to(content.get_mut(..len).unwrap_or_default());
-            match self.pad_and_protect(content_type, record, len) {
-                Ok(()) => {}
+            match written {
+                Ok(written) => {
+                    left = left.saturating_sub(len);
+                    sealed.taken = sealed.taken.saturating_add(len);
+                    sealed.written = sealed.written.saturating_add(written);
+                }
                 // What is sealed must still reach the peer; the next call tells.
                 Err(_) if sealed.taken != 0 => break,
                 Err(error) => return Err(error),
             }
-            left = left.saturating_sub(len);
-            sealed.taken = sealed.taken.saturating_add(len);
-            sealed.written = sealed.written.saturating_add(need);
         }
         Ok(sealed)
     }
 
-    /// [`Self::protect`], when `record` may have room for padding.
-    #[inline]
-    fn pad_and_protect(
+    /// Seals a record of whatever kind, with `len` bytes of content: what `source` does not give of
+    /// them lies in `out` already, behind the headroom. Returns the length of the record.
+    fn seal_record(
         &mut self,
         content_type: ContentType,
-        record: &mut [u8],
+        source: &mut Source<'_>,
         len: usize,
-    ) -> Result<(), SealError> {
-        let (content_type, len) =
+        out: &mut [u8],
+    ) -> Result<usize, SealError> {
+        let need = self.padded_len(content_type, len);
+        let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
+        let content = record.get_mut(self.headroom()..).unwrap_or_default();
+        source.copy_to(content.get_mut(..len).unwrap_or_default());
+        let (inner_type, len) =
             if self.pads() { self.pad(content_type, record, len) } else { (content_type, len) };
-        self.protect(content_type, record, len)
+        match self.keys.get_mut() {
+            Some(keys) => {
+                if keys.seal(inner_type, record, len).is_err() {
+                    return Err(self.crypto_failed());
+                }
+            }
+            None => self.write_header(content_type, record),
+        }
+        Ok(need)
     }
 
-    /// Turns `record`, with `len` bytes of content behind its headroom, into a record.
-    #[inline]
-    fn protect(
-        &mut self,
+    /// Puts the padding behind the content of `record`, which has exactly room for it. Returns what
+    /// [`Protection::seal`] takes for the type and the length of the content then.
+    #[cold]
+    fn pad(
+        &self,
         content_type: ContentType,
         record: &mut [u8],
         len: usize,
-    ) -> Result<(), SealError> {
-        match self.keys.get_mut() {
-            Some(keys) => match keys.seal(content_type, record, len) {
-                Ok(()) => Ok(()),
-                Err(_) => Err(self.crypto_failed()),
-            },
-            None => {
-                let version = match (self.version, self.role, content_type) {
-                    (None, Role::Client, ContentType::HANDSHAKE) => VERSION_FIELD_FIRST,
-                    _ => VERSION_FIELD,
-                };
-                let header = Header { content_type, version, length: len as u16 }.encode();
-                copy(&header, record);
-                self.has_spoken = true;
-                Ok(())
-            }
+    ) -> (ContentType, usize) {
+        let zeros = record.len().saturating_sub(self.unpadded_len(len));
+        let start = self.headroom().saturating_add(len);
+        let padding = record.get_mut(start..).and_then(|behind| behind.get_mut(..zeros));
+        let Some([inner_type, padding @ ..]) = padding else { return (content_type, len) };
+        *inner_type = content_type.0;
+        padding.fill(0);
+        (ContentType(0), len.saturating_add(zeros))
+    }
+
+    /// All that a record without protection needs.
+    #[cold]
+    fn write_header(&mut self, content_type: ContentType, record: &mut [u8]) {
+        let version = match (self.version, self.role, content_type) {
+            (None, Role::Client, ContentType::HANDSHAKE) => VERSION_FIELD_FIRST,
+            _ => VERSION_FIELD,
+        };
+        if let Some((header, content)) = record.split_first_chunk_mut() {
+            *header = Header { content_type, version, length: content.len() as u16 }.encode();
         }
+        self.has_spoken = true;
+    }
+
+    /// A cipher that fails takes the connection with it.
+    fn sealed(&mut self, sealed: Result<usize, SealError>) -> Result<usize, SealError> {
+        if sealed == Err(SealError::Crypto) {
+            return Err(self.crypto_failed());
+        }
+        sealed
     }
 
     /// Without a cipher there is no alert either.
@@ -483,14 +486,12 @@ impl<K: KeySchedule> Sealer<K> {
         self.padded_len(ContentType::APPLICATION_DATA, content)
     }
 
-    #[inline]
     fn padded_len(&self, content_type: ContentType, content: usize) -> usize {
         let len = self.unpadded_len(content);
         if self.pads() { len.saturating_add(self.zeros(content_type, content)) } else { len }
     }
 
     /// Length on the wire of a record with `content` bytes in it, without padding.
-    #[inline]
     pub(crate) fn unpadded_len(&self, content: usize) -> usize {
         match self.keys.get() {
             Some(keys) => keys.record_len(content),
@@ -518,24 +519,6 @@ impl<K: KeySchedule> Sealer<K> {
             return 0;
         }
         self.padding.zeros(content_type, content, usize::from(self.max_content).saturating_add(1))
-    }
-
-    /// Puts the padding behind the content of `record`, which has exactly room for it. Returns what
-    /// [`Protection::seal`] takes for the type and the length of the content then.
-    #[cold]
-    fn pad(
-        &self,
-        content_type: ContentType,
-        record: &mut [u8],
-        len: usize,
-    ) -> (ContentType, usize) {
-        let zeros = record.len().saturating_sub(self.unpadded_len(len));
-        let start = self.headroom().saturating_add(len);
-        let padding = record.get_mut(start..).and_then(|behind| behind.get_mut(..zeros));
-        let Some([inner_type, padding @ ..]) = padding else { return (content_type, len) };
-        *inner_type = content_type.0;
-        padding.fill(0);
-        (ContentType(0), len.saturating_add(zeros))
     }
 
     /// The most content that a record carries now, in bytes: what we chose, what the peer demands,
@@ -704,22 +687,22 @@ impl<K: KeySchedule> defmt::Format for Sealer<K> {
     }
 }
 
-/// Whether `parts` are whole handshake messages of types that are the caller's to send.
-fn check_messages(parts: &[&[u8]]) -> Result<(), SealError> {
-    let mut messages = Messages::new();
-    for part in parts {
-        let mut content = *part;
-        while !content.is_empty() {
-            let step = messages.next(content, |header| match header.message_type {
-                HandshakeType::KEY_UPDATE => Err(SealError::NotHandshake),
-                _ => Ok(()),
-            })?;
-            let taken = match step {
-                Step::Header => content.len(),
-                Step::Body { start, len, .. } => start.saturating_add(len),
-            };
-            content = content.get(taken..).unwrap_or_default();
-        }
+/// The length of `parts`, if they are whole handshake messages of types that are the caller's to
+/// send.
+fn check_messages(parts: &[&[u8]]) -> Result<usize, SealError> {
+    let mut source = Source::new(parts);
+    let total = length(parts);
+    let mut left = total;
+    while left != 0 {
+        let mut header = [0; HandshakeHeader::LEN];
+        source.copy_to(&mut header);
+        let HandshakeHeader { message_type, length } = HandshakeHeader::decode(header);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        source.skip(length);
+        left = match left.checked_sub(length.saturating_add(HandshakeHeader::LEN)) {
+            Some(left) if message_type != HandshakeType::KEY_UPDATE => left,
+            _ => return Err(SealError::NotHandshake),
+        };
     }
-    if messages.is_partial() { Err(SealError::NotHandshake) } else { Ok(()) }
+    Ok(total)
 }

@@ -409,6 +409,26 @@ mod protection {
         }
     }
 
+    #[test]
+    fn what_resembles_no_tls_is_answered() {
+        for first in [
+            &b"get / HTTP/1.1"[..],
+            b"GET\t/",
+            b"A8000",
+            &[0x80, 0x2e, 2, 3, 1],
+            &[0x40, 0, 1, 0, 2],
+        ] {
+            fresh().assert_refuses(
+                first,
+                Fault::UnexpectedContentType,
+                AlertDescription::UNEXPECTED_MESSAGE,
+            );
+        }
+        // A length in letters.
+        let opened = fresh().layer.open(&mut [22, 3, 1, b' ', b'A']).unwrap();
+        assert_eq!(opened.event, Event::NeedMore { total: 5 + 0x2041 });
+    }
+
     // "As the first bytes": what comes later is a record of a peer that did speak TLS.
     #[test]
     fn what_is_no_tls_after_a_record_is_answered() {

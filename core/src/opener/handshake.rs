@@ -1,17 +1,17 @@
 //! Handshake content: one message a call, and which may come (RFC 9846 sections 4.7 and 5.1).
 
-use super::{EarlyData, Event, Opened, Opener, Stop};
-use crate::error::Fault;
-use crate::handshake::{HandshakeHeader, HandshakePiece, HandshakeType, Step};
+use super::{EarlyData, Event, Opened, Opener};
+use crate::error::{Fault, OpenError};
+use crate::handshake::{HandshakeHeader, HandshakePiece, HandshakeType};
 use crate::keys::KeySchedule;
 use crate::notice::Notice;
-use crate::record::{Epoch, Role, Version};
+use crate::record::{Epoch, Role};
 use crate::scrub::scrub_stack;
 
 impl<K: KeySchedule> Opener<K> {
     /// Handshake content that [`Self::handshake`] left for the next call. It is decrypted already.
     #[cold]
-    pub(super) fn open_rest(&mut self, input: &mut [u8]) -> Result<Opened, Stop> {
+    pub(super) fn open_rest(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         let (rest, trailer) = (usize::from(self.rest), usize::from(self.trailer));
         let total = rest.wrapping_add(trailer);
         if input.len() < total {
@@ -29,7 +29,7 @@ impl<K: KeySchedule> Opener<K> {
         content: &[u8],
         start: usize,
         trailer: usize,
-    ) -> Result<Opened, Stop> {
+    ) -> Result<Opened, OpenError> {
         if content.is_empty() {
             return Err(Fault::EmptyHandshakeRecord.into());
         }
@@ -38,20 +38,21 @@ impl<K: KeySchedule> Opener<K> {
             // The second ClientHello: no early data after it.
             self.early_data = EarlyData::None;
         }
-        let judgement = Judgement::of(self);
-        let step = self.messages.next(content, |header| judgement.of_message(header))?;
-        let (header, offset, body) = match step {
-            Step::Header => {
-                self.rest = 0;
-                let consumed = start.wrapping_add(content.len()).wrapping_add(trailer);
-                return Ok(Opened { consumed, event: Event::Nothing });
+        let mut taken = content.len();
+        let mut piece = self.messages.next(content);
+        if let Some(found) = &piece {
+            if found.is_new {
+                self.judge_message(found.header)?;
             }
-            Step::Body { header, offset, start, len } => {
-                (header, offset, start..start.wrapping_add(len))
+            if found.len == 0 && found.header.length != 0 {
+                // Nothing but the header.
+                piece = None;
+            } else {
+                taken = found.start.wrapping_add(found.len);
             }
-        };
-        let rest = content.len().saturating_sub(body.end);
-        let mut consumed = start.wrapping_add(body.end);
+        }
+        let rest = content.len().saturating_sub(taken);
+        let mut consumed = start.wrapping_add(taken);
         if rest == 0 {
             consumed = consumed.wrapping_add(trailer);
         }
@@ -59,10 +60,15 @@ impl<K: KeySchedule> Opener<K> {
         self.rest = rest as u16;
         self.trailer = trailer as u16;
 
+        let Some(piece) = piece else {
+            return Ok(Opened { consumed, event: Event::Nothing });
+        };
+        let header = piece.header;
         if header.message_type == HandshakeType::KEY_UPDATE {
-            let requested = match content.get(body) {
-                Some([0]) => false,
-                Some([1]) => true,
+            // Of one byte, as was judged.
+            let requested = match content.get(piece.start) {
+                Some(0) => false,
+                Some(1) => true,
                 _ => return Err(Fault::KeyUpdateValue.into()),
             };
             let updated = self.key_update(requested);
@@ -70,11 +76,11 @@ impl<K: KeySchedule> Opener<K> {
             updated?;
             return Ok(Opened { consumed, event: Event::KeyUpdate { requested } });
         }
-        if judgement.is_renegotiation && offset == 0 {
+        if piece.offset == 0 && self.is_renegotiation() {
             self.budget.renegotiation()?;
         }
-        let body = start.wrapping_add(body.start)..start.wrapping_add(body.end);
-        let piece = HandshakePiece { header, offset, body };
+        let body = start.wrapping_add(piece.start)..start.wrapping_add(taken);
+        let piece = HandshakePiece { header, offset: piece.offset, body };
         Ok(Opened { consumed, event: Event::Handshake(piece) })
     }
 
@@ -97,54 +103,36 @@ impl<K: KeySchedule> Opener<K> {
         }
         Ok(())
     }
-}
 
-/// Which handshake messages may come, as far as it is for a record layer to say.
-#[derive(Clone, Copy)]
-struct Judgement {
-    role: Role,
-    epoch: Epoch,
-    version: Option<Version>,
-    max_len: u32,
-    post_handshake_auth: bool,
     /// An established TLS 1.2 connection: what comes now asks for another handshake.
-    is_renegotiation: bool,
-}
-
-impl Judgement {
-    fn of<K: KeySchedule>(opener: &Opener<K>) -> Self {
-        Self {
-            role: opener.role,
-            epoch: opener.epoch,
-            version: opener.version,
-            max_len: opener.limits.handshake_message,
-            post_handshake_auth: opener.post_handshake_auth,
-            is_renegotiation: opener.epoch == Epoch::Application
-                && opener.version.is_some_and(Version::is_tls12),
-        }
+    fn is_renegotiation(&self) -> bool {
+        self.epoch == Epoch::Application && self.is_tls12()
     }
 
-    fn of_message(self, header: HandshakeHeader) -> Result<(), Fault> {
+    /// Which handshake messages may come, as far as it is for a record layer to say.
+    fn judge_message(&self, header: HandshakeHeader) -> Result<(), Fault> {
         use HandshakeType as Type;
         let message_type = header.message_type;
-        let is_expected = match self.epoch {
-            Epoch::Plaintext | Epoch::Handshake => message_type != Type::KEY_UPDATE,
-            Epoch::EarlyData => message_type == Type::END_OF_EARLY_DATA,
-            Epoch::Application => match (self.version, self.role) {
-                (Some(Version::Tls12), Role::Client) => message_type == Type::HELLO_REQUEST,
-                (Some(Version::Tls12), Role::Server) => message_type == Type::CLIENT_HELLO,
-                (_, Role::Client) => match message_type {
-                    Type::KEY_UPDATE | Type::NEW_SESSION_TICKET => true,
-                    Type::CERTIFICATE_REQUEST => self.post_handshake_auth,
-                    _ => false,
-                },
-                (_, Role::Server) => match message_type {
-                    Type::KEY_UPDATE => true,
-                    Type::CERTIFICATE | Type::CERTIFICATE_VERIFY | Type::FINISHED => {
-                        self.post_handshake_auth
-                    }
-                    _ => false,
-                },
+        let is_expected = match (self.epoch, self.role) {
+            (Epoch::Plaintext | Epoch::Handshake, _) => message_type != Type::KEY_UPDATE,
+            (Epoch::EarlyData, _) => message_type == Type::END_OF_EARLY_DATA,
+            (Epoch::Application, Role::Client) if self.is_renegotiation() => {
+                message_type == Type::HELLO_REQUEST
+            }
+            (Epoch::Application, Role::Server) if self.is_renegotiation() => {
+                message_type == Type::CLIENT_HELLO
+            }
+            (Epoch::Application, Role::Client) => match message_type {
+                Type::KEY_UPDATE | Type::NEW_SESSION_TICKET => true,
+                Type::CERTIFICATE_REQUEST => self.post_handshake_auth,
+                _ => false,
+            },
+            (Epoch::Application, Role::Server) => match message_type {
+                Type::KEY_UPDATE => true,
+                Type::CERTIFICATE | Type::CERTIFICATE_VERIFY | Type::FINISHED => {
+                    self.post_handshake_auth
+                }
+                _ => false,
             },
         };
         if !is_expected {
@@ -153,7 +141,7 @@ impl Judgement {
         if message_type == Type::KEY_UPDATE && header.length != 1 {
             return Err(Fault::KeyUpdateLength);
         }
-        if header.length > self.max_len {
+        if header.length > self.limits.handshake_message {
             return Err(Fault::HandshakeTooLong);
         }
         Ok(())

@@ -2,9 +2,9 @@
 
 use core::num::NonZeroU16;
 
-use super::{EarlyData, Opener, Stop};
+use super::{EarlyData, Opener};
 use crate::close::ReadState;
-use crate::error::{Fault, KeyError};
+use crate::error::{Fault, KeyError, OpenError};
 use crate::keys::KeySchedule;
 use crate::protection::Protection;
 use crate::record::{Epoch, MAX_CONTENT, MAX_PROTECTED_TLS12, MAX_PROTECTED_TLS13, Version};
@@ -80,7 +80,7 @@ impl<K: KeySchedule> Opener<K> {
     /// [`KeyError::Epoch`] unless TLS 1.2 keys are installed; [`KeyError::Fault`] if the Finished was
     /// not the end of its record; [`KeyError::Closed`] if this direction has ended.
     pub fn establish(&mut self) -> Result<(), KeyError> {
-        if self.epoch != Epoch::Handshake || !self.version.is_some_and(Version::is_tls12) {
+        if self.epoch != Epoch::Handshake || !self.is_tls12() {
             return Err(KeyError::Epoch);
         }
         self.check_key_change()?;
@@ -110,7 +110,7 @@ impl<K: KeySchedule> Opener<K> {
             return Err(KeyError::Closed);
         }
         if self.messages.is_partial() || self.rest != 0 {
-            self.stop(Stop::Fault(Fault::SpansKeyChange));
+            self.stop(OpenError::Fault(Fault::SpansKeyChange));
             return Err(KeyError::Fault(Fault::SpansKeyChange));
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 use super::{MAX_KEY_UPDATES, Sealer};
 use crate::alert::{ALERT_LEN, Alert, AlertClass, AlertDescription};
-use crate::bytes::copy;
+use crate::bytes::Source;
 use crate::close::{OnPeerClose, Trigger, WriteState};
 use crate::end::WriteEnd;
 use crate::error::{CloseError, KeyError, SealError};
@@ -52,7 +52,6 @@ impl<K: KeySchedule> Sealer<K> {
     /// assert_eq!(sealer.next_control(), Some(alert));
     /// # Ok::<(), tls_record::CloseError>(())
     /// ```
-    #[inline]
     pub fn next_control(&self) -> Option<Control> {
         if self.state == WriteState::AlertQueued {
             return self.fatal.map(Control::Alert);
@@ -120,9 +119,21 @@ impl<K: KeySchedule> Sealer<K> {
         description: AlertDescription,
         out: &mut [u8],
     ) -> Result<usize, SealError> {
-        let written =
-            self.seal_message(ContentType::ALERT, Alert::new(description).encode(), out)?;
-        if description == AlertDescription::NO_RENEGOTIATION && self.state == WriteState::Open {
+        let alert = Alert::new(description);
+        let written = if !self.pads()
+            && let Some(keys) = self.keys.get_mut()
+        {
+            let sealed = keys.seal_into(ContentType::ALERT, ALERT_LEN, out, |place| {
+                if let Some(place) = place.first_chunk_mut() {
+                    *place = alert.encode();
+                }
+            });
+            self.sealed(sealed)?
+        } else {
+            self.seal_message(ContentType::ALERT, &alert.encode(), out)?
+        };
+        // The only alert that ends nothing is a refusal to renegotiate.
+        if self.state == WriteState::Open {
             self.refusals_due = self.refusals_due.saturating_sub(1);
             return Ok(written);
         }
@@ -138,21 +149,24 @@ impl<K: KeySchedule> Sealer<K> {
     /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
     #[inline(never)]
     fn seal_key_update(&mut self, request: bool, out: &mut [u8]) -> Result<usize, SealError> {
-        let [a, b, c, d] =
-            HandshakeHeader { message_type: HandshakeType::KEY_UPDATE, length: 1 }.encode();
+        // If there is no room, nothing changes.
         let need = self.padded_len(ContentType::HANDSHAKE, KEY_UPDATE_LEN);
-        let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
+        if out.len() < need {
+            return Err(SealError::NoSpace { need });
+        }
         let keys = self.keys.get_mut().ok_or(SealError::NoKeys)?;
         let Ok(next) = keys.derive_next() else {
             return Err(self.crypto_failed());
         };
+        let [a, b, c, d] =
+            HandshakeHeader { message_type: HandshakeType::KEY_UPDATE, length: 1 }.encode();
         let message = [a, b, c, d, u8::from(request)];
-        copy(&message, record.get_mut(self.headroom()..).unwrap_or_default());
-        self.pad_and_protect(ContentType::HANDSHAKE, record, message.len())?;
+        let written = self.seal_message(ContentType::HANDSHAKE, &message, out)?;
         if let Some(keys) = self.keys.get_mut() {
             keys.switch(next);
         }
-        self.updates = self.updates.saturating_add(1);
+        // No update is due when there have been so many.
+        self.updates = self.updates.wrapping_add(1);
         if request {
             self.request_due = false;
             self.request_outstanding = true;
@@ -164,40 +178,17 @@ impl<K: KeySchedule> Sealer<K> {
             self.update_due = false;
             self.request_due = false;
         }
-        Ok(need)
-    }
-
-    fn seal_message<const LEN: usize>(
-        &mut self,
-        content_type: ContentType,
-        message: [u8; LEN],
-        out: &mut [u8],
-    ) -> Result<usize, SealError> {
-        if self.pads() {
-            return self.seal_padded_message(content_type, &message, out);
-        }
-        let need = self.unpadded_len(LEN);
-        let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        let content = record.get_mut(self.headroom()..).unwrap_or_default();
-        if let Some(content) = content.first_chunk_mut() {
-            *content = message;
-        }
-        self.protect(content_type, record, LEN)?;
-        Ok(need)
+        Ok(written)
     }
 
     #[cold]
-    fn seal_padded_message(
+    fn seal_message(
         &mut self,
         content_type: ContentType,
         message: &[u8],
         out: &mut [u8],
     ) -> Result<usize, SealError> {
-        let need = self.padded_len(content_type, message.len());
-        let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        copy(message, record.get_mut(self.headroom()..).unwrap_or_default());
-        self.pad_and_protect(content_type, record, message.len())?;
-        Ok(need)
+        self.seal_record(content_type, &mut Source::new(&[message]), message.len(), out)
     }
 
     // Closing
