@@ -1,0 +1,63 @@
+//! The table and the charts.
+
+use std::fmt::Write;
+
+/// What is drawn: a bar for each library, in each of some groups.
+pub(crate) struct Chart<'a> {
+    pub(crate) title: &'a str,
+    /// Names of the groups, such as lengths of records.
+    pub(crate) groups: &'a [String],
+    /// A library, and its nanoseconds in each group.
+    pub(crate) rows: &'a [(String, Vec<f64>)],
+}
+
+const BAR: usize = 14;
+const LEFT: usize = 190;
+const WIDTH: usize = 420;
+
+/// Colours that can be seen on white and on black.
+const STYLE: &str = "text { font: 12px sans-serif; fill: #777 } \
+    .title { font-weight: bold; font-size: 14px } \
+    .ours { fill: #2a9d8f } .theirs { fill: #8d99ae } \
+    @media (prefers-color-scheme: dark) { text { fill: #bbb } }";
+
+/// All charts, one below the other.
+pub(crate) fn svg(charts: &[Chart]) -> String {
+    let mut body = String::new();
+    let mut y = 20;
+    for chart in charts {
+        writeln!(body, r#"<text class="title" x="10" y="{y}">{}</text>"#, chart.title).unwrap();
+        y += 10;
+        for (group, name) in chart.groups.iter().enumerate() {
+            y += 16;
+            writeln!(body, r#"<text x="10" y="{y}">{name}</text>"#).unwrap();
+            y += 6;
+            let longest = chart.rows.iter().map(|(_, times)| times[group]).fold(0.0, f64::max);
+            for (library, times) in chart.rows {
+                let width = times[group] / longest * WIDTH as f64;
+                let class = if library.starts_with("tls-record") { "ours" } else { "theirs" };
+                let baseline = y + 11;
+                let height = BAR - 2;
+                let after = LEFT as f64 + width + 5.0;
+                writeln!(
+                    body,
+                    r#"<text x="{}" y="{baseline}" text-anchor="end">{library}</text>
+<rect class="{class}" x="{LEFT}" y="{y}" width="{width:.1}" height="{height}"/>
+<text x="{after:.1}" y="{baseline}">{:.0}</text>"#,
+                    LEFT - 6,
+                    times[group],
+                )
+                .unwrap();
+                y += BAR;
+            }
+        }
+        y += 36;
+    }
+    let width = LEFT + WIDTH + 60;
+    format!(
+        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y}" viewBox="0 0 {width} {y}">
+<style>{STYLE}</style>
+{body}</svg>
+"#
+    )
+}
