@@ -142,7 +142,7 @@ fn keys_of_every_algorithm_go_on_in_both_versions() {
             assert_eq!(bytes.len(), 208, "what README.md says");
             client = Layer::resume(&mut bytes, &KEY).unwrap();
             for (from, to) in [(0, 1), (1, 0)] {
-                let mut ends = [&mut client, &mut server];
+                let ends = [&mut client, &mut server];
                 let mut wire = [0; 64];
                 let sealed = ends[from].seal(&[b"data"], &mut wire).unwrap();
                 let opened = ends[to].open(&mut wire[..sealed.written]).unwrap();
