@@ -15,8 +15,13 @@ use tls_record::{
 };
 
 const VERSIONS: [Version; 2] = [Version::Tls13, Version::Tls12];
-const ALGORITHMS: [Algorithm; 3] =
-    [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305];
+const ALGORITHMS: [Algorithm; 5] = [
+    Algorithm::Aes128Gcm,
+    Algorithm::Aes256Gcm,
+    Algorithm::Chacha20Poly1305,
+    Algorithm::Aes128Ccm,
+    Algorithm::Aes128Ccm8,
+];
 
 /// A provider after which nothing is overwritten.
 struct Unscrubbed<P>(P);
@@ -25,6 +30,10 @@ impl<P: Provider> Provider for Unscrubbed<P> {
     type Aead = P::Aead;
 
     const STACK: usize = 0;
+
+    fn supports(algorithm: Algorithm) -> bool {
+        P::supports(algorithm)
+    }
 
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<P::Aead> {
         P::aead(algorithm, key)
@@ -55,7 +64,7 @@ fn main() -> ! {
 fn is_enough<P: Provider>(name: &str) -> bool {
     let mut most = Depths::default();
     for version in VERSIONS {
-        for algorithm in ALGORITHMS {
+        for algorithm in ALGORITHMS.into_iter().filter(|&algorithm| P::supports(algorithm)) {
             measure::<Unscrubbed<P>>(version, algorithm, &mut most);
         }
     }
