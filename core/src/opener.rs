@@ -1,8 +1,8 @@
 //! The receiving half: record bytes in, events out.
 //!
 //! A record passes through the functions of this file from top to bottom: [`Opener::open`] frames
-//! it, `judge_*` refuse it by its header, the keys take its protection off, `inner_plaintext` its
-//! padding, and `deliver` and what it calls decide what the content means.
+//! it, `judge_*` refuse it by its header, the keys take its protection off, `padding` its padding, and
+//! `deliver` and what it calls decide what the content means.
 
 mod handshake;
 mod into;
@@ -84,6 +84,13 @@ enum EarlyData {
     SkipUndecryptable(u32),
     /// Application data is dropped, up to the second ClientHello.
     SkipApplicationData(u32),
+}
+
+impl EarlyData {
+    /// Whether a record of this length may be over our limit: the client did not know it yet.
+    fn may_be_over_limit(self, length: u16) -> bool {
+        matches!(self, Self::SkipUndecryptable(_)) && length <= MAX_PROTECTED_TLS13
+    }
 }
 
 /// The receiving half of a connection.
@@ -213,8 +220,25 @@ impl<K: KeySchedule> Opener<K> {
         let Some((header, after)) = input.split_first_chunk_mut::<HEADER_LEN>() else {
             return Ok(self.need_more(available, HEADER_LEN));
         };
-        self.judge(header)?;
-        let Header { content_type, length, .. } = Header::decode(*header);
+        let Header { content_type, version, length } = Header::decode(*header);
+        let protected = match self.keys.get_mut() {
+            Some(keys) if keys.version.is_tls12() => {
+                judge_tls12(content_type, version)?;
+                Some(keys)
+            }
+            // RFC 9846 section 5.2.
+            Some(keys) if content_type == ContentType::APPLICATION_DATA => Some(keys),
+            _ => {
+                self.judge_unprotected(header)?;
+                None
+            }
+        };
+        if protected.is_some()
+            && length > self.max_body
+            && !self.early_data.may_be_over_limit(length)
+        {
+            return Err(Fault::RecordOverflow.into());
+        }
         let length = usize::from(length);
         // A header and a 16-bit length: far from the end of any usize.
         let total = HEADER_LEN.wrapping_add(length);
@@ -229,29 +253,26 @@ impl<K: KeySchedule> Opener<K> {
             start: HEADER_LEN,
             is_protected: false,
         };
-        match self.keys.get_mut() {
-            Some(keys)
-                if keys.version.is_tls12() || content_type == ContentType::APPLICATION_DATA =>
-            {
-                let is_tls12 = keys.version.is_tls12();
-                let (start, plaintext) = match keys.open(header, body) {
-                    Ok(plaintext) => plaintext,
-                    Err(fault) => return self.not_opened(fault, total),
-                };
-                if plaintext.len() > usize::from(self.max_plaintext) {
-                    return Err(Fault::RecordOverflow.into());
-                }
-                if is_tls12 {
-                    record.inner.content = plaintext;
-                } else if self.constant_time_padding {
-                    record.inner = padding::strip_in_constant_time(plaintext)?;
-                } else {
-                    record.inner = padding::strip(plaintext)?;
-                }
-                record.start = HEADER_LEN.wrapping_add(start);
-                record.is_protected = true;
+        if let Some(keys) = protected {
+            let is_tls12 = keys.version.is_tls12();
+            let (start, plaintext) = match keys.open(header, body) {
+                Ok(plaintext) => plaintext,
+                Err(fault) => return self.not_opened(fault, total),
+            };
+            if plaintext.len() > usize::from(self.max_plaintext) {
+                return Err(Fault::RecordOverflow.into());
             }
-            _ => record.inner.content = body,
+            if is_tls12 {
+                record.inner.content = plaintext;
+            } else if self.constant_time_padding {
+                record.inner = padding::strip_in_constant_time(plaintext)?;
+            } else {
+                record.inner = padding::strip(plaintext)?;
+            }
+            record.start = HEADER_LEN.wrapping_add(start);
+            record.is_protected = true;
+        } else {
+            record.inner.content = body;
         }
         self.deliver(record, total)
     }
@@ -259,38 +280,6 @@ impl<K: KeySchedule> Opener<K> {
     fn need_more(&mut self, available: usize, total: usize) -> Opened {
         self.inside_record = available != 0;
         Opened { consumed: 0, event: Event::NeedMore { total } }
-    }
-
-    /// Refuses a record by its header alone.
-    #[inline]
-    fn judge(&self, header: &[u8; HEADER_LEN]) -> Result<(), Fault> {
-        let Header { content_type, version, length } = Header::decode(*header);
-        match self.keys.get() {
-            // RFC 5246 section 6.2.3.
-            Some(keys) if keys.version.is_tls12() => {
-                if version != VERSION_FIELD {
-                    return Err(Fault::RecordVersion);
-                }
-                match content_type {
-                    ContentType::APPLICATION_DATA | ContentType::ALERT | ContentType::HANDSHAKE => {
-                    }
-                    _ => return Err(Fault::UnexpectedContentType),
-                }
-            }
-            // RFC 9846 section 5.2.
-            Some(_) if content_type == ContentType::APPLICATION_DATA => {}
-            _ => return self.judge_unprotected(header),
-        }
-        if length > self.max_body && !self.may_be_rejected_early_data(length) {
-            return Err(Fault::RecordOverflow);
-        }
-        Ok(())
-    }
-
-    /// Early data was sent before the peer knew a limit of ours.
-    #[cold]
-    fn may_be_rejected_early_data(&self, length: u16) -> bool {
-        matches!(self.early_data, EarlyData::SkipUndecryptable(_)) && length <= MAX_PROTECTED_TLS13
     }
 
     /// Records that are not protected (RFC 9846 section 5.1): all before there are keys, and then,
@@ -605,6 +594,17 @@ struct Unprotected<'a> {
     inner: Inner<'a>,
     start: usize,
     is_protected: bool,
+}
+
+/// Refuses what TLS 1.2 does not protect (RFC 5246 sections 6.1 and 6.2.3).
+fn judge_tls12(content_type: ContentType, version: u16) -> Result<(), Fault> {
+    if version != VERSION_FIELD {
+        return Err(Fault::RecordVersion);
+    }
+    match content_type {
+        ContentType::APPLICATION_DATA | ContentType::ALERT | ContentType::HANDSHAKE => Ok(()),
+        _ => Err(Fault::UnexpectedContentType),
+    }
 }
 
 /// Takes `bytes` from what is left of the early data.
