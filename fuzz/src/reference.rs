@@ -147,7 +147,9 @@ impl<P: Provider> Reference<P> {
         }
         self.early_data = match (epoch, self.early_data) {
             (Epoch::EarlyData, _) => EarlyData::Accepted,
-            (Epoch::Handshake, EarlyData::SkipUndecryptable) => EarlyData::SkipUndecryptable,
+            (Epoch::Handshake, EarlyData::SkipUndecryptable) if version == Version::Tls13 => {
+                EarlyData::SkipUndecryptable
+            }
             _ => EarlyData::None,
         };
         if epoch == Epoch::EarlyData {
@@ -184,6 +186,7 @@ impl<P: Provider> Reference<P> {
     /// Early data was rejected: whether that can be.
     pub fn skip_early_data(&mut self, after_retry: bool) -> bool {
         self.early_data = match (after_retry, self.epoch) {
+            _ if self.is_tls12() => return false,
             (true, Epoch::Plaintext) => EarlyData::SkipApplicationData,
             (false, Epoch::Plaintext | Epoch::Handshake) => EarlyData::SkipUndecryptable,
             _ => return false,
@@ -335,11 +338,11 @@ impl<P: Provider> Reference<P> {
                 refuse_if(length > max, RECORD_OVERFLOW)
             }
             Some(Version::Tls13) => {
-                refuse_if(length > MAX_CONTENT, RECORD_OVERFLOW)?;
                 let is_compatible = content_type == 20 && self.epoch != Epoch::Application;
                 let is_first = self.epoch == Epoch::Handshake && self.incoming.sequence == 0;
                 let is_early_failure = content_type == 21 && is_first;
-                refuse_if(!is_compatible && !is_early_failure, UNEXPECTED_MESSAGE)
+                refuse_if(!is_compatible && !is_early_failure, UNEXPECTED_MESSAGE)?;
+                refuse_if(length > MAX_CONTENT, RECORD_OVERFLOW)
             }
             None => {
                 if !self.has_received && is_other_protocol(head) {
@@ -563,20 +566,8 @@ impl<P: Provider> Reference<P> {
     }
 }
 
-/// An SSLv2 hello, or a word of HTTP.
+/// An SSLv2 hello, or what HTTP begins with: a method and its target, or its own name.
 fn is_other_protocol(head: &[u8; HEADER_LEN]) -> bool {
-    const METHODS: [&[u8]; 11] = [
-        b"GET /",
-        b"POST ",
-        b"PUT /",
-        b"HEAD ",
-        b"DELETE ",
-        b"OPTIONS ",
-        b"CONNECT ",
-        b"PATCH ",
-        b"TRACE ",
-        b"PRI * ",
-        b"HTTP/",
-    ];
-    (head[0] >= 0x80 && head[2] == 1) || METHODS.iter().any(|method| method.starts_with(head))
+    (head[0] >= 0x80 && head[2] == 1)
+        || head.iter().all(|byte| byte.is_ascii_uppercase() || b" /*".contains(byte))
 }

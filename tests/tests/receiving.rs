@@ -935,6 +935,25 @@ mod early_data {
             assert_eq!(refused, Err(KeyError::Epoch), "{epoch:?}");
         }
     }
+
+    // There is no early data: whatever does not open is a forgery.
+    #[test]
+    fn tls12_skips_nothing() {
+        for suite in [Suite::Tls12Gcm, Suite::Tls12Chacha] {
+            let mut connection = server();
+            // Before the version was chosen.
+            connection.halves(|opener, _| opener.skip_early_data(false)).unwrap();
+            connection = connection.install(Epoch::Handshake, suite);
+            let refused = connection.halves(|opener, _| opener.skip_early_data(false));
+            assert_eq!(refused, Err(KeyError::Epoch));
+            let forged = connection.peer.forge(HANDSHAKE, b"forged");
+            connection.assert_refuses(
+                &forged,
+                Fault::BadRecordMac,
+                AlertDescription::BAD_RECORD_MAC,
+            );
+        }
+    }
 }
 
 mod limits_learnt_late {

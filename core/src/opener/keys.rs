@@ -64,7 +64,7 @@ impl<K: KeySchedule> Opener<K> {
         self.keys_due = false;
         self.early_data = match (epoch, self.early_data) {
             (Epoch::EarlyData, _) => EarlyData::Accepted(self.limits.early_data),
-            (Epoch::Handshake, EarlyData::SkipUndecryptable(left)) => {
+            (Epoch::Handshake, EarlyData::SkipUndecryptable(left)) if version == Version::Tls13 => {
                 EarlyData::SkipUndecryptable(left)
             }
             _ => EarlyData::None,
@@ -94,10 +94,12 @@ impl<K: KeySchedule> Opener<K> {
     /// which may be installed before or after this call, but before the next [`open`](Self::open).
     ///
     /// # Errors
-    /// [`KeyError::Epoch`] under early data or application keys.
+    /// [`KeyError::Epoch`] under early data or application keys, and in TLS 1.2, where every record
+    /// that does not open is a forgery.
     pub fn skip_early_data(&mut self, after_hello_retry_request: bool) -> Result<(), KeyError> {
         let budget = self.limits.early_data;
         self.early_data = match (after_hello_retry_request, self.epoch) {
+            _ if self.is_tls12() => return Err(KeyError::Epoch),
             (true, Epoch::Plaintext) => EarlyData::SkipApplicationData(budget),
             (false, Epoch::Plaintext | Epoch::Handshake) => EarlyData::SkipUndecryptable(budget),
             _ => return Err(KeyError::Epoch),
