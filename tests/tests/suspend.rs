@@ -38,6 +38,11 @@ fn pair(configure: impl Fn(&mut Config)) -> (Layer, Layer) {
 /// not slept.
 fn sleep(connection: &mut records::Connection) {
     let mut bytes = connection.layer.suspend(&KEY, &NONCE).unwrap();
+    let slept = bytes;
+    connection.layer = records::Layer::resume(&mut bytes, &KEY).unwrap();
+    // And of which nothing was forgotten: it is the same bytes again.
+    let mut bytes = connection.layer.suspend(&KEY, &NONCE).unwrap();
+    assert_eq!(bytes, slept);
     connection.layer = records::Layer::resume(&mut bytes, &KEY).unwrap();
 }
 
@@ -149,6 +154,31 @@ fn keys_of_every_algorithm_go_on_in_both_versions() {
                 let Event::ApplicationData(range) = opened.event else { panic!("{opened:?}") };
                 assert_eq!(wire[range], *b"data", "{algorithm:?}, {version:?}");
             }
+        }
+    }
+}
+
+#[test]
+fn every_configuration_survives() {
+    let paddings = [Padding::None, Padding::Block(64), Padding::PowerOfTwo, Padding::Size(512)];
+    for padding in paddings {
+        for flags in 0..8 {
+            let configure = |config: &mut Config| {
+                config.padding = padding;
+                config.pads_control = flags & 1 != 0;
+                config.constant_time_padding = flags & 2 != 0;
+                config.post_handshake_auth = flags & 4 != 0;
+            };
+            let mut connection = records::Connection::configured(Suite::Tls13, configure);
+            let mut out = [0; 600];
+            let mut before = connection.layer.seal(&[b"data"], &mut out).unwrap().written;
+            connection.mirror.open(&out[..before]);
+            sleep(&mut connection);
+            let after = connection.layer.seal(&[b"data"], &mut out).unwrap().written;
+            assert_eq!(after, before, "{padding:?}");
+            connection.layer.close().unwrap();
+            before = connection.layer.poll_control(&mut out).unwrap();
+            assert_eq!(before > 24, padding != Padding::None && flags & 1 != 0, "{padding:?}");
         }
     }
 }
@@ -431,6 +461,25 @@ fn what_is_under_way_does_not_go_to_the_kernel() {
         assert!(opener.hand_to_kernel().is_ok());
         assert_eq!(opener.hand_to_kernel().err(), Some(SuspendError::NotEstablished));
     });
+}
+
+#[test]
+fn the_kernel_gets_neither_keys_of_a_handshake_nor_a_half_with_something_to_tell() {
+    let mut layer = Layer::new(Config::new(Role::Client));
+    layer.install(Epoch::Handshake, secret(1), secret(2)).unwrap();
+    let refused = layer.with_halves(|opener, sealer| {
+        (opener.hand_to_kernel().err(), sealer.hand_to_kernel().err())
+    });
+    let not_established = Some(SuspendError::NotEstablished);
+    assert_eq!(refused, (not_established, not_established));
+
+    let (client, _) = pair(|_| {});
+    let (_, mut sealer) = client.split();
+    sealer.update_keys(true).unwrap();
+    sealer.poll_control(&mut [0; 64]).unwrap();
+    assert_eq!(sealer.hand_to_kernel().err(), Some(SuspendError::Busy), "the opener must know");
+    assert!(!sealer.take_signal().is_empty());
+    assert!(sealer.hand_to_kernel().is_ok());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A connection in its halves.
 
-use tls_record::{AlertDescription, Connection, Fault, ReadEnd, Role, WriteEnd};
+use tls_record::{AlertDescription, Connection, Fault, ReadEnd, Role, ShutdownError, WriteEnd};
 use tls_record_tests::records::{
     self, CLOSE_NOTIFY, DATA, HANDSHAKE, Secret, Suite, key_update, message, split,
 };
@@ -49,6 +49,20 @@ fn a_sending_half_alone_does_what_it_is_told_at_once() {
     writer.update_keys(true).unwrap();
     assert_eq!(mirror.open(writer.unsent()), (HANDSHAKE, key_update(1)));
     assert!(writer.has_signal());
+    assert!(!writer.take_signal().is_empty() && !writer.has_signal());
+    assert_eq!(writer.shutdown(), Err(ShutdownError::WouldBlock));
+    assert_eq!(format!("{writer:?}"), format!("Writer({:?}, 51 bytes unsent)", writer.sealer()));
+}
+
+#[test]
+fn a_sending_half_alone_makes_its_fragments_as_long_as_it_is_told() {
+    let Wired { tls, mut mirror, .. } = Wired::<512>::new(Suite::Tls13);
+    let (_, mut writer) = tls.split();
+    writer.set_fragment_limit(100);
+    assert_eq!(writer.write(&[&[1; 150]]), Ok(150));
+    let wire = writer.unsent().to_vec();
+    let lengths = split(&wire).map(|record| mirror.open(record).1.len());
+    assert_eq!(lengths.collect::<Vec<_>>(), [100, 50]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What has room, and what waits for it.
 
-use tls_record::{Config, Connection, Role, SealError};
+use tls_record::{Config, Connection, Padding, Role, SealError, ShutdownError};
 use tls_record_tests::records::{
     CLOSE_NOTIFY, DATA, HANDSHAKE, Layer, Secret, Suite, key_update, message,
 };
@@ -80,6 +80,19 @@ fn a_fragment_limit_is_never_more_than_fits() {
     assert_eq!(end.tls.writer().sealer().fragment_limit(), limit);
     assert!(end.tls.can_write());
     assert!(end.tls.write(&[&[0; 2000]]).is_ok());
+}
+
+#[test]
+fn where_control_is_padded_a_record_takes_half_the_room_at_most() {
+    let mut end = Wired::<512>::configured(Suite::Tls13, |config| {
+        config.padding = Padding::FULL;
+        config.pads_control = true;
+    });
+    assert_eq!(end.tls.write(&[b"data"]), Ok(4));
+    let record = end.tls.unsent().len();
+    assert!((200..=256).contains(&record), "{record}");
+    assert_eq!(end.tls.shutdown(), Err(ShutdownError::WouldBlock));
+    assert_eq!(end.tls.unsent().len(), 2 * record);
 }
 
 fn writes_and_closes<const TX: usize>() {

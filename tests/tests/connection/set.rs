@@ -41,7 +41,7 @@ fn a_full_set_gives_the_connection_back() {
     let mut set = ConnectionSet::<u8, 3>::new(0);
     let handles = [10, 11, 12].map(|value| set.insert(value).unwrap());
     assert_eq!(set.insert(13), Err(13));
-    assert_eq!(set.len(), 3);
+    assert_eq!((set.len(), set.is_empty()), (3, false));
     for (handle, value) in handles.iter().zip([10, 11, 12]) {
         assert_eq!(set.get(*handle), Ok(&value));
     }
