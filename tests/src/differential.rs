@@ -589,10 +589,6 @@ pub enum KnownDifference {
     /// OpenSSL takes any number of KeyUpdates. RFC 9846 does not say how many to take; 32 without
     /// data in between is BoringSSL's number, and rustls's.
     OpensslKeyUpdates,
-    /// A record of TLS 1.3 is too long and of a wrong type, and OpenSSL looks at the type first. RFC
-    /// 9846 section 5.1: "An endpoint that receives a record that exceeds this length MUST terminate
-    /// the connection with a "record_overflow" alert."
-    OpensslTypeFirst,
     /// OpenSSL drops a change_cipher_spec that comes as the first record after the handshake. RFC 9846
     /// section 5: one "received [...] after the peer's Finished message [...] MUST be treated as an
     /// unexpected record type".
@@ -704,11 +700,6 @@ impl KnownDifference {
             }
             (Tls13, Some(Fault::Flood), _, _) if it.they_go_on() && it.key_updates() > 32 => {
                 Self::OpensslKeyUpdates
-            }
-            (Tls13, Some(Fault::RecordOverflow), _, Failed(Some(10)))
-                if it.is_alert() && it.flips(&TYPE) =>
-            {
-                Self::OpensslTypeFirst
             }
             (Tls13, Some(Fault::UnexpectedContentType), _, _)
                 if it.they_go_on() && it.injects(|of, content| (of, content) == (CCS, &[1])) =>

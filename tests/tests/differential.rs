@@ -111,7 +111,6 @@ fn examples() -> Vec<(KnownDifference, Version, Vec<Step>, Tampering)> {
         (OpensslDecryptsFirst, Tls12, vec![words()], flip(0, 7)),
         (OpensslVersion, Tls13, vec![words()], flip(2, 0)),
         (OpensslKeyUpdates, Tls13, vec![Step::KeyUpdates { value: 0, count: 33 }, words()], none()),
-        (OpensslTypeFirst, Tls13, vec![Step::TooLong { excess: 1 }], flip(0, 1)),
         (OpensslLateChangeCipherSpec, Tls13, vec![words()], inject(CCS, &[1])),
         (RustlsEmptyRecord, Tls13, vec![Step::Alerts { content: vec![], count: 1 }], none()),
         (RustlsSilentFlood, Tls13, vec![Step::KeyUpdates { value: 0, count: 33 }], none()),
