@@ -4,6 +4,6 @@
 
 use libfuzzer_sys::fuzz_target;
 use tls_record_fuzz::suspend::Input;
-use tls_record_fuzz::target::run;
+use tls_record_fuzz::target::fuzz;
 
-fuzz_target!(|bytes: &[u8]| run::<Input>(bytes));
+fuzz_target!(|bytes: &[u8]| fuzz::<Input>(bytes));

@@ -50,4 +50,7 @@ impl crate::target::Input for Input {
             Cipher::Ring => World::<Ring>::at(setup, way, stage).run(calls),
         }
     }
+    fn has_real_cipher(&self) -> bool {
+        self.cipher == Cipher::Ring
+    }
 }

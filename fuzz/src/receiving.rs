@@ -7,7 +7,7 @@ use tls_record::aead::Provider;
 use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState};
 use tls_record::{
     AlertDescription, CloseError, ContentType, Control, Epoch, Event, KeyError, OpenError, Opened,
-    ReadEnd, RecordLayer, SealError, TrafficSecret, Version, WriteEnd,
+    Padding, ReadEnd, RecordLayer, SealError, TrafficSecret, Version, WriteEnd,
 };
 
 use crate::close::{Alert, Facts};
@@ -229,8 +229,9 @@ impl<P: Provider> World<P> {
             wire: Vec::new(),
             peer_out: Direction::plain(),
             peer_in: Direction::plain(),
-            opened: vec![0; if way == Way::Into { 1 << 15 } else { 0 }],
-            out: vec![0; 1 << 15],
+            opened: Vec::new(),
+            // For 255 bytes in the smallest of records, or for padding to the largest.
+            out: vec![0; if config.padding == Padding::None { 2048 } else { 1 << 15 }],
             fatal: None,
             is_update_due: false,
             own_version: None,
@@ -406,6 +407,7 @@ impl<P: Provider> World<P> {
             Way::Into => {
                 let (front, back) = self.wire[..len].split_at(len / 3);
                 let out = &mut self.opened;
+                out.resize(out.len().max(len), 0);
                 let opened =
                     self.layer.with_halves(|opener, _| opener.open_into(&[front, &[], back], out));
                 (opened, &self.opened[..])

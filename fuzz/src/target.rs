@@ -1,8 +1,8 @@
 //! What a target is, and how one is run: by a fuzzer, by a test, by hand.
 
 use std::cell::RefCell;
-use std::panic;
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
+use std::{env, panic};
 
 use arbitrary::Unstructured;
 
@@ -18,6 +18,11 @@ pub trait Input: Field + std::fmt::Debug {
     /// # Panics
     /// If it does not hold: that is the finding.
     fn run(&self);
+
+    /// Whether a real cipher is under the engine, which takes more time than all else.
+    fn has_real_cipher(&self) -> bool {
+        false
+    }
 }
 
 /// A target without its type.
@@ -27,8 +32,8 @@ pub struct Target {
     pub name: &'static str,
     /// Runs an input. Before a panic gets through, the input is printed as a [`snippet`].
     pub run: fn(&[u8]),
-    /// Only decodes an input: what running it is measured against.
-    pub decode: fn(&[u8]),
+    /// [`Input::has_real_cipher`]
+    pub has_real_cipher: fn(&[u8]) -> bool,
     /// An input as a test.
     pub snippet: fn(&[u8]) -> String,
     /// The bytes that an input is encoded as: those that it was decoded from, or fewer.
@@ -42,7 +47,7 @@ impl Target {
         Self {
             name: I::NAME,
             run: run::<I>,
-            decode: |bytes| drop(std::hint::black_box(decode::<I>(bytes))),
+            has_real_cipher: |bytes| decode::<I>(bytes).has_real_cipher(),
             snippet: |bytes| snippet(I::NAME, &decode::<I>(bytes)),
             canonical: |bytes| {
                 let mut canonical = Vec::new();
@@ -66,6 +71,20 @@ struct Running {
 
 thread_local! {
     static RUNNING: RefCell<Running> = RefCell::default();
+}
+
+/// In the environment of a fuzzer: it decodes its inputs and does nothing more, which is what the speed
+/// of a target is a share of.
+pub const DECODE_ONLY: &str = "TLS_RECORD_FUZZ_DECODE_ONLY";
+
+/// What a fuzzer calls: [`run`], if not told otherwise by [`DECODE_ONLY`].
+pub fn fuzz<I: Input>(bytes: &[u8]) {
+    static IS_DECODE_ONLY: LazyLock<bool> = LazyLock::new(|| env::var_os(DECODE_ONLY).is_some());
+    if *IS_DECODE_ONLY {
+        drop(std::hint::black_box(decode::<I>(bytes)));
+    } else {
+        run::<I>(bytes);
+    }
 }
 
 /// Decodes and runs an input. If that panics, it is printed as a test first.

@@ -1,13 +1,16 @@
-//! A campaign: all targets in turn, their corpora minimised and merged, and a report.
+//! A campaign: all targets in turn, their corpora minimised and merged, and a report. Or: how fast they
+//! are.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 use std::{fs, io};
 
 use clap::Parser;
+use tls_record_fuzz::target::DECODE_ONLY;
 use tls_record_fuzz::{TARGETS, Target, pack};
 
 #[derive(Parser)]
@@ -31,6 +34,10 @@ struct Arguments {
     /// Leave out the targets that need OpenSSL and rustls
     #[arg(long)]
     engine_alone: bool,
+    /// Instead: say how fast each target is over its committed corpus, as a share of a fuzzer that
+    /// decodes the same inputs and does nothing more
+    #[arg(long)]
+    speed: bool,
     /// Put the minimised corpora into the packs of this package
     #[arg(long)]
     keep: bool,
@@ -63,6 +70,14 @@ fn main() -> io::Result<()> {
     let targets: Vec<&Target> = TARGETS.iter().filter(|target| arguments.wants(target)).collect();
     if targets.is_empty() {
         return Err(io::Error::other("no such target"));
+    }
+    if arguments.speed {
+        for target in targets {
+            arguments.build(target)?;
+            let share = arguments.speed(target)?;
+            println!("{}: {:.0} %", target.name, 100.0 * share);
+        }
+        return Ok(());
     }
     let seconds = arguments.minutes * 60.0 / targets.len() as f64;
     let mut outcomes = Vec::new();
@@ -128,7 +143,7 @@ impl Arguments {
         let dictionary = Path::new(env!("CARGO_MANIFEST_DIR")).join("tls.dict");
         fuzzer.arg(format!("-dict={}", dictionary.display())).arg(&corpus);
         fuzzer.stdout(Stdio::null()).stderr(Stdio::piped());
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         let mut child = fuzzer.spawn()?;
         let mut executions = 0;
         for line in BufReader::new(child.stderr.take().expect("it is piped")).lines() {
@@ -162,6 +177,41 @@ impl Arguments {
             inputs: after.inputs,
             crashes: self.crashes(target, &crashes)?,
         })
+    }
+
+    /// How fast it is, as a share of decoding alone: the median of rounds that take turns. Real ciphers
+    /// are left out: their speed is their own.
+    fn speed(&self, target: &Target) -> io::Result<f64> {
+        const ROUNDS: usize = 5;
+        let corpus = self.scratch.join("speed").join(target.name);
+        fs::create_dir_all(&corpus)?;
+        let mut files = Vec::new();
+        for (number, input) in pack::corpus(target.name)?.iter().enumerate() {
+            if !(target.has_real_cipher)(input) {
+                let file = corpus.join(number.to_string());
+                fs::write(&file, input)?;
+                files.push(file);
+            }
+        }
+        let time = |runs: usize, is_decode_only: bool| {
+            let mut fuzzer = self.binary(target)?;
+            fuzzer.env_remove(DECODE_ONLY).arg(format!("-runs={runs}")).args(&files);
+            fuzzer.envs(is_decode_only.then_some((DECODE_ONLY, "1")));
+            fuzzer.stdout(Stdio::null()).stderr(Stdio::null());
+            let start = Instant::now();
+            let status = fuzzer.status()?;
+            let ended = io::Error::other(format!("{} ended with {status}", target.name));
+            if status.success() { Ok(start.elapsed().as_secs_f64()) } else { Err(ended) }
+        };
+        // What starting costs is in both, and is taken off.
+        let net = |is_decode_only| {
+            let runs = 1 + 200_000 / files.len();
+            io::Result::Ok(time(runs, is_decode_only)? - time(1, is_decode_only)?)
+        };
+        let mut shares =
+            (0..ROUNDS).map(|_| Ok(net(true)? / net(false)?)).collect::<io::Result<Vec<f64>>>()?;
+        shares.sort_by(f64::total_cmp);
+        Ok(shares[ROUNDS / 2])
     }
 
     /// The least inputs that reach all edges that `corpus` reaches.

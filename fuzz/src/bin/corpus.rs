@@ -1,10 +1,8 @@
-//! Corpora, in and out of their packs; inputs as tests; and how fast targets are.
+//! Corpora, in and out of their packs; inputs as tests.
 
 use std::fs;
-use std::hint::black_box;
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use tls_record_fuzz::{TARGETS, Target, pack, seeds};
@@ -46,14 +44,6 @@ enum Command {
     },
     /// Writes the inputs that are made by hand, in src/seeds.rs
     Seeds,
-    /// Says how fast each target is, as a share of decoding its inputs alone, over its corpus
-    Speed {
-        /// How long each is measured
-        #[arg(long, default_value_t = 5)]
-        seconds: u64,
-        /// Which targets; otherwise all
-        targets: Vec<String>,
-    },
 }
 
 fn chosen(names: &[String]) -> impl Iterator<Item = &'static Target> {
@@ -97,33 +87,6 @@ fn main() -> io::Result<()> {
                 fs::write(directory.join(name), bytes)?;
             }
         }
-        Command::Speed { seconds, targets } => {
-            for target in chosen(&targets) {
-                let (decode, run) = speed(target, Duration::from_secs(seconds))?;
-                println!(
-                    "{:20} decodes {decode:>10.0}/s, runs {run:>10.0}/s: {:3.0} %",
-                    target.name,
-                    100.0 * run / decode
-                );
-            }
-        }
     }
     Ok(())
-}
-
-/// Inputs decoded in a second, and run.
-fn speed(target: &Target, time: Duration) -> io::Result<(f64, f64)> {
-    let inputs = pack::corpus(target.name)?;
-    let per_second = |function: fn(&[u8])| {
-        let start = Instant::now();
-        let mut count = 0;
-        while start.elapsed() < time {
-            for input in &inputs {
-                function(black_box(input));
-            }
-            count += inputs.len();
-        }
-        count as f64 / start.elapsed().as_secs_f64()
-    };
-    Ok((per_second(target.decode), per_second(target.run)))
 }
