@@ -119,9 +119,9 @@ impl<P: Provider> KernelDirection<P> {
         Some(())
     }
 
-    /// In TLS 1.2 with GCM and CCM the kernel counts the explicit nonce up from the one it is given, where we
-    /// combine ours with the sequence number by XOR. What it counts through must not meet what was
-    /// used: those lie in the block of the next power of two of them, so it starts behind that.
+    /// In TLS 1.2 with GCM and CCM the kernel counts the explicit nonce up from the one it is given,
+    /// where we combine ours with the sequence number by XOR. What it counts through must not meet what
+    /// was used: those lie in the block of the next power of two of them, so it starts behind that.
     fn unused_explicit_nonce(&self, iv: &mut [u8; NONCE_LEN]) -> Option<()> {
         let Some(last) = self.sequence.checked_sub(1) else { return Some(()) };
         if !self.secret.algorithm().has_explicit_nonce() {

@@ -23,8 +23,9 @@ pub(crate) fn scrub_stack(depth: usize) {
     black_box(&mut block);
 }
 
-/// [Overwrites the stack](scrub_stack), so deep, when it is dropped: after a function's last expression has
-/// put what it returns where the caller wants it. A variable in between would be one more copy.
+/// [Overwrites the stack](scrub_stack), so deep, when it is dropped: after a function's last
+/// expression has put what it returns where the caller wants it. A variable in between would be one
+/// more copy.
 pub(crate) struct Scrub(pub(crate) usize);
 
 impl Drop for Scrub {
