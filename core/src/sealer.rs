@@ -249,7 +249,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     fn check_keys(&self) -> Result<(), SealError> {
-        if self.is_update_due() || self.request_due {
+        if self.updates_due() != 0 {
             return Err(SealError::ControlFirst);
         }
         if self.is_exhausted() {

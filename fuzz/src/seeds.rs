@@ -554,6 +554,19 @@ fn of_connection() -> Vec<Seed> {
         ),
         of("cut", Suite::Tls13, vec![C::Eof { at }, C::ShutdownBoth { at, budget: 0 }]),
         of("halves", Suite::Tls13, vec![C::Write { at, len: 9 }, C::SplitAndJoin { at }]),
+        seed(
+            "connection",
+            "two-key-updates-have-no-room",
+            &connection::Input {
+                setup: Setup { fragment_limit: Some(143), ..Setup::new(Suite::Tls13) },
+                calls: vec![
+                    C::Write { at, len: 263 },
+                    C::Update { at, request: false },
+                    C::Update { at, request: true },
+                    C::Write { at, len: 143 },
+                ],
+            },
+        ),
     ]
 }
 

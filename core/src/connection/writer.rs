@@ -225,7 +225,9 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// See [`Connection::can_write`](crate::Connection::can_write).
     pub fn can_write(&self) -> bool {
         let content = usize::from(self.sealer.fragment_limit());
-        let need = self.sealer.record_len(content).saturating_add(self.sealer.control_len());
+        // One more may fall due, if none is.
+        let before = self.sealer.control_len().saturating_mul(self.sealer.updates_due().max(1));
+        let need = self.sealer.record_len(content).saturating_add(before);
         self.slot.is_none() && self.may_write() && need <= self.unsent.total_room()
     }
 

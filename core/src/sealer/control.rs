@@ -114,6 +114,11 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
+    /// How many KeyUpdates data has to wait for: one that the peer asked for, one that asks the peer.
+    pub(crate) fn updates_due(&self) -> usize {
+        usize::from(self.is_update_due()).saturating_add(self.request_due.into())
+    }
+
     fn seal_alert(
         &mut self,
         description: AlertDescription,

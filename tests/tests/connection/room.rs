@@ -69,6 +69,23 @@ fn a_key_update_that_has_no_room_makes_data_and_slots_wait() {
     assert_eq!(end.send(), [data(b"data")]);
 }
 
+/// One that the peer asked for, and one that asks the peer.
+#[test]
+fn can_write_counts_two_key_updates_if_two_are_due() {
+    for room in 0..150 {
+        let mut end = Wired::<300>::new(Suite::Tls13);
+        end.tls.with_halves(|_, sealer| sealer.set_fragment_limit(100));
+        assert_eq!(end.tls.write(&[&vec![0; room]]).unwrap(), room);
+        end.tls.update_keys(false).unwrap();
+        end.tls.update_keys(true).unwrap();
+        let limit = usize::from(end.tls.writer().sealer().fragment_limit());
+        let has_room = end.tls.can_write();
+        let unsent = end.tls.unsent().len();
+        assert_eq!(has_room, unsent + 2 * (5 + 5 + 17) + 5 + limit + 17 <= 300, "{unsent}");
+        assert_eq!(end.tls.write(&[&vec![0; limit]]).is_ok(), has_room, "{unsent}");
+    }
+}
+
 #[test]
 fn a_fragment_limit_is_never_more_than_fits() {
     let mut end = Wired::<512>::new(Suite::Tls13);
