@@ -112,6 +112,21 @@ fn where_control_is_padded_a_record_takes_half_the_room_at_most() {
     assert_eq!(end.tls.unsent().len(), 2 * record);
 }
 
+#[test]
+fn where_control_is_not_padded_a_record_takes_all_the_room() {
+    let limit = |padding, pads_control| {
+        let end = Wired::<512>::configured(Suite::Tls13, |config| {
+            config.padding = padding;
+            config.pads_control = pads_control;
+        });
+        end.tls.writer().sealer().fragment_limit()
+    };
+    let most = limit(Padding::None, false);
+    assert_eq!(limit(Padding::FULL, false), most);
+    assert_eq!(limit(Padding::None, true), most, "there is no padding");
+    assert!(limit(Padding::FULL, true) < most);
+}
+
 fn writes_and_closes<const TX: usize>() {
     for suite in Suite::ALL {
         let mut end = Wired::<TX>::new(suite);
