@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::end::{End, ReadEnd};
 use crate::error::{CloseError, KeyError, OpenError, SealError};
 use crate::keys::KeySchedule;
-use crate::opener::{Opened, Opener};
+use crate::opener::{Event, Opened, Opener};
 use crate::record::{Epoch, Version};
 use crate::scrub::scrub_stack;
 use crate::sealer::{Control, Sealed, Sealer};
@@ -67,7 +67,9 @@ impl<K: KeySchedule> RecordLayer<K> {
     #[inline]
     pub fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         let opened = self.opener.open(input);
-        if self.opener.has_notice() {
+        // Of data there is nothing to tell.
+        let is_data = matches!(opened, Ok(Opened { event: Event::ApplicationData(_), .. }));
+        if !is_data && self.opener.has_notice() {
             self.tell_sealer();
         }
         opened

@@ -372,6 +372,11 @@ impl<K: KeySchedule> Sealer<K> {
         if notice.contains(Notice::PEER_ANSWERED) {
             self.request_outstanding = false;
         }
+        // What comes alone most often.
+        if notice == Notice::PEER_CLOSED {
+            self.state = self.state.after(self.on_peer_close(), Trigger::PeerCloseNotify);
+            return;
+        }
         // A client may be asked before it has application keys of its own.
         if notice.contains(Notice::UPDATE_REQUESTED)
             && self.state == WriteState::Open
