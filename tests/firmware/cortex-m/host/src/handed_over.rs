@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
+use host::{Program, Result};
 use tls_record::aead::Algorithm;
 use tls_record::aead::rustcrypto::RustCrypto;
 use tls_record::{Connection, RecordLayer, TrafficSecret};
@@ -14,9 +15,9 @@ use tls_record_alloc::rustls::pki_types::CertificateDer;
 use tls_record_alloc::rustls::{ClientConfig, RootCertStore};
 use tls_record_alloc::{Established, Handshake};
 
-use crate::emulator::{Emulator, Firmware};
-use crate::server::{Identity, NAME, Server};
-use crate::{Result, s_client};
+use crate::emulator::Firmware;
+use crate::identity::{Identity, NAME};
+use crate::s_client;
 
 /// As the firmware has it. Of a new key, the first nonce.
 const SUSPEND_KEY: [u8; 32] = *b"a key that only this part knows!";
@@ -53,12 +54,12 @@ pub fn check(firmware: &Firmware, folder: &Path) -> Result<()> {
     let identity = Identity::new(folder)?;
     for name in ["handed_over", "halves"] {
         for suite in TLS13.into_iter().chain(TLS12) {
-            let program = Program { firmware, name, identity: &identity, suite: &suite };
-            program.check(TLS13.contains(&suite), |server| by_rustls(server, &identity))?;
+            let case = Case { firmware, name, identity: &identity, suite: &suite };
+            case.check(TLS13.contains(&suite), |server| by_rustls(server, &identity))?;
         }
         for (suite, algorithm) in CCM {
-            let program = Program { firmware, name, identity: &identity, suite: &suite };
-            program.check(true, |server| {
+            let case = Case { firmware, name, identity: &identity, suite: &suite };
+            case.check(true, |server| {
                 let layer = s_client::establish(server, &suite, algorithm, folder)?;
                 Ok((Connection::new(layer), Vec::new()))
             })?;
@@ -69,15 +70,15 @@ pub fn check(firmware: &Firmware, folder: &Path) -> Result<()> {
 
 type Tls = Connection<TrafficSecret<RustCrypto>, TX>;
 
-/// A program, and what the server that it speaks to is to be.
-struct Program<'a> {
+/// A program of the firmware, and what the server that it speaks to is to be.
+struct Case<'a> {
     firmware: &'a Firmware,
-    name: &'a str,
+    name: &'static str,
     identity: &'a Identity,
     suite: &'a [&'a str],
 }
 
-impl Program<'_> {
+impl Case<'_> {
     /// Gives it a connection, which `establish` makes, with the bytes behind the handshake that have
     /// arrived already; and has the server talk with it.
     fn check(
@@ -85,8 +86,9 @@ impl Program<'_> {
         has_updates: bool,
         establish: impl FnOnce(&mut TcpStream) -> Result<(Tls, Vec<u8>)>,
     ) -> Result<()> {
-        let mut server = Server::start(self.identity, self.suite)?;
-        let mut transport = TcpStream::connect(server.address)?;
+        let [certificate, key] = &self.identity.files;
+        let (mut server, address) = host::s_server(certificate, key, self.suite)?;
+        let mut transport = TcpStream::connect(address)?;
         let (mut tls, received) = establish(&mut transport)?;
         let mut emulator = self.start(transport, &tls.suspend(&SUSPEND_KEY, &NONCE)?, &received)?;
         let talked = talk(&mut server, &mut emulator, has_updates);
@@ -95,19 +97,17 @@ impl Program<'_> {
             _ => close_and_drain(&mut server, &mut emulator),
         });
         let what = format!("{}: {}", self.name, self.suite.join(" "));
-        closed.map_err(|error| {
-            let [output, errors] = [&server.output, &server.errors].map(|log| log.text());
-            let log = emulator.log.text();
-            format!("{what}: {error}\ns_server:\n{output}\n{errors}\nthe firmware:\n{log}")
-        })?;
+        closed
+            .map_err(|error| format!("{what}: {error}\n{}\n{}", server.said(), emulator.said()))?;
         println!("{what}");
         Ok(())
     }
 
     /// Starts it, with `transport` behind its UART, on which these bytes come first.
-    fn start(&self, transport: TcpStream, suspended: &[u8], received: &[u8]) -> Result<Emulator> {
+    fn start(&self, transport: TcpStream, suspended: &[u8], received: &[u8]) -> Result<Program> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let mut emulator = self.firmware.with_uart(self.name, listener.local_addr()?)?;
+        let mut emulator =
+            self.firmware.with_uart(self.name, &listener.local_addr()?.to_string())?;
         let mut uart = emulator.accept(&listener)?;
         uart.write_all(suspended)?;
         uart.write_all(received)?;
@@ -139,54 +139,54 @@ fn bridge(mut from: TcpStream, mut to: TcpStream) {
     });
 }
 
-fn talk(server: &mut Server, emulator: &mut Emulator, has_updates: bool) -> Result<()> {
-    emulator.log.expect("resumed: ")?;
+fn talk(server: &mut Program, emulator: &mut Program, has_updates: bool) -> Result<()> {
+    emulator.output.expect("resumed: ")?;
     ask(server, "hello")?;
     ask(server, "and again")?;
     if has_updates {
         update_keys(server, emulator)?;
     } else {
         ask(server, "update")?;
-        emulator.log.expect("new keys: Err(NoUpdate)\n")?;
+        emulator.output.expect("new keys: Err(NoUpdate)\n")?;
     }
     Ok(())
 }
 
 /// In two steps, with data under way.
-fn close_and_drain(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
+fn close_and_drain(server: &mut Program, emulator: &mut Program) -> Result<()> {
     ask(server, "close")?;
     // The firmware closes when it sees that something is on its way, and waits for all of it.
     server.say("last words\n")?;
-    emulator.log.expect("under way: ")?;
+    emulator.output.expect("under way: ")?;
     end(server, emulator)
 }
 
 /// The firmware closes first.
-fn close(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
+fn close(server: &mut Program, emulator: &mut Program) -> Result<()> {
     ask(server, "close")?;
-    emulator.log.expect("closing: ")?;
+    emulator.output.expect("closing: ")?;
     end(server, emulator)
 }
 
 /// What both say when both have closed.
-fn end(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
+fn end(server: &mut Program, emulator: &mut Program) -> Result<()> {
     server.errors.expect("alert read:warning:close notify\n")?;
     server.errors.expect("alert write:warning:close notify\n")?;
     server.output.expect("DONE\nshutting down SSL\nCONNECTION CLOSED\n")?;
-    emulator.log.expect("End { read: Closed { epoch: Application }, write: Closed }\n")?;
-    emulator.end()?;
-    server.end()
+    emulator.output.expect("End { read: Closed { epoch: Application }, write: Closed }\n")?;
+    emulator.end_well()?;
+    server.end_well()
 }
 
 /// Has the server send a line, and waits until it has come back in capitals.
-fn ask(server: &mut Server, line: &str) -> Result<()> {
+fn ask(server: &mut Program, line: &str) -> Result<()> {
     server.say(&format!("{line}\n"))?;
     server.output.expect(&format!("{}\n", line.to_uppercase()))?;
     Ok(())
 }
 
 /// New keys, as OpenSSL asks for them and as the firmware does.
-fn update_keys(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
+fn update_keys(server: &mut Program, emulator: &mut Program) -> Result<()> {
     const OF_SERVER: &str = "write server key update\n";
     const OF_FIRMWARE: &str = "read client key update\n";
     // Asks for one, too: it is answered although no data leaves.
@@ -199,7 +199,7 @@ fn update_keys(server: &mut Server, emulator: &mut Emulator) -> Result<()> {
     server.errors.expect(OF_SERVER)?;
     ask(server, "new keys for the server")?;
     ask(server, "update")?;
-    emulator.log.expect("new keys: Ok(())\n")?;
+    emulator.output.expect("new keys: Ok(())\n")?;
     server.errors.expect(OF_FIRMWARE)?;
     ask(server, "new keys again")?;
     server.errors.expect(OF_SERVER)?;

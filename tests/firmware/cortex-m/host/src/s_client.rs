@@ -5,19 +5,16 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use host::{LIMIT, Program, Result};
 use tls_record::aead::Algorithm;
 use tls_record::aead::rustcrypto::RustCrypto;
 use tls_record::{
     Config, ContentType, Epoch, HEADER_LEN, Header, RecordLayer, Role, TrafficSecret,
 };
-
-use crate::Result;
-use crate::accept::accept;
-use crate::emulator::LIMIT;
 
 /// How long one side is waited for before the other is looked at.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -32,23 +29,13 @@ pub fn establish(
     folder: &Path,
 ) -> Result<RecordLayer<Secret>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let log = folder.join("secrets.txt");
-    fs::write(&log, "")?;
-    let mut child = Command::new("openssl")
-        .args(["s_client", "-connect", &listener.local_addr()?.to_string(), "-keylogfile"])
-        .arg(&log)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let log = accept(&listener, &mut child).and_then(|mut client| {
-        relay(&mut client, server)?;
-        read_log(&log)
-    });
-    child.kill()?;
-    child.wait()?;
-    let log = log?;
+    let path = folder.join("secrets.txt");
+    fs::write(&path, "")?;
+    let mut command = Command::new("openssl");
+    command.args(["s_client", "-connect", &listener.local_addr()?.to_string(), "-keylogfile"]);
+    let mut program = Program::start("s_client", command.arg(&path).args(args))?;
+    relay(&mut program.accept(&listener)?, server)?;
+    let log = read_log(&path)?;
     let secret = |label: &str| -> Result<Secret> {
         let line = log.lines().find(|line| line.starts_with(label)).ok_or("no such secret")?;
         let digits = line.rsplit(' ').next().unwrap_or_default();

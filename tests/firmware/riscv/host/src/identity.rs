@@ -1,9 +1,9 @@
 //! Certificates: an authority that the firmware trusts, and servers that it should trust or not.
 
-use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host::Result;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 
 /// An authority, made anew at each run.
@@ -21,7 +21,7 @@ pub struct Server {
 
 impl Authority {
     /// Its files and those of its servers are in `folder`.
-    pub fn new(folder: &Path, name: &str) -> Result<Self, Box<dyn Error>> {
+    pub fn new(folder: &Path, name: &str) -> Result<Self> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
@@ -32,7 +32,7 @@ impl Authority {
     }
 
     /// A server of this name, whose certificate is good for the year 2026, or for another.
-    pub fn server(&self, name: &str, year: i32) -> Result<Server, Box<dyn Error>> {
+    pub fn server(&self, name: &str, year: i32) -> Result<Server> {
         let mut params = CertificateParams::new([name.to_owned()])?;
         params.not_before = date_time_ymd(year, 1, 1);
         params.not_after = date_time_ymd(year, 12, 31);

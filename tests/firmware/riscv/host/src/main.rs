@@ -2,26 +2,19 @@
 //! checks what both of them say.
 
 mod identity;
-mod program;
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use std::{env, fs};
 
+use host::{Program, Result};
 use identity::{Authority, Server};
-use program::Program;
 
 const TARGET: &str = "riscv32imac-unknown-none-elf";
 const QEMU: &str = "qemu-system-riscv32";
 const GCC: &str = "riscv64-unknown-elf-gcc";
 const PICOLIBC: &str = "--specs=picolibc.specs";
-
-/// Time for one connection.
-const LIMIT: Duration = Duration::from_secs(60);
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
     match run() {
@@ -35,13 +28,10 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     look_for_tools()?;
-    let program = env::current_exe()?;
-    let folder = program.with_extension("files");
+    let folder = env::current_exe()?.with_extension("files");
     fs::create_dir_all(&folder)?;
     let authority = Authority::new(&folder, "authority")?;
-    // Where Cargo puts this program tells where it puts the firmware.
-    let target = program.ancestors().nth(2).ok_or("not where Cargo puts programs")?;
-    let programs = build(target, &authority.certificate)?;
+    let programs = build(&authority.certificate)?;
     measure_stack(&programs.join("stack"))?;
 
     let firmware = programs.join("riscv-firmware");
@@ -79,47 +69,28 @@ const TLS12: [(&str, &str); 3] = [
     ("ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"),
 ];
 
-/// Names all that is missing, and how to get it.
 fn look_for_tools() -> Result<()> {
-    let works = |program: &str, args: &[&str]| {
-        let output = Command::new(program).args(args).output();
-        output.ok().filter(|output| output.status.success())
-    };
-    let library = works("rustc", &["--print", "target-libdir", "--target", TARGET])
-        .and_then(|output| String::from_utf8(output.stdout).ok());
-    let missing: Vec<_> = [
-        (works("openssl", &["version"]).is_some(), "Debian's openssl"),
-        (works(QEMU, &["--version"]).is_some(), "Debian's qemu-system-misc"),
-        (works(GCC, &["--version"]).is_some(), "Debian's gcc-riscv64-unknown-elf"),
-        (works(GCC, &[PICOLIBC, "--version"]).is_some(), "Debian's picolibc-riscv64-unknown-elf"),
-        (
-            library.is_some_and(|library| Path::new(library.trim_end()).exists()),
-            "rustup target add riscv32imac-unknown-none-elf",
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(is_there, remedy)| (!is_there).then_some(remedy))
-    .collect();
-    if missing.is_empty() { Ok(()) } else { Err(format!("missing: {}", missing.join(", ")).into()) }
+    let works = |program, args: &[&str]| host::works(program, args).is_some();
+    host::look_for(&[
+        (works("openssl", &["version"]), "Debian's openssl"),
+        (works(QEMU, &["--version"]), "Debian's qemu-system-misc"),
+        (works(GCC, &["--version"]), "Debian's gcc-riscv64-unknown-elf"),
+        (works(GCC, &[PICOLIBC, "--version"]), "Debian's picolibc-riscv64-unknown-elf"),
+        (host::has_library(TARGET), "rustup target add riscv32imac-unknown-none-elf"),
+    ])
 }
 
-/// Builds the firmware. Returns the folder of its programs.
-fn build(target: &Path, authority: &Path) -> Result<PathBuf> {
+/// Builds the firmware, which trusts `authority`. Returns the folder of its programs.
+fn build(authority: &Path) -> Result<PathBuf> {
     let c = TARGET.replace('-', "_");
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--quiet", "--release", "--package", "riscv-firmware"])
-        .args(["--target", TARGET, "--target-dir"])
-        .arg(target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("AUTHORITY", authority)
-        .env(format!("CC_{c}"), GCC)
-        .env(format!("AR_{c}"), "riscv64-unknown-elf-ar")
-        .env(format!("CFLAGS_{c}"), format!("{PICOLIBC} -D__ILP32__=1"))
-        .status()?;
-    if !built.success() {
-        return Err("the firmware does not build".into());
-    }
-    Ok(target.join(TARGET).join("release"))
+    let authority = authority.to_str().ok_or("a path that is not text")?;
+    let variables = [
+        ("AUTHORITY", authority),
+        (&format!("CC_{c}"), GCC),
+        (&format!("AR_{c}"), "riscv64-unknown-elf-ar"),
+        (&format!("CFLAGS_{c}"), &format!("{PICOLIBC} -D__ILP32__=1")),
+    ];
+    host::build("riscv-firmware", TARGET, &variables)
 }
 
 /// Starts the emulator, with its UART at `serial`.
@@ -129,15 +100,15 @@ fn emulate(program: &Path, serial: &str) -> Result<Program> {
     command.args(["-machine", "virt", "-m", "32M", "-bios", "none", "-display", "none"]);
     command.args(["-monitor", "none", "-semihosting-config", "enable=on,target=native"]);
     command.args(["-serial", serial, "-kernel"]).arg(program);
-    Program::start("firmware", &mut command, LIMIT)
+    Program::start("firmware", &mut command)
 }
 
 /// How deep into the stack the ciphers go. The program itself compares.
 fn measure_stack(program: &Path) -> Result<()> {
     let mut program = emulate(program, "none")?;
-    let ended = program.end()?;
+    let ended = program.end_well();
     print!("{}", program.output.text());
-    if ended.success() { Ok(()) } else { Err("the engine overwrites less of the stack".into()) }
+    ended.map_err(|_| "the engine overwrites less of the stack".into())
 }
 
 /// A server, and an emulator with the firmware whose UART is connected to it.
@@ -148,23 +119,15 @@ struct Pair {
 
 impl Pair {
     fn start(firmware: &Path, server: &Server, args: &[&str]) -> Result<Self> {
-        let mut command = Command::new("openssl");
-        command.args(["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-state"]);
-        command.args(["-certform", "DER", "-cert"]).arg(&server.certificate);
-        command.args(["-keyform", "DER", "-key"]).arg(&server.key).args(args);
-        let mut server = Program::start("s_server", &mut command, LIMIT)?;
-        server.output.expect("ACCEPT ")?;
-        let address = server.output.expect("\n")?;
-
+        let (server, address) = host::s_server(&server.certificate, &server.key, args)?;
         let firmware = emulate(firmware, &format!("tcp:{address}"))?;
         Ok(Self { server, firmware })
     }
 
-    /// Prints all that both said if a check fails.
+    /// Tells all that both said if a check fails.
     fn check(mut self, check: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        check(&mut self).inspect_err(|_| {
-            self.server.print();
-            self.firmware.print();
+        check(&mut self).map_err(|error| {
+            format!("{error}\n{}\n{}", self.server.said(), self.firmware.said()).into()
         })
     }
 
@@ -181,8 +144,7 @@ impl Pair {
         if ended.code() != Some(status) {
             return Err(format!("the firmware ended with {ended}").into());
         }
-        let ended = self.server.end()?;
-        if ended.success() { Ok(()) } else { Err(format!("s_server ended with {ended}").into()) }
+        self.server.end_well()
     }
 }
 

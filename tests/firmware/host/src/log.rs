@@ -1,10 +1,11 @@
 //! What a program says, collected while it runs; waiting for a part of it has an end.
 
-use std::error::Error;
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use crate::Result;
 
 /// The text of a stream.
 pub struct Log {
@@ -21,11 +22,12 @@ struct State {
 }
 
 impl Log {
-    /// Collects a stream, which `decode` makes text of, piece by piece.
-    pub fn new(
+    /// Collects a stream, which `decode` makes text of, piece by piece. Nothing waits longer than until
+    /// `deadline`.
+    pub(crate) fn new(
         mut stream: impl Read + Send + 'static,
         mut decode: impl FnMut(&[u8]) -> String + Send + 'static,
-        limit: Duration,
+        deadline: Instant,
     ) -> Self {
         let state = Arc::<(Mutex<State>, Condvar)>::default();
         let shared = Arc::clone(&state);
@@ -43,27 +45,21 @@ impl Log {
                 }
             }
         });
-        Self { state, seen: 0, deadline: Instant::now() + limit }
+        Self { state, seen: 0, deadline }
     }
 
     /// Waits for `text` behind all that was waited for, and returns what is in front of it.
-    pub fn expect(&mut self, text: &str) -> Result<String, Box<dyn Error>> {
+    pub fn expect(&mut self, text: &str) -> Result<String> {
         let seen = self.seen;
         let found = self.wait(|state| state.text[seen..].find(text).map(|at| seen + at));
-        let at = found.ok_or_else(|| format!("it does not say {text:?}"))?;
+        let at = found.ok_or_else(|| format!("it does not say {:?}", short(text)))?;
         self.seen = at + text.len();
         Ok(self.text()[seen..at].to_owned())
     }
 
-    /// All of it, when the stream has ended or the time is over.
-    pub fn whole(&self) -> String {
+    /// Waits until the stream has ended, or the time is over.
+    pub(crate) fn wait_for_end(&self) {
         self.wait(|state| state.has_ended.then_some(()));
-        self.text()
-    }
-
-    /// Whether the stream has ended.
-    pub fn has_ended(&self) -> bool {
-        self.state.0.lock().unwrap_or_else(PoisonError::into_inner).has_ended
     }
 
     /// What there is now.
@@ -85,4 +81,9 @@ impl Log {
             state = changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
+}
+
+/// Of a long text, the beginning.
+fn short(text: &str) -> String {
+    text.chars().take(80).collect()
 }

@@ -1,0 +1,69 @@
+//! What the programs share that run firmware on an emulator, with OpenSSL as the peer.
+
+mod log;
+mod program;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+pub use log::Log;
+pub use program::Program;
+
+/// What went wrong is for a reader.
+pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Time for one program.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// What a program says, if it is there and ends well.
+pub fn works(program: &str, args: &[&str]) -> Option<Output> {
+    let output = Command::new(program).args(args).output();
+    output.ok().filter(|output| output.status.success())
+}
+
+/// Whether Rust's library is there for `target`.
+pub fn has_library(target: &str) -> bool {
+    works("rustc", &["--print", "target-libdir", "--target", target])
+        .and_then(|output| String::from_utf8(output.stdout).ok())
+        .is_some_and(|library| Path::new(library.trim_end()).exists())
+}
+
+/// Names all tools that are not there, and how to get them.
+pub fn look_for(tools: &[(bool, &str)]) -> Result<()> {
+    let missing: Vec<_> =
+        tools.iter().filter_map(|(is_there, remedy)| (!is_there).then_some(*remedy)).collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("missing: {}", missing.join(", ")).into()) }
+}
+
+/// Builds the programs of `package` below the folder that this program itself was built in, with
+/// `variables` in the environment. Returns theirs.
+pub fn build(package: &str, target: &str, variables: &[(&str, &str)]) -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    // Where Cargo puts this program tells where it puts the firmware.
+    let folder = program.ancestors().nth(2).ok_or("not where Cargo puts programs")?;
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--locked", "--quiet", "--release", "--package", package])
+        .args(["--target", target, "--target-dir"])
+        .arg(folder)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .envs(variables.iter().copied())
+        .status()?;
+    if !built.success() {
+        return Err("the firmware does not build".into());
+    }
+    Ok(folder.join(target).join("release"))
+}
+
+/// `openssl s_server` for one connection, and its address. Certificate and key are files in DER.
+pub fn s_server(certificate: &Path, key: &Path, args: &[&str]) -> Result<(Program, String)> {
+    let mut command = Command::new("openssl");
+    command.args(["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-state"]);
+    command.args(["-certform", "DER", "-cert"]).arg(certificate);
+    command.args(["-keyform", "DER", "-key"]).arg(key).args(args);
+    let mut server = Program::start("s_server", &mut command)?;
+    server.output.expect("ACCEPT ")?;
+    let address = server.output.expect("\n")?;
+    Ok((server, address))
+}
