@@ -4,25 +4,34 @@
 //! cargo run --release -p tls-record-benches --bin scale
 //! ```
 //!
-//! Connections are served in random order: each seals a record of 64 bytes and opens it. How many
-//! there can be before the caches end shows in the time that a record takes.
+//! Connections are served in random order: each seals a record of 64 bytes and opens it. Where the
+//! caches end shows in the time that a record takes: `--svg FILE` draws it.
 //!
 //! Then one connection sends and receives at once: first in one thread, record by record in turns,
 //! then with its halves in two threads.
 
+use std::error::Error;
 use std::fs;
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring};
 use tls_record::{Config, Epoch, Event, MAX_RECORD, Opener, Role, Sealer, TrafficSecret, Version};
 use tls_record_benches::timing::{Spread, nanoseconds};
 use tls_record_benches::{Layer, established};
 
 const ALGORITHM: Algorithm = Algorithm::Aes128Gcm;
+
+/// How many connections there are. Those with an even number of zeros are in the table.
+const COUNTS: [usize; 13] =
+    [1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
+const IN_TABLE: [usize; 4] = [1, 100, 10_000, 1_000_000];
 
 /// Content of the records of many connections.
 const LEN: usize = 64;
@@ -36,6 +45,9 @@ struct Arguments {
     /// How many connections there are at most.
     #[arg(long, default_value_t = 1_000_000)]
     connections: usize,
+    /// Draws the times to this file.
+    #[arg(long)]
+    svg: Option<PathBuf>,
 }
 
 /// A connection that opens what it has sealed.
@@ -149,13 +161,56 @@ fn open<P: Provider>(opener: &mut Opener<TrafficSecret<P>>, record: &mut [u8]) {
     assert!(matches!(opened.event, Event::ApplicationData(_)));
 }
 
-fn rows<P: Provider>(backend: &str, most: usize) {
-    for count in [1, 100, 10_000, 1_000_000].into_iter().filter(|&count| count <= most) {
+/// Nanoseconds that a record takes, by the number of connections.
+type Curve = Vec<(f64, f64)>;
+
+fn rows<P: Provider>(backend: &str, most: usize) -> Curve {
+    let mut curve = Curve::new();
+    for count in COUNTS.into_iter().filter(|&count| count <= most) {
+        eprintln!("{backend}, {count} connections");
         let (bytes, Spread { low, median, high }) = many::<P>(count);
-        // Of a few, the pages tell nothing.
-        let bytes = if count < 10_000 { String::new() } else { format!("{bytes:.0}") };
-        println!("| {backend} | {count} | {bytes} | {median:.0} | {low:.0} to {high:.0} |");
+        curve.push((count as f64, median));
+        if IN_TABLE.contains(&count) {
+            // Of a few, the pages tell nothing.
+            let bytes = if count < 10_000 { String::new() } else { format!("{bytes:.0}") };
+            println!("| {backend} | {count} | {bytes} | {median:.0} | {low:.0} to {high:.0} |");
+        }
     }
+    curve
+}
+
+/// In colours that can be seen on white and on black.
+fn draw(curves: &[(&'static str, RGBColor, Curve)], path: &Path) -> Result<(), Box<dyn Error>> {
+    const GREY: RGBColor = RGBColor(128, 128, 128);
+    let most = curves.iter().flat_map(|(_, _, curve)| curve).map(|(count, _)| *count);
+    let highest = curves.iter().flat_map(|(_, _, curve)| curve).map(|(_, time)| *time);
+    let (most, highest) = (most.fold(10.0, f64::max), highest.fold(0.0, f64::max));
+
+    let area = SVGBackend::new(path, (680, 360)).into_drawing_area();
+    let mut chart = ChartBuilder::on(&area)
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(60)
+        .build_cartesian_2d((1.0..most).log_scale(), 0.0..highest * 1.1)?;
+    let words = ("sans-serif", 13).into_font().color(&GREY);
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .bold_line_style(GREY.mix(0.3))
+        .light_line_style(TRANSPARENT)
+        .axis_style(GREY)
+        .label_style(words.clone())
+        .x_desc("connections")
+        .y_desc("ns a record of 64 bytes")
+        .draw()?;
+    for (backend, colour, curve) in curves {
+        chart.draw_series(LineSeries::new(curve.iter().copied(), colour.stroke_width(2)))?;
+        let Some(&end) = curve.last() else { continue };
+        let style = words.clone().color(colour).pos(Pos::new(HPos::Right, VPos::Bottom));
+        chart.draw_series([Text::new(*backend, end, style)])?;
+    }
+    area.present()?;
+    Ok(())
 }
 
 fn duplex<P: Provider<Aead: Send> + Send>(backend: &str) {
@@ -166,15 +221,21 @@ fn duplex<P: Provider<Aead: Send> + Send>(backend: &str) {
     }
 }
 
-fn main() {
-    let Arguments { connections } = Arguments::parse();
+fn main() -> Result<(), Box<dyn Error>> {
+    let Arguments { connections, svg } = Arguments::parse();
     println!("| backend | connections | bytes each | ns a record | quartiles |");
     println!("|---|---|---|---|---|");
-    rows::<Ring>("ring", connections);
-    rows::<AwsLc>("AWS-LC", connections);
+    let curves = [
+        ("ring", RGBColor(42, 157, 143), rows::<Ring>("ring", connections)),
+        ("AWS-LC", RGBColor(231, 111, 81), rows::<AwsLc>("AWS-LC", connections)),
+    ];
+    if let Some(path) = svg {
+        draw(&curves, &path)?;
+    }
     println!();
     println!("| backend | bytes a record | two threads over one | quartiles |");
     println!("|---|---|---|---|");
     duplex::<Ring>("ring");
     duplex::<AwsLc>("AWS-LC");
+    Ok(())
 }

@@ -10,6 +10,7 @@
 //! the table has the median of several processes. `benches/README.md` says what is measured and what
 //! is not, and how to add a library.
 
+mod boringssl;
 mod buffered;
 mod chart;
 mod embedded;
@@ -67,6 +68,7 @@ fn libraries(only: &str) -> Vec<Library> {
     theirs.extend(unbuffered::LIBRARIES);
     theirs.extend(buffered::LIBRARIES);
     theirs.extend(openssl::LIBRARIES);
+    theirs.extend(boringssl::libraries());
     theirs.extend(s2n::LIBRARIES);
     theirs.extend(embedded::LIBRARIES);
     theirs.retain(|library| library.name.contains(only));
