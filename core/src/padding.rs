@@ -229,12 +229,19 @@ mod tests {
                     assert_eq!((found.content_type, found.content.len()), (DATA, at));
                     assert_eq!(found.is_padded, at + 1 != len);
                 }
-                // Zeros in the content are none of the padding.
-                let mut sparse = [0; 200];
-                sparse[at] = 0x80;
-                for strip in [strip, strip_in_constant_time] {
-                    let found = strip(&sparse[..len]).unwrap();
-                    assert_eq!((found.content_type.0, found.content.len()), (0x80, at));
+                for byte in [1, 0x5a, 0x80, 0xff] {
+                    // Zeros in the content are none of the padding.
+                    let mut sparse = [0; 200];
+                    sparse[at] = byte;
+                    // All words are the same, and so are both of their halves.
+                    let mut even = [0; 200];
+                    even[..=at].fill(byte);
+                    for inner in [&sparse[..len], &even[..len]] {
+                        for strip in [strip, strip_in_constant_time] {
+                            let found = strip(inner).unwrap();
+                            assert_eq!((found.content_type.0, found.content.len()), (byte, at));
+                        }
+                    }
                 }
             }
             for strip in [strip, strip_in_constant_time] {
