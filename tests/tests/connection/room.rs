@@ -7,6 +7,9 @@ use tls_record_tests::records::{
 
 use crate::support::{Wired, alert, data};
 
+/// Header, alert, inner type, tag.
+const CLOSE_NOTIFY_LEN: usize = 5 + 2 + 1 + 16;
+
 #[test]
 fn state_and_room_are_different_questions() {
     for suite in Suite::ALL {
@@ -84,6 +87,16 @@ fn can_write_counts_two_key_updates_if_two_are_due() {
         assert_eq!(has_room, unsent + 2 * (5 + 5 + 17) + 5 + limit + 17 <= 300, "{unsent}");
         assert_eq!(end.tls.write(&[&vec![0; limit]]).is_ok(), has_room, "{unsent}");
     }
+}
+
+#[test]
+fn control_takes_the_room_of_what_was_sent_before_all_is_sent() {
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    end.fill();
+    end.take(100);
+    let unsent = end.tls.unsent().len();
+    assert_eq!(end.tls.shutdown(), Err(ShutdownError::WouldBlock));
+    assert_eq!(end.tls.unsent().len(), unsent + CLOSE_NOTIFY_LEN);
 }
 
 #[test]
