@@ -26,6 +26,8 @@ pub fn all() -> Vec<Seed> {
     seeds.extend(of_duplex());
     seeds.extend(of_connection());
     seeds.extend(of_suspend());
+    #[cfg(feature = "peers")]
+    seeds.extend(of_differential_rustls());
     seeds
 }
 
@@ -607,5 +609,26 @@ fn of_suspend() -> Vec<Seed> {
         of("tampered", Suite::Tls13, vec![Call::Sleep { sleep: Sleep::Flip { at: 100, bit: 0 } }]),
         of("too-short", Suite::Tls13, vec![Call::Sleep { sleep: Sleep::Length { len: 17 } }]),
         of("busy", Suite::Tls13, vec![Call::Close, sleep(), Call::Control, sleep()]),
+    ]
+}
+
+/// What a campaign found.
+#[cfg(feature = "peers")]
+fn of_differential_rustls() -> Vec<Seed> {
+    use crate::differential_rustls::{Case, Input, Part, Tampering};
+    let of = |name, tls12, parts| {
+        let tampering = Tampering::None;
+        let case = Case { tls12, is_server: false, suite: 0, piece: 999, tampering, parts };
+        seed("differential_rustls", name, &Input { case })
+    };
+    let no_alert = |content| Part::NoAlert { content };
+    vec![
+        of("no-level-and-then-no-alert", false, vec![no_alert(vec![10, 90]), no_alert(vec![])]),
+        of(
+            "no-alert-after-32-empty-records",
+            true,
+            // 2 and 30 of them.
+            vec![Part::Empty { count: 42 }, Part::Empty { count: 230 }, no_alert(vec![])],
+        ),
     ]
 }

@@ -725,6 +725,12 @@ impl KnownDifference {
                 Self::RustlsEmptyRecord
             }
             (_, Some(Fault::Flood), Failed(None)) if it.is_alert() => Self::RustlsSilentFlood,
+            // The alert is one empty record too many.
+            (Tls12, Some(Fault::EmptyAlert), Failed(None))
+                if it.is_alert() && it.empty_records() >= 32 =>
+            {
+                Self::RustlsSilentFlood
+            }
             (_, _, Failed(None)) if it.they_stop() && it.alerts(is_warning) > 4 => {
                 Self::RustlsWarningsInAll
             }
@@ -770,7 +776,7 @@ impl KnownDifference {
             {
                 Self::RustlsObeysLevel
             }
-            (Tls13, None, Failed(Some(47 | 50)))
+            (Tls13, _, Failed(Some(47 | 50)))
                 if it.they_stop() && it.alerts(|alert| alert.len() == 2 && alert[0] != 2) > 0 =>
             {
                 Self::RustlsObeysLevel

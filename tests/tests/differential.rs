@@ -86,6 +86,7 @@ fn examples() -> Vec<(KnownDifference, Version, Vec<Step>, Tampering)> {
     use Version::{Tls12, Tls13};
     let words = || Step::Data { len: 40, fragment: 20 };
     let alerts = |content: [u8; 2], count| Step::Alerts { content: content.to_vec(), count };
+    let no_alert = || Step::Alerts { content: vec![], count: 1 };
     let close = || alerts(CLOSE_NOTIFY, 1);
     let flip = |byte, bit| Tampering::FlipHeader { record: 0, byte, bit };
     let inject = |content_type, content: &[u8]| Tampering::Inject {
@@ -112,8 +113,9 @@ fn examples() -> Vec<(KnownDifference, Version, Vec<Step>, Tampering)> {
         (OpensslVersion, Tls13, vec![words()], flip(2, 0)),
         (OpensslKeyUpdates, Tls13, vec![Step::KeyUpdates { value: 0, count: 33 }, words()], none()),
         (OpensslLateChangeCipherSpec, Tls13, vec![words()], inject(CCS, &[1])),
-        (RustlsEmptyRecord, Tls13, vec![Step::Alerts { content: vec![], count: 1 }], none()),
+        (RustlsEmptyRecord, Tls13, vec![no_alert()], none()),
         (RustlsSilentFlood, Tls13, vec![Step::KeyUpdates { value: 0, count: 33 }], none()),
+        (RustlsSilentFlood, Tls12, vec![Step::Empty { count: 32 }, no_alert()], none()),
         (
             RustlsWarningsInAll,
             Tls13,
@@ -139,6 +141,7 @@ fn examples() -> Vec<(KnownDifference, Version, Vec<Step>, Tampering)> {
         (RustlsAssumesHeader, Tls13, vec![words()], flip(2, 0)),
         (RustlsDecryptsFirst, Tls13, vec![words()], inject(ALERT, &CLOSE_NOTIFY)),
         (RustlsObeysLevel, Tls13, vec![alerts([1, 20], 1)], none()),
+        (RustlsObeysLevel, Tls13, vec![alerts([10, 90], 1), no_alert()], none()),
         (RustlsChangeCipherSpec, Tls13, vec![words()], inject(CCS, &[2])),
     ]
 }
