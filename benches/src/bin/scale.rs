@@ -200,6 +200,12 @@ fn draw(curves: &[(&'static str, RGBColor, Curve)], path: &Path) -> Result<(), B
         .light_line_style(TRANSPARENT)
         .axis_style(GREY)
         .label_style(words.clone())
+        .x_label_formatter(&|count| match *count {
+            1e3..1e6 => format!("{} k", count / 1e3),
+            1e6.. => format!("{} M", count / 1e6),
+            _ => count.to_string(),
+        })
+        .y_label_formatter(&f64::to_string)
         .x_desc("connections")
         .y_desc("ns a record of 64 bytes")
         .draw()?;
