@@ -776,8 +776,14 @@ impl KnownDifference {
             {
                 Self::RustlsObeysLevel
             }
-            (Tls13, _, Failed(Some(47 | 50)))
+            (Tls13, None, Failed(Some(47 | 50)))
                 if it.they_stop() && it.alerts(|alert| alert.len() == 2 && alert[0] != 2) > 0 =>
+            {
+                Self::RustlsObeysLevel
+            }
+            // There is no such level: rustls sees nothing of what comes behind it.
+            (Tls13, Some(_), Failed(Some(47)))
+                if it.they_stop() && it.alerts(|alert| matches!(alert, [0 | 3.., _])) > 0 =>
             {
                 Self::RustlsObeysLevel
             }
