@@ -1,5 +1,7 @@
 //! Copying that cannot panic.
 
+use crate::SMALL;
+
 /// Copies as much of `from` as fits into `to`.
 ///
 /// The compiler makes a `memcpy` of the loop, and no length check that could panic.
@@ -21,7 +23,7 @@ pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
 /// is what makes a `memcpy` of each piece. (Pieces of a constant length it would join again.)
 #[inline(never)]
 pub(crate) fn copy_content(from: &[u8], to: &mut [u8]) {
-    if usize::BITS < 64 || from.len() <= PIECE { copy(from, to) } else { copy_pieces(from, to) }
+    if SMALL || from.len() <= PIECE { copy(from, to) } else { copy_pieces(from, to) }
 }
 
 const PIECE: usize = 1024;

@@ -143,3 +143,7 @@ pub use sealer::{Control, Sealed, Sealer};
 #[cfg(feature = "embedded-io")]
 pub use stream::{Stream, StreamError};
 pub use suspend::{ResumeError, SUSPENDED_LEN, SuspendError};
+
+/// Small processors have little flash: where a short way beside the general one would save
+/// instructions, they go the general one.
+const SMALL: bool = usize::BITS < 64;

@@ -100,11 +100,12 @@ impl EarlyData {
 ///
 /// It does no I/O and holds no bytes of the stream: input lies in the caller's buffer, is decrypted
 /// there, and what is not consumed stays there. Every call returns at once and is cancel-safe.
+#[repr(C)]
 pub struct Opener<K: KeySchedule> {
-    keys: Keys<K>,
+    state: ReadState,
     epoch: Epoch,
     version: Option<Version>,
-    state: ReadState,
+    role: Role,
     /// Whether no record has arrived yet.
     is_first: bool,
     /// Whether the transport holds a part of a record that was shown and not consumed.
@@ -113,6 +114,10 @@ pub struct Opener<K: KeySchedule> {
     answer_expected: bool,
     /// TLS 1.2: the peer's change_cipher_spec has arrived, and its keys are not installed.
     keys_due: bool,
+    budget: Budget,
+    constant_time_padding: bool,
+    post_handshake_auth: bool,
+    end: ReadEnd,
     /// The longest body that a protected record may have, and the longest plaintext in it.
     max_body: u16,
     max_plaintext: u16,
@@ -121,24 +126,19 @@ pub struct Opener<K: KeySchedule> {
     trailer: u16,
     /// Where they lie in the output of [`Self::open_into`].
     rest_at: u16,
-    messages: Messages,
-    budget: Budget,
-    early_data: EarlyData,
-    notice: Notice,
-    end: ReadEnd,
-    // Of the configuration.
-    role: Role,
-    limits: Limits,
     record_size_limit: Option<NonZeroU16>,
-    constant_time_padding: bool,
-    post_handshake_auth: bool,
+    notice: Notice,
+    messages: Messages,
+    early_data: EarlyData,
+    limits: Limits,
+    keys: Keys<K>,
 }
 
 impl<K: KeySchedule> Opener<K> {
     /// A receiving half without keys.
     pub const fn new(config: Config) -> Self {
         Self {
-            keys: Keys::NONE,
+            keys: Keys::none(),
             epoch: Epoch::Plaintext,
             version: None,
             state: ReadState::Open,

@@ -5,6 +5,7 @@
 
 use core::hint::black_box;
 
+use crate::SMALL;
 use crate::bytes::copy;
 use crate::error::Fault;
 use crate::record::ContentType;
@@ -143,6 +144,19 @@ pub(crate) fn strip_in_constant_time(inner: &[u8]) -> Result<Inner<'_>, Fault> {
 /// Not inlined, so that its instructions can be counted.
 #[inline(never)]
 fn scan_in_constant_time(inner: &[u8]) -> (u8, usize) {
+    if SMALL { scan_bytes(inner) } else { scan_blocks(inner) }
+}
+
+fn scan_bytes(inner: &[u8]) -> (u8, usize) {
+    let mut byte = Last::NONE;
+    for &one in inner.iter().rev() {
+        byte.look([one.into()]);
+    }
+    let [last] = byte.words;
+    (last as u8, byte.behind)
+}
+
+fn scan_blocks(inner: &[u8]) -> (u8, usize) {
     let (front, blocks) = inner.as_rchunks();
     let mut block = Last::NONE;
     for bytes in blocks.iter().rev() {
@@ -158,20 +172,16 @@ fn scan_in_constant_time(inner: &[u8]) -> (u8, usize) {
     for one in block.words.into_iter().rev() {
         word.look([one]);
     }
-    let mut byte = Last::NONE;
-    for one in word.words.into_iter().flat_map(usize::to_le_bytes).rev() {
-        byte.look([usize::from(one)]);
-    }
-
-    let [last] = byte.words;
+    let [last] = word.words;
+    let (last, behind) = scan_bytes(&last.to_le_bytes());
     let words = block.behind.wrapping_mul(BLOCK / WORD).wrapping_add(word.behind);
-    (last as u8, words.wrapping_mul(WORD).wrapping_add(byte.behind))
+    (last, words.wrapping_mul(WORD).wrapping_add(behind))
 }
 
 const WORD: usize = size_of::<usize>();
 
-/// So long that looking at a block costs little more than reading it; where flash is scarce, short.
-const BLOCK: usize = if usize::BITS == 64 { 8 * WORD } else { WORD };
+/// So long that looking at a block costs little more than reading it.
+const BLOCK: usize = 8 * WORD;
 
 fn words(block: &[u8; BLOCK]) -> [usize; BLOCK / WORD] {
     let mut words = [0; BLOCK / WORD];

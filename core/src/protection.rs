@@ -227,7 +227,10 @@ impl<K: KeySchedule> Zeroize for Protection<K> {
 pub(crate) struct Keys<K: KeySchedule>(Option<Protection<K>>);
 
 impl<K: KeySchedule> Keys<K> {
-    pub(crate) const NONE: Self = Self(None);
+    #[inline]
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
 
     #[inline]
     pub(crate) const fn get(&self) -> Option<&Protection<K>> {
@@ -239,9 +242,14 @@ impl<K: KeySchedule> Keys<K> {
         self.0.as_mut()
     }
 
-    pub(crate) fn replace(&mut self, protection: Protection<K>) {
+    /// Makes keys and puts them in the place of those that are there.
+    ///
+    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    #[inline(never)]
+    pub(crate) fn make(&mut self, schedule: K, sequence: u64) -> Result<&Protection<K>, KeyError> {
+        let protection = Protection::new(schedule, sequence)?;
         self.wipe();
-        self.0 = Some(protection);
+        Ok(self.0.insert(protection))
     }
 
     #[cold]

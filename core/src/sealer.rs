@@ -11,6 +11,7 @@ pub use control::Control;
 pub(crate) use control::KEY_UPDATE_LEN;
 pub(crate) use suspend::PACKED_LEN;
 
+use crate::SMALL;
 use crate::alert::AlertDescription;
 use crate::bytes::{Source, copy, copy_content, length};
 use crate::close::{OnPeerClose, WriteState};
@@ -50,13 +51,12 @@ pub struct Sealed {
 /// whose handshake was made elsewhere [installs](Self::install) application keys at once.
 ///
 /// The records of a connection must leave in the order in which they were sealed.
+#[repr(C)]
 pub struct Sealer<K: KeySchedule> {
-    keys: Keys<K>,
+    state: WriteState,
     epoch: Epoch,
     version: Option<Version>,
-    state: WriteState,
-    /// Whether a record without protection has been sealed.
-    has_spoken: bool,
+    role: Role,
     /// The fatal alert that is queued or sealed.
     fatal: Option<AlertDescription>,
     /// A KeyUpdate is due: because the peer asked, or the application wants one.
@@ -71,31 +71,32 @@ pub struct Sealer<K: KeySchedule> {
     keys_due: bool,
     /// TLS 1.2: refusals to renegotiate that are due.
     refusals_due: u8,
+    /// Whether a record without protection has been sealed.
+    has_spoken: bool,
+    pads_control: bool,
+    tls12_on_peer_close: OnPeerClose,
+    padding: Padding,
     /// The most content of one record, under the current keys.
     max_content: u16,
     /// What the peer demands of protected records (RFC 8449).
     peer_limit: u16,
-    /// The first record that the current key must not seal, but for control.
-    data_limit: u64,
-    updates: u64,
-    signal: Signal,
-    // Of the configuration.
-    role: Role,
     own_limit: u16,
     /// What was chosen since, and is in force if it is less.
     chosen_limit: u16,
+    signal: Signal,
     /// Of records under one key; the highest number stands for none.
     key_limit: u32,
-    padding: Padding,
-    pads_control: bool,
-    tls12_on_peer_close: OnPeerClose,
+    /// The first record that the current key must not seal, but for control.
+    data_limit: u64,
+    updates: u64,
+    keys: Keys<K>,
 }
 
 impl<K: KeySchedule> Sealer<K> {
     /// A sending half without keys.
     pub const fn new(config: Config) -> Self {
         let mut this = Self {
-            keys: Keys::NONE,
+            keys: Keys::none(),
             epoch: Epoch::Plaintext,
             version: None,
             state: WriteState::Open,
@@ -220,7 +221,8 @@ impl<K: KeySchedule> Sealer<K> {
     /// The keys, if nothing stands in the way of a record with `len` bytes of application data, and
     /// nothing pads it.
     fn ready(&mut self, len: usize) -> Option<&mut Protection<K>> {
-        let is_ready = self.state == WriteState::Open
+        let is_ready = !SMALL
+            && self.state == WriteState::Open
             && self.epoch == Epoch::Application
             && !self.update_due
             && !self.request_due
@@ -260,7 +262,7 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Whether the current keys may seal nothing but control any more.
     fn is_exhausted(&self) -> bool {
-        self.records_left() == 0
+        self.keys.get().is_some_and(|keys| keys.sequence() >= self.data_limit)
     }
 
     /// How many records the current keys may still seal, besides control.
@@ -318,7 +320,7 @@ impl<K: KeySchedule> Sealer<K> {
         let mut records = 0_usize;
         while left != 0 {
             let len = left.min(usize::from(self.max_content));
-            left = left.saturating_sub(len);
+            left = left.wrapping_sub(len); // no more than that
             need = need.saturating_add(self.padded_len(ContentType::HANDSHAKE, len));
             records = records.wrapping_add(1);
         }
@@ -382,10 +384,11 @@ impl<K: KeySchedule> Sealer<K> {
                 Err(error) => Err(error),
             };
             match written {
+                // Parts of `left`, and of the length of `out`.
                 Ok(written) => {
-                    left = left.saturating_sub(len);
-                    sealed.taken = sealed.taken.saturating_add(len);
-                    sealed.written = sealed.written.saturating_add(written);
+                    left = left.wrapping_sub(len);
+                    sealed.taken = sealed.taken.wrapping_add(len);
+                    sealed.written = sealed.written.wrapping_add(written);
                 }
                 // What is sealed must still reach the peer; the next call tells.
                 Err(_) if sealed.taken != 0 => break,
@@ -573,18 +576,10 @@ impl<K: KeySchedule> Sealer<K> {
             (_, Some(Version::Tls13)) => self.peer_limit.saturating_sub(1),
             (_, _) => self.peer_limit,
         };
-        let mut max = MAX_CONTENT;
-        if peer < max {
-            max = peer;
-        }
-        if self.own_limit < max {
-            max = self.own_limit;
-        }
-        if self.chosen_limit < max {
-            max = self.chosen_limit;
-        }
+        let ours = least(self.own_limit, self.chosen_limit);
+        let most = least(least(peer, MAX_CONTENT), ours);
         // Without a byte of content there would be no progress.
-        self.max_content = if max == 0 { 1 } else { max };
+        self.max_content = if most == 0 { 1 } else { most };
     }
 
     // Keys
@@ -618,16 +613,12 @@ impl<K: KeySchedule> Sealer<K> {
     fn make_keys(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
         self.check_install(epoch, &schedule)?;
         let version = schedule.version();
-        let protection = Protection::new(schedule, sequence)?;
-        self.data_limit = protection
-            .confidentiality_limit()
-            .min(if self.key_limit == NO_KEY_LIMIT { u64::MAX } else { self.key_limit.into() })
-            .saturating_sub(CONTROL_RESERVE)
-            .max(1);
+        let limit = self.keys.make(schedule, sequence)?.confidentiality_limit();
+        let chosen = if self.key_limit == NO_KEY_LIMIT { u64::MAX } else { self.key_limit.into() };
+        self.data_limit = limit.min(chosen).saturating_sub(CONTROL_RESERVE).max(1);
         self.version = Some(version);
         self.epoch = epoch;
         self.keys_due = false;
-        self.keys.replace(protection);
         self.set_max_content();
         Ok(())
     }
@@ -685,6 +676,10 @@ impl<K: KeySchedule> defmt::Format for Sealer<K> {
         let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
         defmt::write!(f, "Sealer({}, {} keys, record {})", state, epoch, sequence);
     }
+}
+
+const fn least(a: u16, b: u16) -> u16 {
+    if a < b { a } else { b }
 }
 
 /// The length of `parts`, if they are whole handshake messages of types that are the caller's to

@@ -6,7 +6,6 @@ use super::{EarlyData, Opener};
 use crate::close::ReadState;
 use crate::error::{Fault, KeyError, OpenError};
 use crate::keys::KeySchedule;
-use crate::protection::Protection;
 use crate::record::{Epoch, MAX_CONTENT, MAX_PROTECTED_TLS12, MAX_PROTECTED_TLS13, Version};
 use crate::scrub::scrub_stack;
 
@@ -24,11 +23,7 @@ impl<K: KeySchedule> Opener<K> {
     /// [`Config::record_size_limit`](crate::Config), which is for those who know it beforehand.
     pub fn set_record_size_limit(&mut self, limit: u16) {
         self.record_size_limit = NonZeroU16::new(limit);
-        if let Some((version, expansion)) =
-            self.keys.get().map(|keys| (keys.version, keys.expansion()))
-        {
-            self.set_limits(version, expansion);
-        }
+        self.set_limits();
     }
 
     /// From the next record on, the peer protects with these keys. `sequence` is the number of that
@@ -58,7 +53,7 @@ impl<K: KeySchedule> Opener<K> {
             return Err(KeyError::Epoch);
         }
         self.check_key_change()?;
-        let protection = Protection::new(schedule, sequence)?;
+        self.keys.make(schedule, sequence)?;
         self.version = Some(version);
         self.epoch = epoch;
         self.keys_due = false;
@@ -69,8 +64,7 @@ impl<K: KeySchedule> Opener<K> {
             }
             _ => EarlyData::None,
         };
-        self.set_limits(version, protection.expansion());
-        self.keys.replace(protection);
+        self.set_limits();
         Ok(())
     }
 
@@ -119,7 +113,9 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// RFC 9846 sections 5.2 and 5.4, RFC 5246 section 6.2.3, RFC 8449 section 4.
-    fn set_limits(&mut self, version: Version, expansion: u16) {
+    fn set_limits(&mut self) {
+        let Some(keys) = self.keys.get() else { return };
+        let (version, expansion) = (keys.version, keys.expansion());
         let (max_body, max_plaintext) = match version {
             Version::Tls13 => (MAX_PROTECTED_TLS13, MAX_CONTENT.wrapping_add(1)),
             Version::Tls12 => (MAX_PROTECTED_TLS12, MAX_CONTENT),

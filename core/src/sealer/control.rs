@@ -2,6 +2,7 @@
 //! they leave, and how the direction ends.
 
 use super::{MAX_KEY_UPDATES, Sealer};
+use crate::SMALL;
 use crate::alert::{ALERT_LEN, Alert, AlertClass, AlertDescription};
 use crate::bytes::Source;
 use crate::close::{OnPeerClose, Trigger, WriteState};
@@ -125,7 +126,8 @@ impl<K: KeySchedule> Sealer<K> {
         out: &mut [u8],
     ) -> Result<usize, SealError> {
         let alert = Alert::new(description);
-        let written = if !self.pads()
+        let written = if !SMALL
+            && !self.pads()
             && let Some(keys) = self.keys.get_mut()
         {
             let sealed = keys.seal_into(ContentType::ALERT, ALERT_LEN, out, |place| {
@@ -260,6 +262,7 @@ impl<K: KeySchedule> Sealer<K> {
         if is_closed { Err(CloseError::AlreadyClosed) } else { Ok(()) }
     }
 
+    #[inline(never)]
     fn queue_fatal(&mut self, description: AlertDescription) {
         let before = self.state;
         self.state = before.after(self.on_peer_close(), Trigger::Fault);
@@ -369,13 +372,19 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Takes in what the [`Opener`](crate::Opener) of this connection found out.
     pub fn apply(&mut self, notice: Notice) {
+        if notice.contains(Notice::PEER_CLOSED) {
+            self.state = self.state.after(self.on_peer_close(), Trigger::PeerCloseNotify);
+        }
+        // It comes alone most often.
+        if notice != Notice::PEER_CLOSED {
+            self.apply_others(notice);
+        }
+    }
+
+    #[inline(never)]
+    fn apply_others(&mut self, notice: Notice) {
         if notice.contains(Notice::PEER_ANSWERED) {
             self.request_outstanding = false;
-        }
-        // What comes alone most often.
-        if notice == Notice::PEER_CLOSED {
-            self.state = self.state.after(self.on_peer_close(), Trigger::PeerCloseNotify);
-            return;
         }
         // A client may be asked before it has application keys of its own.
         if notice.contains(Notice::UPDATE_REQUESTED)
@@ -386,9 +395,6 @@ impl<K: KeySchedule> Sealer<K> {
         }
         if notice.contains(Notice::TRUNCATED) {
             self.is_truncated = true;
-        }
-        if notice.contains(Notice::PEER_CLOSED) {
-            self.state = self.state.after(self.on_peer_close(), Trigger::PeerCloseNotify);
         }
         if let Some(description) = notice.alert() {
             self.queue_fatal(description);
