@@ -88,6 +88,7 @@ impl<'a> Source<'a> {
 }
 
 /// How many bytes `parts` have together.
+#[inline(never)]
 pub(crate) fn length(parts: &[&[u8]]) -> usize {
     parts.iter().fold(0, |sum, part| sum.saturating_add(part.len()))
 }

@@ -84,10 +84,7 @@ pub enum OnPeerClose {
 impl OnPeerClose {
     /// The rule in force: TLS 1.3 half-closes (RFC 9846 section 6.1), TLS 1.2 does as `chosen`.
     pub const fn in_version(version: Version, chosen: Self) -> Self {
-        match version {
-            Version::Tls13 => Self::HalfClose,
-            Version::Tls12 => chosen,
-        }
+        if version.is_tls12() { chosen } else { Self::HalfClose }
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) use suspend::PACKED_LEN;
 use core::num::NonZeroU16;
 use core::ops::Range;
 
+use crate::SMALL;
 use crate::alert::{Alert, AlertClass, AlertDescription, AlertLevel};
 use crate::budget::Budget;
 use crate::close::{ReadState, Trigger};
@@ -293,12 +294,12 @@ impl<K: KeySchedule> Opener<K> {
         }
         let mut longest = MAX_CONTENT;
         let is_expected = match (self.epoch, content_type) {
-            (Epoch::Plaintext, ContentType::HANDSHAKE | ContentType::ALERT) => !self.keys_due,
+            (Epoch::Plaintext, ContentType::HANDSHAKE | ContentType::ALERT) => !self.is_keys_due(),
             // After the first ClientHello: a client has sent its own, and a server has seen one when
             // it knows the version.
             (Epoch::Plaintext, ContentType::CHANGE_CIPHER_SPEC) => {
                 let is_after_hello = self.role == Role::Client || self.version.is_some();
-                is_after_hello && !self.keys_due
+                is_after_hello && !self.is_keys_due()
             }
             (Epoch::Plaintext, ContentType::APPLICATION_DATA) => {
                 longest = MAX_PROTECTED_TLS13;
@@ -336,7 +337,8 @@ impl<K: KeySchedule> Opener<K> {
             record;
         // The sum of two lengths within a record.
         let end = start.wrapping_add(content.len());
-        if content_type == ContentType::APPLICATION_DATA
+        if !SMALL
+            && content_type == ContentType::APPLICATION_DATA
             && !content.is_empty()
             && self.epoch == Epoch::Application
             && (!self.messages.is_partial() || self.is_tls12())
@@ -360,6 +362,10 @@ impl<K: KeySchedule> Opener<K> {
 
     fn is_tls12(&self) -> bool {
         self.version.is_some_and(Version::is_tls12)
+    }
+
+    fn is_keys_due(&self) -> bool {
+        self.is_tls12() && self.keys_due
     }
 
     /// TLS 1.2 lets other records come between the fragments of a handshake message

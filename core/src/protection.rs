@@ -43,7 +43,7 @@ impl<K: KeySchedule> Protection<K> {
         } else {
             HEADER_LEN
         } as u8;
-        let inner_type = u16::from(version == Version::Tls13);
+        let inner_type = u16::from(!version.is_tls12());
         // Three numbers of 8 bits.
         let overhead = u16::from(headroom).wrapping_add(inner_type).wrapping_add(tag_len.into());
         Ok(Self { schedule, aead, iv, sequence, version, headroom, overhead })

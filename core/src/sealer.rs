@@ -232,6 +232,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// Whether application data may be sealed now.
+    #[inline(never)]
     pub(crate) fn check_data(&self) -> Result<(), SealError> {
         self.check_open()?;
         if !matches!(self.epoch, Epoch::EarlyData | Epoch::Application) {
@@ -260,6 +261,10 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(())
     }
 
+    const fn is_tls12(&self) -> bool {
+        matches!(self.version, Some(version) if version.is_tls12())
+    }
+
     /// Whether the current keys may seal nothing but control any more.
     fn is_exhausted(&self) -> bool {
         self.keys.get().is_some_and(|keys| keys.sequence() >= self.data_limit)
@@ -279,10 +284,11 @@ impl<K: KeySchedule> Sealer<K> {
         self.may_update() && self.is_exhausted()
     }
 
+    #[inline(never)]
     fn may_update(&self) -> bool {
         self.state == WriteState::Open
             && self.epoch == Epoch::Application
-            && self.version == Some(Version::Tls13)
+            && !self.is_tls12()
             && self.updates < MAX_KEY_UPDATES
     }
 
@@ -312,7 +318,7 @@ impl<K: KeySchedule> Sealer<K> {
     pub fn seal_handshake(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<usize, SealError> {
         self.check_open()?;
         self.check_keys()?;
-        if self.keys_due {
+        if self.is_tls12() && self.keys_due {
             return Err(SealError::NoKeys);
         }
         let mut left = check_messages(parts)?;
@@ -360,7 +366,7 @@ impl<K: KeySchedule> Sealer<K> {
         let need = RECORD.len();
         let out = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
         copy(&RECORD, out);
-        self.keys_due = self.version.is_some_and(Version::is_tls12);
+        self.keys_due = self.is_tls12();
         Ok(need)
     }
 
@@ -465,6 +471,7 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Without a cipher there is no alert either.
     #[cold]
+    #[inline(never)]
     fn crypto_failed(&mut self) -> SealError {
         // With an alert in the queue the opener knows already, and of one alert only.
         if self.state != WriteState::AlertQueued {
@@ -489,6 +496,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.padded_len(ContentType::APPLICATION_DATA, content)
     }
 
+    #[inline(never)]
     fn padded_len(&self, content_type: ContentType, content: usize) -> usize {
         let len = self.unpadded_len(content);
         if self.pads() { len.saturating_add(self.zeros(content_type, content)) } else { len }
@@ -517,8 +525,7 @@ impl<K: KeySchedule> Sealer<K> {
     #[cold]
     fn zeros(&self, content_type: ContentType, content: usize) -> usize {
         let is_covered = self.pads_control || content_type == ContentType::APPLICATION_DATA;
-        let is_tls13 = self.keys.get().is_some_and(|keys| keys.version == Version::Tls13);
-        if !is_covered || !is_tls13 {
+        if !is_covered || self.epoch == Epoch::Plaintext || self.is_tls12() {
             return 0;
         }
         self.padding.zeros(content_type, content, usize::from(self.max_content).saturating_add(1))
@@ -571,10 +578,10 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     const fn set_max_content(&mut self) {
-        let peer = match (self.epoch, self.version) {
-            (Epoch::Plaintext, _) => MAX_CONTENT,
-            (_, Some(Version::Tls13)) => self.peer_limit.saturating_sub(1),
-            (_, _) => self.peer_limit,
+        let peer = match self.epoch {
+            Epoch::Plaintext => MAX_CONTENT,
+            _ if self.is_tls12() => self.peer_limit,
+            _ => self.peer_limit.saturating_sub(1),
         };
         let ours = least(self.own_limit, self.chosen_limit);
         let most = least(least(peer, MAX_CONTENT), ours);
@@ -624,6 +631,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// Whether keys for `epoch` can be [installed](Self::install).
+    #[inline(never)]
     pub(crate) fn check_install(&self, epoch: Epoch, schedule: &K) -> Result<(), KeyError> {
         if !schedule.version().has_keys(self.epoch, epoch) {
             return Err(KeyError::Epoch);
@@ -640,7 +648,7 @@ impl<K: KeySchedule> Sealer<K> {
     /// # Errors
     /// [`KeyError::Epoch`] unless TLS 1.2 keys are installed.
     pub fn establish(&mut self) -> Result<(), KeyError> {
-        if self.epoch != Epoch::Handshake || !self.version.is_some_and(Version::is_tls12) {
+        if self.epoch != Epoch::Handshake || !self.is_tls12() {
             return Err(KeyError::Epoch);
         }
         self.epoch = Epoch::Application;

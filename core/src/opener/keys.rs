@@ -59,7 +59,7 @@ impl<K: KeySchedule> Opener<K> {
         self.keys_due = false;
         self.early_data = match (epoch, self.early_data) {
             (Epoch::EarlyData, _) => EarlyData::Accepted(self.limits.early_data),
-            (Epoch::Handshake, EarlyData::SkipUndecryptable(left)) if version == Version::Tls13 => {
+            (Epoch::Handshake, EarlyData::SkipUndecryptable(left)) if !version.is_tls12() => {
                 EarlyData::SkipUndecryptable(left)
             }
             _ => EarlyData::None,
@@ -115,15 +115,16 @@ impl<K: KeySchedule> Opener<K> {
     /// RFC 9846 sections 5.2 and 5.4, RFC 5246 section 6.2.3, RFC 8449 section 4.
     fn set_limits(&mut self) {
         let Some(keys) = self.keys.get() else { return };
-        let (version, expansion) = (keys.version, keys.expansion());
-        let (max_body, max_plaintext) = match version {
-            Version::Tls13 => (MAX_PROTECTED_TLS13, MAX_CONTENT.wrapping_add(1)),
-            Version::Tls12 => (MAX_PROTECTED_TLS12, MAX_CONTENT),
+        let (is_tls12, expansion) = (keys.version.is_tls12(), keys.expansion());
+        let (max_body, max_plaintext) = if is_tls12 {
+            (MAX_PROTECTED_TLS12, MAX_CONTENT)
+        } else {
+            (MAX_PROTECTED_TLS13, MAX_CONTENT.wrapping_add(1))
         };
         (self.max_body, self.max_plaintext) = match self.record_size_limit {
             Some(limit) => {
                 // In TLS 1.3 the limit counts the content type, which the expansion counts too.
-                let counted = u16::from(version == Version::Tls13);
+                let counted = u16::from(!is_tls12);
                 let limit = limit.get().min(max_plaintext);
                 let expansion = expansion.saturating_sub(counted);
                 (limit.saturating_add(expansion).min(max_body), limit)

@@ -66,7 +66,7 @@ impl<K: KeySchedule> Sealer<K> {
         match self.state {
             WriteState::CancelQueued => Some(Control::Alert(AlertDescription::USER_CANCELED)),
             WriteState::CloseQueued => Some(Control::Alert(AlertDescription::CLOSE_NOTIFY)),
-            WriteState::Open if self.refusals_due != 0 && !self.is_exhausted() => {
+            WriteState::Open if self.is_tls12() && self.refusals_due != 0 && !self.is_exhausted() => {
                 Some(Control::Alert(AlertDescription::NO_RENEGOTIATION))
             }
             _ => None,
@@ -140,7 +140,7 @@ impl<K: KeySchedule> Sealer<K> {
             self.seal_message(ContentType::ALERT, &alert.encode(), out)?
         };
         // The only alert that ends nothing is a refusal to renegotiate.
-        if self.state == WriteState::Open {
+        if self.is_tls12() && self.state == WriteState::Open {
             self.refusals_due = self.refusals_due.saturating_sub(1);
             return Ok(written);
         }
@@ -262,7 +262,6 @@ impl<K: KeySchedule> Sealer<K> {
         if is_closed { Err(CloseError::AlreadyClosed) } else { Ok(()) }
     }
 
-    #[inline(never)]
     fn queue_fatal(&mut self, description: AlertDescription) {
         let before = self.state;
         self.state = before.after(self.on_peer_close(), Trigger::Fault);
@@ -358,7 +357,7 @@ impl<K: KeySchedule> Sealer<K> {
     /// [`KeyError::Closed`] if this direction is closed or has failed, or if the keys may seal no
     /// more than its end.
     pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
-        if self.epoch != Epoch::Application || !self.version.is_some_and(Version::is_tls12) {
+        if self.epoch != Epoch::Application || !self.is_tls12() {
             return Err(KeyError::Epoch);
         }
         if self.state != WriteState::Open || self.is_exhausted() {
