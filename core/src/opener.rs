@@ -74,23 +74,23 @@ pub enum Event {
     Nothing,
 }
 
-/// What to do with early data (RFC 9846 section 4.3.10), and how many bytes of it are left.
+/// What to do with early data (RFC 9846 section 4.3.10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EarlyData {
     /// There is none, or it is over.
     None,
     /// Its content is delivered.
-    Accepted(u32),
+    Accepted,
     /// Records that do not open are dropped, up to the first that does.
-    SkipUndecryptable(u32),
+    SkipUndecryptable,
     /// Application data is dropped, up to the second ClientHello.
-    SkipApplicationData(u32),
+    SkipApplicationData,
 }
 
 impl EarlyData {
     /// Whether a record of this length may be over our limit: the client did not know it yet.
     fn may_be_over_limit(self, length: u16) -> bool {
-        matches!(self, Self::SkipUndecryptable(_)) && length <= MAX_PROTECTED_TLS13
+        self == Self::SkipUndecryptable && length <= MAX_PROTECTED_TLS13
     }
 }
 
@@ -115,6 +115,7 @@ pub struct Opener<K: KeySchedule> {
     answer_expected: bool,
     /// TLS 1.2: the peer's change_cipher_spec has arrived, and its keys are not installed.
     keys_due: bool,
+    early_data: EarlyData,
     budget: Budget,
     constant_time_padding: bool,
     post_handshake_auth: bool,
@@ -129,8 +130,9 @@ pub struct Opener<K: KeySchedule> {
     rest_at: u16,
     record_size_limit: Option<NonZeroU16>,
     notice: Notice,
+    /// Bytes of early data that may still come.
+    early_data_left: u32,
     messages: Messages,
-    early_data: EarlyData,
     limits: Limits,
     keys: Keys<K>,
 }
@@ -155,6 +157,7 @@ impl<K: KeySchedule> Opener<K> {
             messages: Messages::new(),
             budget: Budget::new(&config.limits),
             early_data: EarlyData::None,
+            early_data_left: config.limits.early_data,
             notice: Notice::NONE,
             end: ReadEnd::Open,
             role: config.role,
@@ -303,7 +306,7 @@ impl<K: KeySchedule> Opener<K> {
             }
             (Epoch::Plaintext, ContentType::APPLICATION_DATA) => {
                 longest = MAX_PROTECTED_TLS13;
-                matches!(self.early_data, EarlyData::SkipApplicationData(_))
+                self.early_data == EarlyData::SkipApplicationData
             }
             (Epoch::EarlyData | Epoch::Handshake, ContentType::CHANGE_CIPHER_SPEC) => true,
             (Epoch::Handshake, ContentType::ALERT) => self.sequence() == Some(0),
@@ -321,12 +324,20 @@ impl<K: KeySchedule> Opener<K> {
     /// A record that does not open is a forgery, or early data that we rejected
     /// (RFC 9846 section 4.3.10).
     #[cold]
+    #[inline(never)]
     fn not_opened(&mut self, fault: Fault, total: usize) -> Result<Opened, OpenError> {
-        let EarlyData::SkipUndecryptable(left) = self.early_data else {
+        if self.early_data != EarlyData::SkipUndecryptable {
             return Err(fault.into());
-        };
-        self.early_data = EarlyData::SkipUndecryptable(charge(left, total)?);
+        }
+        self.charge_early_data(total)?;
         Ok(Opened { consumed: total, event: Event::Nothing })
+    }
+
+    fn charge_early_data(&mut self, bytes: usize) -> Result<(), Fault> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let left = self.early_data_left.checked_sub(bytes);
+        self.early_data_left = left.ok_or(Fault::TooMuchEarlyData)?;
+        Ok(())
     }
 
     // What it means
@@ -346,7 +357,7 @@ impl<K: KeySchedule> Opener<K> {
             self.budget.data_arrived(&self.limits);
             return Ok(Opened { consumed: total, event: Event::ApplicationData(start..end) });
         }
-        if is_protected && matches!(self.early_data, EarlyData::SkipUndecryptable(_)) {
+        if is_protected && self.early_data == EarlyData::SkipUndecryptable {
             self.early_data = EarlyData::None;
         }
         match content_type {
@@ -386,13 +397,13 @@ impl<K: KeySchedule> Opener<K> {
         total: usize,
     ) -> Result<Opened, OpenError> {
         match (self.epoch, self.early_data) {
-            (Epoch::Plaintext, EarlyData::SkipApplicationData(left)) => {
-                self.early_data = EarlyData::SkipApplicationData(charge(left, total)?);
+            (Epoch::Plaintext, EarlyData::SkipApplicationData) => {
+                self.charge_early_data(total)?;
                 return Ok(Opened { consumed: total, event: Event::Nothing });
             }
-            (Epoch::EarlyData, EarlyData::Accepted(left)) => {
+            (Epoch::EarlyData, EarlyData::Accepted) => {
                 self.check_not_interleaved()?;
-                self.early_data = EarlyData::Accepted(charge(left, range.len())?);
+                self.charge_early_data(range.len())?;
             }
             (Epoch::Application, _) => self.check_not_interleaved()?,
             _ => return Err(Fault::UnexpectedContentType.into()),
@@ -611,10 +622,4 @@ fn judge_tls12(content_type: ContentType, version: u16) -> Result<(), Fault> {
         ContentType::APPLICATION_DATA | ContentType::ALERT | ContentType::HANDSHAKE => Ok(()),
         _ => Err(Fault::UnexpectedContentType),
     }
-}
-
-/// Takes `bytes` from what is left of the early data.
-fn charge(left: u32, bytes: usize) -> Result<u32, Fault> {
-    let bytes = u32::try_from(bytes).map_err(|_| Fault::TooMuchEarlyData)?;
-    left.checked_sub(bytes).ok_or(Fault::TooMuchEarlyData)
 }

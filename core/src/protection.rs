@@ -49,20 +49,24 @@ impl<K: KeySchedule> Protection<K> {
         Ok(Self { schedule, aead, iv, sequence, version, headroom, overhead })
     }
 
-    /// Derives the next generation (RFC 9846 section 7.2). Until [`Self::switch`], records are still
-    /// those of the current one.
-    pub(crate) fn derive_next(&mut self) -> Result<DirectionKeys<K::Aead>, KeyError> {
-        self.schedule.update()?;
-        self.schedule.keys()
+    /// Goes over to the next generation (RFC 9846 section 7.2); its records count from zero (section
+    /// 5.3). After an error there are no keys for any more records.
+    pub(crate) fn update(&mut self) -> Result<(), KeyError> {
+        let updated = self.replace_keys();
+        scrub_stack(K::STACK);
+        updated
     }
 
-    /// Goes over to the generation that was derived; its records count from zero
-    /// (RFC 9846 section 5.3).
-    pub(crate) fn switch(&mut self, next: DirectionKeys<K::Aead>) {
+    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    #[inline(never)]
+    fn replace_keys(&mut self) -> Result<(), KeyError> {
+        self.schedule.update()?;
+        let DirectionKeys { aead, iv } = self.schedule.keys()?;
         self.aead.zeroize();
-        self.aead = next.aead;
-        self.iv = next.iv;
+        self.aead = aead;
+        self.iv = iv;
         self.sequence = 0;
+        Ok(())
     }
 
     pub(crate) const fn schedule(&self) -> &K {

@@ -6,7 +6,6 @@ use crate::handshake::{HandshakeHeader, HandshakePiece, HandshakeType};
 use crate::keys::KeySchedule;
 use crate::notice::Notice;
 use crate::record::{Epoch, Role};
-use crate::scrub::scrub_stack;
 
 impl<K: KeySchedule> Opener<K> {
     /// Handshake content that [`Self::handshake`] left for the next call. It is decrypted already.
@@ -34,7 +33,7 @@ impl<K: KeySchedule> Opener<K> {
             return Err(Fault::EmptyHandshakeRecord.into());
         }
         self.budget.content_arrived(&self.limits);
-        if matches!(self.early_data, EarlyData::SkipApplicationData(_)) {
+        if self.early_data == EarlyData::SkipApplicationData {
             // The second ClientHello: no early data after it.
             self.early_data = EarlyData::None;
         }
@@ -71,9 +70,7 @@ impl<K: KeySchedule> Opener<K> {
                 Some(1) => true,
                 _ => return Err(Fault::KeyUpdateValue.into()),
             };
-            let updated = self.key_update(requested);
-            scrub_stack(K::STACK);
-            updated?;
+            self.key_update(requested)?;
             return Ok(Opened { consumed, event: Event::KeyUpdate { requested } });
         }
         if piece.offset == 0 && self.is_renegotiation() {
@@ -84,8 +81,7 @@ impl<K: KeySchedule> Opener<K> {
         Ok(Opened { consumed, event: Event::Handshake(piece) })
     }
 
-    /// RFC 9846 section 4.7.3. Not inlined: its frame has to be one that [`scrub_stack`] reaches.
-    #[inline(never)]
+    /// RFC 9846 section 4.7.3.
     fn key_update(&mut self, requested: bool) -> Result<(), Fault> {
         if self.rest != 0 {
             return Err(Fault::SpansKeyChange);
@@ -96,8 +92,7 @@ impl<K: KeySchedule> Opener<K> {
             self.budget.key_update()?;
         }
         let keys = self.keys.get_mut().ok_or(Fault::UnexpectedHandshake)?;
-        let next = keys.derive_next().map_err(|_| Fault::Crypto)?;
-        keys.switch(next);
+        keys.update().map_err(|_| Fault::Crypto)?;
         if requested {
             self.notice = self.notice.merge(Notice::UPDATE_REQUESTED);
         }

@@ -58,9 +58,9 @@ impl<K: KeySchedule> Opener<K> {
         self.epoch = epoch;
         self.keys_due = false;
         self.early_data = match (epoch, self.early_data) {
-            (Epoch::EarlyData, _) => EarlyData::Accepted(self.limits.early_data),
-            (Epoch::Handshake, EarlyData::SkipUndecryptable(left)) if !version.is_tls12() => {
-                EarlyData::SkipUndecryptable(left)
+            (Epoch::EarlyData, _) => EarlyData::Accepted,
+            (Epoch::Handshake, EarlyData::SkipUndecryptable) if !version.is_tls12() => {
+                EarlyData::SkipUndecryptable
             }
             _ => EarlyData::None,
         };
@@ -91,11 +91,10 @@ impl<K: KeySchedule> Opener<K> {
     /// [`KeyError::Epoch`] under early data or application keys, and in TLS 1.2, where every record
     /// that does not open is a forgery.
     pub fn skip_early_data(&mut self, after_hello_retry_request: bool) -> Result<(), KeyError> {
-        let budget = self.limits.early_data;
         self.early_data = match (after_hello_retry_request, self.epoch) {
             _ if self.is_tls12() => return Err(KeyError::Epoch),
-            (true, Epoch::Plaintext) => EarlyData::SkipApplicationData(budget),
-            (false, Epoch::Plaintext | Epoch::Handshake) => EarlyData::SkipUndecryptable(budget),
+            (true, Epoch::Plaintext) => EarlyData::SkipApplicationData,
+            (false, Epoch::Plaintext | Epoch::Handshake) => EarlyData::SkipUndecryptable,
             _ => return Err(KeyError::Epoch),
         };
         Ok(())

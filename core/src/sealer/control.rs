@@ -12,7 +12,6 @@ use crate::handshake::{HandshakeHeader, HandshakeType};
 use crate::keys::KeySchedule;
 use crate::notice::{Notice, Signal};
 use crate::record::{ContentType, Epoch, Version};
-use crate::scrub::scrub_stack;
 
 /// A KeyUpdate: the header of the message and one byte.
 pub(crate) const KEY_UPDATE_LEN: usize = HandshakeHeader::LEN + 1;
@@ -66,7 +65,9 @@ impl<K: KeySchedule> Sealer<K> {
         match self.state {
             WriteState::CancelQueued => Some(Control::Alert(AlertDescription::USER_CANCELED)),
             WriteState::CloseQueued => Some(Control::Alert(AlertDescription::CLOSE_NOTIFY)),
-            WriteState::Open if self.is_tls12() && self.refusals_due != 0 && !self.is_exhausted() => {
+            WriteState::Open
+                if self.is_tls12() && self.refusals_due != 0 && !self.is_exhausted() =>
+            {
                 Some(Control::Alert(AlertDescription::NO_RENEGOTIATION))
             }
             _ => None,
@@ -96,11 +97,7 @@ impl<K: KeySchedule> Sealer<K> {
         match self.next_control() {
             None => Ok(0),
             Some(Control::Alert(description)) => self.seal_alert(description, out),
-            Some(Control::KeyUpdate { request }) => {
-                let sealed = self.seal_key_update(request, out);
-                scrub_stack(K::STACK);
-                sealed
-            }
+            Some(Control::KeyUpdate { request }) => self.seal_key_update(request, out),
         }
     }
 
@@ -152,25 +149,15 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// RFC 9846 section 4.7.3. Sealed under the old keys, in a record of its own.
-    ///
-    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
-    #[inline(never)]
     fn seal_key_update(&mut self, request: bool, out: &mut [u8]) -> Result<usize, SealError> {
-        // If there is no room, nothing changes.
-        let need = self.padded_len(ContentType::HANDSHAKE, KEY_UPDATE_LEN);
-        if out.len() < need {
-            return Err(SealError::NoSpace { need });
-        }
-        let keys = self.keys.get_mut().ok_or(SealError::NoKeys)?;
-        let Ok(next) = keys.derive_next() else {
-            return Err(self.crypto_failed());
-        };
         let [a, b, c, d] =
             HandshakeHeader { message_type: HandshakeType::KEY_UPDATE, length: 1 }.encode();
         let message = [a, b, c, d, u8::from(request)];
         let written = self.seal_message(ContentType::HANDSHAKE, &message, out)?;
-        if let Some(keys) = self.keys.get_mut() {
-            keys.switch(next);
+        if let Some(keys) = self.keys.get_mut()
+            && keys.update().is_err()
+        {
+            return Err(self.crypto_failed());
         }
         // No update is due when there have been so many.
         self.updates = self.updates.wrapping_add(1);
