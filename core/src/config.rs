@@ -70,8 +70,9 @@ pub struct Config {
     /// [`Sealer::set_record_size_limit`](crate::Sealer::set_record_size_limit).
     pub fragment_limit: u16,
     /// How many records one key may seal before it is replaced, if that shall be fewer than the
-    /// cipher allows: no more than 2^32 - 2 then. The last four are kept for alerts and KeyUpdates; one is always there for data.
-    pub key_limit: u64,
+    /// cipher allows. The last four are kept for alerts and KeyUpdates; one is always there for data.
+    /// `u32::MAX`, which is the default: as many as the cipher allows.
+    pub key_limit: u32,
     /// How long the records are made that we send in TLS 1.3 (RFC 9846 section 5.4). Default:
     /// [`Padding::None`].
     pub padding: Padding,
@@ -99,7 +100,7 @@ impl Config {
             limits: Limits::DEFAULT,
             record_size_limit: None,
             fragment_limit: MAX_CONTENT,
-            key_limit: u64::MAX,
+            key_limit: u32::MAX,
             padding: Padding::None,
             pads_control: false,
             constant_time_padding: false,

@@ -31,10 +31,6 @@ use crate::scrub::scrub_stack;
 /// The most key updates that a connection may send (RFC 9846 section 4.7.3).
 const MAX_KEY_UPDATES: u64 = (1 << 48) - 1;
 
-/// A key may seal as many records as its cipher allows. A limit of the caller's that does not fit
-/// into 32 bits is rounded down.
-const NO_KEY_LIMIT: u32 = u32::MAX;
-
 /// What one call of [`Sealer::seal`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -84,7 +80,6 @@ pub struct Sealer<K: KeySchedule> {
     /// What was chosen since, and is in force if it is less.
     chosen_limit: u16,
     signal: Signal,
-    /// Of records under one key; the highest number stands for none.
     key_limit: u32,
     /// The first record that the current key must not seal, but for control.
     data_limit: u64,
@@ -116,11 +111,7 @@ impl<K: KeySchedule> Sealer<K> {
             role: config.role,
             own_limit: config.fragment_limit,
             chosen_limit: config.fragment_limit,
-            key_limit: match config.key_limit {
-                u64::MAX => NO_KEY_LIMIT,
-                limit if limit < NO_KEY_LIMIT as u64 => limit as u32,
-                _ => NO_KEY_LIMIT - 1,
-            },
+            key_limit: config.key_limit,
             padding: config.padding,
             pads_control: config.pads_control,
             tls12_on_peer_close: config.tls12_on_peer_close,
@@ -621,8 +612,11 @@ impl<K: KeySchedule> Sealer<K> {
         self.check_install(epoch, &schedule)?;
         let version = schedule.version();
         let limit = self.keys.make(schedule, sequence)?.confidentiality_limit();
-        let chosen = if self.key_limit == NO_KEY_LIMIT { u64::MAX } else { self.key_limit.into() };
-        self.data_limit = limit.min(chosen).saturating_sub(CONTROL_RESERVE).max(1);
+        let limit = match self.key_limit {
+            u32::MAX => limit,
+            chosen => limit.min(chosen.into()),
+        };
+        self.data_limit = limit.saturating_sub(CONTROL_RESERVE).max(1);
         self.version = Some(version);
         self.epoch = epoch;
         self.keys_due = false;

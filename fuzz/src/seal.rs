@@ -316,7 +316,11 @@ impl World {
             // RFC 9846 section 5.5: 2^24.5.
             _ => 23_726_566,
         };
-        of_key.min(self.config.key_limit).saturating_sub(RESERVE).max(1)
+        let chosen = match self.config.key_limit {
+            u32::MAX => u64::MAX,
+            limit => limit.into(),
+        };
+        of_key.min(chosen).saturating_sub(RESERVE).max(1)
     }
 
     fn is_exhausted(&self) -> bool {

@@ -170,7 +170,7 @@ fn connect(input: &Input) -> [Handshake; 2] {
     for end in &mut ends {
         let config: &mut Config = end.engine_config();
         config.fragment_limit = input.fragment_limit.map_or(config.fragment_limit, u16::from);
-        config.key_limit = input.key_limit.map_or(config.key_limit, u64::from);
+        config.key_limit = input.key_limit.map_or(config.key_limit, u32::from);
         config.limits.key_updates = u8::MAX;
     }
     for turn in 0..100 {

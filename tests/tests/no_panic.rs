@@ -105,7 +105,7 @@ fn any_call() -> impl Strategy<Value = Call> {
 }
 
 fn config() -> impl Strategy<Value = Config> {
-    let numbers = (any::<Option<u16>>(), any::<u16>(), prop_oneof![0..20_u64, any::<u64>()]);
+    let numbers = (any::<Option<u16>>(), any::<u16>(), prop_oneof![0..20_u32, any::<u32>()]);
     let limits = (<[u8; 4]>::arbitrary(), any::<u32>(), 0..100_u32);
     (<[bool; 3]>::arbitrary(), numbers, limits).prop_map(|(flags, numbers, limits)| {
         let mut config = Config::new(if flags[0] { Role::Client } else { Role::Server });

@@ -496,7 +496,7 @@ mod key_limits {
 
         // 9846 5.5: "implementations SHOULD do a key update [...] prior to reaching these limits".
         #[test]
-        fn short_key_phases(key_limit in 12..30_u64, fragment_limit in 10..40_u16, steps in steps()) {
+        fn short_key_phases(key_limit in 12..30_u32, fragment_limit in 10..40_u16, steps in steps()) {
             let mut connection = Connection::configured(Suite::Tls13, |config| {
                 (config.key_limit, config.fragment_limit) = (key_limit, fragment_limit);
             });
@@ -540,7 +540,7 @@ mod key_limits {
                         }
                     };
                     assert!(length > 0, "progress");
-                    assert!(layer.sealer().sequence().unwrap() <= key_limit);
+                    assert!(layer.sealer().sequence().unwrap() <= key_limit.into());
                     let (got, left) = open_all(|input| opener.open(input), &out[..length]);
                     assert_eq!(left, Ok(0));
                     for got in got {
@@ -571,7 +571,7 @@ mod key_limits {
     }
 
     impl Ends {
-        fn new(key_limits: [u64; 2]) -> Self {
+        fn new(key_limits: [u32; 2]) -> Self {
             let layer = |end: usize| {
                 let mut config = Config::new([Role::Client, Role::Server][end]);
                 config.key_limit = key_limits[end];
@@ -634,7 +634,7 @@ mod key_limits {
         // what one has sent is on its way while the other goes on.
         #[test]
         fn short_key_phases_at_both_ends(
-            key_limits in [5..12_u64, 5..12_u64],
+            key_limits in [5..12_u32, 5..12_u32],
             steps in prop::collection::vec((0..2_usize, 0..4_u8, 0..20_usize), 0..60),
         ) {
             let mut ends = Ends::new(key_limits);
@@ -653,7 +653,7 @@ mod key_limits {
             assert_eq!(ends.read, ends.written);
             for end in [0, 1] {
                 // A key phase has `key_limit` records, of which four are kept for control.
-                let phases = ends.written[end].len() / (key_limits[1 - end] - RESERVE) as usize;
+                let phases = ends.written[end].len() / (u64::from(key_limits[1 - end]) - RESERVE) as usize;
                 assert!(ends.updates[end] >= phases.saturating_sub(1));
                 // Every request is answered, and nothing is owed.
                 assert_eq!(ends.layers[end].update_keys(true), Ok(()));
@@ -683,14 +683,14 @@ mod key_limits {
             (20, Suite::Tls12Gcm, Epoch::Application),
             (20, Suite::Tls12Chacha, Epoch::Application),
             (20, Suite::Tls13, Epoch::EarlyData),
-            (u64::MAX, Suite::Tls12Gcm, Epoch::Application),
-            (u64::MAX, Suite::Tls13, Epoch::EarlyData),
+            (u32::MAX, Suite::Tls12Gcm, Epoch::Application),
+            (u32::MAX, Suite::Tls13, Epoch::EarlyData),
         ] {
             for cancels in [false, true] {
                 let mut config = Config::new(Role::Client);
                 config.key_limit = limit;
                 let mut sealer = Sealer::new(config);
-                let start = limit.min(GCM_LIMIT) - RESERVE - 3;
+                let start = GCM_LIMIT.min(limit.into()) - RESERVE - 3;
                 sealer.install(epoch, suite.secret(7), start).unwrap();
                 let mut mirror = Hand::new(suite, 7);
                 mirror.sequence = start;

@@ -145,7 +145,7 @@ impl Endpoint {
         config.tls12_on_peer_close =
             if random.one_in(2) { OnPeerClose::Reply } else { OnPeerClose::HalfClose };
         if suite == Suite::Tls13 || random.one_in(8) {
-            config.key_limit = 5 + random.below(20) as u64;
+            config.key_limit = 5 + random.below(20) as u32;
         }
         config.fragment_limit = 1 + random.below(BUFFER) as u16;
         let mut layer = RecordLayer::new(config);
