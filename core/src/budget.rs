@@ -63,6 +63,9 @@ impl Budget {
 }
 
 fn spend(left: &mut u8) -> Result<(), Fault> {
-    *left = left.checked_sub(1).ok_or(Fault::Flood)?;
+    if *left == 0 {
+        return Err(Fault::Flood);
+    }
+    *left = left.wrapping_sub(1);
     Ok(())
 }

@@ -335,8 +335,10 @@ impl<K: KeySchedule> Opener<K> {
 
     fn charge_early_data(&mut self, bytes: usize) -> Result<(), Fault> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let left = self.early_data_left.checked_sub(bytes);
-        self.early_data_left = left.ok_or(Fault::TooMuchEarlyData)?;
+        if bytes > self.early_data_left {
+            return Err(Fault::TooMuchEarlyData);
+        }
+        self.early_data_left = self.early_data_left.wrapping_sub(bytes);
         Ok(())
     }
 
@@ -430,18 +432,16 @@ impl<K: KeySchedule> Opener<K> {
             return Err(Fault::EmptyAlert.into());
         }
         let alert = Alert::decode(content).ok_or(Fault::AlertLength)?;
-        let class = match self.version {
-            Some(Version::Tls13) => alert.description.class(),
-            // The level decides, also before the version is known: a TLS 1.2 server may warn first.
-            _ => match (alert.level, alert.description.class()) {
-                (AlertLevel::WARNING | AlertLevel::FATAL, AlertClass::Closure) => {
-                    AlertClass::Closure
-                }
+        let mut class = alert.description.class();
+        // The level decides, also before the version is known: a TLS 1.2 server may warn first.
+        if cfg!(feature = "tls12") && self.version != Some(Version::Tls13) {
+            class = match (alert.level, class) {
+                (AlertLevel::WARNING | AlertLevel::FATAL, AlertClass::Closure) => class,
                 (AlertLevel::WARNING, _) => AlertClass::UserCanceled,
                 (AlertLevel::FATAL, _) => AlertClass::Error,
                 _ => return Err(Fault::AlertLevel.into()),
-            },
-        };
+            };
+        }
         if class == AlertClass::Error {
             return Err(OpenError::PeerAlert(alert.description));
         }
