@@ -284,8 +284,16 @@ impl<K: KeySchedule> Drop for Keys<K> {
 /// seq_num, type, version, length (RFC 5246 section 6.2.3.3).
 #[inline]
 fn tls12_additional_data(sequence: u64, header: [u8; HEADER_LEN], len: usize) -> [u8; 13] {
-    let [a, b, c, d, e, f, g, h] = sequence.to_be_bytes();
-    let [content_type, major, minor, ..] = header;
-    let [high, low] = (len as u16).to_be_bytes();
-    [a, b, c, d, e, f, g, h, content_type, major, minor, high, low]
+    let mut data = [0; 13];
+    if let Some(front) = data.first_chunk_mut() {
+        *front = sequence.to_be_bytes();
+    }
+    if let Some(back) = data.last_chunk_mut() {
+        *back = header;
+    }
+    // In the place of the length that is on the wire.
+    if let Some(back) = data.last_chunk_mut() {
+        *back = (len as u16).to_be_bytes();
+    }
+    data
 }
