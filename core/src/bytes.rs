@@ -51,6 +51,11 @@ impl<'a> Source<'a> {
         Self { part: &[], others: parts }
     }
 
+    /// Of one slice.
+    pub(crate) const fn of(part: &'a [u8]) -> Self {
+        Self { part, others: &[] }
+    }
+
     /// The next bytes that lie in one piece, `most` of them at most; none at the end.
     #[inline(never)]
     fn next(&mut self, most: usize) -> &'a [u8] {
@@ -82,7 +87,7 @@ impl<'a> Source<'a> {
             if piece.is_empty() {
                 return;
             }
-            len = len.saturating_sub(piece.len());
+            len = len.wrapping_sub(piece.len());
         }
     }
 }

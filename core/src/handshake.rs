@@ -129,8 +129,8 @@ impl Messages {
         let offset = self.received.checked_sub(HEADER_LEN)?;
 
         let header = HandshakeHeader::decode(self.header);
-        let left = header.length.saturating_sub(offset);
-        let here = content.len().saturating_sub(start);
+        let left = header.length.wrapping_sub(offset);
+        let here = content.len().wrapping_sub(start);
         let len = usize::try_from(left).unwrap_or(usize::MAX).min(here);
         self.received = if len as u32 == left { 0 } else { self.received.wrapping_add(len as u32) };
         Some(Piece { header, is_new, offset, start, len })

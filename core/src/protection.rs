@@ -37,7 +37,9 @@ impl<K: KeySchedule> Protection<K> {
     pub(crate) fn new(schedule: K, sequence: u64) -> Result<Self, KeyError> {
         let version = schedule.version();
         let DirectionKeys { aead, iv } = schedule.keys()?;
-        let tag_len = u8::try_from(aead.tag_len()).map_err(|_| KeyError::Length)?;
+        let Ok(tag_len) = u8::try_from(aead.tag_len()) else {
+            return Err(KeyError::Length);
+        };
         let headroom = if version.is_tls12() && aead.has_explicit_nonce() {
             HEADER_LEN + EXPLICIT_NONCE_LEN
         } else {

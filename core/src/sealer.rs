@@ -200,13 +200,12 @@ impl<K: KeySchedule> Sealer<K> {
         self.sealed(sealed)
     }
 
-    #[cold]
     fn seal_in_place_slowly(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
         self.check_data()?;
         if len > usize::from(self.max_content) {
             return Err(SealError::TooLong);
         }
-        self.seal_record(ContentType::APPLICATION_DATA, &mut Source::new(&[]), len, record)
+        self.seal_record(ContentType::APPLICATION_DATA, &mut Source::of(&[]), len, record)
     }
 
     /// The keys, if nothing stands in the way of a record with `len` bytes of application data, and
@@ -423,7 +422,6 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Puts the padding behind the content of `record`, which has exactly room for it. Returns what
     /// [`Protection::seal`] takes for the type and the length of the content then.
-    #[cold]
     fn pad(
         &self,
         content_type: ContentType,
@@ -440,7 +438,6 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// All that a record without protection needs.
-    #[cold]
     fn write_header(&mut self, content_type: ContentType, record: &mut [u8]) {
         let version = match (self.version, self.role, content_type) {
             (None, Role::Client, ContentType::HANDSHAKE) => VERSION_FIELD_FIRST,
@@ -513,7 +510,6 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// Bytes of padding (RFC 9846 section 5.4). The limits count the content type, too.
-    #[cold]
     fn zeros(&self, content_type: ContentType, content: usize) -> usize {
         let is_covered = self.pads_control || content_type == ContentType::APPLICATION_DATA;
         if !is_covered || self.epoch == Epoch::Plaintext || self.is_tls12() {

@@ -50,7 +50,7 @@ impl<K: KeySchedule> Opener<K> {
                 taken = found.start.wrapping_add(found.len);
             }
         }
-        let rest = content.len().saturating_sub(taken);
+        let rest = content.len().wrapping_sub(taken);
         let mut consumed = start.wrapping_add(taken);
         if rest == 0 {
             consumed = consumed.wrapping_add(trailer);
@@ -108,24 +108,19 @@ impl<K: KeySchedule> Opener<K> {
     fn judge_message(&self, header: HandshakeHeader) -> Result<(), Fault> {
         use HandshakeType as Type;
         let message_type = header.message_type;
-        let is_expected = match (self.epoch, self.role) {
-            (Epoch::Plaintext | Epoch::Handshake, _) => message_type != Type::KEY_UPDATE,
-            (Epoch::EarlyData, _) => message_type == Type::END_OF_EARLY_DATA,
-            (Epoch::Application, Role::Client) if self.is_renegotiation() => {
-                message_type == Type::HELLO_REQUEST
+        let is_client = self.role == Role::Client;
+        let is_expected = match self.epoch {
+            Epoch::Plaintext | Epoch::Handshake => message_type != Type::KEY_UPDATE,
+            Epoch::EarlyData => message_type == Type::END_OF_EARLY_DATA,
+            Epoch::Application if self.is_tls12() => {
+                message_type == if is_client { Type::HELLO_REQUEST } else { Type::CLIENT_HELLO }
             }
-            (Epoch::Application, Role::Server) if self.is_renegotiation() => {
-                message_type == Type::CLIENT_HELLO
-            }
-            (Epoch::Application, Role::Client) => match message_type {
-                Type::KEY_UPDATE | Type::NEW_SESSION_TICKET => true,
-                Type::CERTIFICATE_REQUEST => self.post_handshake_auth,
-                _ => false,
-            },
-            (Epoch::Application, Role::Server) => match message_type {
+            Epoch::Application => match message_type {
                 Type::KEY_UPDATE => true,
+                Type::NEW_SESSION_TICKET => is_client,
+                Type::CERTIFICATE_REQUEST => is_client && self.post_handshake_auth,
                 Type::CERTIFICATE | Type::CERTIFICATE_VERIFY | Type::FINISHED => {
-                    self.post_handshake_auth
+                    !is_client && self.post_handshake_auth
                 }
                 _ => false,
             },

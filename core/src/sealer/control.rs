@@ -182,7 +182,7 @@ impl<K: KeySchedule> Sealer<K> {
         message: &[u8],
         out: &mut [u8],
     ) -> Result<usize, SealError> {
-        self.seal_record(content_type, &mut Source::new(&[message]), message.len(), out)
+        self.seal_record(content_type, &mut Source::of(message), message.len(), out)
     }
 
     // Closing
