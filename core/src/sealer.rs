@@ -403,38 +403,28 @@ impl<K: KeySchedule> Sealer<K> {
         len: usize,
         out: &mut [u8],
     ) -> Result<usize, SealError> {
-        let need = self.padded_len(content_type, len);
+        let zeros = self.zeros(content_type, len);
+        let need = self.unpadded_len(len).saturating_add(zeros);
         let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        let content = record.get_mut(self.headroom()..).unwrap_or_default();
-        source.copy_to(content.get_mut(..len).unwrap_or_default());
-        let (inner_type, len) =
-            if self.pads() { self.pad(content_type, record, len) } else { (content_type, len) };
+        let body = record.get_mut(self.headroom()..).unwrap_or_default();
+        let (content, behind) = body.split_at_mut_checked(len).unwrap_or_default();
+        source.copy_to(content);
+        let (mut last_type, mut len) = (content_type, len);
+        if let Some([inner_type, padding @ ..]) = behind.get_mut(..zeros) {
+            *inner_type = content_type.0;
+            padding.fill(0);
+            // The last zero stands where the type does without padding.
+            (last_type, len) = (ContentType(0), len.wrapping_add(zeros));
+        }
         match self.keys.get_mut() {
             Some(keys) => {
-                if keys.seal(inner_type, record, len).is_err() {
+                if keys.seal(last_type, record, len).is_err() {
                     return Err(self.crypto_failed());
                 }
             }
             None => self.write_header(content_type, record),
         }
         Ok(need)
-    }
-
-    /// Puts the padding behind the content of `record`, which has exactly room for it. Returns what
-    /// [`Protection::seal`] takes for the type and the length of the content then.
-    fn pad(
-        &self,
-        content_type: ContentType,
-        record: &mut [u8],
-        len: usize,
-    ) -> (ContentType, usize) {
-        let zeros = record.len().saturating_sub(self.unpadded_len(len));
-        let start = self.headroom().saturating_add(len);
-        let padding = record.get_mut(start..).and_then(|behind| behind.get_mut(..zeros));
-        let Some([inner_type, padding @ ..]) = padding else { return (content_type, len) };
-        *inner_type = content_type.0;
-        padding.fill(0);
-        (ContentType(0), len.saturating_add(zeros))
     }
 
     /// All that a record without protection needs.
@@ -484,10 +474,8 @@ impl<K: KeySchedule> Sealer<K> {
         self.padded_len(ContentType::APPLICATION_DATA, content)
     }
 
-    #[inline(never)]
     fn padded_len(&self, content_type: ContentType, content: usize) -> usize {
-        let len = self.unpadded_len(content);
-        if self.pads() { len.saturating_add(self.zeros(content_type, content)) } else { len }
+        self.unpadded_len(content).saturating_add(self.zeros(content_type, content))
     }
 
     /// Length on the wire of a record with `content` bytes in it, without padding.
@@ -512,7 +500,7 @@ impl<K: KeySchedule> Sealer<K> {
     /// Bytes of padding (RFC 9846 section 5.4). The limits count the content type, too.
     fn zeros(&self, content_type: ContentType, content: usize) -> usize {
         let is_covered = self.pads_control || content_type == ContentType::APPLICATION_DATA;
-        if !is_covered || self.epoch == Epoch::Plaintext || self.is_tls12() {
+        if !self.pads() || !is_covered || self.epoch == Epoch::Plaintext || self.is_tls12() {
             return 0;
         }
         self.padding.zeros(content_type, content, usize::from(self.max_content).saturating_add(1))
