@@ -7,8 +7,8 @@ use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN};
 use tls_record::close::{OnPeerClose, ReadState, WriteState};
 use tls_record::{
     Alert, AlertDescription, CloseError, Config, Control, DirectionKeys, Epoch, Event, Fault,
-    KeyError, KeySchedule, OpenError, Opener, ReadEnd, RecordLayer, Role, SealError, Sealed,
-    Sealer, Version, WriteEnd,
+    KeyError, KeySchedule, OpenError, Opener, ReadEnd, RecordBuffer, RecordLayer, Role, SealError,
+    Sealed, Sealer, Stream, StreamError, Version, WriteEnd,
 };
 use tls_record_tests::records::{
     ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Layer, Secret, Suite,
@@ -1141,6 +1141,42 @@ mod keys {
         assert_eq!(record[..5], [23, 3, 3, 0x41, 0]);
         let opened = layer.open(&mut record).unwrap();
         assert_eq!(opened.event, Event::ApplicationData(5..5 + 16_384));
+    }
+
+    /// A transport that takes everything.
+    struct Sink;
+
+    impl embedded_io::ErrorType for Sink {
+        type Error = embedded_io::ErrorKind;
+    }
+
+    impl embedded_io::Read for Sink {
+        fn read(&mut self, _: &mut [u8]) -> Result<usize, Self::Error> {
+            Ok(0)
+        }
+    }
+
+    impl embedded_io::Write for Sink {
+        fn write(&mut self, data: &[u8]) -> Result<usize, Self::Error> {
+            Ok(data.len())
+        }
+
+        fn flush(&mut self) -> Result<(), Self::Error> {
+            Ok(())
+        }
+    }
+
+    // There is nothing that the transport could take first: waiting for it would be for ever.
+    #[test]
+    fn a_stream_without_room_for_a_record_says_so() {
+        let mut layer = RecordLayer::new(Config::new(Role::Client));
+        let chip = Chip { tag_len: 255, has_next: true };
+        layer.install(Epoch::Application, chip.clone(), chip).unwrap();
+        let connection = tls_record::Connection::<_, 128>::new(layer);
+        let mut stream = Stream::<_, _, 512, 128>::new(connection, RecordBuffer::new(), Sink);
+        let need = 5 + 1 + 1 + 255;
+        let written = embedded_io::Write::write(&mut stream, b"data");
+        assert_eq!(written, Err(StreamError::Seal(SealError::NoSpace { need })));
     }
 
     #[test]

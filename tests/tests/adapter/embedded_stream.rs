@@ -410,6 +410,22 @@ fn lines_are_read_where_they_were_decrypted() {
 }
 
 #[test]
+fn lines_are_read_where_they_were_decrypted_asynchronously_too() {
+    let mut tls = stream(Role::Server, TLS13, Stack::Rustls);
+    tls.transport_mut().peer.write(b"first\nsecond");
+    assert_eq!(finish(asynch::BufRead::fill_buf(&mut tls)).unwrap(), b"first\nsecond");
+    asynch::BufRead::consume(&mut tls, 6);
+    assert_eq!(finish(asynch::BufRead::fill_buf(&mut tls)).unwrap(), b"second");
+}
+
+#[test]
+fn a_stream_for_a_log_says_how_far_it_is() {
+    let tls = stream(Role::Server, TLS13, Stack::Openssl);
+    let words = format!("{tls:?}");
+    assert!(words.starts_with("Stream(") && words.contains("Application keys"), "{words}");
+}
+
+#[test]
 fn a_stream_that_is_only_read_answers_a_key_update() {
     for role in ROLES {
         for stack in Stack::ALL {
@@ -474,6 +490,24 @@ fn the_source_of_an_error_is_what_caused_it() {
     assert!(source(StreamError::Shutdown(ShutdownError::Failed), ShutdownError::Failed));
     for error in [StreamError::<WireError>::WriteZero, StreamError::Truncated] {
         assert!(std::error::Error::source(&error).is_none());
+    }
+}
+
+#[test]
+fn every_error_says_what_failed() {
+    let errors = [
+        StreamError::Transport(WireError::Broken),
+        StreamError::WriteZero,
+        StreamError::Truncated,
+        StreamError::TooLong(RecordTooLong { total: 9 }),
+        StreamError::Open(OpenError::Fault(Fault::Flood)),
+        StreamError::Seal(SealError::Closed),
+        StreamError::Shutdown(ShutdownError::Failed),
+    ];
+    let words = errors.map(|error| error.to_string());
+    for (at, sentence) in words.iter().enumerate() {
+        assert!(sentence.len() > 10, "{sentence}");
+        assert!(!words[..at].contains(sentence), "{sentence}");
     }
 }
 
@@ -655,6 +689,19 @@ fn a_renegotiation_is_refused() {
     tls.transport_mut().peer.write_handshake(&HELLO_REQUEST);
     tls.transport_mut().peer.write(b"and data");
     assert_eq!(read_some(&mut tls), b"and data");
+    settle(&mut tls);
+    assert_eq!(tls.transport_mut().peer.warnings, [AlertDescription::NO_RENEGOTIATION]);
+}
+
+#[test]
+fn a_renegotiation_in_pieces_is_refused_once() {
+    let peer = Box::new(Adapter::<Ring>::new(Role::Client, TLS12));
+    let mut tls = stream_to::<_, MAX_RECORD>(Role::Server, TLS12, peer);
+    let peer = &mut tls.transport_mut().peer;
+    peer.connection().layer.with_halves(|_, sealer| sealer.set_fragment_limit(16));
+    let mut client_hello = vec![1, 0, 0, 40];
+    client_hello.extend([7; 40]);
+    peer.write_handshake(&client_hello);
     settle(&mut tls);
     assert_eq!(tls.transport_mut().peer.warnings, [AlertDescription::NO_RENEGOTIATION]);
 }
