@@ -232,7 +232,7 @@ impl<K: KeySchedule> RecordLayer<K> {
         &self.sealer
     }
 
-    #[inline(never)]
+    #[cold]
     fn tell_sealer(&mut self) {
         self.sealer.apply(self.opener.take_notice());
     }
@@ -244,7 +244,7 @@ impl<K: KeySchedule> RecordLayer<K> {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn carry_signal(&mut self) {
         self.opener.apply(self.sealer.take_signal());
     }

@@ -98,7 +98,7 @@ impl<K: KeySchedule> Protection<K> {
 
     /// Bytes that protection adds to the body of a record: explicit nonce, inner content type, tag.
     pub(crate) fn expansion(&self) -> u16 {
-        self.overhead.saturating_sub(HEADER_LEN as u16)
+        self.overhead.wrapping_sub(HEADER_LEN as u16)
     }
 
     /// The nonce of the next record (RFC 9846 section 5.3). In TLS 1.2 the same combination gives

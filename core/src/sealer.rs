@@ -200,6 +200,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.sealed(sealed)
     }
 
+    #[cold]
     fn seal_in_place_slowly(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
         self.check_data()?;
         if len > usize::from(self.max_content) {
@@ -242,7 +243,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     fn check_keys(&self) -> Result<(), SealError> {
-        if self.updates_due() != 0 {
+        if self.is_update_due() || self.request_due {
             return Err(SealError::ControlFirst);
         }
         if self.is_exhausted() {
@@ -274,7 +275,6 @@ impl<K: KeySchedule> Sealer<K> {
         self.may_update() && self.is_exhausted()
     }
 
-    #[inline(never)]
     fn may_update(&self) -> bool {
         self.state == WriteState::Open
             && self.epoch == Epoch::Application
@@ -362,7 +362,8 @@ impl<K: KeySchedule> Sealer<K> {
 
     // Sealing
 
-    /// Seals as many records as fit into `out`, and as `parts` fill.
+    /// Seals as many records as fit into `out`, and as `parts` fill. For the first the keys have been
+    /// checked.
     fn seal_parts(
         &mut self,
         content_type: ContentType,
@@ -372,14 +373,10 @@ impl<K: KeySchedule> Sealer<K> {
         let mut source = Source::new(parts);
         let mut left = length(parts);
         let mut sealed = Sealed::default();
-        while left != 0 {
+        while left != 0 && (sealed.taken == 0 || self.check_keys().is_ok()) {
             let len = left.min(usize::from(self.max_content));
             let room = out.get_mut(sealed.written..).unwrap_or_default();
-            let written = match self.check_keys() {
-                Ok(()) => self.seal_record(content_type, &mut source, len, room),
-                Err(error) => Err(error),
-            };
-            match written {
+            match self.seal_record(content_type, &mut source, len, room) {
                 // Parts of `left`, and of the length of `out`.
                 Ok(written) => {
                     left = left.wrapping_sub(len);
@@ -449,7 +446,6 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Without a cipher there is no alert either.
     #[cold]
-    #[inline(never)]
     fn crypto_failed(&mut self) -> SealError {
         // With an alert in the queue the opener knows already, and of one alert only.
         if self.state != WriteState::AlertQueued {
@@ -500,7 +496,8 @@ impl<K: KeySchedule> Sealer<K> {
     /// Bytes of padding (RFC 9846 section 5.4). The limits count the content type, too.
     fn zeros(&self, content_type: ContentType, content: usize) -> usize {
         let is_covered = self.pads_control || content_type == ContentType::APPLICATION_DATA;
-        if !self.pads() || !is_covered || self.epoch == Epoch::Plaintext || self.is_tls12() {
+        let is_tls13 = self.keys.get().is_some_and(|keys| !keys.version.is_tls12());
+        if !self.pads() || !is_covered || !is_tls13 {
             return 0;
         }
         self.padding.zeros(content_type, content, usize::from(self.max_content).saturating_add(1))
@@ -600,7 +597,7 @@ impl<K: KeySchedule> Sealer<K> {
             u32::MAX => limit,
             chosen => limit.min(chosen.into()),
         };
-        self.data_limit = limit.saturating_sub(CONTROL_RESERVE).max(1);
+        self.data_limit = limit.max(CONTROL_RESERVE + 1).wrapping_sub(CONTROL_RESERVE);
         self.version = Some(version);
         self.epoch = epoch;
         self.keys_due = false;

@@ -125,8 +125,8 @@ impl<K: KeySchedule> Opener<K> {
                 // In TLS 1.3 the limit counts the content type, which the expansion counts too.
                 let counted = u16::from(!is_tls12);
                 let limit = limit.get().min(max_plaintext);
-                let expansion = expansion.saturating_sub(counted);
-                (limit.saturating_add(expansion).min(max_body), limit)
+                let expansion = expansion.wrapping_sub(counted);
+                (limit.wrapping_add(expansion).min(max_body), limit)
             }
             None => (max_body, max_plaintext),
         };

@@ -175,7 +175,6 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(written)
     }
 
-    #[cold]
     fn seal_message(
         &mut self,
         content_type: ContentType,
