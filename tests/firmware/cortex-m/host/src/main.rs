@@ -54,9 +54,9 @@ fn count_instructions(firmware: &Firmware) -> Result<()> {
     for line in log.lines() {
         let (version, counts) = line.split_once(": ").ok_or("counts of no version")?;
         let works = [
-            ("seal in place", 400),
+            ("seal in place", 530),
             ("open", 400),
-            ("seal from a slice", 760),
+            ("seal from a slice", 920),
             ("memcpy in that", 360),
         ];
         for (count, (work, limit)) in counts.split(' ').zip(works) {
