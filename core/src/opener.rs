@@ -252,32 +252,49 @@ impl<K: KeySchedule> Opener<K> {
         self.inside_record = false;
         self.is_first = false;
 
-        let mut record = Unprotected {
-            inner: Inner { content_type, content: &[], is_padded: false },
-            start: HEADER_LEN,
-            is_protected: false,
-        };
-        if let Some(keys) = protected {
-            let is_tls12 = keys.version.is_tls12();
-            let (start, plaintext) = match keys.open(header, body) {
-                Ok(plaintext) => plaintext,
-                Err(fault) => return self.not_opened(fault, total),
+        let Some(keys) = protected else {
+            let (start, content) = (HEADER_LEN, &*body);
+            let record = Unprotected {
+                content_type,
+                content,
+                start,
+                is_padded: false,
+                was_protected: false,
             };
-            if plaintext.len() > usize::from(self.max_plaintext) {
-                return Err(Fault::RecordOverflow.into());
-            }
-            if is_tls12 {
-                record.inner.content = plaintext;
-            } else if self.constant_time_padding {
-                record.inner = padding::strip_in_constant_time(plaintext)?;
-            } else {
-                record.inner = padding::strip(plaintext)?;
-            }
-            record.start = HEADER_LEN.wrapping_add(start);
-            record.is_protected = true;
-        } else {
-            record.inner.content = body;
+            return self.deliver(record, total);
+        };
+        let is_tls12 = keys.version.is_tls12();
+        let (start, plaintext) = match keys.open(header, body) {
+            Ok(plaintext) => plaintext,
+            Err(fault) => return self.not_opened(fault, total),
+        };
+        if plaintext.len() > usize::from(self.max_plaintext) {
+            return Err(Fault::RecordOverflow.into());
         }
+        let Inner { content_type, content } = if is_tls12 {
+            Inner { content_type, content: plaintext }
+        } else if self.constant_time_padding {
+            padding::strip_in_constant_time(plaintext)?
+        } else {
+            padding::strip(plaintext)?
+        };
+        let start = HEADER_LEN.wrapping_add(start);
+        // The short way of what comes most.
+        if !SMALL
+            && content_type == ContentType::APPLICATION_DATA
+            && !content.is_empty()
+            && self.epoch == Epoch::Application
+            && (!self.messages.is_partial() || self.is_tls12())
+        {
+            self.budget.data_arrived(&self.limits);
+            let end = start.wrapping_add(content.len());
+            return Ok(Opened { consumed: total, event: Event::ApplicationData(start..end) });
+        }
+        if self.early_data == EarlyData::SkipUndecryptable {
+            self.early_data = EarlyData::None;
+        }
+        let is_padded = !is_tls12 && content.len().wrapping_add(1) != plaintext.len();
+        let record = Unprotected { content_type, content, start, is_padded, was_protected: true };
         self.deliver(record, total)
     }
 
@@ -346,27 +363,14 @@ impl<K: KeySchedule> Opener<K> {
 
     #[inline]
     fn deliver(&mut self, record: Unprotected<'_>, total: usize) -> Result<Opened, OpenError> {
-        let Unprotected { inner: Inner { content_type, content, is_padded }, start, is_protected } =
-            record;
+        let Unprotected { content_type, content, start, is_padded, was_protected } = record;
         // The sum of two lengths within a record.
         let end = start.wrapping_add(content.len());
-        if !SMALL
-            && content_type == ContentType::APPLICATION_DATA
-            && !content.is_empty()
-            && self.epoch == Epoch::Application
-            && (!self.messages.is_partial() || self.is_tls12())
-        {
-            self.budget.data_arrived(&self.limits);
-            return Ok(Opened { consumed: total, event: Event::ApplicationData(start..end) });
-        }
-        if is_protected && self.early_data == EarlyData::SkipUndecryptable {
-            self.early_data = EarlyData::None;
-        }
         match content_type {
             ContentType::APPLICATION_DATA => self.other_data(start..end, is_padded, total),
-            ContentType::ALERT => self.alert(content, is_protected, total),
+            ContentType::ALERT => self.alert(content, was_protected, total),
             ContentType::HANDSHAKE => self.handshake(content, start, total.wrapping_sub(end)),
-            ContentType::CHANGE_CIPHER_SPEC if !is_protected => {
+            ContentType::CHANGE_CIPHER_SPEC if !was_protected => {
                 self.change_cipher_spec(content, total)
             }
             _ => Err(Fault::UnexpectedContentType.into()),
@@ -608,9 +612,11 @@ impl<K: KeySchedule> defmt::Format for Opener<K> {
 
 /// A record without its protection: what is in it, and where in the record that begins.
 struct Unprotected<'a> {
-    inner: Inner<'a>,
+    content_type: ContentType,
+    content: &'a [u8],
     start: usize,
-    is_protected: bool,
+    is_padded: bool,
+    was_protected: bool,
 }
 
 /// Refuses what TLS 1.2 does not protect (RFC 5246 sections 6.1 and 6.2.3).

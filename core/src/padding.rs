@@ -99,7 +99,6 @@ impl defmt::Format for PaddingFn {
 pub(crate) struct Inner<'a> {
     pub(crate) content_type: ContentType,
     pub(crate) content: &'a [u8],
-    pub(crate) is_padded: bool,
 }
 
 /// Finds the content type: the last byte that is not zero. The time it takes tells how long the
@@ -108,7 +107,7 @@ pub(crate) struct Inner<'a> {
 pub(crate) fn strip(inner: &[u8]) -> Result<Inner<'_>, Fault> {
     match inner.split_last() {
         Some((&last, content)) if last != 0 => {
-            Ok(Inner { content_type: ContentType(last), content, is_padded: false })
+            Ok(Inner { content_type: ContentType(last), content })
         }
         _ => strip_zeros(inner),
     }
@@ -118,7 +117,7 @@ pub(crate) fn strip(inner: &[u8]) -> Result<Inner<'_>, Fault> {
 fn strip_zeros(mut inner: &[u8]) -> Result<Inner<'_>, Fault> {
     while let Some((&last, content)) = inner.split_last() {
         if last != 0 {
-            return Ok(Inner { content_type: ContentType(last), content, is_padded: true });
+            return Ok(Inner { content_type: ContentType(last), content });
         }
         inner = content;
     }
@@ -136,7 +135,7 @@ pub(crate) fn strip_in_constant_time(inner: &[u8]) -> Result<Inner<'_>, Fault> {
     // `last` and the zeros are bytes of `inner`.
     let len = inner.len().wrapping_sub(zeros).wrapping_sub(1);
     let content = inner.get(..len).unwrap_or_default();
-    Ok(Inner { content_type: ContentType(last), content, is_padded: zeros != 0 })
+    Ok(Inner { content_type: ContentType(last), content })
 }
 
 /// The last byte that is not zero, and how many bytes lie behind it; 0 if there is none.
@@ -240,7 +239,6 @@ mod tests {
                 for strip in [strip, strip_in_constant_time] {
                     let found = strip(inner).unwrap();
                     assert_eq!((found.content_type, found.content.len()), (DATA, at));
-                    assert_eq!(found.is_padded, at + 1 != len);
                 }
                 for byte in [1, 0x5a, 0x80, 0xff] {
                     // Zeros in the content are none of the padding.

@@ -101,15 +101,28 @@ impl<K: KeySchedule> Protection<K> {
         self.overhead.wrapping_sub(HEADER_LEN as u16)
     }
 
-    /// The nonce of the next record (RFC 9846 section 5.3). In TLS 1.2 the same combination gives
-    /// RFC 7905's nonce, and RFC 5288's with an explicit part that never repeats.
+    /// The nonce of the record with this number (RFC 9846 section 5.3). In TLS 1.2 the same combination
+    /// gives RFC 7905's nonce, and RFC 5288's with an explicit part that never repeats.
+    ///
+    /// In the pieces in which ciphers load it: a load of what several stores have left has to wait for
+    /// them.
     #[inline]
-    fn nonce(&self) -> [u8; NONCE_LEN] {
+    fn nonce(&self, number: u64) -> [u8; NONCE_LEN] {
         let mut nonce = self.iv;
-        if let Some(back) = nonce.last_chunk_mut() {
-            *back = (u64::from_be_bytes(*back) ^ self.sequence).to_be_bytes();
+        let number = number.swap_bytes();
+        if let Some((front, back)) = nonce.split_first_chunk_mut() {
+            *front = (u64::from_le_bytes(*front) ^ number << 32).to_le_bytes();
+            if let Some(back) = back.first_chunk_mut() {
+                *back = (u32::from_le_bytes(*back) ^ (number >> 32) as u32).to_le_bytes();
+            }
         }
         nonce
+    }
+
+    /// The part of the iv that the number of a record is combined with.
+    #[inline]
+    fn iv_counter(&self) -> u64 {
+        self.iv.last_chunk().map_or(0, |back| u64::from_be_bytes(*back))
     }
 
     /// Seals a record at the front of `out`, with `len` bytes of content that `fill` writes behind the
@@ -148,35 +161,34 @@ impl<K: KeySchedule> Protection<K> {
         record: &mut [u8],
         len: usize,
     ) -> Result<(), AeadError> {
-        let next = self.sequence.checked_add(1).ok_or(AeadError)?;
-        let nonce = self.nonce();
+        if self.sequence == u64::MAX {
+            return Err(AeadError);
+        }
+        let nonce = self.nonce(self.sequence);
         let (header, mut body) = record.split_first_chunk_mut().ok_or(AeadError)?;
-        let mut outer = Header {
-            content_type: ContentType::APPLICATION_DATA,
-            version: VERSION_FIELD,
-            length: body.len() as u16,
-        };
+        let length = body.len() as u16;
+        let outer;
         let tls12_data;
         let (plaintext_len, additional_data): (usize, &[u8]) = if self.version.is_tls12() {
-            outer.content_type = content_type;
-            *header = outer.encode();
+            *header = Header { content_type, version: VERSION_FIELD, length }.encode();
             if self.headroom() != HEADER_LEN {
-                let [_, _, _, _, counter @ ..] = nonce;
                 let (explicit, rest) = body.split_first_chunk_mut().ok_or(AeadError)?;
-                *explicit = counter;
+                *explicit = (self.iv_counter() ^ self.sequence).to_be_bytes();
                 body = rest;
             }
             tls12_data = tls12_additional_data(self.sequence, *header, len);
             (len, &tls12_data)
         } else {
-            *header = outer.encode();
+            outer = tls13_header(length);
+            let outer = outer.first_chunk().ok_or(AeadError)?;
+            *header = *outer;
             *body.get_mut(len).ok_or(AeadError)? = content_type.0;
             // The index of a byte is less than the length of a slice.
-            (len.wrapping_add(INNER_TYPE_LEN), header)
+            (len.wrapping_add(INNER_TYPE_LEN), outer)
         };
         let (plaintext, tag) = body.split_at_mut_checked(plaintext_len).ok_or(AeadError)?;
         self.aead.seal(&nonce, additional_data, plaintext, tag)?;
-        self.sequence = next;
+        self.sequence = self.sequence.wrapping_add(1); // less than the last
         Ok(())
     }
 
@@ -188,8 +200,10 @@ impl<K: KeySchedule> Protection<K> {
         header: &[u8; HEADER_LEN],
         mut body: &'a mut [u8],
     ) -> Result<(usize, &'a [u8]), Fault> {
-        let next = self.sequence.checked_add(1).ok_or(Fault::SequenceExhausted)?;
-        let mut nonce = self.nonce();
+        if self.sequence == u64::MAX {
+            return Err(Fault::SequenceExhausted);
+        }
+        let mut number = self.sequence;
         let mut start = 0;
         let tls12_data;
         // If the record is shorter than its overhead, the length wraps around.
@@ -199,9 +213,7 @@ impl<K: KeySchedule> Protection<K> {
                 let (explicit, rest) = body
                     .split_first_chunk_mut::<EXPLICIT_NONCE_LEN>()
                     .ok_or(Fault::BadRecordMac)?;
-                if let Some(back) = nonce.last_chunk_mut() {
-                    *back = *explicit;
-                }
+                number = u64::from_be_bytes(*explicit) ^ self.iv_counter();
                 start = EXPLICIT_NONCE_LEN;
                 body = rest;
             }
@@ -211,13 +223,14 @@ impl<K: KeySchedule> Protection<K> {
             len = len.wrapping_add(INNER_TYPE_LEN);
             header
         };
+        let nonce = self.nonce(number);
         let (plaintext, tag) = body.split_at_mut_checked(len).ok_or(Fault::BadRecordMac)?;
         if self.aead.open(&nonce, additional_data, plaintext, tag).is_err() {
             // Whatever the cipher left of it is nobody's to read.
             plaintext.fill(0);
             return Err(Fault::BadRecordMac);
         }
-        self.sequence = next;
+        self.sequence = self.sequence.wrapping_add(1); // less than the last
         Ok((start, plaintext))
     }
 }
@@ -282,6 +295,15 @@ impl<K: KeySchedule> Drop for Keys<K> {
     fn drop(&mut self) {
         self.wipe();
     }
+}
+
+/// The header of a TLS 1.3 record (RFC 9846 section 5.2) in the first bytes of one word, for the sake of
+/// whoever loads it: see [`Protection::nonce`].
+#[inline]
+const fn tls13_header(length: u16) -> [u8; 8] {
+    let [major, minor] = VERSION_FIELD.to_be_bytes();
+    let front = u64::from_le_bytes([ContentType::APPLICATION_DATA.0, major, minor, 0, 0, 0, 0, 0]);
+    (front | (length.swap_bytes() as u64) << 24).to_le_bytes()
 }
 
 /// seq_num, type, version, length (RFC 5246 section 6.2.3.3).
