@@ -1,5 +1,6 @@
 //! What the benches and the proofs share: established connections.
 
+pub mod life;
 pub mod padded;
 pub mod timing;
 

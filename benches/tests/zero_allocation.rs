@@ -1,207 +1,20 @@
 //! After the handshake nothing is allocated: not for a record, not for a KeyUpdate, not for the end.
 
 use allocation_counter::measure;
+use tls_record::Version;
 use tls_record::Version::{Tls12, Tls13};
 use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring, rustcrypto::RustCrypto};
-use tls_record::{
-    AlertDescription, Event, Fault, MAX_RECORD, OpenError, Opened, Opener, ReadEnd, SealError,
-    Sealer, TrafficSecret, Version, WriteEnd,
-};
-use tls_record_benches::{Layer, established};
+use tls_record_benches::established;
+use tls_record_benches::life::{Wire, phases, records};
 
-/// Each makes three records each way: more than 10,000 in all.
-const ROUNDS: usize = 3_334;
-const CONTENT: [u8; 200] = [0x5a; 200];
-
-/// Room for records, made before anything is counted.
-struct Wire {
-    bytes: Vec<u8>,
-    len: usize,
-}
-
-impl Wire {
-    fn new() -> Self {
-        Self { bytes: vec![0; 3 * MAX_RECORD], len: 0 }
+fn nothing_is_allocated<P: Provider + 'static>(version: Version, algorithm: Algorithm) {
+    let mut wire = Wire::default();
+    for phase in phases::<P>(version, algorithm) {
+        let name = phase.name;
+        let counted = measure(|| phase.live(&mut wire));
+        let allocated = (counted.count_total, counted.bytes_total);
+        assert_eq!(allocated, (0, 0), "{name}, {version:?}, {algorithm:?}");
     }
-
-    fn sealed(&mut self) -> &mut [u8] {
-        &mut self.bytes[..self.len]
-    }
-}
-
-/// Opens what lies on the wire; it must be one record.
-fn deliver<P: Provider>(to: &mut Layer<P>, wire: &mut Wire) -> Event {
-    let opened = to.open(wire.sealed()).unwrap();
-    assert_eq!(opened.consumed, wire.len);
-    opened.event
-}
-
-/// Opens what lies on the wire; it must be this many bytes of data.
-fn deliver_data<P: Provider>(to: &mut Layer<P>, wire: &mut Wire, len: usize) {
-    let Event::ApplicationData(range) = deliver(to, wire) else { panic!("no data") };
-    assert_eq!(wire.bytes[range], CONTENT[..len]);
-}
-
-/// Sends the one control record that is due.
-fn control<P: Provider>(from: &mut Layer<P>, to: &mut Layer<P>, wire: &mut Wire) -> Event {
-    assert!(from.has_control());
-    wire.len = from.poll_control(&mut wire.bytes).unwrap();
-    deliver(to, wire)
-}
-
-/// One record each in place, copied, and gathered from several slices.
-fn records<P: Provider>(from: &mut Layer<P>, to: &mut Layer<P>, wire: &mut Wire, len: usize) {
-    let headroom = from.sealer().headroom();
-    wire.bytes[headroom..][..len].copy_from_slice(&CONTENT[..len]);
-    wire.len = from.seal_in_place(&mut wire.bytes, len).unwrap();
-    deliver_data(to, wire, len);
-
-    let content = &CONTENT[..len];
-    let (front, back) = content.split_at(len / 3);
-    for parts in [&[content] as &[&[u8]], &[front, &[], back]] {
-        assert!(matches!(from.seal(parts, &mut wire.bytes[..5]), Err(SealError::NoSpace { .. })));
-        wire.len = from.seal(parts, &mut wire.bytes).unwrap().written;
-        deliver_data(to, wire, len);
-    }
-}
-
-/// A KeyUpdate, and the one that answers it if it is requested.
-fn key_update<P: Provider>(
-    from: &mut Layer<P>,
-    to: &mut Layer<P>,
-    wire: &mut Wire,
-    requested: bool,
-) {
-    from.update_keys(requested).unwrap();
-    assert_eq!(from.seal(&[&CONTENT], &mut wire.bytes), Err(SealError::ControlFirst));
-    assert_eq!(control(from, to, wire), Event::KeyUpdate { requested });
-    if requested {
-        assert_eq!(control(to, from, wire), Event::KeyUpdate { requested: false });
-    }
-    assert!(!from.has_control() && !to.has_control());
-}
-
-/// More than 10,000 records each way, made in three manners, and KeyUpdates between them.
-fn life<P: Provider>(
-    version: Version,
-    client: &mut Layer<P>,
-    server: &mut Layer<P>,
-    wire: &mut Wire,
-) {
-    for round in 0..ROUNDS {
-        let len = 1 + round % CONTENT.len();
-        records(client, server, wire, len);
-        records(server, client, wire, len);
-        if version == Tls13 && round % 100 == 0 {
-            key_update(client, server, wire, round % 200 == 0);
-            key_update(server, client, wire, round % 200 != 0);
-        }
-    }
-    // One call, three records.
-    wire.len = client.seal(&[&CONTENT[..]; 200], &mut wire.bytes).unwrap().written;
-    let mut done = 0;
-    for _ in 0..3 {
-        let opened = server.open(&mut wire.bytes[done..wire.len]).unwrap();
-        assert!(matches!(opened.event, Event::ApplicationData(_)));
-        done += opened.consumed;
-    }
-    assert_eq!(done, wire.len);
-}
-
-/// The client closes; the server closes after it (TLS 1.2: answers by itself).
-fn close<P: Provider>(
-    version: Version,
-    (mut client, mut server): (Layer<P>, Layer<P>),
-    wire: &mut Wire,
-) {
-    client.close().unwrap();
-    assert_eq!(control(&mut client, &mut server, wire), Event::Closed);
-    if version == Tls13 {
-        // In two steps: the other direction stays open.
-        records(&mut server, &mut client, wire, 100);
-        server.close().unwrap();
-    }
-    assert_eq!(control(&mut server, &mut client, wire), Event::Closed);
-    assert!(client.end().is_clean() && server.end().is_clean());
-    assert!(client.close().is_err());
-    assert_eq!(client.seal(&[&CONTENT], &mut wire.bytes), Err(SealError::Closed));
-    assert_eq!(client.eof(), client.end().read);
-}
-
-/// A user_canceled and a close_notify, as the end of a connection that is given up.
-fn cancel<P: Provider>((mut client, mut server): (Layer<P>, Layer<P>), wire: &mut Wire) {
-    client.cancel().unwrap();
-    let warning = control(&mut client, &mut server, wire);
-    assert_eq!(warning, Event::Warning(AlertDescription::USER_CANCELED));
-    assert_eq!(control(&mut client, &mut server, wire), Event::Closed);
-}
-
-/// The server finds a fault; its alert ends the client too.
-fn fault<P: Provider>((mut client, mut server): (Layer<P>, Layer<P>), wire: &mut Wire) {
-    wire.len = client.seal(&[&CONTENT], &mut wire.bytes).unwrap().written;
-    let last = wire.len - 1;
-    wire.bytes[last] ^= 1;
-    let failed = Err(OpenError::Fault(Fault::BadRecordMac));
-    assert_eq!(server.open(wire.sealed()), failed);
-    wire.len = server.poll_control(&mut wire.bytes).unwrap();
-    let alert = AlertDescription::BAD_RECORD_MAC;
-    assert_eq!(client.open(wire.sealed()), Err(OpenError::PeerAlert(alert)));
-    assert_eq!(server.open(wire.sealed()), failed);
-    assert_eq!(server.end().write, WriteEnd::AlertSent(alert));
-    assert_eq!(client.end().read, ReadEnd::PeerAlert(alert));
-    assert!(!client.has_control());
-}
-
-/// The client aborts, and the server meets the end of the transport without a close_notify.
-fn abort<P: Provider>((mut client, mut server): (Layer<P>, Layer<P>), wire: &mut Wire) {
-    client.abort(AlertDescription::INTERNAL_ERROR).unwrap();
-    wire.len = client.poll_control(&mut wire.bytes).unwrap();
-    let half = wire.len / 2;
-    let opened = server.open(&mut wire.bytes[..half]).unwrap();
-    assert_eq!(opened, Opened { consumed: 0, event: Event::NeedMore { total: wire.len } });
-    assert!(matches!(server.eof(), ReadEnd::Truncated { inside_record: true, .. }));
-    assert_eq!(server.open(wire.sealed()), Err(OpenError::Truncated));
-}
-
-type Halves<P> = (Opener<TrafficSecret<P>>, Sealer<TrafficSecret<P>>);
-
-/// With split halves: data, and the notice and the signal by hand.
-fn split<P: Provider>(client: Halves<P>, server: Layer<P>, wire: &mut Wire) {
-    let ((mut opener, mut sealer), mut server) = (client, server);
-    for _ in 0..100 {
-        wire.len = sealer.seal(&[&CONTENT], &mut wire.bytes).unwrap().written;
-        deliver_data(&mut server, wire, CONTENT.len());
-        wire.len = server.seal(&[&CONTENT], &mut wire.bytes).unwrap().written;
-        opener.open(wire.sealed()).unwrap();
-        sealer.apply(opener.take_notice());
-        opener.apply(sealer.take_signal());
-    }
-    server.close().unwrap();
-    wire.len = server.poll_control(&mut wire.bytes).unwrap();
-    assert_eq!(opener.open(wire.sealed()).unwrap().event, Event::Closed);
-    sealer.apply(opener.take_notice());
-    let _ = sealer.close();
-    wire.len = sealer.poll_control(&mut wire.bytes).unwrap();
-    assert_eq!(deliver(&mut server, wire), Event::Closed);
-}
-
-fn nothing_is_allocated<P: Provider>(version: Version, algorithm: Algorithm) {
-    let pair = || established::<P>(version, algorithm);
-    let mut wire = Wire::new();
-    let (mut client, mut server) = pair();
-    let (to_cancel, to_fail, to_abort) = (pair(), pair(), pair());
-    let (to_split, other_end) = pair();
-    let to_split = to_split.split();
-
-    let counted = measure(|| {
-        life(version, &mut client, &mut server, &mut wire);
-        close(version, (client, server), &mut wire);
-        cancel(to_cancel, &mut wire);
-        fault(to_fail, &mut wire);
-        abort(to_abort, &mut wire);
-        split(to_split, other_end, &mut wire);
-    });
-    assert_eq!((counted.count_total, counted.bytes_total), (0, 0), "{version:?} {algorithm:?}");
 }
 
 #[test]
@@ -241,7 +54,7 @@ fn aws_lc() {
 #[test]
 fn an_allocation_is_seen() {
     let (mut client, mut server) = established::<Ring>(Tls13, Algorithm::Aes128Gcm);
-    let mut wire = Wire::new();
+    let mut wire = Wire::default();
     let counted = measure(|| {
         records(&mut client, &mut server, &mut wire, 10);
         drop(std::hint::black_box(Box::new(1_u8)));
