@@ -184,7 +184,8 @@ pub enum SealError {
     SlotReserved,
     /// No slot is reserved, or an end of our direction took it away.
     NoSlot,
-    /// The AEAD failed: a hardware accelerator, for instance. The connection has failed.
+    /// The AEAD failed, or keys could not be replaced: a hardware accelerator, for instance. The
+    /// connection has failed, and what lies in the output is not for the peer.
     Crypto,
 }
 
