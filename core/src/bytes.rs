@@ -93,7 +93,7 @@ impl<'a> Source<'a> {
 }
 
 /// How many bytes `parts` have together.
-#[inline(never)]
+#[inline(never)] // One copy for all who ask.
 pub(crate) fn length(parts: &[&[u8]]) -> usize {
     parts.iter().fold(0, |sum, part| sum.saturating_add(part.len()))
 }

@@ -101,6 +101,8 @@ impl EarlyData {
 ///
 /// It does no I/O and holds no bytes of the stream: input lies in the caller's buffer, is decrypted
 /// there, and what is not consumed stays there. Every call returns at once and is cancel-safe.
+// In this order, because bytes at the front have the shortest instructions on small processors, and
+// keys are long.
 #[repr(C)]
 pub struct Opener<K: KeySchedule> {
     state: ReadState,

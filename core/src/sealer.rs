@@ -47,6 +47,8 @@ pub struct Sealed {
 /// whose handshake was made elsewhere [installs](Self::install) application keys at once.
 ///
 /// The records of a connection must leave in the order in which they were sealed.
+// In this order, because bytes at the front have the shortest instructions on small processors, and
+// keys are long.
 #[repr(C)]
 pub struct Sealer<K: KeySchedule> {
     state: WriteState,
@@ -223,7 +225,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// Whether application data may be sealed now.
-    #[inline(never)]
+    #[inline(never)] // One copy for all who ask.
     pub(crate) fn check_data(&self) -> Result<(), SealError> {
         self.check_open()?;
         if !matches!(self.epoch, Epoch::EarlyData | Epoch::Application) {
@@ -606,7 +608,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// Whether keys for `epoch` can be [installed](Self::install).
-    #[inline(never)]
+    #[inline(never)] // One copy for all who ask.
     pub(crate) fn check_install(&self, epoch: Epoch, schedule: &K) -> Result<(), KeyError> {
         if !schedule.version().has_keys(self.epoch, epoch) {
             return Err(KeyError::Epoch);

@@ -366,6 +366,7 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
+    /// Everything but the peer's close_notify.
     #[inline(never)]
     fn apply_others(&mut self, notice: Notice) {
         if notice.contains(Notice::PEER_ANSWERED) {
