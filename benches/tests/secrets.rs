@@ -506,6 +506,26 @@ fn a_search_finds_what_is_there() {
 }
 
 #[test]
+fn what_was_for_the_kernel_is_wiped_where_it_lay() {
+    let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
+    let material = Material::new::<RustCrypto>(Version::Tls13, Algorithm::Aes128Gcm);
+    let mut layer = Layer::<Ring>::new(Config::new(Role::Client));
+    let (read, write) = (material.traffic_secret(), material.traffic_secret());
+    layer.install(Epoch::Application, read, write).unwrap();
+    let direction = layer.with_halves(|_, sealer| sealer.hand_to_kernel()).unwrap();
+
+    let mut info = Box::new(Some(direction.crypto_info().unwrap()));
+    let place = address_range(&*info);
+    let [_, key, _] = &material.generations[0][..] else { unreachable!() };
+    let holds_key =
+        || search(std::slice::from_ref(key)).iter().any(|&(address, _)| place.contains(&address));
+    assert!(holds_key());
+    *info = None;
+    black_box(&info);
+    assert!(!holds_key());
+}
+
+#[test]
 fn debug_shows_no_secrets() {
     let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[0xab; 32]).unwrap();
     assert_eq!(format!("{:?}", secret()), "TrafficSecret(Aes128Gcm, redacted)");
