@@ -11,8 +11,8 @@ use crate::scrub::scrub_stack;
 
 impl<K: KeySchedule> Opener<K> {
     /// Says which version the handshake chose, as soon as it did: before that, plaintext alerts are
-    /// taken by the rules of TLS 1.2, and a server refuses change_cipher_spec. Installing keys says
-    /// it too, and from then on it stays.
+    /// taken by the rules of TLS 1.2, if there is that feature, and a server refuses
+    /// change_cipher_spec. Installing keys says it too, and from then on it stays.
     pub const fn set_version(&mut self, version: Version) {
         if matches!(self.epoch, Epoch::Plaintext) {
             self.version = Some(version);
