@@ -21,7 +21,7 @@ pub struct Limits {
     pub renegotiations: u8,
     /// Length of a handshake message in bytes, without its header. Default 65,535.
     pub handshake_message: u32,
-    /// Early data: bytes of content that are accepted, or bytes on the wire (headers and tags
+    /// Early data in all: bytes of content that are accepted, or bytes on the wire (headers and tags
     /// count) that are skipped after a rejection: leave room for those. Default 16,384.
     pub early_data: u32,
 }
