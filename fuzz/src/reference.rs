@@ -152,9 +152,6 @@ impl<P: Provider> Reference<P> {
             }
             _ => EarlyData::None,
         };
-        if epoch == Epoch::EarlyData {
-            self.early_bytes = 0;
-        }
         (self.epoch, self.version) = (epoch, Some(version));
         self.are_keys_due = false;
         self.incoming = Direction::new(secret);
@@ -191,7 +188,6 @@ impl<P: Provider> Reference<P> {
             (false, Epoch::Plaintext | Epoch::Handshake) => EarlyData::SkipUndecryptable,
             _ => return false,
         };
-        self.early_bytes = 0;
         true
     }
 

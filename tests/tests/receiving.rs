@@ -1016,3 +1016,22 @@ fn early_data_that_is_skipped_by_type_may_be_as_long_as_a_record() {
     connection.layer.with_halves(|opener, _| opener.skip_early_data(true)).unwrap();
     assert_waits(connection, header(DATA, 16_640), 16_640);
 }
+
+// There is one budget, however often the caller says that early data is rejected.
+#[test]
+fn early_data_that_is_skipped_again_is_charged_to_what_is_left() {
+    let mut connection = fresh();
+    let skip = |connection: &mut Connection| {
+        connection.layer.with_halves(|opener, _| opener.skip_early_data(true)).unwrap();
+    };
+    // Of the 16,384 bytes of `Limits::DEFAULT`.
+    let half = plaintext(DATA, &[0; 8_192 - 5]);
+    for _ in 0..2 {
+        skip(&mut connection);
+        let opened = connection.layer.open(&mut half.clone()).unwrap();
+        assert_eq!((opened.consumed, opened.event), (half.len(), Event::Nothing));
+    }
+    skip(&mut connection);
+    let opened = connection.layer.open(&mut half.clone());
+    assert_eq!(opened, Err(OpenError::Fault(Fault::TooMuchEarlyData)));
+}
