@@ -273,8 +273,10 @@ fn an_update_of_our_own_that_cannot_be_made_ends_the_connection() {
     let mut sealer = sealer(&chip);
     sealer.update_keys(false).unwrap();
     chip.generations.set(0);
-    assert_eq!(sealer.poll_control(&mut [0; 64]), Err(SealError::Crypto));
+    let mut out = [0xaa; 64];
+    assert_eq!(sealer.poll_control(&mut out), Err(SealError::Crypto));
     assert_eq!((sealer.end(), sealer.sequence()), (WriteEnd::Failed, None));
+    assert_eq!(out, [0; 64], "a KeyUpdate that could be sent by mistake");
 }
 
 // 9846 6.2 and 7.2: keys are forgotten when they are replaced, after a failure, and at the end.

@@ -157,6 +157,8 @@ impl<K: KeySchedule> Sealer<K> {
         if let Some(keys) = self.keys.get_mut()
             && keys.update().is_err()
         {
+            // Nobody may send it: there are no keys to follow it.
+            out.fill(0);
             return Err(self.crypto_failed());
         }
         // No update is due when there have been so many.
