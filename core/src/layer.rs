@@ -1,5 +1,6 @@
 //! Both halves of a connection in one, wired together.
 
+use crate::SMALL;
 use crate::alert::AlertDescription;
 use crate::config::Config;
 use crate::end::{End, ReadEnd};
@@ -69,7 +70,7 @@ impl<K: KeySchedule> RecordLayer<K> {
         let opened = self.opener.open(input);
         // Of data there is nothing to tell.
         let is_data = matches!(opened, Ok(Opened { event: Event::ApplicationData(_), .. }));
-        if !is_data && self.opener.has_notice() {
+        if SMALL || !is_data && self.opener.has_notice() {
             self.tell_sealer();
         }
         opened
@@ -232,19 +233,21 @@ impl<K: KeySchedule> RecordLayer<K> {
         &self.sealer
     }
 
-    #[cold]
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    #[inline(never)]
     fn tell_sealer(&mut self) {
         self.sealer.apply(self.opener.take_notice());
     }
 
     #[inline]
     fn tell_opener(&mut self) {
-        if self.sealer.has_signal() {
+        if SMALL || self.sealer.has_signal() {
             self.carry_signal();
         }
     }
 
-    #[cold]
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    #[inline(never)]
     fn carry_signal(&mut self) {
         self.opener.apply(self.sealer.take_signal());
     }

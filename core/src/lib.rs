@@ -145,5 +145,6 @@ pub use stream::{Stream, StreamError};
 pub use suspend::{ResumeError, SUSPENDED_LEN, SuspendError};
 
 /// Small processors have little flash: where a short way beside the general one would save
-/// instructions, they go the general one.
+/// instructions, they go the general one. (`cold`, too, is for 64 bits alone where it would keep a
+/// function out of its only caller.)
 const SMALL: bool = usize::BITS < 64;

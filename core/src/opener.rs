@@ -121,7 +121,8 @@ pub struct Opener<K: KeySchedule> {
     budget: Budget,
     constant_time_padding: bool,
     post_handshake_auth: bool,
-    end: ReadEnd,
+    /// What ended it, unless it was the peer's close_notify.
+    error: Option<OpenError>,
     /// The longest body that a protected record may have, and the longest plaintext in it.
     max_body: u16,
     max_plaintext: u16,
@@ -161,7 +162,7 @@ impl<K: KeySchedule> Opener<K> {
             early_data: EarlyData::None,
             early_data_left: config.limits.early_data,
             notice: Notice::NONE,
-            end: ReadEnd::Open,
+            error: None,
             role: config.role,
             limits: config.limits,
             record_size_limit: match config.record_size_limit {
@@ -363,7 +364,7 @@ impl<K: KeySchedule> Opener<K> {
 
     // What it means
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
     fn deliver(&mut self, record: Unprotected<'_>, total: usize) -> Result<Opened, OpenError> {
         let Unprotected { content_type, content, start, is_padded, was_protected } = record;
         // The sum of two lengths within a record.
@@ -397,7 +398,7 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// Application data that is empty, early, or too early.
-    #[cold]
+    #[cfg_attr(target_pointer_width = "64", cold)]
     fn other_data(
         &mut self,
         range: Range<usize>,
@@ -427,7 +428,7 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// RFC 9846 section 6, RFC 5246 section 7.2.
-    #[cold]
+    #[cfg_attr(target_pointer_width = "64", cold)]
     fn alert(
         &mut self,
         content: &[u8],
@@ -457,8 +458,7 @@ impl<K: KeySchedule> Opener<K> {
             return Err(Fault::UnexpectedContentType.into());
         }
         if class == AlertClass::Closure {
-            let end = ReadEnd::Closed { epoch: self.epoch };
-            self.end_by(Trigger::PeerCloseNotify, end, Notice::PEER_CLOSED);
+            self.end_by(Trigger::PeerCloseNotify, Notice::PEER_CLOSED);
             return Ok(Opened { consumed: total, event: Event::Closed });
         }
         self.budget.warning()?;
@@ -466,7 +466,7 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// RFC 9846 section 5, RFC 5246 section 7.1.
-    #[cold]
+    #[cfg_attr(target_pointer_width = "64", cold)]
     fn change_cipher_spec(&mut self, content: &[u8], total: usize) -> Result<Opened, OpenError> {
         if content != [1] {
             return Err(Fault::BadChangeCipherSpec.into());
@@ -487,41 +487,30 @@ impl<K: KeySchedule> Opener<K> {
 
     #[cold]
     fn stop(&mut self, error: OpenError) {
-        let (trigger, end, notice) = match error {
+        let (trigger, notice) = match error {
             OpenError::Fault(fault) => {
-                let notice = fault.alert().map_or(Notice::PEER_FAILED, Notice::fatal);
-                (Trigger::Fault, ReadEnd::Fault(fault), notice)
+                (Trigger::Fault, fault.alert().map_or(Notice::PEER_FAILED, Notice::fatal))
             }
-            OpenError::PeerAlert(description) => {
-                (Trigger::PeerError, ReadEnd::PeerAlert(description), Notice::PEER_FAILED)
-            }
-            OpenError::Truncated => {
-                let inside_record = self.inside_record || self.rest != 0;
-                let end = ReadEnd::Truncated { epoch: self.epoch, inside_record };
-                (Trigger::TransportEof, end, Notice::TRUNCATED)
-            }
+            OpenError::PeerAlert(_) => (Trigger::PeerError, Notice::PEER_FAILED),
+            OpenError::Truncated => (Trigger::TransportEof, Notice::TRUNCATED),
         };
-        self.end_by(trigger, end, notice);
+        self.error = Some(error);
+        self.end_by(trigger, notice);
         if self.state == ReadState::Failed {
             self.keys.wipe();
         }
     }
 
-    fn end_by(&mut self, trigger: Trigger, end: ReadEnd, notice: Notice) {
+    fn end_by(&mut self, trigger: Trigger, notice: Notice) {
         self.state = self.state.after(trigger);
-        self.end = end;
         self.notice = self.notice.merge(notice);
     }
 
     #[cold]
     fn open_after_end(&self, available: usize) -> Result<Opened, OpenError> {
-        match self.end {
-            ReadEnd::Fault(fault) => Err(OpenError::Fault(fault)),
-            ReadEnd::PeerAlert(description) => Err(OpenError::PeerAlert(description)),
-            ReadEnd::Truncated { .. } => Err(OpenError::Truncated),
-            ReadEnd::Closed { .. } | ReadEnd::Open => {
-                Ok(Opened { consumed: available, event: Event::Closed })
-            }
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(Opened { consumed: available, event: Event::Closed }),
         }
     }
 
@@ -531,12 +520,22 @@ impl<K: KeySchedule> Opener<K> {
         if self.state == ReadState::Open {
             self.stop(OpenError::Truncated);
         }
-        self.end
+        self.end()
     }
 
     /// How this direction ended, or that it has not.
     pub const fn end(&self) -> ReadEnd {
-        self.end
+        let epoch = self.epoch;
+        match (self.error, self.state) {
+            (Some(OpenError::Fault(fault)), _) => ReadEnd::Fault(fault),
+            (Some(OpenError::PeerAlert(description)), _) => ReadEnd::PeerAlert(description),
+            (Some(OpenError::Truncated), _) => {
+                let inside_record = self.inside_record | (self.rest != 0);
+                ReadEnd::Truncated { epoch, inside_record }
+            }
+            (None, ReadState::Open) => ReadEnd::Open,
+            (None, _) => ReadEnd::Closed { epoch },
+        }
     }
 
     /// Which end we are.
@@ -586,11 +585,11 @@ impl<K: KeySchedule> Opener<K> {
         if let Some(description) = signal.alert() {
             if self.state == ReadState::Open {
                 self.state = self.state.after(Trigger::Fault);
-                self.end = ReadEnd::Fault(if signal.contains(Signal::CIPHER_FAILED) {
+                self.error = Some(OpenError::Fault(if signal.contains(Signal::CIPHER_FAILED) {
                     Fault::Crypto
                 } else {
                     Fault::Aborted(description)
-                });
+                }));
             }
             self.keys.wipe();
         }

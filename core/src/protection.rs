@@ -266,13 +266,14 @@ impl<K: KeySchedule> Keys<K> {
     ///
     /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
     #[inline(never)]
-    pub(crate) fn make(&mut self, schedule: K, sequence: u64) -> Result<&Protection<K>, KeyError> {
+    pub(crate) fn make(&mut self, schedule: K, sequence: u64) -> Result<(), KeyError> {
         let protection = Protection::new(schedule, sequence)?;
         self.wipe();
-        Ok(self.0.insert(protection))
+        self.0 = Some(protection);
+        Ok(())
     }
 
-    #[cold]
+    #[cfg_attr(target_pointer_width = "64", cold)]
     pub(crate) fn wipe(&mut self) {
         let Some(protection) = &mut self.0 else { return };
         protection.zeroize();

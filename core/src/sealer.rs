@@ -85,7 +85,8 @@ pub struct Sealer<K: KeySchedule> {
     key_limit: u32,
     /// The first record that the current key must not seal, but for control.
     data_limit: u64,
-    updates: u64,
+    /// KeyUpdates that may still be sent.
+    updates_left: u64,
     keys: Keys<K>,
 }
 
@@ -108,7 +109,7 @@ impl<K: KeySchedule> Sealer<K> {
             max_content: MAX_CONTENT,
             peer_limit: u16::MAX,
             data_limit: u64::MAX,
-            updates: 0,
+            updates_left: MAX_KEY_UPDATES,
             signal: Signal::NONE,
             role: config.role,
             own_limit: config.fragment_limit,
@@ -202,7 +203,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.sealed(sealed)
     }
 
-    #[cold]
+    #[cfg_attr(target_pointer_width = "64", cold)]
     fn seal_in_place_slowly(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
         self.check_data()?;
         if len > usize::from(self.max_content) {
@@ -260,12 +261,14 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Whether the current keys may seal nothing but control any more.
     fn is_exhausted(&self) -> bool {
-        self.keys.get().is_some_and(|keys| keys.sequence() >= self.data_limit)
+        !self.may_seal(1)
     }
 
-    /// How many records the current keys may still seal, besides control.
-    fn records_left(&self) -> u64 {
-        self.keys.get().map_or(u64::MAX, |keys| self.data_limit.saturating_sub(keys.sequence()))
+    /// Whether the current keys may still seal so many records, besides control.
+    #[inline(never)] // One copy for all who ask.
+    fn may_seal(&self, records: u32) -> bool {
+        let left = |keys: &Protection<K>| self.data_limit.saturating_sub(keys.sequence());
+        self.keys.get().is_none_or(|keys| left(keys) >= records.into())
     }
 
     /// Whether a KeyUpdate without a request is due: asked for, or because the keys run out
@@ -281,7 +284,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.state == WriteState::Open
             && self.epoch == Epoch::Application
             && !self.is_tls12()
-            && self.updates < MAX_KEY_UPDATES
+            && self.updates_left != 0
     }
 
     // Handshake messages
@@ -315,17 +318,16 @@ impl<K: KeySchedule> Sealer<K> {
         }
         let mut left = check_messages(parts)?;
         let mut need = 0_usize;
-        let mut records = 0_usize;
+        let mut records = 0_u32;
         while left != 0 {
             let len = left.min(usize::from(self.max_content));
             left = left.wrapping_sub(len); // no more than that
             need = need.saturating_add(self.padded_len(ContentType::HANDSHAKE, len));
-            records = records.wrapping_add(1);
+            records = records.saturating_add(1);
         }
         let out = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        let records = records as u64;
-        if records > self.records_left() {
-            if !self.may_update() || records > self.data_limit {
+        if !self.may_seal(records) {
+            if !self.may_update() || u64::from(records) > self.data_limit {
                 return Err(SealError::KeyExhausted);
             }
             self.update_due = true;
@@ -448,6 +450,7 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Without a cipher there is no alert either.
     #[cold]
+    #[inline(never)] // One copy for all who fail.
     fn crypto_failed(&mut self) -> SealError {
         // With an alert in the queue the opener knows already, and of one alert only.
         if self.state != WriteState::AlertQueued {
@@ -499,7 +502,7 @@ impl<K: KeySchedule> Sealer<K> {
     fn zeros(&self, content_type: ContentType, content: usize) -> usize {
         let is_covered = self.pads_control || content_type == ContentType::APPLICATION_DATA;
         let is_tls13 = self.keys.get().is_some_and(|keys| !keys.version.is_tls12());
-        if !self.pads() || !is_covered || !is_tls13 {
+        if !is_covered || !is_tls13 {
             return 0;
         }
         self.padding.zeros(content_type, content, usize::from(self.max_content).saturating_add(1))
@@ -594,7 +597,8 @@ impl<K: KeySchedule> Sealer<K> {
     fn make_keys(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
         self.check_install(epoch, &schedule)?;
         let version = schedule.version();
-        let limit = self.keys.make(schedule, sequence)?.confidentiality_limit();
+        self.keys.make(schedule, sequence)?;
+        let limit = self.keys.get().map_or(0, Protection::confidentiality_limit);
         let limit = match self.key_limit {
             u32::MAX => limit,
             chosen => limit.min(chosen.into()),

@@ -17,7 +17,7 @@ use crate::scrub::{Scrub, scrub_stack};
 use crate::sealer::{self, Sealer};
 
 /// The format of the bytes. Another one has other letters: there is no reading of old ones.
-const FORMAT: [u8; 4] = *b"TRS1";
+const FORMAT: [u8; 4] = *b"TRS2";
 const TAG_LEN: usize = 16;
 const BODY_LEN: usize = opener::PACKED_LEN + sealer::PACKED_LEN + WRITER_LEN;
 

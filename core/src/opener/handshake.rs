@@ -9,7 +9,7 @@ use crate::record::{Epoch, Role};
 
 impl<K: KeySchedule> Opener<K> {
     /// Handshake content that [`Self::handshake`] left for the next call. It is decrypted already.
-    #[cold]
+    #[cfg_attr(target_pointer_width = "64", cold)]
     pub(super) fn open_rest(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         let (rest, trailer) = (usize::from(self.rest), usize::from(self.trailer));
         let total = rest.wrapping_add(trailer);
@@ -22,7 +22,7 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// Hands over one message of `content`, which lies at `start` and has `trailer` bytes behind it.
-    #[cold]
+    #[cfg_attr(target_pointer_width = "64", cold)]
     pub(super) fn handshake(
         &mut self,
         content: &[u8],

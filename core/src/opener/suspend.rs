@@ -7,7 +7,7 @@ use crate::aead::Provider;
 use crate::budget::Budget;
 use crate::close::ReadState;
 use crate::config::{Config, Limits};
-use crate::end::ReadEnd;
+use crate::error::OpenError;
 use crate::kernel::KernelDirection;
 use crate::keys::TrafficSecret;
 use crate::record::{Epoch, Role};
@@ -73,12 +73,11 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
                 Role::Client => 0,
                 Role::Server => 1,
             },
-            match self.end {
-                ReadEnd::Open => 0,
-                ReadEnd::Closed { .. } => 1,
-                ReadEnd::Truncated { inside_record: false, .. } => 2,
-                ReadEnd::Truncated { inside_record: true, .. } => 3,
-                ReadEnd::PeerAlert(_) | ReadEnd::Fault(_) => return None,
+            match self.state {
+                ReadState::Open => 0,
+                ReadState::PeerClosed => 1,
+                ReadState::Truncated => 2,
+                ReadState::Failed => return None,
             },
             u8::from(self.inside_record),
             u8::from(self.answer_expected),
@@ -103,7 +102,7 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         };
         let budget = Budget::from_bytes(from.take()?);
         let record_size_limit = Some(u16::from_be_bytes(from.take()?)).filter(|&limit| limit != 0);
-        let [role, end, inside_record, answer_expected, constant_time_padding, auth] =
+        let [role, state, inside_record, answer_expected, constant_time_padding, auth] =
             from.take()?;
 
         let mut config = Config::new(if role == 0 { Role::Client } else { Role::Server });
@@ -113,14 +112,10 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         config.post_handshake_auth = auth != 0;
         *self = Self::new(config);
         self.install(Epoch::Application, secret, sequence).ok()?;
-        let epoch = Epoch::Application;
-        (self.state, self.end) = match end {
-            0 => (ReadState::Open, ReadEnd::Open),
-            1 => (ReadState::PeerClosed, ReadEnd::Closed { epoch }),
-            inside => {
-                let inside_record = inside == 3;
-                (ReadState::Truncated, ReadEnd::Truncated { epoch, inside_record })
-            }
+        (self.state, self.error) = match state {
+            0 => (ReadState::Open, None),
+            1 => (ReadState::PeerClosed, None),
+            _ => (ReadState::Truncated, Some(OpenError::Truncated)),
         };
         self.is_first = false;
         self.budget = budget;

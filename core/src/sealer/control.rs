@@ -1,7 +1,7 @@
 //! What the sending half sends on its own: alerts and KeyUpdates. What makes one due, in which order
 //! they leave, and how the direction ends.
 
-use super::{MAX_KEY_UPDATES, Sealer};
+use super::Sealer;
 use crate::SMALL;
 use crate::alert::{ALERT_LEN, Alert, AlertClass, AlertDescription};
 use crate::bytes::Source;
@@ -94,11 +94,13 @@ impl<K: KeySchedule> Sealer<K> {
     /// # Ok::<(), tls_record::CloseError>(())
     /// ```
     pub fn poll_control(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
-        match self.next_control() {
-            None => Ok(0),
-            Some(Control::Alert(description)) => self.seal_alert(description, out),
-            Some(Control::KeyUpdate { request }) => self.seal_key_update(request, out),
+        let Some(control) = self.next_control() else { return Ok(0) };
+        let written = self.seal_control(control, out)?;
+        match control {
+            Control::Alert(_) => self.alert_sealed(),
+            Control::KeyUpdate { request } => self.key_update_sealed(request, out)?,
         }
+        Ok(written)
     }
 
     /// Bytes that the longest record of [`poll_control`](Self::poll_control) takes now.
@@ -117,43 +119,48 @@ impl<K: KeySchedule> Sealer<K> {
         usize::from(self.is_update_due()).saturating_add(self.request_due.into())
     }
 
-    fn seal_alert(
-        &mut self,
-        description: AlertDescription,
-        out: &mut [u8],
-    ) -> Result<usize, SealError> {
-        let alert = Alert::new(description);
-        let written = if !SMALL
-            && !self.pads()
-            && let Some(keys) = self.keys.get_mut()
-        {
-            let sealed = keys.seal_into(ContentType::ALERT, ALERT_LEN, out, |place| {
-                if let Some(place) = place.first_chunk_mut() {
-                    *place = alert.encode();
+    fn seal_control(&mut self, control: Control, out: &mut [u8]) -> Result<usize, SealError> {
+        let (alert, update);
+        let (content_type, message): (_, &[u8]) = match control {
+            Control::Alert(description) => {
+                alert = Alert::new(description).encode();
+                if !SMALL
+                    && !self.pads()
+                    && let Some(keys) = self.keys.get_mut()
+                {
+                    let sealed = keys.seal_into(ContentType::ALERT, ALERT_LEN, out, |place| {
+                        if let Some(place) = place.first_chunk_mut() {
+                            *place = alert;
+                        }
+                    });
+                    return self.sealed(sealed);
                 }
-            });
-            self.sealed(sealed)?
-        } else {
-            self.seal_message(ContentType::ALERT, &alert.encode(), out)?
+                (ContentType::ALERT, &alert)
+            }
+            Control::KeyUpdate { request } => {
+                let message_type = HandshakeType::KEY_UPDATE;
+                let [a, b, c, d] = HandshakeHeader { message_type, length: 1 }.encode();
+                update = [a, b, c, d, u8::from(request)];
+                (ContentType::HANDSHAKE, &update)
+            }
         };
+        self.seal_record(content_type, &mut Source::of(message), message.len(), out)
+    }
+
+    fn alert_sealed(&mut self) {
         // The only alert that ends nothing is a refusal to renegotiate.
         if self.is_tls12() && self.state == WriteState::Open {
             self.refusals_due = self.refusals_due.saturating_sub(1);
-            return Ok(written);
+            return;
         }
         self.state = self.state.after(self.on_peer_close(), Trigger::AlertSealed);
         if self.state == WriteState::Failed {
             self.keys.wipe();
         }
-        Ok(written)
     }
 
-    /// RFC 9846 section 4.7.3. Sealed under the old keys, in a record of its own.
-    fn seal_key_update(&mut self, request: bool, out: &mut [u8]) -> Result<usize, SealError> {
-        let [a, b, c, d] =
-            HandshakeHeader { message_type: HandshakeType::KEY_UPDATE, length: 1 }.encode();
-        let message = [a, b, c, d, u8::from(request)];
-        let written = self.seal_message(ContentType::HANDSHAKE, &message, out)?;
+    /// The next record is under the next keys (RFC 9846 section 4.7.3).
+    fn key_update_sealed(&mut self, request: bool, out: &mut [u8]) -> Result<(), SealError> {
         if let Some(keys) = self.keys.get_mut()
             && keys.update().is_err()
         {
@@ -161,8 +168,8 @@ impl<K: KeySchedule> Sealer<K> {
             out.fill(0);
             return Err(self.crypto_failed());
         }
-        // No update is due when there have been so many.
-        self.updates = self.updates.wrapping_add(1);
+        // None is due when none is left.
+        self.updates_left = self.updates_left.wrapping_sub(1);
         if request {
             self.request_due = false;
             self.request_outstanding = true;
@@ -170,20 +177,11 @@ impl<K: KeySchedule> Sealer<K> {
         } else {
             self.update_due = false;
         }
-        if self.updates >= MAX_KEY_UPDATES {
+        if self.updates_left == 0 {
             self.update_due = false;
             self.request_due = false;
         }
-        Ok(written)
-    }
-
-    fn seal_message(
-        &mut self,
-        content_type: ContentType,
-        message: &[u8],
-        out: &mut [u8],
-    ) -> Result<usize, SealError> {
-        self.seal_record(content_type, &mut Source::of(message), message.len(), out)
+        Ok(())
     }
 
     // Closing
@@ -363,13 +361,12 @@ impl<K: KeySchedule> Sealer<K> {
             self.state = self.state.after(self.on_peer_close(), Trigger::PeerCloseNotify);
         }
         // It comes alone most often.
-        if notice != Notice::PEER_CLOSED {
+        if SMALL || notice != Notice::PEER_CLOSED {
             self.apply_others(notice);
         }
     }
 
     /// Everything but the peer's close_notify.
-    #[inline(never)]
     fn apply_others(&mut self, notice: Notice) {
         if notice.contains(Notice::PEER_ANSWERED) {
             self.request_outstanding = false;
@@ -377,7 +374,7 @@ impl<K: KeySchedule> Sealer<K> {
         // A client may be asked before it has application keys of its own.
         if notice.contains(Notice::UPDATE_REQUESTED)
             && self.state == WriteState::Open
-            && self.updates < MAX_KEY_UPDATES
+            && self.updates_left != 0
         {
             self.update_due = true;
         }
@@ -421,14 +418,14 @@ mod tests {
         let mut sealer = Sealer::new(config);
         let secret = TrafficSecret::<Null>::tls13(Algorithm::Aes128Gcm, &[0; 32]).unwrap();
         sealer.install(Epoch::Application, secret, 0).unwrap();
-        sealer.updates = MAX_KEY_UPDATES - 1;
+        assert_eq!(sealer.updates_left, (1 << 48) - 1);
+        sealer.updates_left = 1;
 
         let mut out = [0; 64];
         // Two are due, and only one is left.
         sealer.apply(Notice::UPDATE_REQUESTED);
         sealer.update_keys(true).unwrap();
         assert_eq!(sealer.poll_control(&mut out), Ok(27));
-        assert_eq!(sealer.updates, (1 << 48) - 1);
         assert!(!sealer.has_control());
 
         sealer.apply(Notice::UPDATE_REQUESTED);

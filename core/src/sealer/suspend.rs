@@ -56,7 +56,7 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         keys.schedule().pack(out)?;
         out.put(keys.sequence().to_be_bytes())?;
 
-        out.put(self.updates.to_be_bytes())?;
+        out.put(self.updates_left.to_be_bytes())?;
         out.put(self.key_limit.to_be_bytes())?;
         out.put(self.own_limit.to_be_bytes())?;
         out.put(self.chosen_limit.to_be_bytes())?;
@@ -95,7 +95,7 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         let secret = TrafficSecret::unpack(from)?;
         let sequence = u64::from_be_bytes(from.take()?);
 
-        let updates = u64::from_be_bytes(from.take()?);
+        let updates_left = u64::from_be_bytes(from.take()?);
         let key_limit = u32::from_be_bytes(from.take()?);
         let own_limit = u16::from_be_bytes(from.take()?);
         let chosen_limit = u16::from_be_bytes(from.take()?);
@@ -122,7 +122,7 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         self.key_limit = key_limit;
         self.install(Epoch::Application, secret, sequence).ok()?;
         self.state = if state == 0 { WriteState::Open } else { WriteState::Closed };
-        self.updates = updates;
+        self.updates_left = updates_left;
         self.request_outstanding = request_outstanding != 0;
         self.is_truncated = is_truncated != 0;
         Some(())
