@@ -401,7 +401,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     }
 
     /// Carries what the halves have to tell each other.
-    #[inline]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn tell(&mut self) {
         if self.opener.has_notice() {
             self.writer.apply(self.opener.take_notice());

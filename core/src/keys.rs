@@ -8,7 +8,6 @@ use crate::aead::{Aead, Algorithm, NONCE_LEN, Provider};
 use crate::bytes::copy;
 use crate::error::KeyError;
 use crate::record::Version;
-use crate::suspend::{Packer, Unpacker};
 
 /// What protects the records of one direction for one generation.
 pub struct DirectionKeys<A> {
@@ -65,20 +64,11 @@ pub(crate) const MAX_KEY_LEN: usize = 32;
 /// assert_eq!(secret.err(), Some(KeyError::Length));
 /// ```
 pub struct TrafficSecret<P> {
-    material: Material,
+    version: Version,
     algorithm: Algorithm,
+    /// The traffic secret; or the key of TLS 1.2, in [`MAX_KEY_LEN`] bytes, and the iv.
+    material: [u8; MAX_SECRET_LEN],
     provider: PhantomData<P>,
-}
-
-enum Material {
-    Tls13 {
-        secret: [u8; MAX_SECRET_LEN],
-    },
-    #[cfg_attr(not(feature = "tls12"), allow(dead_code))]
-    Tls12 {
-        key: [u8; MAX_KEY_LEN],
-        iv: [u8; NONCE_LEN],
-    },
 }
 
 impl<P: Provider> TrafficSecret<P> {
@@ -94,14 +84,8 @@ impl<P: Provider> TrafficSecret<P> {
         if secret.len() != algorithm.secret_len() {
             return Err(KeyError::Length);
         }
-        let mut this = Self {
-            material: Material::Tls13 { secret: [0; MAX_SECRET_LEN] },
-            algorithm,
-            provider: PhantomData,
-        };
-        if let Material::Tls13 { secret: own } = &mut this.material {
-            copy(secret, own);
-        }
+        let mut this = Self::empty(Version::Tls13, algorithm);
+        copy(secret, &mut this.material);
         Ok(this)
     }
 
@@ -127,12 +111,8 @@ impl<P: Provider> TrafficSecret<P> {
         if key.len() != algorithm.key_len() || !iv_fits {
             return Err(KeyError::Length);
         }
-        let mut this = Self {
-            material: Material::Tls12 { key: [0; MAX_KEY_LEN], iv: [0; NONCE_LEN] },
-            algorithm,
-            provider: PhantomData,
-        };
-        if let Material::Tls12 { key: own_key, iv: own_iv } = &mut this.material {
+        let mut this = Self::empty(Version::Tls12, algorithm);
+        if let Some((own_key, own_iv)) = this.material.split_first_chunk_mut::<MAX_KEY_LEN>() {
             copy(key, own_key);
             copy(iv, own_iv);
         }
@@ -146,18 +126,15 @@ impl<P: Provider> TrafficSecret<P> {
         iv: &mut [u8; NONCE_LEN],
     ) -> Option<()> {
         let key = key.get_mut(..self.algorithm.key_len())?;
-        match &self.material {
-            Material::Tls13 { secret } => {
-                let secret = secret.get(..self.algorithm.secret_len())?;
-                expand_label::<P>(self.algorithm, secret, b"key", key)?;
-                expand_label::<P>(self.algorithm, secret, b"iv", iv)?;
-            }
-            Material::Tls12 { key: own_key, iv: own_iv } => {
-                copy(own_key, key);
-                copy(own_iv, iv);
-            }
+        if self.version.is_tls12() {
+            let (own_key, own_iv) = self.material.split_first_chunk::<MAX_KEY_LEN>()?;
+            copy(own_key, key);
+            copy(own_iv, iv);
+            return Some(());
         }
-        Some(())
+        let secret = self.material.get(..self.algorithm.secret_len())?;
+        expand_label::<P>(self.algorithm, secret, b"key", key)?;
+        expand_label::<P>(self.algorithm, secret, b"iv", iv)
     }
 
     /// The algorithm of the suite.
@@ -167,42 +144,43 @@ impl<P: Provider> TrafficSecret<P> {
 }
 
 impl<P> TrafficSecret<P> {
-    /// Version and algorithm; then the secret, or the key and the iv.
+    /// Version, algorithm, material.
     pub(crate) const PACKED_LEN: usize = 2 + MAX_SECRET_LEN;
+
+    const fn empty(version: Version, algorithm: Algorithm) -> Self {
+        Self { version, algorithm, material: [0; MAX_SECRET_LEN], provider: PhantomData }
+    }
 
     /// A second owner of this secret, for when the first is about to be wiped.
     pub(crate) fn duplicate(&self) -> Self {
-        let material = match self.material {
-            Material::Tls13 { secret } => Material::Tls13 { secret },
-            Material::Tls12 { key, iv } => Material::Tls12 { key, iv },
-        };
-        Self { material, algorithm: self.algorithm, provider: PhantomData }
+        let mut second = Self::empty(self.version, self.algorithm);
+        second.material = self.material;
+        second
     }
 
-    pub(crate) fn pack(&self, out: &mut Packer<'_>) -> Option<()> {
-        let algorithm = match self.algorithm {
+    pub(crate) const fn pack(&self, out: &mut [u8; TrafficSecret::<()>::PACKED_LEN]) {
+        let [version, algorithm, material @ ..] = out;
+        *version = match self.version {
+            Version::Tls13 => 0,
+            Version::Tls12 => 1,
+        };
+        *algorithm = match self.algorithm {
             Algorithm::Aes128Gcm => 0,
             Algorithm::Aes256Gcm => 1,
             Algorithm::Chacha20Poly1305 => 2,
             Algorithm::Aes128Ccm => 3,
             Algorithm::Aes128Ccm8 => 4,
         };
-        match &self.material {
-            Material::Tls13 { secret } => {
-                out.put([0, algorithm])?;
-                out.put(*secret)
-            }
-            Material::Tls12 { key, iv } => {
-                out.put([1, algorithm])?;
-                out.put(*key)?;
-                out.put(*iv)?;
-                out.put([0; MAX_SECRET_LEN - MAX_KEY_LEN - NONCE_LEN])
-            }
-        }
+        *material = self.material;
     }
 
-    pub(crate) fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
-        let [version, algorithm] = from.take()?;
+    pub(crate) fn unpack(from: &[u8; TrafficSecret::<()>::PACKED_LEN]) -> Option<Self> {
+        let [version, algorithm, material @ ..] = from;
+        let version = match version {
+            0 => Version::Tls13,
+            1 => Version::Tls12,
+            _ => return None,
+        };
         let algorithm = match algorithm {
             0 => Algorithm::Aes128Gcm,
             1 => Algorithm::Aes256Gcm,
@@ -211,16 +189,9 @@ impl<P> TrafficSecret<P> {
             4 => Algorithm::Aes128Ccm8,
             _ => return None,
         };
-        let material = match version {
-            0 => Material::Tls13 { secret: from.take()? },
-            1 => {
-                let material = Material::Tls12 { key: from.take()?, iv: from.take()? };
-                let _: [u8; MAX_SECRET_LEN - MAX_KEY_LEN - NONCE_LEN] = from.take()?;
-                material
-            }
-            _ => return None,
-        };
-        Some(Self { material, algorithm, provider: PhantomData })
+        let mut this = Self::empty(version, algorithm);
+        this.material = *material;
+        Some(this)
     }
 }
 
@@ -230,10 +201,7 @@ impl<P: Provider> KeySchedule for TrafficSecret<P> {
     const STACK: usize = P::STACK;
 
     fn version(&self) -> Version {
-        match self.material {
-            Material::Tls13 { .. } => Version::Tls13,
-            Material::Tls12 { .. } => Version::Tls12,
-        }
+        self.version
     }
 
     fn keys(&self) -> Result<DirectionKeys<P::Aead>, KeyError> {
@@ -247,17 +215,17 @@ impl<P: Provider> KeySchedule for TrafficSecret<P> {
     }
 
     fn update(&mut self) -> Result<(), KeyError> {
-        let Material::Tls13 { secret } = &mut self.material else {
+        if self.version.is_tls12() {
             return Err(KeyError::NoUpdate);
-        };
+        }
         let length = self.algorithm.secret_len();
         let mut next = [0; MAX_SECRET_LEN];
         let made = (|| {
-            let current = secret.get(..length)?;
+            let current = self.material.get(..length)?;
             expand_label::<P>(self.algorithm, current, b"traffic upd", next.get_mut(..length)?)
         })();
         if made.is_some() {
-            copy(&next, secret);
+            self.material = next;
         }
         next.zeroize();
         made.ok_or(KeyError::Crypto)
@@ -279,13 +247,7 @@ fn expand_label<P: Provider>(
 
 impl<P> Zeroize for TrafficSecret<P> {
     fn zeroize(&mut self) {
-        match &mut self.material {
-            Material::Tls13 { secret } => secret.zeroize(),
-            Material::Tls12 { key, iv } => {
-                key.zeroize();
-                iv.zeroize();
-            }
-        }
+        self.material.zeroize();
     }
 }
 

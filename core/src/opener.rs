@@ -206,7 +206,8 @@ impl<K: KeySchedule> Opener<K> {
     /// assert_eq!(&wire[range], b"over the wire");
     /// # Ok::<(), tls_record::KeyError>(())
     /// ```
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         if self.state != ReadState::Open {
             return self.open_after_end(input.len());

@@ -93,7 +93,7 @@ pub struct Sealer<K: KeySchedule> {
 impl<K: KeySchedule> Sealer<K> {
     /// A sending half without keys.
     pub const fn new(config: Config) -> Self {
-        let mut this = Self {
+        Self {
             keys: Keys::none(),
             epoch: Epoch::Plaintext,
             version: None,
@@ -106,7 +106,7 @@ impl<K: KeySchedule> Sealer<K> {
             is_truncated: false,
             keys_due: false,
             refusals_due: 0,
-            max_content: MAX_CONTENT,
+            max_content: content_limit(config.fragment_limit),
             peer_limit: u16::MAX,
             data_limit: u64::MAX,
             updates_left: MAX_KEY_UPDATES,
@@ -118,9 +118,7 @@ impl<K: KeySchedule> Sealer<K> {
             padding: config.padding,
             pads_control: config.pads_control,
             tls12_on_peer_close: config.tls12_on_peer_close,
-        };
-        this.set_max_content();
-        this
+        }
     }
 
     // Application data
@@ -554,16 +552,14 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(())
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     const fn set_max_content(&mut self) {
         let peer = match self.epoch {
             Epoch::Plaintext => MAX_CONTENT,
             _ if self.is_tls12() => self.peer_limit,
             _ => self.peer_limit.saturating_sub(1),
         };
-        let ours = least(self.own_limit, self.chosen_limit);
-        let most = least(least(peer, MAX_CONTENT), ours);
-        // Without a byte of content there would be no progress.
-        self.max_content = if most == 0 { 1 } else { most };
+        self.max_content = content_limit(least(peer, least(self.own_limit, self.chosen_limit)));
     }
 
     // Keys
@@ -665,6 +661,11 @@ impl<K: KeySchedule> defmt::Format for Sealer<K> {
         let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
         defmt::write!(f, "Sealer({}, {} keys, record {})", state, epoch, sequence);
     }
+}
+
+/// What the protocol allows of it, and without a byte of content there would be no progress.
+const fn content_limit(limit: u16) -> u16 {
+    if limit == 0 { 1 } else { least(limit, MAX_CONTENT) }
 }
 
 const fn least(a: u16, b: u16) -> u16 {

@@ -104,7 +104,10 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
         let suspended = suspend(opener, sealer, writer, key, nonce);
         scrub_stack(P::STACK);
         let bytes = suspended?;
-        *self = Self::new(RecordLayer::new(Config::new(self.opener().role())));
+        self.with_halves(|opener, sealer| {
+            (*opener, *sealer) = RecordLayer::new(Config::new(opener.role())).split();
+        });
+        self.restore_writer([0; WRITER_LEN]);
         Ok(bytes)
     }
 
@@ -206,11 +209,16 @@ fn open<P: Provider>(
 /// The bytes that are still to be filled with fields.
 pub(crate) struct Packer<'a>(&'a mut [u8]);
 
-impl Packer<'_> {
-    pub(crate) fn put<const LEN: usize>(&mut self, field: [u8; LEN]) -> Option<()> {
+impl<'a> Packer<'a> {
+    /// The place of the next field.
+    pub(crate) fn next<const LEN: usize>(&mut self) -> Option<&'a mut [u8; LEN]> {
         let (place, rest) = core::mem::take(&mut self.0).split_first_chunk_mut()?;
-        *place = field;
         self.0 = rest;
+        Some(place)
+    }
+
+    pub(crate) fn put<const LEN: usize>(&mut self, field: [u8; LEN]) -> Option<()> {
+        *self.next()? = field;
         Some(())
     }
 }
@@ -218,11 +226,16 @@ impl Packer<'_> {
 /// The bytes whose fields are still to be taken.
 pub(crate) struct Unpacker<'a>(&'a [u8]);
 
-impl Unpacker<'_> {
-    pub(crate) fn take<const LEN: usize>(&mut self) -> Option<[u8; LEN]> {
+impl<'a> Unpacker<'a> {
+    /// The next field.
+    pub(crate) fn next<const LEN: usize>(&mut self) -> Option<&'a [u8; LEN]> {
         let (field, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
-        Some(*field)
+        Some(field)
+    }
+
+    pub(crate) fn take<const LEN: usize>(&mut self) -> Option<[u8; LEN]> {
+        self.next().copied()
     }
 }
 

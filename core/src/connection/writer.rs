@@ -8,7 +8,7 @@ use crate::end::WriteEnd;
 use crate::error::{CloseError, KeyError, SealError};
 use crate::keys::KeySchedule;
 use crate::notice::{Notice, Signal};
-use crate::record::HEADER_LEN;
+use crate::record::{ContentType, HEADER_LEN};
 use crate::sealer::{Control, KEY_UPDATE_LEN, Sealed, Sealer};
 
 /// Bytes of a record that are not content, at most: header, explicit nonce or inner type, tag.
@@ -94,7 +94,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// # Errors
     /// Those of [`Connection::write`](crate::Connection::write).
     pub fn write(&mut self, parts: &[&[u8]]) -> Result<usize, SealError> {
-        self.append(|sealer, room| sealer.seal(parts, room)).map(|sealed| sealed.taken)
+        Ok(self.append(ContentType::APPLICATION_DATA, parts)?.taken)
     }
 
     /// See [`Connection::write_handshake`](crate::Connection::write_handshake).
@@ -102,11 +102,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// # Errors
     /// Those of [`Connection::write_handshake`](crate::Connection::write_handshake).
     pub fn write_handshake(&mut self, parts: &[&[u8]]) -> Result<(), SealError> {
-        self.append(|sealer, room| {
-            let written = sealer.seal_handshake(parts, room)?;
-            Ok(Sealed { taken: 0, written })
-        })?;
-        Ok(())
+        self.append(ContentType::HANDSHAKE, parts).map(drop)
     }
 
     /// See [`Connection::write_change_cipher_spec`](crate::Connection::write_change_cipher_spec).
@@ -114,24 +110,24 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// # Errors
     /// Those of [`Connection::write_change_cipher_spec`](crate::Connection::write_change_cipher_spec).
     pub fn write_change_cipher_spec(&mut self) -> Result<(), SealError> {
-        self.append(|sealer, room| {
-            let written = sealer.change_cipher_spec(room)?;
-            Ok(Sealed { taken: 0, written })
-        })?;
-        Ok(())
+        self.append(ContentType::CHANGE_CIPHER_SPEC, &[]).map(drop)
     }
 
-    /// Appends what `seal` seals, and makes room for it if need be.
-    #[inline]
-    fn append(
-        &mut self,
-        mut seal: impl FnMut(&mut Sealer<K>, &mut [u8]) -> Result<Sealed, SealError>,
-    ) -> Result<Sealed, SealError> {
+    /// Appends records of this type, and makes room for them if need be.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn append(&mut self, content_type: ContentType, parts: &[&[u8]]) -> Result<Sealed, SealError> {
         if self.slot.is_some() {
             return Err(SealError::SlotReserved);
         }
         loop {
-            match seal(&mut self.sealer, self.unsent.room(TX)) {
+            let room = self.unsent.room(TX);
+            let whole = |written| Sealed { taken: 0, written };
+            let sealed = match content_type {
+                ContentType::HANDSHAKE => self.sealer.seal_handshake(parts, room).map(whole),
+                ContentType::CHANGE_CIPHER_SPEC => self.sealer.change_cipher_spec(room).map(whole),
+                _ => self.sealer.seal(parts, room),
+            };
+            match sealed {
                 Ok(sealed) => {
                     self.unsent.append(sealed.written);
                     self.seal_control();
@@ -253,7 +249,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     ///
     /// A KeyUpdate waits while the transport does, so that requests that come meanwhile get one answer
     /// (RFC 9846 section 4.7.3); only data that comes after it, or an end, has it sealed at once.
-    #[inline]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn seal_control(&mut self) {
         while let Some(control) = self.sealer.next_control() {
             let may_wait =

@@ -6,6 +6,7 @@ use super::{Event, Opened, Opener};
 use crate::bytes::{Source, length};
 use crate::close::ReadState;
 use crate::error::OpenError;
+use crate::handshake::HandshakePiece;
 use crate::keys::KeySchedule;
 use crate::record::HEADER_LEN;
 
@@ -46,29 +47,30 @@ impl<K: KeySchedule> Opener<K> {
         if self.state != ReadState::Open {
             return self.open_after_end(available);
         }
-        if self.rest != 0 {
-            let at = usize::from(self.rest_at);
-            let mut opened = self.open(out.get_mut(at..).unwrap_or_default())?;
-            if let Event::Handshake(piece) = &mut opened.event {
-                let Range { start, end } = piece.body;
-                piece.body = start.saturating_add(at)..end.saturating_add(at);
-            }
-            self.rest_at = self.rest_at.saturating_add(opened.consumed as u16);
-            return Ok(opened);
+        let mut at = usize::from(self.rest_at);
+        if self.rest == 0 {
+            // The header alone, which `open` judges before it asks for the body.
+            let mut header = [0; HEADER_LEN];
+            let shown = header.get_mut(..available.min(HEADER_LEN)).unwrap_or_default();
+            Source::new(pieces).copy_to(shown);
+            let opened = self.open(shown);
+            let Ok(Opened { event: Event::NeedMore { total }, .. }) = opened else {
+                return opened;
+            };
+            let Some(record) = out.get_mut(..total).filter(|_| total <= available) else {
+                return opened;
+            };
+            Source::new(pieces).copy_to(record);
+            at = 0;
         }
-        // The header alone, which `open` judges before it asks for the body.
-        let mut header = [0; HEADER_LEN];
-        let shown = header.get_mut(..available.min(HEADER_LEN)).unwrap_or_default();
-        Source::new(pieces).copy_to(shown);
-        let opened = self.open(shown)?;
-        let Event::NeedMore { total } = opened.event else { return Ok(opened) };
-        let Some(record) = out.get_mut(..total).filter(|_| total <= available) else {
-            return Ok(opened);
-        };
-        Source::new(pieces).copy_to(record);
-        let opened = self.open(record)?;
-        // Less than the length of a record.
-        self.rest_at = opened.consumed as u16;
-        Ok(opened)
+        let mut opened = self.open(out.get_mut(at..).unwrap_or_default());
+        if let Ok(Opened { consumed, event }) = &mut opened {
+            // Sums of lengths within a record.
+            self.rest_at = at.wrapping_add(*consumed) as u16;
+            if let Event::Handshake(HandshakePiece { body: Range { start, end }, .. }) = event {
+                (*start, *end) = (start.wrapping_add(at), end.wrapping_add(at));
+            }
+        }
+        opened
     }
 }

@@ -52,8 +52,8 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
 
     pub(crate) fn pack(&self, out: &mut Packer<'_>) -> Option<()> {
         let keys = self.keys.get()?;
-        keys.schedule().pack(out)?;
-        out.put(keys.sequence().to_be_bytes())?;
+        keys.schedule().pack(out.next()?);
+        out.put(keys.sequence().to_le_bytes())?;
 
         let Limits {
             empty_records,
@@ -64,10 +64,10 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
             early_data,
         } = self.limits;
         out.put([empty_records, warnings, key_updates, renegotiations])?;
-        out.put(handshake_message.to_be_bytes())?;
-        out.put(early_data.to_be_bytes())?;
+        out.put(handshake_message.to_le_bytes())?;
+        out.put(early_data.to_le_bytes())?;
         out.put(self.budget.to_bytes())?;
-        out.put(self.record_size_limit.map_or(0, NonZeroU16::get).to_be_bytes())?;
+        out.put(self.record_size_limit.map_or(0, NonZeroU16::get).to_le_bytes())?;
         out.put([
             match self.role {
                 Role::Client => 0,
@@ -86,31 +86,28 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         ])
     }
 
-    /// Makes this half the one that was [packed](Self::pack).
+    /// Makes this half, which is a new one, the one that was [packed](Self::pack).
     pub(crate) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Option<()> {
-        let secret = TrafficSecret::unpack(from)?;
-        let sequence = u64::from_be_bytes(from.take()?);
+        let secret = TrafficSecret::unpack(from.next()?)?;
+        let sequence = u64::from_le_bytes(from.take()?);
 
         let [empty_records, warnings, key_updates, renegotiations] = from.take()?;
-        let limits = Limits {
+        self.limits = Limits {
             empty_records,
             warnings,
             key_updates,
             renegotiations,
-            handshake_message: u32::from_be_bytes(from.take()?),
-            early_data: u32::from_be_bytes(from.take()?),
+            handshake_message: u32::from_le_bytes(from.take()?),
+            early_data: u32::from_le_bytes(from.take()?),
         };
-        let budget = Budget::from_bytes(from.take()?);
-        let record_size_limit = Some(u16::from_be_bytes(from.take()?)).filter(|&limit| limit != 0);
+        self.budget = Budget::from_bytes(from.take()?);
+        self.early_data_left = self.limits.early_data;
+        self.record_size_limit = NonZeroU16::new(u16::from_le_bytes(from.take()?));
         let [role, state, inside_record, answer_expected, constant_time_padding, auth] =
             from.take()?;
-
-        let mut config = Config::new(if role == 0 { Role::Client } else { Role::Server });
-        config.limits = limits;
-        config.record_size_limit = record_size_limit;
-        config.constant_time_padding = constant_time_padding != 0;
-        config.post_handshake_auth = auth != 0;
-        *self = Self::new(config);
+        self.role = if role == 0 { Role::Client } else { Role::Server };
+        self.constant_time_padding = constant_time_padding != 0;
+        self.post_handshake_auth = auth != 0;
         self.install(Epoch::Application, secret, sequence).ok()?;
         (self.state, self.error) = match state {
             0 => (ReadState::Open, None),
@@ -118,7 +115,6 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
             _ => (ReadState::Truncated, Some(OpenError::Truncated)),
         };
         self.is_first = false;
-        self.budget = budget;
         self.inside_record = inside_record != 0;
         self.answer_expected = answer_expected != 0;
         Some(())

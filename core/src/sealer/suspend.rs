@@ -53,14 +53,14 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
 
     pub(crate) fn pack(&self, out: &mut Packer<'_>) -> Option<()> {
         let keys = self.keys.get()?;
-        keys.schedule().pack(out)?;
-        out.put(keys.sequence().to_be_bytes())?;
+        keys.schedule().pack(out.next()?);
+        out.put(keys.sequence().to_le_bytes())?;
 
-        out.put(self.updates_left.to_be_bytes())?;
-        out.put(self.key_limit.to_be_bytes())?;
-        out.put(self.own_limit.to_be_bytes())?;
-        out.put(self.chosen_limit.to_be_bytes())?;
-        out.put(self.peer_limit.to_be_bytes())?;
+        out.put(self.updates_left.to_le_bytes())?;
+        out.put(self.key_limit.to_le_bytes())?;
+        out.put(self.own_limit.to_le_bytes())?;
+        out.put(self.chosen_limit.to_le_bytes())?;
+        out.put(self.peer_limit.to_le_bytes())?;
         let (padding, size) = match self.padding {
             Padding::None => (0, 0),
             Padding::Block(size) => (1, size),
@@ -69,7 +69,7 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
             Padding::By(_) => return None,
         };
         out.put([padding])?;
-        out.put(size.to_be_bytes())?;
+        out.put(size.to_le_bytes())?;
         out.put([
             match self.role {
                 Role::Client => 0,
@@ -90,41 +90,34 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         ])
     }
 
-    /// Makes this half the one that was [packed](Self::pack).
+    /// Makes this half, which is a new one, the one that was [packed](Self::pack).
     pub(crate) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Option<()> {
-        let secret = TrafficSecret::unpack(from)?;
-        let sequence = u64::from_be_bytes(from.take()?);
+        let secret = TrafficSecret::unpack(from.next()?)?;
+        let sequence = u64::from_le_bytes(from.take()?);
 
-        let updates_left = u64::from_be_bytes(from.take()?);
-        let key_limit = u32::from_be_bytes(from.take()?);
-        let own_limit = u16::from_be_bytes(from.take()?);
-        let chosen_limit = u16::from_be_bytes(from.take()?);
-        let peer_limit = u16::from_be_bytes(from.take()?);
+        self.updates_left = u64::from_le_bytes(from.take()?);
+        self.key_limit = u32::from_le_bytes(from.take()?);
+        self.own_limit = u16::from_le_bytes(from.take()?);
+        self.chosen_limit = u16::from_le_bytes(from.take()?);
+        self.peer_limit = u16::from_le_bytes(from.take()?);
         let [padding] = from.take()?;
-        let size = u16::from_be_bytes(from.take()?);
-        let [role, state, request_outstanding, is_truncated, pads_control, on_peer_close] =
-            from.take()?;
-
-        let mut config = Config::new(if role == 0 { Role::Client } else { Role::Server });
-        config.fragment_limit = own_limit;
-        config.padding = match padding {
+        let size = u16::from_le_bytes(from.take()?);
+        self.padding = match padding {
             1 => Padding::Block(size),
             2 => Padding::PowerOfTwo,
             3 => Padding::Size(size),
             _ => Padding::None,
         };
-        config.pads_control = pads_control != 0;
-        config.tls12_on_peer_close =
-            if on_peer_close == 0 { OnPeerClose::HalfClose } else { OnPeerClose::Reply };
-        *self = Self::new(config);
-        self.chosen_limit = chosen_limit;
-        self.peer_limit = peer_limit;
-        self.key_limit = key_limit;
-        self.install(Epoch::Application, secret, sequence).ok()?;
-        self.state = if state == 0 { WriteState::Open } else { WriteState::Closed };
-        self.updates_left = updates_left;
+        let [role, state, request_outstanding, is_truncated, pads_control, on_peer_close] =
+            from.take()?;
+        self.role = if role == 0 { Role::Client } else { Role::Server };
         self.request_outstanding = request_outstanding != 0;
         self.is_truncated = is_truncated != 0;
+        self.pads_control = pads_control != 0;
+        self.tls12_on_peer_close =
+            if on_peer_close == 0 { OnPeerClose::HalfClose } else { OnPeerClose::Reply };
+        self.install(Epoch::Application, secret, sequence).ok()?;
+        self.state = if state == 0 { WriteState::Open } else { WriteState::Closed };
         Some(())
     }
 }
