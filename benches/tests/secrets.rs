@@ -250,10 +250,11 @@ enum End {
 const MADE: usize = 1;
 const INSTALLED: usize = 2;
 const RESUMED: usize = 3;
-const RESUMED_AGAIN: usize = 4;
-const ALIVE: usize = 5;
-const UPDATED: usize = 6;
-const ENDED: usize = 7;
+const SUSPENDED: usize = 4;
+const RESUMED_AGAIN: usize = 5;
+const ALIVE: usize = 6;
+const UPDATED: usize = 7;
+const ENDED: usize = 8;
 
 /// The frames of this function hold secrets of the program's own.
 #[inline(never)]
@@ -273,6 +274,9 @@ fn resume<P: Provider>(layer: &mut Layer<P>, steps: &Steps) {
     steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
     steps.stop(RESUMED);
     let mut bytes = connection.suspend(&key, &nonces[1]).unwrap();
+    steps.stop(SUSPENDED);
+    // What is sealed looks like a key, and would be found in the gaps between the fields.
+    scrub_stack();
     *layer = Layer::<P>::resume(&mut bytes, &key).unwrap();
     steps.stop(RESUMED_AGAIN);
 }
@@ -410,7 +414,7 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
         };
         steps.allow(MADE);
 
-        for step in [INSTALLED, RESUMED, RESUMED_AGAIN] {
+        for step in [INSTALLED, RESUMED, SUSPENDED, RESUMED_AGAIN] {
             steps.await_step(step);
             let stack_pointer = steps.stack_pointer.load(Ordering::SeqCst);
             let unused = stack_pointer - (1 << 19)..stack_pointer;

@@ -74,8 +74,19 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Takes over a connection whose records have all been sent. It may be in the middle of its
     /// handshake, or have no keys at all. `TX` is at least 128.
     pub fn new(layer: RecordLayer<K>) -> Self {
+        let mut this = Self::unsettled(layer);
+        this.writer.settle();
+        this.tell();
+        this
+    }
+
+    /// What [`with_halves`](Self::with_halves) has to follow, where the connection stays.
+    ///
+    /// Not inlined: it is made in the place of the caller's, and not moved there.
+    #[inline(never)]
+    pub(crate) fn unsettled(layer: RecordLayer<K>) -> Self {
         let (opener, sealer) = layer.split();
-        Self::join(opener, Writer::new(sealer))
+        Self { opener, writer: Writer::unsettled(sealer) }
     }
 
     /// Joins the halves of one connection, which [`split`](Self::split) made. What lies in a

@@ -123,7 +123,8 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
     /// Not inlined: its frame, which holds a `Self`, has to be one that [`Scrub`] reaches.
     #[inline(never)]
     fn opened(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
-        let mut this = Self::new(RecordLayer::new(Config::new(Role::Client)));
+        // Not `new`, which moves it once more: one `Self` is what is overwritten.
+        let mut this = Self::unsettled(RecordLayer::new(Config::new(Role::Client)));
         let writer = this.with_halves(|opener, sealer| open(bytes, key, opener, sealer))?;
         this.restore_writer(writer);
         bytes.zeroize();

@@ -57,11 +57,18 @@ pub struct Writer<K: KeySchedule, const TX: usize> {
 impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// Takes over a sending half, whose records have all been sent.
     pub fn new(sealer: Sealer<K>) -> Self {
+        let mut this = Self::unsettled(sealer);
+        this.settle();
+        this
+    }
+
+    /// To be [settled](Self::settle), where it stays: what is changed here would be copied once more.
+    pub(super) const fn unsettled(sealer: Sealer<K>) -> Self {
         const {
             assert!(TX >= 128, "TX has room for no record");
             assert!(TX as u64 <= u32::MAX as u64, "TX is more than a slot can count");
         }
-        let mut this = Self {
+        Self {
             sealer,
             unsent: ByteQueue::new(),
             slot: None,
@@ -69,10 +76,13 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
             is_told: false,
             log: AlertLog::EMPTY,
             drained: 0,
-        };
-        this.limit_fragments();
-        this.seal_control();
-        this
+        }
+    }
+
+    /// Goes by the state of the sending half, whatever that is.
+    pub(super) fn settle(&mut self) {
+        self.limit_fragments();
+        self.seal_control();
     }
 
     /// Sees to it that the longest record fits with the longest control record before it.
@@ -416,8 +426,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// A call on the sending half itself: installing keys, for instance.
     pub(super) fn with_sealer<R>(&mut self, call: impl FnOnce(&mut Sealer<K>) -> R) -> R {
         let returned = call(&mut self.sealer);
-        self.limit_fragments();
-        self.seal_control();
+        self.settle();
         returned
     }
 
