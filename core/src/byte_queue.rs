@@ -5,10 +5,11 @@ use crate::bytes::copy_content;
 
 /// The bytes from `start` to `end` wait; behind them is room for more.
 #[derive(Clone)]
+#[repr(C)]
 pub(crate) struct ByteQueue<const LEN: usize> {
-    bytes: [u8; LEN],
     start: u32,
     end: u32,
+    bytes: [u8; LEN],
 }
 
 impl<const LEN: usize> ByteQueue<LEN> {
@@ -54,6 +55,7 @@ impl<const LEN: usize> ByteQueue<LEN> {
     }
 
     /// The room behind the waiting bytes, up to `limit` in the buffer.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn room(&mut self, limit: usize) -> &mut [u8] {
         self.bytes.get_mut(self.end as usize..limit).unwrap_or_default()
     }
@@ -74,6 +76,7 @@ impl<const LEN: usize> ByteQueue<LEN> {
     }
 
     /// The first `len` bytes of the room wait now.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn append(&mut self, len: usize) {
         self.set(self.start(), self.end().saturating_add(len).min(LEN));
     }

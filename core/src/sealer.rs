@@ -552,7 +552,7 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(())
     }
 
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline(never)] // One copy for all who ask.
     const fn set_max_content(&mut self) {
         let peer = match self.epoch {
             Epoch::Plaintext => MAX_CONTENT,

@@ -41,17 +41,19 @@ impl Slot {
 ///
 /// Alerts and KeyUpdates that are due are sealed by themselves as soon as there is room for them:
 /// after every call, send [`unsent`](Self::unsent).
+// In this order, because what lies at the front has the shortest instructions on small processors.
+#[repr(C)]
 pub struct Writer<K: KeySchedule, const TX: usize> {
-    sealer: Sealer<K>,
-    unsent: ByteQueue<TX>,
-    slot: Option<Slot>,
     /// Bytes that waited were discarded, because the peer failed.
     is_cut: bool,
     /// A shutdown has been told that the close_notify left.
     is_told: bool,
     log: AlertLog,
+    slot: Option<Slot>,
     /// Bytes of records that arrived since our close_notify was queued.
     drained: u32,
+    sealer: Sealer<K>,
+    unsent: ByteQueue<TX>,
 }
 
 impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
@@ -272,7 +274,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     }
 
     /// Seals all that data has to wait for.
-    #[cold]
+    #[cfg_attr(target_pointer_width = "64", cold)]
     fn seal_before_data(&mut self) -> Result<(), SealError> {
         while let Some(control) = self.sealer.next_control() {
             if let Err(error) = self.seal_next(control) {
