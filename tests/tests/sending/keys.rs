@@ -1,0 +1,201 @@
+use super::*;
+
+/// Keys in hardware, whose tags are of some length, and which may have no next generation.
+#[derive(Clone)]
+struct Chip {
+    tag_len: usize,
+    has_next: bool,
+}
+
+impl Zeroize for Chip {
+    fn zeroize(&mut self) {}
+}
+
+impl KeySchedule for Chip {
+    type Aead = Self;
+
+    fn version(&self) -> Version {
+        Version::Tls13
+    }
+
+    fn keys(&self) -> Result<DirectionKeys<Self>, KeyError> {
+        Ok(DirectionKeys { aead: self.clone(), iv: [0; NONCE_LEN] })
+    }
+
+    fn update(&mut self) -> Result<(), KeyError> {
+        if self.has_next { Ok(()) } else { Err(KeyError::Crypto) }
+    }
+}
+
+impl Aead for Chip {
+    fn tag_len(&self) -> usize {
+        self.tag_len
+    }
+
+    fn confidentiality_limit(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn has_explicit_nonce(&self) -> bool {
+        false
+    }
+
+    fn seal(
+        &mut self,
+        _: &[u8; NONCE_LEN],
+        _: &[u8],
+        _: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), AeadError> {
+        assert_eq!(tag.len(), self.tag_len);
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        _: &[u8; NONCE_LEN],
+        _: &[u8],
+        _: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        assert_eq!(tag.len(), self.tag_len);
+        Ok(())
+    }
+}
+
+// 9846 5.2: "An AEAD algorithm used in TLS 1.3 MUST NOT produce an expansion greater than 255
+// octets."
+#[test]
+fn a_cipher_expands_by_255_bytes_and_no_more() {
+    let mut layer = RecordLayer::new(Config::new(Role::Client));
+    for tag_len in [256, 271, usize::MAX] {
+        let chip = Chip { tag_len, has_next: true };
+        let installed = layer.install(Epoch::Application, chip.clone(), chip);
+        assert_eq!(installed, Err(KeyError::Length), "{tag_len}");
+    }
+    let chip = Chip { tag_len: 255, has_next: true };
+    layer.install(Epoch::Application, chip.clone(), chip).unwrap();
+    let mut record = vec![7; 5 + 16_384 + 256];
+    assert_eq!(layer.seal_in_place(&mut record, 16_384), Ok(record.len()));
+    assert_eq!(record[..5], [23, 3, 3, 0x41, 0]);
+    let opened = layer.open(&mut record).unwrap();
+    assert_eq!(opened.event, Event::ApplicationData(5..5 + 16_384));
+}
+
+/// A transport that takes everything.
+struct Sink;
+
+impl embedded_io::ErrorType for Sink {
+    type Error = embedded_io::ErrorKind;
+}
+
+impl embedded_io::Read for Sink {
+    fn read(&mut self, _: &mut [u8]) -> Result<usize, Self::Error> {
+        Ok(0)
+    }
+}
+
+impl embedded_io::Write for Sink {
+    fn write(&mut self, data: &[u8]) -> Result<usize, Self::Error> {
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+// There is nothing that the transport could take first: waiting for it would be for ever.
+#[test]
+fn a_stream_without_room_for_a_record_says_so() {
+    let mut layer = RecordLayer::new(Config::new(Role::Client));
+    let chip = Chip { tag_len: 255, has_next: true };
+    layer.install(Epoch::Application, chip.clone(), chip).unwrap();
+    let connection = tls_record::Connection::<_, 128>::new(layer);
+    let mut stream = Stream::<_, _, 512, 128>::new(connection, RecordBuffer::new(), Sink);
+    let need = 5 + 1 + 1 + 255;
+    let written = embedded_io::Write::write(&mut stream, b"data");
+    assert_eq!(written, Err(StreamError::Seal(SealError::NoSpace { need })));
+}
+
+#[test]
+fn that_have_no_next_generation_end_the_connection() {
+    let chip = || Chip { tag_len: 16, has_next: false };
+    let mut layer = RecordLayer::new(Config::new(Role::Client));
+    layer.install(Epoch::Application, chip(), chip()).unwrap();
+    layer.update_keys(false).unwrap();
+    assert_eq!(layer.poll_control(&mut [0; 64]), Err(SealError::Crypto));
+    assert_eq!(layer.end().write, WriteEnd::Failed);
+    assert_eq!(layer.end().read, ReadEnd::Fault(Fault::Crypto));
+
+    let mut layer = RecordLayer::new(Config::new(Role::Client));
+    layer.install(Epoch::Application, chip(), chip()).unwrap();
+    let mut record = plaintext(DATA, &[&key_update(0)[..], &[22], &[0; 16]].concat());
+    assert_eq!(layer.open(&mut record), Err(OpenError::Fault(Fault::Crypto)));
+    let alert = AlertDescription::INTERNAL_ERROR;
+    assert_eq!(layer.end().write, WriteEnd::AlertQueued(alert));
+}
+
+#[test]
+fn data_waits_for_its_keys() {
+    let mut no_keys = [
+        fresh(Role::Client),
+        fresh(Role::Server).set_version(Version::Tls13),
+        fresh(Role::Server).install(Epoch::Handshake, Suite::Tls13),
+        fresh(Role::Server).install(Epoch::Handshake, Suite::Tls12Gcm),
+    ];
+    for connection in &mut no_keys {
+        assert_eq!(connection.send(b"data"), Err(SealError::NoKeys));
+        assert_eq!(connection.send(b""), Err(SealError::NoKeys));
+        assert_eq!(connection.layer.seal_in_place(&mut [0; 64], 4), Err(SealError::NoKeys));
+    }
+    let [.., mut tls12] = no_keys;
+    tls12.halves(|_, sealer| sealer.establish()).unwrap();
+    assert_eq!(tls12.send(b"data"), Ok(vec![b"data".to_vec()]));
+    let mut early = fresh(Role::Client).install(Epoch::EarlyData, Suite::Tls13);
+    assert_eq!(early.send(b"data"), Ok(vec![b"data".to_vec()]));
+}
+
+#[test]
+fn epochs_go_forward_and_belong_to_their_version() {
+    use Epoch::{Application, EarlyData, Handshake, Plaintext};
+    let epochs = [Plaintext, EarlyData, Handshake, Application];
+    for suite in [Suite::Tls13, Suite::Tls12Gcm] {
+        for first in epochs {
+            for second in epochs {
+                let has_keys =
+                    |epoch| epoch > Plaintext && (suite == Suite::Tls13 || epoch > EarlyData);
+                let mut connection = fresh(Role::Client);
+                let install = |connection: &mut Connection, epoch| {
+                    connection.halves(|opener, sealer| {
+                        let opened = opener.install(epoch, suite.secret(1), 0);
+                        assert_eq!(opened, sealer.install(epoch, suite.secret(2), 0));
+                        opened
+                    })
+                };
+                let is_first = has_keys(first);
+                let installed = install(&mut connection, first);
+                assert_eq!(installed, if is_first { Ok(()) } else { Err(KeyError::Epoch) });
+                // TLS 1.2 has one set of keys, and a nonce must not come twice.
+                let goes_on = second > first && suite == Suite::Tls13;
+                let is_second = has_keys(second) && (goes_on || !is_first);
+                let installed = install(&mut connection, second);
+                assert_eq!(installed, if is_second { Ok(()) } else { Err(KeyError::Epoch) });
+            }
+        }
+    }
+}
+
+#[test]
+fn are_not_installed_after_the_end() {
+    let secret = || Suite::Tls13.secret(1);
+    let mut connection = fresh(Role::Client).install(Epoch::Handshake, Suite::Tls13);
+    connection.layer.close().unwrap();
+    connection.accept(ALERT, &CLOSE_NOTIFY);
+    connection.halves(|opener, sealer| {
+        assert_eq!(opener.install(Epoch::Application, secret(), 0), Err(KeyError::Closed));
+        assert_eq!(sealer.install(Epoch::Application, secret(), 0), Err(KeyError::Closed));
+        assert_eq!((opener.epoch(), sealer.epoch()), (Epoch::Handshake, Epoch::Handshake));
+        assert_eq!(opener.state(), ReadState::PeerClosed);
+    });
+}

@@ -1,0 +1,69 @@
+//! What leaves. Which requirement each test is for, `conformance.md` says.
+
+mod a_long_message;
+mod closing;
+mod establishing;
+mod failing;
+mod handshake_messages;
+mod key_limits;
+mod key_updates;
+mod keys;
+mod record_sizes;
+mod sequence_numbers;
+mod sizes;
+mod tls12_handshake_keys;
+
+use std::collections::HashSet;
+
+use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
+use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN};
+use tls_record::close::{OnPeerClose, ReadState, WriteState};
+use tls_record::{
+    Alert, AlertDescription, CloseError, Config, Control, DirectionKeys, Epoch, Event, Fault,
+    KeyError, KeySchedule, OpenError, Opener, ReadEnd, RecordBuffer, RecordLayer, Role, SealError,
+    Sealed, Sealer, Stream, StreamError, Version, WriteEnd,
+};
+use tls_record_tests::records::{
+    ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Layer, Secret, Suite,
+    USER_CANCELED, key_update, message, open_all, plaintext, split,
+};
+use zeroize::Zeroize;
+
+/// The most records that one AES-GCM key may seal (9846 5.5).
+const GCM_LIMIT: u64 = 23_726_566;
+/// The records of those that are kept for control.
+const RESERVE: u64 = 4;
+
+fn fresh(role: Role) -> Connection {
+    Connection::new(Config::new(role))
+}
+
+fn tls13() -> Connection {
+    Connection::established(Suite::Tls13, Role::Client)
+}
+
+fn gcm() -> Connection {
+    Connection::established(Suite::Tls12Gcm, Role::Client)
+}
+
+/// One connection in every epoch that a direction can be in.
+fn every_epoch() -> [Connection; 7] {
+    [
+        fresh(Role::Server),
+        fresh(Role::Client).set_version(Version::Tls13),
+        fresh(Role::Client).install(Epoch::EarlyData, Suite::Tls13),
+        fresh(Role::Server).install(Epoch::Handshake, Suite::Tls13),
+        tls13(),
+        gcm(),
+        Connection::established(Suite::Tls12Chacha, Role::Server),
+    ]
+}
+
+/// A direction whose next record is number `sequence`.
+fn sealer_at(suite: Suite, sequence: u64) -> (Sealer<Secret>, Hand) {
+    let mut sealer = Sealer::new(Config::new(Role::Client));
+    sealer.install(Epoch::Application, suite.secret(7), sequence).unwrap();
+    let mut mirror = Hand::new(suite, 7);
+    mirror.sequence = sequence;
+    (sealer, mirror)
+}
