@@ -80,7 +80,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         this
     }
 
-    /// What [`with_halves`](Self::with_halves) has to follow, where the connection stays.
+    /// To be settled where it stays, by [`with_halves`](Self::with_halves) for instance.
     ///
     /// Not inlined: it is made in the place of the caller's, and not moved there.
     #[inline(never)]
@@ -409,6 +409,11 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// What the writer knew that was [`at_rest`](Self::at_rest).
     pub(crate) const fn restore_writer(&mut self, known: [u8; WRITER_LEN]) {
         self.writer.unpack(known);
+    }
+
+    /// Forgets what the writer knew, and what lay in its buffer.
+    pub(crate) fn empty_writer(&mut self) {
+        self.writer.empty();
     }
 
     /// Carries what the halves have to tell each other.

@@ -145,6 +145,6 @@ pub use stream::{Stream, StreamError};
 pub use suspend::{ResumeError, SUSPENDED_LEN, SuspendError};
 
 /// Small processors have little flash: where a short way beside the general one would save
-/// instructions, they go the general one. For their sake `cold` is for 64 bits alone where it would keep
-/// a function out of its only caller, and `inline(never)` for the others where many callers share one.
+/// instructions, they go the general one. Where a function on the way of a record has `cold` or
+/// `inline(never)` for one width alone, the other would be larger by it, or slower.
 const SMALL: bool = usize::BITS < 64;

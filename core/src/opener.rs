@@ -531,7 +531,7 @@ impl<K: KeySchedule> Opener<K> {
             (Some(OpenError::Fault(fault)), _) => ReadEnd::Fault(fault),
             (Some(OpenError::PeerAlert(description)), _) => ReadEnd::PeerAlert(description),
             (Some(OpenError::Truncated), _) => {
-                let inside_record = self.inside_record | (self.rest != 0);
+                let inside_record = self.inside_record || self.rest != 0;
                 ReadEnd::Truncated { epoch, inside_record }
             }
             (None, ReadState::Open) => ReadEnd::Open,

@@ -552,7 +552,7 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(())
     }
 
-    #[inline(never)] // One copy for all who ask.
+    #[inline(never)] // One copy for all who change something.
     const fn set_max_content(&mut self) {
         let peer = match self.epoch {
             Epoch::Plaintext => MAX_CONTENT,
@@ -663,7 +663,7 @@ impl<K: KeySchedule> defmt::Format for Sealer<K> {
     }
 }
 
-/// What the protocol allows of it, and without a byte of content there would be no progress.
+/// `limit`, as far as the protocol allows it; at least a byte, or there would be no progress.
 const fn content_limit(limit: u16) -> u16 {
     if limit == 0 { 1 } else { least(limit, MAX_CONTENT) }
 }

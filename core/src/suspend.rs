@@ -107,7 +107,7 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
         self.with_halves(|opener, sealer| {
             (*opener, *sealer) = RecordLayer::new(Config::new(opener.role())).split();
         });
-        self.restore_writer([0; WRITER_LEN]);
+        self.empty_writer();
         Ok(bytes)
     }
 

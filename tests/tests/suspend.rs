@@ -296,6 +296,25 @@ fn a_connection_with_unsent_bytes_or_a_slot_stays_awake() {
 }
 
 #[test]
+fn a_suspended_connection_leaves_an_empty_one() {
+    let (client, _) = pair(|_| {});
+    let mut client = Connection::<_, 512>::new(client);
+    client.reserve(100).unwrap().fill(0x77);
+    client.cancel().unwrap();
+    client.shutdown().unwrap_err();
+    client.sent(client.unsent().len());
+    client.shutdown().unwrap();
+    client.suspend(&KEY, &NONCE).unwrap();
+    assert_eq!(client.take_sealed_alert(), None);
+    assert_eq!(client.shutdown(), Err(ShutdownError::NotStarted));
+
+    let installed =
+        client.with_halves(|_, sealer| sealer.install(Epoch::Application, secret(3), 0));
+    installed.unwrap();
+    assert_eq!(client.reserve(100).unwrap(), [0; 100]);
+}
+
+#[test]
 fn limits_and_counts_survive() {
     // The flood counts on where it was.
     let mut connection =

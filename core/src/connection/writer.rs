@@ -81,7 +81,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         }
     }
 
-    /// Goes by the state of the sending half, whatever that is.
+    /// Limits records to what has room, and seals what is due.
     pub(super) fn settle(&mut self) {
         self.limit_fragments();
         self.seal_control();
@@ -125,7 +125,8 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.append(ContentType::CHANGE_CIPHER_SPEC, &[]).map(drop)
     }
 
-    /// Appends records of this type, and makes room for them if need be.
+    /// Appends records of application data, handshake messages or a change_cipher_spec, and makes room
+    /// for them if need be.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn append(&mut self, content_type: ContentType, parts: &[&[u8]]) -> Result<Sealed, SealError> {
         if self.slot.is_some() {
@@ -133,10 +134,14 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         }
         loop {
             let room = self.unsent.room(TX);
-            let whole = |written| Sealed { taken: 0, written };
+            let all_or_nothing = |written| Sealed { taken: 0, written };
             let sealed = match content_type {
-                ContentType::HANDSHAKE => self.sealer.seal_handshake(parts, room).map(whole),
-                ContentType::CHANGE_CIPHER_SPEC => self.sealer.change_cipher_spec(room).map(whole),
+                ContentType::HANDSHAKE => {
+                    self.sealer.seal_handshake(parts, room).map(all_or_nothing)
+                }
+                ContentType::CHANGE_CIPHER_SPEC => {
+                    self.sealer.change_cipher_spec(room).map(all_or_nothing)
+                }
                 _ => self.sealer.seal(parts, room),
             };
             match sealed {
@@ -409,15 +414,24 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// What a connection at rest knows besides its halves.
     pub(super) fn pack(&self) -> [u8; WRITER_LEN] {
         let [a, b, c, d] = self.log.to_bytes();
-        let [e, f, g, h] = self.drained.to_be_bytes();
+        let [e, f, g, h] = self.drained.to_le_bytes();
         [a, b, c, d, e, f, g, h, self.is_told.into()]
     }
 
     pub(super) const fn unpack(&mut self, bytes: [u8; WRITER_LEN]) {
         let [a, b, c, d, e, f, g, h, is_told] = bytes;
         self.log = AlertLog::from_bytes([a, b, c, d]);
-        self.drained = u32::from_be_bytes([e, f, g, h]);
+        self.drained = u32::from_le_bytes([e, f, g, h]);
         self.is_told = is_told != 0;
+    }
+
+    /// Forgets all but the sending half: in the buffer may lie what was written into a slot.
+    pub(super) fn empty(&mut self) {
+        self.unpack([0; WRITER_LEN]);
+        self.is_cut = false;
+        self.slot = None;
+        self.unsent.clear();
+        self.unsent.from(0).fill(0);
     }
 
     /// Whether nothing waits for the transport and no slot is reserved.
