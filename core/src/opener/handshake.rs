@@ -82,6 +82,7 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// RFC 9846 section 4.7.3.
+    #[inline(always)] // Into its only caller.
     fn key_update(&mut self, requested: bool) -> Result<(), Fault> {
         if self.rest != 0 {
             return Err(Fault::SpansKeyChange);
