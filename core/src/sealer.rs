@@ -609,7 +609,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// Whether keys for `epoch` can be [installed](Self::install).
-    #[inline(never)] // One copy for all who ask.
+    #[inline(always)] // A call of it would be larger.
     pub(crate) fn check_install(&self, epoch: Epoch, schedule: &K) -> Result<(), KeyError> {
         if !schedule.version().has_keys(self.epoch, epoch) {
             return Err(KeyError::Epoch);
