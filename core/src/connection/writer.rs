@@ -8,7 +8,7 @@ use crate::end::WriteEnd;
 use crate::error::{CloseError, KeyError, SealError};
 use crate::keys::KeySchedule;
 use crate::notice::{Notice, Signal};
-use crate::record::{ContentType, HEADER_LEN};
+use crate::record::HEADER_LEN;
 use crate::sealer::{Control, KEY_UPDATE_LEN, Sealed, Sealer};
 
 /// Bytes of a record that are not content, at most: header, explicit nonce or inner type, tag.
@@ -106,7 +106,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// # Errors
     /// Those of [`Connection::write`](crate::Connection::write).
     pub fn write(&mut self, parts: &[&[u8]]) -> Result<usize, SealError> {
-        Ok(self.append(ContentType::APPLICATION_DATA, parts)?.taken)
+        self.append(|sealer, room| sealer.seal(parts, room)).map(|sealed| sealed.taken)
     }
 
     /// See [`Connection::write_handshake`](crate::Connection::write_handshake).
@@ -114,7 +114,11 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// # Errors
     /// Those of [`Connection::write_handshake`](crate::Connection::write_handshake).
     pub fn write_handshake(&mut self, parts: &[&[u8]]) -> Result<(), SealError> {
-        self.append(ContentType::HANDSHAKE, parts).map(drop)
+        self.append(|sealer, room| {
+            let written = sealer.seal_handshake(parts, room)?;
+            Ok(Sealed { taken: 0, written })
+        })?;
+        Ok(())
     }
 
     /// See [`Connection::write_change_cipher_spec`](crate::Connection::write_change_cipher_spec).
@@ -122,29 +126,24 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// # Errors
     /// Those of [`Connection::write_change_cipher_spec`](crate::Connection::write_change_cipher_spec).
     pub fn write_change_cipher_spec(&mut self) -> Result<(), SealError> {
-        self.append(ContentType::CHANGE_CIPHER_SPEC, &[]).map(drop)
+        self.append(|sealer, room| {
+            let written = sealer.change_cipher_spec(room)?;
+            Ok(Sealed { taken: 0, written })
+        })?;
+        Ok(())
     }
 
-    /// Appends records of application data, handshake messages or a change_cipher_spec, and makes room
-    /// for them if need be.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn append(&mut self, content_type: ContentType, parts: &[&[u8]]) -> Result<Sealed, SealError> {
+    /// Appends what `seal` seals, and makes room for it if need be.
+    #[inline]
+    fn append(
+        &mut self,
+        mut seal: impl FnMut(&mut Sealer<K>, &mut [u8]) -> Result<Sealed, SealError>,
+    ) -> Result<Sealed, SealError> {
         if self.slot.is_some() {
             return Err(SealError::SlotReserved);
         }
         loop {
-            let room = self.unsent.room(TX);
-            let all_or_nothing = |written| Sealed { taken: 0, written };
-            let sealed = match content_type {
-                ContentType::HANDSHAKE => {
-                    self.sealer.seal_handshake(parts, room).map(all_or_nothing)
-                }
-                ContentType::CHANGE_CIPHER_SPEC => {
-                    self.sealer.change_cipher_spec(room).map(all_or_nothing)
-                }
-                _ => self.sealer.seal(parts, room),
-            };
-            match sealed {
+            match seal(&mut self.sealer, self.unsent.room(TX)) {
                 Ok(sealed) => {
                     self.unsent.append(sealed.written);
                     self.seal_control();
