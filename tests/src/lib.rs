@@ -1,6 +1,7 @@
 //! Support for the tests of tls-record: real peers in memory, records by hand, and published
 //! vectors.
 
+pub mod chip;
 #[cfg(feature = "peers")]
 pub mod differential;
 #[cfg(feature = "peers")]

@@ -1,145 +1,15 @@
 //! Keys that live in hardware: it has tags of its own length, it can fail, and it is told when keys
 //! are to be forgotten.
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use tls_record::aead::{Aead, AeadError, NONCE_LEN};
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
-    AlertDescription, Config, DirectionKeys, Epoch, Event, Fault, KeyError, KeySchedule, OpenError,
-    Opener, RecordLayer, Role, SealError, Sealed, Sealer, Version, WriteEnd,
+    AlertDescription, Config, Epoch, Event, Fault, KeyError, OpenError, Opener, RecordLayer, Role,
+    SealError, Sealed, Sealer, Version, WriteEnd,
 };
+use tls_record_tests::chip::{Chip, Slot};
 use tls_record_tests::records::{CLOSE_NOTIFY, HANDSHAKE, key_update, message, plaintext};
-use zeroize::Zeroize;
-
-/// A chip, which does as it is told.
-struct Chip {
-    tag_len: Cell<usize>,
-    /// Records that it seals before it fails.
-    seals: Cell<u32>,
-    /// Generations that it makes before it fails.
-    generations: Cell<u32>,
-    /// Schedules and keys that it was told to forget.
-    forgotten: Cell<(u32, u32)>,
-    /// The nonces and the additional data that it was given.
-    given: RefCell<Vec<([u8; NONCE_LEN], Vec<u8>)>>,
-}
-
-impl Chip {
-    fn new() -> Rc<Self> {
-        Rc::new(Self {
-            tag_len: Cell::new(16),
-            seals: Cell::new(u32::MAX),
-            generations: Cell::new(u32::MAX),
-            forgotten: Cell::default(),
-            given: RefCell::default(),
-        })
-    }
-
-    fn slot(self: &Rc<Self>) -> Slot {
-        self.slot_of(Version::Tls13)
-    }
-
-    fn slot_of(self: &Rc<Self>, version: Version) -> Slot {
-        Slot { chip: Rc::clone(self), version }
-    }
-
-    fn forget(&self, schedules: u32, keys: u32) {
-        let (all_schedules, all_keys) = self.forgotten.get();
-        self.forgotten.set((all_schedules + schedules, all_keys + keys));
-    }
-}
-
-/// Takes one of what is left.
-fn spend(left: &Cell<u32>) -> Option<()> {
-    left.set(left.get().checked_sub(1)?);
-    Some(())
-}
-
-struct Slot {
-    chip: Rc<Chip>,
-    version: Version,
-}
-
-impl Zeroize for Slot {
-    fn zeroize(&mut self) {
-        self.chip.forget(1, 0);
-    }
-}
-
-impl KeySchedule for Slot {
-    type Aead = Key;
-
-    fn version(&self) -> Version {
-        self.version
-    }
-
-    fn keys(&self) -> Result<DirectionKeys<Key>, KeyError> {
-        spend(&self.chip.generations).ok_or(KeyError::Crypto)?;
-        Ok(DirectionKeys { aead: Key(Rc::clone(&self.chip)), iv: IV })
-    }
-
-    fn update(&mut self) -> Result<(), KeyError> {
-        Ok(())
-    }
-}
-
-const IV: [u8; NONCE_LEN] = [0xf0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
-
-struct Key(Rc<Chip>);
-
-impl Zeroize for Key {
-    fn zeroize(&mut self) {
-        self.0.forget(0, 1);
-    }
-}
-
-impl Aead for Key {
-    fn tag_len(&self) -> usize {
-        self.0.tag_len.get()
-    }
-
-    fn confidentiality_limit(&self) -> u64 {
-        u64::MAX
-    }
-
-    fn has_explicit_nonce(&self) -> bool {
-        false
-    }
-
-    fn seal(
-        &mut self,
-        nonce: &[u8; NONCE_LEN],
-        additional_data: &[u8],
-        _: &mut [u8],
-        tag: &mut [u8],
-    ) -> Result<(), AeadError> {
-        self.0.given.borrow_mut().push((*nonce, additional_data.to_vec()));
-        assert_eq!(tag.len(), self.tag_len());
-        tag.fill(0);
-        spend(&self.0.seals).ok_or(AeadError)
-    }
-
-    fn open(
-        &mut self,
-        nonce: &[u8; NONCE_LEN],
-        additional_data: &[u8],
-        _: &mut [u8],
-        tag: &[u8],
-    ) -> Result<(), AeadError> {
-        self.0.given.borrow_mut().push((*nonce, additional_data.to_vec()));
-        assert_eq!(tag.len(), self.tag_len());
-        if tag.iter().all(|&byte| byte == 0) { Ok(()) } else { Err(AeadError) }
-    }
-}
-
-/// A connection with ourselves.
-fn layer(chip: &Rc<Chip>) -> RecordLayer<Slot> {
-    let mut layer = RecordLayer::new(Config::new(Role::Client));
-    layer.install(Epoch::Application, chip.slot(), chip.slot()).unwrap();
-    layer
-}
 
 fn sealer(chip: &Rc<Chip>) -> Sealer<Slot> {
     let mut config = Config::new(Role::Client);
@@ -160,7 +30,7 @@ fn tags_may_have_1_to_255_bytes() {
     for tag_len in [1, 8, 16, 255] {
         let chip = Chip::new();
         chip.tag_len.set(tag_len);
-        let mut layer = layer(&chip);
+        let mut layer = chip.layer();
         let mut wire = [0; 512];
         let written = layer.seal(&[b"data"], &mut wire).unwrap().written;
         assert_eq!(written, 5 + 4 + 1 + tag_len);
@@ -200,7 +70,7 @@ fn a_cipher_is_given_what_the_version_says() {
 #[test]
 fn keys_that_cannot_be_made_are_not_installed() {
     let chip = Chip::new();
-    chip.generations.set(0);
+    chip.keys.set(0);
     let mut opener = Opener::new(Config::new(Role::Client));
     assert_eq!(opener.install(Epoch::Application, chip.slot(), 0), Err(KeyError::Crypto));
     assert_eq!((opener.epoch(), opener.sequence()), (Epoch::Plaintext, None));
@@ -259,8 +129,8 @@ fn a_flight_amid_which_the_cipher_fails_is_an_error() {
 #[test]
 fn a_next_generation_that_cannot_be_made_is_an_internal_error() {
     let chip = Chip::new();
-    let mut layer = layer(&chip);
-    chip.generations.set(0);
+    let mut layer = chip.layer();
+    chip.keys.set(0);
     let mut wire = record(HANDSHAKE.0, &key_update(0));
     assert_eq!(layer.open(&mut wire), Err(OpenError::Fault(Fault::Crypto)));
     assert_eq!(layer.opener().state(), ReadState::Failed);
@@ -272,7 +142,7 @@ fn an_update_of_our_own_that_cannot_be_made_ends_the_connection() {
     let chip = Chip::new();
     let mut sealer = sealer(&chip);
     sealer.update_keys(false).unwrap();
-    chip.generations.set(0);
+    chip.keys.set(0);
     let mut out = [0xaa; 64];
     assert_eq!(sealer.poll_control(&mut out), Err(SealError::Crypto));
     assert_eq!((sealer.end(), sealer.sequence()), (WriteEnd::Failed, None));
@@ -296,7 +166,7 @@ mod keys_are_forgotten {
     #[test]
     fn when_they_are_updated() {
         let chip = Chip::new();
-        let mut layer = layer(&chip);
+        let mut layer = chip.layer();
         layer.open(&mut record(HANDSHAKE.0, &key_update(1))).unwrap();
         assert_eq!(chip.forgotten.get(), (0, 1));
         layer.poll_control(&mut [0; 64]).unwrap();
@@ -306,7 +176,7 @@ mod keys_are_forgotten {
     #[test]
     fn at_a_fault_and_when_its_alert_is_sealed() {
         let chip = Chip::new();
-        let mut layer = layer(&chip);
+        let mut layer = chip.layer();
         layer.open(&mut record(0, b"")).unwrap_err();
         assert_eq!(chip.forgotten.get(), (1, 1));
         layer.poll_control(&mut [0; 64]).unwrap();
@@ -318,7 +188,7 @@ mod keys_are_forgotten {
     #[test]
     fn at_an_error_alert_of_the_peer() {
         let chip = Chip::new();
-        let mut layer = layer(&chip);
+        let mut layer = chip.layer();
         layer.open(&mut record(21, &[2, 80])).unwrap_err();
         assert_eq!(chip.forgotten.get(), (2, 2));
     }
@@ -326,7 +196,7 @@ mod keys_are_forgotten {
     #[test]
     fn of_both_directions_after_an_abort() {
         let chip = Chip::new();
-        let mut layer = layer(&chip);
+        let mut layer = chip.layer();
         layer.abort(AlertDescription::HANDSHAKE_FAILURE).unwrap();
         assert_eq!(chip.forgotten.get(), (1, 1));
         layer.poll_control(&mut [0; 64]).unwrap();
@@ -336,7 +206,7 @@ mod keys_are_forgotten {
     #[test]
     fn when_a_closed_connection_is_dropped() {
         let chip = Chip::new();
-        let mut layer = layer(&chip);
+        let mut layer = chip.layer();
         layer.open(&mut record(21, &CLOSE_NOTIFY)).unwrap();
         layer.close().unwrap();
         layer.poll_control(&mut [0; 64]).unwrap();

@@ -1,80 +1,20 @@
+use tls_record_tests::chip::Chip;
+
 use super::*;
-
-/// Keys in hardware, whose tags are of some length, and which may have no next generation.
-#[derive(Clone)]
-struct Chip {
-    tag_len: usize,
-    has_next: bool,
-}
-
-impl Zeroize for Chip {
-    fn zeroize(&mut self) {}
-}
-
-impl KeySchedule for Chip {
-    type Aead = Self;
-
-    fn version(&self) -> Version {
-        Version::Tls13
-    }
-
-    fn keys(&self) -> Result<DirectionKeys<Self>, KeyError> {
-        Ok(DirectionKeys { aead: self.clone(), iv: [0; NONCE_LEN] })
-    }
-
-    fn update(&mut self) -> Result<(), KeyError> {
-        if self.has_next { Ok(()) } else { Err(KeyError::Crypto) }
-    }
-}
-
-impl Aead for Chip {
-    fn tag_len(&self) -> usize {
-        self.tag_len
-    }
-
-    fn confidentiality_limit(&self) -> u64 {
-        u64::MAX
-    }
-
-    fn has_explicit_nonce(&self) -> bool {
-        false
-    }
-
-    fn seal(
-        &mut self,
-        _: &[u8; NONCE_LEN],
-        _: &[u8],
-        _: &mut [u8],
-        tag: &mut [u8],
-    ) -> Result<(), AeadError> {
-        assert_eq!(tag.len(), self.tag_len);
-        Ok(())
-    }
-
-    fn open(
-        &mut self,
-        _: &[u8; NONCE_LEN],
-        _: &[u8],
-        _: &mut [u8],
-        tag: &[u8],
-    ) -> Result<(), AeadError> {
-        assert_eq!(tag.len(), self.tag_len);
-        Ok(())
-    }
-}
 
 // 9846 5.2: "An AEAD algorithm used in TLS 1.3 MUST NOT produce an expansion greater than 255
 // octets."
 #[test]
 fn a_cipher_expands_by_255_bytes_and_no_more() {
+    let chip = Chip::new();
     let mut layer = RecordLayer::new(Config::new(Role::Client));
     for tag_len in [256, 271, usize::MAX] {
-        let chip = Chip { tag_len, has_next: true };
-        let installed = layer.install(Epoch::Application, chip.clone(), chip);
+        chip.tag_len.set(tag_len);
+        let installed = layer.install(Epoch::Application, chip.slot(), chip.slot());
         assert_eq!(installed, Err(KeyError::Length), "{tag_len}");
     }
-    let chip = Chip { tag_len: 255, has_next: true };
-    layer.install(Epoch::Application, chip.clone(), chip).unwrap();
+    chip.tag_len.set(255);
+    layer.install(Epoch::Application, chip.slot(), chip.slot()).unwrap();
     let mut record = vec![7; 5 + 16_384 + 256];
     assert_eq!(layer.seal_in_place(&mut record, 16_384), Ok(record.len()));
     assert_eq!(record[..5], [23, 3, 3, 0x41, 0]);
@@ -108,10 +48,9 @@ impl embedded_io::Write for Sink {
 // There is nothing that the transport could take first: waiting for it would be for ever.
 #[test]
 fn a_stream_without_room_for_a_record_says_so() {
-    let mut layer = RecordLayer::new(Config::new(Role::Client));
-    let chip = Chip { tag_len: 255, has_next: true };
-    layer.install(Epoch::Application, chip.clone(), chip).unwrap();
-    let connection = tls_record::Connection::<_, 128>::new(layer);
+    let chip = Chip::new();
+    chip.tag_len.set(255);
+    let connection = tls_record::Connection::<_, 128>::new(chip.layer());
     let mut stream = Stream::<_, _, 512, 128>::new(connection, RecordBuffer::new(), Sink);
     let need = 5 + 1 + 1 + 255;
     let written = embedded_io::Write::write(&mut stream, b"data");
@@ -120,16 +59,15 @@ fn a_stream_without_room_for_a_record_says_so() {
 
 #[test]
 fn that_have_no_next_generation_end_the_connection() {
-    let chip = || Chip { tag_len: 16, has_next: false };
-    let mut layer = RecordLayer::new(Config::new(Role::Client));
-    layer.install(Epoch::Application, chip(), chip()).unwrap();
+    let chip = Chip::new();
+    chip.updates.set(0);
+    let mut layer = chip.layer();
     layer.update_keys(false).unwrap();
     assert_eq!(layer.poll_control(&mut [0; 64]), Err(SealError::Crypto));
     assert_eq!(layer.end().write, WriteEnd::Failed);
     assert_eq!(layer.end().read, ReadEnd::Fault(Fault::Crypto));
 
-    let mut layer = RecordLayer::new(Config::new(Role::Client));
-    layer.install(Epoch::Application, chip(), chip()).unwrap();
+    let mut layer = chip.layer();
     let mut record = plaintext(DATA, &[&key_update(0)[..], &[22], &[0; 16]].concat());
     assert_eq!(layer.open(&mut record), Err(OpenError::Fault(Fault::Crypto)));
     let alert = AlertDescription::INTERNAL_ERROR;

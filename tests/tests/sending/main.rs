@@ -16,18 +16,17 @@ mod tls12_handshake_keys;
 use std::collections::HashSet;
 
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
-use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN};
+use tls_record::aead::Algorithm;
 use tls_record::close::{OnPeerClose, ReadState, WriteState};
 use tls_record::{
-    Alert, AlertDescription, CloseError, Config, Control, DirectionKeys, Epoch, Event, Fault,
-    KeyError, KeySchedule, OpenError, Opener, ReadEnd, RecordBuffer, RecordLayer, Role, SealError,
-    Sealed, Sealer, Stream, StreamError, Version, WriteEnd,
+    Alert, AlertDescription, CloseError, Config, Control, Epoch, Event, Fault, KeyError, OpenError,
+    Opener, ReadEnd, RecordBuffer, RecordLayer, Role, SealError, Sealed, Sealer, Stream,
+    StreamError, Version, WriteEnd,
 };
 use tls_record_tests::records::{
     ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Layer, Secret, Suite,
     USER_CANCELED, key_update, message, open_all, plaintext, split,
 };
-use zeroize::Zeroize;
 
 /// The most records that one AES-GCM key may seal (9846 5.5).
 const GCM_LIMIT: u64 = 23_726_566;
