@@ -1,6 +1,8 @@
 //! Support for the tests of tls-record: real peers in memory, records by hand, and published
 //! vectors.
 
+#[cfg(feature = "ring")]
+pub mod breakable;
 pub mod chip;
 #[cfg(feature = "peers")]
 pub mod differential;

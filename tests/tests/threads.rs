@@ -1,26 +1,21 @@
 //! The two halves of a connection in two threads, with nothing between them but a [`Mailbox`], and
 //! OpenSSL at the other end.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use tls_record::aead::{
-    Aead, AeadError, Algorithm, Provider,
-    ring::{Ring, RingAead},
-};
 use tls_record::{
     AlertDescription, Connection, End, Event, Fault, KeyError, Mailbox, OpenError, Opener, ReadEnd,
     RecordBuffer, RecordLayer, SealError, ShutdownError, TrafficSecret, WriteEnd, Writer,
 };
 use tls_record_alloc::{Established, Handshake, Progress};
+use tls_record_tests::breakable::{self, Breakable};
 use tls_record_tests::peers::{
     Negotiated, OpensslPeer, Peer, PeerEnd, Role, SERVER_NAME, Suite, Version,
     rustls_client_config, rustls_server_config,
 };
-use zeroize::Zeroize;
 
 /// Room for records of full length, some of them.
 const BUFFER: usize = 1 << 15;
@@ -29,78 +24,6 @@ const TLS12: Negotiated = Negotiated { version: Version::Tls12, suite: Suite::Ae
 const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes256Gcm };
 
 type Secret = TrafficSecret<Breakable>;
-
-// A cipher that breaks
-
-thread_local! {
-    /// Whether all ciphers that work in this thread are broken.
-    static IS_BROKEN: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Ring's cipher, until somebody breaks it.
-struct Breakable;
-
-struct BreakableAead(RingAead);
-
-impl Provider for Breakable {
-    type Aead = BreakableAead;
-
-    const STACK: usize = Ring::STACK;
-
-    fn aead(algorithm: Algorithm, key: &[u8]) -> Option<BreakableAead> {
-        Ring::aead(algorithm, key).map(BreakableAead)
-    }
-
-    fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
-        Ring::hkdf_expand(algorithm, prk, info, out)
-    }
-}
-
-impl Zeroize for BreakableAead {
-    fn zeroize(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl Aead for BreakableAead {
-    fn tag_len(&self) -> usize {
-        self.0.tag_len()
-    }
-
-    fn confidentiality_limit(&self) -> u64 {
-        self.0.confidentiality_limit()
-    }
-
-    fn has_explicit_nonce(&self) -> bool {
-        self.0.has_explicit_nonce()
-    }
-
-    fn seal(
-        &mut self,
-        nonce: &[u8; 12],
-        additional_data: &[u8],
-        in_out: &mut [u8],
-        tag: &mut [u8],
-    ) -> Result<(), AeadError> {
-        if IS_BROKEN.get() {
-            return Err(AeadError);
-        }
-        self.0.seal(nonce, additional_data, in_out, tag)
-    }
-
-    fn open(
-        &mut self,
-        nonce: &[u8; 12],
-        additional_data: &[u8],
-        in_out: &mut [u8],
-        tag: &[u8],
-    ) -> Result<(), AeadError> {
-        if IS_BROKEN.get() {
-            return Err(AeadError);
-        }
-        self.0.open(nonce, additional_data, in_out, tag)
-    }
-}
 
 // Both ends
 
@@ -161,7 +84,7 @@ fn receive(
     let mut total = 0;
     for input in transport {
         let Input::Bytes(bytes) = input else {
-            IS_BROKEN.set(true);
+            breakable::set_broken(true);
             continue;
         };
         let mut bytes = &bytes[..];
@@ -263,7 +186,7 @@ fn send(
                 }
             }
             Task::Abort(description) => this.writer.abort(description).unwrap(),
-            Task::BreakCipher => IS_BROKEN.set(true),
+            Task::BreakCipher => breakable::set_broken(true),
         }
         flush(&mut this.writer);
     }

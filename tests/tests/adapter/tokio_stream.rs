@@ -1,6 +1,5 @@
 //! The stream of tokio over transports of every temper.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::future::Future;
@@ -19,19 +18,17 @@ use tokio::io::{
 use crate::support::{
     Adapter, ROLES, Stack, client_handshake, distrustful_config, handshake, other,
 };
-use tls_record_alloc::tls_record::aead::{
-    Aead, AeadError, Algorithm, NONCE_LEN, Provider, ring::Ring, rustcrypto::RustCrypto,
-};
+use tls_record_alloc::tls_record::aead::{ring::Ring, rustcrypto::RustCrypto};
 use tls_record_alloc::tls_record::{
     AlertDescription, CloseError, End, Fault, KeyError, OpenError, ReadEnd, SealError,
     ShutdownError, WriteEnd,
 };
 use tls_record_alloc::{HandshakeError, Shutdown, TokioStream};
+use tls_record_tests::breakable::{self, Breakable};
 use tls_record_tests::peers::{
     Negotiated, OpensslPeer, Peer, PeerEnd, Role, RustlsPeer, SERVER_NAME, Suite, Version,
     rustls_client_config, rustls_server_config,
 };
-use zeroize::Zeroize;
 
 const TLS12: Negotiated = Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm };
 const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
@@ -517,89 +514,22 @@ fn a_writer_learns_of_the_end_from_the_reader() {
     assert_eq!(inner::<OpenError>(&error), OpenError::PeerAlert(alert));
 }
 
-/// ring, until the test wants its ciphers to fail.
-struct Failing;
-
-/// A key of such a ring.
-struct FailingAead(<Ring as Provider>::Aead);
-
-thread_local! {
-    static FAILS: Cell<bool> = const { Cell::new(false) };
-}
-
-impl Provider for Failing {
-    type Aead = FailingAead;
-
-    const STACK: usize = Ring::STACK;
-
-    fn aead(algorithm: Algorithm, key: &[u8]) -> Option<FailingAead> {
-        Ring::aead(algorithm, key).map(FailingAead)
-    }
-
-    fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
-        Ring::hkdf_expand(algorithm, prk, info, out)
-    }
-}
-
-impl Zeroize for FailingAead {
-    fn zeroize(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl Aead for FailingAead {
-    fn tag_len(&self) -> usize {
-        self.0.tag_len()
-    }
-
-    fn confidentiality_limit(&self) -> u64 {
-        self.0.confidentiality_limit()
-    }
-
-    fn has_explicit_nonce(&self) -> bool {
-        self.0.has_explicit_nonce()
-    }
-
-    fn seal(
-        &mut self,
-        nonce: &[u8; NONCE_LEN],
-        additional_data: &[u8],
-        in_out: &mut [u8],
-        tag: &mut [u8],
-    ) -> Result<(), AeadError> {
-        if FAILS.get() {
-            return Err(AeadError);
-        }
-        self.0.seal(nonce, additional_data, in_out, tag)
-    }
-
-    fn open(
-        &mut self,
-        nonce: &[u8; NONCE_LEN],
-        additional_data: &[u8],
-        in_out: &mut [u8],
-        tag: &[u8],
-    ) -> Result<(), AeadError> {
-        self.0.open(nonce, additional_data, in_out, tag)
-    }
-}
-
 #[test]
 fn a_reader_learns_from_the_writer_that_the_cipher_failed() {
     for is_control in [false, true] {
         let mut handshake = handshake(Role::Client, TLS13);
         let mut wire = Wire::to(Stack::Openssl.peer(Role::Server, TLS13));
         now(handshake.complete_async(&mut wire)).unwrap();
-        let mut tls = TokioStream::<_, Failing>::new(handshake.finish().unwrap(), wire);
+        let mut tls = TokioStream::<_, Breakable>::new(handshake.finish().unwrap(), wire);
         let reader = Arc::new(Task::default());
         assert!(reader.poll(tls.read(&mut [0])).is_pending());
-        FAILS.set(true);
+        breakable::set_broken(true);
         if is_control {
             assert!(now(tls.shutdown()).is_err(), "no close_notify has left");
         } else {
             assert!(now(tls.write(b"data")).is_err());
         }
-        FAILS.set(false);
+        breakable::set_broken(false);
         assert_eq!(reader.wakes(), 1);
         assert!(matches!(reader.poll(tls.read(&mut [0])), Poll::Ready(Err(_))));
     }
