@@ -116,11 +116,13 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
     /// # Errors
     /// Those of [`RecordLayer::resume`].
     pub fn resume(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
-        let _after_the_return = Scrub(P::STACK.saturating_add(size_of::<Self>()));
+        let frame = size_of::<Self>().saturating_add(size_of::<RecordLayer<TrafficSecret<P>>>());
+        let _after_the_return = Scrub(P::STACK.saturating_add(frame));
         Self::opened(bytes, key)
     }
 
-    /// Not inlined: its frame, which holds a `Self`, has to be one that [`Scrub`] reaches.
+    /// Not inlined: its frame, which holds a `Self` and the layer that it is made of, has to be one that
+    /// [`Scrub`] reaches.
     #[inline(never)]
     fn opened(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
         // Not `new`, which moves it once more: one `Self` is what is overwritten.

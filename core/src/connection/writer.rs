@@ -424,12 +424,11 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.is_told = is_told != 0;
     }
 
-    /// Forgets all but the sending half: in the buffer may lie what was written into a slot.
+    /// Forgets, [at rest](Self::is_at_rest), all but the sending half: in the buffer may lie what was
+    /// written into a slot.
     pub(super) fn empty(&mut self) {
         self.unpack([0; WRITER_LEN]);
         self.is_cut = false;
-        self.slot = None;
-        self.unsent.clear();
         self.unsent.from(0).fill(0);
     }
 
