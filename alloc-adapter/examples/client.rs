@@ -95,7 +95,8 @@ fn explain(end: End) -> u8 {
             eprintln!("client: we sent a fatal alert: {fault}");
             FATAL_ALERT
         }
-        ReadEnd::Truncated { .. } | ReadEnd::Open => {
+        // The stream hands nothing over.
+        ReadEnd::Truncated { .. } | ReadEnd::Open | ReadEnd::HandedOver => {
             eprintln!("client: truncated: the connection ended without close_notify");
             TRUNCATED
         }

@@ -121,9 +121,9 @@ impl Handshake {
             Version::Tls13 => (tls13(&read, peer)?, tls13(&write, own)?),
         };
         let mut opener = Opener::new(self.config);
-        opener.install(Epoch::Application, read, received)?;
+        opener.take_over(Epoch::Application, read, received)?;
         let mut sealer = Sealer::new(self.config);
-        sealer.install(Epoch::Application, write, sent)?;
+        sealer.take_over(Epoch::Application, write, sent)?;
 
         let exporter = match (suite, self.capture.exporter_secret.take()) {
             (Some(rustls::SupportedCipherSuite::Tls13(suite)), Some(secret)) => {

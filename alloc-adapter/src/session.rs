@@ -11,8 +11,8 @@ use std::io::{self, ErrorKind, IoSlice};
 
 use tls_record::aead::Provider;
 use tls_record::{
-    AlertDescription, CloseError, Control, End, Event, Fault, HandshakePiece, KeyError, OpenError,
-    Opened, ReadEnd, RecordLayer, SealError, TrafficSecret, WriteEnd,
+    AlertDescription, CloseError, Config, Control, End, Event, Fault, HandshakePiece, KeyError,
+    OpenError, Opened, ReadEnd, RecordLayer, SealError, ShutdownError, TrafficSecret, WriteEnd,
 };
 
 use crate::buffer::Buffer;
@@ -38,8 +38,6 @@ pub(crate) struct Session<P: Provider> {
     pub(crate) flush_due: bool,
     /// Bytes that waited were discarded, because the peer failed.
     is_cut: bool,
-    /// Bytes of records that arrived since our close_notify was queued.
-    pub(crate) drained: u32,
     /// The first error of the transport that does not pass by itself.
     pub(crate) transport_error: Option<ErrorKind>,
     tickets: Option<Tickets>,
@@ -61,15 +59,17 @@ pub(crate) enum Step {
 impl<P: Provider> Session<P> {
     pub(crate) fn new(established: Established<P>) -> Self {
         let Established { opener, sealer, received, unsent, tickets, exporter, info } = established;
+        // Halves that the caller exchanged for others are not of one connection, which fails then.
+        let mut layer = RecordLayer::new(Config::new(opener.role()));
+        layer.with_halves(|own_opener, own_sealer| (*own_opener, *own_sealer) = (opener, sealer));
         Self {
-            layer: RecordLayer::join(opener, sealer),
+            layer,
             received,
             data: 0..0,
             record: 0,
             unsent,
             flush_due: false,
             is_cut: false,
-            drained: 0,
             transport_error: None,
             tickets,
             exporter,
@@ -105,10 +105,6 @@ impl<P: Provider> Session<P> {
                 return Err(open_error(error));
             }
         };
-        if matches!(self.layer.sealer().end(), WriteEnd::Closing | WriteEnd::Closed) {
-            let len = u32::try_from(consumed).unwrap_or(u32::MAX);
-            self.drained = self.drained.saturating_add(len);
-        }
         match event {
             Event::ApplicationData(range) => {
                 self.data = range;
@@ -129,7 +125,7 @@ impl<P: Provider> Session<P> {
         if self.info.version == tls_record::Version::Tls12 {
             if piece.is_last() {
                 // If it cannot be refused any more, the connection is about to end.
-                let _ = self.layer.with_halves(|_, sealer| sealer.refuse_renegotiation());
+                let _ = self.layer.refuse_renegotiation();
             }
         } else if let Some(tickets) = &mut self.tickets
             && tickets.receive(piece, self.received.filled()).is_err()
@@ -226,6 +222,11 @@ impl<P: Provider> Session<P> {
         End { read, write }
     }
 
+    /// The second step of a shutdown: see [`Opener::check_closed`](tls_record::Opener::check_closed).
+    pub(crate) fn check_closed(&self, budget: u32) -> Result<(), ShutdownError> {
+        self.layer.opener().check_closed(budget)
+    }
+
     /// What the transport answered. Its errors are remembered, unless they pass by themselves.
     pub(crate) fn answered<R>(&mut self, answer: io::Result<R>) -> io::Result<R> {
         if let Err(error) = &answer {
@@ -256,6 +257,8 @@ fn open_error(error: OpenError) -> io::Error {
             ErrorKind::ConnectionAborted
         }
         OpenError::Fault(_) => ErrorKind::InvalidData,
+        // The session never hands its keys over, and opens in one buffer.
+        OpenError::HandedOver | OpenError::OtherBuffer => ErrorKind::Other,
     };
     io::Error::new(kind, error)
 }

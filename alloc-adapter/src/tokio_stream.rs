@@ -377,9 +377,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         loop {
             self.rest.push(self.session.data());
             self.session.consume(usize::MAX);
-            let drained = self.session.drained;
-            if drained > budget && self.session.end().read == ReadEnd::Open {
-                let error = ShutdownError::BudgetSpent { drained };
+            if let Err(error @ ShutdownError::BudgetSpent { .. }) =
+                self.session.check_closed(budget)
+            {
                 return Poll::Ready(Err(io::Error::other(error)));
             }
             match self.session.open()? {

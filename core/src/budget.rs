@@ -1,7 +1,7 @@
 //! What is left of the peer's licence to waste our time (see [`Limits`]).
 
 use crate::config::Limits;
-use crate::error::Fault;
+use crate::error::{Fault, Flood};
 
 /// Counts of what came in a row. Each tells how many more are tolerated.
 #[derive(Clone, Copy, Debug)]
@@ -45,27 +45,18 @@ impl Budget {
         self.key_updates = limits.key_updates;
     }
 
-    pub(crate) fn empty_record(&mut self) -> Result<(), Fault> {
-        spend(&mut self.empty_records)
+    /// One more of `what` has arrived.
+    pub(crate) fn spend(&mut self, what: Flood) -> Result<(), Fault> {
+        let left = match what {
+            Flood::EmptyRecords | Flood::ChangeCipherSpecs => &mut self.empty_records,
+            Flood::Warnings => &mut self.warnings,
+            Flood::KeyUpdates => &mut self.key_updates,
+            Flood::Renegotiations => &mut self.renegotiations,
+        };
+        if *left == 0 {
+            return Err(Fault::Flood(what));
+        }
+        *left = left.wrapping_sub(1);
+        Ok(())
     }
-
-    pub(crate) fn warning(&mut self) -> Result<(), Fault> {
-        spend(&mut self.warnings)
-    }
-
-    pub(crate) fn key_update(&mut self) -> Result<(), Fault> {
-        spend(&mut self.key_updates)
-    }
-
-    pub(crate) fn renegotiation(&mut self) -> Result<(), Fault> {
-        spend(&mut self.renegotiations)
-    }
-}
-
-fn spend(left: &mut u8) -> Result<(), Fault> {
-    if *left == 0 {
-        return Err(Fault::Flood);
-    }
-    *left = left.wrapping_sub(1);
-    Ok(())
 }

@@ -7,6 +7,9 @@
 //!   `close_notify` in return (5246 7.2.1); many peers half-close there too, so that one is a choice.
 //! - A transport that ends without a `close_notify` is a truncation, never a clean end (6.1).
 //! - A failed connection sends one fatal alert at most, and nothing after it (6.2).
+//! - A half whose keys were [suspended](crate::RecordLayer::suspend) or given to the
+//!   [kernel](crate::KernelDirection) is over: its connection goes on elsewhere, and nothing that
+//!   happens here may speak for it.
 //!
 //! [`transition`] is the machine over both halves. It is the specification: [`ReadState::after`]
 //! and [`WriteState::after`] are what the two halves of the engine run on their own, in different
@@ -30,6 +33,8 @@ pub enum ReadState {
     Truncated,
     /// A fault was found, or the peer sent an error alert: nothing is opened any more.
     Failed,
+    /// The keys were suspended or given to the kernel: nothing is opened here any more.
+    HandedOver,
 }
 
 /// How far our sending direction is.
@@ -48,6 +53,8 @@ pub enum WriteState {
     AlertQueued,
     /// The connection failed: the fatal alert is sealed, or the peer's has arrived.
     Failed,
+    /// The keys were suspended or given to the kernel: nothing is sealed here any more.
+    HandedOver,
 }
 
 /// What can move the machine.
@@ -68,6 +75,10 @@ pub enum Trigger {
     Cancel,
     /// The alert at the head of the queue was sealed.
     AlertSealed,
+    /// The keys of the receiving direction were suspended or given to the kernel.
+    ReadHandedOver,
+    /// The keys of the sending direction were suspended or given to the kernel.
+    WriteHandedOver,
 }
 
 /// What our own direction does when the peer closes its own.
@@ -97,8 +108,14 @@ impl ReadState {
             (Self::Open, Trigger::PeerCloseNotify) => Self::PeerClosed,
             (Self::Open, Trigger::TransportEof) => Self::Truncated,
             (Self::Open, Trigger::PeerError | Trigger::Fault) => Self::Failed,
-            (Self::Open, Trigger::Close | Trigger::Cancel | Trigger::AlertSealed)
-            | (Self::PeerClosed | Self::Truncated | Self::Failed, _) => self,
+            (Self::Open | Self::PeerClosed | Self::Truncated, Trigger::ReadHandedOver) => {
+                Self::HandedOver
+            }
+            (
+                Self::Open,
+                Trigger::Close | Trigger::Cancel | Trigger::AlertSealed | Trigger::WriteHandedOver,
+            )
+            | (Self::PeerClosed | Self::Truncated | Self::Failed | Self::HandedOver, _) => self,
         }
     }
 }
@@ -115,12 +132,12 @@ impl WriteState {
                 _ => self,
             },
             Trigger::PeerError => match self {
-                Self::Closed => self,
+                Self::Closed | Self::HandedOver => self,
                 _ => Self::Failed,
             },
-            Trigger::TransportEof => self,
+            Trigger::TransportEof | Trigger::ReadHandedOver => self,
             Trigger::Fault => match self {
-                Self::Closed | Self::Failed => self,
+                Self::Closed | Self::Failed | Self::HandedOver => self,
                 _ => Self::AlertQueued,
             },
             Trigger::Close => match self {
@@ -135,6 +152,10 @@ impl WriteState {
                 Self::CancelQueued => Self::CloseQueued,
                 Self::CloseQueued => Self::Closed,
                 Self::AlertQueued => Self::Failed,
+                _ => self,
+            },
+            Trigger::WriteHandedOver => match self {
+                Self::Open | Self::Closed => Self::HandedOver,
                 _ => self,
             },
         }
@@ -178,10 +199,11 @@ pub const fn transition(
 
     match (trigger, read) {
         // 9846 6.1: data after a closure alert is ignored, and so is an alert. After a failure or
-        // an end of the transport nothing can arrive.
+        // an end of the transport nothing can arrive, and what arrives after a hand-over is not for
+        // this half.
         (
             Trigger::PeerCloseNotify | Trigger::PeerError | Trigger::TransportEof,
-            R::PeerClosed | R::Truncated | R::Failed,
+            R::PeerClosed | R::Truncated | R::Failed | R::HandedOver,
         ) => (read, write),
 
         (Trigger::PeerCloseNotify, R::Open) => match (on_peer_close, write) {
@@ -189,18 +211,29 @@ pub const fn transition(
             (Reply, W::Open) => (R::PeerClosed, W::CloseQueued),
             (
                 Reply,
-                W::CancelQueued | W::CloseQueued | W::Closed | W::AlertQueued | W::Failed,
+                W::CancelQueued
+                | W::CloseQueued
+                | W::Closed
+                | W::AlertQueued
+                | W::Failed
+                | W::HandedOver,
             )
             // 9846 6.1: no effect on the other direction.
             | (
                 HalfClose,
-                W::Open | W::CancelQueued | W::CloseQueued | W::Closed | W::AlertQueued | W::Failed,
+                W::Open
+                | W::CancelQueued
+                | W::CloseQueued
+                | W::Closed
+                | W::AlertQueued
+                | W::Failed
+                | W::HandedOver,
             ) => (R::PeerClosed, write),
         },
 
         // 9846 6: no further data sent or received, keys forgotten; an error alert is not answered.
         (Trigger::PeerError, R::Open) => match write {
-            W::Closed => (R::Failed, W::Closed),
+            W::Closed | W::HandedOver => (R::Failed, write),
             W::Open | W::CancelQueued | W::CloseQueued | W::AlertQueued | W::Failed => {
                 (R::Failed, W::Failed)
             }
@@ -210,40 +243,68 @@ pub const fn transition(
         (Trigger::TransportEof, R::Open) => (R::Truncated, write),
 
         // 9846 6.2: one fatal alert, in place of a closure alert that has not left yet.
-        (Trigger::Fault, R::Open | R::PeerClosed | R::Truncated | R::Failed) => {
+        (Trigger::Fault, R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver) => {
             let read = match read {
                 R::Open => R::Failed,
-                R::PeerClosed | R::Truncated | R::Failed => read,
+                R::PeerClosed | R::Truncated | R::Failed | R::HandedOver => read,
             };
             match write {
                 W::Open | W::CancelQueued | W::CloseQueued | W::AlertQueued => {
                     (read, W::AlertQueued)
                 }
-                W::Closed | W::Failed => (read, write),
+                W::Closed | W::Failed | W::HandedOver => (read, write),
             }
         }
 
         // 9846 6.1: closing is ours alone; it has no effect on the receiving direction.
-        (Trigger::Close, R::Open | R::PeerClosed | R::Truncated | R::Failed) => match write {
-            W::Open => (read, W::CloseQueued),
-            W::CancelQueued | W::CloseQueued | W::Closed | W::AlertQueued | W::Failed => {
-                (read, write)
+        (Trigger::Close, R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver) => {
+            match write {
+                W::Open => (read, W::CloseQueued),
+                W::CancelQueued
+                | W::CloseQueued
+                | W::Closed
+                | W::AlertQueued
+                | W::Failed
+                | W::HandedOver => (read, write),
             }
-        },
+        }
 
         // 9846 6.1: user_canceled must be followed by a close_notify.
-        (Trigger::Cancel, R::Open | R::PeerClosed | R::Truncated | R::Failed) => match write {
-            W::Open => (read, W::CancelQueued),
-            W::CancelQueued | W::CloseQueued | W::Closed | W::AlertQueued | W::Failed => {
-                (read, write)
+        (Trigger::Cancel, R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver) => {
+            match write {
+                W::Open => (read, W::CancelQueued),
+                W::CancelQueued
+                | W::CloseQueued
+                | W::Closed
+                | W::AlertQueued
+                | W::Failed
+                | W::HandedOver => (read, write),
             }
-        },
+        }
 
-        (Trigger::AlertSealed, R::Open | R::PeerClosed | R::Truncated | R::Failed) => match write {
+        (
+            Trigger::AlertSealed,
+            R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver,
+        ) => match write {
             W::CancelQueued => (read, W::CloseQueued),
             W::CloseQueued => (read, W::Closed),
             W::AlertQueued => (read, W::Failed),
-            W::Open | W::Closed | W::Failed => (read, write),
+            W::Open | W::Closed | W::Failed | W::HandedOver => (read, write),
+        },
+
+        // A connection that has failed has no keys to give away.
+        (Trigger::ReadHandedOver, R::Open | R::PeerClosed | R::Truncated) => (R::HandedOver, write),
+        (Trigger::ReadHandedOver, R::Failed | R::HandedOver) => (read, write),
+
+        // An alert that is queued is sealed before.
+        (
+            Trigger::WriteHandedOver,
+            R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver,
+        ) => match write {
+            W::Open | W::Closed => (read, W::HandedOver),
+            W::CancelQueued | W::CloseQueued | W::AlertQueued | W::Failed | W::HandedOver => {
+                (read, write)
+            }
         },
     }
 }

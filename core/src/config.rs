@@ -2,10 +2,11 @@
 
 use crate::close::OnPeerClose;
 use crate::padding::Padding;
-use crate::record::{MAX_CONTENT, Role};
+use crate::record::{MAX_CONTENT, Role, Version};
+use crate::record_size_limit::RecordSizeLimit;
 
 /// How much of what a peer may send without making progress is tolerated: exactly this many, and
-/// one more is a [`Flood`](crate::Fault::Flood). The defaults are the field's habit.
+/// one more is a [`Flood`](crate::Flood). The defaults are the field's habit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Limits {
@@ -58,13 +59,15 @@ impl Default for Limits {
 pub struct Config {
     /// Which end we are: it decides which handshake messages may arrive after the handshake.
     pub role: Role,
+    /// The only protocol version that may be negotiated. Keys of another one are refused, and alerts
+    /// that arrive before the version is known are judged by its rules. `None`, the default: either,
+    /// and early alerts are judged by the rules of TLS 1.2, if there is that feature.
+    pub version: Option<Version>,
     /// What is tolerated from the peer.
     pub limits: Limits,
-    /// The record_size_limit that we announced and the peer confirmed (RFC 8449), in bytes, 64 to
-    /// 16,385. It counts the content type and padding in TLS 1.3. After a max_fragment_length of M
-    /// (RFC 6066 section 4): M in TLS 1.2, and in TLS 1.3 M + 1, because some peers count the content
-    /// alone. `None`: neither was negotiated.
-    pub record_size_limit: Option<u16>,
+    /// The record_size_limit that we announced and the peer confirmed (RFC 8449), or its
+    /// max_fragment_length. Default: `None`, neither was negotiated.
+    pub record_size_limit: Option<RecordSizeLimit>,
     /// The most content that we put into one record, in bytes: a choice of our own, for the sake of
     /// buffers. At least 1, at most 2^14, which is the default. What the peer demands is told to
     /// [`Sealer::set_record_size_limit`](crate::Sealer::set_record_size_limit).
@@ -97,6 +100,7 @@ impl Config {
     pub const fn new(role: Role) -> Self {
         Self {
             role,
+            version: None,
             limits: Limits::DEFAULT,
             record_size_limit: None,
             fragment_limit: MAX_CONTENT,

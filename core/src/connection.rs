@@ -5,27 +5,39 @@
 
 mod alert_log;
 mod set;
-mod shutdown;
 mod writer;
 
 pub use set::{ConnectionSet, Handle, InvalidHandle};
-pub use shutdown::ShutdownError;
 pub(crate) use writer::WRITER_LEN;
 pub use writer::Writer;
 
 use crate::alert::AlertDescription;
+use crate::bytes::length;
 use crate::end::{End, ReadEnd};
 use crate::error::{CloseError, Fault, KeyError, OpenError, SealError};
 use crate::keys::KeySchedule;
 use crate::layer::RecordLayer;
 use crate::opener::{Opened, Opener};
+use crate::padding::Padding;
+use crate::pair;
+use crate::record::{Epoch, Role, Version};
+use crate::record_size_limit::RecordSizeLimit;
+use crate::scrub::scrub_stack;
+use crate::sealer::Control;
+use crate::shutdown::ShutdownError;
 
 /// A [`RecordLayer`] with the records that the transport has not taken yet, `TX` bytes of them.
 ///
 /// There is nothing to poll but [`unsent`](Self::unsent): alerts and KeyUpdates that fall due are
 /// sealed into it by themselves, as soon as there is room. So a driver is: give what the transport
 /// brought to [`received`](Self::received), give what is [`unsent`](Self::unsent) to the transport,
-/// and say how much it took.
+/// and say how much it took. A KeyUpdate that the peer asks for is sealed when all of the input that
+/// was shown is opened, so that several requests get one answer (RFC 9846 section 4.7.3).
+///
+/// Which bytes are unsent, and where they lie, may change with every call: receiving may seal. A
+/// transport that is given bytes and takes them later, such as io_uring or DMA, asks for them by
+/// [`begin_send`](Self::begin_send), which keeps them where they are until they are
+/// [`sent`](Self::sent). For sealing to go on meanwhile, let `TX` have room for two records.
 ///
 /// `TX` has room for the longest record and some 70 bytes more, for the control record that may come
 /// before it. What a record carries is cut down to that: [`fragment_limit`] says how much it is. For
@@ -91,10 +103,15 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 
     /// Joins the halves of one connection, which [`split`](Self::split) made. What lies in a
     /// [`Mailbox`](crate::Mailbox) between them is applied before.
-    pub fn join(opener: Opener<K>, writer: Writer<K, TX>) -> Self {
+    ///
+    /// # Errors
+    /// [`KeyError::Mismatch`] if they are of different roles or versions, [`KeyError::SameSecret`] if
+    /// they have the same secret.
+    pub fn join(opener: Opener<K>, writer: Writer<K, TX>) -> Result<Self, KeyError> {
+        pair::check(&opener, writer.sealer())?;
         let mut this = Self { opener, writer };
         this.tell();
-        this
+        Ok(this)
     }
 
     /// The two halves, for two threads, tasks or interrupt levels. From here on their owner carries
@@ -113,8 +130,11 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// [`unsent`](Self::unsent). After an error alert of the peer's nothing is unsent any more.
     #[inline]
     pub fn received(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
+        let available = input.len();
         let opened = self.opener.open(input);
-        self.count(&opened);
+        if self.opener.is_notice_due(&opened, available) {
+            self.tell();
+        }
         opened
     }
 
@@ -123,19 +143,12 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// # Errors
     /// Those of [`received`](Self::received).
     pub fn received_into(&mut self, pieces: &[&[u8]], out: &mut [u8]) -> Result<Opened, OpenError> {
+        let available = length(pieces);
         let opened = self.opener.open_into(pieces, out);
-        self.count(&opened);
-        opened
-    }
-
-    #[inline]
-    fn count(&mut self, opened: &Result<Opened, OpenError>) {
-        if let Ok(opened) = opened {
-            self.writer.arrived(opened.consumed);
-        }
-        if self.opener.has_notice() {
+        if self.opener.is_notice_due(&opened, available) {
             self.tell();
         }
+        opened
     }
 
     /// The transport has no more bytes for us: see [`Opener::eof`].
@@ -159,8 +172,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// if the keys may seal no more and cannot be updated. [`SealError::Crypto`] fails the connection.
     #[inline]
     pub fn write(&mut self, parts: &[&[u8]]) -> Result<usize, SealError> {
+        self.tell_writer();
         let written = self.writer.write(parts);
-        self.tell();
+        self.tell_opener();
         written
     }
 
@@ -170,8 +184,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// [`SealError::NotHandshake`], and those of [`write`](Self::write). The room is for all of it, or
     /// [`SealError::NoSpace`]: a flight that is longer than `TX` is to be given in parts.
     pub fn write_handshake(&mut self, parts: &[&[u8]]) -> Result<(), SealError> {
+        self.tell_writer();
         let written = self.writer.write_handshake(parts);
-        self.tell();
+        self.tell_opener();
         written
     }
 
@@ -182,8 +197,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Those of [`Sealer::change_cipher_spec`](crate::Sealer::change_cipher_spec), and
     /// [`SealError::SlotReserved`].
     pub fn write_change_cipher_spec(&mut self) -> Result<(), SealError> {
+        self.tell_writer();
         let written = self.writer.write_change_cipher_spec();
-        self.tell();
+        self.tell_opener();
         written
     }
 
@@ -212,8 +228,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Nothing has changed. [`SealError::TooLong`] if one record cannot carry as much; those of
     /// [`write`](Self::write).
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8], SealError> {
+        self.tell_writer();
         let reserved = self.writer.reserve(len).map(drop);
-        self.tell();
+        self.tell_opener();
         reserved?;
         self.slot_mut().ok_or(SealError::NoSlot)
     }
@@ -232,8 +249,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// a KeyUpdate that goes first has no room: send, then again, or cancel. Those of [`write`](Self::write)
     /// for what happened since.
     pub fn commit(&mut self, len: usize) -> Result<(), SealError> {
+        self.tell_writer();
         let committed = self.writer.commit(len);
-        self.tell();
+        self.tell_opener();
         committed
     }
 
@@ -243,7 +261,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// [`SealError::NoSlot`].
     pub fn cancel(&mut self) -> Result<(), SealError> {
         let canceled = self.writer.cancel();
-        self.tell();
+        self.tell_opener();
         canceled
     }
 
@@ -266,11 +284,39 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         self.writer.unsent()
     }
 
-    /// The transport took the first `len` bytes of what is [`unsent`](Self::unsent).
+    /// What is [`unsent`](Self::unsent), for a transport that reads it later: the bytes stay where they
+    /// are, as long as the connection does, until [`sent`](Self::sent) says how many were taken.
+    /// Meanwhile other calls seal into the room behind them.
+    ///
+    /// Dropping or moving the connection while the transport reads is the caller's to prevent: put it
+    /// where it stays.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Connection, Epoch, RecordLayer, Role, TrafficSecret};
+    /// # let mut layer = RecordLayer::new(Config::new(Role::Client));
+    /// # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+    /// # layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
+    /// # let mut connection = Connection::<_, 2048>::new(layer);
+    /// connection.write(&[b"first"]).unwrap();
+    /// let submitted = connection.begin_send().len(); // to a submission queue
+    /// connection.write(&[b"second"]).unwrap();
+    /// // The completion: of the 27 bytes submitted 20 were taken.
+    /// assert_eq!(submitted, 27);
+    /// connection.sent(20);
+    /// assert_eq!(connection.begin_send().len(), 7 + 28);
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn begin_send(&mut self) -> &[u8] {
+        self.writer.begin_send()
+    }
+
+    /// The transport took the first `len` bytes of what is [`unsent`](Self::unsent): all that it takes
+    /// of what [`begin_send`](Self::begin_send) gave, 0 if it failed.
     #[inline]
     pub fn sent(&mut self, len: usize) {
         self.writer.sent(len);
-        self.tell();
+        self.tell_opener();
     }
 
     // Closing
@@ -285,9 +331,10 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// # Errors
     /// Each variant of [`ShutdownError`] says when it comes; those of the second step do not.
     pub fn shutdown(&mut self) -> Result<(), ShutdownError> {
+        self.tell_writer();
         let is_started = self.opener.is_started() || self.writer.sealer().is_started();
         let closed = self.writer.shutdown_if(is_started);
-        self.tell();
+        self.tell_opener();
         match (closed, self.opener.end()) {
             (Err(ShutdownError::Failed), ReadEnd::Fault(Fault::NotTls)) => {
                 Err(ShutdownError::NotTls)
@@ -308,20 +355,11 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// # Errors
     /// Each variant of [`ShutdownError`] says when it comes.
     pub fn shutdown_both(&mut self, budget: u32) -> Result<(), ShutdownError> {
-        let closed = self.shutdown();
-        let drained = self.writer.drained();
-        match (closed, self.opener.end()) {
-            (
-                Ok(()) | Err(ShutdownError::AlreadyClosed | ShutdownError::WouldBlock),
-                ReadEnd::Open,
-            ) if drained > budget => Err(ShutdownError::BudgetSpent { drained }),
-            (Ok(()) | Err(ShutdownError::AlreadyClosed), end) => match end {
-                ReadEnd::Closed { .. } => Ok(()),
-                ReadEnd::Open => Err(ShutdownError::AwaitingPeer { drained }),
-                ReadEnd::Truncated { .. } => Err(ShutdownError::Truncated),
-                ReadEnd::Fault(Fault::NotTls) => Err(ShutdownError::NotTls),
-                ReadEnd::PeerAlert(_) | ReadEnd::Fault(_) => Err(ShutdownError::Failed),
-            },
+        match (self.shutdown(), self.opener.check_closed(budget)) {
+            (Ok(()) | Err(ShutdownError::AlreadyClosed), closed) => closed,
+            (Err(ShutdownError::WouldBlock), Err(spent @ ShutdownError::BudgetSpent { .. })) => {
+                Err(spent)
+            }
             (Err(error), _) => Err(error),
         }
     }
@@ -333,7 +371,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Those of [`Sealer::abort`](crate::Sealer::abort).
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         let aborted = self.writer.abort(description);
-        self.tell();
+        self.tell_opener();
         aborted
     }
 
@@ -371,20 +409,118 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// # Errors
     /// Those of [`Sealer::update_keys`](crate::Sealer::update_keys).
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
+        self.tell_writer();
         let updated = self.writer.update_keys(request);
-        self.tell();
+        self.tell_opener();
         updated
     }
 
-    /// Calls on one half alone what a handshake needs now and then, such as installing keys. What
-    /// is sealed by hand here goes past what is [`unsent`](Self::unsent): leave that to
-    /// [`write_handshake`](Self::write_handshake).
+    /// Installs keys for both directions: see [`RecordLayer::install`].
+    ///
+    /// # Errors
+    /// Those of [`RecordLayer::install`].
+    pub fn install(&mut self, epoch: Epoch, client: K, server: K) -> Result<(), KeyError> {
+        self.take_over(epoch, (client, 0), (server, 0))
+    }
+
+    /// Takes over the keys of another implementation's connection: see [`RecordLayer::take_over`].
+    ///
+    /// # Errors
+    /// Those of [`RecordLayer::take_over`].
+    pub fn take_over(
+        &mut self,
+        epoch: Epoch,
+        client: (K, u64),
+        server: (K, u64),
+    ) -> Result<(), KeyError> {
+        let opener = &mut self.opener;
+        let installed = self
+            .writer
+            .with_sealer(|sealer| pair::take_over(opener, sealer, epoch, client, server));
+        scrub_stack(K::STACK);
+        self.tell();
+        installed
+    }
+
+    /// Installs keys for the direction in which `writer` seals: see [`RecordLayer::install_one`].
+    ///
+    /// # Errors
+    /// Those of [`RecordLayer::install_one`].
+    pub fn install_one(&mut self, writer: Role, epoch: Epoch, keys: K) -> Result<(), KeyError> {
+        let opener = &mut self.opener;
+        let installed = self
+            .writer
+            .with_sealer(|sealer| pair::install_one(opener, sealer, writer, epoch, keys));
+        scrub_stack(K::STACK);
+        self.tell();
+        installed
+    }
+
+    /// Sets the negotiated protocol version of both halves: see [`Opener::set_version`].
+    pub fn set_version(&mut self, version: Version) {
+        self.opener.set_version(version);
+        self.writer.with_sealer(|sealer| sealer.set_version(version));
+        self.tell();
+    }
+
+    // Settings
+
+    /// See [`Sealer::set_fragment_limit`](crate::Sealer::set_fragment_limit).
+    pub const fn set_fragment_limit(&mut self, limit: u16) {
+        self.writer.set_fragment_limit(limit);
+    }
+
+    /// See [`Sealer::set_padding`](crate::Sealer::set_padding).
+    pub fn set_padding(&mut self, padding: Padding) {
+        self.writer.with_sealer(|sealer| sealer.set_padding(padding));
+        self.tell();
+    }
+
+    /// Limits what we send to what the peer announced: see
+    /// [`Sealer::set_record_size_limit`](crate::Sealer::set_record_size_limit).
+    pub fn set_peer_record_size_limit(&mut self, limit: RecordSizeLimit) {
+        self.writer.with_sealer(|sealer| sealer.set_record_size_limit(limit));
+        self.tell();
+    }
+
+    /// Limits what the peer may send to what we announced: see [`Opener::set_record_size_limit`].
+    pub fn set_own_record_size_limit(&mut self, limit: RecordSizeLimit) {
+        self.opener.set_record_size_limit(limit);
+    }
+
+    /// See [`Sealer::refuse_renegotiation`](crate::Sealer::refuse_renegotiation).
+    ///
+    /// # Errors
+    /// Those of [`Sealer::refuse_renegotiation`](crate::Sealer::refuse_renegotiation).
+    pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
+        let refused = self.writer.refuse_renegotiation();
+        self.tell_opener();
+        refused
+    }
+
+    /// The alert or KeyUpdate that is due in a direction which the kernel has: see
+    /// [`Sealer::take_kernel_control`](crate::Sealer::take_kernel_control).
+    pub fn take_kernel_control(&mut self) -> Option<Control> {
+        self.tell();
+        let control = self.writer.take_kernel_control();
+        self.tell_opener();
+        control
+    }
+
+    /// Calls on one half alone what a handshake needs now and then: see
+    /// [`RecordLayer::with_halves`]. What is sealed by hand here goes past what is
+    /// [`unsent`](Self::unsent): leave that to [`write_handshake`](Self::write_handshake).
     pub fn with_halves<R>(
         &mut self,
         call: impl FnOnce(&mut Opener<K>, &mut crate::Sealer<K>) -> R,
     ) -> R {
+        self.tell_writer();
         let opener = &mut self.opener;
-        let returned = self.writer.with_sealer(|sealer| call(opener, sealer));
+        let returned = self.writer.with_sealer(|sealer| {
+            let returned = call(opener, sealer);
+            pair::settle(opener, sealer);
+            returned
+        });
         self.tell();
         returned
     }
@@ -419,9 +555,19 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Carries what the halves have to tell each other.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn tell(&mut self) {
+        self.tell_writer();
+        self.tell_opener();
+    }
+
+    #[inline]
+    fn tell_writer(&mut self) {
         if self.opener.has_notice() {
             self.writer.apply(self.opener.take_notice());
         }
+    }
+
+    #[inline]
+    fn tell_opener(&mut self) {
         if self.writer.has_signal() {
             self.opener.apply(self.writer.take_signal());
         }

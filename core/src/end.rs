@@ -26,6 +26,8 @@ pub enum ReadEnd {
     PeerAlert(AlertDescription),
     /// The peer broke the protocol, or the application aborted.
     Fault(Fault),
+    /// The keys were suspended or given to the kernel: how the direction ends is not seen here.
+    HandedOver,
 }
 
 /// How our sending direction ended.
@@ -44,6 +46,8 @@ pub enum WriteEnd {
     AlertSent(AlertDescription),
     /// The connection failed and there was no alert to send.
     Failed,
+    /// The keys were suspended or given to the kernel: how the direction ends is not seen here.
+    HandedOver,
 }
 
 /// How a connection ended: both directions, at any time.

@@ -33,8 +33,9 @@ pub enum Fault {
     SpansKeyChange,
     /// A change_cipher_spec message with a content other than one byte 0x01.
     BadChangeCipherSpec,
-    /// A KeyUpdate whose length is not 1.
-    KeyUpdateLength,
+    /// A handshake message whose length is fixed has another one: KeyUpdate 1, HelloRequest,
+    /// ServerHelloDone and EndOfEarlyData 0.
+    HandshakeLength,
     /// A KeyUpdate whose value is neither of the two.
     KeyUpdateValue,
     /// An alert record without content.
@@ -43,9 +44,8 @@ pub enum Fault {
     AlertLength,
     /// A TLS 1.2 alert of a level that does not exist.
     AlertLevel,
-    /// More in a row than [`Limits`](crate::Limits) tolerates: empty records, warnings, KeyUpdates,
-    /// renegotiation requests.
-    Flood,
+    /// More in a row than [`Limits`](crate::Limits) tolerates.
+    Flood(Flood),
     /// More early data than was allowed, or more to skip than the budget.
     TooMuchEarlyData,
     /// The peer needs more sequence numbers than there are (RFC 9846 section 5.3).
@@ -54,6 +54,22 @@ pub enum Fault {
     Crypto,
     /// The application ended the connection with this alert (`abort`).
     Aborted(AlertDescription),
+}
+
+/// What came more often in a row than [`Limits`](crate::Limits) tolerates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Flood {
+    /// Empty application-data records without padding.
+    EmptyRecords,
+    /// change_cipher_spec records during a TLS 1.3 handshake; they count together with empty records.
+    ChangeCipherSpecs,
+    /// Warning alerts and user_canceled.
+    Warnings,
+    /// KeyUpdates without application data between them.
+    KeyUpdates,
+    /// Requests to renegotiate a TLS 1.2 connection.
+    Renegotiations,
 }
 
 impl Fault {
@@ -72,12 +88,12 @@ impl Fault {
             | Self::SpansKeyChange
             | Self::BadChangeCipherSpec
             | Self::EmptyAlert
-            | Self::Flood
+            | Self::Flood(_)
             | Self::TooMuchEarlyData => AlertDescription::UNEXPECTED_MESSAGE,
             Self::HandshakeTooLong | Self::KeyUpdateValue | Self::AlertLevel => {
                 AlertDescription::ILLEGAL_PARAMETER
             }
-            Self::KeyUpdateLength | Self::AlertLength => AlertDescription::DECODE_ERROR,
+            Self::HandshakeLength | Self::AlertLength => AlertDescription::DECODE_ERROR,
             Self::SequenceExhausted | Self::Crypto => AlertDescription::INTERNAL_ERROR,
             Self::Aborted(description) => description,
         })
@@ -97,12 +113,16 @@ impl Fault {
             Self::Interleaved => "record between the fragments of a handshake message",
             Self::SpansKeyChange => "handshake message spans a key change",
             Self::BadChangeCipherSpec => "malformed change_cipher_spec",
-            Self::KeyUpdateLength => "KeyUpdate of a wrong length",
+            Self::HandshakeLength => "handshake message of a wrong length",
             Self::KeyUpdateValue => "KeyUpdate with an unknown value",
             Self::EmptyAlert => "empty alert record",
             Self::AlertLength => "alert record of a wrong length",
             Self::AlertLevel => "alert of an unknown level",
-            Self::Flood => "too many records without progress",
+            Self::Flood(Flood::EmptyRecords) => "too many empty records",
+            Self::Flood(Flood::ChangeCipherSpecs) => "too many change_cipher_spec records",
+            Self::Flood(Flood::Warnings) => "too many warning alerts",
+            Self::Flood(Flood::KeyUpdates) => "too many KeyUpdates",
+            Self::Flood(Flood::Renegotiations) => "too many requests to renegotiate",
             Self::TooMuchEarlyData => "too much early data",
             Self::SequenceExhausted => "sequence numbers exhausted",
             Self::Crypto => "keys could not be made, or the cipher failed",
@@ -123,7 +143,8 @@ impl core::fmt::Display for Fault {
 
 impl core::error::Error for Fault {}
 
-/// Why nothing can be opened any more. Latched: every later call answers the same.
+/// Why nothing was opened. Latched, but for [`OtherBuffer`](Self::OtherBuffer): every later call
+/// answers the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum OpenError {
@@ -133,6 +154,12 @@ pub enum OpenError {
     PeerAlert(AlertDescription),
     /// The transport had ended before a close_notify ([`Opener::eof`](crate::Opener::eof)).
     Truncated,
+    /// The keys of this direction were suspended or given to the kernel, which opens what arrives.
+    HandedOver,
+    /// A mistake of the caller's, the only one here, and not latched: the last record was opened in
+    /// part, and its rest lies in the other buffer. Call the function again that opened it,
+    /// [`open`](crate::Opener::open) or [`open_into`](crate::Opener::open_into). Nothing has changed.
+    OtherBuffer,
 }
 
 impl From<Fault> for OpenError {
@@ -147,6 +174,10 @@ impl core::fmt::Display for OpenError {
             Self::Fault(fault) => write!(f, "fault of the peer: {fault}"),
             Self::PeerAlert(description) => write!(f, "fatal alert from the peer: {description}"),
             Self::Truncated => f.write_str("the transport ended before close_notify"),
+            Self::HandedOver => f.write_str("the keys of this direction were handed over"),
+            Self::OtherBuffer => {
+                f.write_str("the rest of the record lies in the buffer of the other open function")
+            }
         }
     }
 }
@@ -170,6 +201,8 @@ pub enum SealError {
     Closed,
     /// The connection has failed.
     Failed,
+    /// The keys of this direction were suspended or given to the kernel, which seals its records.
+    HandedOver,
     /// Application data before there are keys for it.
     NoKeys,
     /// More than one record can carry ([`Sealer::fragment_limit`](crate::Sealer::fragment_limit)).
@@ -196,6 +229,7 @@ impl core::fmt::Display for SealError {
             Self::ControlFirst => "an alert or a KeyUpdate is due first",
             Self::Closed => "write after close",
             Self::Failed => "the connection has failed",
+            Self::HandedOver => "the keys of this direction were handed over",
             Self::NoKeys => "no keys for application data",
             Self::TooLong => "more than one record can carry",
             Self::NotHandshake => "not whole handshake messages",
@@ -217,6 +251,11 @@ pub enum CloseError {
     AlreadyClosed,
     /// The connection has failed: no close_notify follows a fatal alert.
     Failed,
+    /// The keys of this direction were suspended: close the connection where it was resumed. Or they
+    /// were given to the kernel: the alert is what
+    /// [`take_kernel_control`](crate::Sealer::take_kernel_control) gives next, unless the direction
+    /// has ended.
+    HandedOver,
     /// The transport had ended before the peer's close_notify, so that no one may be there to hear.
     /// The close_notify is queued all the same: a transport can end in one direction only.
     Truncated,
@@ -229,6 +268,7 @@ impl core::fmt::Display for CloseError {
         f.write_str(match self {
             Self::AlreadyClosed => "our close_notify was already sent",
             Self::Failed => "the connection has failed",
+            Self::HandedOver => "the keys of this direction were handed over",
             Self::Truncated => "the transport had ended before close_notify",
             Self::NotAnErrorAlert => "not an error alert",
         })
@@ -247,6 +287,17 @@ pub enum KeyError {
     Unsupported,
     /// Epochs only go forward, and a version has no keys for every epoch.
     Epoch,
+    /// TLS 1.2 application keys at sequence number 0: the Finished had that number under the same
+    /// keys, so that a nonce would repeat. Take the keys over with the number of the next record.
+    NonceReuse,
+    /// One secret for both directions: every nonce would be used twice.
+    SameSecret,
+    /// The keys are of another version than the other direction or
+    /// [`Config::version`](crate::Config), or the two halves are of different roles.
+    Mismatch,
+    /// Early data cannot be skipped by trial under keys whose tags are shorter than 16 bytes: each
+    /// record that is dropped is one more attempt to forge one (AES-CCM with tags of 8 bytes).
+    ShortTag,
     /// There is no KeyUpdate here: TLS 1.2, no application keys yet, or 2^48 - 1 generations used
     /// (RFC 9846 section 4.7.3).
     NoUpdate,
@@ -254,6 +305,8 @@ pub enum KeyError {
     RequestOutstanding,
     /// The direction is closed or has failed.
     Closed,
+    /// The keys of this direction were suspended or given to the kernel.
+    HandedOver,
     /// The peer broke the protocol at this very point; the fault is latched.
     Fault(Fault),
     /// Keys could not be made: a hardware key store failed, for instance.
@@ -266,9 +319,14 @@ impl core::fmt::Display for KeyError {
             Self::Length => "key material of a wrong length",
             Self::Unsupported => "a cipher that the provider does not have",
             Self::Epoch => "epochs only go forward",
+            Self::NonceReuse => "TLS 1.2 application keys cannot begin at sequence number 0",
+            Self::SameSecret => "one secret for both directions",
+            Self::Mismatch => "the directions are of different versions or roles",
+            Self::ShortTag => "early data cannot be skipped under keys with short tags",
             Self::NoUpdate => "no KeyUpdate here",
             Self::RequestOutstanding => "the last update_requested is not answered yet",
             Self::Closed => "the direction is closed",
+            Self::HandedOver => "the keys of this direction were handed over",
             Self::Fault(fault) => return write!(f, "fault of the peer: {fault}"),
             Self::Crypto => "keys could not be made",
         })

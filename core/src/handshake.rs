@@ -27,6 +27,8 @@ impl HandshakeType {
     pub const CERTIFICATE: Self = Self(11);
     /// certificate_request
     pub const CERTIFICATE_REQUEST: Self = Self(13);
+    /// server_hello_done (TLS 1.2)
+    pub const SERVER_HELLO_DONE: Self = Self(14);
     /// certificate_verify
     pub const CERTIFICATE_VERIFY: Self = Self(15);
     /// finished

@@ -4,8 +4,10 @@ use zeroize::Zeroize;
 
 use crate::aead::{Algorithm, NONCE_LEN, Provider};
 use crate::bytes::copy;
+use crate::connection::Connection;
 use crate::error::KeyError;
 use crate::keys::{KeySchedule, MAX_KEY_LEN, TrafficSecret};
+use crate::layer::RecordLayer;
 use crate::record::Version;
 use crate::scrub::scrub_stack;
 use crate::suspend::SuspendError;
@@ -17,30 +19,34 @@ const MAX_INFO_LEN: usize = 56;
 /// [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel) make one.
 ///
 /// What the kernel does not do stays with the application: alerts, KeyUpdates and tickets come and go
-/// there as records with a content type of their own. After a KeyUpdate in this direction,
-/// [`update`](Self::update) gives the next keys.
+/// there as records with a content type of their own; those that fall due are what
+/// [`Sealer::take_kernel_control`](crate::Sealer::take_kernel_control) gives. After a KeyUpdate in
+/// this direction, [`update`](Self::update) gives the next keys.
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
-/// use tls_record::{Config, Epoch, Role, Sealer, TrafficSecret};
+/// use tls_record::{Config, Epoch, KeyError, Role, Sealer, TrafficSecret};
 ///
 /// let mut sealer = Sealer::new(Config::new(Role::Client));
 /// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
-/// sealer.install(Epoch::Application, secret, 5)?;
+/// sealer.take_over(Epoch::Application, secret, 5)?;
 ///
 /// let mut kernel = sealer.hand_to_kernel().unwrap();
 /// let info = kernel.crypto_info()?;
 /// // setsockopt(socket, SOL_TLS, TLS_TX, info.as_bytes())
 /// assert_eq!(info.as_bytes().len(), 40);
 /// assert_eq!(info.as_bytes()[32..], 5_u64.to_be_bytes());
+/// assert_eq!(kernel.crypto_info().err(), Some(KeyError::HandedOver));
 /// kernel.update()?;
+/// assert!(kernel.crypto_info().is_ok());
 /// # Ok::<(), tls_record::KeyError>(())
 /// ```
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct KernelDirection<P> {
     secret: TrafficSecret<P>,
-    sequence: u64,
+    /// The number of the next record, until the kernel has it.
+    sequence: Option<u64>,
 }
 
 impl<P: Provider> KernelDirection<P> {
@@ -48,29 +54,35 @@ impl<P: Provider> KernelDirection<P> {
         if cipher(secret.algorithm()).is_none() {
             return Err(SuspendError::Unsupported);
         }
-        Ok(Self { secret: secret.duplicate(), sequence })
+        Ok(Self { secret: secret.duplicate(), sequence: Some(sequence) })
     }
 
-    /// Keys, iv and sequence number of the next record, as `linux/tls.h` lays them out.
+    /// Returns the `tls12_crypto_info_*` structure for the next record, in the layout of `linux/tls.h`.
+    /// Each generation is given once, because the kernel counts its records from there on.
     ///
     /// # Errors
-    /// [`KeyError::Crypto`] if they cannot be made.
-    pub fn crypto_info(&self) -> Result<CryptoInfo, KeyError> {
-        let info = self.derive();
+    /// [`KeyError::HandedOver`] if this generation was given already; [`KeyError::Crypto`] if its keys
+    /// cannot be made.
+    pub fn crypto_info(&mut self) -> Result<CryptoInfo, KeyError> {
+        let sequence = self.sequence.ok_or(KeyError::HandedOver)?;
+        let info = self.derive(sequence);
         scrub_stack(P::STACK);
+        if info.is_ok() {
+            self.sequence = None;
+        }
         info
     }
 
     /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
     #[inline(never)]
-    fn derive(&self) -> Result<CryptoInfo, KeyError> {
+    fn derive(&self, sequence: u64) -> Result<CryptoInfo, KeyError> {
         let mut info = CryptoInfo { bytes: [0; MAX_INFO_LEN], len: 0 };
         let mut key = [0; MAX_KEY_LEN];
         let mut iv = [0; NONCE_LEN];
         let laid_out = self
             .secret
             .derive(&mut key, &mut iv)
-            .and_then(|()| self.lay_out(&key, &mut iv, &mut info));
+            .and_then(|()| self.lay_out(sequence, &key, &mut iv, &mut info));
         key.zeroize();
         iv.zeroize();
         laid_out.map(|()| info).ok_or(KeyError::Crypto)
@@ -82,12 +94,13 @@ impl<P: Provider> KernelDirection<P> {
     /// [`KeyError::NoUpdate`] in TLS 1.2; [`KeyError::Crypto`] if it cannot be made.
     pub fn update(&mut self) -> Result<(), KeyError> {
         self.secret.update()?;
-        self.sequence = 0;
+        self.sequence = Some(0);
         Ok(())
     }
 
     fn lay_out(
         &self,
+        sequence: u64,
         key: &[u8; MAX_KEY_LEN],
         iv: &mut [u8; NONCE_LEN],
         info: &mut CryptoInfo,
@@ -95,7 +108,7 @@ impl<P: Provider> KernelDirection<P> {
         let algorithm = self.secret.algorithm();
         let version: u16 = match self.secret.version() {
             Version::Tls12 => {
-                self.unused_explicit_nonce(iv)?;
+                self.unused_explicit_nonce(sequence, iv)?;
                 0x0303
             }
             Version::Tls13 => 0x0304,
@@ -108,7 +121,7 @@ impl<P: Provider> KernelDirection<P> {
             iv_behind_salt,
             key.get(..algorithm.key_len())?,
             salt,
-            &self.sequence.to_be_bytes(),
+            &sequence.to_be_bytes(),
         ];
         let mut room = info.bytes.as_mut_slice();
         for part in parts {
@@ -122,8 +135,8 @@ impl<P: Provider> KernelDirection<P> {
     /// In TLS 1.2 with GCM and CCM the kernel counts the explicit nonce up from the one it is given,
     /// where we combine ours with the sequence number by XOR. What it counts through must not meet what
     /// was used: those lie in the block of the next power of two of them, so it starts behind that.
-    fn unused_explicit_nonce(&self, iv: &mut [u8; NONCE_LEN]) -> Option<()> {
-        let Some(last) = self.sequence.checked_sub(1) else { return Some(()) };
+    fn unused_explicit_nonce(&self, sequence: u64, iv: &mut [u8; NONCE_LEN]) -> Option<()> {
+        let Some(last) = sequence.checked_sub(1) else { return Some(()) };
         if !self.secret.algorithm().has_explicit_nonce() {
             return Some(());
         }
@@ -132,6 +145,43 @@ impl<P: Provider> KernelDirection<P> {
         let start = u64::from_be_bytes(*explicit);
         *explicit = (start | block).wrapping_add(1).to_be_bytes();
         (block != u64::MAX).then_some(())
+    }
+}
+
+impl<P: Provider> RecordLayer<TrafficSecret<P>> {
+    /// Gives the sending direction to the kernel: see [`Sealer::hand_to_kernel`](crate::Sealer).
+    ///
+    /// # Errors
+    /// Those of [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel).
+    pub fn hand_sender_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+        self.with_halves(|_, sealer| sealer.hand_to_kernel())
+    }
+
+    /// Gives the receiving direction to the kernel: see [`Opener::hand_to_kernel`](crate::Opener).
+    ///
+    /// # Errors
+    /// Those of [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel).
+    pub fn hand_receiver_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+        self.with_halves(|opener, _| opener.hand_to_kernel())
+    }
+}
+
+impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
+    /// Gives the sending direction to the kernel: see [`Sealer::hand_to_kernel`](crate::Sealer).
+    ///
+    /// # Errors
+    /// Those of [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel); [`SuspendError::Busy`] also
+    /// while something is [unsent](Self::unsent) or a slot is reserved.
+    pub fn hand_sender_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+        self.with_halves(|_, sealer| sealer.hand_to_kernel())
+    }
+
+    /// Gives the receiving direction to the kernel: see [`Opener::hand_to_kernel`](crate::Opener).
+    ///
+    /// # Errors
+    /// Those of [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel).
+    pub fn hand_receiver_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+        self.with_halves(|opener, _| opener.hand_to_kernel())
     }
 }
 

@@ -41,6 +41,10 @@ pub trait KeySchedule: Zeroize {
     /// [`KeyError::Crypto`] if they cannot be made.
     fn keys(&self) -> Result<DirectionKeys<Self::Aead>, KeyError>;
 
+    /// Whether `other` holds the same secret: one for both directions of a connection is refused,
+    /// because every nonce would be used twice. A key store compares its handles.
+    fn is_same_secret(&self, other: &Self) -> bool;
+
     /// Goes on to the next generation and forgets the current one (RFC 9846 section 7.2).
     ///
     /// # Errors
@@ -212,6 +216,15 @@ impl<P: Provider> KeySchedule for TrafficSecret<P> {
             .and_then(|()| P::aead(self.algorithm, key.get(..self.algorithm.key_len())?));
         key.zeroize();
         made.map(|aead| DirectionKeys { aead, iv }).ok_or(KeyError::Crypto)
+    }
+
+    fn is_same_secret(&self, other: &Self) -> bool {
+        // In TLS 1.2 the key alone: with another iv it is the same key still.
+        let len = if self.version.is_tls12() { MAX_KEY_LEN } else { MAX_SECRET_LEN };
+        let pairs = self.material.iter().zip(&other.material).take(len);
+        self.version == other.version
+            && self.algorithm == other.algorithm
+            && pairs.fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
     }
 
     fn update(&mut self) -> Result<(), KeyError> {

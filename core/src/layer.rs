@@ -2,12 +2,16 @@
 
 use crate::SMALL;
 use crate::alert::AlertDescription;
+use crate::bytes::length;
 use crate::config::Config;
 use crate::end::{End, ReadEnd};
 use crate::error::{CloseError, KeyError, OpenError, SealError};
 use crate::keys::KeySchedule;
-use crate::opener::{Event, Opened, Opener};
-use crate::record::{Epoch, Version};
+use crate::opener::{Opened, Opener};
+use crate::padding::Padding;
+use crate::pair;
+use crate::record::{Epoch, Role, Version};
+use crate::record_size_limit::RecordSizeLimit;
 use crate::scrub::scrub_stack;
 use crate::sealer::{Control, Sealed, Sealer};
 
@@ -15,6 +19,8 @@ use crate::sealer::{Control, Sealed, Sealer};
 ///
 /// Its methods are those of the halves, which say what each does. After every call ask
 /// [`has_control`](Self::has_control), and send what [`poll_control`](Self::poll_control) seals.
+/// A KeyUpdate that the peer asks for falls due when all of the input that was shown is opened, so
+/// that several requests get one answer (RFC 9846 section 4.7.3), or when data is sealed before.
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -22,9 +28,9 @@ use crate::sealer::{Control, Sealed, Sealer};
 ///
 /// let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
 /// let mut client = RecordLayer::new(Config::new(Role::Client));
-/// client.install(Epoch::Application, secret(1)?, secret(2)?)?;
+/// client.install(Epoch::Application, secret(1)?, secret(2)?)?; // the client's, the server's
 /// let mut server = RecordLayer::new(Config::new(Role::Server));
-/// server.install(Epoch::Application, secret(2)?, secret(1)?)?;
+/// server.install(Epoch::Application, secret(1)?, secret(2)?)?;
 ///
 /// // The client closes its direction; the server still has something to say.
 /// let mut wire = [0; 64];
@@ -49,11 +55,16 @@ impl<K: KeySchedule> RecordLayer<K> {
     }
 
     /// Joins two halves of one connection.
-    pub fn join(opener: Opener<K>, sealer: Sealer<K>) -> Self {
+    ///
+    /// # Errors
+    /// [`KeyError::Mismatch`] if they are of different roles or versions, [`KeyError::SameSecret`] if
+    /// they have the same secret.
+    pub fn join(opener: Opener<K>, sealer: Sealer<K>) -> Result<Self, KeyError> {
+        pair::check(&opener, &sealer)?;
         let mut this = Self { opener, sealer };
         this.tell_sealer();
         this.tell_opener();
-        this
+        Ok(this)
     }
 
     /// The two halves, for two threads, tasks or interrupt levels. From here on their owner carries
@@ -68,10 +79,22 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Those of [`Opener::open`]. The alert that a fault demands is due at once.
     #[inline]
     pub fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
+        let available = input.len();
         let opened = self.opener.open(input);
-        // Of data there is nothing to tell.
-        let is_data = matches!(opened, Ok(Opened { event: Event::ApplicationData(_), .. }));
-        if SMALL || !is_data && self.opener.has_notice() {
+        if self.opener.is_notice_due(&opened, available) {
+            self.tell_sealer();
+        }
+        opened
+    }
+
+    /// See [`Opener::open_into`].
+    ///
+    /// # Errors
+    /// Those of [`Opener::open_into`].
+    pub fn open_into(&mut self, pieces: &[&[u8]], out: &mut [u8]) -> Result<Opened, OpenError> {
+        let available = length(pieces);
+        let opened = self.opener.open_into(pieces, out);
+        if self.opener.is_notice_due(&opened, available) {
             self.tell_sealer();
         }
         opened
@@ -89,6 +112,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// # Errors
     /// Those of [`Sealer::seal`].
     pub fn seal(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
+        self.tell_sealer_before_data();
         let sealed = self.sealer.seal(parts, out);
         self.tell_opener();
         sealed
@@ -100,6 +124,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Those of [`Sealer::seal_in_place`].
     #[inline]
     pub fn seal_in_place(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
+        self.tell_sealer_before_data();
         let sealed = self.sealer.seal_in_place(record, len);
         self.tell_opener();
         sealed
@@ -110,6 +135,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// # Errors
     /// Those of [`Sealer::seal_handshake`].
     pub fn seal_handshake(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<usize, SealError> {
+        self.tell_sealer_before_data();
         let sealed = self.sealer.seal_handshake(parts, out);
         self.tell_opener();
         sealed
@@ -142,7 +168,10 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// # Errors
     /// Those of [`Sealer::close`].
     pub fn close(&mut self) -> Result<(), CloseError> {
-        self.sealer.close()
+        self.tell_sealer();
+        let closed = self.sealer.close();
+        self.tell_opener();
+        closed
     }
 
     /// See [`Sealer::cancel`].
@@ -150,7 +179,10 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// # Errors
     /// Those of [`Sealer::cancel`].
     pub fn cancel(&mut self) -> Result<(), CloseError> {
-        self.sealer.cancel()
+        self.tell_sealer();
+        let canceled = self.sealer.cancel();
+        self.tell_opener();
+        canceled
     }
 
     /// See [`Sealer::abort`]. Nothing more is opened either.
@@ -168,36 +200,120 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// # Errors
     /// Those of [`Sealer::update_keys`].
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
+        self.tell_sealer();
         self.sealer.update_keys(request)
     }
 
-    /// Says which version the handshake chose. See [`Opener::set_version`].
-    pub const fn set_version(&mut self, version: Version) {
+    /// See [`Sealer::refuse_renegotiation`].
+    ///
+    /// # Errors
+    /// Those of [`Sealer::refuse_renegotiation`].
+    pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
+        self.sealer.refuse_renegotiation()
+    }
+
+    /// See [`Sealer::set_fragment_limit`].
+    pub const fn set_fragment_limit(&mut self, limit: u16) {
+        self.sealer.set_fragment_limit(limit);
+    }
+
+    /// See [`Sealer::set_padding`].
+    pub const fn set_padding(&mut self, padding: Padding) {
+        self.sealer.set_padding(padding);
+    }
+
+    /// Limits what we send to what the peer announced: see [`Sealer::set_record_size_limit`].
+    pub const fn set_peer_record_size_limit(&mut self, limit: RecordSizeLimit) {
+        self.sealer.set_record_size_limit(limit);
+    }
+
+    /// Limits what the peer may send to what we announced: see [`Opener::set_record_size_limit`].
+    pub fn set_own_record_size_limit(&mut self, limit: RecordSizeLimit) {
+        self.opener.set_record_size_limit(limit);
+    }
+
+    /// Sets the negotiated protocol version of both halves. See [`Opener::set_version`].
+    pub fn set_version(&mut self, version: Version) {
         self.opener.set_version(version);
         self.sealer.set_version(version);
     }
 
-    /// Installs keys for both directions at once, their records counting from 0. Handshakes whose
-    /// directions change at different times, and connections taken over from elsewhere, install them
-    /// [half by half](Self::with_halves).
+    /// Installs keys for both directions at once, whose records count from 0: those of the records
+    /// that the client seals, and those that the server seals. [`Config::role`] says which are ours.
+    ///
+    /// Handshakes whose directions change at different times [install](Self::install_one) them one by
+    /// one; TLS 1.2 does, and connections of another implementation's are
+    /// [taken over](Self::take_over).
     ///
     /// # Errors
-    /// Those of [`Opener::install`] and [`Sealer::install`]. After [`KeyError::Crypto`] one of the
-    /// directions may have its keys: the connection is of no use any more.
-    pub fn install(&mut self, epoch: Epoch, read: K, write: K) -> Result<(), KeyError> {
-        let installed = self.install_both(epoch, read, write);
+    /// Those of [`Opener::install`] and [`Sealer::install`]; [`KeyError::Mismatch`] if the keys are of
+    /// different versions, [`KeyError::SameSecret`] if they are the same. After [`KeyError::Crypto`] one
+    /// of the directions may have its keys: the connection is of no use any more.
+    pub fn install(&mut self, epoch: Epoch, client: K, server: K) -> Result<(), KeyError> {
+        self.take_over(epoch, (client, 0), (server, 0))
+    }
+
+    /// Takes over the keys of a connection on which another implementation has sealed and opened
+    /// records: for each direction the keys, and the sequence number of the next record. See
+    /// [`Sealer::take_over`].
+    ///
+    /// # Errors
+    /// Those of [`install`](Self::install).
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret};
+    /// # let key = |byte| TrafficSecret::<Ring>::tls12(Algorithm::Aes128Gcm, &[byte; 16], &[byte; 4]);
+    /// // A TLS 1.2 handshake, made elsewhere: both Finished had sequence number 0.
+    /// let mut layer = RecordLayer::new(Config::new(Role::Client));
+    /// layer.take_over(Epoch::Application, (key(1)?, 1), (key(2)?, 1))?;
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn take_over(
+        &mut self,
+        epoch: Epoch,
+        client: (K, u64),
+        server: (K, u64),
+    ) -> Result<(), KeyError> {
+        let installed = pair::take_over(&mut self.opener, &mut self.sealer, epoch, client, server);
         scrub_stack(K::STACK);
+        self.tell_sealer();
         installed
     }
 
-    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
-    #[inline(never)]
-    fn install_both(&mut self, epoch: Epoch, read: K, write: K) -> Result<(), KeyError> {
-        self.with_halves(|opener, sealer| {
-            sealer.check_install(epoch, &write)?;
-            opener.install(epoch, read, 0)?;
-            sealer.install(epoch, write, 0)
-        })
+    /// Installs keys for the direction in which `writer` seals records, which count from 0: for
+    /// handshakes whose directions change at different times.
+    ///
+    /// # Errors
+    /// Those of [`Opener::install`] or [`Sealer::install`]; [`KeyError::SameSecret`] if a direction
+    /// already has this secret.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret};
+    /// # let mut layer = RecordLayer::new(Config::new(Role::Server));
+    /// # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+    /// // A server has sealed its ServerHello: what it sends from here on is protected.
+    /// layer.install_one(Role::Server, Epoch::Handshake, secret(1)?)?;
+    /// // It has sealed its Finished, and reads the client's next.
+    /// layer.install_one(Role::Server, Epoch::Application, secret(2)?)?;
+    /// layer.install_one(Role::Client, Epoch::Handshake, secret(3)?)?;
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn install_one(&mut self, writer: Role, epoch: Epoch, keys: K) -> Result<(), KeyError> {
+        let installed = pair::install_one(&mut self.opener, &mut self.sealer, writer, epoch, keys);
+        scrub_stack(K::STACK);
+        self.tell_sealer();
+        installed
+    }
+
+    /// The alert or KeyUpdate that is due in a direction which the kernel has: see
+    /// [`Sealer::take_kernel_control`].
+    pub fn take_kernel_control(&mut self) -> Option<Control> {
+        self.tell_sealer();
+        let control = self.sealer.take_kernel_control();
+        self.tell_opener();
+        control
     }
 
     /// How the connection ended, or that it has not.
@@ -206,19 +322,20 @@ impl<K: KeySchedule> RecordLayer<K> {
     }
 
     /// Calls on one half alone what a handshake needs now and then, and carries what the halves have
-    /// to tell each other afterwards.
+    /// to tell each other afterwards. If they cannot be of one connection then, because they have one
+    /// secret or different versions, the connection has failed ([`Fault::Crypto`](crate::Fault)).
     ///
     /// ```
-    /// # use tls_record::aead::{Algorithm, ring::Ring};
-    /// # use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret};
-    /// # let mut layer = RecordLayer::new(Config::new(Role::Server));
-    /// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
-    /// // A server's ServerHello is sealed: what it sends from here on is protected.
-    /// layer.with_halves(|_, sealer| sealer.install(Epoch::Handshake, secret, 0))?;
+    /// # use tls_record::{Config, RecordLayer, Role, TrafficSecret, aead::ring::Ring};
+    /// # let mut layer = RecordLayer::<TrafficSecret<Ring>>::new(Config::new(Role::Server));
+    /// // A server has sent a HelloRetryRequest to a client that sends early data.
+    /// layer.with_halves(|opener, _| opener.skip_early_data(true))?;
     /// # Ok::<(), tls_record::KeyError>(())
     /// ```
     pub fn with_halves<R>(&mut self, call: impl FnOnce(&mut Opener<K>, &mut Sealer<K>) -> R) -> R {
+        self.tell_sealer();
         let returned = call(&mut self.opener, &mut self.sealer);
+        pair::settle(&mut self.opener, &mut self.sealer);
         self.tell_sealer();
         self.tell_opener();
         returned
@@ -232,6 +349,14 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// The sending half.
     pub const fn sealer(&self) -> &Sealer<K> {
         &self.sealer
+    }
+
+    /// A KeyUpdate that the peer asked for goes before data (RFC 9846 section 4.7.3).
+    #[inline]
+    fn tell_sealer_before_data(&mut self) {
+        if self.opener.has_notice() {
+            self.tell_sealer();
+        }
     }
 
     #[cfg_attr(target_pointer_width = "64", cold)]

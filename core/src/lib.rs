@@ -63,9 +63,9 @@
 //!     }
 //! }
 //!
-//! # let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
+//! # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]).unwrap();
 //! # let mut layer = Layer::new(Config::new(Role::Client));
-//! # layer.install(Epoch::Application, secret(), secret()).unwrap();
+//! # layer.install(Epoch::Application, secret(1), secret(2)).unwrap();
 //! # let mut sent = 0;
 //! # assert_eq!(received(&mut layer, &mut [23, 3, 3, 0, 1, 0], &mut |bytes| sent += bytes.len()), 6);
 //! # assert_eq!(sent, 24);
@@ -112,21 +112,24 @@ mod mailbox;
 mod notice;
 mod opener;
 mod padding;
+mod pair;
 mod protection;
 mod record;
 mod record_buffer;
+mod record_size_limit;
 mod record_sizes;
 mod scrub;
 mod sealer;
+mod shutdown;
 #[cfg(feature = "embedded-io")]
 mod stream;
 mod suspend;
 
 pub use alert::{ALERT_LEN, Alert, AlertClass, AlertDescription, AlertLevel};
 pub use config::{Config, Limits};
-pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, ShutdownError, Writer};
+pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, Writer};
 pub use end::{End, ReadEnd, WriteEnd};
-pub use error::{CloseError, Fault, KeyError, OpenError, SealError};
+pub use error::{CloseError, Fault, Flood, KeyError, OpenError, SealError};
 pub use handshake::{HandshakeHeader, HandshakePiece, HandshakeType};
 pub use kernel::{CryptoInfo, KernelDirection};
 pub use keys::{DirectionKeys, KeySchedule, TrafficSecret};
@@ -138,8 +141,10 @@ pub use opener::{Event, Opened, Opener};
 pub use padding::{Padding, PaddingFn};
 pub use record::{ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD, Role, Version};
 pub use record_buffer::{RecordBuffer, RecordTooLong};
+pub use record_size_limit::RecordSizeLimit;
 pub use record_sizes::RecordSizes;
-pub use sealer::{Control, Sealed, Sealer};
+pub use sealer::{Control, ControlMessage, Sealed, Sealer};
+pub use shutdown::ShutdownError;
 #[cfg(feature = "embedded-io")]
 pub use stream::{Stream, StreamError};
 pub use suspend::{ResumeError, SUSPENDED_LEN, SuspendError};

@@ -6,7 +6,7 @@
 //! merge by OR, and never get lost: the half that makes one keeps it until it is taken.
 //! [`RecordLayer`](crate::RecordLayer) carries them by itself.
 
-use crate::alert::AlertDescription;
+use crate::alert::{AlertDescription, AlertLevel};
 
 /// Both words are made alike: an alert in the low byte, which counts if `ENDS` is set, and flags.
 macro_rules! word {
@@ -22,6 +22,9 @@ macro_rules! word {
             pub const NONE: Self = Self(0);
 
             const ENDS: u32 = 1 << 8;
+            const ALERT: u32 = 0xff;
+            /// All bits that the engine sets.
+            const ALL: u32 = Self::ENDS | Self::ALERT $(| 1 << $bit)*;
             $($(#[$flag_doc])* pub(crate) const $flag: Self = Self(1 << $bit);)*
 
             const fn with_alert(description: AlertDescription) -> Self {
@@ -33,7 +36,7 @@ macro_rules! word {
                 if self.0 & Self::ENDS == 0 {
                     return None;
                 }
-                Some(AlertDescription((self.0 & 0xff) as u8))
+                Some(AlertDescription((self.0 & Self::ALERT) as u8))
             }
 
             pub(crate) const fn contains(self, flag: Self) -> bool {
@@ -56,9 +59,16 @@ macro_rules! word {
                 self.0
             }
 
-            /// What [`bits`](Self::bits) gave.
+            /// What [`bits`](Self::bits) gave. Bits that it never gives are left out, and an alert that
+            /// does not end a connection becomes an internal_error.
             pub const fn from_bits(bits: u32) -> Self {
-                Self(bits)
+                let word = Self(bits & Self::ALL);
+                match word.alert() {
+                    Some(alert) if alert.level().0 == AlertLevel::FATAL.0 => word,
+                    Some(_) => Self::with_alert(AlertDescription::INTERNAL_ERROR)
+                        .merge(Self(word.0 & !Self::ALERT)),
+                    None => Self(word.0 & !Self::ALERT),
+                }
             }
         }
 
@@ -112,9 +122,16 @@ word! {
     UPDATE_REQUESTED = 9,
     /// It was not the application that ended the connection, but the cipher.
     CIPHER_FAILED = 10,
+    /// Our close_notify is queued: what arrives from now on counts for a shutdown.
+    CLOSING = 11,
 }
 
 impl Notice {
+    /// Whether the sealing half may learn it later.
+    pub(crate) const fn can_wait(self) -> bool {
+        self.0 & !(Self::UPDATE_REQUESTED.0 | Self::PEER_ANSWERED.0) == 0
+    }
+
     /// Send this fatal alert. A connection makes one such word at most.
     pub(crate) const fn fatal(description: AlertDescription) -> Self {
         Self::with_alert(description)

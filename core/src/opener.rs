@@ -11,7 +11,6 @@ mod suspend;
 
 pub(crate) use suspend::PACKED_LEN;
 
-use core::num::NonZeroU16;
 use core::ops::Range;
 
 use crate::SMALL;
@@ -20,7 +19,7 @@ use crate::budget::Budget;
 use crate::close::{ReadState, Trigger};
 use crate::config::{Config, Limits};
 use crate::end::ReadEnd;
-use crate::error::{Fault, OpenError};
+use crate::error::{Fault, Flood, KeyError, OpenError};
 use crate::handshake::{HandshakePiece, Messages};
 use crate::keys::KeySchedule;
 use crate::notice::{Notice, Signal};
@@ -30,6 +29,8 @@ use crate::record::{
     ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_PROTECTED_TLS13, Role, VERSION_FIELD,
     Version, is_not_tls,
 };
+use crate::record_size_limit::RecordSizeLimit;
+use crate::shutdown::ShutdownError;
 
 /// What one call of [`Opener::open`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +109,14 @@ pub struct Opener<K: KeySchedule> {
     state: ReadState,
     epoch: Epoch,
     version: Option<Version>,
+    /// The only version that may be negotiated.
+    pinned: Option<Version>,
     role: Role,
+    /// Whether application data takes the fast path: the connection is established, and what
+    /// arrives need not be counted for a shutdown.
+    is_fast: bool,
+    /// Whether our close_notify is queued or sealed.
+    is_closing: bool,
     /// Whether no record has arrived yet.
     is_first: bool,
     /// Whether the transport holds a part of a record that was shown and not consumed.
@@ -129,10 +137,13 @@ pub struct Opener<K: KeySchedule> {
     /// Decrypted handshake bytes at the front of the caller's buffer, and what lies behind them.
     rest: u16,
     trailer: u16,
-    /// Where they lie in the output of [`Self::open_into`].
+    /// Whether they lie in the output of [`Self::open_into`], and where.
+    rest_is_out: bool,
     rest_at: u16,
-    record_size_limit: Option<NonZeroU16>,
+    record_size_limit: Option<RecordSizeLimit>,
     notice: Notice,
+    /// Bytes of records that arrived since our close_notify was queued.
+    drained: u32,
     /// Bytes of early data that may still come.
     early_data_left: u32,
     messages: Messages,
@@ -147,7 +158,10 @@ impl<K: KeySchedule> Opener<K> {
             keys: Keys::none(),
             epoch: Epoch::Plaintext,
             version: None,
+            pinned: config.version,
             state: ReadState::Open,
+            is_fast: false,
+            is_closing: false,
             is_first: true,
             inside_record: false,
             answer_expected: false,
@@ -156,7 +170,9 @@ impl<K: KeySchedule> Opener<K> {
             max_plaintext: MAX_CONTENT,
             rest: 0,
             trailer: 0,
+            rest_is_out: false,
             rest_at: 0,
+            drained: 0,
             messages: Messages::new(),
             budget: Budget::new(&config.limits),
             early_data: EarlyData::None,
@@ -165,17 +181,15 @@ impl<K: KeySchedule> Opener<K> {
             error: None,
             role: config.role,
             limits: config.limits,
-            record_size_limit: match config.record_size_limit {
-                Some(limit) => NonZeroU16::new(limit),
-                None => None,
-            },
+            record_size_limit: config.record_size_limit,
             constant_time_padding: config.constant_time_padding,
             post_handshake_auth: config.post_handshake_auth,
         }
     }
 
     /// Opens the record at the front of `input`, in place: one record a call, or one handshake
-    /// message of a record that holds several. Call it until it says [`Event::NeedMore`].
+    /// message of a record that holds several. Call it until it says [`Event::NeedMore`] or
+    /// [`Event::Closed`].
     ///
     /// What is left of a record that was opened in part is decrypted: it is for this function again,
     /// and not for [`open_into`](Self::open_into).
@@ -186,7 +200,9 @@ impl<K: KeySchedule> Opener<K> {
     /// The connection has failed, and every later call gives the same error:
     /// [`OpenError::Fault`] if the peer broke the protocol (the alert is in the
     /// [notice](Self::take_notice)), [`OpenError::PeerAlert`] if it sent an error alert,
-    /// [`OpenError::Truncated`] after [`eof`](Self::eof).
+    /// [`OpenError::Truncated`] after [`eof`](Self::eof), [`OpenError::HandedOver`] after a
+    /// suspend or a hand-over to the kernel. Only [`OpenError::OtherBuffer`] is a mistake of the
+    /// caller's and changes nothing.
     ///
     /// ```
     /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -195,8 +211,8 @@ impl<K: KeySchedule> Opener<K> {
     /// let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
     /// let mut sealer = Sealer::new(Config::new(Role::Client));
     /// let mut opener = Opener::new(Config::new(Role::Server));
-    /// sealer.install(Epoch::Application, secret(), 0)?;
-    /// opener.install(Epoch::Application, secret(), 0)?;
+    /// sealer.install(Epoch::Application, secret())?;
+    /// opener.install(Epoch::Application, secret())?;
     ///
     /// let mut wire = [0; 64];
     /// let sealed = sealer.seal(&[b"over ", b"the wire"], &mut wire).unwrap();
@@ -283,11 +299,11 @@ impl<K: KeySchedule> Opener<K> {
             padding::strip(plaintext)?
         };
         let start = HEADER_LEN.wrapping_add(start);
-        // The short way of what comes most.
+        // Fast path: a record with application data on an established connection.
         if !SMALL
             && content_type == ContentType::APPLICATION_DATA
             && !content.is_empty()
-            && self.epoch == Epoch::Application
+            && self.is_fast
             && (!self.messages.is_partial() || self.is_tls12())
         {
             self.budget.data_arrived(&self.limits);
@@ -370,6 +386,9 @@ impl<K: KeySchedule> Opener<K> {
         let Unprotected { content_type, content, start, is_padded, was_protected } = record;
         // The sum of two lengths within a record.
         let end = start.wrapping_add(content.len());
+        if self.is_closing {
+            self.drained = self.drained.saturating_add(total as u32); // of 16 bits
+        }
         match content_type {
             ContentType::APPLICATION_DATA => self.other_data(start..end, is_padded, total),
             ContentType::ALERT => self.alert(content, was_protected, total),
@@ -423,7 +442,7 @@ impl<K: KeySchedule> Opener<K> {
             return Ok(Opened { consumed: total, event: Event::ApplicationData(range) });
         }
         if !is_padded {
-            self.budget.empty_record()?;
+            self.budget.spend(Flood::EmptyRecords)?;
         }
         Ok(Opened { consumed: total, event: Event::Nothing })
     }
@@ -442,7 +461,8 @@ impl<K: KeySchedule> Opener<K> {
         let alert = Alert::decode(content).ok_or(Fault::AlertLength)?;
         let mut class = alert.description.class();
         // The level decides, also before the version is known: a TLS 1.2 server may warn first.
-        if cfg!(feature = "tls12") && self.version != Some(Version::Tls13) {
+        let version = self.version.or(self.pinned);
+        if cfg!(feature = "tls12") && version != Some(Version::Tls13) {
             class = match (alert.level, class) {
                 (AlertLevel::WARNING | AlertLevel::FATAL, AlertClass::Closure) => class,
                 (AlertLevel::WARNING, _) => AlertClass::UserCanceled,
@@ -462,7 +482,7 @@ impl<K: KeySchedule> Opener<K> {
             self.end_by(Trigger::PeerCloseNotify, Notice::PEER_CLOSED);
             return Ok(Opened { consumed: total, event: Event::Closed });
         }
-        self.budget.warning()?;
+        self.budget.spend(Flood::Warnings)?;
         Ok(Opened { consumed: total, event: Event::Warning(alert.description) })
     }
 
@@ -480,7 +500,7 @@ impl<K: KeySchedule> Opener<K> {
             return Ok(Opened { consumed: total, event: Event::ChangeCipherSpec });
         }
         self.check_not_interleaved()?;
-        self.budget.empty_record()?;
+        self.budget.spend(Flood::ChangeCipherSpecs)?;
         Ok(Opened { consumed: total, event: Event::Nothing })
     }
 
@@ -494,11 +514,30 @@ impl<K: KeySchedule> Opener<K> {
             }
             OpenError::PeerAlert(_) => (Trigger::PeerError, Notice::PEER_FAILED),
             OpenError::Truncated => (Trigger::TransportEof, Notice::TRUNCATED),
+            OpenError::HandedOver => (Trigger::ReadHandedOver, Notice::NONE),
+            // Nothing has ended: the caller called the wrong function.
+            OpenError::OtherBuffer => return,
         };
         self.error = Some(error);
         self.end_by(trigger, notice);
-        if self.state == ReadState::Failed {
+        if matches!(self.state, ReadState::Failed | ReadState::HandedOver) {
             self.keys.wipe();
+        }
+    }
+
+    /// Somebody else opens the records of this direction from now on.
+    pub(crate) fn hand_over(&mut self) {
+        self.stop(OpenError::HandedOver);
+    }
+
+    /// Whether keys can still be installed.
+    const fn check_state(&self) -> Result<(), KeyError> {
+        match self.state {
+            ReadState::Open => Ok(()),
+            ReadState::HandedOver => Err(KeyError::HandedOver),
+            ReadState::PeerClosed | ReadState::Truncated | ReadState::Failed => {
+                Err(KeyError::Closed)
+            }
         }
     }
 
@@ -534,13 +573,57 @@ impl<K: KeySchedule> Opener<K> {
                 let inside_record = self.inside_record || self.rest != 0;
                 ReadEnd::Truncated { epoch, inside_record }
             }
-            (None, ReadState::Open) => ReadEnd::Open,
+            (Some(OpenError::HandedOver), _) => ReadEnd::HandedOver,
+            // It is never kept.
+            (Some(OpenError::OtherBuffer), _) | (None, ReadState::Open) => ReadEnd::Open,
             (None, _) => ReadEnd::Closed { epoch },
         }
     }
 
-    /// Which end we are.
-    pub(crate) const fn role(&self) -> Role {
+    /// The second step of a shutdown: whether the peer has closed its direction, too. The first step
+    /// is [`Writer::shutdown`](crate::Writer::shutdown) or [`Sealer::close`](crate::Sealer::close), of
+    /// which this half learns by a [`Signal`]; from then on it counts the bytes of records that
+    /// arrive, and `budget` is how many are worth waiting for.
+    ///
+    /// # Errors
+    /// [`ShutdownError::AwaitingPeer`] and [`ShutdownError::BudgetSpent`] while the peer has not
+    /// closed; [`ShutdownError::Truncated`], [`ShutdownError::ClosedInHandshake`],
+    /// [`ShutdownError::NotTls`], [`ShutdownError::Failed`] and [`ShutdownError::HandedOver`] if this
+    /// direction ended otherwise.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret};
+    /// use tls_record::ShutdownError;
+    /// # let mut layer = RecordLayer::new(Config::new(Role::Client));
+    /// # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+    /// # layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
+    /// let (mut opener, mut sealer) = layer.split();
+    /// sealer.close().unwrap();
+    /// opener.apply(sealer.take_signal());
+    /// assert_eq!(opener.check_closed(1 << 16), Err(ShutdownError::AwaitingPeer { drained: 0 }));
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub const fn check_closed(&self, budget: u32) -> Result<(), ShutdownError> {
+        let drained = self.drained;
+        Err(match self.end() {
+            ReadEnd::Closed { epoch: Epoch::Application } => return Ok(()),
+            ReadEnd::Closed { .. } => ShutdownError::ClosedInHandshake,
+            ReadEnd::Open if drained > budget => ShutdownError::BudgetSpent { drained },
+            ReadEnd::Open => ShutdownError::AwaitingPeer { drained },
+            ReadEnd::Truncated { .. } => ShutdownError::Truncated,
+            ReadEnd::Fault(Fault::NotTls) => ShutdownError::NotTls,
+            ReadEnd::PeerAlert(_) | ReadEnd::Fault(_) => ShutdownError::Failed,
+            ReadEnd::HandedOver => ShutdownError::HandedOver,
+        })
+    }
+
+    const fn set_fast(&mut self) {
+        self.is_fast = matches!(self.epoch, Epoch::Application) && !self.is_closing;
+    }
+
+    /// Which end of the connection this is.
+    pub const fn role(&self) -> Role {
         self.role
     }
 
@@ -578,10 +661,26 @@ impl<K: KeySchedule> Opener<K> {
         !self.notice.is_empty()
     }
 
+    /// Whether the sealing half is to be told something now, after `opened` of so many bytes of input.
+    /// Requests for a KeyUpdate wait until all that one read of the transport brought is opened:
+    /// several get one answer (RFC 9846 section 4.7.3).
+    #[inline]
+    pub(crate) fn is_notice_due(
+        &self,
+        opened: &Result<Opened, OpenError>,
+        available: usize,
+    ) -> bool {
+        self.has_notice() && (!self.notice.can_wait() || is_end_of_batch(opened, available))
+    }
+
     /// Takes in what the [`Sealer`](crate::Sealer) has to tell.
     pub fn apply(&mut self, signal: Signal) {
         if signal.contains(Signal::UPDATE_REQUESTED) {
             self.answer_expected = true;
+        }
+        if signal.contains(Signal::CLOSING) {
+            self.is_closing = true;
+            self.set_fast();
         }
         if let Some(description) = signal.alert() {
             if self.state == ReadState::Open {
@@ -609,6 +708,15 @@ impl<K: KeySchedule> defmt::Format for Opener<K> {
     fn format(&self, f: defmt::Formatter<'_>) {
         let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
         defmt::write!(f, "Opener({}, {} keys, record {})", state, epoch, sequence);
+    }
+}
+
+/// Whether nothing more can be opened of so many bytes of input.
+#[cold]
+fn is_end_of_batch(opened: &Result<Opened, OpenError>, available: usize) -> bool {
+    match opened {
+        Ok(Opened { event: Event::NeedMore { .. } | Event::Closed, .. }) | Err(_) => true,
+        Ok(Opened { consumed, .. }) => *consumed == available,
     }
 }
 

@@ -58,6 +58,19 @@ impl Padding {
         };
         padded.min(max).saturating_sub(unpadded)
     }
+
+    /// The most content below `most` that `fits`: that of a step of the policy.
+    pub(crate) fn content_below(self, most: usize, fits: impl Fn(&usize) -> bool) -> Option<usize> {
+        let inner = most.saturating_add(1);
+        let step = match self {
+            Self::None | Self::Size(_) => 0,
+            Self::Block(size) => inner.saturating_sub(inner.checked_rem(size.into())?),
+            Self::PowerOfTwo => 1_usize.checked_shl(inner.ilog2()).unwrap_or(0),
+            // It may have steps anywhere.
+            Self::By(_) => return (0..most).rev().find(fits),
+        };
+        step.checked_sub(1).filter(fits)
+    }
 }
 
 /// A padding policy of the caller's.

@@ -96,6 +96,11 @@ impl<K: KeySchedule> Protection<K> {
         content.saturating_add(self.overhead.into())
     }
 
+    /// Length of a tag.
+    pub(crate) fn tag_len(&self) -> usize {
+        self.aead.tag_len()
+    }
+
     /// Bytes that protection adds to the body of a record: explicit nonce, inner content type, tag.
     pub(crate) fn expansion(&self) -> u16 {
         self.overhead.wrapping_sub(HEADER_LEN as u16)

@@ -1,6 +1,8 @@
 //! Record headers: the five bytes in front of every record (RFC 9846 section 5.1, RFC 5246 section
 //! 6.2), and the words that the rest of the crate speaks in.
 
+use crate::error::KeyError;
+
 /// Length of a record header in bytes.
 pub const HEADER_LEN: usize = 5;
 
@@ -40,15 +42,32 @@ impl Version {
         cfg!(feature = "tls12") && matches!(self, Self::Tls12)
     }
 
-    /// Whether keys for the epoch `next` may follow those of `current`. Epochs go forward, and
-    /// TLS 1.2 has one set of keys: a second time, their nonces would begin anew.
-    pub(crate) fn has_keys(self, current: Epoch, next: Epoch) -> bool {
-        match self {
+    /// Whether keys of this version for the epoch `next` may follow those of `current` on a connection
+    /// of version `known`, and begin with this sequence number. Epochs go forward, and TLS 1.2 has one
+    /// set of keys: a second time, their nonces would begin anew.
+    pub(crate) fn check_keys(
+        self,
+        known: Option<Self>,
+        current: Epoch,
+        next: Epoch,
+        sequence: u64,
+    ) -> Result<(), KeyError> {
+        if known.is_some_and(|known| known != self) {
+            return Err(KeyError::Mismatch);
+        }
+        let is_next = match self {
             Self::Tls13 => next > current,
             Self::Tls12 => {
                 cfg!(feature = "tls12") && current == Epoch::Plaintext && next >= Epoch::Handshake
             }
+        };
+        if !is_next {
+            return Err(KeyError::Epoch);
         }
+        if self.is_tls12() && next == Epoch::Application && sequence == 0 {
+            return Err(KeyError::NonceReuse);
+        }
+        Ok(())
     }
 }
 

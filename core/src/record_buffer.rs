@@ -1,11 +1,17 @@
 //! A place for records that arrive in pieces.
 
 use crate::byte_queue::ByteQueue;
+use crate::opener::{Event, Opened};
+use crate::record::HEADER_LEN;
 
 /// `LEN` bytes for what a transport brings, for those who have no buffer of their own.
 ///
-/// Fill [`room`](Self::room), say how much came, open [`filled`](Self::filled), and say how much was
-/// consumed.
+/// Fill [`room`](Self::room), say how much came, open what is [`filled`](Self::filled), and give
+/// [`consume`](Self::consume) what that came to, when its data is used up.
+///
+/// After the handshake the longest record is as long as
+/// [`RecordSizeLimit::max_record_len`](crate::RecordSizeLimit::max_record_len) says of the limit that
+/// was negotiated, or [`MAX_RECORD`](crate::MAX_RECORD) without one.
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -13,9 +19,9 @@ use crate::byte_queue::ByteQueue;
 /// # use tls_record::Sealer;
 /// # let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
 /// # let mut opener = Opener::new(Config::new(Role::Server));
-/// # opener.install(Epoch::Application, secret(), 0)?;
+/// # opener.install(Epoch::Application, secret())?;
 /// # let mut sealer = Sealer::new(Config::new(Role::Client));
-/// # sealer.install(Epoch::Application, secret(), 0)?;
+/// # sealer.install(Epoch::Application, secret())?;
 /// # let mut wire = [0; 64];
 /// # let written = sealer.seal(&[b"over the wire"], &mut wire).unwrap().written;
 /// # let mut transport = &wire[..written];
@@ -27,29 +33,34 @@ use crate::byte_queue::ByteQueue;
 /// # };
 ///
 /// let mut buffer = RecordBuffer::<512>::new();
-/// let mut total = tls_record::HEADER_LEN;
-/// let data = loop {
+/// let mut data = Vec::new();
+/// while data.is_empty() {
 ///     // If the record could never fit, this says so before anything waits for it.
-///     let room = buffer.room(total).unwrap();
+///     let room = buffer.room().unwrap();
 ///     let len = receive(room); // 0 would be the end: `opener.eof()`
 ///     buffer.received(len);
 ///     let opened = opener.open(buffer.filled()).unwrap();
-///     match opened.event {
-///         Event::NeedMore { total: more } => total = more,
-///         Event::ApplicationData(range) => {
-///             let data = buffer.filled()[range].to_vec();
-///             buffer.consume(opened.consumed);
-///             break data;
-///         }
-///         _ => buffer.consume(opened.consumed),
+///     if let Event::ApplicationData(range) = &opened.event {
+///         data.extend_from_slice(&buffer.filled()[range.clone()]);
 ///     }
-/// };
+///     buffer.consume(&opened);
+/// }
 /// assert_eq!(data, b"over the wire");
-/// assert_eq!(buffer.room(600), Err(RecordTooLong { total: 600 }));
+///
+/// // The header of a record of 600 bytes.
+/// buffer.room().unwrap()[..5].copy_from_slice(&[23, 3, 3, 2, 0x53]);
+/// buffer.received(5);
+/// let opened = opener.open(buffer.filled()).unwrap();
+/// buffer.consume(&opened);
+/// assert_eq!(buffer.room(), Err(RecordTooLong { total: 600 }));
 /// # Ok::<(), tls_record::KeyError>(())
 /// ```
 #[derive(Clone)]
-pub struct RecordBuffer<const LEN: usize>(ByteQueue<LEN>);
+pub struct RecordBuffer<const LEN: usize> {
+    bytes: ByteQueue<LEN>,
+    /// Length of the record at the front, as far as it is known.
+    total: usize,
+}
 
 /// The buffer is shorter than the record that arrives: it will never hold it.
 ///
@@ -64,40 +75,49 @@ pub struct RecordTooLong {
 impl<const LEN: usize> RecordBuffer<LEN> {
     /// An empty buffer.
     pub const fn new() -> Self {
-        Self(ByteQueue::new())
+        Self { bytes: ByteQueue::new(), total: HEADER_LEN }
     }
 
-    /// Room for what the transport brings, enough for the record at the front of
-    /// [`filled`](Self::filled) to become `total` bytes long, and for more if there is more. What is
-    /// filled may be moved. `total` is what
-    /// [`Event::NeedMore`](crate::Event::NeedMore) says, or 0 for whatever room there is: none only if
-    /// all of the buffer is filled.
+    /// Room for what the transport brings: enough for the record at the front of
+    /// [`filled`](Self::filled), and for more if there is more. What is filled may be moved. There is
+    /// no room only if all of the buffer is filled with what was not opened.
     ///
     /// # Errors
-    /// [`RecordTooLong`] if the buffer is shorter than `total`.
-    pub fn room(&mut self, total: usize) -> Result<&mut [u8], RecordTooLong> {
+    /// [`RecordTooLong`] if the buffer is shorter than that record.
+    pub fn room(&mut self) -> Result<&mut [u8], RecordTooLong> {
+        let total = self.total;
         if total > LEN {
             return Err(RecordTooLong { total });
         }
-        let missing = total.saturating_sub(self.0.waiting().len());
+        let missing = total.saturating_sub(self.bytes.waiting().len());
         // Without room a transport would give nothing, as it does at its end.
-        self.0.make_room(missing.max(1));
-        Ok(self.0.room(LEN))
+        self.bytes.make_room(missing.max(1));
+        Ok(self.bytes.room(LEN))
     }
 
     /// The transport filled `len` bytes of the [`room`](Self::room).
     pub fn received(&mut self, len: usize) {
-        self.0.append(len);
+        self.bytes.append(len);
     }
 
     /// What has arrived and was not consumed: for [`Opener::open`](crate::Opener::open).
     pub fn filled(&mut self) -> &mut [u8] {
-        self.0.waiting_mut()
+        self.bytes.waiting_mut()
     }
 
-    /// The first `len` bytes of what is [`filled`](Self::filled) are done with.
-    pub fn consume(&mut self, len: usize) {
-        self.0.consume(len);
+    /// What was opened is done with. What [`Event::NeedMore`] says is remembered for the next
+    /// [`room`](Self::room).
+    pub fn consume(&mut self, opened: &Opened) {
+        self.consume_len(opened.consumed);
+        if let Event::NeedMore { total } = opened.event {
+            self.total = total;
+        }
+    }
+
+    /// The first `len` bytes of what is filled are done with.
+    pub(crate) fn consume_len(&mut self, len: usize) {
+        self.bytes.consume(len);
+        self.total = HEADER_LEN;
     }
 }
 
@@ -110,14 +130,14 @@ impl<const LEN: usize> Default for RecordBuffer<LEN> {
 // What is in it may be decrypted already.
 impl<const LEN: usize> core::fmt::Debug for RecordBuffer<LEN> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "RecordBuffer({} of {LEN} bytes)", self.0.waiting().len())
+        write!(f, "RecordBuffer({} of {LEN} bytes)", self.bytes.waiting().len())
     }
 }
 
 #[cfg(feature = "defmt")]
 impl<const LEN: usize> defmt::Format for RecordBuffer<LEN> {
     fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "RecordBuffer({} of {} bytes)", self.0.waiting().len(), LEN);
+        defmt::write!(f, "RecordBuffer({} of {} bytes)", self.bytes.waiting().len(), LEN);
     }
 }
 

@@ -7,8 +7,8 @@
 mod control;
 mod suspend;
 
-pub use control::Control;
 pub(crate) use control::KEY_UPDATE_LEN;
+pub use control::{Control, ControlMessage};
 pub(crate) use suspend::PACKED_LEN;
 
 use crate::SMALL;
@@ -26,6 +26,7 @@ use crate::record::{
     ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, Role, VERSION_FIELD, VERSION_FIELD_FIRST,
     Version,
 };
+use crate::record_size_limit::RecordSizeLimit;
 use crate::scrub::scrub_stack;
 
 /// The most key updates that a connection may send (RFC 9846 section 4.7.3).
@@ -54,7 +55,11 @@ pub struct Sealer<K: KeySchedule> {
     state: WriteState,
     epoch: Epoch,
     version: Option<Version>,
+    /// The only version that may be negotiated.
+    pinned: Option<Version>,
     role: Role,
+    /// How far this direction is in the kernel; [`WriteState::HandedOver`] if it is not there.
+    in_kernel: WriteState,
     /// The fatal alert that is queued or sealed.
     fatal: Option<AlertDescription>,
     /// A KeyUpdate is due: because the peer asked, or the application wants one.
@@ -71,6 +76,8 @@ pub struct Sealer<K: KeySchedule> {
     refusals_due: u8,
     /// Whether a record without protection has been sealed.
     has_spoken: bool,
+    /// Whether its owner holds records that the transport has not taken, or a slot for one.
+    has_unsent: bool,
     pads_control: bool,
     tls12_on_peer_close: OnPeerClose,
     padding: Padding,
@@ -97,8 +104,11 @@ impl<K: KeySchedule> Sealer<K> {
             keys: Keys::none(),
             epoch: Epoch::Plaintext,
             version: None,
+            pinned: config.version,
             state: WriteState::Open,
+            in_kernel: WriteState::HandedOver,
             has_spoken: false,
+            has_unsent: false,
             fatal: None,
             update_due: false,
             request_due: false,
@@ -133,8 +143,8 @@ impl<K: KeySchedule> Sealer<K> {
     /// [`SealError::NoSpace`] if `out` cannot hold the first record; the least that always makes
     /// progress is [`record_len`](Self::record_len) of [`fragment_limit`](Self::fragment_limit).
     /// [`SealError::ControlFirst`] while a KeyUpdate is due; [`SealError::Closed`] after
-    /// [`close`](Self::close); [`SealError::Failed`]; [`SealError::NoKeys`] before there are keys for
-    /// application data; [`SealError::KeyExhausted`] if the keys may seal no more and cannot be
+    /// [`close`](Self::close); [`SealError::Failed`]; [`SealError::HandedOver`] after a suspend or a
+    /// hand-over to the kernel; [`SealError::NoKeys`] before there are keys for application data; [`SealError::KeyExhausted`] if the keys may seal no more and cannot be
     /// updated. [`SealError::Crypto`] fails the connection.
     ///
     /// ```
@@ -143,7 +153,7 @@ impl<K: KeySchedule> Sealer<K> {
     ///
     /// let mut sealer = Sealer::new(Config::new(Role::Client));
     /// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
-    /// sealer.install(Epoch::Application, secret, 0)?;
+    /// sealer.install(Epoch::Application, secret)?;
     ///
     /// let mut out = [0; 32];
     /// assert_eq!(sealer.seal(&[b"some data"], &mut out[..8]), Err(SealError::NoSpace { need: 31 }));
@@ -186,7 +196,7 @@ impl<K: KeySchedule> Sealer<K> {
     /// # use tls_record::{Config, Epoch, Role, Sealer, TrafficSecret};
     /// # let mut sealer = Sealer::new(Config::new(Role::Client));
     /// # let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
-    /// # sealer.install(Epoch::Application, secret, 0)?;
+    /// # sealer.install(Epoch::Application, secret)?;
     /// let mut record = [0; 64];
     /// let content = &mut record[sealer.headroom()..];
     /// content[..4].copy_from_slice(b"data");
@@ -240,6 +250,7 @@ impl<K: KeySchedule> Sealer<K> {
                 Err(SealError::Closed)
             }
             WriteState::AlertQueued | WriteState::Failed => Err(SealError::Failed),
+            WriteState::HandedOver => Err(SealError::HandedOver),
         }
     }
 
@@ -272,10 +283,8 @@ impl<K: KeySchedule> Sealer<K> {
     /// Whether a KeyUpdate without a request is due: asked for, or because the keys run out
     /// (RFC 9846 section 5.5).
     fn is_update_due(&self) -> bool {
-        if self.update_due {
-            return self.epoch == Epoch::Application;
-        }
-        self.may_update() && self.is_exhausted()
+        (self.update_due && self.epoch == Epoch::Application)
+            || (self.may_update() && self.is_exhausted())
     }
 
     fn may_update(&self) -> bool {
@@ -311,7 +320,7 @@ impl<K: KeySchedule> Sealer<K> {
     pub fn seal_handshake(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<usize, SealError> {
         self.check_open()?;
         self.check_keys()?;
-        if self.is_tls12() && self.keys_due {
+        if self.is_keys_due() {
             return Err(SealError::NoKeys);
         }
         let mut left = check_messages(parts)?;
@@ -428,8 +437,9 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// All that a record without protection needs.
     fn write_header(&mut self, content_type: ContentType, record: &mut [u8]) {
-        let version = match (self.version, self.role, content_type) {
-            (None, Role::Client, ContentType::HANDSHAKE) => VERSION_FIELD_FIRST,
+        // RFC 9846 section 5.1: only an initial ClientHello, not the one after a HelloRetryRequest.
+        let version = match (self.has_spoken, self.role, content_type) {
+            (false, Role::Client, ContentType::HANDSHAKE) => VERSION_FIELD_FIRST,
             _ => VERSION_FIELD,
         };
         if let Some((header, content)) = record.split_first_chunk_mut() {
@@ -449,7 +459,7 @@ impl<K: KeySchedule> Sealer<K> {
     /// Without a cipher there is no alert either.
     #[cold]
     #[inline(never)] // One copy for all who fail.
-    fn crypto_failed(&mut self) -> SealError {
+    pub(crate) fn crypto_failed(&mut self) -> SealError {
         // With an alert in the queue the opener knows already, and of one alert only.
         if self.state != WriteState::AlertQueued {
             let stop = Signal::stop(AlertDescription::INTERNAL_ERROR);
@@ -471,6 +481,29 @@ impl<K: KeySchedule> Sealer<K> {
     #[inline]
     pub fn record_len(&self, content: usize) -> usize {
         self.padded_len(ContentType::APPLICATION_DATA, content)
+    }
+
+    /// The most application data that fits a record of `space` bytes, padding counted: the inverse of
+    /// [`record_len`](Self::record_len). `None` if not even an empty record does.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, Padding, Role, Sealer, TrafficSecret};
+    /// # let mut sealer = Sealer::new(Config::new(Role::Client));
+    /// # let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
+    /// # sealer.install(Epoch::Application, secret)?;
+    /// assert_eq!(sealer.content_len(64), Some(42));
+    /// sealer.set_padding(Padding::Block(32));
+    /// assert_eq!(sealer.content_len(64), Some(31));
+    /// assert_eq!(sealer.content_len(20), None);
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn content_len(&self, space: usize) -> Option<usize> {
+        let unpadded = space.checked_sub(self.unpadded_len(0))?;
+        let most = unpadded.min(usize::from(self.max_content));
+        let fits = |&content: &usize| self.record_len(content) <= space;
+        // A record that is full is not padded. Below it, padding goes up to steps of its policy.
+        Some(most).filter(fits).or_else(|| self.padding.content_below(most, fits))
     }
 
     #[inline(never)] // One copy for all who ask.
@@ -538,19 +571,11 @@ impl<K: KeySchedule> Sealer<K> {
         self.padding = padding;
     }
 
-    /// The peer announced this record_size_limit (RFC 8449 section 4), or confirmed this
-    /// max_fragment_length (RFC 6066 section 4). It binds protected records, and counts the content
-    /// type in TLS 1.3.
-    ///
-    /// # Errors
-    /// `limit` itself, if it is less than 64: that is an illegal_parameter (RFC 8449 section 4).
-    pub const fn set_record_size_limit(&mut self, limit: u16) -> Result<(), u16> {
-        if limit < 64 {
-            return Err(limit);
-        }
-        self.peer_limit = limit;
+    /// Limits protected records to the record_size_limit that the peer announced
+    /// (RFC 8449 section 4), or the max_fragment_length that it confirmed (RFC 6066 section 4).
+    pub const fn set_record_size_limit(&mut self, limit: RecordSizeLimit) {
+        self.peer_limit = limit.get();
         self.set_max_content();
-        Ok(())
     }
 
     #[inline(never)] // One copy for all who change something.
@@ -565,25 +590,42 @@ impl<K: KeySchedule> Sealer<K> {
 
     // Keys
 
-    /// Says which version the handshake chose, as soon as it did. Installing keys says it too.
-    pub const fn set_version(&mut self, version: Version) {
-        if matches!(self.epoch, Epoch::Plaintext) {
+    /// Sets the negotiated protocol version. Call it as soon as the ServerHello has been sent or read.
+    /// Installing keys sets it too. A version other than that of
+    /// [`Config::version`](crate::Config) changes nothing.
+    pub fn set_version(&mut self, version: Version) {
+        if self.epoch == Epoch::Plaintext && self.pinned.is_none_or(|pinned| pinned == version) {
             self.version = Some(version);
         }
     }
 
-    /// Protects with these keys from the next record on. `sequence` is the number of that record: 0,
-    /// unless another implementation has sealed some.
+    /// Seals records under these keys from the next one on, which has sequence number 0. Keys under
+    /// which another implementation has sealed records are [taken over](Self::take_over).
     ///
-    /// In TLS 1.2, install [`Epoch::Handshake`] after
-    /// [`change_cipher_spec`](Self::change_cipher_spec) and [`establish`](Self::establish) when
-    /// application data may follow; or [`Epoch::Application`] if the handshake was made elsewhere.
+    /// In TLS 1.2 keys begin with our Finished: install [`Epoch::Handshake`] after
+    /// [`change_cipher_spec`](Self::change_cipher_spec), and [`establish`](Self::establish) when
+    /// application data may follow.
     ///
     /// # Errors
-    /// [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: if there are keys already);
-    /// [`KeyError::Closed`] if this direction is closed
-    /// or has failed; [`KeyError::Crypto`] if the keys cannot be made.
-    pub fn install(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
+    /// [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: if there are keys already).
+    /// [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2. [`KeyError::Mismatch`] if the
+    /// keys are of another version than the connection. [`KeyError::Closed`] if this direction is
+    /// closed or has failed, unless an alert waits for these keys; [`KeyError::HandedOver`] if its
+    /// keys were handed over. [`KeyError::Crypto`] if the keys cannot be made.
+    pub fn install(&mut self, epoch: Epoch, schedule: K) -> Result<(), KeyError> {
+        self.take_over(epoch, schedule, 0)
+    }
+
+    /// Seals records under keys under which another implementation has sealed some: `sequence` is
+    /// the number of the next one. **A number that was used gives content and forgeries away**
+    /// (RFC 5116 section 5.1.1). Keys that begin here are [installed](Self::install).
+    ///
+    /// Ask the other implementation for the number: a TLS 1.3 server may have sent session tickets
+    /// under its application keys, and in TLS 1.2 the Finished had number 0.
+    ///
+    /// # Errors
+    /// Those of [`install`](Self::install), with [`KeyError::NonceReuse`] only for a `sequence` of 0.
+    pub fn take_over(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
         let installed = self.make_keys(epoch, schedule, sequence);
         scrub_stack(K::STACK);
         installed
@@ -592,7 +634,7 @@ impl<K: KeySchedule> Sealer<K> {
     /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
     #[inline(never)]
     fn make_keys(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
-        self.check_install(epoch, &schedule)?;
+        self.check_install(epoch, &schedule, sequence)?;
         let version = schedule.version();
         self.keys.make(schedule, sequence)?;
         let limit = self.keys.get().map_or(0, Protection::confidentiality_limit);
@@ -608,16 +650,50 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(())
     }
 
-    /// Whether keys for `epoch` can be [installed](Self::install).
-    #[inline(always)] // A call of it would be larger.
-    pub(crate) fn check_install(&self, epoch: Epoch, schedule: &K) -> Result<(), KeyError> {
-        if !schedule.version().has_keys(self.epoch, epoch) {
-            return Err(KeyError::Epoch);
+    /// Whether keys for `epoch` can be [taken over](Self::take_over).
+    pub(crate) fn check_install(
+        &self,
+        epoch: Epoch,
+        schedule: &K,
+        sequence: u64,
+    ) -> Result<(), KeyError> {
+        match self.state {
+            WriteState::Open => {}
+            WriteState::CancelQueued | WriteState::CloseQueued | WriteState::AlertQueued
+                if self.is_keys_due() => {}
+            WriteState::HandedOver => return Err(KeyError::HandedOver),
+            WriteState::CancelQueued
+            | WriteState::CloseQueued
+            | WriteState::AlertQueued
+            | WriteState::Closed
+            | WriteState::Failed => return Err(KeyError::Closed),
         }
-        if self.state != WriteState::Open {
-            return Err(KeyError::Closed);
-        }
-        Ok(())
+        let known = self.version.or(self.pinned);
+        schedule.version().check_keys(known, self.epoch, epoch, sequence)
+    }
+
+    /// TLS 1.2: whether our change_cipher_spec is written and its keys are not installed. What is sent
+    /// now would be read under them.
+    pub(crate) const fn is_keys_due(&self) -> bool {
+        self.is_tls12() && self.keys_due
+    }
+
+    /// Whether the keys now in use are made of the same secret as these.
+    pub(crate) fn is_under(&self, schedule: &K) -> bool {
+        self.keys.get().is_some_and(|keys| keys.schedule().is_same_secret(schedule))
+    }
+
+    pub(crate) const fn version(&self) -> Option<Version> {
+        self.version
+    }
+
+    pub(crate) const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Tells whether records wait that must leave before the keys may be handed over.
+    pub(crate) const fn set_has_unsent(&mut self, has_unsent: bool) {
+        self.has_unsent = has_unsent;
     }
 
     /// TLS 1.2: application data may follow. A client may say so when its Finished is sealed (False

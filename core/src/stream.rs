@@ -14,12 +14,13 @@ use embedded_io::{Error, ErrorKind, ErrorType};
 
 use crate::alert::AlertDescription;
 use crate::bytes::copy_content;
-use crate::connection::{Connection, ShutdownError};
+use crate::connection::Connection;
 use crate::end::{End, ReadEnd};
 use crate::error::{Fault, OpenError, SealError};
 use crate::keys::KeySchedule;
-use crate::opener::{Event, Opened};
+use crate::opener::Event;
 use crate::record_buffer::{RecordBuffer, RecordTooLong};
+use crate::shutdown::ShutdownError;
 
 /// A connection over a transport of embedded-io, without a heap: `RX` bytes for the longest record
 /// that may arrive, `TX` for those that leave (see [`Connection`]).
@@ -93,7 +94,7 @@ use crate::record_buffer::{RecordBuffer, RecordTooLong};
 /// # let mut client = RecordLayer::new(Config::new(Role::Client));
 /// # client.install(Epoch::Application, secret(1)?, secret(2)?)?;
 /// # let mut server = RecordLayer::new(Config::new(Role::Server));
-/// # server.install(Epoch::Application, secret(2)?, secret(1)?)?;
+/// # server.install(Epoch::Application, secret(1)?, secret(2)?)?;
 /// # let mut server = Connection::<_, 512>::new(server);
 /// # server.write(&[b"seven"]).unwrap();
 /// # let _ = server.shutdown();
@@ -139,8 +140,8 @@ pub enum StreamError<E> {
 enum Step {
     /// There is data, or the record had none for the application.
     Opened,
-    /// A record of this length has to be there first.
-    NeedInput(usize),
+    /// More has to be received first.
+    NeedInput,
     /// The direction has ended.
     Closed,
 }
@@ -202,35 +203,41 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
 
     /// Takes the stream apart. Data that was decrypted and not read is lost.
     pub fn into_parts(mut self) -> (Connection<K, TX>, RecordBuffer<RX>, T) {
-        self.received.consume(self.record);
+        self.received.consume_len(self.record);
         (self.connection, self.received, self.transport)
     }
 
     /// Opens the next record. All data of the last one has been read.
     fn open<E>(&mut self) -> Result<Step, StreamError<E>> {
-        self.received.consume(core::mem::take(&mut self.record));
-        let Opened { consumed, event } = match self.connection.received(self.received.filled()) {
+        self.received.consume_len(core::mem::take(&mut self.record));
+        let opened = match self.connection.received(self.received.filled()) {
             Ok(opened) => opened,
             Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(Step::Closed),
             Err(error) => return Err(error.into()),
         };
-        match event {
-            Event::ApplicationData(range) => {
-                self.data = range;
-                self.record = consumed;
-                return Ok(Step::Opened);
-            }
-            Event::NeedMore { total } => return Ok(Step::NeedInput(total)),
-            Event::Closed => return Ok(Step::Closed),
+        if let Event::ApplicationData(range) = opened.event {
+            self.data = range;
+            self.record = opened.consumed;
+            return Ok(Step::Opened);
+        }
+        self.received.consume(&opened);
+        Ok(match opened.event {
+            Event::NeedMore { .. } => Step::NeedInput,
+            Event::Closed => match self.connection.opener().check_closed(u32::MAX) {
+                // Anyone can have forged one that came before the end of the handshake.
+                Err(error @ ShutdownError::ClosedInHandshake) => {
+                    return Err(StreamError::Shutdown(error));
+                }
+                _ => Step::Closed,
+            },
             Event::Handshake(piece) if piece.is_last() => {
                 // In TLS 1.3 there is nothing to refuse; if it cannot be refused any more, the
                 // connection is about to end.
-                let _ = self.connection.with_halves(|_, sealer| sealer.refuse_renegotiation());
+                let _ = self.connection.refuse_renegotiation();
+                Step::Opened
             }
-            _ => {}
-        }
-        self.received.consume(consumed);
-        Ok(Step::Opened)
+            _ => Step::Opened,
+        })
     }
 
     /// A record that can never be read ends the connection.

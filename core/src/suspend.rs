@@ -9,7 +9,7 @@ use crate::aead::{Aead, Algorithm, NONCE_LEN, Provider};
 use crate::bytes::copy;
 use crate::config::Config;
 use crate::connection::{Connection, WRITER_LEN};
-use crate::keys::TrafficSecret;
+use crate::keys::{KeySchedule, TrafficSecret};
 use crate::layer::RecordLayer;
 use crate::opener::{self, Opener};
 use crate::record::Role;
@@ -17,7 +17,7 @@ use crate::scrub::{Scrub, scrub_stack};
 use crate::sealer::{self, Sealer};
 
 /// The format of the bytes. Another one has other letters: there is no reading of old ones.
-const FORMAT: [u8; 4] = *b"TRS2";
+const FORMAT: [u8; 4] = *b"TRS3";
 const TAG_LEN: usize = 16;
 const BODY_LEN: usize = opener::PACKED_LEN + sealer::PACKED_LEN + WRITER_LEN;
 
@@ -27,10 +27,18 @@ pub const SUSPENDED_LEN: usize = FORMAT.len() + NONCE_LEN + BODY_LEN + TAG_LEN;
 /// What seals a suspended connection: 256 bits of key, whatever the connection's own suite.
 const ALGORITHM: Algorithm = Algorithm::Chacha20Poly1305;
 
+/// What tells apart the uses of one key (HKDF-Expand, RFC 5869 section 2.3).
+const NONCE_LABEL: &[u8] = b"tls-record suspend nonce";
+const KEY_LABEL: &[u8] = b"tls-record suspend key";
+
 impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     /// Turns a connection at rest into bytes: secrets, sequence numbers, closing state, limits,
-    /// everything. They are sealed under `key`, for which `nonce` has never been used before. Here a
-    /// connection without keys is left, as a new one.
+    /// everything. They are sealed under `key`, which is for this purpose alone. Here both halves are
+    /// over: [`End`](crate::End) says `HandedOver` of them.
+    ///
+    /// The nonce is made of the key and the content (a synthetic initialization vector, as in
+    /// RFC 5297): two connections have different ones, and the same connection at the same point gives
+    /// the same bytes.
     ///
     /// **Resume it once.** Of two connections that come from the same bytes, both would seal records
     /// with the same keys and nonces, which gives the content of both away, and lets others forge
@@ -48,8 +56,8 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     /// let mut layer = RecordLayer::new(Config::new(Role::Client));
     /// layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
     ///
-    /// let (key, nonce) = ([3; 32], [0; 12]); // of your key store, and a counter
-    /// let mut bytes = layer.suspend(&key, &nonce).unwrap();
+    /// let key = [3; 32]; // of your key store
+    /// let mut bytes = layer.suspend(&key).unwrap();
     /// assert!(layer.seal(&[b"data"], &mut [0; 64]).is_err());
     ///
     /// let mut layer = RecordLayer::<TrafficSecret<Ring>>::resume(&mut bytes, &key).unwrap();
@@ -57,15 +65,11 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     /// assert_eq!(bytes, [0; tls_record::SUSPENDED_LEN]);
     /// # Ok::<(), tls_record::KeyError>(())
     /// ```
-    pub fn suspend(
-        &mut self,
-        key: &[u8; 32],
-        nonce: &[u8; NONCE_LEN],
-    ) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
-        let suspended = suspend(self.opener(), self.sealer(), [0; WRITER_LEN], key, nonce);
+    pub fn suspend(&mut self, key: &[u8; 32]) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
+        let suspended = suspend(self.opener(), self.sealer(), [0; WRITER_LEN], key);
         scrub_stack(P::STACK);
         let bytes = suspended?;
-        *self = Self::new(Config::new(self.opener().role()));
+        self.with_halves(hand_over);
         Ok(bytes)
     }
 
@@ -95,18 +99,12 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
     /// # Errors
     /// Those of [`RecordLayer::suspend`]; bytes that are [unsent](Self::unsent) and a reserved slot
     /// are [`SuspendError::Busy`].
-    pub fn suspend(
-        &mut self,
-        key: &[u8; 32],
-        nonce: &[u8; NONCE_LEN],
-    ) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
+    pub fn suspend(&mut self, key: &[u8; 32]) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
         let (opener, sealer, writer) = self.at_rest().ok_or(SuspendError::Busy)?;
-        let suspended = suspend(opener, sealer, writer, key, nonce);
+        let suspended = suspend(opener, sealer, writer, key);
         scrub_stack(P::STACK);
         let bytes = suspended?;
-        self.with_halves(|opener, sealer| {
-            (*opener, *sealer) = RecordLayer::new(Config::new(opener.role())).split();
-        });
+        self.with_halves(hand_over);
         self.empty_writer();
         Ok(bytes)
     }
@@ -134,6 +132,11 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
     }
 }
 
+fn hand_over<K: KeySchedule>(opener: &mut Opener<K>, sealer: &mut Sealer<K>) {
+    opener.hand_over();
+    sealer.hand_over(false);
+}
+
 /// Not inlined, nor is [`open`]: their frames have to be ones that [`scrub_stack`] reaches.
 #[inline(never)]
 fn suspend<P: Provider>(
@@ -141,7 +144,6 @@ fn suspend<P: Provider>(
     sealer: &Sealer<TrafficSecret<P>>,
     writer: [u8; WRITER_LEN],
     key: &[u8; 32],
-    nonce: &[u8; NONCE_LEN],
 ) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
     opener.check_rest()?;
     sealer.check_rest()?;
@@ -149,7 +151,7 @@ fn suspend<P: Provider>(
         return Err(SuspendError::PaddingFunction);
     }
     let mut bytes = [0; SUSPENDED_LEN];
-    if seal(opener, sealer, writer, key, nonce, &mut bytes).is_none() {
+    if seal(opener, sealer, writer, key, &mut bytes).is_none() {
         bytes.zeroize();
         return Err(SuspendError::Crypto);
     }
@@ -161,22 +163,30 @@ fn seal<P: Provider>(
     sealer: &Sealer<TrafficSecret<P>>,
     writer: [u8; WRITER_LEN],
     key: &[u8; 32],
-    nonce: &[u8; NONCE_LEN],
     bytes: &mut [u8; SUSPENDED_LEN],
 ) -> Option<()> {
     let (format, rest) = bytes.split_first_chunk_mut()?;
-    let (own_nonce, rest) = rest.split_first_chunk_mut()?;
+    let (nonce, rest) = rest.split_first_chunk_mut()?;
     let (body, tag) = rest.split_at_mut_checked(BODY_LEN)?;
     *format = FORMAT;
-    *own_nonce = *nonce;
     let mut packer = Packer(&mut *body);
     opener.pack(&mut packer)?;
     sealer.pack(&mut packer)?;
     packer.put(writer)?;
-    let mut aead = P::aead(ALGORITHM, key)?;
+    P::hkdf_expand(ALGORITHM, key, &[NONCE_LABEL, body], nonce)?;
+    let mut aead = cipher::<P>(key)?;
     let sealed = aead.seal(nonce, &FORMAT, body, tag);
     aead.zeroize();
     sealed.ok()
+}
+
+/// The cipher under `key`, which makes nonces, too: so each has a key of its own.
+fn cipher<P: Provider>(key: &[u8; 32]) -> Option<P::Aead> {
+    let mut own = [0; 32];
+    let cipher = P::hkdf_expand(ALGORITHM, key, &[KEY_LABEL], &mut own)
+        .and_then(|()| P::aead(ALGORITHM, &own));
+    own.zeroize();
+    cipher
 }
 
 /// Restores the halves, and returns what the writer knew.
@@ -194,7 +204,7 @@ fn open<P: Provider>(
     if *format != FORMAT {
         return Err(ResumeError::Format);
     }
-    let mut aead = P::aead(ALGORITHM, key).ok_or(ResumeError::Crypto)?;
+    let mut aead = cipher::<P>(key).ok_or(ResumeError::Crypto)?;
     let mut body = [0; BODY_LEN];
     copy(sealed, &mut body);
     let opened = aead.open(nonce, &FORMAT, &mut body, tag);

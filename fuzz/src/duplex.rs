@@ -103,8 +103,8 @@ impl Side {
         config.fragment_limit = config.fragment_limit.min(300);
         let mut opener = Opener::new(config);
         let mut sealer = Sealer::new(config);
-        opener.install(Epoch::Application, setup.suite.secret(secrets.0), 0).expect("keys");
-        sealer.install(Epoch::Application, setup.suite.secret(secrets.1), 0).expect("keys");
+        opener.install(Epoch::Application, setup.suite.secret(secrets.0)).expect("keys");
+        sealer.install(Epoch::Application, setup.suite.secret(secrets.1)).expect("keys");
         Self {
             opener,
             sealer,

@@ -33,7 +33,7 @@ impl Input {
     fn opener(&self) -> Opener<TrafficSecret<Null>> {
         let mut opener = Opener::new(self.config());
         if let Some(stage) = &self.stage {
-            let _ = opener.install(stage.epoch(), self.setup.suite.secret(1), 0);
+            let _ = opener.install(stage.epoch(), self.setup.suite.secret(1));
         }
         if let Some(after_retry) = self.skips {
             let _ = opener.skip_early_data(after_retry);

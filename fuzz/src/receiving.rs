@@ -477,8 +477,8 @@ impl<P: Provider> World<P> {
         let (epoch, (read, write)) = (stage.epoch(), stage.seeds());
         let suite = &self.suite;
         let (opened, sealed) = self.layer.with_halves(|opener, sealer| {
-            let opened = opener.install(epoch, suite.secret(read), 0);
-            (opened, sealer.install(epoch, suite.secret(write), 0))
+            let opened = opener.install(epoch, suite.secret(read));
+            (opened, sealer.install(epoch, suite.secret(write)))
         });
         let (secret, version) = (self.suite.secret(read), self.suite.version());
         let is_installed = self.reference.install(epoch, secret, version);

@@ -656,7 +656,7 @@ impl World {
             Ok(())
         };
         let secret = || self.setup.suite.secret(stage.seeds().1);
-        assert_eq!(self.sealer.install(epoch, secret(), 0), expected);
+        assert_eq!(self.sealer.install(epoch, secret()), expected);
         let _ = expected.inspect_err(words::check);
         if expected.is_ok() {
             self.mirror = Direction::new(secret());
@@ -724,7 +724,7 @@ impl World {
     fn answer(&self) -> Notice {
         let (mut opener, mut peer) = self.established();
         let mut sealer = Sealer::<Secret>::new(self.config);
-        sealer.install(Epoch::Application, self.setup.suite.secret(1), 0).expect("keys");
+        sealer.install(Epoch::Application, self.setup.suite.secret(1)).expect("keys");
         sealer.update_keys(true).expect("a request");
         sealer.poll_control(&mut vec![0; 1 << 15]).expect("room");
         opener.apply(sealer.take_signal());
@@ -738,7 +738,7 @@ impl World {
         config.record_size_limit = None;
         let mut opener = Opener::new(config);
         let secret = || self.setup.suite.secret(1);
-        opener.install(Epoch::Application, secret(), 0).expect("keys");
+        opener.install(Epoch::Application, secret()).expect("keys");
         (opener, Direction::new(secret()))
     }
 

@@ -90,6 +90,10 @@ impl KeySchedule for Slot {
         Ok(DirectionKeys { aead: Key(Rc::clone(&self.chip)), iv: IV })
     }
 
+    fn is_same_secret(&self, _: &Self) -> bool {
+        false // Each slot is a secret of its own.
+    }
+
     fn update(&mut self) -> Result<(), KeyError> {
         spend(&self.chip.updates).ok_or(KeyError::Crypto)
     }

@@ -242,7 +242,7 @@ impl Mirror {
         config.limits.key_updates = u8::MAX;
         let mut opener = Opener::new(config);
         let sequence = first_record(version);
-        opener.install(Epoch::Application, keys, sequence).expect("keys fit");
+        opener.take_over(Epoch::Application, keys, sequence).expect("keys fit");
         Self(opener, false)
     }
 
@@ -294,8 +294,8 @@ fn engine(
     let sequence = first_record(version);
     let mut layer = RecordLayer::new(Config::new(engine_role(plan.role)));
     layer.with_halves(|opener, sealer| {
-        opener.install(Epoch::Application, keys(other(plan.role)), sequence).expect("keys fit");
-        sealer.install(Epoch::Application, keys(plan.role), sequence).expect("keys fit");
+        opener.take_over(Epoch::Application, keys(other(plan.role)), sequence).expect("keys fit");
+        sealer.take_over(Epoch::Application, keys(plan.role), sequence).expect("keys fit");
     });
     let mut mirror = Mirror::new(plan.role, keys(plan.role), version);
     let (mut buffer, mut data) = (vec![], vec![]);
@@ -327,7 +327,7 @@ fn engine(
         ReadEnd::Closed { .. } => (Ended::Closed, None),
         ReadEnd::PeerAlert(description) => (Ended::Alerted(description.0), None),
         ReadEnd::Fault(fault) => (Ended::Failed(mirror.alert()), Some(fault)),
-        ReadEnd::Open => panic!("the transport has ended"),
+        ReadEnd::Open | ReadEnd::HandedOver => panic!("the transport has ended"),
     };
     (Verdict { ended, data, updated: mirror.1 }, fault)
 }
@@ -698,7 +698,7 @@ impl KnownDifference {
             {
                 Self::OpensslVersion
             }
-            (Tls13, Some(Fault::Flood), _, _) if it.they_go_on() && it.key_updates() > 32 => {
+            (Tls13, Some(Fault::Flood(_)), _, _) if it.they_go_on() && it.key_updates() > 32 => {
                 Self::OpensslKeyUpdates
             }
             (Tls13, Some(Fault::UnexpectedContentType), _, _)
@@ -724,7 +724,7 @@ impl KnownDifference {
             {
                 Self::RustlsEmptyRecord
             }
-            (_, Some(Fault::Flood), Failed(None)) if it.is_alert() => Self::RustlsSilentFlood,
+            (_, Some(Fault::Flood(_)), Failed(None)) if it.is_alert() => Self::RustlsSilentFlood,
             // The alert is one empty record too many.
             (Tls12, Some(Fault::EmptyAlert), Failed(None))
                 if it.is_alert() && it.empty_records() >= 32 =>
@@ -734,7 +734,7 @@ impl KnownDifference {
             (_, _, Failed(None)) if it.they_stop() && it.alerts(is_warning) > 4 => {
                 Self::RustlsWarningsInAll
             }
-            (Tls13, Some(Fault::Flood), _)
+            (Tls13, Some(Fault::Flood(_)), _)
                 if it.they_go_on() && it.key_updates() > 32 && it.empty_records() > 0 =>
             {
                 Self::RustlsEmptyIsData

@@ -6,8 +6,8 @@
 use tls_record::aead::{Algorithm, null::Null};
 use tls_record::{
     AlertDescription, Config, ContentType, Epoch, Event, Fault, OpenError, Opened, Opener, ReadEnd,
-    RecordLayer, Role, SealError, Sealer, TrafficSecret, Version, WriteEnd, close::ReadState,
-    close::WriteState,
+    RecordLayer, RecordSizeLimit, Role, SealError, Sealer, TrafficSecret, Version, WriteEnd,
+    close::ReadState, close::WriteState,
 };
 
 /// change_cipher_spec
@@ -23,6 +23,16 @@ pub const DATA: ContentType = ContentType::APPLICATION_DATA;
 pub const CLOSE_NOTIFY: [u8; 2] = [1, 0];
 /// A user_canceled message.
 pub const USER_CANCELED: [u8; 2] = [1, 90];
+
+/// A record_size_limit of so many bytes.
+pub fn record_size_limit(bytes: u16) -> RecordSizeLimit {
+    RecordSizeLimit::new(bytes).expect("at least 64 bytes")
+}
+
+/// Sequence number of the first record under keys of this epoch: in TLS 1.2 the Finished had 0.
+pub fn first_sequence(epoch: Epoch, version: Version) -> u64 {
+    u64::from(epoch == Epoch::Application && version == Version::Tls12)
+}
 
 /// A traffic secret of the null cipher.
 pub type Secret = TrafficSecret<Null>;
@@ -90,6 +100,11 @@ impl Suite {
         .expect("the lengths are right")
     }
 
+    /// Sequence number of the first record under keys of this epoch: in TLS 1.2 the Finished had 0.
+    pub fn first_sequence(self, epoch: Epoch) -> u64 {
+        first_sequence(epoch, self.version())
+    }
+
     /// Bytes of a record that are not its content.
     pub const fn overhead(self) -> usize {
         match self {
@@ -115,6 +130,17 @@ impl Hand {
     /// The direction whose secret's bytes are `secret`.
     pub const fn new(suite: Suite, secret: u8) -> Self {
         Self { suite, sequence: 0, secret }
+    }
+
+    /// [`new`](Self::new) at the first record under application keys.
+    pub fn established(suite: Suite, secret: u8) -> Self {
+        Self::new(suite, secret).at(suite.first_sequence(Epoch::Application))
+    }
+
+    /// The direction at its record with this number.
+    pub const fn at(mut self, sequence: u64) -> Self {
+        self.sequence = sequence;
+        self
     }
 
     /// Goes on to the next generation of keys.
@@ -306,8 +332,15 @@ impl Connection {
         // The secrets of each epoch are others.
         let distance = 0x10 * epoch as u8;
         let (peer, own) = (PEER + distance, OWN + distance);
-        self.layer.install(epoch, suite.secret(peer), suite.secret(own)).expect("keys fit");
-        (self.peer, self.mirror) = (Hand::new(suite, peer), Hand::new(suite, own));
+        let first = suite.first_sequence(epoch);
+        let [read, write] = [peer, own].map(|byte| (suite.secret(byte), first));
+        let (client, server) = match self.layer.opener().role() {
+            Role::Client => (write, read),
+            Role::Server => (read, write),
+        };
+        self.layer.take_over(epoch, client, server).expect("keys fit");
+        self.peer = Hand::new(suite, peer).at(first);
+        self.mirror = Hand::new(suite, own).at(first);
         self
     }
 
@@ -325,7 +358,7 @@ impl Connection {
         let unused = Layer::new(Config::new(Role::Client));
         let (mut opener, mut sealer) = std::mem::replace(&mut self.layer, unused).split();
         let done = work(&mut opener, &mut sealer);
-        self.layer = Layer::join(opener, sealer);
+        self.layer = Layer::join(opener, sealer).expect("halves of one connection");
         done
     }
 

@@ -2,8 +2,8 @@
 
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
-    Alert, AlertClass, AlertDescription, AlertLevel, Config, Epoch, Fault, OpenError, ReadEnd,
-    Role, Version, WriteEnd,
+    Alert, AlertClass, AlertDescription, AlertLevel, Config, Epoch, Fault, Flood, OpenError,
+    ReadEnd, Role, Version, WriteEnd,
 };
 use tls_record_tests::STRIDE;
 use tls_record_tests::records::{ALERT, CLOSE_NOTIFY, Connection, DATA, Got, Suite, plaintext};
@@ -230,12 +230,16 @@ fn faults_send_the_alerts_that_they_are_named_after() {
         (Fault::Interleaved, Some(10)),
         (Fault::SpansKeyChange, Some(10)),
         (Fault::BadChangeCipherSpec, Some(10)),
-        (Fault::KeyUpdateLength, Some(50)),
+        (Fault::HandshakeLength, Some(50)),
         (Fault::KeyUpdateValue, Some(47)),
         (Fault::EmptyAlert, Some(10)),
         (Fault::AlertLength, Some(50)),
         (Fault::AlertLevel, Some(47)),
-        (Fault::Flood, Some(10)),
+        (Fault::Flood(Flood::EmptyRecords), Some(10)),
+        (Fault::Flood(Flood::ChangeCipherSpecs), Some(10)),
+        (Fault::Flood(Flood::Warnings), Some(10)),
+        (Fault::Flood(Flood::KeyUpdates), Some(10)),
+        (Fault::Flood(Flood::Renegotiations), Some(10)),
         (Fault::TooMuchEarlyData, Some(10)),
         (Fault::SequenceExhausted, Some(80)),
         (Fault::Crypto, Some(80)),

@@ -2,7 +2,7 @@
 
 use tls_record::aead::Algorithm;
 use tls_record::{
-    AlertDescription, Config, Epoch, Event, Fault, HEADER_LEN, KeySchedule, MAX_RECORD, OpenError,
+    AlertDescription, Config, Epoch, Event, Fault, KeySchedule, MAX_RECORD, OpenError, Opened,
     Opener, ReadEnd, RecordBuffer, RecordTooLong, Role, SealError, Sealer, TrafficSecret, Version,
 };
 use tls_record_tests::Backend;
@@ -105,9 +105,9 @@ impl<K: KeySchedule> Session<K> {
     fn read_buffered<const LEN: usize>(&self, piece: usize) -> Result<Outcome, RecordTooLong> {
         let mut opener = Opener::new(Config::new(self.role));
         let (mut buffer, mut transport) = (RecordBuffer::<LEN>::new(), &self.wire[..]);
-        let (mut got, mut error, mut total) = (Vec::new(), None, HEADER_LEN);
+        let (mut got, mut error) = (Vec::new(), None);
         'reading: loop {
-            let room = buffer.room(total)?;
+            let room = buffer.room()?;
             let (now, later) = transport.split_at(room.len().min(piece).min(transport.len()));
             assert!(!room.is_empty(), "there is room for what is missing");
             room[..now.len()].copy_from_slice(now);
@@ -124,13 +124,13 @@ impl<K: KeySchedule> Session<K> {
                         break 'reading;
                     }
                 };
-                if let Event::NeedMore { total: more } = opened.event {
-                    total = more;
+                if let Event::NeedMore { .. } = opened.event {
+                    buffer.consume(&opened);
                     break;
                 }
                 got.extend(Got::of(&opened.event, buffer.filled()));
                 self.act(&mut opener, &opened.event);
-                buffer.consume(opened.consumed);
+                buffer.consume(&opened);
                 if got.last() == Some(&Got::Closed) {
                     break 'reading;
                 }
@@ -167,8 +167,8 @@ fn tls13(name: &'static str, last: impl Fn(&mut Hand) -> Vec<u8>) -> Session<Sec
     wire.extend(late.seal(ALERT, &USER_CANCELED));
     wire.extend(last(&mut late));
     let steps: Steps<Secret> = Box::new(|opener, message| match message {
-        Some(2) => opener.install(Epoch::Handshake, Suite::Tls13.secret(1), 0).unwrap(),
-        Some(20) => opener.install(Epoch::Application, Suite::Tls13.secret(2), 0).unwrap(),
+        Some(2) => opener.install(Epoch::Handshake, Suite::Tls13.secret(1)).unwrap(),
+        Some(20) => opener.install(Epoch::Application, Suite::Tls13.secret(2)).unwrap(),
         _ => {}
     });
     Session { name, role: Role::Client, wire, steps }
@@ -191,7 +191,7 @@ fn tls12(name: &'static str, suite: Suite, last: impl Fn(&mut Hand) -> Vec<u8>) 
     wire.extend(last(&mut hand));
     let steps: Steps<Secret> = Box::new(move |opener, message| match message {
         Some(14) => opener.set_version(Version::Tls12),
-        None => opener.install(Epoch::Handshake, suite.secret(1), 0).unwrap(),
+        None => opener.install(Epoch::Handshake, suite.secret(1)).unwrap(),
         Some(20) => opener.establish().unwrap(),
         _ => {}
     });
@@ -235,7 +235,7 @@ fn recorded() -> Vec<Session<TrafficSecret<Backend>>> {
             let steps: Steps<TrafficSecret<Backend>> = Box::new(move |opener, message| {
                 if let Some(at) = after.iter().position(|&it| Some(it) == message) {
                     let secret = TrafficSecret::tls13(Algorithm::Aes128Gcm, &secrets[at]).unwrap();
-                    opener.install(epochs[at], secret, 0).unwrap();
+                    opener.install(epochs[at], secret).unwrap();
                 }
             });
             sessions.push(Session { name: trace.name, role, wire, steps });
@@ -350,7 +350,7 @@ fn an_output_that_is_too_short_for_a_record_in_pieces_changes_nothing() {
 #[test]
 fn a_record_in_pieces_that_is_refused_by_its_header_is_refused_at_once() {
     let mut opener = Opener::<Secret>::new(Config::new(Role::Server));
-    opener.install(Epoch::Application, Suite::Tls13.secret(1), 0).unwrap();
+    opener.install(Epoch::Application, Suite::Tls13.secret(1)).unwrap();
     let pieces: [&[u8]; 3] = [&[23, 3], &[3, 0xff], &[0xff]];
     let error = Err(OpenError::Fault(Fault::RecordOverflow));
     assert_eq!(opener.open_into(&pieces, &mut []), error);
@@ -386,13 +386,13 @@ fn a_record_that_can_never_fit_is_told_by_its_header() {
         let mut buffer = RecordBuffer::<100>::new();
         let mut opener = Opener::<Secret>::new(Config::new(Role::Server));
         let wire = plaintext(HANDSHAKE, &message(1, &vec![7; len]));
-        buffer.room(HEADER_LEN).unwrap()[..5].copy_from_slice(&wire[..5]);
+        buffer.room().unwrap()[..5].copy_from_slice(&wire[..5]);
         buffer.received(5);
-        let Event::NeedMore { total } = opener.open(buffer.filled()).unwrap().event else {
-            panic!("there is no body yet");
-        };
-        assert_eq!(total, wire.len());
-        let room = buffer.room(total).map(|room| room.len());
+        let opened = opener.open(buffer.filled()).unwrap();
+        let total = wire.len();
+        assert_eq!(opened.event, Event::NeedMore { total });
+        buffer.consume(&opened);
+        let room = buffer.room().map(|room| room.len());
         assert_eq!(room, if total <= 100 { Ok(95) } else { Err(RecordTooLong { total }) });
         assert_eq!(buffer.filled(), &wire[..5], "and nothing is lost");
     }
@@ -401,20 +401,26 @@ fn a_record_that_can_never_fit_is_told_by_its_header() {
 #[test]
 fn a_record_buffer_gives_no_more_than_came() {
     let mut buffer = RecordBuffer::<10>::new();
-    assert_eq!(buffer.room(0).unwrap().len(), 10);
+    assert_eq!(buffer.room().unwrap().len(), 10);
     buffer.received(1000);
     assert_eq!(buffer.filled().len(), 10, "there were no more");
-    assert_eq!(buffer.room(0), Ok(&mut [][..]));
-    buffer.consume(4);
-    // What is left moves to the front if that is needed, and not before.
+    assert_eq!(buffer.room(), Ok(&mut [][..]));
+    buffer.consume(&Opened { consumed: 4, event: Event::Nothing });
+    // What is left moves to the front to make room.
     buffer.filled().copy_from_slice(b"middle");
-    assert_eq!(buffer.room(0).unwrap().len(), 4);
-    assert_eq!(buffer.room(7).unwrap().len(), 4);
+    assert_eq!(buffer.room().unwrap().len(), 4);
     assert_eq!(buffer.filled(), b"middle");
-    buffer.consume(1000);
+    buffer.consume(&Opened { consumed: 1000, event: Event::Nothing });
     assert_eq!(buffer.filled(), b"");
-    assert_eq!(buffer.room(10).unwrap().len(), 10);
-    assert_eq!(buffer.room(11), Err(RecordTooLong { total: 11 }));
+    // A record as long as the buffer fits, and none that is longer; until another record is at the
+    // front.
+    for (total, room) in [(10, Ok(10)), (11, Err(RecordTooLong { total: 11 })), (5, Ok(10))] {
+        buffer.consume(&Opened { consumed: 0, event: Event::NeedMore { total } });
+        assert_eq!(buffer.room().map(|room| room.len()), room);
+    }
+    buffer.consume(&Opened { consumed: 0, event: Event::NeedMore { total: 11 } });
+    buffer.consume(&Opened { consumed: 0, event: Event::Nothing });
+    assert_eq!(buffer.room().map(|room| room.len()), Ok(10));
 }
 
 #[test]
@@ -508,7 +514,7 @@ fn sealer(suite: Suite, epoch: Epoch) -> Sealer<Secret> {
     if suite == Suite::Plain {
         sealer.set_version(Version::Tls13);
     } else {
-        sealer.install(epoch, suite.secret(1), 0).unwrap();
+        sealer.take_over(epoch, suite.secret(1), suite.first_sequence(epoch)).unwrap();
     }
     sealer
 }
@@ -592,7 +598,8 @@ fn too_short_an_output_changes_nothing() {
         let mut out = vec![0xaa; need];
         assert_eq!(call(&mut sealer, &mut out), Ok(need), "call {index}, {suite:?}");
         // Not a sequence number was lost: the tags are those of the first records.
-        let mut mirror = Hand::new(suite, 1);
+        let first = if suite == Suite::Plain { 0 } else { suite.first_sequence(epoch) };
+        let mut mirror = Hand::new(suite, 1).at(first);
         let opened: Vec<_> = split(&out).map(|record| mirror.open(record).1).collect();
         assert_eq!(opened, contents, "call {index}, {suite:?}");
         if suite != Suite::Plain {

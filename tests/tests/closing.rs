@@ -7,17 +7,23 @@ use tls_record::{Config, Role, Version};
 use tls_record_tests::records::{ALERT, CLOSE_NOTIFY, Connection, HANDSHAKE, Suite};
 
 const POLICIES: [OnPeerClose; 2] = [OnPeerClose::HalfClose, OnPeerClose::Reply];
-const READS: [ReadState; 4] =
-    [ReadState::Open, ReadState::PeerClosed, ReadState::Truncated, ReadState::Failed];
-const WRITES: [WriteState; 6] = [
+const READS: [ReadState; 5] = [
+    ReadState::Open,
+    ReadState::PeerClosed,
+    ReadState::Truncated,
+    ReadState::Failed,
+    ReadState::HandedOver,
+];
+const WRITES: [WriteState; 7] = [
     WriteState::Open,
     WriteState::CancelQueued,
     WriteState::CloseQueued,
     WriteState::Closed,
     WriteState::AlertQueued,
     WriteState::Failed,
+    WriteState::HandedOver,
 ];
-const TRIGGERS: [Trigger; 7] = [
+const TRIGGERS: [Trigger; 9] = [
     Trigger::PeerCloseNotify,
     Trigger::PeerError,
     Trigger::TransportEof,
@@ -25,6 +31,8 @@ const TRIGGERS: [Trigger; 7] = [
     Trigger::Close,
     Trigger::Cancel,
     Trigger::AlertSealed,
+    Trigger::ReadHandedOver,
+    Trigger::WriteHandedOver,
 ];
 
 /// One step of the machine.
@@ -61,7 +69,7 @@ fn for_each_case(check: impl Fn(Case)) {
     let cases = cases();
     cases.iter().copied().for_each(check);
     println!("{} cases", cases.len());
-    assert_eq!(cases.len(), 2 * 4 * 6 * 7);
+    assert_eq!(cases.len(), 2 * 5 * 7 * 9);
 }
 
 #[test]
@@ -73,7 +81,12 @@ fn the_halves_do_what_the_product_does() {
             Trigger::PeerCloseNotify | Trigger::PeerError | Trigger::TransportEof => {
                 read == ReadState::Open
             }
-            Trigger::Fault | Trigger::Close | Trigger::Cancel | Trigger::AlertSealed => true,
+            Trigger::Fault
+            | Trigger::Close
+            | Trigger::Cancel
+            | Trigger::AlertSealed
+            | Trigger::ReadHandedOver
+            | Trigger::WriteHandedOver => true,
         };
         let write_after = if reaches_write { write.after(policy, trigger) } else { write };
         assert_eq!(case.after(), (read.after(trigger), write_after), "{case:?}");
@@ -84,9 +97,40 @@ fn the_halves_do_what_the_product_does() {
 fn ends_are_final() {
     for_each_case(|case| {
         let (read, write) = case.after();
-        assert!(read == case.read || case.read == ReadState::Open, "{case:?}");
-        let is_final = matches!(case.write, WriteState::Closed | WriteState::Failed);
-        assert!(write == case.write || !is_final, "{case:?}");
+        if case.trigger != Trigger::ReadHandedOver {
+            assert!(read == case.read || case.read == ReadState::Open, "{case:?}");
+        }
+        if case.trigger != Trigger::WriteHandedOver {
+            let is_final = matches!(
+                case.write,
+                WriteState::Closed | WriteState::Failed | WriteState::HandedOver
+            );
+            assert!(write == case.write || !is_final, "{case:?}");
+        }
+    });
+}
+
+// What was suspended or is in the kernel ends there, not here.
+#[test]
+fn a_half_that_was_handed_over_stays_so_and_only_a_hand_over_makes_one() {
+    for_each_case(|case| {
+        let (read, write) = case.after();
+        let was_given = case.trigger == Trigger::ReadHandedOver && case.read != ReadState::Failed;
+        let was_over = case.read == ReadState::HandedOver;
+        assert_eq!(read == ReadState::HandedOver, was_over || was_given, "{case:?}");
+
+        // An alert that is due is not left behind.
+        let may_be_given = matches!(case.write, WriteState::Open | WriteState::Closed);
+        let was_given = case.trigger == Trigger::WriteHandedOver && may_be_given;
+        let was_over = case.write == WriteState::HandedOver;
+        assert_eq!(write == WriteState::HandedOver, was_over || was_given, "{case:?}");
+
+        if case.trigger == Trigger::ReadHandedOver {
+            assert_eq!(write, case.write, "{case:?}");
+        }
+        if case.trigger == Trigger::WriteHandedOver {
+            assert_eq!(read, case.read, "{case:?}");
+        }
     });
 }
 
@@ -114,7 +158,7 @@ fn no_way_leads_back() {
         }
     }
     println!("{pairs} ordered pairs");
-    assert_eq!(pairs, 97, "a transition has come or gone");
+    assert_eq!(pairs, 217, "a transition has come or gone");
 }
 
 // 9846 6.1: "If a transport-level close is received prior to a close_notify, the receiver cannot know
@@ -124,7 +168,8 @@ fn only_a_close_notify_is_a_clean_end() {
     for_each_case(|case| {
         let (read, write) = case.after();
         let closes = case.read == ReadState::Open && case.trigger == Trigger::PeerCloseNotify;
-        let was_closed = case.read == ReadState::PeerClosed;
+        let was_closed =
+            case.read == ReadState::PeerClosed && case.trigger != Trigger::ReadHandedOver;
         assert_eq!(read == ReadState::PeerClosed, closes || was_closed, "{case:?}");
         if case.trigger == Trigger::TransportEof {
             let truncates = case.read == ReadState::Open;
@@ -169,8 +214,8 @@ fn the_peers_close_notify_half_closes_or_is_answered() {
 fn the_peers_error_alert_stops_both_directions() {
     for_each_case(|case| {
         if case.trigger == Trigger::PeerError && case.read == ReadState::Open {
-            let is_closed = case.write == WriteState::Closed;
-            let write = if is_closed { WriteState::Closed } else { WriteState::Failed };
+            let is_over = matches!(case.write, WriteState::Closed | WriteState::HandedOver);
+            let write = if is_over { case.write } else { WriteState::Failed };
             assert_eq!(case.after(), (ReadState::Failed, write), "{case:?}");
         }
     });
@@ -182,7 +227,10 @@ fn the_peers_error_alert_stops_both_directions() {
 fn a_fault_sends_an_alert_unless_our_end_has_left() {
     for_each_case(|case| {
         if case.trigger == Trigger::Fault {
-            let has_ended = matches!(case.write, WriteState::Closed | WriteState::Failed);
+            let has_ended = matches!(
+                case.write,
+                WriteState::Closed | WriteState::Failed | WriteState::HandedOver
+            );
             let write = if has_ended { case.write } else { WriteState::AlertQueued };
             assert_eq!(case.after().1, write, "{case:?}");
         }
@@ -225,7 +273,9 @@ fn every_path_sends_one_end_at_most_and_nothing_after_it() {
                     );
                 }
                 let has_closed = log.last() == Some(&"close_notify");
-                assert_eq!(write == WriteState::Closed, has_closed, "{case:?}");
+                if write != WriteState::HandedOver {
+                    assert_eq!(write == WriteState::Closed, has_closed, "{case:?}");
+                }
                 logs.insert(log.clone());
                 todo.push((read, write, log));
                 steps += 1;
@@ -245,8 +295,9 @@ fn every_path_sends_one_end_at_most_and_nothing_after_it() {
     assert_eq!(logs.iter().map(Vec::as_slice).collect::<Vec<_>>(), expected);
 }
 
-/// Lets `trigger` happen to a real connection.
-fn pull(connection: &mut Connection, trigger: Trigger) {
+/// Lets `trigger` happen to a real connection. Whether the engine takes it: of two states that may be
+/// suspended it gives only one to the kernel.
+fn pull(connection: &mut Connection, trigger: Trigger) -> bool {
     let is_reading = connection.layer.opener().state() == ReadState::Open;
     match trigger {
         Trigger::PeerCloseNotify | Trigger::PeerError | Trigger::Fault if is_reading => {
@@ -266,7 +317,19 @@ fn pull(connection: &mut Connection, trigger: Trigger) {
         Trigger::Close => drop(connection.layer.close()),
         Trigger::Cancel => drop(connection.layer.cancel()),
         Trigger::AlertSealed => drop(connection.layer.poll_control(&mut [0; 64])),
+        Trigger::ReadHandedOver => {
+            let given = connection.layer.hand_receiver_to_kernel().is_ok();
+            assert_eq!(given, is_reading);
+            return given;
+        }
+        Trigger::WriteHandedOver => {
+            let is_open = connection.layer.sealer().state() == WriteState::Open;
+            let given = connection.layer.hand_sender_to_kernel().is_ok();
+            assert_eq!(given, is_open);
+            return given;
+        }
     }
+    true
 }
 
 #[test]
@@ -279,16 +342,17 @@ fn the_engine_runs_the_machine() {
         (Suite::Tls12Chacha, OnPeerClose::HalfClose),
     ] {
         let policy = OnPeerClose::in_version(suite.version(), chosen);
-        for path in 0..7_usize.pow(LENGTH) {
+        for path in 0..9_usize.pow(LENGTH) {
             let mut config = Config::new(Role::Server);
             config.tls12_on_peer_close = chosen;
             let mut connection =
                 Connection::new(config).install(tls_record::Epoch::Application, suite);
             let (mut read, mut write) = (ReadState::Open, WriteState::Open);
             for step in 0..LENGTH {
-                let trigger = TRIGGERS[path / 7_usize.pow(step) % 7];
-                pull(&mut connection, trigger);
-                (read, write) = transition(policy, read, write, trigger);
+                let trigger = TRIGGERS[path / 9_usize.pow(step) % 9];
+                if pull(&mut connection, trigger) {
+                    (read, write) = transition(policy, read, write, trigger);
+                }
                 let layer = &connection.layer;
                 assert_eq!(
                     (layer.opener().state(), layer.sealer().state()),
@@ -301,5 +365,5 @@ fn the_engine_runs_the_machine() {
         }
     }
     println!("{paths} paths");
-    assert_eq!(paths, 3 * 2401);
+    assert_eq!(paths, 3 * 6561);
 }

@@ -1,7 +1,7 @@
 //! What a peer may send without getting anywhere: the numbers of `conformance.md`. Exactly N is
 //! accepted, N + 1 is unexpected_message.
 
-use tls_record::{AlertDescription, Config, Epoch, Fault, Limits, Role, Version};
+use tls_record::{AlertDescription, Config, Epoch, Fault, Flood, Limits, Role, Version};
 use tls_record_tests::records::{
     ALERT, CCS, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Suite, USER_CANCELED, key_update,
     message, plaintext,
@@ -75,17 +75,18 @@ fn assert_accepts(connection: &mut Connection, count: usize, nuisance: Nuisance)
 }
 
 #[track_caller]
-fn assert_floods(mut connection: Connection, count: usize, nuisance: Nuisance) {
+fn assert_floods(of: Flood, mut connection: Connection, count: usize, nuisance: Nuisance) {
     assert_accepts(&mut connection, count, nuisance);
     let record = nuisance(&mut connection);
     // Answers that are due would leave with the alert otherwise.
     connection.control();
-    connection.assert_refuses(&record, Fault::Flood, AlertDescription::UNEXPECTED_MESSAGE);
+    connection.assert_refuses(&record, Fault::Flood(of), AlertDescription::UNEXPECTED_MESSAGE);
 }
 
 /// After `count` of them and one `other` record, another `count` are accepted, and no more.
 #[track_caller]
 fn assert_starts_again(
+    of: Flood,
     mut connection: Connection,
     count: usize,
     nuisance: Nuisance,
@@ -93,31 +94,48 @@ fn assert_starts_again(
 ) {
     assert_accepts(&mut connection, count, nuisance);
     assert_accepts(&mut connection, 1, other);
-    assert_floods(connection, count, nuisance);
+    assert_floods(of, connection, count, nuisance);
 }
 
 /// After `count` of them and one `other` record, no more is accepted.
 #[track_caller]
-fn assert_goes_on(mut connection: Connection, count: usize, nuisance: Nuisance, other: Nuisance) {
+fn assert_goes_on(
+    of: Flood,
+    mut connection: Connection,
+    count: usize,
+    nuisance: Nuisance,
+    other: Nuisance,
+) {
     assert_accepts(&mut connection, count, nuisance);
     assert_accepts(&mut connection, 1, other);
-    assert_floods(connection, 0, nuisance);
+    assert_floods(of, connection, 0, nuisance);
 }
 
 // CVE-2016-6305
 #[test]
 fn empty_records() {
     for suite in Suite::ALL {
-        assert_floods(with(suite, |_| ()), 32, empty);
+        assert_floods(Flood::EmptyRecords, with(suite, |_| ()), 32, empty);
         for limit in [0, 1, 255] {
-            assert_floods(with(suite, |limits| limits.empty_records = limit), limit.into(), empty);
+            assert_floods(
+                Flood::EmptyRecords,
+                with(suite, |limits| limits.empty_records = limit),
+                limit.into(),
+                empty,
+            );
         }
-        assert_starts_again(with(suite, |_| ()), 32, empty, data);
-        assert_goes_on(with(suite, |_| ()), 32, empty, warning_of(suite));
+        assert_starts_again(Flood::EmptyRecords, with(suite, |_| ()), 32, empty, data);
+        assert_goes_on(Flood::EmptyRecords, with(suite, |_| ()), 32, empty, warning_of(suite));
     }
-    assert_starts_again(with(Suite::Tls13, |_| ()), 32, empty, ticket);
-    assert_starts_again(with(Suite::Tls12Gcm, |_| ()), 32, empty, hello_request);
-    assert_goes_on(with(Suite::Tls13, |_| ()), 32, empty, padded);
+    assert_starts_again(Flood::EmptyRecords, with(Suite::Tls13, |_| ()), 32, empty, ticket);
+    assert_starts_again(
+        Flood::EmptyRecords,
+        with(Suite::Tls12Gcm, |_| ()),
+        32,
+        empty,
+        hello_request,
+    );
+    assert_goes_on(Flood::EmptyRecords, with(Suite::Tls13, |_| ()), 32, empty, padded);
 }
 
 fn warning_of(suite: Suite) -> Nuisance {
@@ -127,7 +145,7 @@ fn warning_of(suite: Suite) -> Nuisance {
 #[test]
 fn empty_early_data() {
     let early = Connection::new(Config::new(Role::Server)).install(Epoch::EarlyData, Suite::Tls13);
-    assert_floods(early, 32, empty);
+    assert_floods(Flood::EmptyRecords, early, 32, empty);
 }
 
 // 9846 5.4: padded ones are cover traffic.
@@ -142,18 +160,23 @@ fn padded_records_are_no_flood() {
 fn warnings() {
     for suite in Suite::ALL {
         let nuisance = warning_of(suite);
-        assert_floods(with(suite, |_| ()), 4, nuisance);
+        assert_floods(Flood::Warnings, with(suite, |_| ()), 4, nuisance);
         for limit in [0, 1, 255] {
-            assert_floods(with(suite, |limits| limits.warnings = limit), limit.into(), nuisance);
+            assert_floods(
+                Flood::Warnings,
+                with(suite, |limits| limits.warnings = limit),
+                limit.into(),
+                nuisance,
+            );
         }
-        assert_starts_again(with(suite, |_| ()), 4, nuisance, data);
-        assert_goes_on(with(suite, |_| ()), 4, nuisance, empty);
+        assert_starts_again(Flood::Warnings, with(suite, |_| ()), 4, nuisance, data);
+        assert_goes_on(Flood::Warnings, with(suite, |_| ()), 4, nuisance, empty);
     }
-    assert_floods(with(Suite::Tls12Gcm, |_| ()), 4, user_canceled);
-    assert_goes_on(with(Suite::Tls12Gcm, |_| ()), 3, warning, user_canceled);
-    assert_starts_again(with(Suite::Tls13, |_| ()), 4, user_canceled, ticket);
-    assert_goes_on(with(Suite::Tls13, |_| ()), 4, user_canceled, padded);
-    assert_goes_on(handshaking(|_| ()), 4, user_canceled, ccs);
+    assert_floods(Flood::Warnings, with(Suite::Tls12Gcm, |_| ()), 4, user_canceled);
+    assert_goes_on(Flood::Warnings, with(Suite::Tls12Gcm, |_| ()), 3, warning, user_canceled);
+    assert_starts_again(Flood::Warnings, with(Suite::Tls13, |_| ()), 4, user_canceled, ticket);
+    assert_goes_on(Flood::Warnings, with(Suite::Tls13, |_| ()), 4, user_canceled, padded);
+    assert_goes_on(Flood::Warnings, handshaking(|_| ()), 4, user_canceled, ccs);
 }
 
 #[test]
@@ -166,8 +189,8 @@ fn warnings_before_keys() {
                 None => connection,
             }
         };
-        assert_floods(connection(), 4, user_canceled);
-        assert_starts_again(connection(), 4, user_canceled, |_| {
+        assert_floods(Flood::Warnings, connection(), 4, user_canceled);
+        assert_starts_again(Flood::Warnings, connection(), 4, user_canceled, |_| {
             plaintext(HANDSHAKE, &message(2, b"hello"))
         });
     }
@@ -178,15 +201,15 @@ fn warnings_before_keys() {
 fn key_updates() {
     let connection = || with(Suite::Tls13, |_| ());
     for nuisance in [update as Nuisance, requested_update] {
-        assert_floods(connection(), 32, nuisance);
+        assert_floods(Flood::KeyUpdates, connection(), 32, nuisance);
         for limit in [0, 1, 100] {
             let limited = with(Suite::Tls13, |limits| limits.key_updates = limit);
-            assert_floods(limited, limit.into(), nuisance);
+            assert_floods(Flood::KeyUpdates, limited, limit.into(), nuisance);
         }
-        assert_starts_again(connection(), 32, nuisance, data);
+        assert_starts_again(Flood::KeyUpdates, connection(), 32, nuisance, data);
         // Only data is progress.
         for other in [empty as Nuisance, padded, ticket, user_canceled] {
-            assert_goes_on(connection(), 32, nuisance, other);
+            assert_goes_on(Flood::KeyUpdates, connection(), 32, nuisance, other);
         }
     }
 }
@@ -198,27 +221,32 @@ fn the_answer_to_our_request_is_no_flood_once() {
     connection.layer.update_keys(true).unwrap();
     assert_eq!(connection.control(), [(HANDSHAKE, key_update(1))]);
     assert_accepts(&mut connection, 1, update);
-    assert_floods(connection, 0, update);
+    assert_floods(Flood::KeyUpdates, connection, 0, update);
 
     // An update that asks for nothing has no answer.
     let mut connection = with(Suite::Tls13, |limits| limits.key_updates = 2);
     connection.layer.update_keys(false).unwrap();
     connection.control();
-    assert_floods(connection, 2, update);
+    assert_floods(Flood::KeyUpdates, connection, 2, update);
 }
 
 // CVE-2020-25648
 #[test]
 fn change_cipher_specs() {
-    assert_floods(handshaking(|_| ()), 32, ccs);
+    assert_floods(Flood::ChangeCipherSpecs, handshaking(|_| ()), 32, ccs);
     for limit in [0, 1, 255] {
-        assert_floods(handshaking(|limits| limits.empty_records = limit), limit.into(), ccs);
+        assert_floods(
+            Flood::ChangeCipherSpecs,
+            handshaking(|limits| limits.empty_records = limit),
+            limit.into(),
+            ccs,
+        );
     }
     let certificate: Nuisance = |c| c.peer.seal(HANDSHAKE, &message(11, b"certificate"));
-    assert_starts_again(handshaking(|_| ()), 32, ccs, certificate);
-    assert_goes_on(handshaking(|_| ()), 32, ccs, user_canceled);
+    assert_starts_again(Flood::ChangeCipherSpecs, handshaking(|_| ()), 32, ccs, certificate);
+    assert_goes_on(Flood::ChangeCipherSpecs, handshaking(|_| ()), 32, ccs, user_canceled);
     let before_keys = Connection::new(Config::new(Role::Server)).set_version(Version::Tls13);
-    assert_floods(before_keys, 32, ccs);
+    assert_floods(Flood::ChangeCipherSpecs, before_keys, 32, ccs);
 }
 
 #[test]
@@ -229,7 +257,7 @@ fn change_cipher_specs_count_together_with_empty_records() {
         assert_accepts(&mut early, 1, ccs);
         assert_accepts(&mut early, 1, empty);
     }
-    assert_floods(early, 0, ccs);
+    assert_floods(Flood::ChangeCipherSpecs, early, 0, ccs);
 }
 
 #[test]
@@ -241,19 +269,29 @@ fn requests_to_renegotiate() {
             set(&mut config.limits);
         })
     };
-    assert_floods(with(Suite::Tls12Gcm, |_| ()), 32, hello_request);
-    assert_floods(server(|_| ()), 32, client_hello);
-    assert_floods(server(|limits| limits.renegotiations = 1), 1, client_hello);
-    assert_floods(with(Suite::Tls12Chacha, |limits| limits.renegotiations = 0), 0, hello_request);
+    assert_floods(Flood::Renegotiations, with(Suite::Tls12Gcm, |_| ()), 32, hello_request);
+    assert_floods(Flood::Renegotiations, server(|_| ()), 32, client_hello);
+    assert_floods(
+        Flood::Renegotiations,
+        server(|limits| limits.renegotiations = 1),
+        1,
+        client_hello,
+    );
+    assert_floods(
+        Flood::Renegotiations,
+        with(Suite::Tls12Chacha, |limits| limits.renegotiations = 0),
+        0,
+        hello_request,
+    );
     // In all.
-    assert_goes_on(with(Suite::Tls12Gcm, |_| ()), 32, hello_request, data);
+    assert_goes_on(Flood::Renegotiations, with(Suite::Tls12Gcm, |_| ()), 32, hello_request, data);
     // However many pieces it comes in.
     let mut connection = server(|limits| limits.renegotiations = 1);
     let hello = message(1, b"hello");
     for piece in [&hello[..3], &hello[3..4], &hello[4..6], &hello[6..]] {
         assert!(connection.accept(HANDSHAKE, piece).len() == 1);
     }
-    assert_floods(connection, 0, client_hello);
+    assert_floods(Flood::Renegotiations, connection, 0, client_hello);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
-    AlertDescription, CloseError, Config, Control, End, Epoch, Event, Fault, KeyError, Mailbox,
-    Notice, OpenError, Opener, ReadEnd, Role, SealError, Sealer, Signal, WriteEnd,
+    AlertDescription, CloseError, Config, Control, End, Epoch, Event, Fault, Flood, KeyError,
+    Mailbox, Notice, OpenError, Opener, ReadEnd, Role, SealError, Sealer, Signal, WriteEnd,
 };
 use tls_record_tests::records::{
     ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Secret, Suite, key_update,
@@ -296,7 +296,7 @@ fn a_stop_does_not_undo_the_end_of_the_other_direction() {
 fn without_cipher() -> Halves {
     let mut halves = tls13();
     halves.sealer = Sealer::new(Config::new(Role::Client));
-    halves.sealer.install(Epoch::Application, Suite::Tls12Chacha.secret(1), u64::MAX).unwrap();
+    halves.sealer.take_over(Epoch::Application, Suite::Tls12Chacha.secret(1), u64::MAX).unwrap();
     halves
 }
 
@@ -362,7 +362,7 @@ fn requests_and_answers_are_accounted_for() {
     assert_eq!(halves.sealer.update_keys(true), Ok(()));
 
     let record = halves.peer.seal(HANDSHAKE, &key_update(0));
-    assert_eq!(halves.receive(&record), Err(OpenError::Fault(Fault::Flood)));
+    assert_eq!(halves.receive(&record), Err(OpenError::Fault(Fault::Flood(Flood::KeyUpdates))));
 }
 
 // 9846 4.7.3: "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another
@@ -384,23 +384,23 @@ fn joining_tells_what_was_not_told() {
     let mut halves = tls13();
     let record = halves.peer.seal(HANDSHAKE, &key_update(1));
     halves.receive(&record).unwrap();
-    let layer = tls_record::RecordLayer::join(halves.opener, halves.sealer);
+    let layer = tls_record::RecordLayer::join(halves.opener, halves.sealer).unwrap();
     assert!(layer.has_control());
 
     let mut halves = tls13();
     halves.sealer.abort(AlertDescription::DECODE_ERROR).unwrap();
-    let layer = tls_record::RecordLayer::join(halves.opener, halves.sealer);
+    let layer = tls_record::RecordLayer::join(halves.opener, halves.sealer).unwrap();
     assert_eq!(layer.opener().state(), ReadState::Failed);
 }
 
 // keys or not, a KeyError says: "Nothing changed."
 #[test]
 fn keys_for_both_directions_are_installed_or_none_are() {
-    let secret = || Suite::Tls13.secret(1);
+    let secret = |byte| Suite::Tls13.secret(byte);
     let mut connection =
         Connection::new(Config::new(Role::Client)).install(Epoch::Handshake, Suite::Tls13);
     connection.layer.close().unwrap();
-    let installed = connection.layer.install(Epoch::Application, secret(), secret());
+    let installed = connection.layer.install(Epoch::Application, secret(1), secret(2));
     assert_eq!(installed, Err(KeyError::Closed));
     assert_eq!(connection.layer.opener().epoch(), Epoch::Handshake);
 }
@@ -484,11 +484,11 @@ fn a_request_before_our_application_keys_is_answered_under_them() {
     let secret = || Suite::Tls13.secret(1);
     let config = Config::new(Role::Client);
     let (mut opener, mut sealer) = (Opener::new(config), Sealer::new(config));
-    opener.install(Epoch::Application, secret(), 0).unwrap();
-    sealer.install(Epoch::Handshake, secret(), 0).unwrap();
+    opener.install(Epoch::Application, secret()).unwrap();
+    sealer.install(Epoch::Handshake, secret()).unwrap();
 
     let mut request = Sealer::new(Config::new(Role::Server));
-    request.install(Epoch::Application, secret(), 0).unwrap();
+    request.install(Epoch::Application, secret()).unwrap();
     request.update_keys(true).unwrap();
     let mut wire = [0; 64];
     let length = request.poll_control(&mut wire).unwrap();
@@ -497,7 +497,7 @@ fn a_request_before_our_application_keys_is_answered_under_them() {
 
     assert!(!sealer.has_control(), "handshake keys are not updated");
     assert!(sealer.seal_handshake(&[&[20, 0, 0, 1, 0]], &mut wire).is_ok());
-    sealer.install(Epoch::Application, secret(), 0).unwrap();
+    sealer.install(Epoch::Application, secret()).unwrap();
     assert_eq!(sealer.seal(&[b"data"], &mut wire), Err(SealError::ControlFirst));
     assert_eq!(sealer.next_control(), Some(Control::KeyUpdate { request: false }));
 }

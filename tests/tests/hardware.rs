@@ -15,7 +15,7 @@ fn sealer(chip: &Rc<Chip>) -> Sealer<Slot> {
     let mut config = Config::new(Role::Client);
     config.fragment_limit = 10;
     let mut sealer = Sealer::new(config);
-    sealer.install(Epoch::Application, chip.slot(), 0).unwrap();
+    sealer.install(Epoch::Application, chip.slot()).unwrap();
     sealer
 }
 
@@ -57,8 +57,8 @@ fn a_cipher_is_given_what_the_version_says() {
         let chip = Chip::new();
         let config = Config::new(Role::Client);
         let (mut opener, mut sealer) = (Opener::new(config), Sealer::new(config));
-        opener.install(Epoch::Application, chip.slot_of(version), SEQUENCE).unwrap();
-        sealer.install(Epoch::Application, chip.slot_of(version), SEQUENCE).unwrap();
+        opener.take_over(Epoch::Application, chip.slot_of(version), SEQUENCE).unwrap();
+        sealer.take_over(Epoch::Application, chip.slot_of(version), SEQUENCE).unwrap();
         let mut wire = [0; 512];
         let written = sealer.seal(&[&[7; 0x104]], &mut wire).unwrap().written;
         opener.open(&mut wire[..written]).unwrap();
@@ -72,10 +72,10 @@ fn keys_that_cannot_be_made_are_not_installed() {
     let chip = Chip::new();
     chip.keys.set(0);
     let mut opener = Opener::new(Config::new(Role::Client));
-    assert_eq!(opener.install(Epoch::Application, chip.slot(), 0), Err(KeyError::Crypto));
+    assert_eq!(opener.install(Epoch::Application, chip.slot()), Err(KeyError::Crypto));
     assert_eq!((opener.epoch(), opener.sequence()), (Epoch::Plaintext, None));
     let mut sealer = Sealer::new(Config::new(Role::Client));
-    assert_eq!(sealer.install(Epoch::Application, chip.slot(), 0), Err(KeyError::Crypto));
+    assert_eq!(sealer.install(Epoch::Application, chip.slot()), Err(KeyError::Crypto));
     assert_eq!((sealer.epoch(), sealer.sequence()), (Epoch::Plaintext, None));
 }
 

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use tls_record::aead::{Algorithm, Provider, rustcrypto::RustCrypto};
 use tls_record::close::WriteState;
 use tls_record::{
-    AlertDescription, CloseError, Config, Epoch, Event, Fault, HEADER_LEN, KeyError, MAX_RECORD,
-    OpenError, Opener, ReadEnd, Role, SealError, Sealer, TrafficSecret, Version,
+    AlertDescription, CloseError, Config, Epoch, Event, Fault, Flood, HEADER_LEN, KeyError,
+    MAX_RECORD, OpenError, Opener, ReadEnd, Role, SealError, Sealer, TrafficSecret, Version,
 };
 use tls_record_tests::Backend;
 use tls_record_tests::records::{
@@ -43,8 +43,9 @@ fn pair<P: Provider>(
 ) -> (Sealer<TrafficSecret<P>>, Opener<TrafficSecret<P>>) {
     let mut sealer = Sealer::new(Config::new(Role::Client));
     let mut opener = Opener::new(Config::new(Role::Server));
-    sealer.install(Epoch::Application, secret(), 0).unwrap();
-    opener.install(Epoch::Application, secret(), 0).unwrap();
+    // In TLS 1.2 the Finished had number 0.
+    sealer.take_over(Epoch::Application, secret(), 1).unwrap();
+    opener.take_over(Epoch::Application, secret(), 1).unwrap();
     (sealer, opener)
 }
 
@@ -155,8 +156,8 @@ fn messages_across_a_key_change_are_refused() {
     }
     let mut connection = fresh();
     connection.accept(HANDSHAKE, &hello[..5]);
-    let secret = || Suite::Tls13.secret(1);
-    assert_eq!(connection.layer.install(Epoch::Handshake, secret(), secret()), fault);
+    let secret = |byte| Suite::Tls13.secret(byte);
+    assert_eq!(connection.layer.install(Epoch::Handshake, secret(1), secret(2)), fault);
 
     // TLS 1.2: what lies behind a Finished, and what is cut by a change_cipher_spec.
     let mut connection = fresh().install(Epoch::Handshake, Suite::Tls12Gcm);
@@ -187,7 +188,11 @@ fn key_updates_of_a_peer_that_does_not_read() {
     }
     connection.accept(DATA, b""); // Does not.
     let record = connection.peer.seal(HANDSHAKE, &key_update(1));
-    connection.assert_refuses(&record, Fault::Flood, AlertDescription::UNEXPECTED_MESSAGE);
+    connection.assert_refuses(
+        &record,
+        Fault::Flood(Flood::KeyUpdates),
+        AlertDescription::UNEXPECTED_MESSAGE,
+    );
 }
 
 /// CVE-2016-8610
@@ -199,7 +204,11 @@ fn a_flood_of_warnings() {
             connection.accept(ALERT, &alert);
         }
         let record = connection.peer.seal(ALERT, &alert);
-        connection.assert_refuses(&record, Fault::Flood, AlertDescription::UNEXPECTED_MESSAGE);
+        connection.assert_refuses(
+            &record,
+            Fault::Flood(Flood::Warnings),
+            AlertDescription::UNEXPECTED_MESSAGE,
+        );
     }
 }
 
@@ -214,7 +223,11 @@ fn empty_records_are_consumed_and_counted() {
             assert_eq!((opened.consumed, opened.event), (record.len(), Event::Nothing));
         }
         let record = connection.peer.seal(DATA, b"");
-        connection.assert_refuses(&record, Fault::Flood, AlertDescription::UNEXPECTED_MESSAGE);
+        connection.assert_refuses(
+            &record,
+            Fault::Flood(Flood::EmptyRecords),
+            AlertDescription::UNEXPECTED_MESSAGE,
+        );
     }
 }
 
@@ -245,8 +258,8 @@ fn after_a_fault_every_call_fails() {
                 let secret = || Suite::Tls13.secret(1);
                 assert_eq!(sealer.change_cipher_spec(&mut out), Err(SealError::Failed));
                 assert!(sealer.refuse_renegotiation().is_err());
-                assert!(sealer.install(Epoch::Application, secret(), 0).is_err());
-                assert!(opener.install(Epoch::Application, secret(), 0).is_err());
+                assert!(sealer.install(Epoch::Application, secret()).is_err());
+                assert!(opener.install(Epoch::Application, secret()).is_err());
                 assert!(opener.establish().is_err());
             });
             assert_eq!(out, [0xaa; 64]);
@@ -320,7 +333,11 @@ fn change_cipher_specs_come_few_and_before_finished() {
     for _ in 0..32 {
         assert_eq!(connection.receive(&ccs), Ok(vec![Got::Nothing]));
     }
-    connection.assert_refuses(&ccs, Fault::Flood, AlertDescription::UNEXPECTED_MESSAGE);
+    connection.assert_refuses(
+        &ccs,
+        Fault::Flood(Flood::ChangeCipherSpecs),
+        AlertDescription::UNEXPECTED_MESSAGE,
+    );
     let alert = AlertDescription::UNEXPECTED_MESSAGE;
     tls13().assert_refuses(&ccs, Fault::UnexpectedContentType, alert);
     Connection::established(Suite::Tls12Gcm, Role::Client).assert_refuses(

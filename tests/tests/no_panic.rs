@@ -5,8 +5,8 @@ use proptest::prelude::{
 };
 use tls_record::close::{OnPeerClose, ReadState, WriteState};
 use tls_record::{
-    AlertDescription, Config, ContentType, Epoch, Event, Notice, OpenError, Opener, ReadEnd, Role,
-    SealError, Sealer, Signal, Version,
+    AlertDescription, Config, ContentType, Epoch, Event, Notice, OpenError, Opener, ReadEnd,
+    RecordSizeLimit, Role, SealError, Sealer, Signal, Version,
 };
 use tls_record_tests::records::{ALERT, DATA, HANDSHAKE, Hand, Layer, Secret, Suite, plaintext};
 
@@ -109,7 +109,9 @@ fn config() -> impl Strategy<Value = Config> {
     let limits = (<[u8; 4]>::arbitrary(), any::<u32>(), 0..100_u32);
     (<[bool; 3]>::arbitrary(), numbers, limits).prop_map(|(flags, numbers, limits)| {
         let mut config = Config::new(if flags[0] { Role::Client } else { Role::Server });
-        (config.record_size_limit, config.fragment_limit, config.key_limit) = numbers;
+        let record_size_limit;
+        (record_size_limit, config.fragment_limit, config.key_limit) = numbers;
+        config.record_size_limit = record_size_limit.and_then(RecordSizeLimit::new);
         let few: [u8; 4];
         (few, config.limits.handshake_message, config.limits.early_data) = limits;
         config.limits.empty_records = few[0];
@@ -138,13 +140,14 @@ fn read_may_go(from: ReadState, to: ReadState) -> bool {
 }
 
 fn write_may_go(from: WriteState, to: WriteState) -> bool {
-    use WriteState::{AlertQueued, CancelQueued, CloseQueued, Closed, Failed, Open};
+    use WriteState::{AlertQueued, CancelQueued, CloseQueued, Closed, Failed, HandedOver, Open};
     let rank = |state| match state {
         Open => 0,
         CancelQueued => 1,
         CloseQueued => 2,
         AlertQueued => 3,
         Closed | Failed => 4,
+        HandedOver => 5,
     };
     from == to || rank(from) < rank(to)
 }
@@ -307,14 +310,18 @@ impl Seen {
                 }
             }
             Call::Install(epoch, suite, sequence) => {
-                if self.opener.install(epoch, suite.secret(1), sequence).is_ok() {
-                    self.peer = Some(Hand::new(suite, 1));
+                if self.opener.take_over(epoch, suite.secret(1), sequence).is_ok() {
+                    self.peer = Some(Hand::new(suite, 1).at(sequence));
                 }
-                let _ = self.sealer.install(epoch, suite.secret(2), sequence);
+                let _ = self.sealer.take_over(epoch, suite.secret(2), sequence);
             }
             Call::Establish => drop((self.opener.establish(), self.sealer.establish())),
             Call::SkipEarlyData(by_type) => drop(self.opener.skip_early_data(by_type)),
-            Call::SetRecordSizeLimit(limit) => drop(self.sealer.set_record_size_limit(limit)),
+            Call::SetRecordSizeLimit(limit) => {
+                if let Some(limit) = RecordSizeLimit::new(limit) {
+                    self.sealer.set_record_size_limit(limit);
+                }
+            }
             Call::RefuseRenegotiation => drop(self.sealer.refuse_renegotiation()),
             Call::Tell => {
                 self.sealer.apply(self.opener.take_notice());
@@ -400,12 +407,14 @@ proptest! {
         for suite in Suite::ALL {
             let mut config = Config::new(Role::Client);
             config.fragment_limit = fragment_limit;
-            config.record_size_limit = limit;
+            config.record_size_limit = limit.and_then(RecordSizeLimit::new);
             let mut sealer = Sealer::new(config);
-            sealer.set_record_size_limit(limit.unwrap_or(u16::MAX)).unwrap();
-            sealer.install(Epoch::Application, suite.secret(1), 0).unwrap();
+            if let Some(limit) = config.record_size_limit {
+                sealer.set_record_size_limit(limit);
+            }
+            sealer.take_over(Epoch::Application, suite.secret(1), 1).unwrap();
             let mut opener = Opener::new(config);
-            opener.install(Epoch::Application, suite.secret(1), 0).unwrap();
+            opener.take_over(Epoch::Application, suite.secret(1), 1).unwrap();
             let data = parts.concat();
             let (mut at, mut read) = (0, Vec::new());
             while at < data.len() {

@@ -12,8 +12,8 @@ use std::task::{Context, Poll, Waker};
 
 use tls_record::close::OnPeerClose;
 use tls_record::{
-    AlertDescription, Config, Connection, End, Epoch, Event, HEADER_LEN, OpenError, ReadEnd,
-    RecordBuffer, RecordLayer, Role, SealError, ShutdownError, WriteEnd,
+    AlertDescription, Config, Connection, End, Epoch, Event, OpenError, ReadEnd, RecordBuffer,
+    RecordLayer, RecordSizeLimit, Role, SealError, ShutdownError, WriteEnd,
 };
 use tls_record_tests::records::{
     self, ALERT, CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Hand, Secret, Suite, key_update, open_all,
@@ -40,9 +40,10 @@ fn pair<const CLIENT: usize, const SERVER: usize>(
         configure: &dyn Fn(&mut Config),
     ) -> Tls<TX> {
         configure(&mut config);
-        let (read, write) = if config.role == Role::Client { (1, 2) } else { (2, 1) };
+        let first = suite.first_sequence(Epoch::Application);
+        let [client, server] = [1, 2].map(|byte| (suite.secret(byte), first));
         let mut layer = RecordLayer::new(config);
-        layer.install(Epoch::Application, suite.secret(read), suite.secret(write)).unwrap();
+        layer.take_over(Epoch::Application, client, server).unwrap();
         Connection::new(layer)
     }
     (
@@ -199,15 +200,19 @@ async fn drive(
         }
         let opened = tls.received(buffer.filled()).unwrap();
         match opened.event {
-            Event::NeedMore { total } => {
-                let len = transport.read(buffer.room(total).unwrap()).await;
+            Event::NeedMore { .. } => {
+                buffer.consume(&opened);
+                let len = transport.read(buffer.room().unwrap()).await;
                 buffer.received(len);
+                continue;
             }
-            Event::ApplicationData(range) => data.extend_from_slice(&buffer.filled()[range]),
+            Event::ApplicationData(ref range) => {
+                data.extend_from_slice(&buffer.filled()[range.clone()]);
+            }
             Event::Closed => return,
             _ => {}
         }
-        buffer.consume(opened.consumed);
+        buffer.consume(&opened);
     }
 }
 
@@ -262,14 +267,14 @@ fn dropping_a_future_anywhere_loses_nothing() {
 #[test]
 fn a_connection_in_little_memory_with_asymmetric_buffers() {
     // The client sends commands and receives much: 128 bytes out, and in what it announced.
-    const LIMIT: u16 = 512;
-    const RECORD: usize = HEADER_LEN + LIMIT as usize + 16;
+    const LIMIT: RecordSizeLimit = RecordSizeLimit::new(512).unwrap();
+    const RECORD: usize = LIMIT.max_record_len();
     let (mut client, mut server) = pair::<128, 4096>(Suite::Tls13, |config| {
         if config.role == Role::Client {
             config.record_size_limit = Some(LIMIT);
         }
     });
-    server.with_halves(|_, sealer| sealer.set_record_size_limit(LIMIT)).unwrap();
+    server.set_peer_record_size_limit(LIMIT);
     assert!(size_of::<Tls<128>>() + size_of::<RecordBuffer<RECORD>>() < 1500);
 
     let page: Vec<u8> = (0..20_000).map(|i| (i % 251) as u8).collect();
@@ -296,24 +301,21 @@ fn carry<const FROM: usize, const BUFFER: usize, const TO: usize>(
     to: &mut Tls<TO>,
     data: &mut Vec<u8>,
 ) {
-    let mut total = HEADER_LEN;
     while !from.unsent().is_empty() {
-        let room = buffer.room(total).expect("no record is longer than was announced");
+        let room = buffer.room().expect("no record is longer than was announced");
         let len = room.len().min(from.unsent().len());
         room[..len].copy_from_slice(&from.unsent()[..len]);
         buffer.received(len);
         from.sent(len);
         loop {
             let opened = to.received(buffer.filled()).unwrap();
-            match opened.event {
-                Event::NeedMore { total: more } => {
-                    total = more;
-                    break;
-                }
-                Event::ApplicationData(range) => data.extend_from_slice(&buffer.filled()[range]),
-                _ => {}
+            if let Event::ApplicationData(range) = &opened.event {
+                data.extend_from_slice(&buffer.filled()[range.clone()]);
             }
-            buffer.consume(opened.consumed);
+            buffer.consume(&opened);
+            if let Event::NeedMore { .. } = opened.event {
+                break;
+            }
         }
     }
 }
@@ -325,8 +327,8 @@ fn a_connection_that_is_taken_over_goes_on_and_updates_its_keys() {
     for suite in Suite::ALL {
         let mut tls = Tls::<512>::new(RecordLayer::new(Config::new(Role::Client)));
         tls.with_halves(|opener, sealer| {
-            opener.install(Epoch::Application, suite.secret(1), 1000).unwrap();
-            sealer.install(Epoch::Application, suite.secret(2), 70_000).unwrap();
+            opener.take_over(Epoch::Application, suite.secret(1), 1000).unwrap();
+            sealer.take_over(Epoch::Application, suite.secret(2), 70_000).unwrap();
         });
         let (mut peer, mut mirror) = (Hand::new(suite, 1), Hand::new(suite, 2));
         (peer.sequence, mirror.sequence) = (1000, 70_000);

@@ -449,7 +449,7 @@ impl<'a> Receiver<'a> {
             return;
         }
         let keys = self.recording.secrets().keys(self.sender, epoch);
-        self.opener.install(epoch, keys, 0).expect("at a record's edge");
+        self.opener.install(epoch, keys).expect("at a record's edge");
     }
 
     /// What a handshake does at a message.

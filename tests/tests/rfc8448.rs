@@ -78,7 +78,7 @@ fn every_record_opens<P: Provider>() {
             let sent = trace.records.iter().filter(|record| record.sender == sender);
             for (i, record) in sent.enumerate() {
                 if let Some((epoch, secret)) = next_keys(&trace, record, opener.epoch()) {
-                    opener.install(epoch, secret, 0).expect("at a record's edge");
+                    opener.install(epoch, secret).expect("at a record's edge");
                 }
                 assert_eq!(open(&mut opener, record), record.payload, "{}: {i}", trace.name);
                 if i == 0 {
@@ -119,7 +119,7 @@ fn every_record_is_sealed_to_the_same_bytes<P: Provider>() {
             let sent = trace.records.iter().filter(|record| record.sender == sender);
             for (i, record) in sent.enumerate() {
                 if let Some((epoch, secret)) = next_keys(&trace, record, sealer.epoch()) {
-                    sealer.install(epoch, secret, 0).expect("epochs go forward");
+                    sealer.install(epoch, secret).expect("epochs go forward");
                 }
                 assert_eq!(seal(&mut sealer, record), record.wire, "{}: {i}", trace.name);
                 if i == 0 {

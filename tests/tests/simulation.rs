@@ -10,8 +10,8 @@ use std::env;
 
 use tls_record::close::OnPeerClose;
 use tls_record::{
-    AlertDescription, Config, Connection, End, Epoch, Event, Fault, HEADER_LEN, ReadEnd,
-    RecordBuffer, RecordLayer, Role, SealError, ShutdownError, WriteEnd,
+    AlertDescription, Config, Connection, End, Epoch, Event, Fault, ReadEnd, RecordBuffer,
+    RecordLayer, Role, SealError, ShutdownError, WriteEnd,
 };
 use tls_record_tests::records::{Secret, Suite};
 
@@ -118,8 +118,6 @@ enum Manner {
 struct Endpoint {
     tls: Connection<Secret, BUFFER>,
     received: RecordBuffer<BUFFER>,
-    /// Length of the record that is under way.
-    total: usize,
     /// Which bytes it sends.
     salt: u64,
     manner: Manner,
@@ -149,15 +147,12 @@ impl Endpoint {
         }
         config.fragment_limit = 1 + random.below(BUFFER) as u16;
         let mut layer = RecordLayer::new(config);
-        let (read, write) = match role {
-            Role::Client => (1, 2),
-            Role::Server => (2, 1),
-        };
-        layer.install(Epoch::Application, suite.secret(read), suite.secret(write)).unwrap();
+        let first = suite.first_sequence(Epoch::Application);
+        let [client, server] = [1, 2].map(|byte| (suite.secret(byte), first));
+        layer.take_over(Epoch::Application, client, server).unwrap();
         Self {
             tls: Connection::new(layer),
             received: RecordBuffer::new(),
-            total: HEADER_LEN,
             salt,
             manner: match random.below(16) {
                 0..6 => Manner::OneStep,
@@ -213,7 +208,7 @@ impl Endpoint {
         if self.tls.end().read != ReadEnd::Open {
             return false;
         }
-        let room = self.received.room(self.total).expect("records are short");
+        let room = self.received.room().expect("records are short");
         assert!(!room.is_empty(), "the transport has somewhere to put what comes");
         let piece = 1 + random.below(room.len());
         let len = incoming.read(&mut room[..piece]);
@@ -227,15 +222,14 @@ impl Endpoint {
             }
             return ends;
         }
-        self.total = HEADER_LEN;
         while let Ok(opened) = self.tls.received(self.received.filled()) {
-            match opened.event {
-                Event::NeedMore { total } => {
-                    self.total = total;
+            match &opened.event {
+                Event::NeedMore { .. } => {
+                    self.received.consume(&opened);
                     break;
                 }
                 Event::ApplicationData(range) => {
-                    for &got in &self.received.filled()[range] {
+                    for &got in &self.received.filled()[range.clone()] {
                         assert_eq!(
                             got,
                             byte(peer_salt, self.delivered),
@@ -248,7 +242,7 @@ impl Endpoint {
                 Event::KeyUpdate { .. } | Event::Nothing => {}
                 other => panic!("{other:?}"),
             }
-            self.received.consume(opened.consumed);
+            self.received.consume(&opened);
         }
         true
     }
@@ -441,6 +435,7 @@ impl Pair {
                 assert!(incoming.is_cut || theirs.write != WriteEnd::Closed, "{theirs:?}");
             }
             ReadEnd::PeerAlert(alert) => assert_eq!(theirs.write, WriteEnd::AlertSent(alert)),
+            ReadEnd::HandedOver => panic!("nothing is handed over"),
             ReadEnd::Fault(fault) => {
                 assert_eq!(
                     (fault, us.manner),

@@ -14,7 +14,6 @@ use tls_record_tests::records::{
 };
 
 const KEY: [u8; 32] = [0x5e; 32];
-const NONCE: [u8; 12] = [1; 12];
 
 type Layer = RecordLayer<TrafficSecret<Ring>>;
 
@@ -24,24 +23,24 @@ fn secret(byte: u8) -> TrafficSecret<Ring> {
 
 /// Both ends of a connection.
 fn pair(configure: impl Fn(&mut Config)) -> (Layer, Layer) {
-    let layer = |role, read, write| {
+    let layer = |role| {
         let mut config = Config::new(role);
         configure(&mut config);
         let mut layer = Layer::new(config);
-        layer.install(Epoch::Application, secret(read), secret(write)).unwrap();
+        layer.install(Epoch::Application, secret(1), secret(2)).unwrap();
         layer
     };
-    (layer(Role::Client, 1, 2), layer(Role::Server, 2, 1))
+    (layer(Role::Client), layer(Role::Server))
 }
 
 /// Suspends and resumes a connection of which everything is known, and which goes on as if it had
 /// not slept.
 fn sleep(connection: &mut records::Connection) {
-    let mut bytes = connection.layer.suspend(&KEY, &NONCE).unwrap();
+    let mut bytes = connection.layer.suspend(&KEY).unwrap();
     let slept = bytes;
     connection.layer = records::Layer::resume(&mut bytes, &KEY).unwrap();
     // And of which nothing was forgotten: it is the same bytes again.
-    let mut bytes = connection.layer.suspend(&KEY, &NONCE).unwrap();
+    let mut bytes = connection.layer.suspend(&KEY).unwrap();
     assert_eq!(bytes, slept);
     connection.layer = records::Layer::resume(&mut bytes, &KEY).unwrap();
 }
@@ -50,7 +49,7 @@ fn sleep(connection: &mut records::Connection) {
 #[test]
 fn tampered_bytes_of_any_kind_are_refused_and_kept() {
     let (mut client, _) = pair(|_| {});
-    let bytes = client.suspend(&KEY, &NONCE).unwrap();
+    let bytes = client.suspend(&KEY).unwrap();
     for at in 0..bytes.len() {
         for bit in 0..8 {
             let mut tampered = bytes;
@@ -77,7 +76,7 @@ fn tampered_bytes_of_any_kind_are_refused_and_kept() {
 #[test]
 fn no_secret_lies_open_in_the_bytes() {
     let (mut client, _) = pair(|_| {});
-    let bytes = client.suspend(&KEY, &NONCE).unwrap();
+    let bytes = client.suspend(&KEY).unwrap();
     for secret in [[1; 8], [2; 8]] {
         assert!(!bytes[16..].windows(8).any(|window| window == secret));
     }
@@ -115,7 +114,7 @@ fn every_suite_and_version_goes_on_where_it_was() {
             }
             if suite == Suite::Tls13 {
                 connection.accept(HANDSHAKE, &key_update(1));
-                assert_eq!(connection.layer.suspend(&KEY, &NONCE).err(), Some(SuspendError::Busy));
+                assert_eq!(connection.layer.suspend(&KEY).err(), Some(SuspendError::Busy));
                 assert_eq!(connection.control(), [(HANDSHAKE, key_update(0))]);
                 sleep(&mut connection);
                 assert_eq!(connection.send(b"later").unwrap(), [b"later"]);
@@ -135,16 +134,16 @@ fn keys_of_every_algorithm_go_on_in_both_versions() {
     };
     for algorithm in [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305] {
         for version in [Version::Tls13, Version::Tls12] {
-            let [mut client, mut server] =
-                [(Role::Client, 1, 2), (Role::Server, 2, 1)].map(|(role, read, write)| {
-                    let mut layer = Layer::new(Config::new(role));
-                    let [read, write] =
-                        [read, write].map(|byte| secret(algorithm, version, byte).unwrap());
-                    layer.install(Epoch::Application, read, write).unwrap();
-                    layer
-                });
-            let mut bytes = client.suspend(&KEY, &NONCE).unwrap();
-            assert_eq!(bytes.len(), 208, "what README.md says");
+            let first = u64::from(version == Version::Tls12);
+            let [mut client, mut server] = [Role::Client, Role::Server].map(|role| {
+                let mut layer = Layer::new(Config::new(role));
+                let [client, server] =
+                    [1, 2].map(|byte| (secret(algorithm, version, byte).unwrap(), first));
+                layer.take_over(Epoch::Application, client, server).unwrap();
+                layer
+            });
+            let mut bytes = client.suspend(&KEY).unwrap();
+            assert_eq!(bytes.len(), 209, "what README.md says");
             client = Layer::resume(&mut bytes, &KEY).unwrap();
             for (from, to) in [(0, 1), (1, 0)] {
                 let ends = [&mut client, &mut server];
@@ -205,7 +204,7 @@ fn closing_states_survive() {
             // We closed, and read on.
             let mut connection = records::Connection::configured(suite, configure);
             connection.layer.close().unwrap();
-            assert_eq!(connection.layer.suspend(&KEY, &NONCE).err(), Some(SuspendError::Busy));
+            assert_eq!(connection.layer.suspend(&KEY).err(), Some(SuspendError::Busy));
             connection.control();
             sleep(&mut connection);
             assert_eq!(connection.send(b"late"), Err(SealError::Closed));
@@ -240,7 +239,7 @@ fn closing_states_survive() {
 fn what_is_not_at_rest_stays_awake() {
     let busy = |connection: &mut records::Connection, error| {
         let before = format!("{:?}", connection.layer);
-        assert_eq!(connection.layer.suspend(&KEY, &NONCE).err(), Some(error));
+        assert_eq!(connection.layer.suspend(&KEY).err(), Some(error));
         assert_eq!(format!("{:?}", connection.layer), before);
     };
     let fresh = || records::Connection::new(Config::new(Role::Client));
@@ -279,14 +278,14 @@ fn a_connection_with_unsent_bytes_or_a_slot_stays_awake() {
     let (client, mut server) = pair(|_| {});
     let mut client = Connection::<_, 512>::new(client);
     client.write(&[b"data"]).unwrap();
-    assert_eq!(client.suspend(&KEY, &NONCE).err(), Some(SuspendError::Busy));
+    assert_eq!(client.suspend(&KEY).err(), Some(SuspendError::Busy));
     client.sent(client.unsent().len());
     client.reserve(10).unwrap();
-    assert_eq!(client.suspend(&KEY, &NONCE).err(), Some(SuspendError::Busy));
+    assert_eq!(client.suspend(&KEY).err(), Some(SuspendError::Busy));
     client.cancel().unwrap();
 
-    let mut bytes = client.suspend(&KEY, &NONCE).unwrap();
-    assert_eq!(client.write(&[b"data"]), Err(SealError::NoKeys));
+    let mut bytes = client.suspend(&KEY).unwrap();
+    assert_eq!(client.write(&[b"data"]), Err(SealError::HandedOver));
     let mut client = Connection::<TrafficSecret<Ring>, 128>::resume(&mut bytes, &KEY).unwrap();
     assert_eq!(bytes, [0; SUSPENDED_LEN]);
     client.write(&[b"more"]).unwrap();
@@ -296,7 +295,7 @@ fn a_connection_with_unsent_bytes_or_a_slot_stays_awake() {
 }
 
 #[test]
-fn a_suspended_connection_leaves_an_empty_one() {
+fn a_suspended_connection_leaves_nothing_in_memory_and_nothing_to_say() {
     let (client, _) = pair(|_| {});
     let mut client = Connection::<_, 512>::new(client);
     client.reserve(100).unwrap().fill(0x77);
@@ -304,14 +303,11 @@ fn a_suspended_connection_leaves_an_empty_one() {
     client.shutdown().unwrap_err();
     client.sent(client.unsent().len());
     client.shutdown().unwrap();
-    client.suspend(&KEY, &NONCE).unwrap();
+    client.suspend(&KEY).unwrap();
     assert_eq!(client.take_sealed_alert(), None);
-    assert_eq!(client.shutdown(), Err(ShutdownError::NotStarted));
-
-    let installed =
-        client.with_halves(|_, sealer| sealer.install(Epoch::Application, secret(3), 0));
-    installed.unwrap();
-    assert_eq!(client.reserve(100).unwrap(), [0; 100]);
+    assert_eq!(client.shutdown(), Err(ShutdownError::HandedOver));
+    assert_eq!(client.shutdown_both(1_000), Err(ShutdownError::HandedOver));
+    assert!(client.unsent().is_empty());
 }
 
 #[test]
@@ -329,12 +325,12 @@ fn limits_and_counts_survive() {
     // Limits of both ends on the length of a record.
     let (mut client, mut server) = pair(|config| {
         config.fragment_limit = 200;
-        config.record_size_limit = Some(300);
+        config.record_size_limit = Some(records::record_size_limit(300));
         config.padding = Padding::Block(64);
         config.pads_control = true;
     });
-    client.with_halves(|_, sealer| sealer.set_record_size_limit(100)).unwrap();
-    let mut bytes = client.suspend(&KEY, &NONCE).unwrap();
+    client.with_halves(|_, sealer| sealer.set_record_size_limit(records::record_size_limit(100)));
+    let mut bytes = client.suspend(&KEY).unwrap();
     let mut client = Layer::resume(&mut bytes, &KEY).unwrap();
     let mut wire = [0; 2_000];
     let sealed = client.seal(&[&[7; 150]], &mut wire).unwrap();
@@ -344,7 +340,7 @@ fn limits_and_counts_survive() {
     client.close().unwrap();
     assert_eq!(client.poll_control(&mut wire), Ok(5 + 64 + 16));
     server.with_halves(|_, sealer| sealer.set_fragment_limit(10));
-    let mut bytes = server.suspend(&KEY, &NONCE).unwrap();
+    let mut bytes = server.suspend(&KEY).unwrap();
     let mut server = Layer::resume(&mut bytes, &KEY).unwrap();
     assert_eq!(server.sealer().fragment_limit(), 10);
     assert!(server.open(&mut [23, 3, 3, 1, 61]).is_err(), "longer than 300 and the tag");
@@ -374,9 +370,9 @@ fn limits_and_counts_survive() {
 #[test]
 fn a_padding_function_is_told_not_lost() {
     let (mut client, _) = pair(|config| config.padding = Padding::By(PaddingFn(|_, len| len + 1)));
-    assert_eq!(client.suspend(&KEY, &NONCE).err(), Some(SuspendError::PaddingFunction));
+    assert_eq!(client.suspend(&KEY).err(), Some(SuspendError::PaddingFunction));
     client.with_halves(|_, sealer| sealer.set_padding(Padding::None));
-    assert!(client.suspend(&KEY, &NONCE).is_ok());
+    assert!(client.suspend(&KEY).is_ok());
 }
 
 // The kernel
@@ -402,23 +398,24 @@ fn the_kernel_gets_keys_in_its_own_layout() {
         let secret = |byte| TrafficSecret::tls13(suite, &vec![byte; suite.secret_len()]).unwrap();
         layer
             .with_halves(|opener, sealer| {
-                opener.install(Epoch::Application, secret(0x10), 0)?;
-                sealer.install(Epoch::Application, secret(0x20), sequence)
+                opener.install(Epoch::Application, secret(0x10))?;
+                sealer.take_over(Epoch::Application, secret(0x20), sequence)
             })
             .unwrap();
         let (mut rx, mut tx) = layer.with_halves(|opener, sealer| {
             (opener.hand_to_kernel().unwrap(), sealer.hand_to_kernel().unwrap())
         });
-        assert_eq!(layer.seal(&[b"data"], &mut [0; 64]), Err(SealError::NoKeys));
+        assert_eq!(layer.seal(&[b"data"], &mut [0; 64]), Err(SealError::HandedOver));
 
         let expected = |byte: u8, sequence: u64| {
             let (iv, key, salt) =
                 (vec![byte; 12 - salt_len], vec![byte; key_len], vec![byte; salt_len]);
             info(0x0304, cipher, [&iv, &key, &salt, &sequence.to_be_bytes()])
         };
-        assert_eq!(tx.crypto_info().unwrap().as_bytes(), expected(0x21, sequence));
-        assert_eq!(rx.crypto_info().unwrap().as_bytes(), expected(0x11, 0));
-        assert_eq!(tx.crypto_info().unwrap().as_bytes().len(), len);
+        let infos = [&mut tx, &mut rx].map(|direction| direction.crypto_info().unwrap());
+        assert_eq!(infos[0].as_bytes(), expected(0x21, sequence));
+        assert_eq!(infos[1].as_bytes(), expected(0x11, 0));
+        assert_eq!(infos[0].as_bytes().len(), len);
         for direction in [&mut rx, &mut tx] {
             direction.update().unwrap();
         }
@@ -429,9 +426,9 @@ fn the_kernel_gets_keys_in_its_own_layout() {
 
 #[test]
 fn the_kernel_gets_no_keys_of_a_cipher_that_it_does_not_have() {
-    let secret = || TrafficSecret::<Null>::tls13(Algorithm::Aes128Ccm8, &[7; 32]).unwrap();
+    let secret = |byte| TrafficSecret::<Null>::tls13(Algorithm::Aes128Ccm8, &[byte; 32]).unwrap();
     let mut layer = RecordLayer::new(Config::new(Role::Client));
-    layer.install(Epoch::Application, secret(), secret()).unwrap();
+    layer.install(Epoch::Application, secret(7), secret(8)).unwrap();
     let errors = layer.with_halves(|opener, sealer| {
         [opener.hand_to_kernel().err(), sealer.hand_to_kernel().err()]
     });
@@ -444,13 +441,14 @@ fn the_kernel_gets_no_keys_of_a_cipher_that_it_does_not_have() {
 #[test]
 fn no_nonce_that_was_used_before_the_kernel_took_over_comes_again() {
     for start in [0_u64, 1, 7, 8, 0x0fff, 0xffff_ffff_ffff_fff0, u64::MAX] {
-        for sent in [0_u64, 1, 2, 3, 7, 8, 9, 200] {
+        for last in [1_u64, 2, 3, 7, 8, 9, 200] {
             let iv = [&[0xaa; 4][..], &start.to_be_bytes()].concat();
             let secret = TrafficSecret::<RustCrypto>::tls12(Algorithm::Aes128Gcm, &[3; 16], &iv);
             let mut sealer = tls_record::Sealer::new(Config::new(Role::Client));
-            sealer.install(Epoch::Application, secret.unwrap(), 0).unwrap();
-            let mut used = HashSet::new();
-            for _ in 0..sent {
+            // The Finished had number 0.
+            sealer.take_over(Epoch::Application, secret.unwrap(), 1).unwrap();
+            let mut used = HashSet::from([start]);
+            for _ in 1..last {
                 let mut record = [0; 64];
                 sealer.seal(&[b"data"], &mut record).unwrap();
                 assert!(used.insert(u64::from_be_bytes(record[5..13].try_into().unwrap())));
@@ -461,11 +459,11 @@ fn no_nonce_that_was_used_before_the_kernel_took_over_comes_again() {
             let bytes = info.as_bytes();
             assert_eq!(bytes[..4], [0x0303_u16.to_ne_bytes(), 51_u16.to_ne_bytes()].concat());
             assert_eq!(bytes[28..32], [0xaa; 4]);
-            assert_eq!(bytes[32..], sent.to_be_bytes());
+            assert_eq!(bytes[32..], last.to_be_bytes());
             let first = u64::from_be_bytes(bytes[4..12].try_into().unwrap());
             for count in 0..1_000 {
                 let nonce = first.wrapping_add(count);
-                assert!(used.insert(nonce), "start {start:#x}, {sent} sent: {nonce:#x} again");
+                assert!(used.insert(nonce), "start {start:#x}, {last} sent: {nonce:#x} again");
             }
         }
     }
@@ -504,12 +502,12 @@ fn the_kernel_gets_neither_keys_of_a_handshake_nor_a_half_with_something_to_tell
 #[test]
 fn what_the_kernel_gets_is_not_shown() {
     let (mut client, _) = pair(|_| {});
-    let kernel = client.with_halves(|_, sealer| sealer.hand_to_kernel()).unwrap();
+    let mut kernel = client.with_halves(|_, sealer| sealer.hand_to_kernel()).unwrap();
     let info = kernel.crypto_info().unwrap();
     assert_eq!(
         [format!("{kernel:?}"), format!("{info:?}")],
         [
-            "KernelDirection { secret: TrafficSecret(Aes128Gcm, redacted), sequence: 0 }",
+            "KernelDirection { secret: TrafficSecret(Aes128Gcm, redacted), sequence: None }",
             "CryptoInfo(40 bytes, redacted)",
         ]
     );
@@ -549,7 +547,7 @@ fn the_kernel_does_not_begin_inside_a_record() {
 #[test]
 fn the_kernel_gets_no_key_that_may_seal_no_more() {
     let mut connection =
-        records::Connection::configured(Suite::Tls12Gcm, |config| config.key_limit = 5);
+        records::Connection::configured(Suite::Tls12Gcm, |config| config.key_limit = 6);
     connection.send(b"the only one").unwrap();
     assert_eq!(connection.send(b"more"), Err(SealError::KeyExhausted));
     connection.layer.with_halves(|_, sealer| {
@@ -573,25 +571,12 @@ fn what_a_shutdown_has_come_to_survives() {
     let drained = sealed.written as u32;
     assert_eq!(client.shutdown_both(1_000), Err(ShutdownError::AwaitingPeer { drained }));
 
-    let mut bytes = client.suspend(&KEY, &NONCE).unwrap();
+    let mut bytes = client.suspend(&KEY).unwrap();
     let mut client = Tls::resume(&mut bytes, &KEY).unwrap();
     assert_eq!(client.shutdown(), Err(ShutdownError::AlreadyClosed));
     assert_eq!(client.shutdown_both(1_000), Err(ShutdownError::AwaitingPeer { drained }));
     assert_eq!(client.take_sealed_alert(), Some(AlertDescription::CLOSE_NOTIFY));
     assert_eq!(client.take_sealed_alert(), None);
-}
-
-#[test]
-fn what_is_left_behind_keeps_its_role() {
-    let (_, mut server) = pair(|_| {});
-    server.suspend(&KEY, &NONCE).unwrap();
-    server.install(Epoch::Application, secret(2), secret(1)).unwrap();
-    // A ticket is for clients.
-    let mut peer = Layer::new(Config::new(Role::Client));
-    peer.install(Epoch::Application, secret(1), secret(2)).unwrap();
-    let mut wire = [0; 64];
-    let length = peer.seal_handshake(&[&message(4, &[0; 4])], &mut wire).unwrap();
-    assert!(server.open(&mut wire[..length]).is_err());
 }
 
 #[test]
@@ -601,5 +586,5 @@ fn an_aborted_connection_is_not_established() {
     connection.layer.close().unwrap();
     connection.control();
     connection.layer.abort(AlertDescription::INTERNAL_ERROR).unwrap_err();
-    assert_eq!(connection.layer.suspend(&KEY, &NONCE).err(), Some(SuspendError::NotEstablished));
+    assert_eq!(connection.layer.suspend(&KEY).err(), Some(SuspendError::NotEstablished));
 }

@@ -54,7 +54,7 @@ fn establish(role: Role, agreed: Negotiated) -> (Connection<Secret, BUFFER>, Vec
     let Established { opener, sealer, received, .. } = handshake.finish().unwrap();
     let mut left_over = received.filled().to_vec();
     left_over.extend(peer.take_output());
-    (Connection::new(RecordLayer::join(opener, sealer)), left_over, peer)
+    (Connection::new(RecordLayer::join(opener, sealer).unwrap()), left_over, peer)
 }
 
 /// What reaches the receiving thread.
@@ -81,7 +81,6 @@ fn receive(
 ) -> Received {
     let mut this = Received { opener, data: Vec::new(), key_updates: 0, error: None };
     let mut buffer = Box::new(RecordBuffer::<BUFFER>::new());
-    let mut total = 0;
     for input in transport {
         let Input::Bytes(bytes) = input else {
             breakable::set_broken(true);
@@ -89,7 +88,7 @@ fn receive(
         };
         let mut bytes = &bytes[..];
         while !bytes.is_empty() {
-            let room = buffer.room(total).unwrap();
+            let room = buffer.room().unwrap();
             let (now, later) = bytes.split_at(room.len().min(bytes.len()));
             room[..now.len()].copy_from_slice(now);
             buffer.received(now.len());
@@ -108,19 +107,19 @@ fn receive(
                         return this;
                     }
                 };
-                match opened.event {
-                    Event::NeedMore { total: more } => {
-                        total = more;
+                match &opened.event {
+                    Event::NeedMore { .. } => {
+                        buffer.consume(&opened);
                         break;
                     }
                     Event::ApplicationData(range) => {
-                        this.data.extend_from_slice(&buffer.filled()[range]);
+                        this.data.extend_from_slice(&buffer.filled()[range.clone()]);
                     }
                     Event::KeyUpdate { .. } => this.key_updates += 1,
                     Event::Closed => return this,
                     _ => {}
                 }
-                buffer.consume(opened.consumed);
+                buffer.consume(&opened);
             }
         }
     }
@@ -284,7 +283,7 @@ fn run(role: Role, agreed: Negotiated, script: impl FnOnce(&mut Wire)) -> Outcom
         // What was posted last was perhaps not taken.
         opener.apply(mailbox.take_signal());
         writer.apply(mailbox.take_notice());
-        let connection = Connection::join(opener, writer);
+        let connection = Connection::join(opener, writer).unwrap();
         Outcome { connection, peer, data, key_updates, open_error, seal_error }
     })
 }

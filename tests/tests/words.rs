@@ -5,13 +5,13 @@ use std::error::Error;
 
 use tls_record::aead::{Algorithm, null::Null};
 use tls_record::{
-    AlertDescription, CloseError, Config, Control, End, Epoch, Fault, InvalidHandle, KeyError,
-    OpenError, ReadEnd, RecordBuffer, RecordTooLong, ResumeError, Role, SealError, ShutdownError,
-    SuspendError, TrafficSecret, WriteEnd,
+    AlertDescription, CloseError, Config, Control, End, Epoch, Fault, Flood, InvalidHandle,
+    KeyError, OpenError, ReadEnd, RecordBuffer, RecordTooLong, ResumeError, Role, SealError,
+    ShutdownError, SuspendError, TrafficSecret, WriteEnd,
 };
 use tls_record_tests::records::{Connection, Suite};
 
-const FAULTS: [Fault; 22] = [
+const FAULTS: [Fault; 26] = [
     Fault::NotTls,
     Fault::RecordOverflow,
     Fault::BadRecordMac,
@@ -24,12 +24,16 @@ const FAULTS: [Fault; 22] = [
     Fault::Interleaved,
     Fault::SpansKeyChange,
     Fault::BadChangeCipherSpec,
-    Fault::KeyUpdateLength,
+    Fault::HandshakeLength,
     Fault::KeyUpdateValue,
     Fault::EmptyAlert,
     Fault::AlertLength,
     Fault::AlertLevel,
-    Fault::Flood,
+    Fault::Flood(Flood::EmptyRecords),
+    Fault::Flood(Flood::ChangeCipherSpecs),
+    Fault::Flood(Flood::Warnings),
+    Fault::Flood(Flood::KeyUpdates),
+    Fault::Flood(Flood::Renegotiations),
     Fault::TooMuchEarlyData,
     Fault::SequenceExhausted,
     Fault::Crypto,
@@ -224,7 +228,7 @@ fn the_answers_of_a_connection_are_told_apart() {
 #[test]
 fn a_buffer_does_not_show_what_is_in_it() {
     let mut buffer = RecordBuffer::<64>::default();
-    buffer.room(6).unwrap()[..6].copy_from_slice(b"secret");
+    buffer.room().unwrap()[..6].copy_from_slice(b"secret");
     buffer.received(6);
     assert_eq!(format!("{buffer:?}"), "RecordBuffer(6 of 64 bytes)");
 }

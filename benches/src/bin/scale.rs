@@ -23,8 +23,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring};
 use tls_record::{Config, Epoch, Event, MAX_RECORD, Opener, Role, Sealer, TrafficSecret, Version};
+use tls_record_benches::established;
 use tls_record_benches::timing::{Spread, nanoseconds};
-use tls_record_benches::{Layer, established};
 
 const ALGORITHM: Algorithm = Algorithm::Aes128Gcm;
 
@@ -50,12 +50,21 @@ struct Arguments {
     svg: Option<PathBuf>,
 }
 
-/// A connection that opens what it has sealed.
-fn mirror<P: Provider>() -> Layer<P> {
-    let secret = || TrafficSecret::tls13(ALGORITHM, &[7; 32]).expect("32 bytes");
-    let mut layer = Layer::new(Config::new(Role::Client));
-    layer.install(Epoch::Application, secret(), secret()).expect("the first keys");
-    layer
+/// Two halves of which one opens what the other seals: as large as a connection.
+struct Mirror<P: Provider> {
+    opener: Opener<TrafficSecret<P>>,
+    sealer: Sealer<TrafficSecret<P>>,
+}
+
+impl<P: Provider> Mirror<P> {
+    fn new() -> Self {
+        let secret = || TrafficSecret::tls13(ALGORITHM, &[7; 32]).expect("32 bytes");
+        let mut opener = Opener::new(Config::new(Role::Server));
+        opener.install(Epoch::Application, secret()).expect("the first keys");
+        let mut sealer = Sealer::new(Config::new(Role::Client));
+        sealer.install(Epoch::Application, secret()).expect("the first keys");
+        Self { opener, sealer }
+    }
 }
 
 /// Bytes of the process in memory.
@@ -69,7 +78,7 @@ fn resident() -> usize {
 fn many<P: Provider>(count: usize) -> (f64, Spread) {
     let before = resident();
     let mut connections = Vec::with_capacity(count);
-    connections.extend((0..count).map(|_| mirror::<P>()));
+    connections.extend((0..count).map(|_| Mirror::<P>::new()));
     let bytes = (resident() - before) as f64 / count as f64;
 
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
@@ -81,9 +90,9 @@ fn many<P: Provider>(count: usize) -> (f64, Spread) {
             random ^= random << 17;
             // The high bits, spread over all connections.
             let which = ((u128::from(random) * count as u128) >> 64) as usize;
-            let layer = &mut connections[which];
-            let len = layer.seal_in_place(&mut record, LEN).expect("room for it");
-            let opened = layer.open(&mut record[..len]).expect("a good record");
+            let Mirror { opener, sealer } = &mut connections[which];
+            let len = sealer.seal_in_place(&mut record, LEN).expect("room for it");
+            let opened = opener.open(&mut record[..len]).expect("a good record");
             assert!(matches!(opened.event, Event::ApplicationData(_)));
         }) / 2.0
     };

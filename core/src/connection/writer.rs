@@ -1,7 +1,6 @@
 //! The sending half that owns its output.
 
 use super::alert_log::AlertLog;
-use super::shutdown::ShutdownError;
 use crate::alert::AlertDescription;
 use crate::byte_queue::ByteQueue;
 use crate::end::WriteEnd;
@@ -10,12 +9,13 @@ use crate::keys::KeySchedule;
 use crate::notice::{Notice, Signal};
 use crate::record::HEADER_LEN;
 use crate::sealer::{Control, KEY_UPDATE_LEN, Sealed, Sealer};
+use crate::shutdown::ShutdownError;
 
 /// Bytes of a record that are not content, at most: header, explicit nonce or inner type, tag.
 const MAX_OVERHEAD: usize = HEADER_LEN + 8 + 16;
 
 /// Bytes that a [`Writer`] at rest adds to those of its [`Sealer`].
-pub(crate) const WRITER_LEN: usize = 9;
+pub(crate) const WRITER_LEN: usize = 5;
 
 /// A place for the content of a record, behind the waiting bytes.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +48,10 @@ pub struct Writer<K: KeySchedule, const TX: usize> {
     is_cut: bool,
     /// A shutdown has been told that the close_notify left.
     is_told: bool,
+    /// The transport reads what is unsent, so that it must not be moved.
+    is_in_flight: bool,
     log: AlertLog,
     slot: Option<Slot>,
-    /// Bytes of records that arrived since our close_notify was queued.
-    drained: u32,
     sealer: Sealer<K>,
     unsent: ByteQueue<TX>,
 }
@@ -76,8 +76,8 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
             slot: None,
             is_cut: false,
             is_told: false,
+            is_in_flight: false,
             log: AlertLog::EMPTY,
-            drained: 0,
         }
     }
 
@@ -149,10 +149,25 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
                     self.seal_control();
                     return Ok(sealed);
                 }
-                Err(SealError::NoSpace { need }) if self.unsent.make_room(need) => {}
+                Err(SealError::NoSpace { need }) if self.make_room(need) => {}
                 Err(SealError::ControlFirst) => self.seal_before_data()?,
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Whether there are `need` bytes of room behind what is unsent, which is moved for it, unless it
+    /// is in flight.
+    fn make_room(&mut self, need: usize) -> bool {
+        need <= self.room() && self.unsent.make_room(need)
+    }
+
+    /// Bytes of room that there can be behind what is unsent.
+    const fn room(&self) -> usize {
+        if self.is_in_flight {
+            TX.saturating_sub(self.unsent.end())
+        } else {
+            self.unsent.total_room()
         }
     }
 
@@ -176,7 +191,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         // Control may fall due before the slot is committed, and leaves before it.
         let gap = self.sealer.control_len();
         let need = gap.saturating_add(self.sealer.record_len(len));
-        if !self.unsent.make_room(need) {
+        if !self.make_room(need) {
             return Err(SealError::NoSpace { need });
         }
         let at = self.unsent.end().saturating_add(gap) as u32;
@@ -240,7 +255,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         // One more may fall due, if none is.
         let before = self.sealer.control_len().saturating_mul(self.sealer.updates_due().max(1));
         let need = self.sealer.record_len(content).saturating_add(before);
-        self.slot.is_none() && self.may_write() && need <= self.unsent.total_room()
+        self.slot.is_none() && self.may_write() && need <= self.room()
     }
 
     /// See [`Sealer::set_fragment_limit`].
@@ -255,8 +270,15 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.unsent.waiting()
     }
 
+    /// See [`Connection::begin_send`](crate::Connection::begin_send).
+    pub fn begin_send(&mut self) -> &[u8] {
+        self.is_in_flight = true;
+        self.unsent()
+    }
+
     /// See [`Connection::sent`](crate::Connection::sent).
     pub fn sent(&mut self, len: usize) {
+        self.is_in_flight = false;
         self.unsent.consume(len);
         self.seal_control();
     }
@@ -301,8 +323,8 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
                     }
                     return Ok(());
                 }
-                Err(SealError::NoSpace { need })
-                    if self.slot.is_none() && self.unsent.make_room(need) => {}
+                Err(SealError::NoSpace { need }) if self.slot.is_none() && self.make_room(need) => {
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -340,6 +362,8 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         }
         self.seal_control();
         match self.end() {
+            WriteEnd::HandedOver => Err(ShutdownError::HandedOver),
+            WriteEnd::Closing if self.sealer.is_keys_due() => Err(ShutdownError::NoKeys),
             WriteEnd::Closed if self.is_told => Err(ShutdownError::AlreadyClosed),
             WriteEnd::Failed => Err(ShutdownError::Failed),
             _ if self.sealer.is_truncated() => Err(ShutdownError::Truncated),
@@ -405,6 +429,11 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         Ok(())
     }
 
+    /// See [`Sealer::take_kernel_control`].
+    pub fn take_kernel_control(&mut self) -> Option<Control> {
+        self.sealer.take_kernel_control()
+    }
+
     /// The sending half itself, to look at.
     pub const fn sealer(&self) -> &Sealer<K> {
         &self.sealer
@@ -413,14 +442,12 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// What a connection at rest knows besides its halves.
     pub(super) fn pack(&self) -> [u8; WRITER_LEN] {
         let [a, b, c, d] = self.log.to_bytes();
-        let [e, f, g, h] = self.drained.to_le_bytes();
-        [a, b, c, d, e, f, g, h, self.is_told.into()]
+        [a, b, c, d, self.is_told.into()]
     }
 
     pub(super) const fn unpack(&mut self, bytes: [u8; WRITER_LEN]) {
-        let [a, b, c, d, e, f, g, h, is_told] = bytes;
+        let [a, b, c, d, is_told] = bytes;
         self.log = AlertLog::from_bytes([a, b, c, d]);
-        self.drained = u32::from_le_bytes([e, f, g, h]);
         self.is_told = is_told != 0;
     }
 
@@ -439,24 +466,14 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
 
     /// A call on the sending half itself: installing keys, for instance.
     pub(super) fn with_sealer<R>(&mut self, call: impl FnOnce(&mut Sealer<K>) -> R) -> R {
+        self.sealer.set_has_unsent(!self.is_at_rest());
         let returned = call(&mut self.sealer);
+        self.sealer.set_has_unsent(false);
         self.settle();
         returned
     }
 
     // The other half
-
-    /// `len` bytes of records have arrived.
-    #[inline]
-    pub(super) fn arrived(&mut self, len: usize) {
-        if self.sealer.is_closing() {
-            self.drained = self.drained.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
-        }
-    }
-
-    pub(super) const fn drained(&self) -> u32 {
-        self.drained
-    }
 
     /// See [`Sealer::apply`]. If the peer failed, what waits is discarded (RFC 9846 section 6).
     pub fn apply(&mut self, notice: Notice) {

@@ -1,7 +1,7 @@
 //! Handshake content: one message a call, and which may come (RFC 9846 sections 4.7 and 5.1).
 
 use super::{EarlyData, Event, Opened, Opener};
-use crate::error::{Fault, OpenError};
+use crate::error::{Fault, Flood, OpenError};
 use crate::handshake::{HandshakeHeader, HandshakePiece, HandshakeType};
 use crate::keys::KeySchedule;
 use crate::notice::Notice;
@@ -11,6 +11,9 @@ impl<K: KeySchedule> Opener<K> {
     /// Handshake content that [`Self::handshake`] left for the next call. It is decrypted already.
     #[cfg_attr(target_pointer_width = "64", cold)]
     pub(super) fn open_rest(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
+        if self.rest_is_out {
+            return Err(OpenError::OtherBuffer);
+        }
         let (rest, trailer) = (usize::from(self.rest), usize::from(self.trailer));
         let total = rest.wrapping_add(trailer);
         if input.len() < total {
@@ -74,7 +77,7 @@ impl<K: KeySchedule> Opener<K> {
             return Ok(Opened { consumed, event: Event::KeyUpdate { requested } });
         }
         if piece.offset == 0 && self.is_renegotiation() {
-            self.budget.renegotiation()?;
+            self.budget.spend(Flood::Renegotiations)?;
         }
         let body = start.wrapping_add(piece.start)..start.wrapping_add(taken);
         let piece = HandshakePiece { header, offset: piece.offset, body };
@@ -90,7 +93,7 @@ impl<K: KeySchedule> Opener<K> {
         if core::mem::take(&mut self.answer_expected) {
             self.notice = self.notice.merge(Notice::PEER_ANSWERED);
         } else {
-            self.budget.key_update()?;
+            self.budget.spend(Flood::KeyUpdates)?;
         }
         let keys = self.keys.get_mut().ok_or(Fault::UnexpectedHandshake)?;
         keys.update().map_err(|_| Fault::Crypto)?;
@@ -129,8 +132,15 @@ impl<K: KeySchedule> Opener<K> {
         if !is_expected {
             return Err(Fault::UnexpectedHandshake);
         }
-        if message_type == Type::KEY_UPDATE && header.length != 1 {
-            return Err(Fault::KeyUpdateLength);
+        let is_length_right = match message_type {
+            Type::KEY_UPDATE => header.length == 1,
+            Type::HELLO_REQUEST | Type::SERVER_HELLO_DONE | Type::END_OF_EARLY_DATA => {
+                header.length == 0
+            }
+            _ => true,
+        };
+        if !is_length_right {
+            return Err(Fault::HandshakeLength);
         }
         if header.length > self.limits.handshake_message {
             return Err(Fault::HandshakeTooLong);

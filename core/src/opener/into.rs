@@ -16,13 +16,14 @@ impl<K: KeySchedule> Opener<K> {
     /// bytes of `pieces`, which are left as they are; ranges are relative to `out`.
     ///
     /// While a part of the record is not consumed (handshake messages come one a call), `out` keeps
-    /// what is in it, and the next call is one of this function again.
+    /// what is in it, and the next call is one of this function again, with the same `out`.
     ///
     /// [`Event::NeedMore`] says that the record is longer than `pieces`, or than `out`, which is to be
     /// compared: nothing else tells that `out` can never hold it.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open).
+    /// Those of [`open`](Self::open), with [`OpenError::OtherBuffer`] if the last record was opened
+    /// in part by that one.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -30,8 +31,8 @@ impl<K: KeySchedule> Opener<K> {
     /// # let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
     /// # let mut sealer = Sealer::new(Config::new(Role::Client));
     /// # let mut opener = Opener::new(Config::new(Role::Server));
-    /// # sealer.install(Epoch::Application, secret(), 0)?;
-    /// # opener.install(Epoch::Application, secret(), 0)?;
+    /// # sealer.install(Epoch::Application, secret())?;
+    /// # opener.install(Epoch::Application, secret())?;
     /// # let mut wire = [0; 27];
     /// # sealer.seal(&[b"hello"], &mut wire).unwrap();
     /// let (at_the_end_of_the_ring, at_its_start) = wire.split_at(3);
@@ -48,6 +49,11 @@ impl<K: KeySchedule> Opener<K> {
             return self.open_after_end(available);
         }
         let mut at = usize::from(self.rest_at);
+        if self.rest != 0 && !self.rest_is_out {
+            return Err(OpenError::OtherBuffer);
+        }
+        // So that `open` takes it from here.
+        self.rest_is_out = false;
         if self.rest == 0 {
             // The header alone, which `open` judges before it asks for the body.
             let mut header = [0; HEADER_LEN];
@@ -64,6 +70,7 @@ impl<K: KeySchedule> Opener<K> {
             at = 0;
         }
         let mut opened = self.open(out.get_mut(at..).unwrap_or_default());
+        self.rest_is_out = self.rest != 0;
         if let Ok(Opened { consumed, event }) = &mut opened {
             // Sums of lengths within a record.
             self.rest_at = at.wrapping_add(*consumed) as u16;

@@ -1,45 +1,60 @@
 //! When the keys of the receiving half change, and what its records may hold under them.
 
-use core::num::NonZeroU16;
-
 use super::{EarlyData, Opener};
-use crate::close::ReadState;
 use crate::error::{Fault, KeyError, OpenError};
 use crate::keys::KeySchedule;
+use crate::protection::Protection;
 use crate::record::{Epoch, MAX_CONTENT, MAX_PROTECTED_TLS12, MAX_PROTECTED_TLS13, Version};
+use crate::record_size_limit::RecordSizeLimit;
 use crate::scrub::scrub_stack;
 
 impl<K: KeySchedule> Opener<K> {
-    /// Says which version the handshake chose, as soon as it did: before that, plaintext alerts are
-    /// taken by the rules of TLS 1.2, if there is that feature, and a server refuses
-    /// change_cipher_spec. Installing keys says it too, and from then on it stays.
-    pub const fn set_version(&mut self, version: Version) {
-        if matches!(self.epoch, Epoch::Plaintext) {
+    /// Sets the negotiated protocol version. Call it as soon as the ServerHello has been sent or read:
+    /// before that, plaintext alerts are taken by the rules of TLS 1.2, if there is that feature, and
+    /// a server refuses change_cipher_spec. Installing keys sets it too, and from then on it stays.
+    /// A version other than that of [`Config::version`](crate::Config) changes nothing.
+    pub fn set_version(&mut self, version: Version) {
+        if self.epoch == Epoch::Plaintext && self.pinned.is_none_or(|pinned| pinned == version) {
             self.version = Some(version);
         }
     }
 
-    /// The peer confirmed this record_size_limit of ours, which binds what it sends from now on: see
+    /// Limits what the peer may send from now on to a record_size_limit of ours that it confirmed: see
     /// [`Config::record_size_limit`](crate::Config), which is for those who know it beforehand.
-    pub fn set_record_size_limit(&mut self, limit: u16) {
-        self.record_size_limit = NonZeroU16::new(limit);
+    pub fn set_record_size_limit(&mut self, limit: RecordSizeLimit) {
+        self.record_size_limit = Some(limit);
         self.set_limits();
     }
 
-    /// From the next record on, the peer protects with these keys. `sequence` is the number of that
-    /// record: 0, unless another implementation has opened some.
+    /// Opens records under these keys from the next one on, which has sequence number 0. Keys under
+    /// which another implementation has opened records are [taken over](Self::take_over).
     ///
-    /// For TLS 1.2, install [`Epoch::Handshake`] at
+    /// In TLS 1.2 keys begin with the peer's Finished: install [`Epoch::Handshake`] at
     /// [`Event::ChangeCipherSpec`](crate::Event::ChangeCipherSpec), and
-    /// [`establish`](Self::establish) when the Finished is verified; or [`Epoch::Application`] if
-    /// the handshake was made elsewhere.
+    /// [`establish`](Self::establish) when the Finished is verified.
     ///
     /// # Errors
     /// [`KeyError::Fault`] if a handshake message is split by the key change (RFC 9846 section 5.1):
     /// the connection has failed. [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: if there
-    /// are keys already). [`KeyError::Closed`] if this direction has ended. [`KeyError::Crypto`] if
-    /// the keys cannot be made.
-    pub fn install(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
+    /// are keys already). [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2.
+    /// [`KeyError::Mismatch`] if the keys are of another version than the connection.
+    /// [`KeyError::ShortTag`] if early data is [skipped](Self::skip_early_data) by trial and the tags
+    /// are shorter than 16 bytes. [`KeyError::Closed`] if this direction has ended,
+    /// [`KeyError::HandedOver`] if its keys were handed over. [`KeyError::Crypto`] if the keys cannot
+    /// be made.
+    pub fn install(&mut self, epoch: Epoch, schedule: K) -> Result<(), KeyError> {
+        self.take_over(epoch, schedule, 0)
+    }
+
+    /// Opens records under keys under which another implementation has opened some: `sequence` is
+    /// the number of the next one. Keys that begin here are [installed](Self::install).
+    ///
+    /// A server that took a handshake over from a library goes on at 0 in TLS 1.3, and at 1 in
+    /// TLS 1.2, where the Finished had number 0.
+    ///
+    /// # Errors
+    /// Those of [`install`](Self::install), with [`KeyError::NonceReuse`] only for a `sequence` of 0.
+    pub fn take_over(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
         let installed = self.make_keys(epoch, schedule, sequence);
         scrub_stack(K::STACK);
         installed
@@ -48,24 +63,35 @@ impl<K: KeySchedule> Opener<K> {
     /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
     #[inline(never)]
     fn make_keys(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
+        self.check_state()?;
         let version = schedule.version();
-        if !version.has_keys(self.epoch, epoch) {
-            return Err(KeyError::Epoch);
-        }
+        version.check_keys(self.version.or(self.pinned), self.epoch, epoch, sequence)?;
         self.check_key_change()?;
         self.keys.make(schedule, sequence)?;
-        self.version = Some(version);
-        self.epoch = epoch;
-        self.keys_due = false;
-        self.early_data = match (epoch, self.early_data) {
+        let early_data = match (epoch, self.early_data) {
             (Epoch::EarlyData, _) => EarlyData::Accepted,
             (Epoch::Handshake, EarlyData::SkipUndecryptable) if !version.is_tls12() => {
+                if self.has_short_tags() {
+                    // There were none before: early data is skipped from the ClientHello on.
+                    self.keys.wipe();
+                    return Err(KeyError::ShortTag);
+                }
                 EarlyData::SkipUndecryptable
             }
             _ => EarlyData::None,
         };
+        self.version = Some(version);
+        self.epoch = epoch;
+        self.keys_due = false;
+        self.early_data = early_data;
+        self.set_fast();
         self.set_limits();
         Ok(())
+    }
+
+    /// Whether there are keys whose tags are so short that a peer must not be let try many.
+    fn has_short_tags(&self) -> bool {
+        self.keys.get().is_some_and(|keys| keys.tag_len() < 16)
     }
 
     /// TLS 1.2: the peer's Finished is verified, application data may come.
@@ -79,6 +105,7 @@ impl<K: KeySchedule> Opener<K> {
         }
         self.check_key_change()?;
         self.epoch = Epoch::Application;
+        self.set_fast();
         Ok(())
     }
 
@@ -88,22 +115,41 @@ impl<K: KeySchedule> Opener<K> {
     /// which may be installed before or after this call, but before the next [`open`](Self::open).
     ///
     /// # Errors
-    /// [`KeyError::Epoch`] under early data or application keys, and in TLS 1.2, where every record
-    /// that does not open is a forgery.
+    /// [`KeyError::Epoch`] under early data or application keys, after a record has opened under the
+    /// handshake keys, and in TLS 1.2: every record that does not open is a forgery there.
+    /// [`KeyError::ShortTag`] if tags are shorter than 16 bytes.
     pub fn skip_early_data(&mut self, after_hello_retry_request: bool) -> Result<(), KeyError> {
         self.early_data = match (after_hello_retry_request, self.epoch) {
             _ if self.is_tls12() => return Err(KeyError::Epoch),
             (true, Epoch::Plaintext) => EarlyData::SkipApplicationData,
-            (false, Epoch::Plaintext | Epoch::Handshake) => EarlyData::SkipUndecryptable,
+            (false, Epoch::Plaintext) => EarlyData::SkipUndecryptable,
+            (false, Epoch::Handshake) if self.sequence() == Some(0) => {
+                if self.has_short_tags() {
+                    return Err(KeyError::ShortTag);
+                }
+                EarlyData::SkipUndecryptable
+            }
             _ => return Err(KeyError::Epoch),
         };
         Ok(())
     }
 
+    /// Whether the keys now in use are made of the same secret as these.
+    pub(crate) fn is_under(&self, schedule: &K) -> bool {
+        self.keys.get().is_some_and(|keys| keys.schedule().is_same_secret(schedule))
+    }
+
+    /// The secret of the keys in use.
+    pub(crate) fn schedule(&self) -> Option<&K> {
+        self.keys.get().map(Protection::schedule)
+    }
+
+    pub(crate) const fn version(&self) -> Option<Version> {
+        self.version
+    }
+
     fn check_key_change(&mut self) -> Result<(), KeyError> {
-        if self.state != ReadState::Open {
-            return Err(KeyError::Closed);
-        }
+        self.check_state()?;
         if self.messages.is_partial() || self.rest != 0 {
             self.stop(OpenError::Fault(Fault::SpansKeyChange));
             return Err(KeyError::Fault(Fault::SpansKeyChange));

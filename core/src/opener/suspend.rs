@@ -1,26 +1,25 @@
 //! An [`Opener`] at rest, in bytes.
 
-use core::num::NonZeroU16;
-
 use super::Opener;
 use crate::aead::Provider;
 use crate::budget::Budget;
 use crate::close::ReadState;
-use crate::config::{Config, Limits};
+use crate::config::Limits;
 use crate::error::OpenError;
 use crate::kernel::KernelDirection;
 use crate::keys::TrafficSecret;
 use crate::record::{Epoch, Role};
+use crate::record_size_limit::RecordSizeLimit;
 use crate::suspend::{Packer, SuspendError, Unpacker};
 
-/// Sequence number, limits, their budget, the rest.
-pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 12 + 4 + 2 + 6;
+/// Sequence number, limits, their budget, the limit of a record, what a shutdown has drained, the rest.
+pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 12 + 4 + 2 + 4 + 7;
 
 impl<P: Provider> Opener<TrafficSecret<P>> {
     /// Whether nothing is under way that bytes cannot tell.
     pub(crate) fn check_rest(&self) -> Result<(), SuspendError> {
         let has_keys = self.epoch == Epoch::Application && self.keys.get().is_some();
-        if !has_keys || self.state == ReadState::Failed {
+        if !has_keys {
             return Err(SuspendError::NotEstablished);
         }
         if self.messages.is_partial() || self.rest != 0 || self.has_notice() {
@@ -29,8 +28,8 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         Ok(())
     }
 
-    /// Gives this direction to the kernel, which opens its records from now on. Here a half without
-    /// keys is left, as a new one.
+    /// Gives this direction to the kernel, which opens its records from now on. This half is over:
+    /// [`ReadEnd::HandedOver`](crate::ReadEnd::HandedOver).
     ///
     /// # Errors
     /// [`SuspendError::Busy`], also while a part of a record was read from the transport; and
@@ -46,7 +45,7 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         }
         let keys = self.keys.get().ok_or(SuspendError::NotEstablished)?;
         let direction = KernelDirection::new(keys.schedule(), keys.sequence())?;
-        *self = Self::new(Config::new(self.role));
+        self.hand_over();
         Ok(direction)
     }
 
@@ -67,7 +66,8 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         out.put(handshake_message.to_le_bytes())?;
         out.put(early_data.to_le_bytes())?;
         out.put(self.budget.to_bytes())?;
-        out.put(self.record_size_limit.map_or(0, NonZeroU16::get).to_le_bytes())?;
+        out.put(self.record_size_limit.map_or(0, RecordSizeLimit::get).to_le_bytes())?;
+        out.put(self.drained.to_le_bytes())?;
         out.put([
             match self.role {
                 Role::Client => 0,
@@ -77,8 +77,9 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
                 ReadState::Open => 0,
                 ReadState::PeerClosed => 1,
                 ReadState::Truncated => 2,
-                ReadState::Failed => return None,
+                ReadState::Failed | ReadState::HandedOver => return None,
             },
+            u8::from(self.is_closing),
             u8::from(self.inside_record),
             u8::from(self.answer_expected),
             u8::from(self.constant_time_padding),
@@ -102,13 +103,15 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         };
         self.budget = Budget::from_bytes(from.take()?);
         self.early_data_left = self.limits.early_data;
-        self.record_size_limit = NonZeroU16::new(u16::from_le_bytes(from.take()?));
-        let [role, state, inside_record, answer_expected, constant_time_padding, auth] =
+        self.record_size_limit = RecordSizeLimit::new(u16::from_le_bytes(from.take()?));
+        self.drained = u32::from_le_bytes(from.take()?);
+        let [role, state, is_closing, inside_record, answer_expected, constant_time_padding, auth] =
             from.take()?;
         self.role = if role == 0 { Role::Client } else { Role::Server };
         self.constant_time_padding = constant_time_padding != 0;
         self.post_handshake_auth = auth != 0;
-        self.install(Epoch::Application, secret, sequence).ok()?;
+        self.is_closing = is_closing != 0;
+        self.take_over(Epoch::Application, secret, sequence).ok()?;
         (self.state, self.error) = match state {
             0 => (ReadState::Open, None),
             1 => (ReadState::PeerClosed, None),

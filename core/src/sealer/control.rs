@@ -29,6 +29,63 @@ pub enum Control {
     },
 }
 
+impl Control {
+    /// The record's content type and content, without protection: what the kernel is given of a
+    /// record that is not application data, after [`Sealer::take_kernel_control`].
+    ///
+    /// ```
+    /// use tls_record::{AlertDescription, ContentType, Control};
+    ///
+    /// let message = Control::Alert(AlertDescription::CLOSE_NOTIFY).message();
+    /// assert_eq!(message.content_type(), ContentType::ALERT);
+    /// assert_eq!(message.as_bytes(), [1, 0]);
+    /// let message = Control::KeyUpdate { request: true }.message();
+    /// assert_eq!(message.content_type(), ContentType::HANDSHAKE);
+    /// assert_eq!(message.as_bytes(), [24, 0, 0, 1, 1]);
+    /// ```
+    #[inline]
+    pub const fn message(self) -> ControlMessage {
+        match self {
+            Self::Alert(description) => {
+                let [level, description] = Alert::new(description).encode();
+                ControlMessage {
+                    content_type: ContentType::ALERT,
+                    bytes: [level, description, 0, 0, 0],
+                }
+            }
+            Self::KeyUpdate { request } => {
+                let header = HandshakeHeader { message_type: HandshakeType::KEY_UPDATE, length: 1 };
+                let [a, b, c, d] = header.encode();
+                ControlMessage {
+                    content_type: ContentType::HANDSHAKE,
+                    bytes: [a, b, c, d, request as u8],
+                }
+            }
+        }
+    }
+}
+
+/// The content of a [`Control`] record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ControlMessage {
+    content_type: ContentType,
+    bytes: [u8; KEY_UPDATE_LEN],
+}
+
+impl ControlMessage {
+    /// alert or handshake.
+    pub const fn content_type(&self) -> ContentType {
+        self.content_type
+    }
+
+    /// An alert or a KeyUpdate.
+    pub fn as_bytes(&self) -> &[u8] {
+        let [alert @ .., _, _, _] = &self.bytes;
+        if self.content_type == ContentType::ALERT { alert } else { &self.bytes }
+    }
+}
+
 impl<K: KeySchedule> Sealer<K> {
     // Sealing
 
@@ -53,16 +110,17 @@ impl<K: KeySchedule> Sealer<K> {
     /// # Ok::<(), tls_record::CloseError>(())
     /// ```
     pub fn next_control(&self) -> Option<Control> {
-        if self.state == WriteState::AlertQueued {
-            return self.fatal.map(Control::Alert);
-        }
-        if self.is_update_due() {
-            return Some(Control::KeyUpdate { request: false });
-        }
-        if self.request_due {
-            return Some(Control::KeyUpdate { request: true });
-        }
-        match self.state {
+        // Behind our change_cipher_spec the peer reads under its keys: an alert waits for them.
+        if self.is_keys_due() { None } else { self.control_in(self.state) }
+    }
+
+    /// What is due in a direction that is so far.
+    fn control_in(&self, state: WriteState) -> Option<Control> {
+        match state {
+            WriteState::AlertQueued => self.fatal.map(Control::Alert),
+            WriteState::Closed | WriteState::Failed | WriteState::HandedOver => None,
+            _ if self.is_update_due() => Some(Control::KeyUpdate { request: false }),
+            _ if self.request_due => Some(Control::KeyUpdate { request: true }),
             WriteState::CancelQueued => Some(Control::Alert(AlertDescription::USER_CANCELED)),
             WriteState::CloseQueued => Some(Control::Alert(AlertDescription::CLOSE_NOTIFY)),
             WriteState::Open
@@ -70,8 +128,41 @@ impl<K: KeySchedule> Sealer<K> {
             {
                 Some(Control::Alert(AlertDescription::NO_RENEGOTIATION))
             }
-            _ => None,
+            WriteState::Open => None,
         }
+    }
+
+    /// The alert or KeyUpdate that is due in a direction which the
+    /// [kernel has](Self::hand_to_kernel): the caller sends it, as a record of its own kind, by the
+    /// kernel's control message. One a call, each once; `None` if nothing is due, and while the
+    /// direction is not in the kernel.
+    ///
+    /// Ask after every call. Behind a KeyUpdate the kernel is to be given the
+    /// [next keys](crate::KernelDirection::update).
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, Role, Sealer, TrafficSecret};
+    /// use tls_record::{AlertDescription, CloseError, Control};
+    /// # let mut sealer = Sealer::new(Config::new(Role::Client));
+    /// # let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
+    /// # sealer.install(Epoch::Application, secret)?;
+    ///
+    /// let kernel = sealer.hand_to_kernel().unwrap();
+    /// assert_eq!(sealer.close(), Err(CloseError::HandedOver));
+    /// let control = sealer.take_kernel_control();
+    /// assert_eq!(control, Some(Control::Alert(AlertDescription::CLOSE_NOTIFY)));
+    /// // sendmsg(socket, TLS_SET_RECORD_TYPE: message.content_type(), message.as_bytes())
+    /// assert_eq!(sealer.take_kernel_control(), None);
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn take_kernel_control(&mut self) -> Option<Control> {
+        let control = self.control_in(self.in_kernel)?;
+        match control {
+            Control::Alert(_) => self.trigger(Trigger::AlertSealed),
+            Control::KeyUpdate { request } => self.key_update_is_out(request),
+        }
+        Some(control)
     }
 
     /// Seals the alert or KeyUpdate that is due, one record a call, under the current keys or in
@@ -120,31 +211,21 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     fn seal_control(&mut self, control: Control, out: &mut [u8]) -> Result<usize, SealError> {
-        let (alert, update);
-        let (content_type, message): (_, &[u8]) = match control {
-            Control::Alert(description) => {
-                alert = Alert::new(description).encode();
-                if !SMALL
-                    && !self.pads()
-                    && let Some(keys) = self.keys.get_mut()
-                {
-                    let sealed = keys.seal_into(ContentType::ALERT, ALERT_LEN, out, |place| {
-                        if let Some(place) = place.first_chunk_mut() {
-                            *place = alert;
-                        }
-                    });
-                    return self.sealed(sealed);
+        if !SMALL
+            && let Control::Alert(description) = control
+            && !self.pads()
+            && let Some(keys) = self.keys.get_mut()
+        {
+            let sealed = keys.seal_into(ContentType::ALERT, ALERT_LEN, out, |place| {
+                if let Some(place) = place.first_chunk_mut() {
+                    *place = Alert::new(description).encode();
                 }
-                (ContentType::ALERT, &alert)
-            }
-            Control::KeyUpdate { request } => {
-                let message_type = HandshakeType::KEY_UPDATE;
-                let [a, b, c, d] = HandshakeHeader { message_type, length: 1 }.encode();
-                update = [a, b, c, d, u8::from(request)];
-                (ContentType::HANDSHAKE, &update)
-            }
-        };
-        self.seal_record(content_type, &mut Source::of(message), message.len(), out)
+            });
+            return self.sealed(sealed);
+        }
+        let message = control.message();
+        let bytes = message.as_bytes();
+        self.seal_record(message.content_type(), &mut Source::of(bytes), bytes.len(), out)
     }
 
     fn alert_sealed(&mut self) {
@@ -153,7 +234,7 @@ impl<K: KeySchedule> Sealer<K> {
             self.refusals_due = self.refusals_due.saturating_sub(1);
             return;
         }
-        self.state = self.state.after(self.on_peer_close(), Trigger::AlertSealed);
+        self.trigger(Trigger::AlertSealed);
         if self.state == WriteState::Failed {
             self.keys.wipe();
         }
@@ -164,10 +245,16 @@ impl<K: KeySchedule> Sealer<K> {
         if let Some(keys) = self.keys.get_mut()
             && keys.update().is_err()
         {
-            // Nobody may send it: there are no keys to follow it.
+            // Without new keys it must not be sent.
             out.fill(0);
             return Err(self.crypto_failed());
         }
+        self.key_update_is_out(request);
+        Ok(())
+    }
+
+    /// Counts a KeyUpdate.
+    fn key_update_is_out(&mut self, request: bool) {
         // None is due when none is left.
         self.updates_left = self.updates_left.wrapping_sub(1);
         if request {
@@ -181,7 +268,6 @@ impl<K: KeySchedule> Sealer<K> {
             self.update_due = false;
             self.request_due = false;
         }
-        Ok(())
     }
 
     // Closing
@@ -192,8 +278,9 @@ impl<K: KeySchedule> Sealer<K> {
     ///
     /// # Errors
     /// [`CloseError::AlreadyClosed`] if our close_notify is sealed; [`CloseError::Failed`] if the
-    /// connection has failed; [`CloseError::Truncated`] if the transport had ended before the peer's
-    /// close_notify, and then ours is queued all the same.
+    /// connection has failed; [`CloseError::HandedOver`] if the keys of this direction were handed
+    /// over; [`CloseError::Truncated`] if the transport had ended before the peer's close_notify, and
+    /// then ours is queued all the same.
     pub fn close(&mut self) -> Result<(), CloseError> {
         self.end_by(Trigger::Close)
     }
@@ -212,10 +299,36 @@ impl<K: KeySchedule> Sealer<K> {
         match self.state {
             WriteState::Closed => return Err(CloseError::AlreadyClosed),
             WriteState::AlertQueued | WriteState::Failed => return Err(CloseError::Failed),
-            WriteState::Open | WriteState::CancelQueued | WriteState::CloseQueued => {}
+            WriteState::Open
+            | WriteState::CancelQueued
+            | WriteState::CloseQueued
+            | WriteState::HandedOver => {}
         }
-        self.state = self.state.after(self.on_peer_close(), trigger);
+        self.trigger(trigger);
+        self.signal = self.signal.merge(Signal::CLOSING);
+        if self.state == WriteState::HandedOver {
+            return Err(CloseError::HandedOver);
+        }
         if self.is_truncated { Err(CloseError::Truncated) } else { Ok(()) }
+    }
+
+    /// Moves this direction on, here or where the kernel has it.
+    fn trigger(&mut self, trigger: Trigger) {
+        let on_peer_close = self.on_peer_close();
+        let state = if self.state == WriteState::HandedOver {
+            &mut self.in_kernel
+        } else {
+            &mut self.state
+        };
+        *state = state.after(on_peer_close, trigger);
+    }
+
+    /// How far this direction is, here or in the kernel.
+    const fn current(&self) -> WriteState {
+        match self.state {
+            WriteState::HandedOver => self.in_kernel,
+            state => state,
+        }
     }
 
     /// Ends the connection with a fatal alert: what a handshake does when it fails
@@ -224,7 +337,8 @@ impl<K: KeySchedule> Sealer<K> {
     /// # Errors
     /// [`CloseError::NotAnErrorAlert`] for the alerts that this is no way to send;
     /// [`CloseError::AlreadyClosed`] if our close_notify is sealed, [`CloseError::Failed`] if the
-    /// connection has failed: no alert is sent then.
+    /// connection has failed: no alert is sent then. [`CloseError::HandedOver`] if the keys of this
+    /// direction were handed over; the other one is closed all the same.
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         // RFC 9846 appendix B: what older versions used must not be sent.
         let is_reserved = matches!(description.0, 21 | 30 | 41 | 60 | 100 | 111 | 114);
@@ -236,22 +350,27 @@ impl<K: KeySchedule> Sealer<K> {
             WriteState::Open
             | WriteState::CancelQueued
             | WriteState::CloseQueued
-            | WriteState::Closed => {}
+            | WriteState::Closed
+            | WriteState::HandedOver => {}
         }
-        let is_closed = self.state == WriteState::Closed;
+        let before = self.state;
         // Of one connection one alert is told, once, though its close_notify is sealed.
         if self.fatal.is_none() {
             self.signal = self.signal.merge(Signal::stop(description));
         }
         self.queue_fatal(description);
         self.fatal.get_or_insert(description);
-        if is_closed { Err(CloseError::AlreadyClosed) } else { Ok(()) }
+        match before {
+            WriteState::Closed => Err(CloseError::AlreadyClosed),
+            WriteState::HandedOver => Err(CloseError::HandedOver),
+            _ => Ok(()),
+        }
     }
 
     fn queue_fatal(&mut self, description: AlertDescription) {
-        let before = self.state;
-        self.state = before.after(self.on_peer_close(), Trigger::Fault);
-        if before != self.state {
+        let before = self.current();
+        self.trigger(Trigger::Fault);
+        if before != self.current() {
             self.fatal = Some(description);
         }
         self.clear_updates();
@@ -259,11 +378,21 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// The connection has failed and there is no alert to send.
     pub(super) fn fail(&mut self) {
-        if self.state != WriteState::Failed {
+        if self.current() != WriteState::Failed {
             self.fatal = None;
         }
-        self.state = self.state.after(self.on_peer_close(), Trigger::PeerError);
+        self.trigger(Trigger::PeerError);
         self.clear_updates();
+        self.keys.wipe();
+    }
+
+    /// Somebody else seals the records of this direction from now on: the kernel, if it is `in_kernel`.
+    pub(crate) fn hand_over(&mut self, in_kernel: bool) {
+        let before = self.state;
+        self.state = before.after(self.on_peer_close(), Trigger::WriteHandedOver);
+        if in_kernel && self.state != before {
+            self.in_kernel = before;
+        }
         self.keys.wipe();
     }
 
@@ -285,6 +414,7 @@ impl<K: KeySchedule> Sealer<K> {
             (WriteState::Open, _) => WriteEnd::Open,
             (WriteState::CancelQueued | WriteState::CloseQueued, _) => WriteEnd::Closing,
             (WriteState::Closed, _) => WriteEnd::Closed,
+            (WriteState::HandedOver, _) => WriteEnd::HandedOver,
             (WriteState::AlertQueued, Some(description)) => WriteEnd::AlertQueued(description),
             (WriteState::Failed, Some(description)) => WriteEnd::AlertSent(description),
             (WriteState::AlertQueued | WriteState::Failed, None) => WriteEnd::Failed,
@@ -317,11 +447,10 @@ impl<K: KeySchedule> Sealer<K> {
     /// # Errors
     /// [`KeyError::NoUpdate`] unless TLS 1.3 application keys are installed and fewer than 2^48 - 1
     /// updates were sent; [`KeyError::RequestOutstanding`] if the peer has not answered the last
-    /// request; [`KeyError::Closed`] if this direction is closed or has failed.
+    /// request; [`KeyError::Closed`] if this direction is closed or has failed,
+    /// [`KeyError::HandedOver`] if its keys were handed over.
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
-        if self.state != WriteState::Open {
-            return Err(KeyError::Closed);
-        }
+        self.check_not_ended()?;
         if !self.may_update() {
             return Err(KeyError::NoUpdate);
         }
@@ -341,16 +470,25 @@ impl<K: KeySchedule> Sealer<K> {
     /// # Errors
     /// [`KeyError::Epoch`] in TLS 1.3, where it is never sent, and before the handshake is over;
     /// [`KeyError::Closed`] if this direction is closed or has failed, or if the keys may seal no
-    /// more than its end.
+    /// more than its end; [`KeyError::HandedOver`] if they were handed over.
     pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
         if self.epoch != Epoch::Application || !self.is_tls12() {
             return Err(KeyError::Epoch);
         }
-        if self.state != WriteState::Open || self.is_exhausted() {
+        self.check_not_ended()?;
+        if self.is_exhausted() {
             return Err(KeyError::Closed);
         }
         self.refusals_due = self.refusals_due.saturating_add(1);
         Ok(())
+    }
+
+    const fn check_not_ended(&self) -> Result<(), KeyError> {
+        match self.state {
+            WriteState::Open => Ok(()),
+            WriteState::HandedOver => Err(KeyError::HandedOver),
+            _ => Err(KeyError::Closed),
+        }
     }
 
     // The other half
@@ -358,9 +496,9 @@ impl<K: KeySchedule> Sealer<K> {
     /// Takes in what the [`Opener`](crate::Opener) of this connection found out.
     pub fn apply(&mut self, notice: Notice) {
         if notice.contains(Notice::PEER_CLOSED) {
-            self.state = self.state.after(self.on_peer_close(), Trigger::PeerCloseNotify);
+            self.trigger(Trigger::PeerCloseNotify);
         }
-        // It comes alone most often.
+        // Usually the only flag set.
         if SMALL || notice != Notice::PEER_CLOSED {
             self.apply_others(notice);
         }
@@ -373,7 +511,8 @@ impl<K: KeySchedule> Sealer<K> {
         }
         // A client may be asked before it has application keys of its own.
         if notice.contains(Notice::UPDATE_REQUESTED)
-            && self.state == WriteState::Open
+            && self.version == Some(Version::Tls13)
+            && self.current() == WriteState::Open
             && self.updates_left != 0
         {
             self.update_due = true;
@@ -417,7 +556,7 @@ mod tests {
         config.key_limit = 6;
         let mut sealer = Sealer::new(config);
         let secret = TrafficSecret::<Null>::tls13(Algorithm::Aes128Gcm, &[0; 32]).unwrap();
-        sealer.install(Epoch::Application, secret, 0).unwrap();
+        sealer.install(Epoch::Application, secret).unwrap();
         assert_eq!(sealer.updates_left, (1 << 48) - 1);
         sealer.updates_left = 1;
 

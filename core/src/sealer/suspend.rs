@@ -3,7 +3,6 @@
 use super::Sealer;
 use crate::aead::Provider;
 use crate::close::{OnPeerClose, WriteState};
-use crate::config::Config;
 use crate::kernel::KernelDirection;
 use crate::keys::TrafficSecret;
 use crate::padding::Padding;
@@ -17,10 +16,10 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
     /// Whether nothing is under way that bytes cannot tell.
     pub(crate) fn check_rest(&self) -> Result<(), SuspendError> {
         let has_keys = self.epoch == Epoch::Application && self.keys.get().is_some();
-        if !has_keys || self.state == WriteState::Failed {
+        if !has_keys {
             return Err(SuspendError::NotEstablished);
         }
-        if self.has_control() || self.has_signal() {
+        if self.has_control() || self.has_signal() || self.has_unsent {
             return Err(SuspendError::Busy);
         }
         Ok(())
@@ -33,12 +32,13 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
 
     /// Gives this direction to the kernel, which seals its records from now on, without padding, and
     /// does not count them: [`Aead::confidentiality_limit`](crate::aead::Aead) is for the application
-    /// to keep. What was sealed here has to leave before, and no slot of a
-    /// [`Connection`](crate::Connection) may be reserved. Here a half without keys is left, as a new
-    /// one.
+    /// to keep. What was sealed here has to leave before. This half is over:
+    /// [`WriteEnd::HandedOver`](crate::WriteEnd::HandedOver). The alerts and KeyUpdates that would be
+    /// due in it are what [`take_kernel_control`](Self::take_kernel_control) gives.
     ///
     /// # Errors
-    /// [`SuspendError::Busy`]; and [`SuspendError::NotEstablished`], also if the direction is closed or
+    /// [`SuspendError::Busy`], also if the sender of a [`Connection`](crate::Connection) has unsent
+    /// records or a reserved slot; and [`SuspendError::NotEstablished`], also if the direction is closed or
     /// its keys may seal no more; [`SuspendError::Unsupported`]. Nothing has changed then.
     pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         self.check_rest()?;
@@ -47,7 +47,7 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         }
         let keys = self.keys.get().ok_or(SuspendError::NotEstablished)?;
         let direction = KernelDirection::new(keys.schedule(), keys.sequence())?;
-        *self = Self::new(Config::new(self.role));
+        self.hand_over(true);
         Ok(direction)
     }
 
@@ -116,7 +116,7 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         self.pads_control = pads_control != 0;
         self.tls12_on_peer_close =
             if on_peer_close == 0 { OnPeerClose::HalfClose } else { OnPeerClose::Reply };
-        self.install(Epoch::Application, secret, sequence).ok()?;
+        self.take_over(Epoch::Application, secret, sequence).ok()?;
         self.state = if state == 0 { WriteState::Open } else { WriteState::Closed };
         Some(())
     }

@@ -23,9 +23,9 @@ where
     async fn step_async(&mut self) -> Result<bool, StreamError<T::Error>> {
         match self.open() {
             Ok(Step::Opened) => Ok(true),
-            Ok(Step::NeedInput(total)) => {
+            Ok(Step::NeedInput) => {
                 self.send_due_async().await;
-                match self.received.room(total) {
+                match self.received.room() {
                     Ok(room) => {
                         let read = self.transport.read(room).await;
                         let len = read.map_err(|error| self.failed(error))?;

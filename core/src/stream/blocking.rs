@@ -20,9 +20,9 @@ where
     fn step(&mut self) -> Result<bool, StreamError<T::Error>> {
         match self.open() {
             Ok(Step::Opened) => Ok(true),
-            Ok(Step::NeedInput(total)) => {
+            Ok(Step::NeedInput) => {
                 self.send_due();
-                match self.received.room(total) {
+                match self.received.room() {
                     Ok(room) => {
                         let read = self.transport.read(room);
                         let len = read.map_err(|error| self.failed(error))?;

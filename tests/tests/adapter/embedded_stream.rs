@@ -11,7 +11,7 @@ use embedded_io_async as asynch;
 use crate::support::{Adapter, ROLES, Stack, handshake, other, take_unsent};
 use tls_record_alloc::tls_record::aead::ring::Ring;
 use tls_record_alloc::tls_record::{
-    AlertDescription, Connection, Fault, MAX_RECORD, OpenError, ReadEnd, RecordBuffer,
+    AlertDescription, Connection, Fault, Flood, MAX_RECORD, OpenError, ReadEnd, RecordBuffer,
     RecordTooLong, SealError, ShutdownError, Stream, StreamError, TrafficSecret, WriteEnd, Writer,
 };
 use tls_record_alloc::{Established, Progress};
@@ -270,9 +270,9 @@ fn stream_to<Q: Peer + ?Sized, const RX: usize>(
     let Established { opener, sealer, received, .. } = handshake.finish().unwrap();
     let mut buffer = RecordBuffer::new();
     let left_over = received.filled();
-    buffer.room(left_over.len()).unwrap()[..left_over.len()].copy_from_slice(left_over);
+    buffer.room().unwrap()[..left_over.len()].copy_from_slice(left_over);
     buffer.received(left_over.len());
-    Stream::new(Connection::join(opener, Writer::new(sealer)), buffer, wire)
+    Stream::new(Connection::join(opener, Writer::new(sealer)).unwrap(), buffer, wire)
 }
 
 /// A stream to a peer, established.
@@ -500,7 +500,7 @@ fn every_error_says_what_failed() {
         StreamError::WriteZero,
         StreamError::Truncated,
         StreamError::TooLong(RecordTooLong { total: 9 }),
-        StreamError::Open(OpenError::Fault(Fault::Flood)),
+        StreamError::Open(OpenError::Fault(Fault::Flood(Flood::EmptyRecords))),
         StreamError::Seal(SealError::Closed),
         StreamError::Shutdown(ShutdownError::Failed),
     ];

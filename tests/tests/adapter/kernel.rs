@@ -91,8 +91,8 @@ fn the_kernel_goes_on_where_the_engine_was() {
         let (rx, tx) = ours.connection().layer.with_halves(|opener, sealer| {
             (opener.hand_to_kernel().unwrap(), sealer.hand_to_kernel().unwrap())
         });
-        let [rx, tx] =
-            [rx, tx].map(|direction| structure(agreed.suite, &direction.crypto_info().unwrap()));
+        let [rx, tx] = [rx, tx]
+            .map(|mut direction| structure(agreed.suite, &direction.crypto_info().unwrap()));
 
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

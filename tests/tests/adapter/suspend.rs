@@ -9,9 +9,9 @@ use tls_record_tests::peers::{Negotiated, Peer, PeerEnd, Version, pump};
 
 const KEY: [u8; 32] = [0x5e; 32];
 
-fn sleep<P: Provider>(ours: &mut Adapter<P>, nonce: u8) {
+fn sleep<P: Provider>(ours: &mut Adapter<P>) {
     let layer = &mut ours.connection().layer;
-    let mut bytes = layer.suspend(&KEY, &[nonce; 12]).unwrap();
+    let mut bytes = layer.suspend(&KEY).unwrap();
     assert!(layer.opener().sequence().is_none() && layer.sealer().sequence().is_none());
     *layer = RecordLayer::resume(&mut bytes, &KEY).unwrap();
     assert_eq!(bytes, [0; SUSPENDED_LEN]);
@@ -45,7 +45,7 @@ fn suspended_in_mid_stream_and_resumed_not_a_byte_is_lost_or_repeated() {
                         let wire = peer.take_output();
                         let (now, later) = wire.split_at(wire.len() / 2);
                         ours.receive(now);
-                        sleep(&mut ours, round);
+                        sleep(&mut ours);
                         ours.receive(later);
                         pump(&mut ours, &mut *peer);
                         received.extend(ours.read());
@@ -57,7 +57,7 @@ fn suspended_in_mid_stream_and_resumed_not_a_byte_is_lost_or_repeated() {
                                 2 | 3 => peer.key_update(true),
                                 5 => {
                                     ours.key_update(true);
-                                    sleep(&mut ours, 100);
+                                    sleep(&mut ours);
                                 }
                                 _ => {}
                             }
@@ -70,7 +70,7 @@ fn suspended_in_mid_stream_and_resumed_not_a_byte_is_lost_or_repeated() {
                     peer.close();
                     pump(&mut ours, &mut *peer);
                     // TLS 1.2 has replied to the close_notify by itself.
-                    sleep(&mut ours, 101);
+                    sleep(&mut ours);
                     ours.close();
                     pump(&mut ours, &mut *peer);
                     assert_eq!(peer.end(), PeerEnd::CloseNotify);
@@ -87,13 +87,13 @@ fn suspended_in_mid_stream_and_resumed_not_a_byte_is_lost_or_repeated() {
 fn what_one_backend_suspends_another_resumes() {
     let secret = [9; 32];
     let algorithm = tls_record_alloc::tls_record::aead::Algorithm::Chacha20Poly1305;
-    let ring = || TrafficSecret::<Ring>::tls13(algorithm, &secret).unwrap();
+    let ring = |secret| TrafficSecret::<Ring>::tls13(algorithm, secret).unwrap();
     let mut layer = RecordLayer::new(Config::new(EngineRole::Client));
-    layer.install(Epoch::Application, ring(), ring()).unwrap();
+    layer.install(Epoch::Application, ring(&secret), ring(&[8; 32])).unwrap();
     let mut expected = [0; 64];
     layer.seal(&[b"first"], &mut expected).unwrap();
 
-    let mut bytes = layer.suspend(&KEY, &[0; 12]).unwrap();
+    let mut bytes = layer.suspend(&KEY).unwrap();
     let mut copy = bytes;
     let mut here = RecordLayer::<TrafficSecret<Ring>>::resume(&mut copy, &KEY).unwrap();
     let mut there = RecordLayer::<TrafficSecret<RustCrypto>>::resume(&mut bytes, &KEY).unwrap();

@@ -62,7 +62,7 @@ fn keys_are_updated_before_2_to_the_23_records() {
     for algorithm in [Algorithm::Aes128Ccm, Algorithm::Aes128Ccm8] {
         let secret = TrafficSecret::<RustCrypto>::tls13(algorithm, &[7; 32]).unwrap();
         let mut sealer = Sealer::new(Config::new(Role::Client));
-        sealer.install(Epoch::Application, secret, LAST).unwrap();
+        sealer.take_over(Epoch::Application, secret, LAST).unwrap();
         let mut out = [0; 64];
         sealer.seal(&[b"the last"], &mut out).unwrap();
         assert_eq!(sealer.seal(&[b"data"], &mut out), Err(SealError::ControlFirst));
@@ -75,16 +75,19 @@ fn keys_are_updated_before_2_to_the_23_records() {
 #[test]
 fn a_suspended_connection_goes_on() {
     for algorithm in [Algorithm::Aes128Ccm, Algorithm::Aes128Ccm8] {
-        let tls13 = || TrafficSecret::<RustCrypto>::tls13(algorithm, &[1; 32]).unwrap();
-        let tls12 = || TrafficSecret::tls12(algorithm, &[1; 16], &[2; 12]).unwrap();
-        for secret in [&tls13 as &dyn Fn() -> _, &tls12] {
+        let tls13 = |byte| TrafficSecret::<RustCrypto>::tls13(algorithm, &[byte; 32]).unwrap();
+        let tls12 = |byte| TrafficSecret::tls12(algorithm, &[byte; 16], &[2; 12]).unwrap();
+        for secret in [&tls13 as &dyn Fn(u8) -> _, &tls12] {
+            let keys = || [1, 2].map(|byte| (secret(byte), 1));
             let mut layer = RecordLayer::new(Config::new(Role::Client));
-            layer.install(Epoch::Application, secret(), secret()).unwrap();
-            let mut bytes = layer.suspend(&[3; 32], &[4; 12]).unwrap();
+            let [client, server] = keys();
+            layer.take_over(Epoch::Application, client, server).unwrap();
+            let mut bytes = layer.suspend(&[3; 32]).unwrap();
             let mut resumed =
                 RecordLayer::<TrafficSecret<RustCrypto>>::resume(&mut bytes, &[3; 32]).unwrap();
             layer = RecordLayer::new(Config::new(Role::Client));
-            layer.install(Epoch::Application, secret(), secret()).unwrap();
+            let [client, server] = keys();
+            layer.take_over(Epoch::Application, client, server).unwrap();
             let [mut one, mut other] = [[0; 64]; 2];
             layer.seal(&[b"data"], &mut one).unwrap();
             resumed.seal(&[b"data"], &mut other).unwrap();

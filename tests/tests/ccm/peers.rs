@@ -40,8 +40,8 @@ fn taken_over(role: Role, agreed: Negotiated) -> (Layer, OpensslPeer) {
     let mut layer = Layer::new(Config::new(end));
     layer
         .with_halves(|opener, sealer| {
-            opener.install(Epoch::Application, keys(theirs), received)?;
-            sealer.install(Epoch::Application, keys(role), sent)
+            opener.take_over(Epoch::Application, keys(theirs), received)?;
+            sealer.take_over(Epoch::Application, keys(role), sent)
         })
         .unwrap();
     (layer, peer)
@@ -85,7 +85,7 @@ fn openssl_is_spoken_to_from_the_first_byte_to_the_close() {
                     assert!(talk(&mut ours, &mut peer, &data) == data);
                     assert!(peer.read() == data);
                 }
-                let mut bytes = ours.suspend(&[3; 32], &[round; 12]).unwrap();
+                let mut bytes = ours.suspend(&[3; 32]).unwrap();
                 ours = RecordLayer::resume(&mut bytes, &[3; 32]).unwrap();
                 if agreed.version == Version::Tls13 {
                     match round {

@@ -84,6 +84,7 @@ impl Endpoint {
             (WriteState::Open, _) => WriteEnd::Open,
             (WriteState::CancelQueued | WriteState::CloseQueued, _) => WriteEnd::Closing,
             (WriteState::Closed, _) => WriteEnd::Closed,
+            (WriteState::HandedOver, _) => WriteEnd::HandedOver,
             (WriteState::AlertQueued, Some(description)) => WriteEnd::AlertQueued(description),
             (WriteState::Failed, Some(description)) => WriteEnd::AlertSent(description),
             (WriteState::AlertQueued | WriteState::Failed, None) => WriteEnd::Failed,
@@ -207,7 +208,9 @@ impl Endpoint {
             _ if self.request_due => Some(Control::KeyUpdate { request: true }),
             WriteState::CancelQueued => Some(Control::Alert(AlertDescription::USER_CANCELED)),
             WriteState::CloseQueued => Some(Control::Alert(AlertDescription::CLOSE_NOTIFY)),
-            WriteState::Open | WriteState::Closed | WriteState::Failed => None,
+            WriteState::Open | WriteState::Closed | WriteState::Failed | WriteState::HandedOver => {
+                None
+            }
         }
     }
 

@@ -172,7 +172,7 @@ impl Scenario {
         let is_up_to_it = match side.endpoint.read {
             ReadState::PeerClosed => rules.on_peer_close == OnPeerClose::HalfClose,
             ReadState::Truncated => true,
-            ReadState::Open | ReadState::Failed => false,
+            ReadState::Open | ReadState::Failed | ReadState::HandedOver => false,
         };
         is_up_to_it && side.endpoint.write == WriteState::Open
     }

@@ -108,6 +108,7 @@ fn reads_what_happened(view: &View) -> bool {
         ReadEnd::Truncated { .. } => last.is_none() && view.incoming.was_cut,
         ReadEnd::Fault(Fault::Aborted(ABORT)) => last.is_none() && view.this.endpoint.has_aborted,
         ReadEnd::Fault(_) => last.is_none(),
+        ReadEnd::HandedOver => false,
     };
     is_explained && !before.iter().any(|record| record.is_end())
 }
@@ -124,7 +125,7 @@ fn wrote_what_happened(view: &View) -> bool {
         fault == Some(description) || (endpoint.has_aborted && description == ABORT)
     };
     match endpoint.end().write {
-        WriteEnd::Open | WriteEnd::Closing => last.is_none(),
+        WriteEnd::Open | WriteEnd::Closing | WriteEnd::HandedOver => last.is_none(),
         WriteEnd::Closed => last == Some(Record::CLOSE_NOTIFY),
         WriteEnd::AlertQueued(description) => last.is_none() && has_reason(description),
         WriteEnd::AlertSent(description) => {

@@ -54,15 +54,16 @@ impl Engine {
         let mut config = Config::new([Role::Client, Role::Server][side]);
         config.tls12_on_peer_close = scenario.on_peer_close[side];
         let mut layer = Layer::new(config);
-        let [read, write] = [1 - side, side].map(|side| suite.secret(SECRETS[side]));
-        layer.install(Epoch::Application, read, write).expect("keys fit");
+        let first = suite.first_sequence(Epoch::Application);
+        let [client, server] = SECRETS.map(|byte| (suite.secret(byte), first));
+        layer.take_over(Epoch::Application, client, server).expect("keys fit");
         let halves = if scenario.is_split {
             let (opener, sealer) = layer.split();
             Halves::Split(Split { opener, sealer })
         } else {
             Halves::Joined(layer)
         };
-        Self { halves, mirror: Hand::new(suite, SECRETS[side]), sealed: Vec::new() }
+        Self { halves, mirror: Hand::established(suite, SECRETS[side]), sealed: Vec::new() }
     }
 
     const fn halves(&self) -> (&Opener<Secret>, &Sealer<Secret>) {

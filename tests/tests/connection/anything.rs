@@ -151,13 +151,14 @@ fn progress(end: End) -> (u8, u8) {
         ReadEnd::Closed { .. }
         | ReadEnd::Truncated { .. }
         | ReadEnd::PeerAlert(_)
-        | ReadEnd::Fault(_) => 1,
+        | ReadEnd::Fault(_)
+        | ReadEnd::HandedOver => 1,
     };
     let write = match end.write {
         WriteEnd::Open => 0,
         WriteEnd::Closing => 1,
         WriteEnd::AlertQueued(_) => 2,
-        WriteEnd::Closed | WriteEnd::AlertSent(_) | WriteEnd::Failed => 3,
+        WriteEnd::Closed | WriteEnd::AlertSent(_) | WriteEnd::Failed | WriteEnd::HandedOver => 3,
     };
     (read, write)
 }
@@ -286,7 +287,9 @@ fn anything_by_anybody(suite: Suite, seed: u64) -> End {
         }
         // An end that was on its way when the peer failed has left in part at most.
         WriteEnd::Failed => assert!(last.is_none()),
-        WriteEnd::Closing | WriteEnd::AlertQueued(_) => panic!("it has all left"),
+        WriteEnd::Closing | WriteEnd::AlertQueued(_) | WriteEnd::HandedOver => {
+            panic!("it has all left")
+        }
     }
     end.tls.end()
 }
@@ -361,7 +364,7 @@ fn anything_by_late_halves(suite: Suite, seed: u64) -> End {
         take(&mut writer, TX);
     }
     opener.apply(mailbox.take_signal());
-    let tls = Connection::join(opener, writer);
+    let tls = Connection::join(opener, writer).unwrap();
 
     let (mut left, mut last) = (Vec::new(), None);
     let mut rest = &wire[..];
@@ -383,7 +386,9 @@ fn anything_by_late_halves(suite: Suite, seed: u64) -> End {
         WriteEnd::AlertSent(description) => {
             assert_eq!((last, left), (Some(vec![2, description.0]), written));
         }
-        WriteEnd::Closing | WriteEnd::AlertQueued(_) => panic!("it has all left"),
+        WriteEnd::Closing | WriteEnd::AlertQueued(_) | WriteEnd::HandedOver => {
+            panic!("it has all left")
+        }
     }
     tls.end()
 }

@@ -19,7 +19,7 @@ fn split_and_joined_a_connection_goes_on() {
         // What the opener found out in the meantime is told when they meet again.
         let mut forged = end.peer.forge(DATA, b"forged");
         assert!(opener.open(&mut forged).is_err());
-        end.tls = Connection::join(opener, writer);
+        end.tls = Connection::join(opener, writer).unwrap();
         let queued = WriteEnd::AlertQueued(AlertDescription::BAD_RECORD_MAC);
         assert_eq!(end.tls.end().write, queued, "at once");
         assert_eq!(end.send(), [data(b"before"), data(b"slot"), alert([2, 20])]);

@@ -15,14 +15,14 @@ fn a_connection_carries_its_own_handshake() {
     });
     tls.write_handshake(&[&message(2, b"server hello")]).unwrap();
     tls.with_halves(|_, sealer| {
-        sealer.install(Epoch::Handshake, Suite::Tls13.secret(1), 0).unwrap();
+        sealer.install(Epoch::Handshake, Suite::Tls13.secret(1)).unwrap();
     });
     tls.write_handshake(&[&message(8, b""), &message(20, b"finished")]).unwrap();
     assert_eq!(tls.write(&[b"data"]), Err(SealError::NoKeys));
     assert_eq!(tls.reserve(4), Err(SealError::NoKeys));
     tls.with_halves(|opener, sealer| {
-        opener.install(Epoch::Handshake, Suite::Tls13.secret(2), 0).unwrap();
-        sealer.install(Epoch::Application, Suite::Tls13.secret(3), 0).unwrap();
+        opener.install(Epoch::Handshake, Suite::Tls13.secret(2)).unwrap();
+        sealer.install(Epoch::Application, Suite::Tls13.secret(3)).unwrap();
     });
     assert_eq!(tls.write(&[b"data"]), Ok(4));
     let wire = tls.unsent().to_vec();
@@ -49,7 +49,7 @@ fn a_tls12_connection_carries_its_own_handshake() {
     tls.write_handshake(&[&message(16, b"key exchange")]).unwrap();
     tls.write_change_cipher_spec().unwrap();
     assert_eq!(tls.write_change_cipher_spec(), Err(SealError::NotHandshake), "a second one");
-    tls.with_halves(|_, sealer| sealer.install(Epoch::Handshake, suite.secret(1), 0)).unwrap();
+    tls.with_halves(|_, sealer| sealer.install(Epoch::Handshake, suite.secret(1))).unwrap();
     tls.write_handshake(&[&message(20, b"finished")]).unwrap();
     tls.with_halves(|_, sealer| sealer.establish()).unwrap();
     assert_eq!(tls.write(&[b"data"]), Ok(4));

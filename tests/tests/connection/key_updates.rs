@@ -1,6 +1,6 @@
 //! KeyUpdates that fall due at any time.
 
-use tls_record::{Fault, KeyError, OpenError, SealError, ShutdownError};
+use tls_record::{Fault, Flood, KeyError, OpenError, SealError, ShutdownError};
 use tls_record_tests::records::{CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Suite, key_update, message};
 
 use crate::support::{Wired, alert, data};
@@ -100,7 +100,7 @@ fn a_message_that_one_key_cannot_seal_to_its_end_waits_for_the_next() {
 
 #[test]
 fn exhausted_keys_of_tls12_are_told_and_the_connection_still_closes() {
-    let mut end = Wired::<512>::configured(Suite::Tls12Gcm, |config| config.key_limit = 6);
+    let mut end = Wired::<512>::configured(Suite::Tls12Gcm, |config| config.key_limit = 7);
     end.tls.write(&[b"1"]).unwrap();
     end.tls.reserve(1).unwrap();
     end.tls.commit(1).unwrap();
@@ -160,6 +160,10 @@ fn the_answer_to_a_request_may_come_before_the_transport_is_done() {
             end.accept(HANDSHAKE, &key_update(0));
         }
         let flood = end.peer.seal(HANDSHAKE, &key_update(0));
-        assert_eq!(end.receive(&flood), Err(OpenError::Fault(Fault::Flood)), "{how}");
+        assert_eq!(
+            end.receive(&flood),
+            Err(OpenError::Fault(Fault::Flood(Flood::KeyUpdates))),
+            "{how}"
+        );
     }
 }

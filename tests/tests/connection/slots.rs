@@ -1,7 +1,7 @@
 //! Slots: records that are filled where they will leave from.
 
 use tls_record::close::OnPeerClose;
-use tls_record::{AlertDescription, KeyError, SealError};
+use tls_record::{AlertDescription, KeyError, RecordSizeLimit, SealError};
 use tls_record_tests::records::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, Suite, key_update, message};
 
 use crate::support::{PIECES, Wired, alert, data};
@@ -171,7 +171,8 @@ fn a_slot_longer_than_a_record_is_refused() {
 fn a_limit_of_the_peers_that_comes_late_binds_the_slot() {
     let mut end = Wired::<512>::new(Suite::Tls13);
     end.tls.reserve(100).unwrap();
-    end.tls.with_halves(|_, sealer| sealer.set_record_size_limit(64)).unwrap();
+    end.tls
+        .with_halves(|_, sealer| sealer.set_record_size_limit(RecordSizeLimit::new(64).unwrap()));
     assert_eq!(end.tls.commit(64), Err(SealError::TooLong));
     end.tls.commit(63).unwrap();
     assert_eq!(end.send(), [data(&[0; 63])]);

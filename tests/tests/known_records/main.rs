@@ -22,12 +22,12 @@ fn the_engine_seals_and_opens_them_here() {
             }
         };
         let mut sealer = Sealer::new(Config::new(Role::Client));
-        sealer.install(Epoch::Application, secret(), Known::SEQUENCE).unwrap();
+        sealer.take_over(Epoch::Application, secret(), Known::SEQUENCE).unwrap();
         let mut record = [0; 128];
         let sealed = sealer.seal(&[Known::CONTENT], &mut record).unwrap();
         assert_eq!(&record[..sealed.written], known.record.get());
         let mut opener = Opener::new(Config::new(Role::Server));
-        opener.install(Epoch::Application, secret(), Known::SEQUENCE).unwrap();
+        opener.take_over(Epoch::Application, secret(), Known::SEQUENCE).unwrap();
         let mut record = known.record;
         let record = record.get_mut();
         let opened = opener.open(record).unwrap();

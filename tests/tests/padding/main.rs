@@ -5,12 +5,12 @@
 mod other_stacks;
 
 use tls_record::{
-    Config, ContentType, Epoch, Event, Fault, OpenError, Opener, Padding, PaddingFn, Role as End,
-    SealError, Sealer,
+    Config, ContentType, Epoch, Event, Fault, Flood, OpenError, Opener, Padding, PaddingFn,
+    Role as End, SealError, Sealer,
 };
 use tls_record_tests::records::{
     ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Secret, Suite, key_update,
-    message, split,
+    message, record_size_limit, split,
 };
 
 /// What the engine's own end sends with, as `Connection` installs it.
@@ -83,12 +83,12 @@ fn every_policy_at_every_edge_is_as_long_as_it_says_and_never_over_the_limit() {
             let mut connection = Connection::configured(Suite::Tls13, |config| {
                 (config.padding, config.limits.empty_records) = (policy, 255);
             });
-            connection.halves(|_, sealer| sealer.set_record_size_limit(limit)).unwrap();
+            connection.halves(|_, sealer| sealer.set_record_size_limit(record_size_limit(limit)));
             let limit = usize::from(limit);
             let mut config = Config::new(End::Server);
-            config.record_size_limit = Some(limit as u16);
+            config.record_size_limit = Some(record_size_limit(limit as u16));
             let mut opener = Opener::new(config);
-            opener.install(Epoch::Application, Suite::Tls13.secret(OWN), 0).unwrap();
+            opener.install(Epoch::Application, Suite::Tls13.secret(OWN)).unwrap();
 
             for length in lengths(limit) {
                 let inner = expected(policy, length, limit);
@@ -137,7 +137,7 @@ fn every_policy_at_every_edge_is_as_long_as_it_says_and_never_over_the_limit() {
 fn one_call_makes_several_padded_records() {
     for policy in POLICIES {
         let mut connection = Connection::configured(Suite::Tls13, |config| config.padding = policy);
-        connection.halves(|_, sealer| sealer.set_record_size_limit(64)).unwrap();
+        connection.halves(|_, sealer| sealer.set_record_size_limit(record_size_limit(64)));
         let data: Vec<u8> = (0..150).collect();
         let mut out = [0xff; 400];
         let sealed = connection.layer.seal(&[&data], &mut out).unwrap();
@@ -254,7 +254,7 @@ fn padded_cover_traffic_is_no_flood() {
     for (policy, is_tolerated) in [(Padding::None, false), (Padding::Block(256), true)] {
         let mut sender = Connection::configured(Suite::Tls13, |config| config.padding = policy);
         let mut opener = Opener::new(Config::new(End::Server));
-        opener.install(Epoch::Application, Suite::Tls13.secret(OWN), 0).unwrap();
+        opener.install(Epoch::Application, Suite::Tls13.secret(OWN)).unwrap();
         let mut opened = Ok(());
         for _ in 0..1000 {
             let mut record = [0xff; 300];
@@ -263,7 +263,7 @@ fn padded_cover_traffic_is_no_flood() {
                 assert_eq!(opened.event, Event::Nothing);
             });
         }
-        let flood = Err(OpenError::Fault(Fault::Flood));
+        let flood = Err(OpenError::Fault(Fault::Flood(Flood::EmptyRecords)));
         assert_eq!(opened, if is_tolerated { Ok(()) } else { flood });
     }
 }

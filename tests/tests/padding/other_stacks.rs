@@ -45,7 +45,7 @@ fn take_padded_records_of_every_policy() {
                 (config.padding, config.pads_control) = (policy, true);
                 let mut layer = RecordLayer::<TrafficSecret<Ring>>::new(config);
                 let keys = |role| secrets.keys(role, Epoch::Application);
-                layer.install(Epoch::Application, keys(Role::Server), keys(Role::Client)).unwrap();
+                layer.install(Epoch::Application, keys(Role::Client), keys(Role::Server)).unwrap();
 
                 let mut out = vec![0; 20_000];
                 let mut sent = vec![];

@@ -1,10 +1,16 @@
 use super::*;
 
 /// The first half of a ticket has arrived.
-fn amid_a_ticket(suite: Suite) -> Connection {
-    let mut connection = Connection::established(suite, Role::Client);
-    let ticket = if suite == Suite::Tls13 { 4 } else { 0 };
-    connection.accept(HANDSHAKE, &message(ticket, b"ticket")[..7]);
+fn amid_a_ticket() -> Connection {
+    let mut connection = tls13();
+    connection.accept(HANDSHAKE, &message(4, b"ticket")[..7]);
+    connection
+}
+
+/// The first half of a ClientHello that asks for a renegotiation has arrived.
+fn amid_a_renegotiation() -> Connection {
+    let mut connection = Connection::established(Suite::Tls12Gcm, Role::Server);
+    connection.accept(HANDSHAKE, &message(1, b"ClientHello")[..7]);
     connection
 }
 
@@ -21,14 +27,14 @@ refused! {
     empty_under_handshake_keys: tls13_handshake(), |c| c.peer.seal(HANDSHAKE, &[]) => EmptyHandshakeRecord, UNEXPECTED_MESSAGE;
     empty_tls12: gcm(), |c| c.peer.seal(HANDSHAKE, &[]) => EmptyHandshakeRecord, UNEXPECTED_MESSAGE;
     empty_unprotected: fresh(), |c| c.peer.seal(HANDSHAKE, &[]) => EmptyHandshakeRecord, UNEXPECTED_MESSAGE;
-    empty_amid_a_message: amid_a_ticket(Suite::Tls13), |c| c.peer.seal(HANDSHAKE, &[]) => EmptyHandshakeRecord, UNEXPECTED_MESSAGE;
+    empty_amid_a_message: amid_a_ticket(), |c| c.peer.seal(HANDSHAKE, &[]) => EmptyHandshakeRecord, UNEXPECTED_MESSAGE;
 
     // 9846 5.1: "there MUST NOT be any other records between them".
-    data_amid_a_message: amid_a_ticket(Suite::Tls13), |c| c.peer.seal(DATA, b"data") => Interleaved, UNEXPECTED_MESSAGE;
-    empty_data_amid_a_message: amid_a_ticket(Suite::Tls13), |c| c.peer.seal(DATA, b"") => Interleaved, UNEXPECTED_MESSAGE;
-    padding_amid_a_message: amid_a_ticket(Suite::Tls13), |c| c.peer.seal_padded(DATA, b"", 9) => Interleaved, UNEXPECTED_MESSAGE;
-    close_notify_amid_a_message: amid_a_ticket(Suite::Tls13), |c| c.peer.seal(ALERT, &CLOSE_NOTIFY) => Interleaved, UNEXPECTED_MESSAGE;
-    user_canceled_amid_a_message: amid_a_ticket(Suite::Tls13), |c| c.peer.seal(ALERT, &USER_CANCELED) => Interleaved, UNEXPECTED_MESSAGE;
+    data_amid_a_message: amid_a_ticket(), |c| c.peer.seal(DATA, b"data") => Interleaved, UNEXPECTED_MESSAGE;
+    empty_data_amid_a_message: amid_a_ticket(), |c| c.peer.seal(DATA, b"") => Interleaved, UNEXPECTED_MESSAGE;
+    padding_amid_a_message: amid_a_ticket(), |c| c.peer.seal_padded(DATA, b"", 9) => Interleaved, UNEXPECTED_MESSAGE;
+    close_notify_amid_a_message: amid_a_ticket(), |c| c.peer.seal(ALERT, &CLOSE_NOTIFY) => Interleaved, UNEXPECTED_MESSAGE;
+    user_canceled_amid_a_message: amid_a_ticket(), |c| c.peer.seal(ALERT, &USER_CANCELED) => Interleaved, UNEXPECTED_MESSAGE;
     close_notify_amid_a_header: amid_a_certificate(), |c| c.peer.seal(ALERT, &CLOSE_NOTIFY) => Interleaved, UNEXPECTED_MESSAGE;
     ccs_amid_a_header: amid_a_certificate(), |_| plaintext(CCS, &[1]) => Interleaved, UNEXPECTED_MESSAGE;
     ccs_amid_a_client_hello: fresh().set_version(Version::Tls13), |c| {
@@ -48,9 +54,9 @@ refused! {
     key_update_tls12: gcm(), |c| c.peer.seal(HANDSHAKE, &key_update(0)) => UnexpectedHandshake, UNEXPECTED_MESSAGE;
     key_update_tls12_server: Connection::established(Suite::Tls12Chacha, Role::Server), |c| c.peer.seal(HANDSHAKE, &key_update(0)) => UnexpectedHandshake, UNEXPECTED_MESSAGE;
     key_update_tls12_before_finished: fresh().install(Epoch::Handshake, Suite::Tls12Gcm), |c| c.peer.seal(HANDSHAKE, &key_update(0)) => UnexpectedHandshake, UNEXPECTED_MESSAGE;
-    key_update_of_length_0: tls13(), |c| c.peer.seal(HANDSHAKE, &message(24, &[])) => KeyUpdateLength, DECODE_ERROR;
-    key_update_of_length_2: tls13(), |c| c.peer.seal(HANDSHAKE, &message(24, &[0, 0])) => KeyUpdateLength, DECODE_ERROR;
-    key_update_of_length_2_24_by_its_header: tls13(), |c| c.peer.seal(HANDSHAKE, &[24, 255, 255, 255]) => KeyUpdateLength, DECODE_ERROR;
+    key_update_of_length_0: tls13(), |c| c.peer.seal(HANDSHAKE, &message(24, &[])) => HandshakeLength, DECODE_ERROR;
+    key_update_of_length_2: tls13(), |c| c.peer.seal(HANDSHAKE, &message(24, &[0, 0])) => HandshakeLength, DECODE_ERROR;
+    key_update_of_length_2_24_by_its_header: tls13(), |c| c.peer.seal(HANDSHAKE, &[24, 255, 255, 255]) => HandshakeLength, DECODE_ERROR;
     key_update_behind_a_key_update: tls13(), |c| c.peer.seal(HANDSHAKE, &[key_update(0), key_update(0)].concat()) => SpansKeyChange, UNEXPECTED_MESSAGE;
     a_byte_behind_a_key_update: tls13(), |c| c.peer.seal(HANDSHAKE, &[&key_update(1)[..], &[4]].concat()) => SpansKeyChange, UNEXPECTED_MESSAGE;
 
@@ -86,12 +92,12 @@ accepted! {
         Connection::configured(Suite::Tls13, |config| config.post_handshake_auth = true),
         |c| c.peer.seal(HANDSHAKE, &message(13, b"?")) => [Got::Message(13, 0, b"?".to_vec())];
     // 5246 6.2.1 lets other records come between the fragments of a message.
-    tls12_data_amid_a_message: amid_a_ticket(Suite::Tls12Gcm), |c| c.peer.seal(DATA, b"data") => [Got::Data(b"data".to_vec())];
+    tls12_data_amid_a_message: amid_a_renegotiation(), |c| c.peer.seal(DATA, b"data") => [Got::Data(b"data".to_vec())];
 }
 
 #[test]
 fn an_error_alert_amid_a_message_is_taken_first() {
-    for (mut connection, level) in [(amid_a_ticket(Suite::Tls13), 1), (amid_a_certificate(), 2)] {
+    for (mut connection, level) in [(amid_a_ticket(), 1), (amid_a_certificate(), 2)] {
         let record = connection.peer.seal(ALERT, &[level, 51]);
         let error = OpenError::PeerAlert(AlertDescription::DECRYPT_ERROR);
         assert_eq!(connection.receive(&record), Err(error));
@@ -178,12 +184,13 @@ fn which_messages_come_after_the_handshake() {
             let mut connection = Connection::configured(suite, |config| {
                 (config.role, config.post_handshake_auth) = (role, post_handshake_auth);
             });
-            let record = connection.peer.seal(HANDSHAKE, &message(message_type, &[0]));
+            let body: &[u8] = if message_type == 0 { &[] } else { &[0] };
+            let record = connection.peer.seal(HANDSHAKE, &message(message_type, body));
             if permitted.contains(&message_type) {
                 let got = connection.receive(&record).expect("permitted");
                 let piece = match message_type {
                     24 => Got::KeyUpdate(false),
-                    _ => Got::Message(message_type, 0, vec![0]),
+                    _ => Got::Message(message_type, 0, body.to_vec()),
                 };
                 assert_eq!(got, [piece]);
             } else {

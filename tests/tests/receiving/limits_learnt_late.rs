@@ -5,7 +5,7 @@ use super::*;
 fn a_record_size_limit_counts_from_its_confirmation_on() {
     let mut connection = tls13();
     connection.accept(DATA, &[0; 1000]);
-    connection.layer.with_halves(|opener, _| opener.set_record_size_limit(512));
+    connection.layer.with_halves(|opener, _| opener.set_record_size_limit(record_size_limit(512)));
     connection.accept(DATA, &[0; 511]);
     let record = connection.peer.seal(DATA, &[0; 512]);
     connection.assert_refuses(&record, Fault::RecordOverflow, AlertDescription::RECORD_OVERFLOW);
@@ -15,7 +15,7 @@ fn a_record_size_limit_counts_from_its_confirmation_on() {
 #[test]
 fn rejected_early_data_may_be_over_it() {
     let mut config = Config::new(Role::Server);
-    config.record_size_limit = Some(64);
+    config.record_size_limit = Some(record_size_limit(64));
     let mut connection = Connection::new(config).install(Epoch::Handshake, Suite::Tls13);
     connection.layer.with_halves(|opener, _| opener.skip_early_data(false)).unwrap();
     let mut early = vec![23, 3, 3, 4, 0];

@@ -8,7 +8,7 @@ use tls_record::{
 use tls_record_tests::Backend;
 use tls_record_tests::records::{
     ALERT, CCS, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Suite, USER_CANCELED, header,
-    key_update, message, plaintext,
+    key_update, message, plaintext, record_size_limit,
 };
 
 /// One test a row: on this connection, what the closure returns is this fault, answered by this
@@ -70,7 +70,9 @@ fn tls13_handshake() -> Connection {
 }
 
 fn limited(suite: Suite, limit: u16) -> Connection {
-    Connection::configured(suite, |config| config.record_size_limit = Some(limit))
+    Connection::configured(suite, |config| {
+        config.record_size_limit = Some(record_size_limit(limit))
+    })
 }
 
 /// How long the record is that this header announces, if the engine waits for it.

@@ -83,13 +83,13 @@ fn every_bit_counts() {
     for suite in [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305] {
         for secret in secrets {
             let mut sealer = Sealer::new(Config::new(Role::Client));
-            sealer.install(Epoch::Application, secret(suite), 0).unwrap();
+            sealer.take_over(Epoch::Application, secret(suite), 1).unwrap();
             let mut out = [0; 64];
             let written = sealer.seal(&[b"data"], &mut out).unwrap().written;
             let record = &out[..written];
             let open = |record: &mut [u8]| {
                 let mut opener = Opener::new(Config::new(Role::Server));
-                opener.install(Epoch::Application, secret(suite), 0).unwrap();
+                opener.take_over(Epoch::Application, secret(suite), 1).unwrap();
                 opener.open(record).map(|opened| opened.event)
             };
             for bit in 5 * 8..written * 8 {

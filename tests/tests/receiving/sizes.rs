@@ -57,7 +57,7 @@ accepted! {
         fresh(), |_| plaintext(HANDSHAKE, &message(1, &[7; 16_380])) => [Got::Message(1, 0, vec![7; 16_380])];
     unprotected_is_not_bound_by_our_limit: {
             let mut config = Config::new(Role::Server);
-            config.record_size_limit = Some(64);
+            config.record_size_limit = Some(record_size_limit(64));
             Connection::new(config)
         }, |_| plaintext(HANDSHAKE, &message(1, &[7; 16_380])) => [Got::Message(1, 0, vec![7; 16_380])];
     tls13_of_2_14: tls13(), |c| c.peer.seal(DATA, &[7; 16_384]) => [Got::Data(vec![7; 16_384])];

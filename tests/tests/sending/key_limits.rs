@@ -35,7 +35,7 @@ proptest! {
         config.limits.key_updates = 255; // which are another test's
         let mut opener = Opener::new(config);
         // Our secret, as `Connection` installs it.
-        opener.install(Epoch::Application, Suite::Tls13.secret(0x80 + 0x30), 0).unwrap();
+        opener.install(Epoch::Application, Suite::Tls13.secret(0x80 + 0x30)).unwrap();
         let (mut written, mut read) = (Vec::new(), Vec::new());
         let mut phases = 0;
 
@@ -109,7 +109,7 @@ impl Ends {
             config.limits.key_updates = 255; // which are another test's
             let secret = |end| Suite::Tls13.secret([1, 0x80][end]);
             let mut layer = Layer::new(config);
-            layer.install(Epoch::Application, secret(1 - end), secret(end)).unwrap();
+            layer.install(Epoch::Application, secret(0), secret(1)).unwrap();
             layer
         };
         Self {
@@ -222,7 +222,7 @@ fn where_there_is_no_key_update_data_ends_and_the_end_does_not() {
             config.key_limit = limit;
             let mut sealer = Sealer::new(config);
             let start = GCM_LIMIT.min(limit.into()) - RESERVE - 3;
-            sealer.install(epoch, suite.secret(7), start).unwrap();
+            sealer.take_over(epoch, suite.secret(7), start).unwrap();
             let mut mirror = Hand::new(suite, 7);
             mirror.sequence = start;
             let mut out = [0; 64];

@@ -20,12 +20,12 @@ use tls_record::aead::Algorithm;
 use tls_record::close::{OnPeerClose, ReadState, WriteState};
 use tls_record::{
     Alert, AlertDescription, CloseError, Config, Control, Epoch, Event, Fault, KeyError, OpenError,
-    Opener, ReadEnd, RecordBuffer, RecordLayer, Role, SealError, Sealed, Sealer, Stream,
-    StreamError, Version, WriteEnd,
+    Opener, ReadEnd, RecordBuffer, RecordLayer, RecordSizeLimit, Role, SealError, Sealed, Sealer,
+    Stream, StreamError, Version, WriteEnd,
 };
 use tls_record_tests::records::{
     ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Layer, Secret, Suite,
-    USER_CANCELED, key_update, message, open_all, plaintext, split,
+    USER_CANCELED, key_update, message, open_all, plaintext, record_size_limit, split,
 };
 
 /// The most records that one AES-GCM key may seal (9846 5.5).
@@ -61,7 +61,7 @@ fn every_epoch() -> [Connection; 7] {
 /// A direction whose next record is number `sequence`.
 fn sealer_at(suite: Suite, sequence: u64) -> (Sealer<Secret>, Hand) {
     let mut sealer = Sealer::new(Config::new(Role::Client));
-    sealer.install(Epoch::Application, suite.secret(7), sequence).unwrap();
+    sealer.take_over(Epoch::Application, suite.secret(7), sequence).unwrap();
     let mut mirror = Hand::new(suite, 7);
     mirror.sequence = sequence;
     (sealer, mirror)

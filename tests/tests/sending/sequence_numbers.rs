@@ -31,9 +31,9 @@ fn never_wrap_when_sealing() {
 fn start_again_with_every_key_update() {
     let secret = || Secret::tls13(Algorithm::Chacha20Poly1305, &[7; 32]).unwrap();
     let mut sealer = Sealer::new(Config::new(Role::Client));
-    sealer.install(Epoch::Application, secret(), u64::MAX - RESERVE).unwrap();
+    sealer.take_over(Epoch::Application, secret(), u64::MAX - RESERVE).unwrap();
     let mut opener = Opener::new(Config::new(Role::Server));
-    opener.install(Epoch::Application, secret(), u64::MAX - RESERVE).unwrap();
+    opener.take_over(Epoch::Application, secret(), u64::MAX - RESERVE).unwrap();
     let mut out = [0; 64];
     assert_eq!(sealer.seal(&[b"data"], &mut out), Err(SealError::ControlFirst));
     let length = sealer.poll_control(&mut out).unwrap();
@@ -46,15 +46,13 @@ fn start_again_with_every_key_update() {
 fn never_wrap_when_opening() {
     for suite in Suite::ALL {
         let mut connection = fresh(Role::Client);
-        let secret = || suite.secret(7);
         let installed = connection.halves(|opener, sealer| {
-            sealer.install(Epoch::Application, secret(), 0)?;
-            opener.install(Epoch::Application, secret(), u64::MAX - 1)
+            sealer.take_over(Epoch::Application, suite.secret(8), 1)?;
+            opener.take_over(Epoch::Application, suite.secret(7), u64::MAX - 1)
         });
         assert_eq!(installed, Ok(()));
-        connection.peer = Hand::new(suite, 7);
-        connection.mirror = connection.peer.clone();
-        connection.peer.sequence = u64::MAX - 1;
+        connection.peer = Hand::new(suite, 7).at(u64::MAX - 1);
+        connection.mirror = Hand::new(suite, 8).at(1);
         assert_eq!(connection.accept(DATA, b"data"), [Got::Data(b"data".to_vec())]);
         assert_eq!(connection.layer.opener().sequence(), Some(u64::MAX));
         let record = plaintext(DATA, &[0; 40]);
@@ -76,9 +74,9 @@ fn explicit_nonces_of_tls12_are_unique() {
     {
         let mut sealer = Sealer::new(Config::new(Role::Client));
         let secret = Secret::tls12(Algorithm::Aes128Gcm, &[7; 16], iv).unwrap();
-        sealer.install(Epoch::Application, secret, 0).unwrap();
+        sealer.take_over(Epoch::Application, secret, 1).unwrap();
         let mut seen = HashSet::new();
-        for sequence in 0..1000_u64 {
+        for sequence in 1..1000_u64 {
             let mut out = [0; 64];
             let sealed = sealer.seal(&[b"data"], &mut out).unwrap();
             let record = &out[..sealed.written];

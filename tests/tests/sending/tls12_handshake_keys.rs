@@ -5,11 +5,12 @@ use super::*;
 fn are_installed_once() {
     let secret = || Suite::Tls12Gcm.secret(1);
     let mut connection = fresh(Role::Client).install(Epoch::Handshake, Suite::Tls12Gcm);
-    let installed = connection.layer.install(Epoch::Application, secret(), secret());
+    let installed =
+        connection.layer.install(Epoch::Application, secret(), Suite::Tls12Gcm.secret(2));
     assert_eq!(installed, Err(KeyError::Epoch));
     connection.layer.with_halves(|opener, sealer| {
-        assert_eq!(opener.install(Epoch::Application, secret(), 0), Err(KeyError::Epoch));
-        assert_eq!(sealer.install(Epoch::Application, secret(), 0), Err(KeyError::Epoch));
+        assert_eq!(opener.install(Epoch::Application, secret()), Err(KeyError::Epoch));
+        assert_eq!(sealer.install(Epoch::Application, secret()), Err(KeyError::Epoch));
         assert_eq!((opener.establish(), sealer.establish()), (Ok(()), Ok(())));
     });
 }
@@ -25,7 +26,7 @@ fn are_due_after_change_cipher_spec() {
         assert_eq!(sealer.change_cipher_spec(&mut out), Err(SealError::NotHandshake));
         let sealed = sealer.seal_handshake(&[&finished], &mut out);
         assert_eq!(sealed, Err(SealError::NoKeys));
-        sealer.install(Epoch::Handshake, Suite::Tls12Gcm.secret(1), 0).unwrap();
+        sealer.install(Epoch::Handshake, Suite::Tls12Gcm.secret(1)).unwrap();
         assert!(sealer.seal_handshake(&[&finished], &mut out).is_ok());
     });
 }

@@ -72,9 +72,9 @@ fn halves(version: Version) -> Result<(Sealer<Secret>, Opener<Secret>), KeyError
         Version::Tls12 => Secret::tls12(Algorithm::Aes128Gcm, &[7; 16], &[7; 4]),
     };
     let mut sealer = Sealer::new(black_box(Config::new(Role::Client)));
-    sealer.install(Epoch::Application, secret()?, 0)?;
+    sealer.install(Epoch::Application, secret()?)?;
     let mut opener = Opener::new(black_box(Config::new(Role::Server)));
-    opener.install(Epoch::Application, secret()?, 0)?;
+    opener.install(Epoch::Application, secret()?)?;
     Ok((sealer, opener))
 }
 

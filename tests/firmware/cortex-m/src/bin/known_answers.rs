@@ -21,19 +21,19 @@ fn main() -> ! {
 fn check(known: &Known) -> Result<(), KeyError> {
     let mut record = [0; 64];
     let mut sealer = Sealer::new(Config::new(Role::Client));
-    sealer.install(Epoch::Application, secret(known)?, Known::SEQUENCE)?;
+    sealer.take_over(Epoch::Application, secret(known)?, Known::SEQUENCE)?;
     let sealed = defmt::unwrap!(sealer.seal(&[Known::CONTENT], &mut record));
     let record = &mut record[..sealed.written];
     defmt::assert_eq!(record, known.record.get());
 
     let mut opener = Opener::new(Config::new(Role::Server));
-    opener.install(Epoch::Application, secret(known)?, Known::SEQUENCE)?;
+    opener.take_over(Epoch::Application, secret(known)?, Known::SEQUENCE)?;
     let opened = defmt::unwrap!(opener.open(record));
     let Event::ApplicationData(content) = opened.event else { defmt::panic!("{}", opened.event) };
     defmt::assert_eq!(&record[content], Known::CONTENT);
 
     let mut opener = Opener::new(Config::new(Role::Server));
-    opener.install(Epoch::Application, secret(known)?, Known::SEQUENCE)?;
+    opener.take_over(Epoch::Application, secret(known)?, Known::SEQUENCE)?;
     let mut forged = known.record;
     let forged = forged.get_mut();
     forged[forged.len() - 1] ^= 1;

@@ -91,11 +91,11 @@ fn measure<P: Provider>(version: Version, algorithm: Algorithm, most: &mut Depth
 
     let (mut opener, mut read) = (Opener::new(Config::new(Role::Client)), Some(secret(1)));
     let install =
-        depth(&mut || opener.install(Epoch::Application, read.take().unwrap(), 0).unwrap());
+        depth(&mut || opener.install(Epoch::Application, read.take().unwrap()).unwrap());
     keep(&mut most.install, install);
     let (mut sealer, mut write) = (Sealer::new(Config::new(Role::Client)), Some(secret(2)));
     let sealer_install =
-        depth(&mut || sealer.install(Epoch::Application, write.take().unwrap(), 0).unwrap());
+        depth(&mut || sealer.install(Epoch::Application, write.take().unwrap()).unwrap());
     keep(&mut most.install, sealer_install);
 
     let mut client = RecordLayer::join(opener, sealer);

@@ -13,7 +13,7 @@
 /// | `GSK_ERR_NOT_SSLV3` | [`NotTls`](Self::NotTls) |
 /// | `GSK_ERR_SOCKET_CLOSED` | [`Truncated`](Self::Truncated) |
 /// | `GSK_INVALID_HANDLE` | [`InvalidHandle`](crate::InvalidHandle), of a [`ConnectionSet`](crate::ConnectionSet) |
-/// | `GSK_INVALID_STATE` | [`NotStarted`](Self::NotStarted), [`Failed`](Self::Failed) |
+/// | `GSK_INVALID_STATE` | [`NotStarted`](Self::NotStarted), [`Failed`](Self::Failed), [`NoKeys`](Self::NoKeys), [`HandedOver`](Self::HandedOver) |
 /// | `GSK_WOULD_BLOCK_WRITE` | [`WouldBlock`](Self::WouldBlock) |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -40,12 +40,21 @@ pub enum ShutdownError {
     /// that the transport ended in one direction only. An end of the transport *after* the peer's
     /// close_notify is no obstacle to ours, and not this error.
     Truncated,
+    /// Two steps: our close_notify has left, and the peer's came before the handshake was complete,
+    /// when anyone could have forged it.
+    ClosedInHandshake,
     /// The peer's first bytes were not TLS.
     NotTls,
     /// There is nothing to close: no keys, and no record has been sealed or opened.
     NotStarted,
     /// The connection failed and its keys are wiped: no close_notify follows a fatal alert.
     Failed,
+    /// TLS 1.2: our change_cipher_spec is written, and what follows it must be sealed under its keys.
+    /// The close_notify stays queued: install them, then call again.
+    NoKeys,
+    /// The keys of a direction were suspended or given to the kernel. If it is ours: what is to be
+    /// sent is what [`take_kernel_control`](crate::Sealer::take_kernel_control) gives.
+    HandedOver,
 }
 
 impl core::fmt::Display for ShutdownError {
@@ -59,9 +68,12 @@ impl core::fmt::Display for ShutdownError {
                 return write!(f, "the peer sent {drained} bytes more and did not close");
             }
             Self::Truncated => "the transport had ended before close_notify",
+            Self::ClosedInHandshake => "the peer closed before the handshake was complete",
             Self::NotTls => "the peer does not speak TLS",
             Self::NotStarted => "the connection has not started",
             Self::Failed => "the connection has failed",
+            Self::NoKeys => "the keys of our change_cipher_spec are not installed",
+            Self::HandedOver => "the keys of a direction were handed over",
         })
     }
 }
