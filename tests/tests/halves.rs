@@ -532,3 +532,51 @@ fn aborts_after_the_close_are_told_as_one() {
     let fault = Fault::Aborted(AlertDescription::INTERNAL_ERROR);
     assert_eq!(opener.end(), ReadEnd::Fault(fault));
 }
+
+// A foreign word must not make the engine send what it could not have fallen due: see `Notice::from_bits`.
+#[test]
+fn no_notice_word_makes_a_key_update_due_in_tls12_or_after_close_notify() {
+    let update_requested = Notice::from_bits(1 << 11);
+    let mut sealer = Sealer::new(Config::new(Role::Client));
+    sealer.apply(update_requested);
+    sealer.install(Epoch::Handshake, Suite::Tls12Gcm.secret(1)).unwrap();
+    sealer.close().unwrap();
+    let mut out = [0; 64];
+    assert!(sealer.poll_control(&mut out).is_ok());
+    sealer.establish().unwrap();
+    assert!(!sealer.has_control());
+    assert_eq!(sealer.poll_control(&mut out), Ok(0));
+
+    for suite in Suite::ALL {
+        for closes in [false, true] {
+            let mut connection = Connection::established(suite, Role::Client);
+            if closes {
+                connection.layer.close().unwrap();
+                connection.control();
+            }
+            let is_due = connection.halves(|_, sealer| {
+                sealer.apply(update_requested);
+                sealer.has_control()
+            });
+            assert_eq!(is_due, suite == Suite::Tls13 && !closes);
+        }
+    }
+}
+
+// A close_notify in the place of a fatal alert would pass a failure off as a clean end.
+#[test]
+fn no_word_sends_an_alert_that_ends_nothing_as_a_fatal_one() {
+    const ENDS: u32 = 1 << 8;
+    for description in 0..=255 {
+        let mut sealer = Sealer::new(Config::new(Role::Client));
+        sealer.install(Epoch::Application, Suite::Tls13.secret(1)).unwrap();
+        sealer.apply(Notice::from_bits(ENDS | description | 0xffff_0000));
+        let expected = match description {
+            0 | 90 | 100 => AlertDescription::INTERNAL_ERROR,
+            description => AlertDescription(description as u8),
+        };
+        assert_eq!(sealer.end(), WriteEnd::AlertQueued(expected));
+    }
+    assert!(Notice::from_bits(0x40).is_empty(), "an alert that is not one");
+    assert!(Signal::from_bits(0xffff_0000).is_empty());
+}

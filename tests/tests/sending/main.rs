@@ -21,7 +21,7 @@ use tls_record::close::{OnPeerClose, ReadState, WriteState};
 use tls_record::{
     Alert, AlertDescription, CloseError, Config, Control, Epoch, Event, Fault, KeyError, OpenError,
     Opener, ReadEnd, RecordBuffer, RecordLayer, RecordSizeLimit, Role, SealError, Sealed, Sealer,
-    Stream, StreamError, Version, WriteEnd,
+    ShutdownError, Stream, StreamError, Version, WriteEnd,
 };
 use tls_record_tests::records::{
     ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Layer, Secret, Suite,

@@ -1,0 +1,118 @@
+//! Keys for the two directions of a connection, and what they must agree on.
+
+use tls_record::aead::Algorithm;
+use tls_record::{
+    Config, Connection, Epoch, Event, Fault, KeyError, Opener, ReadEnd, Role, SealError, Sealer,
+    Version, Writer,
+};
+use tls_record_tests::records::{Layer, Secret, Suite};
+
+// The client's keys and the server's, whoever we are.
+#[test]
+fn keys_are_named_by_who_writes_and_the_role_chooses_the_half() {
+    for suite in [Suite::Tls13, Suite::Tls12Gcm] {
+        let first = suite.first_sequence(Epoch::Application);
+        let keys = || [1, 2].map(|byte| (suite.secret(byte), first));
+        let mut ends = [Role::Client, Role::Server].map(|role| {
+            let mut layer = Layer::new(Config::new(role));
+            let [client, server] = keys();
+            layer.take_over(Epoch::Application, client, server).unwrap();
+            layer
+        });
+        let mut wire = [0; 64];
+        for at in [0, 1] {
+            let sealed = ends[at].seal(&[b"data"], &mut wire).unwrap();
+            let opened = ends[1 - at].open(&mut wire[..sealed.written]).unwrap();
+            assert!(matches!(opened.event, Event::ApplicationData(_)));
+        }
+    }
+}
+
+#[test]
+fn one_secret_for_both_directions_is_refused() {
+    for suite in Suite::ALL {
+        let same = Err(KeyError::SameSecret);
+        let secret = |byte| suite.secret(byte);
+        for role in [Role::Client, Role::Server] {
+            let mut layer = Layer::new(Config::new(role));
+            let keys = ((secret(1), 5), (secret(1), 9));
+            assert_eq!(layer.take_over(Epoch::Application, keys.0, keys.1), same);
+            assert_eq!((layer.opener().sequence(), layer.sealer().sequence()), (None, None));
+
+            assert_eq!(layer.install_one(Role::Client, Epoch::Handshake, secret(1)), Ok(()));
+            assert_eq!(layer.install_one(Role::Server, Epoch::Handshake, secret(1)), same);
+            assert_eq!(layer.install_one(Role::Server, Epoch::Handshake, secret(2)), Ok(()));
+        }
+        // By hand there is nobody to tell: the connection fails before it seals anything.
+        let mut layer = Layer::new(Config::new(Role::Client));
+        layer.with_halves(|opener, sealer| {
+            opener.take_over(Epoch::Application, secret(1), 1).unwrap();
+            sealer.take_over(Epoch::Application, secret(1), 1).unwrap();
+        });
+        assert_eq!(layer.end().read, ReadEnd::Fault(Fault::Crypto));
+        assert_eq!(layer.seal(&[b"data"], &mut [0; 64]), Err(SealError::Failed));
+        assert!(!layer.has_control());
+
+        let (mut opener, mut sealer) =
+            (Opener::new(Config::new(Role::Client)), Sealer::new(Config::new(Role::Client)));
+        opener.take_over(Epoch::Application, secret(1), 1).unwrap();
+        sealer.take_over(Epoch::Application, secret(1), 1).unwrap();
+        let joined = Layer::join(opener, sealer);
+        assert_eq!(joined.err(), same.err());
+    }
+}
+
+// The same key is the same nonces, whatever the salt: RFC 5288 section 3.
+#[test]
+fn one_tls12_key_with_two_salts_is_one_secret() {
+    let secret = |salt| Secret::tls12(Algorithm::Aes128Gcm, &[1; 16], &[salt; 4]).unwrap();
+    let mut layer = Layer::new(Config::new(Role::Client));
+    let taken = layer.take_over(Epoch::Application, (secret(1), 1), (secret(2), 1));
+    assert_eq!(taken, Err(KeyError::SameSecret));
+}
+
+#[test]
+fn halves_of_two_versions_or_two_roles_are_refused() {
+    let (tls13, tls12) = (|| Suite::Tls13.secret(1), || Suite::Tls12Gcm.secret(2));
+    let mut layer = Layer::new(Config::new(Role::Client));
+    let mismatch = Err(KeyError::Mismatch);
+    assert_eq!(layer.install(Epoch::Handshake, tls13(), tls12()), mismatch);
+    assert_eq!(layer.install(Epoch::Handshake, tls12(), tls13()), mismatch);
+    // One after the other, at either half.
+    for (first, second) in [(Role::Client, Role::Server), (Role::Server, Role::Client)] {
+        let mut layer = Layer::new(Config::new(Role::Client));
+        layer.install_one(first, Epoch::Handshake, tls13()).unwrap();
+        assert_eq!(layer.install_one(second, Epoch::Handshake, tls12()), mismatch);
+        layer.with_halves(|opener, sealer| {
+            assert_eq!(opener.install(Epoch::Handshake, tls12()), mismatch);
+            assert_eq!(sealer.install(Epoch::Handshake, tls12()), mismatch);
+        });
+    }
+    let halves = |role: Role, suite: Suite| {
+        let mut opener = Opener::new(Config::new(role));
+        opener.install(Epoch::Handshake, suite.secret(3)).unwrap();
+        let mut sealer = Sealer::new(Config::new(role));
+        sealer.install(Epoch::Handshake, suite.secret(4)).unwrap();
+        (opener, sealer)
+    };
+    let (client, _) = halves(Role::Client, Suite::Tls13);
+    let (_, server) = halves(Role::Server, Suite::Tls13);
+    let (_, older) = halves(Role::Client, Suite::Tls12Gcm);
+    let joined = Layer::join(client, server);
+    assert_eq!(joined.err(), Some(KeyError::Mismatch));
+    let (client, _) = halves(Role::Client, Suite::Tls13);
+    let joined = Connection::<_, 512>::join(client, Writer::new(older));
+    assert_eq!(joined.err(), Some(KeyError::Mismatch));
+}
+
+#[test]
+fn a_pinned_version_refuses_the_keys_of_another() {
+    for (pinned, other) in [(Version::Tls13, Suite::Tls12Gcm), (Version::Tls12, Suite::Tls13)] {
+        let mut config = Config::new(Role::Client);
+        config.version = Some(pinned);
+        let mut layer = Layer::new(config);
+        layer.set_version(other.version());
+        let installed = layer.install(Epoch::Handshake, other.secret(1), other.secret(2));
+        assert_eq!(installed, Err(KeyError::Mismatch));
+    }
+}
