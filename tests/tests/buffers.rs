@@ -8,7 +8,7 @@ use tls_record::{
 use tls_record_tests::Backend;
 use tls_record_tests::records::{
     ALERT, CCS, CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Hand, Secret, Suite, USER_CANCELED, key_update,
-    message, plaintext, split,
+    message, open_all, plaintext, record_size_limit, split,
 };
 use tls_record_tests::rfc8448::{Sender, traces};
 
@@ -641,6 +641,74 @@ fn as_many_records_are_sealed_as_fit() {
                 assert_eq!(sealed.written, records as usize * 32 + last as usize * 27);
             }
             Err(error) => assert_eq!((error, records), (SealError::NoSpace { need: 32 }, 0)),
+        }
+    }
+}
+
+// What is left of a record lies decrypted in the buffer of the call that opened it: read from another,
+// whatever bytes lie there would pass for authenticated.
+#[test]
+fn the_rest_of_a_record_is_not_read_from_another_buffer() {
+    let tickets = [message(4, b"first"), message(4, b"second"), message(4, b"third")].concat();
+    let mut hand = Hand::new(Suite::Tls13, 1);
+    let record = hand.seal(HANDSHAKE, &tickets);
+    let forged = message(4, b"a ticket that the server never sent");
+    let client = || {
+        let mut opener = Opener::new(Config::new(Role::Client));
+        opener.install(Epoch::Application, Suite::Tls13.secret(1)).unwrap();
+        opener
+    };
+
+    let mut opener = client();
+    let mut out = [forged.clone(), vec![0; 512]].concat();
+    let mut input = record.clone();
+    let first = opener.open(&mut input).unwrap();
+    let rest = input.split_off(first.consumed);
+    let stale = out.clone();
+    for _ in 0..2 {
+        let wrong = opener.open_into(&[&rest], &mut out);
+        assert_eq!(wrong, Err(OpenError::OtherBuffer));
+        assert_eq!(out, stale, "nothing is copied");
+    }
+    // Nothing has changed: the function that opened it goes on.
+    let (got, left) = open_all(|input| opener.open(input), &rest);
+    assert_eq!(
+        got,
+        [Got::Message(4, 0, b"second".to_vec()), Got::Message(4, 0, b"third".to_vec())]
+    );
+    assert_eq!(left, Ok(0));
+
+    let mut opener = client();
+    let first = opener.open_into(&[&record], &mut out).unwrap();
+    let rest = &record[first.consumed..];
+    for _ in 0..2 {
+        let wrong = opener.open(&mut [forged.clone(), rest.to_vec()].concat());
+        assert_eq!(wrong, Err(OpenError::OtherBuffer));
+        assert_eq!(opener.end(), ReadEnd::Open);
+    }
+    let second = opener.open_into(&[rest], &mut out).unwrap();
+    assert_eq!(Got::of(&second.event, &out), Some(Got::Message(4, 0, b"second".to_vec())));
+    let third = opener.open_into(&[&rest[second.consumed..]], &mut out).unwrap();
+    assert_eq!(Got::of(&third.event, &out), Some(Got::Message(4, 0, b"third".to_vec())));
+    // Between records either function may be called.
+    let mut next = hand.seal(HANDSHAKE, &message(4, b"fourth"));
+    let fourth = opener.open(&mut next).unwrap();
+    assert_eq!(Got::of(&fourth.event, &next), Some(Got::Message(4, 0, b"fourth".to_vec())));
+}
+
+#[test]
+fn the_longest_record_under_a_limit_fits_the_buffer_that_the_limit_asks_for() {
+    for suite in Suite::ALL {
+        for bytes in [64, 512, 16_384] {
+            let limit = record_size_limit(bytes);
+            let mut sealer = Sealer::new(Config::new(Role::Client));
+            sealer.set_record_size_limit(limit);
+            sealer.take_over(Epoch::Application, suite.secret(1), 1).unwrap();
+            let longest = sealer.record_len(sealer.fragment_limit().into());
+            assert!(longest <= limit.max_record_len(), "{suite:?}, {bytes}: {longest}");
+            // In one suite it is needed to the last byte.
+            let is_longest = suite == Suite::Tls12Gcm;
+            assert_eq!(longest == limit.max_record_len(), is_longest, "{suite:?}, {bytes}");
         }
     }
 }

@@ -588,3 +588,31 @@ fn an_aborted_connection_is_not_established() {
     connection.layer.abort(AlertDescription::INTERNAL_ERROR).unwrap_err();
     assert_eq!(connection.layer.suspend(&KEY).err(), Some(SuspendError::NotEstablished));
 }
+
+// RFC 5297 section 2: a nonce that is made of the content cannot be used for two.
+#[test]
+fn no_two_connections_are_sealed_under_one_nonce() {
+    let nonce = |bytes: &[u8; SUSPENDED_LEN]| bytes[4..16].to_vec();
+    let mut nonces = HashSet::new();
+    let (mut client, mut server) = pair(|_| {});
+    let mut wire = [0; 64];
+    for _ in 0..100 {
+        let sealed = client.seal(&[b"data"], &mut wire).unwrap();
+        server.open(&mut wire[..sealed.written]).unwrap();
+        for layer in [&mut client, &mut server] {
+            let mut bytes = layer.suspend(&KEY).unwrap();
+            assert!(nonces.insert(nonce(&bytes)), "a nonce twice");
+            *layer = Layer::resume(&mut bytes, &KEY).unwrap();
+        }
+    }
+    // The same connection at the same point is the same bytes; under another key it is not.
+    let mut bytes = client.suspend(&KEY).unwrap();
+    let before = bytes;
+    client = Layer::resume(&mut bytes, &KEY).unwrap();
+    assert_eq!(client.suspend(&KEY).unwrap(), before);
+    bytes = before;
+    client = Layer::resume(&mut bytes, &KEY).unwrap();
+    let other = client.suspend(&[7; 32]).unwrap();
+    assert_ne!(nonce(&other), nonce(&before));
+    assert_ne!(other[16..], before[16..]);
+}

@@ -1,7 +1,9 @@
 //! KeyUpdates that fall due at any time.
 
 use tls_record::{Fault, Flood, KeyError, OpenError, SealError, ShutdownError};
-use tls_record_tests::records::{CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Suite, key_update, message};
+use tls_record_tests::records::{
+    ALERT, CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Suite, key_update, message,
+};
 
 use crate::support::{Wired, alert, data};
 
@@ -166,4 +168,62 @@ fn the_answer_to_a_request_may_come_before_the_transport_is_done() {
             "{how}"
         );
     }
+}
+
+// 9846 4.7.3: "multiple KeyUpdate messages while silent" are answered with a single update: also if all
+// of them, and data, came at once.
+#[test]
+fn all_requests_of_one_read_get_one_answer() {
+    for behind in [0, 1, 5] {
+        let mut end = Wired::<512>::new(Suite::Tls13);
+        let mut batch = Vec::new();
+        for round in 0..4_u8 {
+            batch.extend(end.peer.seal(HANDSHAKE, &key_update(1)));
+            end.peer.update();
+            batch.extend(end.peer.seal(DATA, &[round]));
+        }
+        // The last record may have come in part.
+        batch.extend(&end.peer.seal(DATA, b"more")[..behind]);
+        let mut at = 0;
+        while at < batch.len() {
+            let opened = end.tls.received(&mut batch[at..]).unwrap();
+            at += opened.consumed;
+            if let tls_record::Event::NeedMore { .. } = opened.event {
+                break;
+            }
+            let is_last = at == batch.len();
+            assert_eq!(end.tls.unsent().is_empty(), !is_last, "after {at} bytes");
+        }
+        assert_eq!(end.send(), [(HANDSHAKE, key_update(0))]);
+    }
+}
+
+#[test]
+fn data_that_is_written_amid_a_read_goes_behind_the_answer() {
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    let request = end.peer.seal(HANDSHAKE, &key_update(1));
+    end.peer.update();
+    let mut batch = [request, end.peer.seal(DATA, b"data")].concat();
+    end.tls.received(&mut batch).unwrap();
+    assert_eq!(end.tls.unsent().len(), 0);
+    assert_eq!(end.tls.write(&[b"ours"]), Ok(4));
+    assert_eq!(end.send(), [(HANDSHAKE, key_update(0)), data(b"ours")]);
+
+    // And so does a close_notify.
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    let request = end.peer.seal(HANDSHAKE, &key_update(1));
+    end.peer.update();
+    let mut batch = [request, end.peer.seal(DATA, b"data")].concat();
+    end.tls.received(&mut batch).unwrap();
+    assert_eq!(end.tls.shutdown(), Err(ShutdownError::WouldBlock));
+    assert_eq!(end.send(), [(HANDSHAKE, key_update(0)), alert(CLOSE_NOTIFY)]);
+}
+
+#[test]
+fn an_alert_amid_a_read_does_not_wait_for_its_end() {
+    let mut end = Wired::<512>::new(Suite::Tls12Gcm);
+    let close_notify = end.peer.seal(ALERT, &CLOSE_NOTIFY);
+    let mut batch = [close_notify, b"not TLS".to_vec()].concat();
+    end.tls.received(&mut batch).unwrap();
+    assert_eq!(end.send(), [alert(CLOSE_NOTIFY)]);
 }

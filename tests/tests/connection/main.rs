@@ -6,6 +6,7 @@ mod ciphers;
 mod discarded;
 mod halves;
 mod handshake;
+mod in_flight;
 mod key_updates;
 mod room;
 mod set;

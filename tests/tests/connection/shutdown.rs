@@ -9,7 +9,8 @@ use tls_record::{
     SealError, ShutdownError, WriteEnd,
 };
 use tls_record_tests::records::{
-    ALERT, CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Layer, Secret, Suite, key_update, message, plaintext,
+    self, ALERT, CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Layer, Secret, Suite, key_update, message,
+    plaintext,
 };
 
 use crate::support::{CLEAN, PIECES, Wired, alert, data};
@@ -485,5 +486,57 @@ fn two_steps_end_with_the_transport_or_with_a_failure() {
         let error = end.peer.seal(ALERT, &[2, 80]);
         assert!(end.receive(&error).is_err());
         assert_eq!(end.tls.shutdown_both(0), Err(ShutdownError::Failed));
+    }
+}
+
+// Before the handshake is over anyone can have sent it.
+#[test]
+fn a_close_notify_in_mid_handshake_is_no_shutdown_of_both() {
+    let fresh = || records::Connection::new(Config::new(Role::Client));
+    for (connection, epoch) in [
+        (fresh(), Epoch::Plaintext),
+        (fresh().install(Epoch::Handshake, Suite::Tls13), Epoch::Handshake),
+        (fresh().install(Epoch::Handshake, Suite::Tls12Gcm), Epoch::Handshake),
+    ] {
+        let mut end = Wired::<512>::over(connection);
+        assert_eq!(end.accept(ALERT, &CLOSE_NOTIFY), [Got::Closed]);
+        assert_eq!(end.tls.end().read, ReadEnd::Closed { epoch });
+        assert_eq!(end.tls.shutdown_both(1_000), Err(ShutdownError::WouldBlock));
+        end.send();
+        // Our own close_notify has left: one step is done, and the other never will be.
+        for _ in 0..2 {
+            assert_eq!(end.tls.shutdown_both(1_000), Err(ShutdownError::ClosedInHandshake));
+        }
+        assert!(!end.tls.end().is_clean());
+    }
+}
+
+// Both steps, with the halves in two places and the words carried by hand.
+#[test]
+fn split_halves_shut_down_in_two_steps_within_a_budget() {
+    for suite in Suite::ALL {
+        let Wired { tls, mut peer, .. } = Wired::<512>::new(suite);
+        let (mut opener, mut writer) = tls.split();
+        let mut receive = |opener: &mut tls_record::Opener<Secret>, content: &[u8]| {
+            let mut record = peer.seal(DATA, content);
+            opener.open(&mut record).unwrap();
+            record.len() as u32
+        };
+        receive(&mut opener, b"before");
+        assert_eq!(opener.check_closed(0), Err(ShutdownError::AwaitingPeer { drained: 0 }));
+        assert_eq!(writer.shutdown(), Err(ShutdownError::WouldBlock));
+        opener.apply(writer.take_signal());
+        let mut drained = 0;
+        for content in [&b"under way"[..], b"", b"and more"] {
+            drained += receive(&mut opener, content);
+            assert_eq!(opener.check_closed(1_000), Err(ShutdownError::AwaitingPeer { drained }));
+            assert_eq!(opener.check_closed(drained), Err(ShutdownError::AwaitingPeer { drained }));
+            assert_eq!(
+                opener.check_closed(drained - 1),
+                Err(ShutdownError::BudgetSpent { drained })
+            );
+        }
+        opener.open(&mut peer.seal(ALERT, &CLOSE_NOTIFY)).unwrap();
+        assert_eq!(opener.check_closed(0), Ok(()));
     }
 }

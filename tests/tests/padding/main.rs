@@ -303,3 +303,22 @@ fn either_scan_reads_the_same() {
         connection.assert_refuses(&record, Fault::RecordOverflow, alert);
     }
 }
+
+#[test]
+fn the_content_that_fits_a_space_is_the_most_that_does() {
+    for policy in POLICIES {
+        for fragment_limit in [20, 100, 16_384] {
+            let mut connection = Connection::configured(Suite::Tls13, |config| {
+                (config.padding, config.fragment_limit) = (policy, fragment_limit);
+            });
+            let limit = connection.layer.sealer().fragment_limit();
+            for space in (0..300).chain([1000, 16_405, 16_406, 16_407, 20_000]) {
+                let sealer = connection.layer.sealer();
+                let fits = |content: &usize| sealer.record_len(*content) <= space;
+                let expected = (0..=usize::from(limit)).rev().find(fits);
+                assert_eq!(sealer.content_len(space), expected, "{policy:?}, {space} bytes");
+            }
+            connection.layer.set_padding(Padding::None);
+        }
+    }
+}

@@ -90,3 +90,34 @@ fn the_peers_error_alert_is_not_answered_and_takes_everything_with_it() {
         assert_eq!(end.write, WriteEnd::Failed);
     }
 }
+
+// 9846 6: "The level can safely be ignored." A client of TLS 1.3 alone must not take a server's
+// handshake_failure for a warning of TLS 1.2.
+#[test]
+fn a_pinned_version_judges_alerts_from_the_first_byte() {
+    let failure = AlertDescription::HANDSHAKE_FAILURE;
+    for role in [Role::Client, Role::Server] {
+        let connection = |version| {
+            let mut config = Config::new(role);
+            config.version = version;
+            Connection::new(config)
+        };
+        let record = plaintext(ALERT, &[1, failure.0]);
+        let is_error = Err(OpenError::PeerAlert(failure));
+        let is_warning = Ok(vec![Got::Warning(failure)]);
+        assert_eq!(connection(Some(Version::Tls13)).receive(&record), is_error);
+        assert_eq!(connection(Some(Version::Tls12)).receive(&record), is_warning);
+        assert_eq!(connection(None).receive(&record), is_warning);
+        // A level that TLS 1.2 does not have.
+        let record = plaintext(ALERT, &[3, failure.0]);
+        assert_eq!(connection(Some(Version::Tls13)).receive(&record), is_error);
+        let fault = Err(OpenError::Fault(Fault::AlertLevel));
+        assert_eq!(connection(Some(Version::Tls12)).receive(&record), fault);
+        // It does not stand for the ServerHello: a change_cipher_spec before it is still too early.
+        if role == Role::Server {
+            let record = plaintext(CCS, &[1]);
+            let fault = Err(OpenError::Fault(Fault::UnexpectedContentType));
+            assert_eq!(connection(Some(Version::Tls13)).receive(&record), fault);
+        }
+    }
+}

@@ -1,3 +1,5 @@
+use tls_record_tests::chip::Chip;
+
 use super::*;
 
 const BUDGET: u32 = 100;
@@ -149,4 +151,49 @@ fn early_data_that_is_skipped_again_is_charged_to_what_is_left() {
     skip(&mut connection);
     let opened = connection.layer.open(&mut half.clone());
     assert_eq!(opened, Err(OpenError::Fault(Fault::TooMuchEarlyData)));
+}
+
+// After the first record that opens, one that does not is a forgery and no early data.
+#[test]
+fn skipping_does_not_begin_again_once_a_record_has_opened() {
+    let mut connection = server().install(Epoch::Handshake, Suite::Tls13);
+    connection.accept(HANDSHAKE, &message(11, b"certificate"));
+    let skipped = connection.halves(|opener, _| opener.skip_early_data(false));
+    assert_eq!(skipped, Err(KeyError::Epoch));
+    let forged = connection.peer.forge(HANDSHAKE, b"forged");
+    connection.assert_refuses(&forged, Fault::BadRecordMac, AlertDescription::BAD_RECORD_MAC);
+
+    let mut connection = by_trial();
+    connection.receive(&early(50)).unwrap();
+    connection.accept(HANDSHAKE, &message(11, b"certificate"));
+    let skipped = connection.halves(|opener, _| opener.skip_early_data(false));
+    assert_eq!(skipped, Err(KeyError::Epoch));
+}
+
+// Each record that is dropped is one more attempt to forge a tag of eight bytes.
+#[test]
+fn early_data_is_not_skipped_by_trial_under_short_tags() {
+    let chip = Chip::new();
+    for tag_len in [1, 8, 15, 16, 17] {
+        chip.tag_len.set(tag_len);
+        let expected = if tag_len < 16 { Err(KeyError::ShortTag) } else { Ok(()) };
+        let mut opener = Opener::new(Config::new(Role::Server));
+        opener.install(Epoch::Handshake, chip.slot()).unwrap();
+        assert_eq!(opener.skip_early_data(false), expected, "{tag_len}");
+
+        let mut opener = Opener::new(Config::new(Role::Server));
+        opener.skip_early_data(false).unwrap();
+        assert_eq!(opener.install(Epoch::Handshake, chip.slot()), expected, "{tag_len}");
+        if expected.is_err() {
+            // Nothing has changed: there are no keys, and other keys may come.
+            assert_eq!((opener.epoch(), opener.sequence()), (Epoch::Plaintext, None));
+            chip.tag_len.set(16);
+            assert_eq!(opener.install(Epoch::Handshake, chip.slot()), Ok(()));
+        }
+        // By outer type nothing is tried.
+        chip.tag_len.set(tag_len);
+        let mut opener = Opener::new(Config::new(Role::Server));
+        opener.skip_early_data(true).unwrap();
+        assert_eq!(opener.install(Epoch::Handshake, chip.slot()), Ok(()));
+    }
 }

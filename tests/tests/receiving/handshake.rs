@@ -246,3 +246,28 @@ fn a_piece_tells_whether_its_message_ends_with_it() {
     }
     assert_eq!(last, [false, false, true]);
 }
+
+// 5246 7.4.1.1: "struct { } HelloRequest"; 9846 4.6.5: "struct {} EndOfEarlyData"; 6.2: decode_error.
+#[test]
+fn a_message_of_a_fixed_length_has_no_other() {
+    const SERVER_HELLO_DONE: u8 = 14;
+    const END_OF_EARLY_DATA: u8 = 5;
+    for (connection, message_type) in [
+        (gcm as fn() -> Connection, 0),
+        (fresh, 0),
+        (fresh, SERVER_HELLO_DONE),
+        (|| fresh().install(Epoch::EarlyData, Suite::Tls13), END_OF_EARLY_DATA),
+    ] {
+        let mut right = connection();
+        let expected = [Got::Message(message_type, 0, vec![])];
+        assert_eq!(right.accept(HANDSHAKE, &message(message_type, b"")), expected);
+        // By the header alone, before the body is there.
+        for length in [1, 255, 65_536] {
+            let mut wrong = connection();
+            let [_, a, b, c] = u32::to_be_bytes(length);
+            let header = wrong.peer.seal(HANDSHAKE, &[message_type, a, b, c]);
+            let alert = AlertDescription::DECODE_ERROR;
+            wrong.assert_refuses(&header, Fault::HandshakeLength, alert);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Transports that take bytes now and read them later: io_uring, DMA.
+
+use tls_record::SealError;
+use tls_record_tests::records::{CLOSE_NOTIFY, DATA, HANDSHAKE, Suite, key_update};
+
+use crate::support::{Wired, alert, data};
+
+/// Where the bytes lie that are in flight, and what they are.
+fn submit<const TX: usize>(end: &mut Wired<TX>) -> (usize, Vec<u8>) {
+    let bytes = end.tls.begin_send();
+    (bytes.as_ptr().addr(), bytes.to_vec())
+}
+
+#[track_caller]
+fn assert_in_place<const TX: usize>(end: &Wired<TX>, (address, bytes): &(usize, Vec<u8>)) {
+    let unsent = end.tls.unsent();
+    assert_eq!(unsent.as_ptr().addr(), *address, "the bytes were moved");
+    assert!(unsent.starts_with(bytes), "the bytes were changed");
+}
+
+#[test]
+fn what_is_in_flight_stays_where_it_is_whatever_is_sealed_meanwhile() {
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    end.tls.write(&[&[1; 100]]).unwrap();
+    end.take(60);
+    // There is room before the bytes, which sealing would move them to.
+    let submitted = submit(&mut end);
+    let mut written = 0;
+    while let Ok(taken) = end.tls.write(&[&[2; 90]]) {
+        assert_in_place(&end, &submitted);
+        written += taken;
+    }
+    assert_eq!(end.tls.write(&[&[2; 90]]).err(), Some(SealError::NoSpace { need: 90 + 22 }));
+    assert!(!end.tls.can_write());
+    end.accept(HANDSHAKE, &key_update(1));
+    assert!(end.tls.reserve(90).is_err());
+    let _ = end.tls.shutdown();
+    assert_in_place(&end, &submitted);
+
+    // A completion of a part, and then of the rest.
+    end.take(30);
+    let submitted = submit(&mut end);
+    assert_in_place(&end, &submitted);
+    end.take(submitted.1.len());
+    let records = end.send();
+    let sent: usize = records.iter().filter(|(kind, _)| *kind == DATA).map(|(_, c)| c.len()).sum();
+    assert_eq!(sent, 100 + written);
+    assert_eq!(records.last(), Some(&alert(CLOSE_NOTIFY)));
+}
+
+#[test]
+fn a_slot_is_filled_and_committed_behind_what_is_in_flight() {
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    end.tls.write(&[b"first"]).unwrap();
+    let submitted = submit(&mut end);
+    end.tls.reserve(50).unwrap()[..6].copy_from_slice(b"second");
+    end.tls.commit(6).unwrap();
+    assert_in_place(&end, &submitted);
+    assert_eq!(end.send(), [data(b"first"), data(b"second")]);
+}
+
+#[test]
+fn room_is_made_again_when_nothing_is_in_flight() {
+    for completes in [0, 122] {
+        let mut end = Wired::<512>::new(Suite::Tls13);
+        for _ in 0..4 {
+            end.tls.write(&[&[1; 100]]).unwrap();
+        }
+        end.take(200);
+        submit(&mut end);
+        assert!(end.tls.write(&[&[2; 100]]).is_err());
+        // The transport failed, or took a part.
+        end.take(completes);
+        assert_eq!(end.tls.write(&[&[2; 100]]), Ok(100));
+    }
+}
