@@ -442,6 +442,25 @@ fn a_stream_that_is_only_read_answers_a_key_update() {
     }
 }
 
+// 9846 4.7.3: all that one read of the transport brought is opened before an answer is sealed.
+#[test]
+fn all_requests_of_one_read_get_one_answer() {
+    for stack in Stack::ALL {
+        let mut tls = stream(Role::Client, TLS13, stack);
+        settle(&mut tls);
+        let before = tls.transport_mut().sent;
+        for _ in 0..5 {
+            tls.transport_mut().peer.key_update(true);
+            tls.transport_mut().peer.write(b"data");
+        }
+        for _ in 0..5 {
+            assert_eq!(read_some(&mut tls), b"data");
+        }
+        settle(&mut tls);
+        assert_eq!(tls.transport_mut().sent - before, KEY_UPDATE_RECORD);
+    }
+}
+
 #[test]
 fn an_error_of_the_transport_is_the_streams_and_nothing_is_lost() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);

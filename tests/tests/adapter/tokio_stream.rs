@@ -426,6 +426,27 @@ fn a_stream_that_is_only_read_answers_a_key_update() {
     }
 }
 
+// 9846 4.7.3: all that one read of the transport brought is opened before an answer is sealed.
+#[test]
+fn all_requests_of_one_read_get_one_answer() {
+    for stack in Stack::ALL {
+        let mut tls = stream(Role::Client, TLS13, stack);
+        assert!(is_idle(&mut tls));
+        let before = tls.transport().sent;
+        for _ in 0..5 {
+            tls.transport_mut().peer.key_update(true);
+            tls.transport_mut().peer.write(b"data");
+        }
+        for _ in 0..5 {
+            assert_eq!(read_some(&mut tls), b"data");
+        }
+        assert!(is_idle(&mut tls));
+        assert_eq!(tls.transport().sent - before, KEY_UPDATE_RECORD);
+        now(tls.write_all(b"in step")).unwrap();
+        assert_eq!(tls.transport_mut().peer.read(), b"in step");
+    }
+}
+
 #[test]
 fn keys_are_updated_on_request() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);

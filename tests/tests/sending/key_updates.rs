@@ -101,3 +101,20 @@ fn data_waits_for_a_key_update_with_a_request_and_without() {
         assert_eq!(connection.send(b"data"), Ok(vec![b"data".to_vec()]));
     }
 }
+
+#[test]
+fn all_requests_of_one_input_get_one_answer() {
+    let mut connection = tls13();
+    let mut batch = Vec::new();
+    for round in 0..4_u8 {
+        batch.extend(connection.peer.seal(HANDSHAKE, &key_update(1)));
+        connection.peer.update();
+        batch.extend(connection.peer.seal(DATA, &[round]));
+    }
+    let mut at = 0;
+    while at < batch.len() {
+        assert!(!connection.layer.has_control(), "after {at} bytes");
+        at += connection.layer.open(&mut batch[at..]).unwrap().consumed;
+    }
+    assert_eq!(connection.control(), [(HANDSHAKE, key_update(0))]);
+}
