@@ -73,8 +73,8 @@ pub struct Config {
     /// [`Sealer::set_record_size_limit`](crate::Sealer::set_record_size_limit).
     pub fragment_limit: u16,
     /// How many records one key may seal before it is replaced, if that shall be fewer than the
-    /// cipher allows. The last four are kept for alerts and KeyUpdates; one is always there for data.
-    /// `u32::MAX`, which is the default: as many as the cipher allows.
+    /// cipher allows. The last four are kept for alerts and KeyUpdates; one is always there for data
+    /// (in TLS 1.2 for the Finished). `u32::MAX`, which is the default: as many as the cipher allows.
     pub key_limit: u32,
     /// How long the records are made that we send in TLS 1.3 (RFC 9846 section 5.4). Default:
     /// [`Padding::None`].

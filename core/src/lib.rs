@@ -17,8 +17,15 @@
 //! - A connection at rest can be [suspended](RecordLayer::suspend) into a few bytes, or given to
 //!   the [kernel](KernelDirection).
 //!
-//! Which to take: a driver that sends each record as soon as it is sealed needs a [`RecordLayer`]; one
-//! whose transport may be busy, a [`Connection`]; one that reads and writes in two places, the halves.
+//! Which type is for whom:
+//!
+//! | the driver | takes |
+//! |---|---|
+//! | sends each record as soon as it is sealed | [`RecordLayer`] |
+//! | has a transport that takes a part of what it is given, or is busy | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |
+//! | gives bytes to io_uring or DMA, which read them later | [`Connection`], [`begin_send`](Connection::begin_send) and [`sent`](Connection::sent) |
+//! | reads and writes in two threads, tasks or interrupt levels | [`RecordLayer::split`] or [`Connection::split`] |
+//! | sends or receives through the kernel's TLS | the other half, and [`take_kernel_control`](RecordLayer::take_kernel_control) |
 //!
 //! # Driving a connection
 //!

@@ -68,14 +68,15 @@ pub enum Event {
     /// An alert that ends nothing: user_canceled, or a TLS 1.2 warning. For a log.
     Warning(AlertDescription),
     /// The peer's close_notify: it sends no more. Bytes behind it are not TLS; in later calls they
-    /// are consumed unseen.
+    /// are consumed unseen. Before the handshake is complete anyone can have forged it:
+    /// [`end`](Opener::end) says how early it came.
     Closed,
-    /// A record that says nothing: empty application data, a change_cipher_spec of TLS 1.3's
-    /// compatibility mode, the first bytes of a split handshake message, skipped early data.
+    /// A record with no effect: empty application data, a dropped change_cipher_spec, the first bytes
+    /// of a split handshake message, skipped early data.
     Nothing,
 }
 
-/// What to do with early data (RFC 9846 section 4.3.10).
+/// How early data is handled while it is being rejected or accepted (RFC 9846 section 4.3.10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EarlyData {
     /// There is none, or it is over.
@@ -121,7 +122,7 @@ pub struct Opener<K: KeySchedule> {
     is_first: bool,
     /// Whether the transport holds a part of a record that was shown and not consumed.
     inside_record: bool,
-    /// Whether a KeyUpdate that answers ours may arrive.
+    /// True while a KeyUpdate that we requested is outstanding.
     answer_expected: bool,
     /// TLS 1.2: the peer's change_cipher_spec has arrived, and its keys are not installed.
     keys_due: bool,
