@@ -9,7 +9,7 @@
 //! - [`Sealer`] is the sending half: [`seal`](Sealer::seal) turns data into records, and
 //!   [`poll_control`](Sealer::poll_control) seals the alerts and KeyUpdates that are due.
 //! - [`RecordLayer`] is both, wired together. With the halves in two threads, tasks or interrupt
-//!   levels, a [`Mailbox`] is the wire.
+//!   levels, a [`Mailbox`] is the wire between [`Linked`] halves.
 //! - [`Connection`] is a record layer that owns its output, for transports that take a part of it; its
 //!   [`shutdown`](Connection::shutdown) has one step or two. A [`ConnectionSet`] holds many.
 //! - [`close`] is the state machine of closing, and [`End`] tells how a connection ended, at any time.
@@ -82,7 +82,8 @@
 //!
 //! `ring` (default), `rustcrypto`, `aws-lc-rs`: backends; `tls12` (default); `defmt`: logging of
 //! every public type; `embedded-io`, `embedded-io-async`: `Stream`, over their transports;
-//! `null-aead`: no protection at all, for tests and fuzzing.
+//! `portable-atomic`: [`Mailbox`] on targets without compare-and-swap; `null-aead`: no protection at
+//! all, for tests and fuzzing.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -114,7 +115,7 @@ mod handshake;
 mod kernel;
 mod keys;
 mod layer;
-#[cfg(target_has_atomic = "32")]
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 mod mailbox;
 mod notice;
 mod opener;
@@ -141,8 +142,8 @@ pub use handshake::{HandshakeHeader, HandshakePiece, HandshakeType};
 pub use kernel::{CryptoInfo, KernelDirection};
 pub use keys::{DirectionKeys, KeySchedule, TrafficSecret};
 pub use layer::RecordLayer;
-#[cfg(target_has_atomic = "32")]
-pub use mailbox::Mailbox;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub use mailbox::{Linked, Mailbox};
 pub use notice::{Notice, Signal};
 pub use opener::{Event, Opened, Opener};
 pub use padding::{Padding, PaddingFn};
