@@ -1,5 +1,5 @@
-//! The mailbox under every interleaving of its calls: nothing that was posted is lost, and nothing is
-//! taken twice.
+//! The mailbox and linked halves under every interleaving of their calls: nothing that was posted is
+//! lost, and nothing is taken twice.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p tls-record --no-default-features --features tls12,null-aead
 //! --release --test mailbox_loom` runs it.
@@ -7,8 +7,13 @@
 #![cfg(loom)]
 
 use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
-use tls_record::{Mailbox, Notice, Signal};
+use tls_record::aead::{Algorithm, null::Null};
+use tls_record::{
+    Config, Epoch, Event, Fault, Linked, Mailbox, Notice, OpenError, Opener, RecordLayer, Role,
+    SealError, Sealer, ShutdownError, Signal, TrafficSecret,
+};
 
 /// Words with flags of their own: what arrives twice is seen.
 const NOTICES: [u32; 3] = [1 << 8 | 20, 1 << 10, 1 << 11];
@@ -112,5 +117,100 @@ fn whoever_takes_at_the_same_time_shares_what_there_is() {
         add(&mut all, other.join().unwrap());
         add(&mut all, mailbox.take_notice().bits());
         assert_eq!(all, union(&NOTICES[..2]));
+    });
+}
+
+// Linked halves
+
+type Secret = TrafficSecret<Null>;
+
+fn layer(role: Role) -> RecordLayer<Secret> {
+    let mut config = Config::new(role);
+    // No KeyUpdate is tolerated but those that were asked for.
+    config.limits.key_updates = 0;
+    let mut layer = RecordLayer::new(config);
+    let secret = |byte| Secret::tls13(Algorithm::Aes128Gcm, &[byte; 32]).unwrap();
+    layer.install(Epoch::Application, secret(1), secret(2)).unwrap();
+    layer
+}
+
+/// The halves of a server. Threads of loom are `'static`.
+fn linked() -> (Linked<'static, Opener<Secret>>, Linked<'static, Sealer<Secret>>) {
+    layer(Role::Server).split_over(Box::leak(Box::new(Mailbox::new())))
+}
+
+fn seal(sealer: &mut Linked<'_, Sealer<Secret>>) -> Result<usize, SealError> {
+    sealer.with(|sealer| sealer.seal(&[b"data"], &mut [0; 64])).map(|sealed| sealed.written)
+}
+
+#[test]
+fn no_data_is_sealed_after_the_alert_for_a_forged_record() {
+    loom::model(|| {
+        let (mut opener, mut sealer) = linked();
+        let sending = thread::spawn(move || {
+            let before = [seal(&mut sealer), seal(&mut sealer)];
+            assert!(before.is_sorted_by_key(|sealed| sealed.is_err()), "{before:?}");
+            sealer
+        });
+        let mut forged = [&[23, 3, 3, 0, 17][..], &[0; 17]].concat();
+        let opened = opener.with(|opener| opener.open(&mut forged));
+        assert_eq!(opened, Err(OpenError::Fault(Fault::BadRecordMac)));
+
+        let mut sealer = sending.join().unwrap();
+        assert_eq!(seal(&mut sealer), Err(SealError::Failed));
+        let mut alert = || sealer.with(|sealer| sealer.poll_control(&mut [0; 64]));
+        assert_eq!([alert(), alert()], [Ok(24), Ok(0)], "one alert");
+    });
+}
+
+#[test]
+fn what_arrives_after_a_close_counts_for_the_second_step() {
+    loom::model(|| {
+        let (mut opener, mut sealer) = linked();
+        let sending = thread::spawn(move || sealer.with(|sealer| sealer.close()).unwrap());
+        let mut client = layer(Role::Client);
+        let mut receive = || {
+            let mut record = [0; 64];
+            let sealed = client.seal(&[b"data"], &mut record).unwrap();
+            opener.with(|opener| opener.open(&mut record[..sealed.written])).unwrap();
+            opener.half().check_closed(u32::MAX)
+        };
+        let meanwhile = receive();
+        sending.join().unwrap();
+        let after = receive();
+        let [first, second] = [meanwhile, after].map(|closed| match closed {
+            Err(ShutdownError::AwaitingPeer { drained }) => drained / 26, // records
+            closed => panic!("{closed:?}"),
+        });
+        assert!(matches!((first, second), (0, 1) | (1, 2)), "{first}, {second}");
+    });
+}
+
+#[test]
+fn the_opener_knows_of_a_request_before_its_record_can_be_sent() {
+    loom::model(|| {
+        let (mut opener, mut sealer) = linked();
+        let is_sent = Arc::new(AtomicBool::new(false));
+        let sending = {
+            let is_sent = is_sent.clone();
+            thread::spawn(move || {
+                sealer.with(|sealer| sealer.update_keys(true)).unwrap();
+                sealer.with(|sealer| sealer.poll_control(&mut [0; 64])).unwrap();
+                is_sent.store(true, Ordering::Release);
+                sealer
+            })
+        };
+        // An answer that comes as soon as it can.
+        opener.half();
+        if is_sent.load(Ordering::Acquire) {
+            let mut answer = [0; 64];
+            let mut client = layer(Role::Client);
+            client.update_keys(false).unwrap();
+            let length = client.poll_control(&mut answer).unwrap();
+            let opened = opener.with(|opener| opener.open(&mut answer[..length])).unwrap();
+            assert_eq!(opened.event, Event::KeyUpdate { requested: false });
+        }
+        let sealer = sending.join().unwrap();
+        RecordLayer::join_linked(opener, sealer).unwrap();
     });
 }
