@@ -1,5 +1,5 @@
-//! Seals, opens, updates keys and closes, with the real ciphers of a backend. That it links is what is
-//! to be seen.
+//! Seals, opens, updates keys and closes, with the real ciphers of a backend, in one piece and in halves
+//! that a mailbox links. That it links is what is to be seen.
 
 #![no_std]
 #![no_main]
@@ -11,7 +11,7 @@ use tls_record::aead::Algorithm;
 use tls_record::aead::ring::Ring as Library;
 #[cfg(feature = "rustcrypto")]
 use tls_record::aead::rustcrypto::RustCrypto as Library;
-use tls_record::{Config, Connection, Epoch, KeyError, RecordLayer, Role, TrafficSecret};
+use tls_record::{Config, Connection, Epoch, KeyError, Mailbox, RecordLayer, Role, TrafficSecret};
 
 #[unsafe(no_mangle)]
 extern "C" fn _start() {
@@ -34,6 +34,11 @@ fn speak(algorithm: Algorithm) -> Result<(), KeyError> {
     let _ = black_box(connection.received(&mut input));
     let _ = black_box(connection.write(&[b"data"]));
     connection.update_keys(true)?;
+    let mut mailbox = Mailbox::new();
+    let (mut opener, mut writer) = connection.split_over(black_box(&mut mailbox));
+    let _ = black_box(opener.with(|opener| opener.open(&mut input)));
+    let _ = black_box(writer.with(|writer| writer.write(&[b"data"])));
+    let mut connection = Connection::join_linked(opener, writer)?;
     let _ = black_box(connection.shutdown_both(0));
     black_box(connection.unsent());
     Ok(())
