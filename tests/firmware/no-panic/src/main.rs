@@ -12,6 +12,7 @@
 
 mod connection;
 mod halves;
+mod linked;
 mod messages;
 mod stream;
 mod suspend;
@@ -36,6 +37,8 @@ extern "C" fn _start() {
     words::prove();
     halves::prove(store);
     halves::prove(secret);
+    linked::prove(store);
+    linked::prove(secret);
     // The shortest that there may be, one that is no power of two, and a long one.
     connection::prove::<_, 128>(store);
     connection::prove::<_, 128>(secret);
