@@ -114,9 +114,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         Ok(this)
     }
 
-    /// The two halves, for two threads, tasks or interrupt levels. From here on their owner carries
-    /// the [`Notice`](crate::Notice) and the [`Signal`](crate::Signal) between them: see
-    /// [`Mailbox`](crate::Mailbox).
+    /// Splits the connection into its two halves, for callers that carry the
+    /// [`Notice`](crate::Notice) and the [`Signal`](crate::Signal) between them from here on. Halves that
+    /// carry them by themselves are made by [`split_over`](Self::split_over).
     pub fn split(self) -> (Opener<K>, Writer<K, TX>) {
         (self.opener, self.writer)
     }

@@ -67,8 +67,9 @@ impl<K: KeySchedule> RecordLayer<K> {
         Ok(this)
     }
 
-    /// The two halves, for two threads, tasks or interrupt levels. From here on their owner carries
-    /// the [`Notice`](crate::Notice) and the [`Signal`](crate::Signal) between them.
+    /// Splits the connection into its two halves, for callers that carry the
+    /// [`Notice`](crate::Notice) and the [`Signal`](crate::Signal) between them from here on. Halves that
+    /// carry them by themselves are made by [`split_over`](Self::split_over).
     pub fn split(self) -> (Opener<K>, Sealer<K>) {
         (self.opener, self.sealer)
     }

@@ -24,7 +24,7 @@
 //! | sends each record as soon as it is sealed | [`RecordLayer`] |
 //! | has a transport that takes a part of what it is given, or is busy | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |
 //! | gives bytes to io_uring or DMA, which read them later | [`Connection`], [`begin_send`](Connection::begin_send) and [`sent`](Connection::sent) |
-//! | reads and writes in two threads, tasks or interrupt levels | [`RecordLayer::split`] or [`Connection::split`] |
+//! | reads and writes in two threads, tasks or interrupt levels | [`RecordLayer::split_over`] or [`Connection::split_over`] |
 //! | sends or receives through the kernel's TLS | the other half, and [`take_kernel_control`](RecordLayer::take_kernel_control) |
 //!
 //! # Driving a connection

@@ -35,9 +35,9 @@ impl Slot {
 /// A [`Sealer`] that owns what the transport has not taken yet: `TX` bytes of records.
 ///
 /// It is the sending half of a [`Connection`](crate::Connection), whose methods say what each does;
-/// [`Connection::split`](crate::Connection::split) makes one for a thread, task or interrupt handler
-/// of its own. Its owner then carries the [`Notice`] and the [`Signal`], by a
-/// [`Mailbox`](crate::Mailbox) for instance.
+/// [`Connection::split_over`](crate::Connection::split_over) makes one for a thread, task or interrupt
+/// handler of its own. The owner of one that [`Connection::split`](crate::Connection::split) made
+/// carries the [`Notice`] and the [`Signal`].
 ///
 /// Alerts and KeyUpdates that are due are sealed by themselves as soon as there is room for them:
 /// after every call, send [`unsent`](Self::unsent).

@@ -126,27 +126,26 @@ impl<'a, H: Half> Linked<'a, H> {
         self.half.post(self.mailbox);
     }
 
-    /// Links the halves of one connection. What they have to tell each other is posted.
-    fn pair<S: Half>(first: H, second: S, mailbox: &'a mut Mailbox) -> (Self, Linked<'a, S>) {
-        // What an earlier connection has left is not for this one.
+    /// Links the halves of one connection.
+    fn pair<S: Half>(opener: H, sender: S, mailbox: &'a mut Mailbox) -> (Self, Linked<'a, S>) {
+        // What an earlier connection has left must not reach this one.
         *mailbox = Mailbox::new();
         let mailbox = &*mailbox;
-        let mut first = Self { half: first, mailbox };
-        let mut second = Linked { half: second, mailbox };
-        first.half.post(mailbox);
-        second.half.post(mailbox);
-        (first, second)
+        let mut opener = Self { half: opener, mailbox };
+        // Requests for a KeyUpdate may have waited in it for the end of the input.
+        opener.half.post(mailbox);
+        (opener, Linked { half: sender, mailbox })
     }
 
-    /// The halves, told what is in their mailbox. What they have to tell since is still in them.
-    fn unlink<S: Half>(self, other: Linked<'_, S>) -> Result<(H, S), KeyError> {
-        if !core::ptr::eq(self.mailbox, other.mailbox) {
+    /// Returns the halves, told what is in their mailbox. What they have to tell since is kept in them.
+    fn unlink<S: Half>(self, sender: Linked<'_, S>) -> Result<(H, S), KeyError> {
+        if !core::ptr::eq(self.mailbox, sender.mailbox) {
             return Err(KeyError::Mismatch);
         }
-        let (mut first, mut second) = (self.half, other.half);
-        first.take(self.mailbox);
-        second.take(self.mailbox);
-        Ok((first, second))
+        let (mut opener, mut sender) = (self.half, sender.half);
+        opener.take(self.mailbox);
+        sender.take(self.mailbox);
+        Ok((opener, sender))
     }
 }
 
@@ -181,7 +180,8 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// left in it is dropped. It lives where both halves can borrow it: on the stack around scoped
     /// threads, or beside two futures that one task joins. Threads and tasks that must be `'static`
     /// take a `&'static mut Mailbox`, from `Box::leak`, or in firmware from the crate `static_cell` or
-    /// `cortex_m::singleton!`.
+    /// `cortex_m::singleton!`. Such a mailbox serves one connection: halves of one after the other
+    /// should borrow a mailbox for a shorter time.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
