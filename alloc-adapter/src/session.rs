@@ -222,9 +222,9 @@ impl<P: Provider> Session<P> {
         End { read, write }
     }
 
-    /// The second step of a shutdown: see [`Opener::check_closed`](tls_record::Opener::check_closed).
-    pub(crate) fn check_closed(&self, budget: u32) -> Result<(), ShutdownError> {
-        self.layer.opener().check_closed(budget)
+    /// The second step of a shutdown: see [`RecordLayer::check_closed`].
+    pub(crate) fn check_closed(&mut self, budget: u32) -> Result<(), ShutdownError> {
+        self.layer.check_closed(budget)
     }
 
     /// What the transport answered. Its errors are remembered, unless they pass by themselves.

@@ -104,18 +104,21 @@ impl ReadState {
     #[inline]
     #[must_use]
     pub const fn after(self, trigger: Trigger) -> Self {
-        match (self, trigger) {
-            (Self::Open, Trigger::PeerCloseNotify) => Self::PeerClosed,
-            (Self::Open, Trigger::TransportEof) => Self::Truncated,
-            (Self::Open, Trigger::PeerError | Trigger::Fault) => Self::Failed,
-            (Self::Open | Self::PeerClosed | Self::Truncated, Trigger::ReadHandedOver) => {
+        match self {
+            Self::Open => match trigger {
+                Trigger::PeerCloseNotify => Self::PeerClosed,
+                Trigger::TransportEof => Self::Truncated,
+                Trigger::PeerError | Trigger::Fault => Self::Failed,
+                Trigger::ReadHandedOver => Self::HandedOver,
+                Trigger::Close
+                | Trigger::Cancel
+                | Trigger::AlertSealed
+                | Trigger::WriteHandedOver => self,
+            },
+            Self::PeerClosed | Self::Truncated if matches!(trigger, Trigger::ReadHandedOver) => {
                 Self::HandedOver
             }
-            (
-                Self::Open,
-                Trigger::Close | Trigger::Cancel | Trigger::AlertSealed | Trigger::WriteHandedOver,
-            )
-            | (Self::PeerClosed | Self::Truncated | Self::Failed | Self::HandedOver, _) => self,
+            Self::PeerClosed | Self::Truncated | Self::Failed | Self::HandedOver => self,
         }
     }
 }

@@ -12,7 +12,6 @@ pub(crate) use writer::WRITER_LEN;
 pub use writer::Writer;
 
 use crate::alert::AlertDescription;
-use crate::bytes::length;
 use crate::end::{End, ReadEnd};
 use crate::error::{CloseError, Fault, KeyError, OpenError, SealError};
 use crate::keys::KeySchedule;
@@ -130,11 +129,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// [`unsent`](Self::unsent). After an error alert of the peer's nothing is unsent any more.
     #[inline]
     pub fn received(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
-        let available = input.len();
         let opened = self.opener.open(input);
-        if self.opener.is_notice_due(&opened, available) {
-            self.tell();
-        }
+        self.tell_if_due();
         opened
     }
 
@@ -143,11 +139,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// # Errors
     /// Those of [`received`](Self::received).
     pub fn received_into(&mut self, pieces: &[&[u8]], out: &mut [u8]) -> Result<Opened, OpenError> {
-        let available = length(pieces);
         let opened = self.opener.open_into(pieces, out);
-        if self.opener.is_notice_due(&opened, available) {
-            self.tell();
-        }
+        self.tell_if_due();
         opened
     }
 
@@ -335,6 +328,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         let is_started = self.opener.is_started() || self.writer.sealer().is_started();
         let closed = self.writer.shutdown_if(is_started);
         self.tell_opener();
+        if self.writer.sealer().is_closing() {
+            self.opener.drain();
+        }
         match (closed, self.opener.end()) {
             (Err(ShutdownError::Failed), ReadEnd::Fault(Fault::NotTls)) => {
                 Err(ShutdownError::NotTls)
@@ -557,6 +553,14 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     fn tell(&mut self) {
         self.tell_writer();
         self.tell_opener();
+    }
+
+    /// Carries what the opener has found out, except for what waits for the end of the input.
+    #[inline]
+    fn tell_if_due(&mut self) {
+        if self.opener.has_notice() && !self.opener.is_notice_waiting() {
+            self.tell();
+        }
     }
 
     #[inline]

@@ -2,18 +2,18 @@
 
 use crate::SMALL;
 use crate::alert::AlertDescription;
-use crate::bytes::length;
 use crate::config::Config;
 use crate::end::{End, ReadEnd};
 use crate::error::{CloseError, KeyError, OpenError, SealError};
 use crate::keys::KeySchedule;
-use crate::opener::{Opened, Opener};
+use crate::opener::{Event, Opened, Opener};
 use crate::padding::Padding;
 use crate::pair;
 use crate::record::{Epoch, Role, Version};
 use crate::record_size_limit::RecordSizeLimit;
 use crate::scrub::scrub_stack;
 use crate::sealer::{Control, Sealed, Sealer};
+use crate::shutdown::ShutdownError;
 
 /// An [`Opener`] and a [`Sealer`] that tell each other what they must know.
 ///
@@ -80,10 +80,12 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Those of [`Opener::open`]. The alert that a fault demands is due at once.
     #[inline]
     pub fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
-        let available = input.len();
         let opened = self.opener.open(input);
-        if self.opener.is_notice_due(&opened, available) {
-            self.tell_sealer();
+        // Application data never produces a notice. If one waits for the end of the input, and that is
+        // it, `has_control` finds it.
+        let is_data = matches!(opened, Ok(Opened { event: Event::ApplicationData(_), .. }));
+        if SMALL || !is_data && self.opener.has_notice() {
+            self.tell_sealer_if_due();
         }
         opened
     }
@@ -93,10 +95,9 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// # Errors
     /// Those of [`Opener::open_into`].
     pub fn open_into(&mut self, pieces: &[&[u8]], out: &mut [u8]) -> Result<Opened, OpenError> {
-        let available = length(pieces);
         let opened = self.opener.open_into(pieces, out);
-        if self.opener.is_notice_due(&opened, available) {
-            self.tell_sealer();
+        if self.opener.has_notice() {
+            self.tell_sealer_if_due();
         }
         opened
     }
@@ -113,10 +114,20 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// # Errors
     /// Those of [`Sealer::seal`].
     pub fn seal(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
-        self.tell_sealer_before_data();
+        if self.opener.has_notice() {
+            return self.seal_behind_notice(parts, out);
+        }
         let sealed = self.sealer.seal(parts, out);
         self.tell_opener();
         sealed
+    }
+
+    /// [`seal`](Self::seal) while a notice waits for the end of the input.
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    #[inline(never)]
+    fn seal_behind_notice(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
+        self.carry_notice();
+        self.seal(parts, out)
     }
 
     /// See [`Sealer::seal_in_place`].
@@ -125,10 +136,24 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Those of [`Sealer::seal_in_place`].
     #[inline]
     pub fn seal_in_place(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
-        self.tell_sealer_before_data();
+        if self.opener.has_notice() {
+            return self.seal_in_place_behind_notice(record, len);
+        }
         let sealed = self.sealer.seal_in_place(record, len);
         self.tell_opener();
         sealed
+    }
+
+    /// [`seal_in_place`](Self::seal_in_place) while a notice waits for the end of the input.
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    #[inline(never)]
+    fn seal_in_place_behind_notice(
+        &mut self,
+        record: &mut [u8],
+        len: usize,
+    ) -> Result<usize, SealError> {
+        self.carry_notice();
+        self.seal_in_place(record, len)
     }
 
     /// See [`Sealer::seal_handshake`].
@@ -136,7 +161,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// # Errors
     /// Those of [`Sealer::seal_handshake`].
     pub fn seal_handshake(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<usize, SealError> {
-        self.tell_sealer_before_data();
+        self.tell_sealer();
         let sealed = self.sealer.seal_handshake(parts, out);
         self.tell_opener();
         sealed
@@ -145,7 +170,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// See [`Sealer::has_control`].
     #[inline]
     pub fn has_control(&self) -> bool {
-        self.sealer.has_control()
+        self.is_answer_due() || self.sealer.has_control()
     }
 
     /// See [`Sealer::poll_control`].
@@ -153,6 +178,9 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// # Errors
     /// Those of [`Sealer::poll_control`].
     pub fn poll_control(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
+        if self.opener.has_notice() {
+            self.tell_sealer_if_due();
+        }
         let sealed = self.sealer.poll_control(out);
         self.tell_opener();
         sealed
@@ -161,7 +189,19 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// See [`Sealer::next_control`].
     #[inline]
     pub fn next_control(&self) -> Option<Control> {
+        if self.is_answer_due() {
+            return Some(Control::KeyUpdate { request: false });
+        }
         self.sealer.next_control()
+    }
+
+    /// Whether all of the input is opened, and a request for a KeyUpdate among it, of which the sealer
+    /// does not know yet.
+    #[inline]
+    fn is_answer_due(&self) -> bool {
+        self.opener.has_notice()
+            && !self.opener.is_notice_waiting()
+            && self.sealer.would_answer(self.opener.notice())
     }
 
     /// See [`Sealer::close`].
@@ -170,9 +210,17 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Those of [`Sealer::close`].
     pub fn close(&mut self) -> Result<(), CloseError> {
         self.tell_sealer();
-        let closed = self.sealer.close();
-        self.tell_opener();
-        closed
+        self.opener.drain();
+        self.sealer.close()
+    }
+
+    /// The second step of a shutdown: see [`Opener::check_closed`]. What arrives counts from
+    /// [`close`](Self::close) on.
+    ///
+    /// # Errors
+    /// Those of [`Opener::check_closed`].
+    pub fn check_closed(&mut self, budget: u32) -> Result<(), ShutdownError> {
+        self.opener.check_closed(budget)
     }
 
     /// See [`Sealer::cancel`].
@@ -181,9 +229,8 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Those of [`Sealer::cancel`].
     pub fn cancel(&mut self) -> Result<(), CloseError> {
         self.tell_sealer();
-        let canceled = self.sealer.cancel();
-        self.tell_opener();
-        canceled
+        self.opener.drain();
+        self.sealer.cancel()
     }
 
     /// See [`Sealer::abort`]. Nothing more is opened either.
@@ -352,17 +399,27 @@ impl<K: KeySchedule> RecordLayer<K> {
         &self.sealer
     }
 
-    /// A KeyUpdate that the peer asked for goes before data (RFC 9846 section 4.7.3).
+    /// Tells what the opener has found out, except for what waits for the end of the input.
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    #[inline(never)]
+    fn tell_sealer_if_due(&mut self) {
+        if !self.opener.is_notice_waiting() {
+            self.sealer.apply(self.opener.take_notice());
+        }
+    }
+
+    /// Tells all that the opener has found out. A KeyUpdate that the peer asked for goes before
+    /// everything that is sealed from now on (RFC 9846 section 4.7.3).
     #[inline]
-    fn tell_sealer_before_data(&mut self) {
-        if self.opener.has_notice() {
-            self.tell_sealer();
+    fn tell_sealer(&mut self) {
+        if SMALL || self.opener.has_notice() {
+            self.carry_notice();
         }
     }
 
     #[cfg_attr(target_pointer_width = "64", cold)]
     #[inline(never)]
-    fn tell_sealer(&mut self) {
+    fn carry_notice(&mut self) {
         self.sealer.apply(self.opener.take_notice());
     }
 

@@ -122,12 +122,11 @@ word! {
     UPDATE_REQUESTED = 9,
     /// It was not the application that ended the connection, but the cipher.
     CIPHER_FAILED = 10,
-    /// Our close_notify is queued: what arrives from now on counts for a shutdown.
-    CLOSING = 11,
 }
 
 impl Notice {
     /// Whether the sealing half may learn it later.
+    #[inline]
     pub(crate) const fn can_wait(self) -> bool {
         self.0 & !(Self::UPDATE_REQUESTED.0 | Self::PEER_ANSWERED.0) == 0
     }

@@ -113,11 +113,13 @@ pub struct Opener<K: KeySchedule> {
     /// The only version that may be negotiated.
     pinned: Option<Version>,
     role: Role,
-    /// Whether application data takes the fast path: the connection is established, and what
-    /// arrives need not be counted for a shutdown.
+    /// Whether application data takes the fast path: the connection is established, and what arrives
+    /// need not be counted for a shutdown.
     is_fast: bool,
-    /// Whether our close_notify is queued or sealed.
-    is_closing: bool,
+    /// Whether the last input went on behind the record that was opened.
+    is_amid_input: bool,
+    /// Whether what arrives is counted, because our direction is being closed.
+    is_draining: bool,
     /// Whether no record has arrived yet.
     is_first: bool,
     /// Whether the transport holds a part of a record that was shown and not consumed.
@@ -143,7 +145,7 @@ pub struct Opener<K: KeySchedule> {
     rest_at: u16,
     record_size_limit: Option<RecordSizeLimit>,
     notice: Notice,
-    /// Bytes of records that arrived since our close_notify was queued.
+    /// Bytes of records that arrived since our direction is being closed.
     drained: u32,
     /// Bytes of early data that may still come.
     early_data_left: u32,
@@ -162,7 +164,8 @@ impl<K: KeySchedule> Opener<K> {
             pinned: config.version,
             state: ReadState::Open,
             is_fast: false,
-            is_closing: false,
+            is_amid_input: false,
+            is_draining: false,
             is_first: true,
             inside_record: false,
             answer_expected: false,
@@ -246,22 +249,16 @@ impl<K: KeySchedule> Opener<K> {
             return Ok(self.need_more(available, HEADER_LEN));
         };
         let Header { content_type, version, length } = Header::decode(*header);
-        let protected = match self.keys.get_mut() {
+        let keys = match self.keys.get_mut() {
             Some(keys) if keys.version.is_tls12() => {
                 judge_tls12(content_type, version)?;
-                Some(keys)
+                keys
             }
             // RFC 9846 section 5.2.
-            Some(keys) if content_type == ContentType::APPLICATION_DATA => Some(keys),
-            _ => {
-                self.judge_unprotected(header)?;
-                None
-            }
+            Some(keys) if content_type == ContentType::APPLICATION_DATA => keys,
+            _ => return self.open_unprotected(input),
         };
-        if protected.is_some()
-            && length > self.max_body
-            && !self.early_data.may_be_over_limit(length)
-        {
+        if length > self.max_body && !self.early_data.may_be_over_limit(length) {
             return Err(Fault::RecordOverflow.into());
         }
         let length = usize::from(length);
@@ -272,18 +269,8 @@ impl<K: KeySchedule> Opener<K> {
         };
         self.inside_record = false;
         self.is_first = false;
+        self.is_amid_input = total != available;
 
-        let Some(keys) = protected else {
-            let (start, content) = (HEADER_LEN, &*body);
-            let record = Unprotected {
-                content_type,
-                content,
-                start,
-                is_padded: false,
-                was_protected: false,
-            };
-            return self.deliver(record, total);
-        };
         let is_tls12 = keys.version.is_tls12();
         let (start, plaintext) = match keys.open(header, body) {
             Ok(plaintext) => plaintext,
@@ -319,7 +306,31 @@ impl<K: KeySchedule> Opener<K> {
         self.deliver(record, total)
     }
 
+    /// A record without protection. Its header is there.
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    #[inline(never)]
+    fn open_unprotected(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
+        let available = input.len();
+        let Some((header, after)) = input.split_first_chunk() else {
+            return Ok(self.need_more(available, HEADER_LEN));
+        };
+        self.judge_unprotected(header)?;
+        let Header { content_type, length, .. } = Header::decode(*header);
+        let total = HEADER_LEN.wrapping_add(length.into());
+        let Some(content) = after.get(..length.into()) else {
+            return Ok(self.need_more(available, total));
+        };
+        self.inside_record = false;
+        self.is_first = false;
+        self.is_amid_input = total != available;
+        let start = HEADER_LEN;
+        let (is_padded, was_protected) = (false, false);
+        let record = Unprotected { content_type, content, start, is_padded, was_protected };
+        self.deliver(record, total)
+    }
+
     fn need_more(&mut self, available: usize, total: usize) -> Opened {
+        self.is_amid_input = false;
         self.inside_record = available != 0;
         Opened { consumed: 0, event: Event::NeedMore { total } }
     }
@@ -327,7 +338,6 @@ impl<K: KeySchedule> Opener<K> {
     /// Records that are not protected (RFC 9846 section 5.1): all before there are keys, and then,
     /// in TLS 1.3, a change_cipher_spec of the compatibility mode (section 5), and the error alert of
     /// a peer that failed before it had keys.
-    #[cold]
     fn judge_unprotected(&self, header: &[u8; HEADER_LEN]) -> Result<(), Fault> {
         let Header { content_type, length, .. } = Header::decode(*header);
         if self.is_first && self.epoch == Epoch::Plaintext && is_not_tls(*header) {
@@ -382,12 +392,12 @@ impl<K: KeySchedule> Opener<K> {
 
     // What it means
 
-    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn deliver(&mut self, record: Unprotected<'_>, total: usize) -> Result<Opened, OpenError> {
         let Unprotected { content_type, content, start, is_padded, was_protected } = record;
         // The sum of two lengths within a record.
         let end = start.wrapping_add(content.len());
-        if self.is_closing {
+        if self.is_draining {
             self.drained = self.drained.saturating_add(total as u32); // of 16 bits
         }
         match content_type {
@@ -582,9 +592,10 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// The second step of a shutdown: whether the peer has closed its direction, too. The first step
-    /// is [`Writer::shutdown`](crate::Writer::shutdown) or [`Sealer::close`](crate::Sealer::close), of
-    /// which this half learns by a [`Signal`]; from then on it counts the bytes of records that
-    /// arrive, and `budget` is how many are worth waiting for.
+    /// is [`Writer::shutdown`](crate::Writer::shutdown) or [`Sealer::close`](crate::Sealer::close).
+    ///
+    /// From the first call on, this half counts the bytes of records that arrive; `budget` is how many
+    /// are worth waiting for.
     ///
     /// # Errors
     /// [`ShutdownError::AwaitingPeer`] and [`ShutdownError::BudgetSpent`] while the peer has not
@@ -601,11 +612,11 @@ impl<K: KeySchedule> Opener<K> {
     /// # layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
     /// let (mut opener, mut sealer) = layer.split();
     /// sealer.close().unwrap();
-    /// opener.apply(sealer.take_signal());
     /// assert_eq!(opener.check_closed(1 << 16), Err(ShutdownError::AwaitingPeer { drained: 0 }));
     /// # Ok::<(), tls_record::KeyError>(())
     /// ```
-    pub const fn check_closed(&self, budget: u32) -> Result<(), ShutdownError> {
+    pub const fn check_closed(&mut self, budget: u32) -> Result<(), ShutdownError> {
+        self.drain();
         let drained = self.drained;
         Err(match self.end() {
             ReadEnd::Closed { epoch: Epoch::Application } => return Ok(()),
@@ -619,8 +630,15 @@ impl<K: KeySchedule> Opener<K> {
         })
     }
 
+    /// Counts what arrives from now on.
+    #[inline]
+    pub(crate) const fn drain(&mut self) {
+        self.is_draining = true;
+        self.is_fast = false;
+    }
+
     const fn set_fast(&mut self) {
-        self.is_fast = matches!(self.epoch, Epoch::Application) && !self.is_closing;
+        self.is_fast = matches!(self.epoch, Epoch::Application) && !self.is_draining;
     }
 
     /// Which end of the connection this is.
@@ -662,26 +680,22 @@ impl<K: KeySchedule> Opener<K> {
         !self.notice.is_empty()
     }
 
-    /// Whether the sealing half is to be told something now, after `opened` of so many bytes of input.
-    /// Requests for a KeyUpdate wait until all that one read of the transport brought is opened:
-    /// several get one answer (RFC 9846 section 4.7.3).
+    /// What the notice says, without taking it.
+    pub(crate) const fn notice(&self) -> Notice {
+        self.notice
+    }
+
+    /// Whether the notice waits until all of the input is opened: several requests for a KeyUpdate that
+    /// one read of the transport brought get one answer (RFC 9846 section 4.7.3).
     #[inline]
-    pub(crate) fn is_notice_due(
-        &self,
-        opened: &Result<Opened, OpenError>,
-        available: usize,
-    ) -> bool {
-        self.has_notice() && (!self.notice.can_wait() || is_end_of_batch(opened, available))
+    pub(crate) const fn is_notice_waiting(&self) -> bool {
+        (self.is_amid_input || self.rest != 0) && self.notice.can_wait()
     }
 
     /// Takes in what the [`Sealer`](crate::Sealer) has to tell.
     pub fn apply(&mut self, signal: Signal) {
         if signal.contains(Signal::UPDATE_REQUESTED) {
             self.answer_expected = true;
-        }
-        if signal.contains(Signal::CLOSING) {
-            self.is_closing = true;
-            self.set_fast();
         }
         if let Some(description) = signal.alert() {
             if self.state == ReadState::Open {
@@ -709,15 +723,6 @@ impl<K: KeySchedule> defmt::Format for Opener<K> {
     fn format(&self, f: defmt::Formatter<'_>) {
         let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
         defmt::write!(f, "Opener({}, {} keys, record {})", state, epoch, sequence);
-    }
-}
-
-/// Whether nothing more can be opened of so many bytes of input.
-#[cold]
-fn is_end_of_batch(opened: &Result<Opened, OpenError>, available: usize) -> bool {
-    match opened {
-        Ok(Opened { event: Event::NeedMore { .. } | Event::Closed, .. }) | Err(_) => true,
-        Ok(Opened { consumed, .. }) => *consumed == available,
     }
 }
 

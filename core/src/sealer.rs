@@ -675,7 +675,7 @@ impl<K: KeySchedule> Sealer<K> {
     /// TLS 1.2: whether our change_cipher_spec is written and its keys are not installed. What is sent
     /// now would be read under them.
     pub(crate) const fn is_keys_due(&self) -> bool {
-        self.is_tls12() && self.keys_due
+        self.keys_due && self.is_tls12()
     }
 
     /// Whether the keys now in use are made of the same secret as these.

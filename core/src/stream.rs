@@ -19,6 +19,7 @@ use crate::end::{End, ReadEnd};
 use crate::error::{Fault, OpenError, SealError};
 use crate::keys::KeySchedule;
 use crate::opener::Event;
+use crate::record::Epoch;
 use crate::record_buffer::{RecordBuffer, RecordTooLong};
 use crate::shutdown::ShutdownError;
 
@@ -223,12 +224,10 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
         self.received.consume(&opened);
         Ok(match opened.event {
             Event::NeedMore { .. } => Step::NeedInput,
-            Event::Closed => match self.connection.opener().check_closed(u32::MAX) {
+            Event::Closed => match self.end().read {
+                ReadEnd::Closed { epoch: Epoch::Application } => Step::Closed,
                 // Anyone can have forged one that came before the end of the handshake.
-                Err(error @ ShutdownError::ClosedInHandshake) => {
-                    return Err(StreamError::Shutdown(error));
-                }
-                _ => Step::Closed,
+                _ => return Err(StreamError::Shutdown(ShutdownError::ClosedInHandshake)),
             },
             Event::Handshake(piece) if piece.is_last() => {
                 // In TLS 1.3 there is nothing to refuse; if it cannot be refused any more, the

@@ -193,14 +193,14 @@ fn both_steps_of_a_shutdown_have_a_byte_budget() {
         let awaiting = |drained| Err(ShutdownError::AwaitingPeer { drained });
         let record = peer.seal(DATA, &[0; 100]);
         let length = record.len() as u32;
-        assert_eq!(opener.half().check_closed(length), awaiting(0));
+        assert_eq!(opener.with(|opener| opener.check_closed(length)), awaiting(0));
         receive(&mut opener, &record).unwrap();
-        assert_eq!(opener.half().check_closed(length), awaiting(length));
+        assert_eq!(opener.with(|opener| opener.check_closed(length)), awaiting(length));
         receive(&mut opener, &peer.seal(DATA, b"one too many")).unwrap();
-        let spent = opener.half().check_closed(length);
+        let spent = opener.with(|opener| opener.check_closed(length));
         assert!(matches!(spent, Err(ShutdownError::BudgetSpent { .. })), "{spent:?}");
         assert_eq!(receive(&mut opener, &peer.seal(ALERT, &CLOSE_NOTIFY)), Ok(Got::Closed));
-        assert_eq!(opener.half().check_closed(length), Ok(()));
+        assert_eq!(opener.with(|opener| opener.check_closed(length)), Ok(()));
 
         let layer = Layer::join_linked(opener, sealer).unwrap();
         assert!(layer.end().is_clean());
@@ -332,15 +332,18 @@ fn a_linked_writer_and_its_opener_shut_down_in_two_steps() {
         }
         assert_eq!(mirror.open(&wire), (ALERT, CLOSE_NOTIFY.to_vec()));
 
+        // The count begins with the first call.
+        let awaiting = ShutdownError::AwaitingPeer { drained: 0 };
+        assert_eq!(opener.with(|opener| opener.check_closed(0)), Err(awaiting));
         let record = peer.seal(DATA, b"under way");
         let drained = record.len() as u32;
         receive(&mut opener, &record).unwrap();
         let awaiting = ShutdownError::AwaitingPeer { drained };
-        assert_eq!(opener.half().check_closed(drained), Err(awaiting));
+        assert_eq!(opener.with(|opener| opener.check_closed(drained)), Err(awaiting));
         let spent = ShutdownError::BudgetSpent { drained };
-        assert_eq!(opener.half().check_closed(drained - 1), Err(spent));
+        assert_eq!(opener.with(|opener| opener.check_closed(drained - 1)), Err(spent));
         receive(&mut opener, &peer.seal(ALERT, &CLOSE_NOTIFY)).unwrap();
-        assert_eq!(opener.half().check_closed(0), Ok(()));
+        assert_eq!(opener.with(|opener| opener.check_closed(0)), Ok(()));
         assert!(Owning::join_linked(opener, writer).unwrap().end().is_clean());
     }
 }
@@ -370,7 +373,7 @@ fn receive_all<'a>(
 ) -> (RealOpener<'a>, Vec<u8>) {
     let mut buffer = RecordBuffer::<8192>::new();
     let mut data = Vec::new();
-    while opener.half().check_closed(u32::MAX).is_err() {
+    while opener.with(|opener| opener.check_closed(u32::MAX)).is_err() {
         let bytes = transport.recv().expect("the peer has not closed");
         buffer.room().unwrap()[..bytes.len()].copy_from_slice(&bytes);
         buffer.received(bytes.len());

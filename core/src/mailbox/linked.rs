@@ -258,7 +258,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     ///     writer.with(|writer| writer.sent(taken));
     /// }
     /// // The receiving half: the second step, which counts what arrives since.
-    /// let closed = opener.half().check_closed(1 << 16);
+    /// let closed = opener.with(|opener| opener.check_closed(1 << 16));
     /// assert_eq!(closed, Err(ShutdownError::AwaitingPeer { drained: 0 }));
     /// # Ok::<(), tls_record::KeyError>(())
     /// ```

@@ -20,6 +20,7 @@ impl<K: KeySchedule> Opener<K> {
             return Ok(self.need_more(input.len(), total));
         }
         self.inside_record = false;
+        self.is_amid_input = total != input.len();
         let content = input.get(..rest).unwrap_or_default();
         self.handshake(content, 0, trailer)
     }

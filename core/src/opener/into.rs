@@ -72,6 +72,7 @@ impl<K: KeySchedule> Opener<K> {
         let mut opened = self.open(out.get_mut(at..).unwrap_or_default());
         self.rest_is_out = self.rest != 0;
         if let Ok(Opened { consumed, event }) = &mut opened {
+            self.is_amid_input = *consumed != 0 && *consumed != available;
             // Sums of lengths within a record.
             self.rest_at = at.wrapping_add(*consumed) as u16;
             if let Event::Handshake(HandshakePiece { body: Range { start, end }, .. }) = event {

@@ -79,7 +79,7 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
                 ReadState::Truncated => 2,
                 ReadState::Failed | ReadState::HandedOver => return None,
             },
-            u8::from(self.is_closing),
+            u8::from(self.is_draining),
             u8::from(self.inside_record),
             u8::from(self.answer_expected),
             u8::from(self.constant_time_padding),
@@ -105,12 +105,12 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         self.early_data_left = self.limits.early_data;
         self.record_size_limit = RecordSizeLimit::new(u16::from_le_bytes(from.take()?));
         self.drained = u32::from_le_bytes(from.take()?);
-        let [role, state, is_closing, inside_record, answer_expected, constant_time_padding, auth] =
+        let [role, state, is_draining, inside_record, answer_expected, constant_time_padding, auth] =
             from.take()?;
         self.role = if role == 0 { Role::Client } else { Role::Server };
         self.constant_time_padding = constant_time_padding != 0;
         self.post_handshake_auth = auth != 0;
-        self.is_closing = is_closing != 0;
+        self.is_draining = is_draining != 0;
         self.take_over(Epoch::Application, secret, sequence).ok()?;
         (self.state, self.error) = match state {
             0 => (ReadState::Open, None),

@@ -159,7 +159,9 @@ impl<K: KeySchedule> Sealer<K> {
     pub fn take_kernel_control(&mut self) -> Option<Control> {
         let control = self.control_in(self.in_kernel)?;
         match control {
-            Control::Alert(_) => self.trigger(Trigger::AlertSealed),
+            Control::Alert(_) => {
+                self.trigger(Trigger::AlertSealed);
+            }
             Control::KeyUpdate { request } => self.key_update_is_out(request),
         }
         Some(control)
@@ -234,7 +236,7 @@ impl<K: KeySchedule> Sealer<K> {
             self.refusals_due = self.refusals_due.saturating_sub(1);
             return;
         }
-        self.trigger(Trigger::AlertSealed);
+        self.state = self.state.after(OnPeerClose::HalfClose, Trigger::AlertSealed);
         if self.state == WriteState::Failed {
             self.keys.wipe();
         }
@@ -299,28 +301,14 @@ impl<K: KeySchedule> Sealer<K> {
         match self.state {
             WriteState::Closed => return Err(CloseError::AlreadyClosed),
             WriteState::AlertQueued | WriteState::Failed => return Err(CloseError::Failed),
-            WriteState::Open
-            | WriteState::CancelQueued
-            | WriteState::CloseQueued
-            | WriteState::HandedOver => {}
+            WriteState::HandedOver => {
+                self.trigger(trigger);
+                return Err(CloseError::HandedOver);
+            }
+            WriteState::Open | WriteState::CancelQueued | WriteState::CloseQueued => {}
         }
-        self.trigger(trigger);
-        self.signal = self.signal.merge(Signal::CLOSING);
-        if self.state == WriteState::HandedOver {
-            return Err(CloseError::HandedOver);
-        }
+        self.state = self.state.after(OnPeerClose::HalfClose, trigger);
         if self.is_truncated { Err(CloseError::Truncated) } else { Ok(()) }
-    }
-
-    /// Moves this direction on, here or where the kernel has it.
-    fn trigger(&mut self, trigger: Trigger) {
-        let on_peer_close = self.on_peer_close();
-        let state = if self.state == WriteState::HandedOver {
-            &mut self.in_kernel
-        } else {
-            &mut self.state
-        };
-        *state = state.after(on_peer_close, trigger);
     }
 
     /// How far this direction is, here or in the kernel.
@@ -329,6 +317,23 @@ impl<K: KeySchedule> Sealer<K> {
             WriteState::HandedOver => self.in_kernel,
             state => state,
         }
+    }
+
+    /// Moves this direction on, here or in the kernel. Returns whether it has moved.
+    #[inline]
+    fn trigger(&mut self, trigger: Trigger) -> bool {
+        // It counts for a close_notify of the peer alone.
+        let on_peer_close = match trigger {
+            Trigger::PeerCloseNotify => self.on_peer_close(),
+            _ => OnPeerClose::HalfClose,
+        };
+        let state = match self.state {
+            WriteState::HandedOver => &mut self.in_kernel,
+            _ => &mut self.state,
+        };
+        let before = *state;
+        *state = before.after(on_peer_close, trigger);
+        *state != before
     }
 
     /// Ends the connection with a fatal alert: what a handshake does when it fails
@@ -368,9 +373,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     fn queue_fatal(&mut self, description: AlertDescription) {
-        let before = self.current();
-        self.trigger(Trigger::Fault);
-        if before != self.current() {
+        if self.trigger(Trigger::Fault) {
             self.fatal = Some(description);
         }
         self.clear_updates();
@@ -378,10 +381,9 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// The connection has failed and there is no alert to send.
     pub(super) fn fail(&mut self) {
-        if self.current() != WriteState::Failed {
+        if self.trigger(Trigger::PeerError) {
             self.fatal = None;
         }
-        self.trigger(Trigger::PeerError);
         self.clear_updates();
         self.keys.wipe();
     }
@@ -510,13 +512,7 @@ impl<K: KeySchedule> Sealer<K> {
             self.request_outstanding = false;
         }
         // A client may be asked before it has application keys of its own.
-        if notice.contains(Notice::UPDATE_REQUESTED)
-            && self.version == Some(Version::Tls13)
-            && self.current() == WriteState::Open
-            && self.updates_left != 0
-        {
-            self.update_due = true;
-        }
+        self.update_due |= self.answers(notice);
         if notice.contains(Notice::TRUNCATED) {
             self.is_truncated = true;
         }
@@ -526,6 +522,19 @@ impl<K: KeySchedule> Sealer<K> {
         if notice.contains(Notice::PEER_FAILED) {
             self.fail();
         }
+    }
+
+    /// Whether a notice makes a KeyUpdate due, now or when there are application keys.
+    fn answers(&self, notice: Notice) -> bool {
+        notice.contains(Notice::UPDATE_REQUESTED)
+            && self.version == Some(Version::Tls13)
+            && self.current() == WriteState::Open
+            && self.updates_left != 0
+    }
+
+    /// Whether a KeyUpdate is the next control record when this notice is applied.
+    pub(crate) fn would_answer(&self, notice: Notice) -> bool {
+        self.answers(notice) && self.state == WriteState::Open && self.epoch == Epoch::Application
     }
 
     /// What the [`Opener`](crate::Opener) of this connection must be told, before the record that
