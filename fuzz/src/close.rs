@@ -31,6 +31,8 @@ pub struct Facts {
     has_fault: bool,
     /// The peer failed before our direction had ended.
     has_peer_failed: bool,
+    /// The keys of our direction are somebody else's.
+    is_handed_over: bool,
     /// The alerts that left.
     sent: Vec<Alert>,
 }
@@ -38,7 +40,16 @@ pub struct Facts {
 impl Facts {
     /// Whether nothing of ours may leave any more.
     fn is_over(&self) -> bool {
-        self.has_peer_failed || matches!(self.sent.last(), Some(Alert::CloseNotify | Alert::Fatal))
+        self.is_handed_over
+            || self.has_peer_failed
+            || matches!(self.sent.last(), Some(Alert::CloseNotify | Alert::Fatal))
+    }
+
+    /// Whether the keys of our direction may go elsewhere: not while an alert is due, which they are
+    /// to seal, nor after a failure, which has wiped them.
+    fn may_hand_over(&self) -> bool {
+        let has_failed = self.has_peer_failed || self.sent.last() == Some(&Alert::Fatal);
+        self.due().is_none() && !has_failed
     }
 
     /// Something happened.
@@ -55,7 +66,7 @@ impl Facts {
             }
             Trigger::PeerError => {
                 self.received_end = Some(ReadState::Failed);
-                self.has_peer_failed = !self.is_over();
+                self.has_peer_failed |= !self.is_over();
             }
             Trigger::TransportEof => self.received_end = Some(ReadState::Truncated),
             Trigger::Fault => {
@@ -68,7 +79,16 @@ impl Facts {
                 self.is_cancel_wanted |= may_want;
             }
             Trigger::AlertSealed => self.sent.extend(self.due()),
+            // What has failed has no keys to give away.
+            Trigger::ReadHandedOver if self.received_end == Some(ReadState::Failed) => {}
+            Trigger::ReadHandedOver => self.received_end = Some(ReadState::HandedOver),
+            Trigger::WriteHandedOver => self.is_handed_over |= self.may_hand_over(),
         }
+    }
+
+    /// What arrived is forgotten: the sending half alone does not know of it.
+    pub fn forget_receiving(&mut self) {
+        self.received_end = None;
     }
 
     /// The alert that is to leave next.
@@ -98,6 +118,7 @@ impl Facts {
     /// How far sending is.
     pub fn write(&self) -> WriteState {
         match (self.sent.last(), self.due()) {
+            _ if self.is_handed_over => WriteState::HandedOver,
             (Some(Alert::CloseNotify), _) => WriteState::Closed,
             (_, Some(Alert::UserCanceled)) => WriteState::CancelQueued,
             (_, Some(Alert::CloseNotify)) => WriteState::CloseQueued,
@@ -125,6 +146,10 @@ input! {
         Cancel,
         /// The alert that is due leaves.
         AlertSealed,
+        /// The keys of the receiving direction are suspended or given to the kernel.
+        ReadHandedOver,
+        /// Those of the sending direction are.
+        WriteHandedOver,
     }
 }
 
@@ -138,6 +163,8 @@ impl Event {
             Self::Close => Trigger::Close,
             Self::Cancel => Trigger::Cancel,
             Self::AlertSealed => Trigger::AlertSealed,
+            Self::ReadHandedOver => Trigger::ReadHandedOver,
+            Self::WriteHandedOver => Trigger::WriteHandedOver,
         }
     }
 }
@@ -162,6 +189,7 @@ impl crate::target::Input for Input {
         let (mut read, mut write) = machine;
         for event in &self.events {
             let trigger = event.trigger();
+            let before = machine;
             // The halves, which run apart: the sending one hears of the peer only what counts.
             let is_of_peer =
                 matches!(event, Event::PeerCloseNotify | Event::PeerError | Event::TransportEof);
@@ -175,6 +203,12 @@ impl crate::target::Input for Input {
             assert_eq!(machine, (facts.read(), facts.write()), "after {event:?}");
             assert_eq!((read, write), machine, "the halves after {event:?}");
             assert_eq!(write.is_alert_due(), facts.due().is_some());
+            if before.0 == ReadState::HandedOver {
+                assert_eq!(read, ReadState::HandedOver, "it is over, whatever happens");
+            }
+            if before.1 == WriteState::HandedOver {
+                assert_eq!(write, WriteState::HandedOver, "it is over, whatever happens");
+            }
         }
         use Alert::{CloseNotify, Fatal, UserCanceled};
         assert!(

@@ -99,13 +99,12 @@ impl End {
     fn new(setup: &Setup) -> Self {
         let mut config = setup.config();
         config.limits = tls_record::Limits::DEFAULT;
-        let mut layer = RecordLayer::new(config);
-        let secret = |seed| setup.suite.secret(seed);
-        layer.install(Epoch::Application, secret(1), secret(2)).expect("keys");
+        let number = setup.suite.first_number(Epoch::Application);
+        let direction = |seed| Direction::from(setup.suite.secret(seed), number);
         Self {
-            tls: Connection::new(layer),
-            peer: Direction::new(secret(1)),
-            mirror: Direction::new(secret(2)),
+            tls: Connection::new(setup.established(config, 1, 2)),
+            peer: direction(1),
+            mirror: direction(2),
             on_peer_close: OnPeerClose::in_version(setup.version(), config.tls12_on_peer_close),
             taken: Vec::new(),
             written: Vec::new(),
@@ -440,7 +439,7 @@ impl World {
         let mut end = self.replace(at, End::new(&self.setup));
         let (opener, mut writer) = end.tls.split();
         assert_eq!(writer.take_signal(), tls_record::Signal::NONE, "it was carried");
-        end.tls = Connection::join(opener, writer);
+        end.tls = Connection::join(opener, writer).expect("they belong together");
         self.replace(at, end);
     }
 

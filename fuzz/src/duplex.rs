@@ -6,8 +6,8 @@
 
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
-    AlertDescription, CloseError, End, Epoch, Event, Fault, Limits, Mailbox, OpenError, Opener,
-    ReadEnd, RecordBuffer, RecordTooLong, Role, Sealer, TrafficSecret, WriteEnd,
+    AlertDescription, CloseError, End, Epoch, Event, Fault, Limits, Mailbox, OpenError, Opened,
+    Opener, ReadEnd, RecordBuffer, RecordTooLong, Role, Sealer, TrafficSecret, WriteEnd,
 };
 
 use crate::checksum::Checksum;
@@ -75,8 +75,6 @@ struct Side {
     sealer: Sealer<TrafficSecret<Checksum>>,
     mailbox: Mailbox,
     received: RecordBuffer<BUFFER>,
-    /// The length of the record that is waited for.
-    total: usize,
     sent: Vec<u8>,
     delivered: Vec<u8>,
     error: Option<OpenError>,
@@ -101,16 +99,12 @@ impl Side {
         config.limits = Limits { key_updates: u8::MAX, ..Limits::DEFAULT };
         config.record_size_limit = None;
         config.fragment_limit = config.fragment_limit.min(300);
-        let mut opener = Opener::new(config);
-        let mut sealer = Sealer::new(config);
-        opener.install(Epoch::Application, setup.suite.secret(secrets.0)).expect("keys");
-        sealer.install(Epoch::Application, setup.suite.secret(secrets.1)).expect("keys");
+        let (opener, sealer) = setup.established(config, secrets.0, secrets.1).split();
         Self {
             opener,
             sealer,
             mailbox: Mailbox::new(),
             received: RecordBuffer::new(),
-            total: 0,
             sent: Vec::new(),
             delivered: Vec::new(),
             error: None,
@@ -163,7 +157,7 @@ impl Side {
 
     /// Some bytes arrive. Whether any did.
     fn bring(&mut self, len: usize, wire: &mut Wire) -> bool {
-        let room = match self.received.room(self.total) {
+        let room = match self.received.room() {
             Ok(room) => room,
             Err(RecordTooLong { total }) => {
                 // The application gives up what its buffer will never hold.
@@ -171,9 +165,7 @@ impl Side {
                 self.abort(AlertDescription::INTERNAL_ERROR);
                 wire.bytes.clear();
                 wire.is_cut = true;
-                let len = self.received.filled().len();
-                self.received.consume(len);
-                self.total = 0;
+                self.discard();
                 return true;
             }
         };
@@ -185,6 +177,12 @@ impl Side {
         len != 0
     }
 
+    /// Gives up what has arrived.
+    fn discard(&mut self) {
+        let consumed = self.received.filled().len();
+        self.received.consume(&Opened { consumed, event: Event::Nothing });
+    }
+
     fn open(&mut self) {
         loop {
             self.opener.apply(self.mailbox.take_signal());
@@ -194,24 +192,17 @@ impl Side {
                 Ok(opened) => opened,
                 Err(error) => {
                     assert_eq!(*self.error.get_or_insert(error), error, "it is latched");
-                    let len = self.received.filled().len();
-                    self.received.consume(len);
-                    self.total = 0;
+                    self.discard();
                     return;
                 }
             };
-            match opened.event {
-                Event::NeedMore { total } => {
-                    self.total = total;
-                    return;
-                }
-                Event::ApplicationData(range) => {
-                    self.delivered.extend(&self.received.filled()[range]);
-                }
-                _ => {}
+            if let Event::ApplicationData(range) = &opened.event {
+                self.delivered.extend(&self.received.filled()[range.clone()]);
             }
-            self.received.consume(opened.consumed);
-            self.total = 0;
+            self.received.consume(&opened);
+            if matches!(opened.event, Event::NeedMore { .. }) {
+                return;
+            }
             if self.received.filled().is_empty() {
                 return;
             }
@@ -328,7 +319,7 @@ impl World {
                     assert_eq!(this.delivered, other.sent, "nothing is missing");
                 }
                 ReadEnd::Fault(Fault::Aborted(_)) => assert!(this.has_aborted),
-                ReadEnd::Fault(Fault::Flood) => {}
+                ReadEnd::Fault(Fault::Flood(_)) => {}
                 ReadEnd::Fault(fault) => panic!("no one did wrong: {fault}"),
                 ReadEnd::Truncated { inside_record, .. } => {
                     let is_silent = matches!(other.end().write, WriteEnd::Open | WriteEnd::Failed);
@@ -336,6 +327,7 @@ impl World {
                     assert!(wire.is_cut || !inside_record);
                 }
                 ReadEnd::Open => assert!(!is_over),
+                ReadEnd::HandedOver => panic!("nothing was handed over"),
             }
             if end.is_clean() {
                 assert_eq!(this.sealer.state(), WriteState::Closed);

@@ -7,7 +7,7 @@ use tls_record::{
 
 use crate::input::input;
 pub use crate::receiving::Stage;
-use crate::receiving::outcome;
+use crate::receiving::{Way, outcome};
 use crate::reference::{Outcome, Reference};
 pub use crate::setup::{Few, Pad, Setup, Suite};
 
@@ -33,7 +33,8 @@ impl Input {
     fn opener(&self) -> Opener<TrafficSecret<Null>> {
         let mut opener = Opener::new(self.config());
         if let Some(stage) = &self.stage {
-            let _ = opener.install(stage.epoch(), self.setup.suite.secret(1));
+            let (epoch, suite) = (stage.epoch(), &self.setup.suite);
+            let _ = opener.take_over(epoch, suite.secret(1), suite.first_number(epoch));
         }
         if let Some(after_retry) = self.skips {
             let _ = opener.skip_early_data(after_retry);
@@ -44,10 +45,11 @@ impl Input {
     fn reference(&self) -> Reference<Null> {
         let mut reference = Reference::new(&self.config());
         if let Some(stage) = &self.stage {
-            reference.install(stage.epoch(), self.setup.suite.secret(1), self.setup.version());
+            let (epoch, suite) = (stage.epoch(), &self.setup.suite);
+            let _ = reference.take_over(epoch, suite.secret(1), suite.first_number(epoch));
         }
         if let Some(after_retry) = self.skips {
-            reference.skip_early_data(after_retry);
+            let _ = reference.skip_early_data(after_retry);
         }
         reference
     }
@@ -82,7 +84,7 @@ impl crate::target::Input for Input {
 
         // All at once, beside the reference.
         let at_once = open(&mut self.opener(), &self.bytes);
-        assert_eq!(at_once, self.reference().next(&self.bytes));
+        assert_eq!(at_once, self.reference().next(Way::InPlace, &self.bytes));
 
         // Byte by byte it is the same, and it is said as soon as it can be.
         let mut opener = self.opener();

@@ -6,15 +6,16 @@
 use tls_record::aead::Provider;
 use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState};
 use tls_record::{
-    AlertDescription, CloseError, ContentType, Control, Epoch, Event, KeyError, OpenError, Opened,
-    Padding, ReadEnd, RecordLayer, SealError, TrafficSecret, Version, WriteEnd,
+    AlertDescription, CloseError, ContentType, Control, Epoch, Event, KernelDirection, KeyError,
+    OpenError, Opened, Padding, ReadEnd, RecordLayer, Role, SealError, TrafficSecret, Version,
+    WriteEnd,
 };
 
 use crate::close::{Alert, Facts};
 use crate::input::input;
 use crate::peer::{Direction, header};
-use crate::reference::{Outcome, Reference};
-use crate::setup::{Setup, Suite};
+use crate::reference::{Outcome, Reference, check_keys};
+use crate::setup::{Setup, Suite, by_writer};
 use crate::words;
 
 input! {
@@ -180,6 +181,26 @@ input! {
         Abort { description: u8, },
         /// The driver seals what is due.
         Control,
+        /// The driver opens once by the other of the two functions.
+        OpenOther,
+        /// Another implementation used these keys, whose next records have this number.
+        TakeOver { stage: Stage, number: u8, secrets: Secrets, },
+        /// The keys of a direction go to the kernel.
+        HandOver { sender: bool, },
+    }
+}
+
+input! {
+    /// The secrets of the two directions.
+    pub enum Secrets {
+        /// One for each.
+        Two,
+        /// One for both.
+        One,
+        /// Two of the other version.
+        OtherVersion,
+        /// Ours is of the other version.
+        Mixed,
     }
 }
 
@@ -192,9 +213,21 @@ pub enum Way {
     Into,
 }
 
+impl Way {
+    const fn other(self) -> Self {
+        match self {
+            Self::InPlace => Self::Into,
+            Self::Into => Self::InPlace,
+        }
+    }
+}
+
 /// The engine, its peer and the reference.
 pub struct World<P: Provider> {
     suite: Suite,
+    role: Role,
+    /// The first record that a key may not seal, but for control.
+    data_limit: u64,
     on_peer_close: OnPeerClose,
     way: Way,
     layer: RecordLayer<TrafficSecret<P>>,
@@ -211,6 +244,12 @@ pub struct World<P: Provider> {
     fatal: Option<u8>,
     /// A KeyUpdate that the peer asked for.
     is_update_due: bool,
+    /// A KeyUpdate was opened, and more of the same bytes may be: the sending half learns of it behind
+    /// them, and of a request in it.
+    is_update_untold: bool,
+    is_request_untold: bool,
+    /// The kernel seals what we send.
+    is_in_kernel: bool,
     /// The version that the sending half knows.
     own_version: Option<Version>,
 }
@@ -221,6 +260,8 @@ impl<P: Provider> World<P> {
         let config = setup.config();
         Self {
             suite: setup.suite.clone(),
+            role: setup.role(),
+            data_limit: setup.data_limit(),
             on_peer_close: config.tls12_on_peer_close,
             way,
             layer: RecordLayer::new(config),
@@ -228,12 +269,15 @@ impl<P: Provider> World<P> {
             facts: Facts::default(),
             wire: Vec::new(),
             peer_out: Direction::plain(),
-            peer_in: Direction::plain(),
+            peer_in: Direction::start(setup.role()),
             opened: Vec::new(),
             // For 255 bytes in the smallest of records, or for padding to the largest.
             out: vec![0; if config.padding == Padding::None { 2048 } else { 1 << 15 }],
             fatal: None,
             is_update_due: false,
+            is_update_untold: false,
+            is_request_untold: false,
+            is_in_kernel: false,
             own_version: None,
         }
     }
@@ -252,7 +296,8 @@ impl<P: Provider> World<P> {
             self.call(call);
             self.check();
         }
-        while self.open(self.wire.len()) {}
+        // By the function that has opened a part of a record already.
+        while self.open_by(self.reference.rest_way().unwrap_or(self.way), self.wire.len()) {}
         while self.control() {}
         self.check();
     }
@@ -338,36 +383,53 @@ impl<P: Provider> World<P> {
                 self.own_version = Some(version);
             }
             Call::Establish => {
+                self.tell();
                 let (opened, _) = self
                     .layer
                     .with_halves(|opener, sealer| (opener.establish(), sealer.establish()));
-                assert_eq!(opened.is_ok(), self.reference.establish());
+                let expected = self.reference.establish();
+                assert_eq!(opened, expected);
+                self.share_version();
                 self.learn_of_keys(opened);
             }
             Call::SkipEarlyData { after_retry } => {
+                self.tell();
                 let skips =
                     self.layer.with_halves(|opener, _| opener.skip_early_data(*after_retry));
-                assert_eq!(skips.is_ok(), self.reference.skip_early_data(*after_retry));
+                assert_eq!(skips, self.reference.skip_early_data(*after_retry));
+                self.share_version();
             }
             Call::Seal { len } => self.seal((*len).into()),
             Call::Update { request } => {
-                let _ = self.layer.update_keys(*request).inspect_err(words::check);
+                self.tell();
+                let updated = self.layer.update_keys(*request);
+                let _ = updated.inspect_err(words::check);
+                assert_eq!(updated == Err(KeyError::HandedOver), self.is_in_kernel);
             }
             Call::Refuse => {
-                let _ = self.layer.with_halves(|_, sealer| sealer.refuse_renegotiation());
+                let refused = self.layer.refuse_renegotiation();
+                assert!(refused.is_err() || !self.is_in_kernel);
             }
             Call::Close => {
+                self.tell();
                 let closed = self.layer.close();
                 self.check_close(closed);
                 self.note(Trigger::Close);
             }
             Call::Cancel => {
+                self.tell();
                 let closed = self.layer.cancel();
                 self.check_close(closed);
                 self.note(Trigger::Cancel);
             }
             Call::Abort { description } => self.abort(*description),
             Call::Control => drop(self.control()),
+            Call::OpenOther => drop(self.open_by(self.way.other(), self.wire.len())),
+            Call::TakeOver { stage, number, secrets } => {
+                self.take_over(stage, (*number).into(), secrets);
+            }
+            Call::HandOver { sender: false } => self.hand_receiver_over(),
+            Call::HandOver { sender: true } => self.hand_sender_over(),
         }
     }
 
@@ -379,7 +441,8 @@ impl<P: Provider> World<P> {
     }
 
     fn peer_keys(&mut self, stage: &Stage) {
-        self.peer_out = Direction::new(self.suite.secret(stage.seeds().0));
+        let number = self.suite.first_number(stage.epoch());
+        self.peer_out = Direction::from(self.suite.secret(stage.seeds().0), number);
     }
 
     fn length_at(&self, limit: &Limit, by: u8) -> usize {
@@ -396,10 +459,14 @@ impl<P: Provider> World<P> {
 
     /// Shows the engine the first `len` bytes of what was sent. Whether it went on.
     fn open(&mut self, len: usize) -> bool {
+        self.open_by(self.way, len)
+    }
+
+    fn open_by(&mut self, way: Way, len: usize) -> bool {
         // What is opened already needs not be shown again whole when it lies elsewhere.
-        let len = if self.way == Way::Into { self.wire.len() } else { len };
-        let (expected_len, expected) = self.reference.next(&self.wire[..len]);
-        let (opened, buffer) = match self.way {
+        let len = if way == Way::Into { self.wire.len() } else { len };
+        let (expected_len, expected) = self.reference.next(way, &self.wire[..len]);
+        let (opened, buffer) = match way {
             Way::InPlace => {
                 let opened = self.layer.open(&mut self.wire[..len]);
                 (opened, &self.wire[..len])
@@ -408,8 +475,7 @@ impl<P: Provider> World<P> {
                 let (front, back) = self.wire[..len].split_at(len / 3);
                 let out = &mut self.opened;
                 out.resize(out.len().max(len), 0);
-                let opened =
-                    self.layer.with_halves(|opener, _| opener.open_into(&[front, &[], back], out));
+                let opened = self.layer.open_into(&[front, &[], back], out);
                 (opened, &self.opened[..])
             }
         };
@@ -423,6 +489,10 @@ impl<P: Provider> World<P> {
         assert_eq!((consumed, &outcome), (expected_len, &expected));
         self.wire.drain(..consumed);
         self.learn(&outcome);
+        let waits = matches!(opened, Ok(Opened { event: Event::NeedMore { .. }, .. }));
+        if opened.is_err() || waits || outcome == Outcome::Closed || consumed == len {
+            self.tell();
+        }
         consumed != 0 && !self.wire.is_empty()
     }
 
@@ -437,10 +507,33 @@ impl<P: Provider> World<P> {
             // No one is there to understand an alert.
             Outcome::PeerAlert(_) | Outcome::Fault(None) => self.note(Trigger::PeerError),
             Outcome::KeyUpdate { requested } => {
-                self.is_update_due |= requested && self.facts.write() == WriteState::Open;
+                self.is_update_untold = true;
+                self.is_request_untold |= requested;
             }
             _ => {}
         }
+    }
+
+    /// The sending half learns of the KeyUpdates of the peer's: of several requests once.
+    fn tell(&mut self) {
+        self.is_update_untold = false;
+        let is_requested = std::mem::take(&mut self.is_request_untold);
+        let may_answer =
+            self.facts.write() == WriteState::Open && self.own_version == Some(Version::Tls13);
+        self.is_update_due |= is_requested && may_answer;
+    }
+
+    /// A version that one half knows, the other one knows after a call on both.
+    fn share_version(&mut self) {
+        self.own_version = self.own_version.or(self.reference.version());
+        if let Some(version) = self.own_version {
+            self.reference.set_version(version);
+        }
+    }
+
+    /// How far sending is, as far as it is done here.
+    fn write_state(&self) -> WriteState {
+        if self.is_in_kernel { WriteState::HandedOver } else { self.facts.write() }
     }
 
     /// A fatal alert is due, if one can still leave.
@@ -461,6 +554,7 @@ impl<P: Provider> World<P> {
     }
 
     fn eof(&mut self) {
+        self.tell();
         let inside_record = self.reference.is_inside_record();
         let end = self.layer.eof();
         if self.facts.read() == ReadState::Open {
@@ -474,21 +568,109 @@ impl<P: Provider> World<P> {
     // Keys
 
     fn install(&mut self, stage: &Stage) {
+        self.tell();
         let (epoch, (read, write)) = (stage.epoch(), stage.seeds());
-        let suite = &self.suite;
+        let suite = self.suite.clone();
+        let number = suite.first_number(epoch);
+        let expected = self.check_own_keys(epoch, suite.version(), number);
         let (opened, sealed) = self.layer.with_halves(|opener, sealer| {
-            let opened = opener.install(epoch, suite.secret(read));
-            (opened, sealer.install(epoch, suite.secret(write)))
+            // Keys that begin here, or that somebody else has used.
+            let opened = match number {
+                0 => opener.install(epoch, suite.secret(read)),
+                _ => opener.take_over(epoch, suite.secret(read), number),
+            };
+            (opened, sealer.take_over(epoch, suite.secret(write), number))
         });
-        let (secret, version) = (self.suite.secret(read), self.suite.version());
-        let is_installed = self.reference.install(epoch, secret, version);
-        assert_eq!(opened.is_ok(), is_installed);
+        assert_eq!(opened, self.reference.take_over(epoch, suite.secret(read), number));
+        assert_eq!(sealed, expected);
         if sealed.is_ok() {
-            assert_eq!(self.facts.write(), WriteState::Open);
-            self.peer_in = Direction::new(self.suite.secret(write));
-            self.own_version = Some(version);
+            self.peer_in = Direction::from(suite.secret(write), number);
+            self.own_version = Some(suite.version());
         }
+        self.share_version();
         self.learn_of_keys(opened);
+    }
+
+    /// Whether the sending half takes keys.
+    fn check_own_keys(&self, epoch: Epoch, version: Version, number: u64) -> Result<(), KeyError> {
+        match self.write_state() {
+            WriteState::Open => {}
+            WriteState::HandedOver => return Err(KeyError::HandedOver),
+            _ => return Err(KeyError::Closed),
+        }
+        let known = self.own_version.or(self.suite.pinned());
+        check_keys(known, self.layer.sealer().epoch(), (version, epoch), number)
+    }
+
+    /// Both directions get keys, or none does.
+    fn take_over(&mut self, stage: &Stage, number: u64, secrets: &Secrets) {
+        let (epoch, (read, write)) = (stage.epoch(), stage.seeds());
+        let suite = match secrets {
+            Secrets::OtherVersion => self.suite.of_other_version(),
+            _ => self.suite.clone(),
+        };
+        let our_suite = match secrets {
+            Secrets::Mixed => suite.of_other_version(),
+            _ => suite.clone(),
+        };
+        let write = if *secrets == Secrets::One { read } else { write };
+        // The versions of a connection that knows none yet: it would take either.
+        let is_other = *secrets == Secrets::OtherVersion;
+        if is_other && self.own_version.or(self.suite.pinned()).is_none() {
+            return;
+        }
+        let (client, server) =
+            by_writer(self.role, (suite.secret(read), number), (our_suite.secret(write), number));
+        let mut expected = match secrets {
+            Secrets::Mixed => Err(KeyError::Mismatch),
+            Secrets::One => Err(KeyError::SameSecret),
+            _ => self.check_own_keys(epoch, suite.version(), number),
+        };
+        if expected.is_ok() {
+            expected = self.reference.take_over(epoch, suite.secret(read), number);
+        }
+        let installed = self.layer.take_over(epoch, client, server);
+        assert_eq!(installed, expected);
+        self.tell();
+        let _ = installed.inspect_err(words::check);
+        if installed.is_ok() {
+            self.own_version = Some(suite.version());
+            self.peer_in = Direction::from(suite.secret(write), number);
+            self.peer_out = Direction::from(suite.secret(read), number);
+        }
+        self.learn_of_keys(installed);
+    }
+
+    /// The kernel opens what arrives from here on.
+    fn hand_receiver_over(&mut self) {
+        self.tell();
+        let handed = self.layer.hand_receiver_to_kernel();
+        assert_eq!(handed.is_ok(), self.reference.may_hand_over());
+        let _ = handed.as_ref().inspect_err(|error| words::check(*error));
+        self.share_version();
+        if let Ok(direction) = handed {
+            check_kernel(direction, self.reference.sequence());
+            self.reference.hand_over();
+            self.note(Trigger::ReadHandedOver);
+        }
+    }
+
+    /// The kernel seals what is sent from here on. What falls due is offered as a value.
+    fn hand_sender_over(&mut self) {
+        self.tell();
+        let is_established = self.layer.sealer().epoch() == Epoch::Application;
+        // What the sending half has just learnt of, it has not been asked for yet.
+        let is_due = self.layer.has_control() || self.is_update_due;
+        let is_at_rest = self.write_state() == WriteState::Open && !is_due;
+        let has_numbers = self.peer_in.sequence < self.data_limit;
+        let handed = self.layer.hand_sender_to_kernel();
+        assert_eq!(handed.is_ok(), is_established && is_at_rest && has_numbers);
+        let _ = handed.as_ref().inspect_err(|error| words::check(*error));
+        self.share_version();
+        if let Ok(direction) = handed {
+            check_kernel(direction, self.peer_in.sequence);
+            self.is_in_kernel = true;
+        }
     }
 
     /// A key change can be where a fault of the peer shows.
@@ -505,9 +687,10 @@ impl<P: Provider> World<P> {
 
     fn seal(&mut self, len: usize) {
         let content = vec![0x5a; len];
+        self.tell();
         match self.layer.seal(&[&content], &mut self.out) {
             Ok(sealed) => {
-                assert_eq!(self.facts.write(), WriteState::Open);
+                assert_eq!(self.write_state(), WriteState::Open);
                 let epoch = self.layer.sealer().epoch();
                 assert!(matches!(epoch, Epoch::EarlyData | Epoch::Application));
                 assert!(!self.is_update_due || epoch == Epoch::EarlyData, "an answer goes first");
@@ -523,19 +706,21 @@ impl<P: Provider> World<P> {
                 assert!(taken != 0 || len == 0, "progress");
             }
             Err(error) => {
-                let state = self.facts.write();
+                let state = self.write_state();
                 let is_failed = matches!(state, WriteState::AlertQueued | WriteState::Failed);
                 assert_eq!(error == SealError::Failed, is_failed);
-                let is_closed = !is_failed && state != WriteState::Open;
+                assert_eq!(error == SealError::HandedOver, self.is_in_kernel);
+                let is_closed = !is_failed && !self.is_in_kernel && state != WriteState::Open;
                 assert_eq!(error == SealError::Closed, is_closed);
             }
         }
     }
 
     fn check_close(&self, closed: Result<(), CloseError>) {
-        let expected = match self.facts.write() {
+        let expected = match self.write_state() {
             WriteState::Closed => Err(CloseError::AlreadyClosed),
             WriteState::AlertQueued | WriteState::Failed => Err(CloseError::Failed),
+            WriteState::HandedOver => Err(CloseError::HandedOver),
             _ if self.facts.read() == ReadState::Truncated => Err(CloseError::Truncated),
             _ => Ok(()),
         };
@@ -547,23 +732,34 @@ impl<P: Provider> World<P> {
         // RFC 9846 appendix B.2: those that are reserved, and the three that end nothing.
         let is_error = !matches!(description, 0 | 21 | 30 | 41 | 60 | 90 | 100 | 111 | 114);
         let aborted = self.layer.abort(AlertDescription(description));
-        let expected = match self.facts.write() {
+        let expected = match self.write_state() {
             _ if !is_error => Err(CloseError::NotAnErrorAlert),
             WriteState::AlertQueued | WriteState::Failed => Err(CloseError::Failed),
             WriteState::Closed => Err(CloseError::AlreadyClosed),
+            WriteState::HandedOver => Err(CloseError::HandedOver),
             _ => Ok(()),
         };
         assert_eq!(aborted, expected);
-        if matches!(aborted, Ok(()) | Err(CloseError::AlreadyClosed)) {
+        // The receiving half stops all the same.
+        use CloseError::{AlreadyClosed, HandedOver};
+        if matches!(aborted, Ok(()) | Err(AlreadyClosed | HandedOver)) {
             self.fail(description);
             self.reference.abort(description);
         }
     }
 
-    /// Seals a control record, first without enough room. Whether there was one.
+    /// Seals a control record, first without enough room, or takes it for the kernel. Whether there was
+    /// one.
     fn control(&mut self) -> bool {
-        let next = self.layer.next_control();
-        assert_eq!(self.layer.has_control(), next.is_some());
+        let next = if self.is_in_kernel {
+            self.tell();
+            assert_eq!((self.layer.has_control(), self.layer.next_control()), (false, None));
+            assert_eq!(self.layer.poll_control(&mut self.out), Ok(0), "the kernel seals it");
+            self.layer.take_kernel_control()
+        } else {
+            assert_eq!(self.layer.has_control(), self.layer.next_control().is_some());
+            self.layer.next_control()
+        };
         let state = self.facts.write();
         let is_established = self.layer.sealer().epoch() == Epoch::Application;
         let is_tls13 = self.own_version == Some(Version::Tls13);
@@ -596,6 +792,11 @@ impl<P: Provider> World<P> {
             assert_eq!(self.layer.poll_control(&mut self.out), Ok(0));
             return false;
         };
+        if self.is_in_kernel {
+            let message = next.message();
+            self.control_sealed(next, message.content_type(), message.as_bytes());
+            return true;
+        }
         let Err(SealError::NoSpace { need }) = self.layer.poll_control(&mut []) else {
             panic!("sealed into nothing");
         };
@@ -605,32 +806,41 @@ impl<P: Provider> World<P> {
         assert_eq!(self.layer.poll_control(&mut self.out[..need]), Ok(need));
         let record = self.peer_in.open(&self.out[..need]);
         assert_eq!(record.total, need, "one record");
-        match next {
+        self.control_sealed(next, record.content_type, &record.content);
+        if matches!(next, Control::KeyUpdate { .. }) {
+            self.peer_in.update();
+        }
+        true
+    }
+
+    /// A control record has left, with this content.
+    fn control_sealed(&mut self, control: Control, content_type: ContentType, content: &[u8]) {
+        match control {
             Control::KeyUpdate { request } => {
-                assert_eq!(record.content_type, ContentType::HANDSHAKE);
-                assert_eq!(record.content, [24, 0, 0, 1, u8::from(request)]);
-                self.peer_in.update();
+                assert_eq!(content_type, ContentType::HANDSHAKE);
+                assert_eq!(content, [24, 0, 0, 1, u8::from(request)]);
                 if request {
                     self.reference.expect_answer();
                 }
             }
             Control::Alert(description) => {
-                assert_eq!(record.content_type, ContentType::ALERT);
+                assert_eq!(content_type, ContentType::ALERT);
                 let level = if matches!(description.0, 0 | 90 | 100) { 1 } else { 2 };
-                assert_eq!(record.content, [level, description.0]);
+                assert_eq!(content, [level, description.0]);
                 if self.facts.due().is_some() {
                     self.note(Trigger::AlertSealed);
                 }
             }
         }
-        true
     }
 
     /// What holds at any time.
     fn check(&self) {
         let (opener, sealer) = (self.layer.opener(), self.layer.sealer());
-        assert!(!opener.has_notice() && !sealer.has_signal(), "the layer carries them by itself");
-        let (read, write) = (self.facts.read(), self.facts.write());
+        assert!(!sealer.has_signal(), "the layer carries it by itself");
+        assert!(!opener.has_notice() || self.is_update_untold, "the layer carries it by itself");
+        assert!(opener.has_notice() || !self.is_request_untold, "a request is lost");
+        let (read, write) = (self.facts.read(), self.write_state());
         assert_eq!((opener.state(), sealer.state()), (read, write));
         assert_eq!(opener.epoch(), self.reference.epoch());
         let end = self.layer.end();
@@ -643,6 +853,7 @@ impl<P: Provider> World<P> {
                 assert_eq!(epoch, self.reference.epoch());
             }
             (ReadEnd::Truncated { .. }, Some(Outcome::Truncated)) => {}
+            (ReadEnd::HandedOver, Some(Outcome::HandedOver)) => {}
             (ReadEnd::PeerAlert(description), Some(Outcome::PeerAlert(alert))) => {
                 assert_eq!(description.0, *alert);
             }
@@ -656,6 +867,7 @@ impl<P: Provider> World<P> {
             (WriteState::Open, _) => WriteEnd::Open,
             (WriteState::CancelQueued | WriteState::CloseQueued, _) => WriteEnd::Closing,
             (WriteState::Closed, _) => WriteEnd::Closed,
+            (WriteState::HandedOver, _) => WriteEnd::HandedOver,
             (WriteState::AlertQueued, Some(alert)) => WriteEnd::AlertQueued(alert),
             (WriteState::Failed, Some(alert)) if self.facts.sent().contains(&Alert::Fatal) => {
                 WriteEnd::AlertSent(alert)
@@ -663,8 +875,21 @@ impl<P: Provider> World<P> {
             _ => WriteEnd::Failed,
         };
         assert_eq!(end.write, expected);
-        let is_over = matches!(write, WriteState::Closed | WriteState::Failed);
-        assert!(!is_over || !self.layer.has_control() || self.is_update_due, "control at the end");
+        use WriteState::{Closed, Failed, HandedOver};
+        let is_over = matches!(write, Closed | Failed | HandedOver);
+        assert!(!is_over || !self.layer.has_control(), "control at the end");
+    }
+}
+
+/// What the kernel gets says which record is next. It gets each generation of keys once.
+pub(crate) fn check_kernel<P: Provider>(mut direction: KernelDirection<P>, sequence: u64) {
+    let info = direction.crypto_info().expect("keys");
+    assert!(info.as_bytes().ends_with(&sequence.to_be_bytes()));
+    assert_eq!(direction.crypto_info().err(), Some(KeyError::HandedOver));
+    if direction.update().is_ok() {
+        let info = direction.crypto_info().expect("keys");
+        assert!(info.as_bytes().ends_with(&[0; 8]));
+        assert_eq!(direction.crypto_info().err(), Some(KeyError::HandedOver));
     }
 }
 
@@ -677,6 +902,8 @@ pub(crate) fn outcome(opened: &Result<Opened, OpenError>, buffer: &[u8]) -> Outc
         }
         Err(OpenError::PeerAlert(description)) => return Outcome::PeerAlert(description.0),
         Err(OpenError::Truncated) => return Outcome::Truncated,
+        Err(OpenError::HandedOver) => return Outcome::HandedOver,
+        Err(OpenError::OtherBuffer) => return Outcome::OtherBuffer,
     };
     match event {
         Event::NeedMore { total } => Outcome::NeedMore(*total),

@@ -11,6 +11,7 @@ use tls_record::{
 
 use crate::checksum::mix;
 use crate::input::input;
+use crate::setup::by_writer;
 
 input! {
     /// A cipher.
@@ -85,8 +86,11 @@ impl Trace {
     fn layer<P: Provider>(&self) -> Result<RecordLayer<TrafficSecret<P>>, KeyError> {
         let role = if self.is_server { Role::Server } else { Role::Client };
         let mut layer = RecordLayer::new(Config::new(role));
+        // In TLS 1.2 the Finished had number 0.
+        let number = u64::from(self.tls12);
         let (read, write) = (self.secret(&self.read)?, self.secret(&self.write)?);
-        layer.install(Epoch::Application, read, write)?;
+        let (client, server) = by_writer(role, (read, number), (write, number));
+        layer.take_over(Epoch::Application, client, server)?;
         Ok(layer)
     }
 
@@ -173,10 +177,11 @@ pub struct Recorder<P: Provider> {
 }
 
 impl<P: Provider> Recorder<P> {
-    /// An established connection. TLS 1.2 secrets are the key, and the iv behind it.
+    /// An established connection, whose records count from 0, or from 1 in TLS 1.2. TLS 1.2 secrets are
+    /// the key, and the iv behind it.
     ///
     /// # Errors
-    /// [`KeyError::Length`].
+    /// [`KeyError::Length`], and [`KeyError::SameSecret`] if both are the same.
     pub fn new(
         role: Role,
         version: Version,

@@ -6,10 +6,12 @@
 
 use tls_record::aead::Provider;
 use tls_record::{
-    Config, ContentType, Epoch, HEADER_LEN, Header, Limits, Role, TrafficSecret, Version,
+    Config, ContentType, Epoch, Fault, HEADER_LEN, Header, KeyError, KeySchedule, Limits, Role,
+    TrafficSecret, Version,
 };
 
 use crate::peer::{Direction, Record};
+use crate::receiving::Way;
 
 const UNEXPECTED_MESSAGE: u8 = 10;
 const BAD_RECORD_MAC: u8 = 20;
@@ -57,6 +59,10 @@ pub enum Outcome {
     PeerAlert(u8),
     /// The transport ended.
     Truncated,
+    /// The keys were suspended or given to the kernel.
+    HandedOver,
+    /// The rest of a record lies in the buffer of the other function. It ends nothing.
+    OtherBuffer,
 }
 
 const fn fault(alert: u8) -> Outcome {
@@ -76,11 +82,14 @@ pub struct Reference<P: Provider> {
     role: Role,
     limits: Limits,
     record_size_limit: Option<u16>,
+    pinned: Option<Version>,
     post_handshake_auth: bool,
     incoming: Direction<P>,
     epoch: Epoch,
     version: Option<Version>,
     end: Option<Outcome>,
+    /// The keys are wiped, or somebody else's.
+    has_lost_keys: bool,
     has_received: bool,
     /// Bytes were shown that did not suffice.
     is_inside_record: bool,
@@ -90,6 +99,8 @@ pub struct Reference<P: Provider> {
     /// Handshake content of a record that was opened, and how much of the record lies behind it.
     rest: Vec<u8>,
     trailer: usize,
+    /// Which function opened that record.
+    rest_way: Way,
     early_data: EarlyData,
     early_bytes: usize,
     empty_records: usize,
@@ -105,18 +116,21 @@ impl<P: Provider> Reference<P> {
         Self {
             role: config.role,
             limits: config.limits,
-            record_size_limit: config.record_size_limit,
+            record_size_limit: config.record_size_limit.map(|limit| limit.get()),
+            pinned: config.version,
             post_handshake_auth: config.post_handshake_auth,
             incoming: Direction::plain(),
             epoch: Epoch::Plaintext,
             version: None,
             end: None,
+            has_lost_keys: false,
             has_received: false,
             is_inside_record: false,
             are_keys_due: false,
             message: Vec::new(),
             rest: Vec::new(),
             trailer: 0,
+            rest_way: Way::InPlace,
             early_data: EarlyData::None,
             early_bytes: 0,
             empty_records: 0,
@@ -131,20 +145,25 @@ impl<P: Provider> Reference<P> {
 
     /// A version was chosen.
     pub fn set_version(&mut self, version: Version) {
-        if self.epoch == Epoch::Plaintext {
+        if self.epoch == Epoch::Plaintext && self.pinned.is_none_or(|pinned| pinned == version) {
             self.version = Some(version);
         }
     }
 
-    /// Keys are installed: whether that can be.
-    pub fn install(&mut self, epoch: Epoch, secret: TrafficSecret<P>, version: Version) -> bool {
-        let comes_next = match version {
-            Version::Tls13 => epoch > self.epoch,
-            Version::Tls12 => self.epoch == Epoch::Plaintext && epoch >= Epoch::Handshake,
-        };
-        if !comes_next || !self.may_change_keys() {
-            return false;
-        }
+    /// Keys are installed, whose next record has this number.
+    ///
+    /// # Errors
+    /// What the engine must say.
+    pub fn take_over(
+        &mut self,
+        epoch: Epoch,
+        secret: TrafficSecret<P>,
+        number: u64,
+    ) -> Result<(), KeyError> {
+        self.check_open()?;
+        let version = secret.version();
+        check_keys(self.version.or(self.pinned), self.epoch, (version, epoch), number)?;
+        self.check_key_change()?;
         self.early_data = match (epoch, self.early_data) {
             (Epoch::EarlyData, _) => EarlyData::Accepted,
             (Epoch::Handshake, EarlyData::SkipUndecryptable) if version == Version::Tls13 => {
@@ -154,41 +173,68 @@ impl<P: Provider> Reference<P> {
         };
         (self.epoch, self.version) = (epoch, Some(version));
         self.are_keys_due = false;
-        self.incoming = Direction::new(secret);
-        true
+        self.incoming = Direction::from(secret, number);
+        Ok(())
     }
 
-    /// The Finished of TLS 1.2 was verified: whether that can be.
-    pub fn establish(&mut self) -> bool {
-        let can = (self.epoch, self.version) == (Epoch::Handshake, Some(Version::Tls12))
-            && self.may_change_keys();
-        if can {
-            self.epoch = Epoch::Application;
+    /// The Finished of TLS 1.2 was verified.
+    ///
+    /// # Errors
+    /// What the engine must say.
+    pub fn establish(&mut self) -> Result<(), KeyError> {
+        if (self.epoch, self.version) != (Epoch::Handshake, Some(Version::Tls12)) {
+            return Err(KeyError::Epoch);
         }
-        can
+        self.check_open()?;
+        self.check_key_change()?;
+        self.epoch = Epoch::Application;
+        Ok(())
+    }
+
+    fn check_open(&self) -> Result<(), KeyError> {
+        match self.end {
+            None => Ok(()),
+            Some(Outcome::HandedOver) => Err(KeyError::HandedOver),
+            Some(_) => Err(KeyError::Closed),
+        }
     }
 
     /// RFC 9846 section 5.1: handshake messages do not span key changes.
-    fn may_change_keys(&mut self) -> bool {
-        if self.end.is_some() {
-            return false;
+    fn check_key_change(&mut self) -> Result<(), KeyError> {
+        if self.message.is_empty() && self.rest.is_empty() {
+            return Ok(());
         }
-        let spans = !self.message.is_empty() || !self.rest.is_empty();
-        if spans {
-            self.end = Some(fault(UNEXPECTED_MESSAGE));
-        }
-        !spans
+        self.end_by(fault(UNEXPECTED_MESSAGE));
+        Err(KeyError::Fault(Fault::SpansKeyChange))
     }
 
-    /// Early data was rejected: whether that can be.
-    pub fn skip_early_data(&mut self, after_retry: bool) -> bool {
+    /// Early data was rejected.
+    ///
+    /// # Errors
+    /// What the engine must say.
+    pub fn skip_early_data(&mut self, after_retry: bool) -> Result<(), KeyError> {
+        let has_opened_nothing = !self.has_lost_keys && self.incoming.sequence == 0;
         self.early_data = match (after_retry, self.epoch) {
-            _ if self.is_tls12() => return false,
+            _ if self.is_tls12() => return Err(KeyError::Epoch),
             (true, Epoch::Plaintext) => EarlyData::SkipApplicationData,
-            (false, Epoch::Plaintext | Epoch::Handshake) => EarlyData::SkipUndecryptable,
-            _ => return false,
+            (false, Epoch::Plaintext) => EarlyData::SkipUndecryptable,
+            // Behind a record that opened there is no early data, and what does not open is forged.
+            (false, Epoch::Handshake) if has_opened_nothing => EarlyData::SkipUndecryptable,
+            _ => return Err(KeyError::Epoch),
         };
-        true
+        Ok(())
+    }
+
+    /// Whether the keys may go to the kernel: they are those of application data, and nothing is under
+    /// way.
+    pub fn may_hand_over(&self) -> bool {
+        let is_at_rest = self.message.is_empty() && !self.is_inside_record();
+        self.epoch == Epoch::Application && self.end.is_none() && is_at_rest
+    }
+
+    /// The keys are somebody else's.
+    pub fn hand_over(&mut self) {
+        self.end_by(Outcome::HandedOver);
     }
 
     /// We asked for a KeyUpdate.
@@ -199,6 +245,7 @@ impl<P: Provider> Reference<P> {
     /// The connection ended otherwise.
     pub fn abort(&mut self, alert: u8) {
         self.end.get_or_insert(fault(alert));
+        self.has_lost_keys = true;
     }
 
     /// The transport ended.
@@ -211,6 +258,16 @@ impl<P: Provider> Reference<P> {
     /// How receiving ended.
     pub fn end(&self) -> Option<&Outcome> {
         self.end.as_ref()
+    }
+
+    /// The version, if it is known.
+    pub fn version(&self) -> Option<Version> {
+        self.version
+    }
+
+    /// Which function opened the record of which something is left.
+    pub fn rest_way(&self) -> Option<Way> {
+        (!self.rest.is_empty()).then_some(self.rest_way)
     }
 
     /// Whether the transport has brought the front of a record and no more.
@@ -226,6 +283,12 @@ impl<P: Provider> Reference<P> {
     /// The number of the next record.
     pub fn sequence(&self) -> u64 {
         self.incoming.sequence
+    }
+
+    fn end_by(&mut self, end: Outcome) {
+        self.has_lost_keys |=
+            matches!(end, Outcome::Fault(_) | Outcome::PeerAlert(_) | Outcome::HandedOver);
+        self.end = Some(end);
     }
 
     fn is_tls12(&self) -> bool {
@@ -249,21 +312,25 @@ impl<P: Provider> Reference<P> {
     // What arrives
 
     /// Looks at what lies at the front of `shown`: how much of it is done with, and what it means.
-    pub fn next(&mut self, shown: &[u8]) -> (usize, Outcome) {
+    pub fn next(&mut self, way: Way, shown: &[u8]) -> (usize, Outcome) {
         match &self.end {
             Some(Outcome::Closed) => return (shown.len(), Outcome::Closed),
             Some(end) => return (0, end.clone()),
             None => {}
         }
+        if self.rest_way().is_some_and(|rest_way| rest_way != way) {
+            return (0, Outcome::OtherBuffer);
+        }
+        self.rest_way = way;
         match self.try_next(shown) {
             Ok((consumed, outcome)) => {
                 if outcome == Outcome::Closed {
-                    self.end = Some(Outcome::Closed);
+                    self.end_by(Outcome::Closed);
                 }
                 (consumed, outcome)
             }
             Err(end) => {
-                self.end = Some(end.clone());
+                self.end_by(end.clone());
                 (0, end)
             }
         }
@@ -437,7 +504,7 @@ impl<P: Provider> Reference<P> {
             [level, description] => (level, description),
             _ => return Err(fault(DECODE_ERROR)),
         };
-        let is_tls13 = self.version == Some(Version::Tls13);
+        let is_tls13 = self.version.or(self.pinned) == Some(Version::Tls13);
         let is_error = match (is_tls13, description) {
             (_, 0) => false,
             (true, _) => description != 90,
@@ -552,7 +619,13 @@ impl<P: Provider> Reference<P> {
         if !is_expected {
             return Err(fault(UNEXPECTED_MESSAGE));
         }
-        if message_type == 24 && length != 1 {
+        // RFC 5246 sections 7.4.1.1 and 7.4.5; RFC 9846 sections 4.6 and 4.7.3.
+        let is_length_right = match message_type {
+            24 => length == 1,
+            0 | 5 | 14 => length == 0,
+            _ => true,
+        };
+        if !is_length_right {
             return Err(fault(DECODE_ERROR));
         }
         if length > self.limits.handshake_message {
@@ -566,4 +639,32 @@ impl<P: Provider> Reference<P> {
 fn is_other_protocol(head: &[u8; HEADER_LEN]) -> bool {
     (head[0] >= 0x80 && head[2] == 1)
         || head.iter().all(|byte| byte.is_ascii_uppercase() || b" /*".contains(byte))
+}
+
+/// Whether keys of this version for this epoch, whose next record has this number, may follow those of
+/// the epoch `current` on a connection whose version is `known`, if it is.
+///
+/// # Errors
+/// What the engine must say.
+pub fn check_keys(
+    known: Option<Version>,
+    current: Epoch,
+    (version, epoch): (Version, Epoch),
+    number: u64,
+) -> Result<(), KeyError> {
+    let comes_next = match version {
+        Version::Tls13 => epoch > current,
+        Version::Tls12 => current == Epoch::Plaintext && epoch >= Epoch::Handshake,
+    };
+    // The Finished of TLS 1.2 had number 0 under these keys.
+    let was_used = version == Version::Tls12 && epoch == Epoch::Application && number == 0;
+    if known.is_some_and(|known| known != version) {
+        Err(KeyError::Mismatch)
+    } else if !comes_next {
+        Err(KeyError::Epoch)
+    } else if was_used {
+        Err(KeyError::NonceReuse)
+    } else {
+        Ok(())
+    }
 }

@@ -8,8 +8,9 @@ use core::time::Duration;
 
 use tls_record::close::{OnPeerClose, Trigger, WriteState};
 use tls_record::{
-    AlertDescription, Config, ContentType, Control, Epoch, KeyError, Notice, Opener, RecordSizes,
-    SealError, Sealed, Sealer, TrafficSecret, Version, WriteEnd,
+    AlertDescription, CloseError, Config, ContentType, Control, Epoch, KeyError, Notice, Opener,
+    RecordSizeLimit, RecordSizes, SealError, Sealed, Sealer, SuspendError, TrafficSecret, Version,
+    WriteEnd,
 };
 
 use crate::checksum::Checksum;
@@ -17,6 +18,8 @@ use crate::close::{Alert, Facts};
 use crate::input::input;
 use crate::peer::Direction;
 pub use crate::receiving::Stage;
+use crate::receiving::check_kernel;
+use crate::reference::check_keys;
 pub use crate::setup::{Few, Pad, Setup, Suite};
 use crate::words;
 
@@ -91,6 +94,16 @@ input! {
         Padding { padding: Pad, },
         /// Time passes, and the record size follows.
         Tick { milliseconds: u8, },
+        /// A word that no receiving half of this connection made.
+        Foreign { low: u16, high: u16, },
+        /// Keys that somebody else has used, whose next record has this number.
+        TakeOver { stage: Stage, number: u8, },
+        /// The other version.
+        SetOtherVersion,
+        /// The kernel takes the keys.
+        HandToKernel,
+        /// How much content fits.
+        ContentLen { space: u16, },
     }
 }
 
@@ -129,9 +142,6 @@ type Secret = TrafficSecret<Checksum>;
 /// What fills places that nothing may be written to.
 const UNTOUCHED: u8 = 0xa5;
 
-/// Records that a key keeps for control.
-const RESERVE: u64 = 4;
-
 struct World {
     setup: Setup,
     config: Config,
@@ -148,6 +158,9 @@ struct World {
     is_request_outstanding: bool,
     refusals: u8,
     are_keys_due: bool,
+    is_truncated: bool,
+    /// The kernel seals from here on.
+    is_in_kernel: bool,
     chosen_limit: u16,
     peer_limit: Option<u16>,
     padding: Pad,
@@ -175,7 +188,7 @@ impl World {
             setup: setup.clone(),
             config,
             sealer: Sealer::new(config),
-            mirror: Direction::plain(),
+            mirror: Direction::start(setup.role()),
             out: Vec::new(),
             facts: Facts::default(),
             epoch: Epoch::Plaintext,
@@ -186,6 +199,8 @@ impl World {
             is_request_outstanding: false,
             refusals: 0,
             are_keys_due: false,
+            is_truncated: false,
+            is_in_kernel: false,
             chosen_limit: u16::MAX,
             peer_limit: None,
             padding: setup.padding.clone(),
@@ -214,17 +229,23 @@ impl World {
             Call::Update { request } => self.update(*request),
             Call::Refuse => self.refuse(),
             Call::Close => {
-                let _ = self.sealer.close();
+                let expected = self.check_close();
+                assert_eq!(self.sealer.close(), expected);
                 self.note(Trigger::Close);
             }
             Call::Cancel => {
-                let _ = self.sealer.cancel();
+                let expected = self.check_close();
+                assert_eq!(self.sealer.cancel(), expected);
                 self.note(Trigger::Cancel);
             }
             Call::Abort { description } => {
-                if self.sealer.abort(AlertDescription(*description)).is_ok() {
-                    self.fail(*description);
-                    assert!(self.sealer.has_signal(), "the other half must stop");
+                match self.sealer.abort(AlertDescription(*description)) {
+                    Ok(()) => {
+                        self.fail(*description);
+                        assert!(self.sealer.has_signal(), "the other half must stop");
+                    }
+                    Err(CloseError::HandedOver) => self.fail(*description),
+                    Err(_) => {}
                 }
             }
             Call::News { news } => self.news(news),
@@ -236,9 +257,10 @@ impl World {
                 }
             }
             Call::Install { stage } => self.install(stage),
-            Call::SetVersion => {
-                self.sealer.set_version(self.setup.version());
-                self.version = Some(self.setup.version());
+            Call::TakeOver { stage, number } => self.take_over(stage, (*number).into()),
+            Call::SetVersion => self.set_version(self.setup.version()),
+            Call::SetOtherVersion => {
+                self.set_version(self.setup.suite.of_other_version().version());
             }
             Call::Establish => {
                 let can = self.epoch == Epoch::Handshake && self.version == Some(Version::Tls12);
@@ -254,9 +276,11 @@ impl World {
             Call::PeerLimit { limit } => {
                 // Small ones are what matters.
                 let limit = if limit % 4 == 0 { *limit } else { limit / 4 % 256 };
-                let set = self.sealer.set_record_size_limit(limit);
-                assert_eq!(set.is_ok(), limit >= 64);
-                if set.is_ok() {
+                let size = RecordSizeLimit::new(limit);
+                assert_eq!(size.is_some(), limit >= 64);
+                if let Some(size) = size {
+                    assert_eq!(size.get(), limit);
+                    self.sealer.set_record_size_limit(size);
                     self.peer_limit = Some(limit);
                 }
             }
@@ -274,6 +298,11 @@ impl World {
                 assert_eq!(limit, self.chosen_limit);
                 self.sealer.set_fragment_limit(limit);
             }
+            Call::Foreign { low, high } => {
+                self.foreign(u32::from(*high) << 16 | u32::from(*low));
+            }
+            Call::HandToKernel => self.hand_to_kernel(),
+            Call::ContentLen { space } => self.content_len(length(*space)),
         }
     }
 
@@ -311,16 +340,7 @@ impl World {
         if self.mirror.version().is_none() {
             return u64::MAX;
         }
-        let of_key = match self.setup.suite {
-            Suite::Tls12Chacha => u64::MAX,
-            // RFC 9846 section 5.5: 2^24.5.
-            _ => 23_726_566,
-        };
-        let chosen = match self.config.key_limit {
-            u32::MAX => u64::MAX,
-            limit => limit.into(),
-        };
-        of_key.min(chosen).saturating_sub(RESERVE).max(1)
+        self.setup.data_limit()
     }
 
     fn is_exhausted(&self) -> bool {
@@ -328,22 +348,44 @@ impl World {
     }
 
     fn may_update(&self) -> bool {
-        let is_open = self.facts.write() == WriteState::Open;
+        let is_open = self.state() == WriteState::Open;
         self.is_tls13() && self.epoch == Epoch::Application && is_open
     }
 
+    /// TLS 1.2: what is sent now would be read under keys that are not there.
+    fn is_keys_due(&self) -> bool {
+        self.are_keys_due && self.version == Some(Version::Tls12)
+    }
+
+    /// How far sending is, as far as it is done here: [`Facts`] goes on in the kernel.
+    fn state(&self) -> WriteState {
+        if self.is_in_kernel { WriteState::HandedOver } else { self.facts.write() }
+    }
+
     fn is_update_due(&self) -> bool {
-        let is_wanted = self.is_update_wanted && self.epoch == Epoch::Application;
+        let is_wanted =
+            self.is_update_wanted && self.is_tls13() && self.epoch == Epoch::Application;
         is_wanted || (self.is_exhausted() && self.may_update())
     }
 
+    fn check_close(&self) -> Result<(), CloseError> {
+        match self.state() {
+            WriteState::Closed => Err(CloseError::AlreadyClosed),
+            WriteState::AlertQueued | WriteState::Failed => Err(CloseError::Failed),
+            WriteState::HandedOver => Err(CloseError::HandedOver),
+            _ if self.is_truncated => Err(CloseError::Truncated),
+            _ => Ok(()),
+        }
+    }
+
     fn check_open(&self) -> Result<(), SealError> {
-        match self.facts.write() {
+        match self.state() {
             WriteState::Open => Ok(()),
             WriteState::CancelQueued | WriteState::CloseQueued | WriteState::Closed => {
                 Err(SealError::Closed)
             }
             WriteState::AlertQueued | WriteState::Failed => Err(SealError::Failed),
+            WriteState::HandedOver => Err(SealError::HandedOver),
         }
     }
 
@@ -496,7 +538,7 @@ impl World {
         let records = lens.len() as u64;
         let mut falls_due = false;
         let expected = match self.check_open().and_then(|()| self.check_keys()) {
-            Ok(()) if self.are_keys_due => Err(SealError::NoKeys),
+            Ok(()) if self.is_keys_due() => Err(SealError::NoKeys),
             Ok(()) if names_update || !are_whole => Err(SealError::NotHandshake),
             Ok(()) if need > room => Err(SealError::NoSpace { need }),
             Ok(()) if self.mirror.sequence + records > self.data_limit() => {
@@ -539,6 +581,10 @@ impl World {
 
     /// What is due, and the message that it is.
     fn due(&self) -> Option<(Control, ContentType, Vec<u8>)> {
+        if self.is_keys_due() {
+            // It waits for the keys.
+            return None;
+        }
         let alert = |description, level| {
             let control = Control::Alert(AlertDescription(description));
             (control, ContentType::ALERT, vec![level, description])
@@ -571,6 +617,22 @@ impl World {
     /// Seals what is due. Whether something was.
     fn control(&mut self, room: &Room) -> bool {
         let due = self.due();
+        if self.is_in_kernel {
+            self.room(room, 0);
+            assert_eq!((self.sealer.has_control(), self.sealer.next_control()), (false, None));
+            assert_eq!(self.sealer.poll_control(&mut self.out), Ok(0), "the kernel seals it");
+            self.assert_untouched(0);
+        }
+        let in_kernel = self.sealer.take_kernel_control();
+        if self.is_in_kernel {
+            assert_eq!(in_kernel, due.as_ref().map(|(control, ..)| *control));
+            let Some((control, content_type, content)) = due else { return false };
+            let message = control.message();
+            assert_eq!((message.content_type(), message.as_bytes()), (content_type, &content[..]));
+            self.control_sealed(control);
+            return true;
+        }
+        assert_eq!(in_kernel, None, "it is sealed here");
         assert_eq!(self.sealer.next_control(), due.as_ref().map(|(control, ..)| *control));
         assert_eq!(self.sealer.has_control(), due.is_some());
         let Some((control, content_type, message)) = due else {
@@ -590,9 +652,17 @@ impl World {
         }
         assert_eq!(sealed, Ok(need));
         self.take_apart(content_type, &message, &[message.len()]);
+        if matches!(control, Control::KeyUpdate { .. }) {
+            self.mirror.update();
+        }
+        self.control_sealed(control);
+        true
+    }
+
+    /// What was due has left.
+    fn control_sealed(&mut self, control: Control) {
         match control {
             Control::KeyUpdate { request } => {
-                self.mirror.update();
                 if request {
                     self.is_request_due = false;
                     self.is_request_outstanding = true;
@@ -604,13 +674,14 @@ impl World {
             Control::Alert(AlertDescription::NO_RENEGOTIATION) => self.refusals -= 1,
             Control::Alert(_) => self.note(Trigger::AlertSealed),
         }
-        true
     }
 
     // Requests
 
     fn update(&mut self, request: bool) {
-        let expected = if self.facts.write() != WriteState::Open {
+        let expected = if self.is_in_kernel {
+            Err(KeyError::HandedOver)
+        } else if self.facts.write() != WriteState::Open {
             Err(KeyError::Closed)
         } else if !self.may_update() {
             Err(KeyError::NoUpdate)
@@ -631,6 +702,8 @@ impl World {
         let is_established = self.epoch == Epoch::Application;
         let expected = if !is_established || self.version != Some(Version::Tls12) {
             Err(KeyError::Epoch)
+        } else if self.is_in_kernel {
+            Err(KeyError::HandedOver)
         } else if self.facts.write() != WriteState::Open || self.is_exhausted() {
             Err(KeyError::Closed)
         } else {
@@ -642,26 +715,80 @@ impl World {
         }
     }
 
+    /// Keys that begin here, as far as there are such.
     fn install(&mut self, stage: &Stage) {
-        let epoch = stage.epoch();
-        let is_next = match self.setup.version() {
-            Version::Tls13 => epoch > self.epoch,
-            Version::Tls12 => self.epoch == Epoch::Plaintext && epoch != Epoch::EarlyData,
+        self.take_over(stage, self.setup.suite.first_number(stage.epoch()));
+    }
+
+    fn take_over(&mut self, stage: &Stage, number: u64) {
+        let (epoch, version) = (stage.epoch(), self.setup.version());
+        let known = self.version.or(self.setup.suite.pinned());
+        let expected = match self.state() {
+            WriteState::HandedOver => Err(KeyError::HandedOver),
+            WriteState::Closed | WriteState::Failed => Err(KeyError::Closed),
+            // An alert that waits for keys takes them.
+            state if state != WriteState::Open && !self.is_keys_due() => Err(KeyError::Closed),
+            _ => check_keys(known, self.epoch, (version, epoch), number),
         };
-        let expected = if !is_next {
-            Err(KeyError::Epoch)
-        } else if self.facts.write() != WriteState::Open {
-            Err(KeyError::Closed)
+        let secret = || self.setup.suite.secret(stage.seeds().1);
+        let installed = match number {
+            0 => self.sealer.install(epoch, secret()),
+            _ => self.sealer.take_over(epoch, secret(), number),
+        };
+        assert_eq!(installed, expected);
+        let _ = expected.inspect_err(words::check);
+        if expected.is_ok() {
+            self.mirror = Direction::from(secret(), number);
+            (self.epoch, self.version) = (epoch, Some(version));
+            self.are_keys_due = false;
+        }
+    }
+
+    fn set_version(&mut self, version: Version) {
+        self.sealer.set_version(version);
+        let is_allowed = self.setup.suite.pinned().is_none_or(|pinned| pinned == version);
+        if self.epoch == Epoch::Plaintext && is_allowed {
+            self.version = Some(version);
+        }
+    }
+
+    /// The kernel seals from here on: what falls due is offered as a value.
+    fn hand_to_kernel(&mut self) {
+        let _ = self.sealer.take_signal();
+        let has_keys = self.epoch == Epoch::Application && self.mirror.version().is_some();
+        let expected = if !has_keys {
+            Err(SuspendError::NotEstablished)
+        } else if self.due().is_some() {
+            Err(SuspendError::Busy)
+        } else if self.state() != WriteState::Open || self.is_exhausted() {
+            Err(SuspendError::NotEstablished)
         } else {
             Ok(())
         };
-        let secret = || self.setup.suite.secret(stage.seeds().1);
-        assert_eq!(self.sealer.install(epoch, secret()), expected);
-        let _ = expected.inspect_err(words::check);
-        if expected.is_ok() {
-            self.mirror = Direction::new(secret());
-            (self.epoch, self.version) = (epoch, Some(self.setup.version()));
-            self.are_keys_due = false;
+        match self.sealer.hand_to_kernel() {
+            Ok(direction) => {
+                assert_eq!(expected, Ok(()));
+                check_kernel(direction, self.mirror.sequence);
+                self.is_in_kernel = true;
+                assert_eq!(self.sealer.sequence(), None, "the keys are gone");
+                self.mirror = Direction::plain();
+            }
+            Err(error) => {
+                assert_eq!(Err(error), expected);
+                words::check(&error);
+            }
+        }
+    }
+
+    /// The inverse of `record_len`.
+    fn content_len(&self, space: usize) {
+        let fits = |content| self.sealer.record_len(content) <= space;
+        match self.sealer.content_len(space) {
+            Some(content) => {
+                assert!(content <= self.max_content() && fits(content));
+                assert!(content == self.max_content() || !fits(content + 1), "more fits");
+            }
+            None => assert!(!fits(0)),
         }
     }
 
@@ -677,7 +804,8 @@ impl World {
                 if self.setup.version() == Version::Tls13 {
                     let notice = self.notice(ContentType::HANDSHAKE, &[24, 0, 0, 1, 1]);
                     self.sealer.apply(notice);
-                    self.is_update_wanted |= self.facts.write() == WriteState::Open;
+                    let is_open = self.facts.write() == WriteState::Open;
+                    self.is_update_wanted |= is_open && self.is_tls13();
                 }
             }
             News::PeerClosed => {
@@ -698,7 +826,9 @@ impl World {
                 opener.eof();
                 self.sealer.apply(opener.take_notice());
                 self.note(Trigger::TransportEof);
+                self.is_truncated = true;
                 let closed = self.sealer.close();
+                assert_eq!(closed, self.check_close());
                 self.note(Trigger::Close);
                 assert!(closed.is_err(), "a close tells of the truncation");
             }
@@ -708,6 +838,42 @@ impl World {
                 self.fail(AlertDescription::UNEXPECTED_MESSAGE.0);
             }
         }
+    }
+
+    /// A word of whatever bits, which says what no receiving half would.
+    fn foreign(&mut self, bits: u32) {
+        let notice = Notice::from_bits(bits);
+        assert_eq!(Notice::from_bits(notice.bits()), notice);
+        let has = |bit: u32| bits >> bit & 1 == 1;
+        let alert = has(8).then_some(match bits.to_le_bytes()[0] {
+            // Those that end nothing.
+            0 | 90 | 100 => AlertDescription::INTERNAL_ERROR.0,
+            alert => alert,
+        });
+        assert_eq!(notice.bits() >> 8, bits >> 8 & 0x3f);
+        assert_eq!(notice.bits().to_le_bytes()[0], alert.unwrap_or(0));
+
+        self.sealer.apply(notice);
+        // The sending half does not know how far the other one is, nor that a word contradicts it.
+        self.facts.forget_receiving();
+        if has(10) {
+            self.note(Trigger::PeerCloseNotify);
+            self.facts.forget_receiving();
+        }
+        self.is_request_outstanding &= !has(12);
+        let may_answer = self.facts.write() == WriteState::Open && self.is_tls13();
+        self.is_update_wanted |= has(11) && may_answer;
+        self.is_truncated |= has(13);
+        if let Some(alert) = alert {
+            self.fail(alert);
+            self.facts.forget_receiving();
+        }
+        if has(9) {
+            self.note(Trigger::PeerError);
+            (self.is_update_wanted, self.is_request_due, self.refusals) = (false, false, 0);
+            self.mirror = Direction::plain();
+        }
+        self.facts.forget_receiving();
     }
 
     /// What a receiving half tells that opened this record.
@@ -738,17 +904,24 @@ impl World {
         config.record_size_limit = None;
         let mut opener = Opener::new(config);
         let secret = || self.setup.suite.secret(1);
-        opener.install(Epoch::Application, secret()).expect("keys");
-        (opener, Direction::new(secret()))
+        let number = self.setup.suite.first_number(Epoch::Application);
+        opener.take_over(Epoch::Application, secret(), number).expect("keys");
+        (opener, Direction::from(secret(), number))
     }
 
     /// What holds at any time.
     fn check(&self) {
-        assert_eq!(self.sealer.state(), self.facts.write());
+        assert_eq!(self.sealer.state(), self.state());
+        let has_control = self.due().is_some() && !self.is_in_kernel;
+        assert_eq!(self.sealer.has_control(), has_control);
         assert_eq!(self.sealer.epoch(), self.epoch);
         assert_eq!(usize::from(self.sealer.fragment_limit()), self.max_content());
         if let Some(sequence) = self.sealer.sequence() {
             assert_eq!(sequence, self.mirror.sequence);
+        }
+        if self.is_in_kernel {
+            assert_eq!((self.sealer.end(), self.sealer.sequence()), (WriteEnd::HandedOver, None));
+            return;
         }
         let is_failed = self.facts.write() == WriteState::Failed;
         if is_failed && self.facts.sent().contains(&Alert::Fatal) {

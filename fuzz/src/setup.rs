@@ -2,7 +2,9 @@
 
 use tls_record::aead::{Algorithm, Provider};
 use tls_record::close::OnPeerClose;
-use tls_record::{Config, Limits, Padding, Role, TrafficSecret, Version};
+use tls_record::{
+    Config, Epoch, Limits, Padding, RecordLayer, RecordSizeLimit, Role, TrafficSecret, Version,
+};
 
 use crate::input::input;
 
@@ -17,6 +19,10 @@ input! {
         Tls12Gcm,
         /// TLS 1.2 with ChaCha20-Poly1305: none are.
         Tls12Chacha,
+        /// TLS 1.3 with AES-128-GCM, and no other version may be negotiated.
+        Tls13Pinned,
+        /// TLS 1.2 with AES-128-GCM, and no other version may be negotiated.
+        Tls12Pinned,
     }
 }
 
@@ -24,14 +30,35 @@ impl Suite {
     /// The version that it is of.
     pub fn version(&self) -> Version {
         match self {
-            Self::Tls13 | Self::Tls13Sha384 => Version::Tls13,
-            Self::Tls12Gcm | Self::Tls12Chacha => Version::Tls12,
+            Self::Tls13 | Self::Tls13Sha384 | Self::Tls13Pinned => Version::Tls13,
+            Self::Tls12Gcm | Self::Tls12Chacha | Self::Tls12Pinned => Version::Tls12,
         }
+    }
+
+    /// The only version that may be negotiated, if one is configured.
+    pub fn pinned(&self) -> Option<Version> {
+        matches!(self, Self::Tls13Pinned | Self::Tls12Pinned).then(|| self.version())
+    }
+
+    /// A suite of the other version.
+    pub fn of_other_version(&self) -> Self {
+        match self.version() {
+            Version::Tls13 => Self::Tls12Gcm,
+            Version::Tls12 => Self::Tls13,
+        }
+    }
+
+    /// The lowest sequence number that keys of this epoch may be taken over at: in TLS 1.2 the
+    /// Finished has number 0 under the keys of application data.
+    pub fn first_number(&self, epoch: Epoch) -> u64 {
+        u64::from(self.version() == Version::Tls12 && epoch == Epoch::Application)
     }
 
     fn algorithm(&self) -> Algorithm {
         match self {
-            Self::Tls13 | Self::Tls12Gcm => Algorithm::Aes128Gcm,
+            Self::Tls13 | Self::Tls12Gcm | Self::Tls13Pinned | Self::Tls12Pinned => {
+                Algorithm::Aes128Gcm
+            }
             Self::Tls13Sha384 => Algorithm::Aes256Gcm,
             Self::Tls12Chacha => Algorithm::Chacha20Poly1305,
         }
@@ -40,7 +67,10 @@ impl Suite {
     /// A secret that is known by `seed`.
     pub fn secret<P: Provider>(&self, seed: u8) -> TrafficSecret<P> {
         let algorithm = self.algorithm();
-        let bytes = [seed; 48];
+        let mut bytes = [seed; 48];
+        // The null cipher's next secret has one more in each byte: two that are alike but for that
+        // would become one, and end the connection.
+        bytes[24] = seed.wrapping_add(seed & 1);
         match self.version() {
             Version::Tls13 => TrafficSecret::tls13(algorithm, &bytes[..algorithm.secret_len()]),
             // The start of the explicit nonce is not zero: as rustls has it.
@@ -178,16 +208,39 @@ impl Setup {
 
     /// The record_size_limit that was announced: those that RFC 8449 section 4 allows, the small ones
     /// above all.
-    pub fn record_size_limit(&self) -> Option<u16> {
-        self.record_size_limit.map(|limit| match limit % 4 {
-            0 => 64 + limit / 4 % (16_385 - 63),
-            _ => 64 + limit / 4 % 192,
+    ///
+    /// # Panics
+    /// Never: each is at least 64.
+    pub fn record_size_limit(&self) -> Option<RecordSizeLimit> {
+        self.record_size_limit.map(|limit| {
+            let limit = match limit % 4 {
+                0 => 64 + limit / 4 % (16_385 - 63),
+                _ => 64 + limit / 4 % 192,
+            };
+            RecordSizeLimit::new(limit).expect("at least 64")
         })
+    }
+
+    /// The first record that a key may not seal, but for control (RFC 9846 section 5.5).
+    pub fn data_limit(&self) -> u64 {
+        /// Records that a key keeps for control.
+        const RESERVE: u64 = 4;
+        let of_key = match self.suite {
+            Suite::Tls12Chacha => u64::MAX,
+            // 2^24.5
+            _ => 23_726_566,
+        };
+        let chosen = match self.config().key_limit {
+            u32::MAX => u64::MAX,
+            limit => limit.into(),
+        };
+        of_key.min(chosen).saturating_sub(RESERVE).max(1)
     }
 
     /// The engine's configuration.
     pub fn config(&self) -> Config {
         let mut config = Config::new(self.role());
+        config.version = self.suite.pinned();
         config.limits = self.limits();
         config.record_size_limit = self.record_size_limit();
         if let Some(limit) = self.fragment_limit {
@@ -204,5 +257,31 @@ impl Setup {
         }
         config.post_handshake_auth = self.post_handshake_auth;
         config
+    }
+
+    /// An established connection, which reads and writes under the secrets known by these seeds.
+    ///
+    /// # Panics
+    /// If the keys are refused.
+    pub fn established<P: Provider>(
+        &self,
+        config: Config,
+        read: u8,
+        write: u8,
+    ) -> RecordLayer<TrafficSecret<P>> {
+        let mut layer = RecordLayer::new(config);
+        let number = self.suite.first_number(Epoch::Application);
+        let [read, write] = [read, write].map(|seed| (self.suite.secret(seed), number));
+        let (client, server) = by_writer(config.role, read, write);
+        layer.take_over(Epoch::Application, client, server).expect("keys");
+        layer
+    }
+}
+
+/// What is for the direction in which the client writes, and for the other one.
+pub fn by_writer<T>(role: Role, read: T, write: T) -> (T, T) {
+    match role {
+        Role::Client => (write, read),
+        Role::Server => (read, write),
     }
 }

@@ -1,15 +1,19 @@
 //! Two equal connections, of which one is put to sleep and woken now and then: the same is asked of
-//! both and the same comes of it, bit by bit. What is tampered with does not wake.
+//! both and the same comes of it, bit by bit. What is tampered with does not wake, and what a sleep
+//! leaves behind is dead: it gets the same calls, and nothing comes of them.
 
+use tls_record::close::{ReadState, WriteState};
 use tls_record::{
-    AlertDescription, Connection, Epoch, OpenError, Opened, RecordLayer, ResumeError,
-    SUSPENDED_LEN, SealError, SuspendError, TrafficSecret,
+    AlertDescription, CloseError, Connection, Control, End, Epoch, KeyError, Notice, OpenError,
+    Opened, ReadEnd, RecordLayer, RecordSizeLimit, ResumeError, Role, SUSPENDED_LEN, SealError,
+    ShutdownError, Signal, SuspendError, TrafficSecret, WriteEnd,
 };
 
 use crate::checksum::Checksum;
 use crate::input::input;
 use crate::peer::Direction;
 pub use crate::receiving::Kind;
+use crate::receiving::check_kernel;
 pub use crate::setup::{Few, Pad, Setup, Suite};
 use crate::words;
 
@@ -73,25 +77,26 @@ type Layer = RecordLayer<TrafficSecret<Checksum>>;
 
 const KEY: [u8; 32] = [0x33; 32];
 
+/// What fills places that nothing may be written to.
+const UNTOUCHED: u8 = 0xa5;
+
 struct World {
     sleeper: Layer,
     twin: Layer,
+    /// What the last sleep left behind.
+    husk: Option<Layer>,
+    suite: Suite,
     peer: Direction<Checksum>,
     wire: Vec<u8>,
-    /// Counts nonces.
-    nights: u8,
 }
 
 impl World {
     fn new(setup: &Setup) -> Self {
-        let layer = || {
-            let mut layer = Layer::new(setup.config());
-            let secret = |seed| setup.suite.secret(seed);
-            layer.install(Epoch::Application, secret(1), secret(2)).expect("keys");
-            layer
-        };
-        let peer = Direction::new(setup.suite.secret(1));
-        Self { sleeper: layer(), twin: layer(), peer, wire: Vec::new(), nights: 0 }
+        let layer = || setup.established(setup.config(), 1, 2);
+        let number = setup.suite.first_number(Epoch::Application);
+        let peer = Direction::from(setup.suite.secret(1), number);
+        let suite = setup.suite.clone();
+        Self { sleeper: layer(), twin: layer(), husk: None, suite, peer, wire: Vec::new() }
     }
 
     /// The same call on both gives the same.
@@ -103,6 +108,10 @@ impl World {
     }
 
     fn call(&mut self, call: &Call) {
+        if let Some(husk) = &mut self.husk {
+            disturb(husk, call);
+            check_dead(husk, &self.suite);
+        }
         match call {
             Call::Sleep { sleep } => self.sleep(sleep),
             Call::Record { kind, content, padding } => {
@@ -149,10 +158,9 @@ impl World {
             }
             Call::Limits { peer, fragment } => {
                 let _ = self.both(|layer| {
-                    layer.with_halves(|_, sealer| {
-                        sealer.set_fragment_limit((*fragment).into());
-                        sealer.set_record_size_limit((*peer).into())
-                    })
+                    layer.set_fragment_limit((*fragment).into());
+                    RecordSizeLimit::new((*peer).into())
+                        .map(|limit| layer.set_peer_record_size_limit(limit))
                 });
             }
             Call::Control => self.control(),
@@ -190,22 +198,15 @@ impl World {
     }
 
     fn sleep(&mut self, sleep: &Sleep) {
-        self.nights = self.nights.wrapping_add(1);
-        let nonce = [self.nights; 12];
-        let bytes = match self.sleeper.suspend(&KEY, &nonce) {
+        let bytes = match self.sleeper.suspend(&KEY) {
             Ok(bytes) => bytes,
             Err(error) => {
                 // The twin knows no more, and nothing has changed.
                 words::check(&error);
-                assert_eq!(self.twin.suspend(&KEY, &nonce).err(), Some(error));
+                assert_eq!(self.twin.suspend(&KEY).err(), Some(error));
                 return;
             }
         };
-        // What is left is as good as new.
-        assert_eq!(self.sleeper.opener().epoch(), Epoch::Plaintext);
-        assert_eq!(self.sleeper.suspend(&KEY, &nonce), Err(SuspendError::NotEstablished));
-        assert_eq!(self.sleeper.seal(&[b"data"], &mut [0; 64]), Err(SealError::NoKeys));
-
         let mut key = KEY;
         let mut tampered = bytes.to_vec();
         match sleep {
@@ -229,8 +230,13 @@ impl World {
             words::check(&error);
         }
         let mut sound = bytes;
-        self.sleeper = Layer::resume(&mut sound, &KEY).expect("it wakes");
+        let mut woken = Layer::resume(&mut sound, &KEY).expect("it wakes");
         assert_eq!(sound, [0; SUSPENDED_LEN], "they are wiped");
+        // The same connection at the same point gives the same bytes, and no nonce a second meaning.
+        let mut again = woken.suspend(&KEY).expect("it is at rest");
+        assert_eq!(again, bytes);
+        woken = Layer::resume(&mut again, &KEY).expect("it wakes");
+        self.husk = Some(std::mem::replace(&mut self.sleeper, woken));
     }
 
     fn check(&self) {
@@ -243,31 +249,155 @@ impl World {
 
     /// In the end, directions go to the kernel: the number of the next record goes with them.
     fn retire(mut self) {
-        let (sealed, nonce) = (self.sleeper.sealer().sequence(), [0; 12]);
+        let sealed = self.sleeper.sealer().sequence();
         let mut connection = Connection::<_, 1024>::new(self.twin);
-        let asleep = self.sleeper.suspend(&KEY, &nonce);
+        let asleep = self.sleeper.suspend(&KEY);
         // It seals shorter records, but is as much at rest.
-        assert_eq!(connection.suspend(&KEY, &nonce).is_ok(), asleep.is_ok());
+        assert_eq!(connection.suspend(&KEY).is_ok(), asleep.is_ok());
         let Ok(mut bytes) = asleep else { return };
+        check_dead(&mut self.sleeper, &self.suite);
+        check_dead_connection(&mut connection);
         let mut copy = bytes;
         let woken = Connection::<TrafficSecret<Checksum>, 1024>::resume(&mut copy, &KEY);
         assert!(woken.is_ok_and(|woken| woken.unsent().is_empty()));
-        let layer = Layer::resume(&mut bytes, &KEY).expect("it wakes");
-        let (_, mut sealer) = layer.split();
-        let Ok(mut direction) = sealer.hand_to_kernel() else {
-            let refused = sealer.seal(&[b"data"], &mut [0; 1024]);
+        let mut layer = Layer::resume(&mut bytes, &KEY).expect("it wakes");
+        let opened = layer.opener().sequence();
+        if let Ok(direction) = layer.hand_receiver_to_kernel() {
+            check_kernel(direction, opened.expect("keys"));
+            check_dead_receiver(&mut layer);
+        }
+        let Ok(direction) = layer.hand_sender_to_kernel() else {
+            let refused = layer.seal(&[b"data"], &mut [0; 1024]);
             assert!(matches!(refused, Err(SealError::Closed | SealError::KeyExhausted)));
             return;
         };
-        assert_eq!((sealer.sequence(), sealer.epoch()), (None, Epoch::Plaintext));
-        let info = direction.crypto_info().expect("room for nonces");
-        let number = sealed.expect("keys").to_be_bytes();
-        assert!(info.as_bytes().ends_with(&number));
-        if direction.update().is_ok() {
-            let info = direction.crypto_info().expect("keys");
-            assert!(info.as_bytes().ends_with(&[0; 8]));
+        check_kernel(direction, sealed.expect("keys"));
+        check_dead_sender(&mut layer);
+        // The kernel is to send a close_notify, once, and nothing here speaks for it.
+        assert_eq!(layer.close(), Err(CloseError::HandedOver));
+        check_dead_sender(&mut layer);
+        let close_notify = Control::Alert(AlertDescription::CLOSE_NOTIFY);
+        assert_eq!(layer.take_kernel_control(), Some(close_notify));
+        assert_eq!(layer.close(), Err(CloseError::HandedOver));
+        assert_eq!(layer.take_kernel_control(), None);
+    }
+}
+
+/// The same call on what a sleep left behind: nothing comes of it.
+fn disturb(husk: &mut Layer, call: &Call) {
+    match call {
+        Call::Sleep { .. } => {
+            assert_eq!(husk.suspend(&KEY), Err(SuspendError::NotEstablished));
+            assert!(husk.hand_sender_to_kernel().is_err());
+            assert!(husk.hand_receiver_to_kernel().is_err());
+        }
+        Call::Record { content, .. } => {
+            let mut shown = content.clone();
+            assert_eq!(husk.open(&mut shown), Err(OpenError::HandedOver));
+            assert_eq!(&shown, content);
+        }
+        // Of the receiving half's, and of nobody's: all bits are set.
+        Call::PeerUpdate { requested } => husk.with_halves(|opener, sealer| {
+            let bits = if *requested { u32::MAX } else { 0x3fff };
+            sealer.apply(Notice::from_bits(bits));
+            opener.apply(Signal::from_bits(bits));
+        }),
+        Call::PeerClose => husk.with_halves(|_, sealer| sealer.apply(Notice::from_bits(1 << 10))),
+        Call::Cut { .. } => {
+            let mut out = [UNTOUCHED; 64];
+            let pieces: [&[u8]; 2] = [&[21, 3, 3], &[0, 2, 1, 0]];
+            assert_eq!(husk.open_into(&pieces, &mut out), Err(OpenError::HandedOver));
+            assert_eq!(out, [UNTOUCHED; 64]);
+        }
+        Call::Eof => assert_eq!(husk.eof(), ReadEnd::HandedOver),
+        Call::Seal { len } => {
+            let mut out = [UNTOUCHED; 512];
+            let data = vec![0x5a; (*len).into()];
+            assert_eq!(husk.seal(&[&data], &mut out), Err(SealError::HandedOver));
+            assert_eq!(out, [UNTOUCHED; 512]);
+        }
+        Call::Update { request } => {
+            assert_eq!(husk.update_keys(*request), Err(KeyError::HandedOver));
+        }
+        Call::Refuse => assert!(husk.refuse_renegotiation().is_err()),
+        Call::Close => {
+            assert_eq!(husk.close(), Err(CloseError::HandedOver));
+            assert_eq!(husk.cancel(), Err(CloseError::HandedOver));
+        }
+        Call::Abort { description } => {
+            let aborted = husk.abort(AlertDescription(*description));
+            assert!(matches!(aborted, Err(CloseError::HandedOver | CloseError::NotAnErrorAlert)));
+        }
+        Call::Limits { peer, fragment } => {
+            husk.set_fragment_limit((*fragment).into());
+            if let Some(limit) = RecordSizeLimit::new((*peer).into()) {
+                husk.set_peer_record_size_limit(limit);
+                husk.set_own_record_size_limit(limit);
+            }
+        }
+        Call::Control => {}
+    }
+}
+
+/// A connection whose keys are elsewhere is over: it opens nothing, seals nothing, and has nothing to
+/// say, not even in plaintext.
+fn check_dead(husk: &mut Layer, suite: &Suite) {
+    check_dead_receiver(husk);
+    check_dead_sender(husk);
+    assert_eq!(husk.take_kernel_control(), None, "the kernel has nothing");
+    assert!(!husk.end().is_clean());
+    // Nor does it take keys, be they the same or others.
+    for (epoch, seed) in [(Epoch::Application, 1), (Epoch::Handshake, 7)] {
+        let number = suite.first_number(epoch);
+        let keys = |seed| (suite.secret(seed), number);
+        let installed = husk.take_over(epoch, keys(seed), keys(seed + 1));
+        assert_eq!(installed, Err(KeyError::HandedOver));
+        for writer in [Role::Client, Role::Server] {
+            let installed = husk.install_one(writer, epoch, suite.secret(seed));
+            assert_eq!(installed, Err(KeyError::HandedOver));
         }
     }
+}
+
+fn check_dead_receiver(husk: &mut Layer) {
+    let mut shown = [23, 3, 3, 0, 1, 9];
+    assert_eq!(husk.open(&mut shown), Err(OpenError::HandedOver));
+    assert_eq!(shown, [23, 3, 3, 0, 1, 9]);
+    let opener = husk.opener();
+    assert_eq!(opener.end(), ReadEnd::HandedOver);
+    assert_eq!((opener.state(), opener.sequence()), (ReadState::HandedOver, None));
+    assert_eq!(opener.check_closed(0), Err(ShutdownError::HandedOver));
+}
+
+fn check_dead_sender(husk: &mut Layer) {
+    let mut out = [UNTOUCHED; 128];
+    assert_eq!((husk.has_control(), husk.next_control()), (false, None));
+    assert_eq!(husk.poll_control(&mut out), Ok(0));
+    assert_eq!(husk.seal(&[b"data"], &mut out), Err(SealError::HandedOver));
+    assert_eq!(husk.seal_in_place(&mut out, 4), Err(SealError::HandedOver));
+    let message = [4, 0, 0, 0];
+    assert_eq!(husk.seal_handshake(&[&message], &mut out), Err(SealError::HandedOver));
+    assert_eq!(out, [UNTOUCHED; 128], "never a byte");
+    let sealer = husk.sealer();
+    assert_eq!(sealer.end(), WriteEnd::HandedOver);
+    assert_eq!((sealer.state(), sealer.sequence()), (WriteState::HandedOver, None));
+}
+
+fn check_dead_connection(husk: &mut Connection<TrafficSecret<Checksum>, 1024>) {
+    assert_eq!(husk.write(&[b"data"]), Err(SealError::HandedOver));
+    assert_eq!(husk.write_handshake(&[&[4, 0, 0, 0]]), Err(SealError::HandedOver));
+    assert_eq!(husk.reserve(4).err(), Some(SealError::HandedOver));
+    assert_eq!(husk.received(&mut [21, 3, 3, 0, 2, 1, 0]), Err(OpenError::HandedOver));
+    for _ in 0..2 {
+        assert_eq!(husk.shutdown(), Err(ShutdownError::HandedOver));
+        assert_eq!(husk.shutdown_both(0), Err(ShutdownError::HandedOver));
+        assert_eq!(husk.abort(AlertDescription::INTERNAL_ERROR), Err(CloseError::HandedOver));
+    }
+    assert_eq!(husk.suspend(&KEY), Err(SuspendError::NotEstablished));
+    assert_eq!(husk.eof(), ReadEnd::HandedOver);
+    assert_eq!((husk.take_kernel_control(), husk.take_sealed_alert()), (None, None));
+    assert_eq!(husk.end(), End { read: ReadEnd::HandedOver, write: WriteEnd::HandedOver });
+    assert_eq!(husk.unsent(), [], "never a byte");
 }
 
 impl crate::target::Input for Input {
