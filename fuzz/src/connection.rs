@@ -6,14 +6,16 @@
 
 use tls_record::close::{OnPeerClose, WriteState};
 use tls_record::{
-    AlertDescription, Connection, ConnectionSet, ContentType, Epoch, Event, Handle, InvalidHandle,
-    OpenError, ReadEnd, RecordLayer, SealError, ShutdownError, TrafficSecret, Version, WriteEnd,
+    AlertDescription, Connection, ConnectionSet, ContentType, Control, Epoch, Event, Handle,
+    InvalidHandle, OpenError, ReadEnd, RecordLayer, SealError, ShutdownError, SuspendError,
+    TrafficSecret, Version, WriteEnd,
 };
 
 use crate::checksum::Checksum;
 use crate::input::input;
 use crate::peer::Direction;
 pub use crate::receiving::Kind;
+use crate::receiving::check_kernel;
 pub use crate::setup::{Few, Pad, Setup, Suite};
 use crate::words;
 
@@ -56,6 +58,14 @@ input! {
         SplitAndJoin { at: u8, },
         /// The connection is removed, and another takes its place.
         Replace { at: u8, },
+        /// The transport reads what is unsent, and says later how much it took.
+        BeginSend { at: u8, },
+        /// The peer sends several requests for a KeyUpdate, which arrive at once.
+        PeerRequests { at: u8, count: u8, },
+        /// The keys of a direction go to the kernel.
+        HandOver { at: u8, sender: bool, },
+        /// The kernel sends what is due.
+        KernelControl { at: u8, },
     }
 }
 
@@ -93,6 +103,13 @@ struct End {
     was_cut: bool,
     /// Bytes of records that arrived since our close_notify was queued.
     drained: u32,
+    /// What the transport reads, and where it lies.
+    in_flight: Option<(*const u8, Vec<u8>)>,
+    /// KeyUpdates that there is a reason for, if no key runs out.
+    updates: Option<u32>,
+    is_in_kernel: bool,
+    /// The kernel was given an alert that ends our direction.
+    has_kernel_ended: bool,
 }
 
 impl End {
@@ -114,11 +131,20 @@ impl End {
             is_told: false,
             was_cut: false,
             drained: 0,
+            in_flight: None,
+            updates: setup.key_limit.is_none().then_some(0),
+            is_in_kernel: false,
+            has_kernel_ended: false,
         }
     }
 
     fn data(&mut self, len: usize) -> Vec<u8> {
         (self.count..self.count + len).map(|at| (at % 251) as u8).collect()
+    }
+
+    /// There is a reason for one more KeyUpdate.
+    fn expect_update(&mut self) {
+        self.updates = self.updates.map(|updates| updates + 1);
     }
 
     fn accept(&mut self, data: &[u8]) {
@@ -146,6 +172,7 @@ impl End {
                 words::check(&error);
                 assert!(self.tls.unsent().len() >= before, "nothing is lost");
                 assert_eq!(error == SealError::SlotReserved, self.slot.is_some());
+                assert_eq!(error == SealError::HandedOver, self.is_in_kernel);
                 assert!(!can_write || matches!(error, SealError::KeyExhausted), "{error:?}");
                 assert!(may_write || !matches!(error, SealError::NoSpace { .. }));
             }
@@ -192,6 +219,7 @@ impl End {
         let unsent = self.tls.unsent();
         let len = len.min(unsent.len());
         self.taken.extend(&unsent[..len]);
+        self.in_flight = None;
         self.tls.sent(len);
         while let Some([_, _, _, high, low]) = self.taken.first_chunk() {
             let total = 5 + usize::from(u16::from_be_bytes([*high, *low]));
@@ -206,7 +234,12 @@ impl End {
                     assert!(self.written.starts_with(data), "data as it was written");
                     self.written.drain(..data.len());
                 }
-                (ContentType::HANDSHAKE, [24, 0, 0, 1, _]) => self.mirror.update(),
+                (ContentType::HANDSHAKE, [24, 0, 0, 1, _]) => {
+                    self.mirror.update();
+                    self.updates = self.updates.map(|updates| {
+                        updates.checked_sub(1).expect("one answer to what came at once")
+                    });
+                }
                 (ContentType::HANDSHAKE, _) => {}
                 (ContentType::ALERT, &[1, 90 | 100]) => {}
                 (ContentType::ALERT, &[_, description]) => self.last = Some(description),
@@ -243,8 +276,10 @@ impl End {
                 );
                 assert!(is_failed);
             }
+            Err(ShutdownError::HandedOver) => {}
             Err(error) => panic!("{error}"),
         }
+        assert_eq!(answer == Err(ShutdownError::HandedOver), self.is_in_kernel);
         assert_eq!(answer == Err(ShutdownError::SlotReserved), self.slot.is_some());
     }
 
@@ -280,12 +315,26 @@ impl End {
                 assert!(is_failed);
                 self.is_told |= end.write == WriteEnd::Closed;
             }
+            Err(ShutdownError::HandedOver) if self.is_in_kernel => {}
+            Err(ShutdownError::HandedOver) => {
+                assert_eq!((end.read, self.last), (ReadEnd::HandedOver, Some(0)));
+                self.is_told = true;
+            }
             Err(error) => assert_eq!(error, ShutdownError::SlotReserved),
         }
+        assert!(!self.is_in_kernel || answer == Err(ShutdownError::HandedOver));
         assert_eq!(answer == Err(ShutdownError::SlotReserved), self.slot.is_some());
     }
 
+    /// Bytes that arrive at once.
     fn receive(&mut self, mut bytes: Vec<u8>) {
+        if self.tls.end().read == ReadEnd::HandedOver {
+            let before = bytes.clone();
+            assert_eq!(self.tls.received(&mut bytes), Err(OpenError::HandedOver));
+            assert_eq!(bytes, before);
+            return;
+        }
+        let mut is_asked = false;
         let mut at = 0;
         while at < bytes.len() {
             let was_closing = self.tls.writer().sealer().state();
@@ -297,6 +346,10 @@ impl End {
                         WriteState::CancelQueued | WriteState::CloseQueued | WriteState::Closed
                     ) {
                         self.drained += opened.consumed as u32;
+                    }
+                    let asks = opened.event == Event::KeyUpdate { requested: true };
+                    if asks && !std::mem::replace(&mut is_asked, true) {
+                        self.expect_update();
                     }
                     if opened.event == Event::Closed
                         && self.on_peer_close == OnPeerClose::Reply
@@ -325,8 +378,51 @@ impl End {
         }
     }
 
+    fn hand_over(&mut self, sender: bool) {
+        let is_at_rest = self.tls.unsent().is_empty() && self.slot.is_none();
+        let is_open = self.tls.end().write == WriteEnd::Open;
+        if !sender {
+            let number = self.tls.opener().sequence();
+            if let Ok(direction) = self.tls.hand_receiver_to_kernel() {
+                check_kernel(direction, number.expect("keys"));
+                assert_eq!(self.tls.end().read, ReadEnd::HandedOver);
+            }
+            return;
+        }
+        match self.tls.hand_sender_to_kernel() {
+            Ok(direction) => {
+                assert!(is_at_rest && is_open, "all that was sealed has left");
+                check_kernel(direction, self.mirror.sequence);
+                self.is_in_kernel = true;
+            }
+            Err(error) => {
+                words::check(&error);
+                assert!(error != SuspendError::Busy || !is_at_rest);
+                assert!(error == SuspendError::Busy || is_at_rest || !is_open);
+            }
+        }
+    }
+
+    fn kernel_control(&mut self) {
+        while let Some(control) = self.tls.take_kernel_control() {
+            assert!(self.is_in_kernel && !self.has_kernel_ended, "{control:?}");
+            self.has_kernel_ended |= matches!(control, Control::Alert(_));
+        }
+    }
+
     fn check(&mut self) {
         let end = self.tls.end();
+        if let Some((place, bytes)) = &self.in_flight
+            && !self.was_cut
+        {
+            let unsent = self.tls.unsent();
+            assert_eq!(unsent.as_ptr(), *place, "what is in flight stays where it is");
+            assert!(unsent.starts_with(bytes), "and as it is");
+        }
+        assert_eq!(end.write == WriteEnd::HandedOver, self.is_in_kernel);
+        if self.is_in_kernel {
+            assert_eq!((self.tls.unsent(), self.last), (&[][..], None), "never a byte");
+        }
         assert_eq!(self.tls.slot_mut().map(|slot| slot.to_vec()), self.slot, "it stays as it is");
         match end.write {
             WriteEnd::Closed => assert_eq!((self.last, self.tls.unsent()), (Some(0), &[][..])),
@@ -397,7 +493,12 @@ impl World {
                     end.slot = None;
                 }
             }
-            Call::Update { at, request } => drop(self.end(*at).tls.update_keys(*request)),
+            Call::Update { at, request } => {
+                let end = self.end(*at);
+                if end.tls.update_keys(*request).is_ok() {
+                    end.expect_update();
+                }
+            }
             Call::Record { at, kind, content } => {
                 let end = self.end(*at);
                 let record = end.peer.seal(kind.content_type(), content, 0);
@@ -421,6 +522,25 @@ impl World {
             Call::Eof { at } => drop(self.end(*at).tls.eof()),
             Call::SplitAndJoin { at } => self.split_and_join(*at),
             Call::Replace { at } => drop(self.replace(*at, End::new(&self.setup))),
+            Call::BeginSend { at } => {
+                let end = self.end(*at);
+                let bytes = end.tls.begin_send();
+                let in_flight = (bytes.as_ptr(), bytes.to_vec());
+                end.in_flight = Some(in_flight).filter(|(_, bytes)| !bytes.is_empty());
+            }
+            Call::PeerRequests { at, count } => {
+                let end = self.end(*at);
+                let mut bytes = Vec::new();
+                for _ in 0..count % 8 {
+                    bytes.extend(end.peer.seal(ContentType::HANDSHAKE, &[24, 0, 0, 1, 1], 0));
+                    if is_tls13 {
+                        end.peer.update();
+                    }
+                }
+                end.receive(bytes);
+            }
+            Call::HandOver { at, sender } => self.end(*at).hand_over(*sender),
+            Call::KernelControl { at } => self.end(*at).kernel_control(),
         }
     }
 
@@ -437,6 +557,8 @@ impl World {
 
     fn split_and_join(&mut self, at: u8) {
         let mut end = self.replace(at, End::new(&self.setup));
+        // What is moved is not in flight.
+        end.in_flight = None;
         let (opener, mut writer) = end.tls.split();
         assert_eq!(writer.take_signal(), tls_record::Signal::NONE, "it was carried");
         end.tls = Connection::join(opener, writer).expect("they belong together");
