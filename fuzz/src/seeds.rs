@@ -2,7 +2,7 @@
 //! tests), and the calls that random bytes do not come to.
 
 use crate::input::Field;
-use crate::receiving::{Call, Kind, Limit, MessageKind, Stage};
+use crate::receiving::{Call, Kind, Limit, MessageKind, Secrets, Stage};
 use crate::setup::{Few, Setup, Suite};
 use crate::{close, connection, duplex, handshake_epochs, header, open, seal, suspend};
 
@@ -65,6 +65,26 @@ fn of_close() -> Vec<Seed> {
         of("fault-behind-close", false, &[E::Close, E::AlertSealed, E::Fault, E::AlertSealed]),
         of("error-is-not-answered", false, &[E::PeerError, E::Close, E::AlertSealed]),
         of("end-of-transport-is-no-close", true, &[E::TransportEof, E::PeerCloseNotify, E::Close]),
+        of(
+            "nothing-leaves-after-a-hand-over",
+            true,
+            &[E::WriteHandedOver, E::Close, E::Fault, E::AlertSealed, E::PeerCloseNotify],
+        ),
+        of(
+            "nothing-arrives-after-a-hand-over",
+            true,
+            &[E::ReadHandedOver, E::PeerCloseNotify, E::PeerError, E::TransportEof, E::Fault],
+        ),
+        of(
+            "alerts-leave-before-a-hand-over",
+            true,
+            &[E::Cancel, E::WriteHandedOver, E::AlertSealed],
+        ),
+        of(
+            "a-failure-has-no-keys-to-hand-over",
+            true,
+            &[E::Fault, E::ReadHandedOver, E::AlertSealed],
+        ),
     ]
 }
 
@@ -74,6 +94,10 @@ fn data(content: &[u8]) -> Call {
 
 fn ticket(body: &[u8], at: u8) -> Call {
     Call::Messages { kind: MessageKind::Ticket, body: body.to_vec(), twice: false, at }
+}
+
+fn two_tickets() -> Call {
+    Call::Messages { kind: MessageKind::Ticket, body: b"ticket".to_vec(), twice: true, at: 255 }
 }
 
 fn of_open() -> Vec<Seed> {
@@ -168,6 +192,45 @@ fn of_open() -> Vec<Seed> {
             ],
         ),
         of(
+            "rest-of-a-record-in-the-other-buffer",
+            Suite::Tls13,
+            vec![two_tickets(), Call::Cut { len: u16::MAX }, Call::OpenOther, Call::Open],
+        ),
+        of(
+            "rest-of-a-record-in-our-buffer",
+            Suite::Tls13,
+            vec![two_tickets(), Call::OpenOther, Call::Open, Call::OpenOther],
+        ),
+        of(
+            "sender-in-the-kernel",
+            Suite::Tls13,
+            vec![
+                Call::HandOver { sender: true },
+                Call::PeerUpdate { requested: true },
+                Call::Open,
+                Call::Control,
+                Call::Close,
+                Call::Control,
+                Call::Control,
+            ],
+        ),
+        of(
+            "receiver-in-the-kernel",
+            Suite::Tls12Gcm,
+            vec![Call::HandOver { sender: false }, data(b"x"), Call::Open, Call::Eof, Call::Close],
+        ),
+        of(
+            "requests-that-arrive-at-once",
+            Suite::Tls13,
+            vec![
+                Call::PeerUpdate { requested: true },
+                Call::PeerUpdate { requested: true },
+                Call::Open,
+                Call::Control,
+                Call::Control,
+            ],
+        ),
+        of(
             "alert-level-that-is-none",
             Suite::Tls12Gcm,
             vec![Call::Alert { level: 3, description: 80 }],
@@ -220,6 +283,7 @@ fn of_handshake_epochs() -> Vec<Seed> {
         vec![Call::Open, Call::Install { stage: stage.clone() }, Call::PeerKeys { stage }]
     };
     let ccs = || Call::Plain { kind: Kind::ChangeCipherSpec, content: vec![1] };
+    let take_over = |number, secrets| Call::TakeOver { stage: Stage::Application, number, secrets };
     let early = |content: &[u8]| {
         vec![Call::PeerKeys { stage: Stage::EarlyData }, data(content), data(content)]
     };
@@ -319,6 +383,46 @@ fn of_handshake_epochs() -> Vec<Seed> {
             [install(Stage::Handshake), vec![Call::PeerUpdate { requested: true }]].concat(),
         ),
         of(
+            "tls12-application-keys-at-zero",
+            Suite::Tls12Gcm,
+            false,
+            vec![take_over(0, Secrets::Two), take_over(1, Secrets::Two)],
+        ),
+        of(
+            "one-secret-for-both-directions",
+            Suite::Tls13,
+            true,
+            vec![take_over(0, Secrets::One), take_over(0, Secrets::Mixed)],
+        ),
+        of(
+            "pinned-version-judges-early-alerts",
+            Suite::Tls13Pinned,
+            false,
+            vec![Call::Plain { kind: Kind::Alert, content: vec![1, 40] }, Call::Open],
+        ),
+        of(
+            "hello-request-with-a-body",
+            Suite::Tls12Gcm,
+            false,
+            vec![Call::Messages {
+                kind: MessageKind::HelloRequest,
+                body: vec![1],
+                twice: false,
+                at: 255,
+            }],
+        ),
+        of(
+            "early-data-skipped-too-late",
+            Suite::Tls13,
+            true,
+            [
+                vec![hello()],
+                install(Stage::Handshake),
+                vec![finished(255), Call::Open, Call::SkipEarlyData { after_retry: false }],
+            ]
+            .concat(),
+        ),
+        of(
             "plaintext-alert-in-answer-to-a-hello",
             Suite::Tls13,
             true,
@@ -343,6 +447,13 @@ fn of_seal() -> Vec<Seed> {
         setup
     };
     let requested = || Call::News { news: News::UpdateRequested };
+    let hello = || Call::Handshake {
+        message_type: 1,
+        len: 100 << 4 | 1,
+        count: 1,
+        lacks: 0,
+        room: Room::Exact,
+    };
     vec![
         of("answer-goes-first", with(|_| ()), vec![requested(), requested(), data(), control()]),
         of(
@@ -398,6 +509,57 @@ fn of_seal() -> Vec<Seed> {
             "fault-while-a-close-is-queued",
             with(|_| ()),
             vec![Call::Close, Call::News { news: News::Fault }, control(), control()],
+        ),
+        of(
+            "kernel-is-given-what-is-due",
+            with(|_| ()),
+            vec![Call::HandToKernel, requested(), control(), Call::Close, control(), control()],
+        ),
+        seed(
+            "seal",
+            "alert-waits-for-the-keys-of-change-cipher-spec",
+            &seal::Input {
+                setup: Setup::new(Suite::Tls12Gcm),
+                stage: None,
+                calls: vec![
+                    Call::SetVersion,
+                    Call::ChangeCipherSpec { room: Room::Exact },
+                    Call::Close,
+                    control(),
+                    Call::Install { stage: Stage::Handshake },
+                    control(),
+                ],
+            },
+        ),
+        seed(
+            "seal",
+            "second-client-hello",
+            &seal::Input {
+                setup: Setup::new(Suite::Tls13),
+                stage: None,
+                calls: vec![hello(), hello()],
+            },
+        ),
+        seed(
+            "seal",
+            "foreign-word-asks-for-a-key-update-in-tls12",
+            &seal::Input {
+                setup: Setup::new(Suite::Tls12Gcm),
+                stage: None,
+                calls: vec![
+                    Call::Foreign { low: 1 << 11, high: 0 },
+                    Call::Install { stage: Stage::Handshake },
+                    Call::Close,
+                    control(),
+                    Call::Establish,
+                    control(),
+                ],
+            },
+        ),
+        of(
+            "foreign-word-with-a-closure-alert",
+            with(|_| ()),
+            vec![Call::Foreign { low: 1 << 8, high: u16::MAX }, control()],
         ),
         of(
             "flight-of-messages",
@@ -555,6 +717,48 @@ fn of_connection() -> Vec<Seed> {
             vec![C::Garbage { at, bytes: vec![21, 3, 3, 0, 2, 1, 0] }, C::Shutdown { at }],
         ),
         of("cut", Suite::Tls13, vec![C::Eof { at }, C::ShutdownBoth { at, budget: 0 }]),
+        of(
+            "in-flight-stays-where-it-is",
+            Suite::Tls13,
+            vec![
+                C::Write { at, len: 100 },
+                C::Write { at, len: 100 },
+                C::Sent { at, len: 122 },
+                C::BeginSend { at },
+                C::Write { at, len: 300 },
+                C::Sent { at, len: 0 },
+                C::Write { at, len: 300 },
+            ],
+        ),
+        of(
+            "requests-that-arrive-at-once",
+            Suite::Tls13,
+            vec![C::PeerRequests { at, count: 3 }, all()],
+        ),
+        of(
+            "sender-in-the-kernel",
+            Suite::Tls13,
+            vec![
+                C::Write { at, len: 9 },
+                C::HandOver { at, sender: true },
+                all(),
+                C::HandOver { at, sender: true },
+                C::Shutdown { at },
+                C::KernelControl { at },
+                C::ShutdownBoth { at, budget: 9 },
+            ],
+        ),
+        of(
+            "receiver-in-the-kernel",
+            Suite::Tls12Gcm,
+            vec![
+                C::HandOver { at, sender: false },
+                C::PeerClose { at },
+                C::ShutdownBoth { at, budget: 9 },
+                all(),
+                C::ShutdownBoth { at, budget: 9 },
+            ],
+        ),
         of("halves", Suite::Tls13, vec![C::Write { at, len: 9 }, C::SplitAndJoin { at }]),
         seed(
             "connection",
@@ -609,6 +813,18 @@ fn of_suspend() -> Vec<Seed> {
         of("tampered", Suite::Tls13, vec![Call::Sleep { sleep: Sleep::Flip { at: 100, bit: 0 } }]),
         of("too-short", Suite::Tls13, vec![Call::Sleep { sleep: Sleep::Length { len: 17 } }]),
         of("busy", Suite::Tls13, vec![Call::Close, sleep(), Call::Control, sleep()]),
+        of(
+            "what-is-left-behind-is-dead",
+            Suite::Tls12Gcm,
+            vec![
+                sleep(),
+                Call::Close,
+                Call::Abort { description: 80 },
+                Call::PeerUpdate { requested: true },
+                Call::Control,
+                Call::Eof,
+            ],
+        ),
     ]
 }
 
