@@ -646,6 +646,8 @@ impl<K: KeySchedule> Sealer<K> {
         self.version = Some(version);
         self.epoch = epoch;
         self.keys_due = false;
+        // Asked for under a version that was not negotiated in the end.
+        self.update_due &= !version.is_tls12();
         self.set_max_content();
         Ok(())
     }
