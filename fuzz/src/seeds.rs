@@ -556,6 +556,22 @@ fn of_seal() -> Vec<Seed> {
                 ],
             },
         ),
+        seed(
+            "seal",
+            "foreign-word-before-the-version-changes",
+            &seal::Input {
+                setup: Setup::new(Suite::Tls12Gcm),
+                stage: None,
+                calls: vec![
+                    Call::SetOtherVersion,
+                    Call::Foreign { low: 1 << 11, high: 0 },
+                    Call::SetVersion,
+                    Call::Install { stage: Stage::Handshake },
+                    Call::Establish,
+                    control(),
+                ],
+            },
+        ),
         of(
             "foreign-word-with-a-closure-alert",
             with(|_| ()),
