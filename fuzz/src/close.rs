@@ -86,6 +86,12 @@ impl Facts {
         }
     }
 
+    /// The connection ends, and there is no alert to send.
+    pub fn note_failure(&mut self) {
+        self.received_end.get_or_insert(ReadState::Failed);
+        self.has_peer_failed |= !self.is_over();
+    }
+
     /// What arrived is forgotten: the sending half alone does not know of it.
     pub fn forget_receiving(&mut self) {
         self.received_end = None;

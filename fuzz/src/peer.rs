@@ -78,6 +78,14 @@ impl<P: Provider> Direction<P> {
         self.keys.as_ref().map(|keys| keys.secret.version())
     }
 
+    /// Whether both have keys of one secret.
+    pub fn is_under_secret_of(&self, other: &Self) -> bool {
+        match (&self.keys, &other.keys) {
+            (Some(keys), Some(others)) => keys.secret.is_same_secret(&others.secret),
+            _ => false,
+        }
+    }
+
     fn nonce(&self, keys: &Keys<P>) -> [u8; NONCE_LEN] {
         let mut nonce = keys.iv;
         for (byte, sequence) in nonce[4..].iter_mut().zip(self.sequence.to_be_bytes()) {

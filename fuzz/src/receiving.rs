@@ -187,6 +187,8 @@ input! {
         TakeOver { stage: Stage, number: u8, secrets: Secrets, },
         /// The keys of a direction go to the kernel.
         HandOver { sender: bool, },
+        /// One direction has come to these keys, or to those that are for the other one.
+        InstallOne { stage: Stage, ours: bool, crossed: bool, },
     }
 }
 
@@ -250,6 +252,8 @@ pub struct World<P: Provider> {
     is_request_untold: bool,
     /// The kernel seals what we send.
     is_in_kernel: bool,
+    /// The sending half has keys, those of `peer_in`.
+    has_own_keys: bool,
     /// The version that the sending half knows.
     own_version: Option<Version>,
 }
@@ -278,6 +282,7 @@ impl<P: Provider> World<P> {
             is_update_untold: false,
             is_request_untold: false,
             is_in_kernel: false,
+            has_own_keys: false,
             own_version: None,
         }
     }
@@ -428,6 +433,7 @@ impl<P: Provider> World<P> {
             Call::TakeOver { stage, number, secrets } => {
                 self.take_over(stage, (*number).into(), secrets);
             }
+            Call::InstallOne { stage, ours, crossed } => self.install_one(stage, *ours, *crossed),
             Call::HandOver { sender: false } => self.hand_receiver_over(),
             Call::HandOver { sender: true } => self.hand_sender_over(),
         }
@@ -505,7 +511,10 @@ impl<P: Provider> World<P> {
             Outcome::Closed => self.note(Trigger::PeerCloseNotify),
             Outcome::Fault(Some(alert)) => self.fail(alert),
             // No one is there to understand an alert.
-            Outcome::PeerAlert(_) | Outcome::Fault(None) => self.note(Trigger::PeerError),
+            Outcome::PeerAlert(_) | Outcome::Fault(None) => {
+                self.note(Trigger::PeerError);
+                self.has_own_keys = false;
+            }
             Outcome::KeyUpdate { requested } => {
                 self.is_update_untold = true;
                 self.is_request_untold |= requested;
@@ -551,6 +560,7 @@ impl<P: Provider> World<P> {
         if matches!(self.facts.write(), WriteState::AlertQueued | WriteState::Failed) {
             self.is_update_due = false;
         }
+        self.has_own_keys &= self.facts.write() != WriteState::Failed;
     }
 
     fn eof(&mut self) {
@@ -584,11 +594,60 @@ impl<P: Provider> World<P> {
         assert_eq!(opened, self.reference.take_over(epoch, suite.secret(read), number));
         assert_eq!(sealed, expected);
         if sealed.is_ok() {
-            self.peer_in = Direction::from(suite.secret(write), number);
-            self.own_version = Some(suite.version());
+            self.sends_under(suite.secret(write), number);
         }
         self.share_version();
         self.learn_of_keys(opened);
+        self.check_secrets();
+    }
+
+    fn sends_under(&mut self, secret: TrafficSecret<P>, number: u64) {
+        self.peer_in = Direction::from(secret, number);
+        self.own_version = Some(self.suite.version());
+        self.has_own_keys = true;
+    }
+
+    /// Two halves with one secret, which were given it one by one, are no connection any more.
+    fn check_secrets(&mut self) {
+        if self.has_own_keys && self.reference.is_under_secret_of(&self.peer_in) {
+            self.reference.abort(AlertDescription::INTERNAL_ERROR.0);
+            self.facts.note_failure();
+            (self.has_own_keys, self.is_update_due) = (false, false);
+        }
+    }
+
+    /// One direction gets keys, which the other one must not have.
+    fn install_one(&mut self, stage: &Stage, ours: bool, crossed: bool) {
+        let (epoch, (read, write)) = (stage.epoch(), stage.seeds());
+        let suite = self.suite.clone();
+        let secret = || suite.secret(if ours == crossed { read } else { write });
+        let keys = Direction::new(secret());
+        let is_own = self.has_own_keys && self.peer_in.is_under_secret_of(&keys);
+        let is_used = is_own || self.reference.is_under_secret_of(&keys);
+        let expected = if is_used {
+            Err(KeyError::SameSecret)
+        } else if ours {
+            self.check_own_keys(epoch, suite.version(), 0)
+        } else {
+            self.reference.take_over(epoch, secret(), 0)
+        };
+        let peer = match self.role {
+            Role::Client => Role::Server,
+            Role::Server => Role::Client,
+        };
+        let installed =
+            self.layer.install_one(if ours { self.role } else { peer }, epoch, secret());
+        assert_eq!(installed, expected);
+        self.tell();
+        if installed.is_ok() {
+            if ours {
+                self.sends_under(secret(), 0);
+            } else {
+                self.peer_out = keys;
+            }
+            self.share_version();
+        }
+        self.learn_of_keys(installed);
     }
 
     /// Whether the sending half takes keys.
@@ -634,8 +693,7 @@ impl<P: Provider> World<P> {
         self.tell();
         let _ = installed.inspect_err(words::check);
         if installed.is_ok() {
-            self.own_version = Some(suite.version());
-            self.peer_in = Direction::from(suite.secret(write), number);
+            self.sends_under(suite.secret(write), number);
             self.peer_out = Direction::from(suite.secret(read), number);
         }
         self.learn_of_keys(installed);
@@ -669,7 +727,7 @@ impl<P: Provider> World<P> {
         self.share_version();
         if let Ok(direction) = handed {
             check_kernel(direction, self.peer_in.sequence);
-            self.is_in_kernel = true;
+            (self.is_in_kernel, self.has_own_keys) = (true, false);
         }
     }
 

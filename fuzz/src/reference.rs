@@ -280,6 +280,11 @@ impl<P: Provider> Reference<P> {
         self.epoch
     }
 
+    /// Whether records are opened under the secret of this direction.
+    pub fn is_under_secret_of(&self, direction: &Direction<P>) -> bool {
+        !self.has_lost_keys && self.incoming.is_under_secret_of(direction)
+    }
+
     /// The number of the next record.
     pub fn sequence(&self) -> u64 {
         self.incoming.sequence

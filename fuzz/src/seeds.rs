@@ -395,6 +395,18 @@ fn of_handshake_epochs() -> Vec<Seed> {
             vec![take_over(0, Secrets::One), take_over(0, Secrets::Mixed)],
         ),
         of(
+            "one-secret-for-halves-one-by-one",
+            Suite::Tls13,
+            true,
+            vec![
+                Call::InstallOne { stage: Stage::Handshake, ours: false, crossed: false },
+                Call::InstallOne { stage: Stage::Handshake, ours: true, crossed: true },
+                Call::InstallOne { stage: Stage::Application, ours: true, crossed: true },
+                Call::Install { stage: Stage::Application },
+                Call::Control,
+            ],
+        ),
+        of(
             "pinned-version-judges-early-alerts",
             Suite::Tls13Pinned,
             false,
