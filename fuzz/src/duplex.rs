@@ -308,6 +308,8 @@ impl World {
                 continue;
             }
             let end = this.end();
+            let is_closed = matches!(end.read, ReadEnd::Closed { .. });
+            assert_eq!(this.opener.check_closed(u32::MAX).is_ok(), is_closed);
             match end.read {
                 ReadEnd::Closed { epoch } => {
                     assert_eq!(epoch, Epoch::Application);

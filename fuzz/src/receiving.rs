@@ -7,8 +7,8 @@ use tls_record::aead::Provider;
 use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState};
 use tls_record::{
     AlertDescription, CloseError, ContentType, Control, Epoch, Event, KernelDirection, KeyError,
-    OpenError, Opened, Padding, ReadEnd, RecordLayer, Role, SealError, TrafficSecret, Version,
-    WriteEnd,
+    OpenError, Opened, Padding, ReadEnd, RecordLayer, Role, SealError, ShutdownError,
+    TrafficSecret, Version, WriteEnd,
 };
 
 use crate::close::{Alert, Facts};
@@ -920,6 +920,7 @@ impl<P: Provider> World<P> {
             }
             ends => panic!("{ends:?}"),
         }
+        self.check_shutdown();
         let fatal = self.fatal.map(AlertDescription);
         let expected = match (write, fatal) {
             (WriteState::Open, _) => WriteEnd::Open,
@@ -936,6 +937,28 @@ impl<P: Provider> World<P> {
         use WriteState::{Closed, Failed, HandedOver};
         let is_over = matches!(write, Closed | Failed | HandedOver);
         assert!(!is_over || !self.layer.has_control(), "control at the end");
+    }
+
+    /// What the second step of a shutdown says.
+    fn check_shutdown(&self) {
+        use ShutdownError::{
+            AwaitingPeer, ClosedInHandshake, Failed, HandedOver, NotTls, Truncated,
+        };
+        let opener = self.layer.opener();
+        let expected = match self.reference.end() {
+            None => {
+                let closed = opener.check_closed(u32::MAX);
+                assert!(matches!(closed, Err(AwaitingPeer { .. })), "{closed:?}");
+                return;
+            }
+            Some(Outcome::Closed) if self.reference.epoch() == Epoch::Application => Ok(()),
+            Some(Outcome::Closed) => Err(ClosedInHandshake),
+            Some(Outcome::Truncated) => Err(Truncated),
+            Some(Outcome::HandedOver) => Err(HandedOver),
+            Some(Outcome::Fault(None)) => Err(NotTls),
+            Some(_) => Err(Failed),
+        };
+        assert_eq!(opener.check_closed(0), expected);
     }
 }
 
