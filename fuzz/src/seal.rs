@@ -8,9 +8,9 @@ use core::time::Duration;
 
 use tls_record::close::{OnPeerClose, Trigger, WriteState};
 use tls_record::{
-    AlertDescription, CloseError, Config, ContentType, Control, Epoch, KeyError, Notice, Opener,
-    RecordSizeLimit, RecordSizes, SealError, Sealed, Sealer, SuspendError, TrafficSecret, Version,
-    WriteEnd,
+    AlertDescription, CloseError, Config, ContentType, Control, Epoch, Fault, KeyError, Notice,
+    Opener, ReadEnd, RecordSizeLimit, RecordSizes, SealError, Sealed, Sealer, Signal, SuspendError,
+    TrafficSecret, Version, WriteEnd,
 };
 
 use crate::checksum::Checksum;
@@ -853,6 +853,7 @@ impl World {
         assert_eq!(notice.bits() >> 8, bits >> 8 & 0x3f);
         assert_eq!(notice.bits().to_le_bytes()[0], alert.unwrap_or(0));
 
+        self.foreign_signal(bits, alert.map(AlertDescription));
         self.sealer.apply(notice);
         // The sending half does not know how far the other one is, nor that a word contradicts it.
         self.facts.forget_receiving();
@@ -874,6 +875,24 @@ impl World {
             self.mirror = Direction::plain();
         }
         self.facts.forget_receiving();
+    }
+
+    /// The same bits for a receiving half: an alert among them ends it, and nothing else does.
+    fn foreign_signal(&self, bits: u32, alert: Option<AlertDescription>) {
+        let signal = Signal::from_bits(bits);
+        assert_eq!(Signal::from_bits(signal.bits()), signal);
+        let (mut opener, mut peer) = self.established();
+        opener.apply(signal);
+        let by_cipher = bits >> 10 & 1 == 1;
+        let end = match alert {
+            Some(_) if by_cipher => ReadEnd::Fault(Fault::Crypto),
+            Some(alert) => ReadEnd::Fault(Fault::Aborted(alert)),
+            None => ReadEnd::Open,
+        };
+        assert_eq!(opener.end(), end);
+        let mut record = peer.seal(ContentType::APPLICATION_DATA, b"data", 0);
+        assert_eq!(opener.open(&mut record).is_ok(), alert.is_none());
+        assert!(!opener.has_notice(), "it has nothing to tell");
     }
 
     /// What a receiving half tells that opened this record.
