@@ -48,6 +48,7 @@ fn of_header() -> Vec<Seed> {
         of("longest-record", input(established(), &[23, 3, 3, 0x41, 0])),
         of("record-one-byte-too-long", input(established(), &[23, 3, 3, 0x41, 1])),
         of("plaintext-alert-under-keys", input(established(), &[21, 3, 3, 0, 2, 1, 0])),
+        of("plaintext-error-alert-under-keys", input(established(), &[21, 3, 3, 0, 2, 2, 40])),
         of("shorter-than-a-tag", input(established(), &[23, 3, 3, 0, 1, 0])),
     ]
 }
