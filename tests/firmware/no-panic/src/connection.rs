@@ -3,24 +3,24 @@
 use core::hint::black_box as any;
 
 use tls_record::{
-    AlertDescription, Connection, ConnectionSet, KeySchedule, Notice, Opener, RecordLayer, Sealer,
-    Writer,
+    AlertDescription, Connection, ConnectionSet, Epoch, KeySchedule, Notice, Opener, Padding,
+    PaddingFn, RecordLayer, Role, Sealer, Version, Writer,
 };
 
-use crate::{Keys, config, slices};
+use crate::{Keys, config, limit, longest, slices};
 
-pub(crate) fn prove<K: KeySchedule, const TX: usize>(_: impl Keys<K>) {
-    connection::<K, TX>();
+pub(crate) fn prove<K: KeySchedule, const TX: usize>(keys: impl Keys<K>) {
+    connection::<K, TX>(keys);
     writer::<K, TX>();
     set::<Connection<K, TX>>(|| Connection::new(any(RecordLayer::new(config()))));
 }
 
-fn connection<K: KeySchedule, const TX: usize>() {
+fn connection<K: KeySchedule, const TX: usize>(keys: impl Keys<K>) {
     let mut buffer = [0; 64];
     let connection = any(Connection::<K, TX>::new(any(RecordLayer::new(config()))));
     let (mut opener, mut writer) = Connection::split(connection);
     any((&mut opener, &mut writer));
-    let mut connection = Connection::join(opener, writer);
+    let Ok(mut connection) = any(Connection::join(opener, writer)) else { return };
     let connection = any(&mut connection);
     let _ = any(Connection::received(any(connection), any(&mut buffer)));
     let _ = any(Connection::received_into(any(connection), slices(), any(&mut buffer)));
@@ -35,6 +35,7 @@ fn connection<K: KeySchedule, const TX: usize>() {
     any(Connection::may_write(any(connection)));
     any(Connection::can_write(any(connection)));
     any(Connection::unsent(any(connection)));
+    any(Connection::begin_send(any(connection)));
     Connection::sent(any(connection), any(1));
     let _ = any(Connection::shutdown(any(connection)));
     let _ = any(Connection::shutdown_both(any(connection), any(1)));
@@ -42,6 +43,18 @@ fn connection<K: KeySchedule, const TX: usize>() {
     any(Connection::take_sealed_alert(any(connection)));
     any(Connection::end(any(connection)));
     let _ = any(Connection::update_keys(any(connection), any(true)));
+    let _ = any(Connection::refuse_renegotiation(any(connection)));
+    let _ = any(Connection::take_kernel_control(any(connection)));
+    Connection::set_version(any(connection), any(Version::Tls12));
+    let epoch = any(Epoch::Handshake);
+    let _ = any(Connection::install(any(connection), epoch, keys(), keys()));
+    let (client, server) = ((keys(), any(0)), (keys(), any(1)));
+    let _ = any(Connection::take_over(any(connection), epoch, client, server));
+    let _ = any(Connection::install_one(any(connection), any(Role::Client), epoch, keys()));
+    Connection::set_fragment_limit(any(connection), any(1));
+    Connection::set_padding(any(connection), any(Padding::By(PaddingFn(longest))));
+    Connection::set_own_record_size_limit(any(connection), limit());
+    Connection::set_peer_record_size_limit(any(connection), limit());
     Connection::with_halves(any(connection), |opener: &mut Opener<K>, sealer| {
         any((opener, sealer));
     });
@@ -63,6 +76,7 @@ fn writer<K: KeySchedule, const TX: usize>() {
     any(Writer::can_write(any(writer)));
     Writer::set_fragment_limit(any(writer), any(1));
     any(Writer::unsent(any(writer)));
+    any(Writer::begin_send(any(writer)));
     Writer::sent(any(writer), any(1));
     let _ = any(Writer::shutdown(any(writer)));
     let _ = any(Writer::abort(any(writer), any(AlertDescription::DECODE_ERROR)));
@@ -70,6 +84,7 @@ fn writer<K: KeySchedule, const TX: usize>() {
     any(Writer::end(any(writer)));
     let _ = any(Writer::update_keys(any(writer), any(true)));
     let _ = any(Writer::refuse_renegotiation(any(writer)));
+    let _ = any(Writer::take_kernel_control(any(writer)));
     any(Writer::sealer(any(writer)));
     Writer::apply(any(writer), Notice::from_bits(any(0)));
     any(Writer::take_signal(any(writer)).bits());

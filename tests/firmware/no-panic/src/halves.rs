@@ -3,11 +3,11 @@
 use core::hint::black_box as any;
 
 use tls_record::{
-    AlertDescription, ContentType, Epoch, KeySchedule, Notice, Opener, Padding, PaddingFn,
-    RecordLayer, Sealer, Signal, Version,
+    AlertDescription, Epoch, KeySchedule, Notice, Opener, Padding, PaddingFn, RecordLayer, Role,
+    Sealer, Signal, Version,
 };
 
-use crate::{Keys, config, slices};
+use crate::{Keys, config, limit, longest, slices};
 
 pub(crate) fn prove<K: KeySchedule>(keys: impl Keys<K>) {
     opener(keys);
@@ -23,6 +23,8 @@ fn opener<K: KeySchedule>(keys: impl Keys<K>) {
     let _ = any(Opener::open_into(any(opener), slices(), any(&mut buffer)));
     any(Opener::eof(any(opener)));
     any(Opener::end(any(opener)));
+    let _ = any(Opener::check_closed(any(opener), any(1)));
+    any(Opener::role(any(opener)));
     any(Opener::epoch(any(opener)));
     any(Opener::sequence(any(opener)));
     any(Opener::state(any(opener)));
@@ -30,8 +32,9 @@ fn opener<K: KeySchedule>(keys: impl Keys<K>) {
     any(Opener::take_notice(any(opener)).bits());
     Opener::apply(any(opener), Signal::from_bits(any(0)));
     Opener::set_version(any(opener), any(Version::Tls12));
-    Opener::set_record_size_limit(any(opener), any(64));
-    let _ = any(Opener::install(any(opener), any(Epoch::Handshake), keys(), any(0)));
+    Opener::set_record_size_limit(any(opener), limit());
+    let _ = any(Opener::install(any(opener), any(Epoch::Handshake), keys()));
+    let _ = any(Opener::take_over(any(opener), any(Epoch::Application), keys(), any(0)));
     let _ = any(Opener::establish(any(opener)));
     let _ = any(Opener::skip_early_data(any(opener), any(false)));
 }
@@ -46,12 +49,14 @@ fn sealer<K: KeySchedule>(keys: impl Keys<K>) {
     let _ = any(Sealer::change_cipher_spec(any(sealer), any(&mut buffer)));
     any(Sealer::headroom(any(sealer)));
     any(Sealer::record_len(any(sealer), any(1)));
+    any(Sealer::content_len(any(sealer), any(64)));
     any(Sealer::fragment_limit(any(sealer)));
     Sealer::set_fragment_limit(any(sealer), any(1));
     Sealer::set_padding(any(sealer), any(Padding::By(PaddingFn(longest))));
-    let _ = any(Sealer::set_record_size_limit(any(sealer), any(64)));
+    Sealer::set_record_size_limit(any(sealer), limit());
     Sealer::set_version(any(sealer), any(Version::Tls12));
-    let _ = any(Sealer::install(any(sealer), any(Epoch::Handshake), keys(), any(0)));
+    let _ = any(Sealer::install(any(sealer), any(Epoch::Handshake), keys()));
+    let _ = any(Sealer::take_over(any(sealer), any(Epoch::Application), keys(), any(0)));
     let _ = any(Sealer::establish(any(sealer)));
     any(Sealer::epoch(any(sealer)));
     any(Sealer::sequence(any(sealer)));
@@ -67,13 +72,10 @@ fn sealer<K: KeySchedule>(keys: impl Keys<K>) {
     any(Sealer::state(any(sealer)));
     let _ = any(Sealer::update_keys(any(sealer), any(true)));
     let _ = any(Sealer::refuse_renegotiation(any(sealer)));
+    let _ = any(Sealer::take_kernel_control(any(sealer)));
     Sealer::apply(any(sealer), Notice::from_bits(any(0)));
     any(Sealer::take_signal(any(sealer)).bits());
     any(Sealer::has_signal(any(sealer)));
-}
-
-fn longest(_: ContentType, _: usize) -> usize {
-    usize::MAX
 }
 
 fn layer<K: KeySchedule>(keys: impl Keys<K>) {
@@ -81,9 +83,10 @@ fn layer<K: KeySchedule>(keys: impl Keys<K>) {
     let layer = any(RecordLayer::<K>::new(config()));
     let (mut opener, mut sealer) = RecordLayer::split(layer);
     any((&mut opener, &mut sealer));
-    let mut layer = RecordLayer::join(opener, sealer);
+    let Ok(mut layer) = any(RecordLayer::join(opener, sealer)) else { return };
     let layer = any(&mut layer);
     let _ = any(RecordLayer::open(any(layer), any(&mut buffer)));
+    let _ = any(RecordLayer::open_into(any(layer), slices(), any(&mut buffer)));
     any(RecordLayer::eof(any(layer)));
     let _ = any(RecordLayer::seal(any(layer), slices(), any(&mut buffer)));
     let _ = any(RecordLayer::seal_in_place(any(layer), any(&mut buffer), any(1)));
@@ -96,7 +99,17 @@ fn layer<K: KeySchedule>(keys: impl Keys<K>) {
     let _ = any(RecordLayer::abort(any(layer), any(AlertDescription::DECODE_ERROR)));
     let _ = any(RecordLayer::update_keys(any(layer), any(true)));
     RecordLayer::set_version(any(layer), any(Version::Tls12));
-    let _ = any(RecordLayer::install(any(layer), any(Epoch::Handshake), keys(), keys()));
+    let epoch = any(Epoch::Handshake);
+    let _ = any(RecordLayer::install(any(layer), epoch, keys(), keys()));
+    let (client, server) = ((keys(), any(0)), (keys(), any(1)));
+    let _ = any(RecordLayer::take_over(any(layer), epoch, client, server));
+    let _ = any(RecordLayer::install_one(any(layer), any(Role::Client), epoch, keys()));
+    let _ = any(RecordLayer::refuse_renegotiation(any(layer)));
+    let _ = any(RecordLayer::take_kernel_control(any(layer)));
+    RecordLayer::set_fragment_limit(any(layer), any(1));
+    RecordLayer::set_padding(any(layer), any(Padding::By(PaddingFn(longest))));
+    RecordLayer::set_own_record_size_limit(any(layer), limit());
+    RecordLayer::set_peer_record_size_limit(any(layer), limit());
     any(RecordLayer::end(any(layer)));
     RecordLayer::with_halves(any(layer), |opener, sealer| {
         any((opener, sealer));

@@ -4,7 +4,7 @@
 //! `any` hides a value from the optimizer. What is behind a reference that it hides may have changed,
 //! too: a half that went through it is in any state whatever, reachable or not.
 //!
-//! `report functions` finds out whether a public function is missing here. It looks for their names,
+//! `no-panic/missing` finds out whether a public function is missing here. It looks for their names,
 //! as in `Opener::open(`, so every call is written that way.
 
 #![no_std]
@@ -22,7 +22,9 @@ use core::hint::black_box as any;
 
 use stub::{KeyStore, Library};
 use tls_record::aead::Algorithm;
-use tls_record::{Config, KeySchedule, Padding, PaddingFn, Role, TrafficSecret};
+use tls_record::{
+    Config, ContentType, KeySchedule, Padding, PaddingFn, RecordSizeLimit, Role, TrafficSecret,
+};
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
@@ -68,12 +70,26 @@ fn secret() -> TrafficSecret<Library> {
 }
 
 fn config() -> Config {
-    fn length(content_type: tls_record::ContentType, len: usize) -> usize {
+    fn length(content_type: ContentType, len: usize) -> usize {
         any((content_type, len)).1
     }
     let mut config = Config::new(any(Role::Client));
     config.padding = Padding::By(PaddingFn(length));
     any(config)
+}
+
+/// A padding function that asks for more than there can be.
+fn longest(_: ContentType, _: usize) -> usize {
+    usize::MAX
+}
+
+/// Any limit that there may be.
+fn limit() -> RecordSizeLimit {
+    loop {
+        if let Some(limit) = RecordSizeLimit::new(any(64)) {
+            return any(limit);
+        }
+    }
 }
 
 /// Slices of any number and any length.

@@ -29,18 +29,19 @@ fn secrets() {
     let secret = any(&mut secret);
     any(TrafficSecret::algorithm(any(secret)));
     any(KeySchedule::version(any(secret)));
+    any(KeySchedule::is_same_secret(any(secret), &crate::secret()));
     let _ = any(KeySchedule::keys(any(secret)));
     let _ = any(KeySchedule::update(any(secret)));
     Zeroize::zeroize(any(secret));
 }
 
 fn connections() {
-    let (key, nonce, mut bytes) = (any([7; 32]), any([8; 12]), [0; 256]);
+    let (key, mut bytes) = (any([7; 32]), [0; 256]);
     let mut layer = RecordLayer::<Secret>::new(config());
-    let _ = any(RecordLayer::suspend(any(&mut layer), &key, &nonce));
+    let _ = any(RecordLayer::suspend(any(&mut layer), &key));
     let _ = any(RecordLayer::<Secret>::resume(any(&mut bytes), &key));
     let mut connection = Connection::<Secret, 512>::new(any(layer));
-    let _ = any(Connection::suspend(any(&mut connection), &key, &nonce));
+    let _ = any(Connection::suspend(any(&mut connection), &key));
     let _ = any(Connection::<Secret, 512>::resume(any(&mut bytes), &key));
 }
 
@@ -49,9 +50,17 @@ fn kernel() {
     let mut sealer = Sealer::<Secret>::new(config());
     let _ = any(Opener::hand_to_kernel(any(&mut opener)));
     if let Ok(mut direction) = any(Sealer::hand_to_kernel(any(&mut sealer))) {
-        if let Ok(info) = any(KernelDirection::crypto_info(any(&direction))) {
+        if let Ok(info) = any(KernelDirection::crypto_info(any(&mut direction))) {
             any(CryptoInfo::as_bytes(any(&info)));
         }
         let _ = any(KernelDirection::update(any(&mut direction)));
     }
+    let mut layer = RecordLayer::<Secret>::new(config());
+    let layer = any(&mut layer);
+    let _ = any(RecordLayer::hand_sender_to_kernel(any(layer)));
+    let _ = any(RecordLayer::hand_receiver_to_kernel(any(layer)));
+    let mut connection = Connection::<Secret, 512>::new(any(RecordLayer::new(config())));
+    let connection = any(&mut connection);
+    let _ = any(Connection::hand_sender_to_kernel(any(connection)));
+    let _ = any(Connection::hand_receiver_to_kernel(any(connection)));
 }

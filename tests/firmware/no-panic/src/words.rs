@@ -6,8 +6,9 @@ use core::time::Duration;
 use tls_record::aead::Algorithm;
 use tls_record::close::{self, OnPeerClose, ReadState, Trigger, WriteState};
 use tls_record::{
-    Alert, AlertDescription, End, Epoch, Fault, HandshakeHeader, HandshakePiece, HandshakeType,
-    Header, Limits, Mailbox, Notice, ReadEnd, RecordBuffer, RecordSizes, Signal, Version, WriteEnd,
+    Alert, AlertDescription, Control, ControlMessage, End, Epoch, Event, Fault, HandshakeHeader,
+    HandshakePiece, HandshakeType, Header, Limits, Mailbox, Notice, Opened, ReadEnd, RecordBuffer,
+    RecordSizeLimit, RecordSizes, Signal, Version, WriteEnd,
 };
 
 pub(crate) fn prove() {
@@ -29,6 +30,10 @@ fn alerts() {
     any(Alert::decode(any(&[1, 0])));
     any(Alert::plaintext_record(alert));
     any(Fault::alert(any(Fault::NotTls)));
+    let control = any(Control::KeyUpdate { request: true });
+    let message = any(Control::message(control));
+    any(ControlMessage::content_type(&message));
+    any(ControlMessage::as_bytes(any(&message)));
 }
 
 fn closing() {
@@ -60,6 +65,10 @@ fn records() {
     any(Algorithm::has_explicit_nonce(algorithm));
 
     any(Limits::default());
+    if let Some(limit) = any(RecordSizeLimit::new(any(64))) {
+        any(RecordSizeLimit::get(limit));
+        any(RecordSizeLimit::max_record_len(any(limit)));
+    }
     let now = Duration::from_millis(any(1));
     let mut sizes = RecordSizes::new(any(1), any(2), Duration::from_millis(any(1)));
     any(RecordSizes::limit(any(&mut sizes), now));
@@ -94,8 +103,9 @@ fn buffers() {
 fn buffer<const LEN: usize>() {
     let mut buffer = RecordBuffer::<LEN>::new();
     let buffer = any(&mut buffer);
-    let _ = any(RecordBuffer::room(any(buffer), any(5)));
+    let _ = any(RecordBuffer::room(any(buffer)));
     RecordBuffer::received(any(buffer), any(5));
     any(RecordBuffer::filled(any(buffer)));
-    RecordBuffer::consume(any(buffer), any(5));
+    let opened = Opened { consumed: any(5), event: any(Event::NeedMore { total: 600 }) };
+    RecordBuffer::consume(any(buffer), &opened);
 }

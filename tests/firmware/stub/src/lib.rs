@@ -96,6 +96,12 @@ impl KeySchedule for KeyStore {
     }
 
     #[inline(never)]
+    fn is_same_secret(&self, other: &Self) -> bool {
+        black_box(other);
+        black_box(false)
+    }
+
+    #[inline(never)]
     fn update(&mut self) -> Result<(), KeyError> {
         black_box(Ok(()))
     }

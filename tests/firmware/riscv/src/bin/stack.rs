@@ -90,8 +90,7 @@ fn measure<P: Provider>(version: Version, algorithm: Algorithm, most: &mut Depth
     let keep = |most: &mut usize, depth: usize| *most = depth.max(*most);
 
     let (mut opener, mut read) = (Opener::new(Config::new(Role::Client)), Some(secret(1)));
-    let install =
-        depth(&mut || opener.install(Epoch::Application, read.take().unwrap()).unwrap());
+    let install = depth(&mut || opener.install(Epoch::Application, read.take().unwrap()).unwrap());
     keep(&mut most.install, install);
     let (mut sealer, mut write) = (Sealer::new(Config::new(Role::Client)), Some(secret(2)));
     let sealer_install =
