@@ -101,9 +101,9 @@ fn connect(config: Arc<ClientConfig>, mut uart: Uart) -> Result<Tls, Box<dyn Err
     println!("{:?} {:?}", established.info.version, established.info.suite);
     let mut received = RecordBuffer::new();
     let early = established.received.filled();
-    received.room(early.len())?[..early.len()].copy_from_slice(early);
+    received.room()?[..early.len()].copy_from_slice(early);
     received.received(early.len());
-    let layer = RecordLayer::join(established.opener, established.sealer);
+    let layer = RecordLayer::join(established.opener, established.sealer)?;
     Ok(Stream::new(Connection::new(layer), received, uart))
 }
 

@@ -19,9 +19,8 @@ use crate::emulator::Firmware;
 use crate::identity::{Identity, NAME};
 use crate::s_client;
 
-/// As the firmware has it. Of a new key, the first nonce.
+/// As the firmware has it.
 const SUSPEND_KEY: [u8; 32] = *b"a key that only this part knows!";
-const NONCE: [u8; 12] = [0; 12];
 
 /// As long as the firmware's records.
 const TX: usize = 1024;
@@ -90,7 +89,7 @@ impl Case<'_> {
         let (mut server, address) = host::s_server(certificate, key, self.suite)?;
         let mut transport = TcpStream::connect(address)?;
         let (mut tls, received) = establish(&mut transport)?;
-        let mut emulator = self.start(transport, &tls.suspend(&SUSPEND_KEY, &NONCE)?, &received)?;
+        let mut emulator = self.start(transport, &tls.suspend(&SUSPEND_KEY)?, &received)?;
         let talked = talk(&mut server, &mut emulator, has_updates);
         let closed = talked.and_then(|()| match self.name {
             "halves" => close(&mut server, &mut emulator),
@@ -128,7 +127,7 @@ fn by_rustls(transport: &mut TcpStream, identity: &Identity) -> Result<(Tls, Vec
     handshake.complete(transport)?;
     let Established { opener, sealer, received, unsent, .. } = handshake.finish()?;
     transport.write_all(unsent.filled())?;
-    Ok((Connection::new(RecordLayer::join(opener, sealer)), received.filled().to_vec()))
+    Ok((Connection::new(RecordLayer::join(opener, sealer)?), received.filled().to_vec()))
 }
 
 /// Carries bytes, in one direction, until it ends.

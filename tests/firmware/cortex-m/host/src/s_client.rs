@@ -45,8 +45,9 @@ pub fn establish(
         Ok(TrafficSecret::tls13(algorithm, &bytes)?)
     };
     let mut layer = RecordLayer::new(Config::new(Role::Client));
-    let (read, write) = (secret("SERVER_TRAFFIC_SECRET_0 ")?, secret("CLIENT_TRAFFIC_SECRET_0 ")?);
-    layer.install(Epoch::Application, read, write)?;
+    let (client, server) =
+        (secret("CLIENT_TRAFFIC_SECRET_0 ")?, secret("SERVER_TRAFFIC_SECRET_0 ")?);
+    layer.install(Epoch::Application, client, server)?;
     Ok(layer)
 }
 

@@ -67,24 +67,24 @@ async fn receive(mut opener: Opener<Secret>, mut uart: Receiver) {
             WORK.send(Work::Notice).await;
         }
         let Ok(opened) = opened else { break };
-        match opened.event {
-            Event::NeedMore { total } => {
-                let Ok(room) = received.room(total) else {
-                    WORK.send(Work::TooLong).await;
-                    break;
-                };
-                let len = unwrap!(uart.read(room).await.ok());
-                received.received(len);
-            }
+        match &opened.event {
             Event::ApplicationData(range) => {
-                for line in received.filled()[range].chunks(64) {
+                for line in received.filled()[range.clone()].chunks(64) {
                     WORK.send(Work::Data(unwrap!(Vec::from_slice(line).ok()))).await;
                 }
             }
             Event::Closed => break,
             _ => {}
         }
-        received.consume(opened.consumed);
+        received.consume(&opened);
+        if let Event::NeedMore { .. } = opened.event {
+            let Ok(room) = received.room() else {
+                WORK.send(Work::TooLong).await;
+                break;
+            };
+            let len = unwrap!(uart.read(room).await.ok());
+            received.received(len);
+        }
     }
     WORK.send(Work::End(opener.end())).await;
 }

@@ -23,6 +23,9 @@ const ALGORITHMS: [Algorithm; 5] = [
     Algorithm::Aes128Ccm8,
 ];
 
+/// Any number but 0, which in TLS 1.2 the Finished had.
+const SEQUENCE: u64 = 1;
+
 /// A provider after which nothing is overwritten.
 struct Unscrubbed<P>(P);
 
@@ -90,16 +93,21 @@ fn measure<P: Provider>(version: Version, algorithm: Algorithm, most: &mut Depth
     let keep = |most: &mut usize, depth: usize| *most = depth.max(*most);
 
     let (mut opener, mut read) = (Opener::new(Config::new(Role::Client)), Some(secret(1)));
-    let install = depth(&mut || opener.install(Epoch::Application, read.take().unwrap()).unwrap());
+    let install = depth(&mut || {
+        opener.take_over(Epoch::Application, read.take().unwrap(), SEQUENCE).unwrap();
+    });
     keep(&mut most.install, install);
     let (mut sealer, mut write) = (Sealer::new(Config::new(Role::Client)), Some(secret(2)));
-    let sealer_install =
-        depth(&mut || sealer.install(Epoch::Application, write.take().unwrap()).unwrap());
+    let sealer_install = depth(&mut || {
+        sealer.take_over(Epoch::Application, write.take().unwrap(), SEQUENCE).unwrap();
+    });
     keep(&mut most.install, sealer_install);
 
-    let mut client = RecordLayer::join(opener, sealer);
+    let mut client = RecordLayer::join(opener, sealer).unwrap();
     let mut server = RecordLayer::new(Config::new(Role::Server));
-    server.install(Epoch::Application, secret(2), secret(1)).unwrap();
+    let keys = [secret(2), secret(1)].map(|secret| (secret, SEQUENCE));
+    let [client_keys, server_keys] = keys;
+    server.take_over(Epoch::Application, client_keys, server_keys).unwrap();
     let (mut wire, mut len) = ([0; MAX_RECORD], 0);
     if version == Version::Tls13 {
         client.update_keys(false).unwrap();
@@ -112,7 +120,7 @@ fn measure<P: Provider>(version: Version, algorithm: Algorithm, most: &mut Depth
         keep(&mut most.records, depth(&mut || _ = server.open(&mut wire[..len]).unwrap()));
     }
     let (key, mut bytes) = ([3; 32], [0; SUSPENDED_LEN]);
-    keep(&mut most.suspend, depth(&mut || bytes = client.suspend(&key, &[4; 12]).unwrap()));
+    keep(&mut most.suspend, depth(&mut || bytes = client.suspend(&key).unwrap()));
     let resume = depth(&mut || client = RecordLayer::resume(&mut bytes, &key).unwrap());
     keep(&mut most.resume, resume - install);
 }
