@@ -60,6 +60,9 @@ impl<B> Zeroize for Key<B> {
 }
 
 impl<B: Block> Aead for Key<B> {
+    /// `work`, and on a chip the functions that it calls.
+    const STACK: usize = 512;
+
     fn tag_len(&self) -> usize {
         Algorithm::Aes128Gcm.tag_len()
     }

@@ -91,6 +91,15 @@ pub struct AeadError;
 /// `zeroize` wipes what the type can reach; the engine holds a key in an `Option` and overwrites
 /// all of its bytes besides, so that an empty body is right for a type without heap.
 pub trait Aead: Zeroize {
+    /// How deep into the stack, in bytes, [`seal`](Self::seal) and [`open`](Self::open) go. Copies of
+    /// the key are left there, which the engine overwrites when it wipes the key: after a failure, and
+    /// on drop. It takes that much stack itself then. 0, the default, is for ciphers that keep no key in
+    /// memory.
+    ///
+    /// A record that does not open wipes the key: a peer that is not authenticated decides when this
+    /// stack is used, so it is not to be more than the cipher takes by itself.
+    const STACK: usize = 0;
+
     /// Length of the tag in bytes: 1 to 255.
     fn tag_len(&self) -> usize;
 
@@ -134,7 +143,7 @@ pub trait Provider {
     /// The keys it makes.
     type Aead: Aead;
 
-    /// How deep into the stack, in bytes, making a key and working with it goes: see
+    /// How deep into the stack, in bytes, making and deriving keys goes: see
     /// [`KeySchedule::STACK`](crate::KeySchedule::STACK).
     const STACK: usize;
 
@@ -149,6 +158,7 @@ pub trait Provider {
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<Self::Aead>;
 
     /// HKDF-Expand (RFC 5869) with the hash that TLS 1.3 pairs with `algorithm`, `info` given in
-    /// parts. `None` if `out` is longer than the hash can give.
+    /// parts. `None` if `out` is longer than the hash can give. Parts of `info` may be secret: no copy of
+    /// them may be left on a heap.
     fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()>;
 }

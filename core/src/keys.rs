@@ -26,9 +26,9 @@ pub trait KeySchedule: Zeroize {
     /// The cipher of the suite.
     type Aead: Aead;
 
-    /// How deep into the stack, in bytes, making a key and working with it goes. Copies are left there
-    /// that the engine overwrites when keys were installed, replaced or wiped (after a failure, and on
-    /// drop): it takes that much stack itself then. 0, the default, is for
+    /// How deep into the stack, in bytes, installing and updating keys goes. Copies are left there,
+    /// which the engine overwrites when keys were installed, updated, suspended or resumed: it takes that
+    /// much stack itself then. What sealing and opening leave is [`Aead::STACK`]. 0, the default, is for
     /// keys that never lie in memory: handles of a key store in hardware.
     const STACK: usize = 0;
 

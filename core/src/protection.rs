@@ -19,6 +19,9 @@ const INNER_TYPE_LEN: usize = 1;
 /// and close_notify.
 pub(crate) const CONTROL_RESERVE: u64 = 4;
 
+/// Bytes of stack from a call that seals or opens a record down to the cipher.
+const RECORD_FRAMES: usize = 48 * size_of::<usize>();
+
 /// The keys of one direction at work: the current generation, where the next comes from, and the
 /// number of the next record.
 pub(crate) struct Protection<K: KeySchedule> {
@@ -252,6 +255,17 @@ impl<K: KeySchedule> Zeroize for Protection<K> {
 pub(crate) struct Keys<K: KeySchedule>(Option<Protection<K>>);
 
 impl<K: KeySchedule> Keys<K> {
+    /// How deep copies of the keys lie when no keys were made since [`scrub_stack`] last reached them:
+    /// not as deep as [`KeySchedule::STACK`], because a forged record wipes keys. A caller that drops a
+    /// connection is as deep as it was when it had a record sealed or opened.
+    const STACK: usize = if K::STACK == 0 && K::Aead::STACK == 0 {
+        0
+    } else if K::Aead::STACK < size_of::<Self>() {
+        size_of::<Self>().saturating_add(RECORD_FRAMES)
+    } else {
+        K::Aead::STACK.saturating_add(RECORD_FRAMES)
+    };
+
     #[inline]
     pub(crate) const fn none() -> Self {
         Self(None)
@@ -286,7 +300,7 @@ impl<K: KeySchedule> Keys<K> {
         self.0 = None;
         // What the cipher left there at work. Now, because overwriting ends with a `None` that is
         // made on the stack, and whose other bytes are whatever lay there.
-        scrub_stack(K::STACK);
+        scrub_stack(Self::STACK);
         self.overwrite();
     }
 

@@ -2,8 +2,11 @@
 
 use core::hint::black_box;
 
-/// Bytes of one frame of [`scrub_stack`].
-const BLOCK: usize = 512;
+/// Bytes of one frame of [`scrub_stack`] that are overwritten.
+const BLOCK: usize = 256;
+
+/// And what else the frame has at least: the address of the return, the depth, the address of the block.
+const FRAME: usize = BLOCK + 3 * size_of::<usize>();
 
 /// Overwrites the stack below the frame of the caller, `depth` bytes of it: what functions left there
 /// that it called and that have returned. Moving a key from one function to the next leaves a copy
@@ -18,7 +21,7 @@ pub(crate) fn scrub_stack(depth: usize) {
     }
     let mut block = [0_u8; BLOCK];
     black_box(&mut block);
-    scrub_stack(depth.saturating_sub(BLOCK));
+    scrub_stack(depth.saturating_sub(FRAME));
     // Used again, so that the call before it does not take over this frame.
     black_box(&mut block);
 }
