@@ -563,14 +563,16 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         }
     }
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn tell_writer(&mut self) {
         if self.opener.has_notice() {
             self.writer.apply(self.opener.take_notice());
         }
     }
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn tell_opener(&mut self) {
         if self.writer.has_signal() {
             self.opener.apply(self.writer.take_signal());
