@@ -351,12 +351,13 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// # Errors
     /// Each variant of [`ShutdownError`] says when it comes.
     pub fn shutdown_both(&mut self, budget: u32) -> Result<(), ShutdownError> {
-        match (self.shutdown(), self.opener.check_closed(budget)) {
-            (Ok(()) | Err(ShutdownError::AlreadyClosed), closed) => closed,
-            (Err(ShutdownError::WouldBlock), Err(spent @ ShutdownError::BudgetSpent { .. })) => {
-                Err(spent)
-            }
-            (Err(error), _) => Err(error),
+        match self.shutdown() {
+            Ok(()) | Err(ShutdownError::AlreadyClosed) => self.opener.check_closed(budget),
+            Err(ShutdownError::WouldBlock) => match self.opener.check_closed(budget) {
+                Err(spent @ ShutdownError::BudgetSpent { .. }) => Err(spent),
+                _ => Err(ShutdownError::WouldBlock),
+            },
+            Err(error) => Err(error),
         }
     }
 

@@ -290,7 +290,8 @@ impl World {
             }
             if !is_moving {
                 for side in &mut self.sides {
-                    side.opener.eof();
+                    let is_closed = matches!(side.opener.eof(), ReadEnd::Closed { .. });
+                    assert_eq!(side.opener.check_closed(u32::MAX).is_ok(), is_closed);
                     side.tell();
                 }
                 return;
@@ -308,8 +309,6 @@ impl World {
                 continue;
             }
             let end = this.end();
-            let is_closed = matches!(end.read, ReadEnd::Closed { .. });
-            assert_eq!(this.opener.check_closed(u32::MAX).is_ok(), is_closed);
             match end.read {
                 ReadEnd::Closed { epoch } => {
                     assert_eq!(epoch, Epoch::Application);

@@ -366,7 +366,7 @@ fn check_dead_receiver(husk: &mut Layer) {
     let opener = husk.opener();
     assert_eq!(opener.end(), ReadEnd::HandedOver);
     assert_eq!((opener.state(), opener.sequence()), (ReadState::HandedOver, None));
-    assert_eq!(opener.check_closed(0), Err(ShutdownError::HandedOver));
+    assert_eq!(husk.check_closed(0), Err(ShutdownError::HandedOver));
 }
 
 fn check_dead_sender(husk: &mut Layer) {
