@@ -26,7 +26,11 @@ impl Rules {
         };
     }
 
-    fn write(self, state: &mut WriteState, trigger: Trigger) {
+    /// Moves the sending direction on, here or in the kernel.
+    fn write(self, endpoint: &mut Endpoint, trigger: Trigger) {
+        let is_handed_over =
+            endpoint.write == WriteState::HandedOver && !self.makes(Mistake::HandedOverSeals);
+        let state = if is_handed_over { &mut endpoint.in_kernel } else { &mut endpoint.write };
         *state = match self.mistake {
             Some(mistake) => mistake.write_after(*state, self.on_peer_close, trigger),
             None => state.after(self.on_peer_close, trigger),
@@ -51,6 +55,8 @@ struct Notice {
 pub(crate) struct Endpoint {
     pub(crate) read: ReadState,
     pub(crate) write: WriteState,
+    /// How far the sending direction is in the kernel; `HandedOver` while it is not there.
+    in_kernel: WriteState,
     read_end: ReadEnd,
     fatal: Option<AlertDescription>,
     update_due: bool,
@@ -68,6 +74,7 @@ impl Endpoint {
         Self {
             read: ReadState::Open,
             write: WriteState::Open,
+            in_kernel: WriteState::HandedOver,
             read_end: ReadEnd::Open,
             fatal: None,
             update_due: false,
@@ -80,7 +87,21 @@ impl Endpoint {
     }
 
     pub(crate) fn end(&self) -> End {
-        let write = match (self.write, self.fatal) {
+        End { read: self.read_end, write: self.write_end(self.write) }
+    }
+
+    /// How far the sending direction is, here or in the kernel.
+    pub(crate) fn current(&self) -> WriteState {
+        if self.write == WriteState::HandedOver { self.in_kernel } else { self.write }
+    }
+
+    /// How the sending direction ended, here or in the kernel.
+    pub(crate) fn current_end(&self) -> WriteEnd {
+        self.write_end(self.current())
+    }
+
+    fn write_end(&self, state: WriteState) -> WriteEnd {
+        match (state, self.fatal) {
             (WriteState::Open, _) => WriteEnd::Open,
             (WriteState::CancelQueued | WriteState::CloseQueued, _) => WriteEnd::Closing,
             (WriteState::Closed, _) => WriteEnd::Closed,
@@ -88,8 +109,7 @@ impl Endpoint {
             (WriteState::AlertQueued, Some(description)) => WriteEnd::AlertQueued(description),
             (WriteState::Failed, Some(description)) => WriteEnd::AlertSent(description),
             (WriteState::AlertQueued | WriteState::Failed, None) => WriteEnd::Failed,
-        };
-        End { read: self.read_end, write }
+        }
     }
 
     // The receiving half
@@ -151,22 +171,25 @@ impl Endpoint {
 
     pub(crate) fn tell(&mut self, rules: Rules) {
         let notice = std::mem::take(&mut self.notice);
+        if rules.makes(Mistake::KernelNotTold) && self.write == WriteState::HandedOver {
+            return;
+        }
         let may_answer =
-            self.write == WriteState::Open || rules.makes(Mistake::KeyUpdateAfterClose);
+            self.current() == WriteState::Open || rules.makes(Mistake::KeyUpdateAfterClose);
         if notice.update_requested && may_answer {
             self.update_due = true;
         }
         if notice.peer_closed {
-            rules.write(&mut self.write, Trigger::PeerCloseNotify);
+            rules.write(self, Trigger::PeerCloseNotify);
         }
         if let Some(description) = notice.fatal {
             self.queue_fatal(description, rules);
         }
         if notice.peer_failed {
-            if self.write != WriteState::Failed {
+            if self.current() != WriteState::Failed {
                 self.fatal = None;
             }
-            rules.write(&mut self.write, Trigger::PeerError);
+            rules.write(self, Trigger::PeerError);
             if rules.makes(Mistake::AnswersPeerAlert) {
                 self.fatal = Some(ABORT);
             }
@@ -181,9 +204,9 @@ impl Endpoint {
     }
 
     fn queue_fatal(&mut self, description: AlertDescription, rules: Rules) {
-        let before = self.write;
-        rules.write(&mut self.write, Trigger::Fault);
-        if before != self.write {
+        let before = self.current();
+        rules.write(self, Trigger::Fault);
+        if before != self.current() {
             self.fatal = Some(description);
         }
         self.clear_updates();
@@ -201,44 +224,112 @@ impl Endpoint {
         is_open && !self.update_due && !self.request_due
     }
 
+    /// What is due to be sealed here.
     pub(crate) fn next_control(&self) -> Option<Control> {
-        match self.write {
+        self.control_in(self.write)
+    }
+
+    /// What is due to be offered to the kernel.
+    pub(crate) fn next_offer(&self) -> Option<Control> {
+        self.control_in(self.in_kernel)
+    }
+
+    fn control_in(&self, state: WriteState) -> Option<Control> {
+        match state {
+            WriteState::HandedOver => None,
             WriteState::AlertQueued => self.fatal.map(Control::Alert),
             _ if self.update_due => Some(Control::KeyUpdate { request: false }),
             _ if self.request_due => Some(Control::KeyUpdate { request: true }),
             WriteState::CancelQueued => Some(Control::Alert(AlertDescription::USER_CANCELED)),
             WriteState::CloseQueued => Some(Control::Alert(AlertDescription::CLOSE_NOTIFY)),
-            WriteState::Open | WriteState::Closed | WriteState::Failed | WriteState::HandedOver => {
-                None
-            }
+            WriteState::Open | WriteState::Closed | WriteState::Failed => None,
         }
     }
 
-    /// What is due was sealed.
+    /// What is due was sealed, or taken for the kernel.
     pub(crate) fn sealed(&mut self, control: Control, rules: Rules) {
         match control {
-            Control::Alert(_) => rules.write(&mut self.write, Trigger::AlertSealed),
+            Control::Alert(_) => rules.write(self, Trigger::AlertSealed),
             Control::KeyUpdate { request: false } => self.update_due = false,
             Control::KeyUpdate { request: true } => self.request_due = false,
         }
+    }
+
+    /// Offers what is due to the kernel.
+    pub(crate) fn take_kernel_control(&mut self, rules: Rules) -> Option<Control> {
+        let control = self.next_offer()?;
+        if !rules.makes(Mistake::OffersTwice) {
+            self.sealed(control, rules);
+        }
+        if rules.makes(Mistake::KernelEndTold) {
+            self.write = self.in_kernel;
+        }
+        Some(control)
     }
 
     pub(crate) fn request_update(&mut self) {
         self.request_due = true;
     }
 
+    /// Queues the answer to a KeyUpdate that the kernel has received, if the engine takes it.
+    pub(crate) fn answer_update(&mut self) {
+        self.update_due |= self.write == WriteState::Open;
+    }
+
     pub(crate) fn close(&mut self, is_cancel: bool, rules: Rules) {
         let trigger = if is_cancel { Trigger::Cancel } else { Trigger::Close };
-        rules.write(&mut self.write, trigger);
+        rules.write(self, trigger);
     }
 
     /// The receiving half learns it at once: it must, before the alert leaves.
     pub(crate) fn abort(&mut self, rules: Rules) {
         self.has_aborted = true;
         self.queue_fatal(ABORT, rules);
-        if self.read == ReadState::Open {
+        let overwrites = rules.makes(Mistake::AbortOverwritesHandOver);
+        if self.read == ReadState::Open || (overwrites && self.read == ReadState::HandedOver) {
             rules.read(&mut self.read, Trigger::Fault);
             self.read_end = ReadEnd::Fault(Fault::Aborted(ABORT));
         }
+    }
+
+    // Handing over
+
+    pub(crate) fn can_hand_sender(&self) -> bool {
+        self.write == WriteState::Open && self.next_control().is_none()
+    }
+
+    pub(crate) fn can_hand_receiver(&self) -> bool {
+        self.read == ReadState::Open && !self.has_notice()
+    }
+
+    pub(crate) fn can_suspend(&self) -> bool {
+        // An abort wipes the keys of both halves.
+        let has_keys =
+            matches!(self.read, ReadState::Open | ReadState::PeerClosed | ReadState::Truncated)
+                && matches!(self.write, WriteState::Open | WriteState::Closed)
+                && !self.has_aborted;
+        has_keys && self.next_control().is_none() && !self.has_notice()
+    }
+
+    pub(crate) fn hand_sender(&mut self, rules: Rules) {
+        let before = self.write;
+        rules.write(self, Trigger::WriteHandedOver);
+        self.in_kernel = before;
+    }
+
+    pub(crate) fn hand_receiver(&mut self, rules: Rules) {
+        rules.read(&mut self.read, Trigger::ReadHandedOver);
+        self.read_end = ReadEnd::HandedOver;
+    }
+
+    /// Hands over both halves, and returns the connection that is resumed elsewhere.
+    pub(crate) fn suspend(&mut self, rules: Rules) -> Self {
+        let resumed = self.clone();
+        self.hand_sender(rules);
+        self.hand_receiver(rules);
+        if !rules.makes(Mistake::SuspendedOffers) {
+            self.in_kernel = WriteState::HandedOver;
+        }
+        resumed
     }
 }

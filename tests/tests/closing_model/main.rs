@@ -2,10 +2,12 @@
 //! transport do, over the states of `tls_record::close`.
 //!
 //! [`model`] says what can happen and what is bound to happen; [`endpoint`] wires the two states of
-//! an end as the engine does, and [`walk`] holds it against the engine; [`properties`] says what must
+//! an end as the engine does, and [`walk`] holds it against the engine; [`kernel`]
+//! is where halves may go; [`properties`] says what must
 //! hold in every state that is reached; [`mistake`] plants what the checker must find.
 
 mod endpoint;
+mod kernel;
 mod mistake;
 mod model;
 mod properties;
@@ -34,6 +36,8 @@ const REPLY: Scenario = Scenario {
     capacity: 1,
     troubles: 2,
     is_split: false,
+    hands_over: [false; 2],
+    suspends: [false; 2],
     mistake: None,
 };
 
@@ -64,6 +68,23 @@ const TLS13: Scenario = Scenario {
     ..HALF_CLOSE
 };
 
+/// A client hands its halves to the kernel, one or both, at any time.
+const KERNEL: Scenario = Scenario { requests: [false; 2], hands_over: [true, false], ..TLS13 };
+
+/// The same by the letter of TLS 1.2: the peer's close_notify makes one due in the kernel.
+const KERNEL_REPLY: Scenario =
+    Scenario { data: [1, 0], troubles: 1, hands_over: [true, false], ..REPLY };
+
+/// The kernel and KeyUpdates, without trouble: all of it together is for the walks.
+const KERNEL_UPDATES: Scenario = Scenario { requests: [false, true], troubles: 0, ..KERNEL };
+
+/// A client is suspended at any time and resumed, and the suspended connection is used all the same.
+const SUSPENDED: Scenario = Scenario { suspends: [true, false], requests: [false; 2], ..TLS13 };
+
+/// Everything that can be handed over, with KeyUpdates and trouble: too much for every interleaving.
+const ALL_OF_IT: Scenario =
+    Scenario { requests: [false, true], data: [1, 1], suspends: [true, false], ..KERNEL };
+
 #[track_caller]
 fn check(name: &str, scenario: Scenario, floor: usize) {
     let checker = scenario.checker().spawn_bfs().join();
@@ -93,9 +114,35 @@ fn key_updates_around_the_end() {
     check("TLS 1.3", TLS13, 210_000);
 }
 
+#[test]
+fn halves_that_the_kernel_has() {
+    check("kernel", KERNEL, 150_000);
+}
+
+#[test]
+fn halves_that_the_kernel_has_and_a_peer_that_replies() {
+    check("kernel, reply", KERNEL_REPLY, 110_000);
+}
+
+#[test]
+fn key_updates_in_the_kernel() {
+    check("kernel, KeyUpdates", KERNEL_UPDATES, 57_000);
+}
+
+#[test]
+fn a_connection_that_is_suspended_and_resumed() {
+    check("suspended", SUSPENDED, 97_000);
+}
+
 /// Where a mistake is made that it matters to.
 fn planted(mistake: Mistake) -> Scenario {
-    let scenario = if mistake.is_of_key_updates() { TLS13 } else { REPLY };
+    let scenario = match mistake {
+        Mistake::SuspendedOffers => SUSPENDED,
+        Mistake::OffersTwice => KERNEL_UPDATES,
+        _ if mistake.is_of_the_hand_over() => KERNEL,
+        _ if mistake.is_of_key_updates() => TLS13,
+        _ => REPLY,
+    };
     Scenario { mistake: Some(mistake), ..scenario }
 }
 
@@ -151,6 +198,15 @@ fn walks(
 #[test]
 fn the_engine_does_what_the_model_does() {
     if let Err(error) = walks(vec![REPLY, HALF_CLOSE, MIXED, TLS13], 1024) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn the_engine_hands_over_as_the_model_does() {
+    let joined = Scenario { is_split: false, ..ALL_OF_IT };
+    let scenarios = vec![KERNEL, KERNEL_REPLY, KERNEL_UPDATES, SUSPENDED, ALL_OF_IT, joined];
+    if let Err(error) = walks(scenarios, 1024) {
         panic!("{error}");
     }
 }

@@ -28,6 +28,19 @@ pub(crate) enum Mistake {
     KeyUpdateAfterClose,
     /// A KeyUpdate that arrives behind our close_notify does not change the keys.
     NoKeyUpdateAfterClose,
+    // Of the halves that were handed over
+    /// A sending half in the kernel still seals a fatal alert, in plaintext.
+    HandedOverSeals,
+    /// What was offered to the kernel stays due.
+    OffersTwice,
+    /// A sending half in the kernel says how it ended there.
+    KernelEndTold,
+    /// `abort` ends a receiving half that was handed over.
+    AbortOverwritesHandOver,
+    /// A sending half in the kernel does not hear of what the receiving one found.
+    KernelNotTold,
+    /// A suspended connection offers what is due, as if it were in the kernel.
+    SuspendedOffers,
     // Of the driver
     /// A close_notify that finds the transport full is forgotten.
     WouldBlockLosesAlert,
@@ -43,7 +56,7 @@ pub(crate) enum Mistake {
 
 impl Mistake {
     /// All of them, and what each one breaks.
-    pub(crate) const ALL: [(Self, &[&'static str]); 15] = [
+    pub(crate) const ALL: [(Self, &[&'static str]); 21] = [
         (Self::EofIsClean, &[properties::NOTHING_LOST, properties::ONE_HISTORY]),
         (Self::ClosesTwice, &[properties::NOTHING_AFTER_THE_END]),
         (Self::AlertAfterClose, &[properties::NOTHING_AFTER_THE_END]),
@@ -54,6 +67,12 @@ impl Mistake {
         (Self::DataAfterClose, &[properties::NOTHING_AFTER_THE_END]),
         (Self::KeyUpdateAfterClose, &[properties::NOTHING_AFTER_THE_END]),
         (Self::NoKeyUpdateAfterClose, &[properties::HONEST_RECORDS_OPEN]),
+        (Self::HandedOverSeals, &[properties::HANDED_OVER_IS_SILENT]),
+        (Self::OffersTwice, &[properties::NOTHING_AFTER_THE_END, properties::ONE_ANSWER]),
+        (Self::KernelEndTold, &[properties::HANDED_OVER_FOR_EVER]),
+        (Self::AbortOverwritesHandOver, &[properties::HANDED_OVER_FOR_EVER]),
+        (Self::KernelNotTold, &[properties::NOBODY_WAITS]),
+        (Self::SuspendedOffers, &[properties::SUSPENDED_OFFERS_NOTHING]),
         (Self::WouldBlockLosesAlert, &[properties::ONE_HISTORY]),
         (Self::EofNotTold, &[properties::NOBODY_WAITS, properties::BOTH_LEAVE]),
         (Self::WaitsWithoutReading, &[properties::NOBODY_WAITS]),
@@ -76,9 +95,24 @@ impl Mistake {
         matches!(self, Self::KeyUpdateAfterClose | Self::NoKeyUpdateAfterClose)
     }
 
+    pub(crate) const fn is_of_the_hand_over(self) -> bool {
+        matches!(
+            self,
+            Self::HandedOverSeals
+                | Self::OffersTwice
+                | Self::KernelEndTold
+                | Self::AbortOverwritesHandOver
+                | Self::KernelNotTold
+                | Self::SuspendedOffers
+        )
+    }
+
     pub(crate) fn read_after(self, state: ReadState, trigger: Trigger) -> ReadState {
         match (self, state, trigger) {
             (Self::EofIsClean, ReadState::Open, Trigger::TransportEof) => ReadState::PeerClosed,
+            (Self::AbortOverwritesHandOver, ReadState::HandedOver, Trigger::Fault) => {
+                ReadState::Failed
+            }
             _ => state.after(trigger),
         }
     }
@@ -92,6 +126,7 @@ impl Mistake {
         match (self, state, trigger) {
             (Self::ClosesTwice, WriteState::Closed, Trigger::Close) => WriteState::CloseQueued,
             (Self::AlertAfterClose, WriteState::Closed, Trigger::Fault)
+            | (Self::HandedOverSeals, WriteState::HandedOver, Trigger::Fault)
             | (Self::AnswersPeerAlert, WriteState::Open, Trigger::PeerError) => {
                 WriteState::AlertQueued
             }

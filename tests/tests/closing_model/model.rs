@@ -2,9 +2,11 @@
 
 use stateright::{Model, Property};
 use tls_record::close::{OnPeerClose, ReadState, WriteState};
+use tls_record::{Fault, ReadEnd};
 use tls_record_tests::records::Suite;
 
 use crate::endpoint::{Endpoint, Rules};
+use crate::kernel::Receiver;
 use crate::mistake::Mistake;
 use crate::properties;
 use crate::wire::{Record, Wire};
@@ -25,6 +27,10 @@ pub(crate) struct Scenario {
     pub(crate) troubles: usize,
     /// Whether the halves of each end are split.
     pub(crate) is_split: bool,
+    /// Whether each end may give its halves to the kernel.
+    pub(crate) hands_over: [bool; 2],
+    /// Whether each end may be suspended, once, and resumed.
+    pub(crate) suspends: [bool; 2],
     pub(crate) mistake: Option<Mistake>,
 }
 
@@ -47,6 +53,14 @@ pub(crate) enum Shutdown {
     TwoSteps,
 }
 
+/// What is left of a connection that was suspended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Suspended {
+    pub(crate) endpoint: Endpoint,
+    /// The application went on using it.
+    pub(crate) was_used: bool,
+}
+
 /// An application, and the endpoint that it drives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Side {
@@ -56,21 +70,48 @@ pub(crate) struct Side {
     pub(crate) shutdown: Option<Shutdown>,
     /// The transport is closed.
     pub(crate) has_left: bool,
+    /// The receiving direction, if the kernel has it.
+    pub(crate) kernel: Option<Receiver>,
+    /// What `endpoint` was resumed from.
+    pub(crate) suspended: Option<Suspended>,
 }
 
 impl Side {
+    /// How far the receiving direction is, here or in the kernel.
+    pub(crate) fn read(&self) -> ReadState {
+        self.kernel.as_ref().map_or(self.endpoint.read, Receiver::state)
+    }
+
+    /// How the receiving direction ended, here or in the kernel.
+    pub(crate) fn read_end(&self) -> ReadEnd {
+        self.kernel.as_ref().map_or(self.endpoint.end().read, |kernel| kernel.end)
+    }
+
+    /// Data that was delivered, here or by the kernel.
+    pub(crate) fn delivered(&self) -> usize {
+        self.endpoint.delivered + self.kernel.as_ref().map_or(0, |kernel| kernel.delivered)
+    }
+
     pub(crate) fn is_reading(&self) -> bool {
-        self.endpoint.read == ReadState::Open && !self.has_left
+        self.read() == ReadState::Open && !self.has_left
     }
 
     fn has_ended_writing(&self) -> bool {
-        matches!(self.endpoint.write, WriteState::Closed | WriteState::Failed)
+        matches!(self.endpoint.current(), WriteState::Closed | WriteState::Failed)
             && self.endpoint.next_control().is_none()
+            && self.endpoint.next_offer().is_none()
+    }
+
+    fn abort(&mut self, rules: Rules) {
+        self.endpoint.abort(rules);
+        if let Some(kernel) = &mut self.kernel {
+            kernel.abort();
+        }
     }
 
     /// Whether nothing of it has come to an end.
     pub(crate) fn is_untouched(&self) -> bool {
-        (self.endpoint.read, self.endpoint.write) == (ReadState::Open, WriteState::Open)
+        (self.read(), self.endpoint.current()) == (ReadState::Open, WriteState::Open)
             && self.shutdown.is_none()
             && !self.has_left
     }
@@ -92,8 +133,17 @@ pub(crate) enum Step {
     RequestUpdate,
     Close(Shutdown),
     Cancel(Shutdown),
+    HandSender,
+    HandReceiver,
+    Suspend,
+    /// A connection that was suspended is closed and aborted all the same.
+    UseSuspended,
+    /// An abort for what the kernel found.
+    AbortForKernel,
     // The drivers
     Seal,
+    /// What is due is taken, and the kernel seals it.
+    Offer,
     Open,
     Eof,
     Tell,
@@ -144,6 +194,9 @@ impl Scenario {
         if endpoint.next_control().is_some() && has_room {
             steps.push(Step::Seal);
         }
+        if endpoint.next_offer().is_some() && has_room {
+            steps.push(Step::Offer);
+        }
         let incoming = &state.wires[1 - side];
         let is_deaf =
             rules.makes(Mistake::WaitsWithoutReading) && this.shutdown == Some(Shutdown::TwoSteps);
@@ -160,21 +213,39 @@ impl Scenario {
         if Self::must_close(this, rules) {
             steps.push(Step::Close(Shutdown::OneStep));
         }
+        if Self::must_abort(this) {
+            steps.push(Step::AbortForKernel);
+        }
         let keeps = rules.makes(Mistake::FailedEndStays) && endpoint.read == ReadState::Failed;
-        let is_done = endpoint.read != ReadState::Open || this.shutdown == Some(Shutdown::OneStep);
-        if this.has_ended_writing() && is_done && !keeps {
+        let is_done = this.read() != ReadState::Open || this.shutdown == Some(Shutdown::OneStep);
+        // The engine does not hear of an alert that the kernel received.
+        let is_refused = this.kernel.is_some() && matches!(this.read_end(), ReadEnd::PeerAlert(_));
+        if (this.has_ended_writing() && is_done && !keeps) || is_refused {
             steps.push(Step::Leave);
         }
     }
 
     /// Whether it is for the application to end what its peer has ended.
     fn must_close(side: &Side, rules: Rules) -> bool {
-        let is_up_to_it = match side.endpoint.read {
-            ReadState::PeerClosed => rules.on_peer_close == OnPeerClose::HalfClose,
+        let is_up_to_it = match side.read() {
+            ReadState::PeerClosed => {
+                rules.on_peer_close == OnPeerClose::HalfClose || side.kernel.is_some()
+            }
             ReadState::Truncated => true,
             ReadState::Open | ReadState::Failed | ReadState::HandedOver => false,
         };
-        is_up_to_it && side.endpoint.write == WriteState::Open
+        is_up_to_it && side.endpoint.current() == WriteState::Open
+    }
+
+    /// Whether it is for the application to send the alert for a record that the kernel cannot open.
+    fn must_abort(side: &Side) -> bool {
+        let is_ending = matches!(
+            side.endpoint.current(),
+            WriteState::Closed | WriteState::AlertQueued | WriteState::Failed
+        );
+        side.kernel.is_some()
+            && side.read_end() == ReadEnd::Fault(Fault::BadRecordMac)
+            && !is_ending
     }
 
     /// What may happen or not.
@@ -183,25 +254,47 @@ impl Scenario {
         let endpoint = &this.endpoint;
         let rules = self.rules(side);
         if !this.has_left {
-            if this.to_write > 0 && endpoint.may_write(rules) && self.has_room(state, side) {
+            let is_handed_over = state.wires[side].handed_at.is_some();
+            let may_write = if is_handed_over {
+                endpoint.current() == WriteState::Open && endpoint.next_offer().is_none()
+            } else {
+                endpoint.may_write(rules)
+            };
+            if this.to_write > 0 && may_write && self.has_room(state, side) {
                 steps.push(Step::Write);
             }
             if this.may_request && endpoint.write == WriteState::Open {
                 steps.push(Step::RequestUpdate);
             }
-            let may_close = endpoint.write == WriteState::Open
+            let may_close = endpoint.current() == WriteState::Open
                 || rules.makes(Mistake::ClosesTwice) && endpoint.write == WriteState::Closed;
             if this.shutdown.is_none() && may_close && !Self::must_close(this, rules) {
                 for shutdown in [Shutdown::OneStep, Shutdown::TwoSteps] {
                     steps.push(Step::Close(shutdown));
-                    if endpoint.read == ReadState::Open {
+                    if this.read() == ReadState::Open {
                         steps.push(Step::Cancel(shutdown));
                     }
                 }
             }
+            self.hand_over(this, side, steps);
         }
         if state.troubles < self.troubles {
             self.trouble(state, side, steps);
+        }
+    }
+
+    fn hand_over(&self, this: &Side, side: usize, steps: &mut Vec<Step>) {
+        let endpoint = &this.endpoint;
+        if self.hands_over[side] && endpoint.can_hand_sender() {
+            steps.push(Step::HandSender);
+        }
+        if self.hands_over[side] && endpoint.can_hand_receiver() {
+            steps.push(Step::HandReceiver);
+        }
+        match &this.suspended {
+            None if self.suspends[side] && endpoint.can_suspend() => steps.push(Step::Suspend),
+            Some(Suspended { was_used: false, .. }) => steps.push(Step::UseSuspended),
+            _ => {}
         }
     }
 
@@ -209,8 +302,8 @@ impl Scenario {
         let this = &state.sides[side];
         let endpoint = &this.endpoint;
         let wire = &state.wires[side];
-        let may_abort = !matches!(endpoint.write, WriteState::AlertQueued | WriteState::Failed);
-        let is_over = endpoint.read != ReadState::Open && this.has_ended_writing();
+        let may_abort = !matches!(endpoint.current(), WriteState::AlertQueued | WriteState::Failed);
+        let is_over = this.read() != ReadState::Open && this.has_ended_writing();
         if may_abort && !is_over && !this.has_left {
             steps.push(Step::Abort);
         }
@@ -246,7 +339,11 @@ impl Scenario {
         match step {
             Step::Write => {
                 this.to_write -= 1;
-                outgoing.sealed.push(Record::Data);
+                if outgoing.handed_at.is_some() {
+                    outgoing.relay(Record::Data);
+                } else {
+                    outgoing.sealed.push(Record::Data);
+                }
             }
             Step::RequestUpdate => {
                 this.may_request = false;
@@ -256,21 +353,58 @@ impl Scenario {
                 this.shutdown = Some(shutdown);
                 this.endpoint.close(matches!(step, Step::Cancel(_)), rules);
             }
-            Step::Abort => this.endpoint.abort(rules),
+            Step::HandSender => {
+                outgoing.handed_at = Some(outgoing.sealed.len());
+                this.endpoint.hand_sender(rules);
+            }
+            Step::HandReceiver => {
+                this.kernel = Some(Receiver::new(this.endpoint.generation));
+                this.endpoint.hand_receiver(rules);
+            }
+            Step::Suspend => {
+                let resumed = this.endpoint.suspend(rules);
+                let endpoint = std::mem::replace(&mut this.endpoint, resumed);
+                this.suspended = Some(Suspended { endpoint, was_used: false });
+            }
+            Step::UseSuspended => {
+                let suspended = this.suspended.as_mut().expect("it was suspended");
+                suspended.was_used = true;
+                suspended.endpoint.close(false, rules);
+                suspended.endpoint.abort(rules);
+            }
+            Step::Abort | Step::AbortForKernel => this.abort(rules),
             Step::Seal => {
                 let control = this.endpoint.next_control().expect("something is due");
                 this.endpoint.sealed(control, rules);
                 if has_room {
-                    outgoing.sealed.push(Record::Control(control));
+                    // What is written to a socket of the kernel's goes out as data.
+                    let is_handed_over = outgoing.handed_at.is_some();
+                    let record =
+                        if is_handed_over { Record::Data } else { Record::Control(control) };
+                    outgoing.sealed.push(record);
                 }
+            }
+            Step::Offer => {
+                let control = this.endpoint.take_kernel_control(rules).expect("something is due");
+                outgoing.relay(Record::Control(control));
             }
             Step::Open => {
                 let generation = incoming.generation();
                 let record = incoming.in_flight()[0];
-                this.endpoint.open(record, generation, rules);
+                match &mut this.kernel {
+                    None => this.endpoint.open(record, generation, rules),
+                    Some(kernel) => {
+                        if kernel.open(record, generation) {
+                            this.endpoint.answer_update();
+                        }
+                    }
+                }
                 incoming.opened += 1;
             }
-            Step::Eof => this.endpoint.eof(rules),
+            Step::Eof => match &mut this.kernel {
+                None => this.endpoint.eof(rules),
+                Some(kernel) => kernel.eof(),
+            },
             Step::Tell => this.endpoint.tell(rules),
             Step::Leave => {
                 this.has_left = true;
@@ -278,7 +412,11 @@ impl Scenario {
             }
             Step::Forge => {
                 outgoing.was_forged = true;
-                state.sides[other].endpoint.open_forged(self.rules(other));
+                let reader = &mut state.sides[other];
+                match &mut reader.kernel {
+                    None => reader.endpoint.open_forged(self.rules(other)),
+                    Some(kernel) => kernel.open_forged(),
+                }
             }
             Step::Cut => outgoing.cut(false),
             Step::Reset => state.wires.iter_mut().for_each(|wire| wire.cut(true)),
@@ -294,6 +432,8 @@ impl State {
             may_request: scenario.requests[side],
             shutdown: None,
             has_left: false,
+            kernel: None,
+            suspended: None,
         };
         Self { sides: [0, 1].map(side), wires: Default::default(), troubles: 0 }
     }
@@ -306,8 +446,13 @@ impl State {
                 + usize::from(!side.may_request)
                 + usize::from(side.shutdown.is_some())
                 + usize::from(side.has_left)
+                + usize::from(side.endpoint.has_aborted)
+                + side.kernel.as_ref().map_or(0, |kernel| usize::from(kernel.end != ReadEnd::Open))
+                + side.suspended.as_ref().map_or(0, |it| 1 + usize::from(it.was_used))
         };
-        let of_wire = |wire: &Wire| wire.sealed.len() + 2 * wire.opened;
+        let of_wire = |wire: &Wire| {
+            wire.sealed.len() + 2 * wire.opened + usize::from(wire.handed_at.is_some())
+        };
         self.sides.iter().map(of_side).sum::<usize>()
             + self.wires.iter().map(of_wire).sum::<usize>()
             + self.troubles

@@ -1,20 +1,24 @@
 //! The model's endpoints and the engine's, side by side: random steps, and both are always the same.
 
-use tls_record::close::ReadState;
+use tls_record::aead::null::Null;
+use tls_record::close::{ReadState, WriteState};
 use tls_record::{
-    AlertDescription, CloseError, Config, ContentType, Control, End, Epoch, Fault, OpenError,
-    Opener, Role, SealError, Sealer,
+    AlertDescription, CloseError, Config, ContentType, Control, End, Epoch, Fault, KernelDirection,
+    KeyError, OpenError, Opener, ReadEnd, Role, SealError, Sealer, SuspendError, WriteEnd,
 };
 use tls_record_tests::records::{
     ALERT, DATA, Got, HANDSHAKE, Hand, Layer, Secret, key_update, open_all,
 };
 
-use crate::endpoint::ABORT;
+use crate::endpoint::{ABORT, Endpoint};
 use crate::model::{Action, Scenario, State, Step};
 use crate::wire::Record;
 
 /// Secrets are told apart by it.
 const SECRETS: [u8; 2] = [0x40, 0x80];
+
+/// Of the bytes of suspended connections.
+const KEY: [u8; 32] = [0x5e; 32];
 
 struct Split {
     opener: Opener<Secret>,
@@ -26,12 +30,58 @@ enum Halves {
     Split(Split),
 }
 
+impl Halves {
+    fn new(layer: Layer, is_split: bool) -> Self {
+        if is_split {
+            let (opener, sealer) = layer.split();
+            Self::Split(Split { opener, sealer })
+        } else {
+            Self::Joined(layer)
+        }
+    }
+}
+
+/// A direction of the kernel's, worked by hand.
+struct Kernel {
+    direction: KernelDirection<Null>,
+    hand: Hand,
+}
+
+impl Kernel {
+    fn new(given: Result<KernelDirection<Null>, SuspendError>, hand: Hand) -> Self {
+        let direction = given.expect("the half may be given to the kernel");
+        let mut this = Self { direction, hand };
+        this.take_keys();
+        this
+    }
+
+    fn take_keys(&mut self) {
+        let info = self.direction.crypto_info().expect("keys of this generation");
+        assert_eq!(info.as_bytes().last_chunk(), Some(&self.hand.sequence.to_be_bytes()));
+        assert_eq!(self.direction.crypto_info().err(), Some(KeyError::HandedOver));
+    }
+
+    /// Goes on to the next keys if there was a KeyUpdate.
+    fn update_after(&mut self, record: Record) {
+        if record.is_key_update() {
+            self.direction.update().expect("the next keys");
+            self.hand.update();
+            self.take_keys();
+        }
+    }
+}
+
 /// An end that is the engine's.
 struct Engine {
     halves: Halves,
     /// Opens what it seals.
     mirror: Hand,
     sealed: Vec<Vec<u8>>,
+    /// Its directions that were given to the kernel.
+    sender: Option<Kernel>,
+    receiver: Option<Kernel>,
+    /// What `halves` were resumed from.
+    suspended: Option<Layer>,
 }
 
 /// Calls the layer, or the half whose method it is.
@@ -57,13 +107,14 @@ impl Engine {
         let first = suite.first_sequence(Epoch::Application);
         let [client, server] = SECRETS.map(|byte| (suite.secret(byte), first));
         layer.take_over(Epoch::Application, client, server).expect("keys fit");
-        let halves = if scenario.is_split {
-            let (opener, sealer) = layer.split();
-            Halves::Split(Split { opener, sealer })
-        } else {
-            Halves::Joined(layer)
-        };
-        Self { halves, mirror: Hand::established(suite, SECRETS[side]), sealed: Vec::new() }
+        Self {
+            halves: Halves::new(layer, scenario.is_split),
+            mirror: Hand::established(suite, SECRETS[side]),
+            sealed: Vec::new(),
+            sender: None,
+            receiver: None,
+            suspended: None,
+        }
     }
 
     const fn halves(&self) -> (&Opener<Secret>, &Sealer<Secret>) {
@@ -77,6 +128,40 @@ impl Engine {
         if let Halves::Split(Split { opener, sealer }) = &mut self.halves {
             sealer.apply(opener.take_notice());
         }
+    }
+
+    fn hand_sender(&mut self) -> Result<KernelDirection<Null>, SuspendError> {
+        match &mut self.halves {
+            Halves::Joined(layer) => layer.hand_sender_to_kernel(),
+            Halves::Split(split) => split.sealer.hand_to_kernel(),
+        }
+    }
+
+    fn hand_receiver(&mut self) -> Result<KernelDirection<Null>, SuspendError> {
+        match &mut self.halves {
+            Halves::Joined(layer) => layer.hand_receiver_to_kernel(),
+            Halves::Split(split) => split.opener.hand_to_kernel(),
+        }
+    }
+
+    /// Suspends and resumes it. Halves that are split are joined for that.
+    fn suspend(&mut self) -> Result<(), SuspendError> {
+        let nothing = Halves::Joined(Layer::new(Config::new(Role::Client)));
+        let (mut layer, is_split) = match std::mem::replace(&mut self.halves, nothing) {
+            Halves::Joined(layer) => (layer, false),
+            Halves::Split(Split { opener, sealer }) => {
+                (Layer::join(opener, sealer).expect("two halves"), true)
+            }
+        };
+        let suspended = layer.suspend(&KEY);
+        let Ok(mut bytes) = suspended else {
+            self.halves = Halves::new(layer, is_split);
+            return suspended.map(|_| ());
+        };
+        let resumed = Layer::resume(&mut bytes, &KEY).expect("the same key");
+        self.halves = Halves::new(resumed, is_split);
+        self.suspended = Some(layer);
+        Ok(())
     }
 
     /// Keeps what was sealed, and takes it apart.
@@ -134,6 +219,7 @@ impl<'a> Walk<'a> {
         self.scenario.take(&mut self.state, action);
         let engine = &mut self.engines[side];
         match step {
+            Step::Write if engine.sender.is_some() => self.relay(side),
             Step::Write => {
                 let mut out = [0; 64];
                 let sealed = call!(engine, sealer.seal(&[b"data"], &mut out));
@@ -155,18 +241,62 @@ impl<'a> Walk<'a> {
                 self.assert_closed(side, closed);
             }
             // Too late to send an alert, it still ends reading.
-            Step::Abort => drop(call!(engine, sealer.abort(ABORT))),
+            Step::Abort | Step::AbortForKernel => drop(call!(engine, sealer.abort(ABORT))),
+            Step::HandSender => {
+                let hand = engine.mirror.clone();
+                engine.sender = Some(Kernel::new(engine.hand_sender(), hand));
+            }
+            Step::HandReceiver => {
+                let opened = &self.engines[other].sealed[..next[other]];
+                let mut hand = Hand::established(self.scenario.suite, SECRETS[other]);
+                for record in opened {
+                    if hand.open(record).0 == HANDSHAKE {
+                        hand.update();
+                    }
+                }
+                let engine = &mut self.engines[side];
+                engine.receiver = Some(Kernel::new(engine.hand_receiver(), hand));
+            }
+            Step::Suspend => assert_eq!(engine.suspend(), Ok(())),
+            Step::UseSuspended => {
+                let wire = self.engines[other].sealed.get(next[other]).cloned();
+                use_suspended(self.engines[side].suspended.as_mut().expect("suspended"), wire);
+            }
+            Step::Offer => {
+                let record = *self.state.wires[side].sealed.last().expect("a record");
+                let Record::Control(control) = record else { panic!("{record:?} is not offered") };
+                assert_eq!(call!(engine, sealer.take_kernel_control()), Some(control));
+                let message = control.message();
+                assert_eq!((message.content_type(), message.as_bytes().to_vec()), content(record));
+                self.relay(side);
+            }
             Step::Open => {
                 let wire = self.engines[other].sealed[next[other]].clone();
+                let record = self.state.wires[other].sealed[next[other]];
                 let engine = &mut self.engines[side];
                 let opened = open_all(|input| call!(engine, opener.open(input)), &wire);
-                assert_eq!(opened, meaning(self.state.wires[other].sealed[next[other]]));
+                let Some(kernel) = &mut engine.receiver else {
+                    assert_eq!(opened, meaning(record));
+                    return self.assert_same(action);
+                };
+                assert_eq!(opened, (vec![], Err(OpenError::HandedOver)));
+                assert_eq!(kernel.hand.open(&wire), content(record));
+                kernel.update_after(record);
+                if record == Record::Control(Control::KeyUpdate { request: true }) {
+                    let is_open = self.state.sides[side].endpoint.write == WriteState::Open;
+                    assert_eq!(call!(engine, sealer.update_keys(false)).is_ok(), is_open);
+                }
             }
             Step::Forge => {
                 let mut wire = engine.sealed[next[side]].clone();
                 *wire.last_mut().expect("a tag") ^= 1;
-                let opened = call!(self.engines[other], opener.open(&mut wire));
-                assert_eq!(opened, Err(OpenError::Fault(Fault::BadRecordMac)));
+                let engine = &mut self.engines[other];
+                let opened = call!(engine, opener.open(&mut wire));
+                let error = match engine.receiver {
+                    Some(_) => OpenError::HandedOver,
+                    None => OpenError::Fault(Fault::BadRecordMac),
+                };
+                assert_eq!(opened, Err(error));
             }
             Step::Eof => drop(call!(engine, opener.eof())),
             Step::Tell => engine.tell(),
@@ -180,10 +310,25 @@ impl<'a> Walk<'a> {
         assert_eq!(Some(sent), self.state.wires[side].sealed.last().copied().map(content));
     }
 
+    /// The kernel seals the last record.
+    fn relay(&mut self, side: usize) {
+        let record = *self.state.wires[side].sealed.last().expect("a record");
+        let (content_type, bytes) = content(record);
+        let kernel = self.engines[side].sender.as_mut().expect("the kernel has it");
+        let sealed = kernel.hand.seal(content_type, &bytes);
+        kernel.update_after(record);
+        self.engines[side].keep(&sealed);
+    }
+
     /// The close is queued. Of a truncation it tells as soon as the sealer knows.
     fn assert_closed(&self, side: usize, closed: Result<(), CloseError>) {
-        let is_truncated = self.state.sides[side].endpoint.read == ReadState::Truncated;
-        assert!(closed.is_ok() || (closed == Err(CloseError::Truncated) && is_truncated));
+        let endpoint = &self.state.sides[side].endpoint;
+        let is_truncated = endpoint.read == ReadState::Truncated;
+        if endpoint.write == WriteState::HandedOver {
+            assert_eq!(closed, Err(CloseError::HandedOver));
+        } else {
+            assert!(closed.is_ok() || (closed == Err(CloseError::Truncated) && is_truncated));
+        }
     }
 
     fn assert_same(&mut self, action: Action) {
@@ -199,6 +344,58 @@ impl<'a> Walk<'a> {
             let sealed = call!(engine, sealer.seal(&[b"data"], &mut []));
             let may_write = matches!(sealed, Err(SealError::NoSpace { .. }));
             assert_eq!(may_write, endpoint.may_write(self.scenario.rules(side)), "{action:?}");
+            assert_nothing_else_is_possible(engine, endpoint);
+            if let Some(suspended) = &self.state.sides[side].suspended {
+                let layer = engine.suspended.as_mut().expect("suspended");
+                assert_eq!(layer.end(), suspended.endpoint.end(), "{action:?}");
+                assert_eq!(layer.poll_control(&mut [0; 64]), Ok(0), "{action:?}");
+                let offered = layer.take_kernel_control();
+                assert_eq!(offered, suspended.endpoint.next_offer(), "{action:?}");
+            }
         }
     }
+}
+
+/// Of what must change nothing, nothing changes: the next comparison would show it.
+fn assert_nothing_else_is_possible(engine: &mut Engine, endpoint: &Endpoint) {
+    if endpoint.next_control().is_none() {
+        assert_eq!(call!(engine, sealer.poll_control(&mut [0; 64])), Ok(0));
+    }
+    // What is due is offered once, and only in the kernel.
+    if endpoint.next_offer().is_none() {
+        assert_eq!(call!(engine, sealer.take_kernel_control()), None);
+    }
+    if matches!(endpoint.read, ReadState::Failed | ReadState::HandedOver) {
+        let opened = call!(engine, opener.open(&mut [23, 3, 3, 0, 0]));
+        assert!(opened.is_err(), "{opened:?}");
+    }
+    if !endpoint.can_hand_sender() {
+        assert!(engine.hand_sender().is_err());
+    }
+    if !endpoint.can_hand_receiver() {
+        assert!(engine.hand_receiver().is_err());
+    }
+    // Joining tells the sealer, which the model has not done yet.
+    if !endpoint.can_suspend() && !endpoint.has_notice() {
+        assert!(engine.suspend().is_err());
+    }
+}
+
+/// Everything that an application might still do with a connection that was suspended.
+fn use_suspended(layer: &mut Layer, wire: Option<Vec<u8>>) {
+    let mut out = [0; 64];
+    assert_eq!(layer.seal(&[b"data"], &mut out), Err(SealError::HandedOver));
+    if let Some(mut wire) = wire {
+        assert_eq!(layer.open(&mut wire), Err(OpenError::HandedOver));
+    }
+    assert_eq!(layer.close(), Err(CloseError::HandedOver));
+    assert_eq!(layer.cancel(), Err(CloseError::HandedOver));
+    assert_eq!(layer.update_keys(true), Err(KeyError::HandedOver));
+    assert_eq!(layer.abort(ABORT), Err(CloseError::HandedOver));
+    assert_eq!(layer.eof(), ReadEnd::HandedOver);
+    assert_eq!(layer.suspend(&KEY).err(), Some(SuspendError::NotEstablished));
+    assert_eq!(layer.hand_sender_to_kernel().err(), Some(SuspendError::NotEstablished));
+    assert_eq!(layer.hand_receiver_to_kernel().err(), Some(SuspendError::NotEstablished));
+    assert_eq!(layer.end(), End { read: ReadEnd::HandedOver, write: WriteEnd::HandedOver });
+    assert_eq!(out, [0; 64]);
 }

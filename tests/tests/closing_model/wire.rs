@@ -35,6 +35,10 @@ pub(crate) struct Wire {
     pub(crate) sealed: Vec<Record>,
     /// How many the reader has opened.
     pub(crate) opened: usize,
+    /// How many were sealed before the kernel got this direction, if it did.
+    pub(crate) handed_at: Option<usize>,
+    /// How many the kernel sealed.
+    pub(crate) relayed: usize,
     /// How many can arrive, if no more can: the sender has left, or the transport broke.
     pub(crate) ends_at: Option<usize>,
     /// The transport broke.
@@ -63,6 +67,12 @@ impl Wire {
     /// The generation of keys that protects the next record to open.
     pub(crate) fn generation(&self) -> usize {
         self.history().iter().filter(|record| record.is_key_update()).count()
+    }
+
+    /// The kernel seals a record.
+    pub(crate) fn relay(&mut self, record: Record) {
+        self.sealed.push(record);
+        self.relayed += 1;
     }
 
     /// The sender has left: what it sent still arrives.
