@@ -2,9 +2,9 @@
 //! transport do, over the states of `tls_record::close`.
 //!
 //! [`model`] says what can happen and what is bound to happen; [`endpoint`] wires the two states of
-//! an end as the engine does, and [`walk`] holds it against the engine; [`kernel`]
-//! is where halves may go; [`properties`] says what must
-//! hold in every state that is reached; [`mistake`] plants what the checker must find.
+//! an end as the engine does, and [`walk`] holds it against the engine; [`kernel`] opens records for an
+//! end that has handed its receiving half over; [`properties`] says what must hold in every state that
+//! is reached; [`mistake`] plants what the checker must find.
 
 mod endpoint;
 mod kernel;
@@ -75,13 +75,13 @@ const KERNEL: Scenario = Scenario { requests: [false; 2], hands_over: [true, fal
 const KERNEL_REPLY: Scenario =
     Scenario { data: [1, 0], troubles: 1, hands_over: [true, false], ..REPLY };
 
-/// The kernel and KeyUpdates, without trouble: all of it together is for the walks.
+/// The kernel and KeyUpdates, without trouble: with it there would be 1,200,000 states.
 const KERNEL_UPDATES: Scenario = Scenario { requests: [false, true], troubles: 0, ..KERNEL };
 
 /// A client is suspended at any time and resumed, and the suspended connection is used all the same.
 const SUSPENDED: Scenario = Scenario { suspends: [true, false], requests: [false; 2], ..TLS13 };
 
-/// Everything that can be handed over, with KeyUpdates and trouble: too much for every interleaving.
+/// Everything that can be handed over, with KeyUpdates and trouble: for walks, too large to check.
 const ALL_OF_IT: Scenario =
     Scenario { requests: [false, true], data: [1, 1], suspends: [true, false], ..KERNEL };
 

@@ -27,7 +27,7 @@ pub(crate) struct Scenario {
     pub(crate) troubles: usize,
     /// Whether the halves of each end are split.
     pub(crate) is_split: bool,
-    /// Whether each end may give its halves to the kernel.
+    /// Whether each end may hand its halves to the kernel.
     pub(crate) hands_over: [bool; 2],
     /// Whether each end may be suspended, once, and resumed.
     pub(crate) suspends: [bool; 2],
@@ -53,11 +53,11 @@ pub(crate) enum Shutdown {
     TwoSteps,
 }
 
-/// What is left of a connection that was suspended.
+/// A connection that was suspended: it has been resumed elsewhere, and must not act any more.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Suspended {
     pub(crate) endpoint: Endpoint,
-    /// The application went on using it.
+    /// Whether the application closed and aborted it all the same.
     pub(crate) was_used: bool,
 }
 
@@ -218,7 +218,7 @@ impl Scenario {
         }
         let keeps = rules.makes(Mistake::FailedEndStays) && endpoint.read == ReadState::Failed;
         let is_done = this.read() != ReadState::Open || this.shutdown == Some(Shutdown::OneStep);
-        // The engine does not hear of an alert that the kernel received.
+        // The engine does not hear of an alert that the kernel received: the application stops.
         let is_refused = this.kernel.is_some() && matches!(this.read_end(), ReadEnd::PeerAlert(_));
         if (this.has_ended_writing() && is_done && !keeps) || is_refused {
             steps.push(Step::Leave);
@@ -377,7 +377,7 @@ impl Scenario {
                 let control = this.endpoint.next_control().expect("something is due");
                 this.endpoint.sealed(control, rules);
                 if has_room {
-                    // What is written to a socket of the kernel's goes out as data.
+                    // The kernel seals whatever is written to its socket as application data.
                     let is_handed_over = outgoing.handed_at.is_some();
                     let record =
                         if is_handed_over { Record::Data } else { Record::Control(control) };

@@ -108,6 +108,7 @@ fn is_silent_if_handed_over(view: &View) -> bool {
         && this.suspended.as_ref().is_none_or(|it| it.endpoint.next_control().is_none())
 }
 
+/// The end of a direction that goes on elsewhere is not known here, so nothing passes for clean.
 fn says_handed_over(View { this, outgoing, .. }: &View) -> bool {
     let is_over = |end: End, receiver: bool, sender: bool| {
         (!receiver || end.read == ReadEnd::HandedOver)
@@ -118,7 +119,7 @@ fn says_handed_over(View { this, outgoing, .. }: &View) -> bool {
         && this.suspended.as_ref().is_none_or(|it| is_over(it.endpoint.end(), true, true))
 }
 
-/// RFC 9846 section 4.7.3.
+/// RFC 9846 section 4.7.3: a KeyUpdate that asks for none is sent on request only.
 fn answers_once(View { outgoing, incoming, .. }: &View) -> bool {
     let count = |records: &[Record], request| {
         let update = Record::Control(Control::KeyUpdate { request });
@@ -347,7 +348,7 @@ fn reached_by_the_kernel(scenario: &Scenario) -> Vec<Property<Scenario>> {
     }
     if scenario.troubles > 0 && scenario.is_split {
         all.push(Property::sometimes(
-            "the sender leaves before it hears of a fault",
+            "the sender is handed over before it hears of a fault",
             |_, state| {
                 either(state, |view| {
                     let endpoint = &view.this.endpoint;

@@ -356,7 +356,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Of what must change nothing, nothing changes: the next comparison would show it.
+/// Tries what is not allowed now. It must change nothing: the next comparison would show it.
 fn assert_nothing_else_is_possible(engine: &mut Engine, endpoint: &Endpoint) {
     if endpoint.next_control().is_none() {
         assert_eq!(call!(engine, sealer.poll_control(&mut [0; 64])), Ok(0));
