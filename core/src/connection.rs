@@ -104,10 +104,10 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// [`Mailbox`](crate::Mailbox) between them is applied before.
     ///
     /// # Errors
-    /// [`KeyError::Mismatch`] if they are of different roles or versions, [`KeyError::SameSecret`] if
+    /// Both halves are dropped, with what is unsent. [`KeyError::Mismatch`] if they are of different roles or versions, [`KeyError::SameSecret`] if
     /// they have the same secret.
-    pub fn join(opener: Opener<K>, writer: Writer<K, TX>) -> Result<Self, KeyError> {
-        pair::check(&opener, writer.sealer())?;
+    pub fn join(mut opener: Opener<K>, mut writer: Writer<K, TX>) -> Result<Self, KeyError> {
+        writer.with_sealer(|sealer| pair::join(&mut opener, sealer))?;
         let mut this = Self { opener, writer };
         this.tell();
         Ok(this)
@@ -199,8 +199,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// A place for `len` bytes of application data, to be filled where they are sealed: by DMA, say.
     /// Then [`commit`](Self::commit) it, or [`cancel`](Self::cancel). In between, data arrives and
     /// leaves as always, and the slot stays where it is. What ends our direction takes it away: a
-    /// failure, and a TLS 1.2 peer's close_notify that is replied to. A [`shutdown`](Self::shutdown)
-    /// is refused instead.
+    /// failure, and a TLS 1.2 peer's close_notify that is replied to; what DMA still writes there may
+    /// then meet an alert, so stop it first. A [`shutdown`](Self::shutdown) is refused instead.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -218,8 +218,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// ```
     ///
     /// # Errors
-    /// Nothing has changed. [`SealError::TooLong`] if one record cannot carry as much; those of
-    /// [`write`](Self::write).
+    /// [`SealError::TooLong`] if one record cannot carry as much; those of [`write`](Self::write).
+    /// Nothing has changed, except that a KeyUpdate that was due may be unsent now.
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8], SealError> {
         self.tell_writer();
         let reserved = self.writer.reserve(len).map(drop);
@@ -238,7 +238,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// close up with them.
     ///
     /// # Errors
-    /// [`SealError::NoSlot`]; [`SealError::TooLong`] if the slot is shorter; [`SealError::NoSpace`] if
+    /// [`SealError::NoSlot`]; [`SealError::TooLong`] if the slot is shorter, or one record may not carry
+    /// as much any more; [`SealError::NoSpace`] if
     /// a KeyUpdate that goes first has no room: send, then again, or cancel. Those of [`write`](Self::write)
     /// for what happened since.
     pub fn commit(&mut self, len: usize) -> Result<(), SealError> {
@@ -551,7 +552,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 
     /// Carries what the halves have to tell each other.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn tell(&mut self) {
+    pub(crate) fn tell(&mut self) {
         self.tell_writer();
         self.tell_opener();
     }

@@ -194,8 +194,7 @@ pub enum SealError {
         /// Bytes that it takes.
         need: usize,
     },
-    /// An alert or a KeyUpdate is due: call
-    /// [`poll_control`](crate::Sealer::poll_control) first.
+    /// A KeyUpdate is due: call [`poll_control`](crate::Sealer::poll_control) first.
     ControlFirst,
     /// Our direction is closed, or about to be: nothing may follow a close_notify.
     Closed,
@@ -226,7 +225,7 @@ impl core::fmt::Display for SealError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::NoSpace { need } => return write!(f, "output too short: {need} bytes needed"),
-            Self::ControlFirst => "an alert or a KeyUpdate is due first",
+            Self::ControlFirst => "a KeyUpdate is due first",
             Self::Closed => "write after close",
             Self::Failed => "the connection has failed",
             Self::HandedOver => "the keys of this direction were handed over",
@@ -277,7 +276,8 @@ impl core::fmt::Display for CloseError {
 
 impl core::error::Error for CloseError {}
 
-/// Why keys were not installed or not updated. Nothing changed.
+/// Why keys were not installed or not updated. Nothing has changed, but for [`Fault`](Self::Fault)
+/// and [`Crypto`](Self::Crypto).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum KeyError {
@@ -290,7 +290,8 @@ pub enum KeyError {
     /// TLS 1.2 application keys at sequence number 0: the Finished had that number under the same
     /// keys, so that a nonce would repeat. Take the keys over with the number of the next record.
     NonceReuse,
-    /// One secret for both directions: every nonce would be used twice.
+    /// A secret that is in use already, in the other direction or in an earlier epoch: every nonce
+    /// would be used twice.
     SameSecret,
     /// The keys are of another version than the other direction or
     /// [`Config::version`](crate::Config), or the two halves are of different roles.
@@ -320,7 +321,7 @@ impl core::fmt::Display for KeyError {
             Self::Unsupported => "a cipher that the provider does not have",
             Self::Epoch => "epochs only go forward",
             Self::NonceReuse => "TLS 1.2 application keys cannot begin at sequence number 0",
-            Self::SameSecret => "one secret for both directions",
+            Self::SameSecret => "the secret is in use already",
             Self::Mismatch => "the directions are of different versions or roles",
             Self::ShortTag => "early data cannot be skipped under keys with short tags",
             Self::NoUpdate => "no KeyUpdate here",

@@ -21,7 +21,9 @@ const MAX_INFO_LEN: usize = 56;
 /// What the kernel does not do stays with the application: alerts, KeyUpdates and tickets come and go
 /// there as records with a content type of their own; those that fall due are what
 /// [`Sealer::take_kernel_control`](crate::Sealer::take_kernel_control) gives. After a KeyUpdate in
-/// this direction, [`update`](Self::update) gives the next keys.
+/// this direction, [`update`](Self::update) gives the next keys. If the kernel has both directions, the
+/// engine sees no requests: the answer is [`Control::KeyUpdate`](crate::Control) as a
+/// [message](crate::Control::message).
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -171,7 +173,8 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
     ///
     /// # Errors
     /// Those of [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel); [`SuspendError::Busy`] also
-    /// while something is [unsent](Self::unsent) or a slot is reserved.
+    /// while something is [unsent](Self::unsent) or a slot is reserved. A KeyUpdate that was due may be
+    /// unsent now.
     pub fn hand_sender_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         self.with_halves(|_, sealer| sealer.hand_to_kernel())
     }

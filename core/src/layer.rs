@@ -57,10 +57,10 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Joins two halves of one connection.
     ///
     /// # Errors
-    /// [`KeyError::Mismatch`] if they are of different roles or versions, [`KeyError::SameSecret`] if
+    /// Both halves are dropped and their keys wiped. [`KeyError::Mismatch`] if they are of different roles or versions, [`KeyError::SameSecret`] if
     /// they have the same secret.
-    pub fn join(opener: Opener<K>, sealer: Sealer<K>) -> Result<Self, KeyError> {
-        pair::check(&opener, &sealer)?;
+    pub fn join(mut opener: Opener<K>, mut sealer: Sealer<K>) -> Result<Self, KeyError> {
+        pair::join(&mut opener, &mut sealer)?;
         let mut this = Self { opener, sealer };
         this.tell_sealer();
         this.tell_opener();
@@ -294,8 +294,9 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// [taken over](Self::take_over).
     ///
     /// # Errors
-    /// Those of [`Opener::install`] and [`Sealer::install`]; [`KeyError::Mismatch`] if the keys are of
-    /// different versions, [`KeyError::SameSecret`] if they are the same. After [`KeyError::Crypto`] one
+    /// Those of [`Opener::install`] and [`Sealer::install`], with [`KeyError::Closed`] also while an
+    /// alert waits for the keys of one direction; [`KeyError::Mismatch`] if the keys are of different
+    /// versions, [`KeyError::SameSecret`] if they are the same. After [`KeyError::Crypto`] one
     /// of the directions may have its keys: the connection is of no use any more.
     pub fn install(&mut self, epoch: Epoch, client: K, server: K) -> Result<(), KeyError> {
         self.take_over(epoch, (client, 0), (server, 0))
@@ -411,7 +412,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Tells all that the opener has found out. A KeyUpdate that the peer asked for goes before
     /// everything that is sealed from now on (RFC 9846 section 4.7.3).
     #[inline]
-    fn tell_sealer(&mut self) {
+    pub(crate) fn tell_sealer(&mut self) {
         if SMALL || self.opener.has_notice() {
             self.carry_notice();
         }

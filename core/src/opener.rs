@@ -412,7 +412,7 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     fn is_tls12(&self) -> bool {
-        self.version.is_some_and(Version::is_tls12)
+        self.version.or(self.pinned).is_some_and(Version::is_tls12)
     }
 
     fn is_keys_due(&self) -> bool {

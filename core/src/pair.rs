@@ -30,7 +30,7 @@ pub(crate) fn take_over<K: KeySchedule>(
     if read.version() != write.version() {
         return Err(KeyError::Mismatch);
     }
-    if read.is_same_secret(&write) {
+    if read.is_same_secret(&write) || opener.is_under(&write) || sealer.is_under(&read) {
         return Err(KeyError::SameSecret);
     }
     sealer.check_install(epoch, &write, write_sequence)?;
@@ -47,6 +47,7 @@ pub(crate) fn install_one<K: KeySchedule>(
     epoch: Epoch,
     schedule: K,
 ) -> Result<(), KeyError> {
+    share_version(opener, sealer);
     if opener.is_under(&schedule) || sealer.is_under(&schedule) {
         return Err(KeyError::SameSecret);
     }
@@ -60,10 +61,7 @@ pub(crate) fn install_one<K: KeySchedule>(
 }
 
 /// Whether two halves can be of one connection.
-pub(crate) fn check<K: KeySchedule>(
-    opener: &Opener<K>,
-    sealer: &Sealer<K>,
-) -> Result<(), KeyError> {
+fn check<K: KeySchedule>(opener: &Opener<K>, sealer: &Sealer<K>) -> Result<(), KeyError> {
     let versions = (opener.version(), sealer.version());
     if opener.role() != sealer.role() || matches!(versions, (Some(a), Some(b)) if a != b) {
         return Err(KeyError::Mismatch);
@@ -72,6 +70,15 @@ pub(crate) fn check<K: KeySchedule>(
         return Err(KeyError::SameSecret);
     }
     Ok(())
+}
+
+/// Makes two halves those of one connection, if they can be.
+pub(crate) fn join<K: KeySchedule>(
+    opener: &mut Opener<K>,
+    sealer: &mut Sealer<K>,
+) -> Result<(), KeyError> {
+    share_version(opener, sealer);
+    check(opener, sealer)
 }
 
 /// What a caller did to the halves one by one must leave them halves of one connection, or it ends.

@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU16;
 
-use crate::record::HEADER_LEN;
+use crate::record::{HEADER_LEN, MAX_CONTENT};
 
 /// A record_size_limit (RFC 8449 section 4) or a max_fragment_length (RFC 6066 section 4): the most
 /// plaintext that a protected record may carry, in bytes.
@@ -51,9 +51,12 @@ impl RecordSizeLimit {
     /// either version and under tags of 16 bytes: what a receive buffer must hold.
     ///
     /// Unprotected records are not bound by the limit: while a handshake runs on the engine, its
-    /// messages may fill records of [`MAX_CONTENT`](crate::MAX_CONTENT) bytes.
+    /// messages may fill records of [`MAX_CONTENT`](crate::MAX_CONTENT) bytes. Nor are records of early
+    /// data that is skipped: the client did not know the limit.
     pub const fn max_record_len(self) -> usize {
+        let most = MAX_CONTENT as usize + 1;
+        let limit = if self.get() as usize > most { most } else { self.get() as usize };
         // The longest protection: TLS 1.2 with eight bytes of nonce and a tag.
-        (self.get() as usize).saturating_add(HEADER_LEN + 8 + 16)
+        limit.saturating_add(HEADER_LEN + 8 + 16)
     }
 }

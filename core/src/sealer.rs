@@ -351,11 +351,11 @@ impl<K: KeySchedule> Sealer<K> {
     ///
     /// # Errors
     /// [`SealError::NoSpace`]; [`SealError::NotHandshake`] if it cannot come here: before the version
-    /// is known, after the handshake, a second time in TLS 1.2; [`SealError::Closed`] and
-    /// [`SealError::Failed`] as in [`seal`](Self::seal).
+    /// is known, after the handshake, a second time in TLS 1.2; [`SealError::Closed`],
+    /// [`SealError::Failed`] and [`SealError::HandedOver`] as in [`seal`](Self::seal).
     pub fn change_cipher_spec(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
         self.check_open()?;
-        let is_expected = match self.version {
+        let is_expected = match self.version.or(self.pinned) {
             Some(Version::Tls13) => self.epoch < Epoch::Application,
             Some(Version::Tls12) => self.epoch == Epoch::Plaintext && !self.keys_due,
             None => false,
@@ -367,6 +367,7 @@ impl<K: KeySchedule> Sealer<K> {
         let need = RECORD.len();
         let out = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
         copy(&RECORD, out);
+        self.version = self.version.or(self.pinned);
         self.keys_due = self.is_tls12();
         Ok(need)
     }
@@ -438,8 +439,9 @@ impl<K: KeySchedule> Sealer<K> {
     /// All that a record without protection needs.
     fn write_header(&mut self, content_type: ContentType, record: &mut [u8]) {
         // RFC 9846 section 5.1: only an initial ClientHello, not the one after a HelloRetryRequest.
-        let version = match (self.has_spoken, self.role, content_type) {
-            (false, Role::Client, ContentType::HANDSHAKE) => VERSION_FIELD_FIRST,
+        let is_first = !self.has_spoken && self.version.is_none();
+        let version = match (is_first, self.role, content_type) {
+            (true, Role::Client, ContentType::HANDSHAKE) => VERSION_FIELD_FIRST,
             _ => VERSION_FIELD,
         };
         if let Some((header, content)) = record.split_first_chunk_mut() {
@@ -461,7 +463,7 @@ impl<K: KeySchedule> Sealer<K> {
     #[inline(never)] // One copy for all who fail.
     pub(crate) fn crypto_failed(&mut self) -> SealError {
         // With an alert in the queue the opener knows already, and of one alert only.
-        if self.state != WriteState::AlertQueued {
+        if self.current() != WriteState::AlertQueued {
             let stop = Signal::stop(AlertDescription::INTERNAL_ERROR);
             self.signal = self.signal.merge(stop).merge(Signal::CIPHER_FAILED);
         }
@@ -591,10 +593,10 @@ impl<K: KeySchedule> Sealer<K> {
     // Keys
 
     /// Sets the negotiated protocol version. Call it as soon as the ServerHello has been sent or read.
-    /// Installing keys sets it too. A version other than that of
+    /// Installing keys sets it too. The first call counts; a version other than that of
     /// [`Config::version`](crate::Config) changes nothing.
     pub fn set_version(&mut self, version: Version) {
-        if self.epoch == Epoch::Plaintext && self.pinned.is_none_or(|pinned| pinned == version) {
+        if self.version.is_none() && self.pinned.is_none_or(|pinned| pinned == version) {
             self.version = Some(version);
         }
     }
@@ -606,11 +608,14 @@ impl<K: KeySchedule> Sealer<K> {
     /// [`change_cipher_spec`](Self::change_cipher_spec), and [`establish`](Self::establish) when
     /// application data may follow.
     ///
+    /// A client that has installed [`Epoch::EarlyData`] cannot go back to plaintext for a second
+    /// ClientHello: answer a HelloRetryRequest with a new connection without early data.
+    ///
     /// # Errors
     /// [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: if there are keys already).
-    /// [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2. [`KeyError::Mismatch`] if the
-    /// keys are of another version than the connection. [`KeyError::Closed`] if this direction is
-    /// closed or has failed, unless an alert waits for these keys; [`KeyError::HandedOver`] if its
+    /// [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2. [`KeyError::SameSecret`] if the
+    /// keys in use are made of the same secret. [`KeyError::Mismatch`] if the keys are of another
+    /// version than the connection. [`KeyError::Closed`] if this direction is closed or has failed, unless an alert waits for these keys; [`KeyError::HandedOver`] if its
     /// keys were handed over. [`KeyError::Crypto`] if the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K) -> Result<(), KeyError> {
         self.take_over(epoch, schedule, 0)
@@ -671,7 +676,12 @@ impl<K: KeySchedule> Sealer<K> {
             | WriteState::Failed => return Err(KeyError::Closed),
         }
         let known = self.version.or(self.pinned);
-        schedule.version().check_keys(known, self.epoch, epoch, sequence)
+        schedule.version().check_keys(known, self.epoch, epoch, sequence)?;
+        // The same secret in a later epoch would begin its sequence numbers anew.
+        if self.is_under(schedule) {
+            return Err(KeyError::SameSecret);
+        }
+        Ok(())
     }
 
     /// TLS 1.2: whether our change_cipher_spec is written and its keys are not installed. What is sent
@@ -702,10 +712,15 @@ impl<K: KeySchedule> Sealer<K> {
     /// Start) or when the server's is verified.
     ///
     /// # Errors
-    /// [`KeyError::Epoch`] unless TLS 1.2 keys are installed.
+    /// [`KeyError::Epoch`] unless TLS 1.2 keys are installed; [`KeyError::NonceReuse`] if our Finished
+    /// was not sealed under them: if another implementation sealed it, [take](Self::take_over) the keys
+    /// over.
     pub fn establish(&mut self) -> Result<(), KeyError> {
         if self.epoch != Epoch::Handshake || !self.is_tls12() {
             return Err(KeyError::Epoch);
+        }
+        if self.sequence() == Some(0) {
+            return Err(KeyError::NonceReuse);
         }
         self.epoch = Epoch::Application;
         Ok(())

@@ -66,6 +66,7 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     /// # Ok::<(), tls_record::KeyError>(())
     /// ```
     pub fn suspend(&mut self, key: &[u8; 32]) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
+        self.tell_sealer();
         let suspended = suspend(self.opener(), self.sealer(), [0; WRITER_LEN], key);
         scrub_stack(P::STACK);
         let bytes = suspended?;
@@ -100,6 +101,7 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
     /// Those of [`RecordLayer::suspend`]; bytes that are [unsent](Self::unsent) and a reserved slot
     /// are [`SuspendError::Busy`].
     pub fn suspend(&mut self, key: &[u8; 32]) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
+        self.tell();
         let (opener, sealer, writer) = self.at_rest().ok_or(SuspendError::Busy)?;
         let suspended = suspend(opener, sealer, writer, key);
         scrub_stack(P::STACK);

@@ -686,6 +686,12 @@ fn the_rest_of_a_record_is_not_read_from_another_buffer() {
         assert_eq!(wrong, Err(OpenError::OtherBuffer));
         assert_eq!(opener.end(), ReadEnd::Open);
     }
+    // The rest is waited for as a record is: in the input, and in the output that must hold it.
+    let need_more = |total| Ok(Opened { consumed: 0, event: Event::NeedMore { total } });
+    assert_eq!(opener.open_into(&[], &mut out), need_more(rest.len()));
+    assert_eq!(opener.open_into(&[&rest[..5]], &mut out), need_more(rest.len()));
+    let mut short = [0; 20];
+    assert_eq!(opener.open_into(&[rest], &mut short), need_more(record.len()));
     let second = opener.open_into(&[rest], &mut out).unwrap();
     assert_eq!(Got::of(&second.event, &out), Some(Got::Message(4, 0, b"second".to_vec())));
     let third = opener.open_into(&[&rest[second.consumed..]], &mut out).unwrap();
@@ -698,6 +704,10 @@ fn the_rest_of_a_record_is_not_read_from_another_buffer() {
 
 #[test]
 fn the_longest_record_under_a_limit_fits_the_buffer_that_the_limit_asks_for() {
+    assert_eq!(
+        record_size_limit(u16::MAX).max_record_len(),
+        record_size_limit(16_385).max_record_len()
+    );
     for suite in Suite::ALL {
         for bytes in [64, 512, 16_384] {
             let limit = record_size_limit(bytes);

@@ -485,7 +485,7 @@ fn a_request_before_our_application_keys_is_answered_under_them() {
     let config = Config::new(Role::Client);
     let (mut opener, mut sealer) = (Opener::new(config), Sealer::new(config));
     opener.install(Epoch::Application, secret()).unwrap();
-    sealer.install(Epoch::Handshake, secret()).unwrap();
+    sealer.install(Epoch::Handshake, Suite::Tls13.secret(2)).unwrap();
 
     let mut request = Sealer::new(Config::new(Role::Server));
     request.install(Epoch::Application, secret()).unwrap();
@@ -497,7 +497,7 @@ fn a_request_before_our_application_keys_is_answered_under_them() {
 
     assert!(!sealer.has_control(), "handshake keys are not updated");
     assert!(sealer.seal_handshake(&[&[20, 0, 0, 1, 0]], &mut wire).is_ok());
-    sealer.install(Epoch::Application, secret()).unwrap();
+    sealer.install(Epoch::Application, Suite::Tls13.secret(3)).unwrap();
     assert_eq!(sealer.seal(&[b"data"], &mut wire), Err(SealError::ControlFirst));
     assert_eq!(sealer.next_control(), Some(Control::KeyUpdate { request: false }));
 }

@@ -288,3 +288,19 @@ fn the_kernel_gets_the_keys_of_each_generation_once() {
         kernel.update().unwrap();
     }
 }
+
+// 5246 7.2.2: a refusal to renegotiate is an alert, too.
+#[test]
+fn a_refusal_to_renegotiate_is_offered_to_the_kernel_for_each_request() {
+    let mut connection = established(Suite::Tls12Gcm);
+    connection.layer.hand_sender_to_kernel().unwrap();
+    for _ in 0..2 {
+        connection.accept(HANDSHAKE, &message(0, b""));
+        assert_eq!(connection.layer.refuse_renegotiation(), Ok(()));
+    }
+    let refusal = Control::Alert(AlertDescription::NO_RENEGOTIATION);
+    let due: Vec<_> = std::iter::from_fn(|| connection.layer.take_kernel_control()).collect();
+    assert_eq!(due, [refusal; 2]);
+    assert_sends_nothing(&mut connection.layer);
+    connection.layer.suspend(&KEY).unwrap_err();
+}

@@ -116,3 +116,43 @@ fn a_pinned_version_refuses_the_keys_of_another() {
         assert_eq!(installed, Err(KeyError::Mismatch));
     }
 }
+
+// Handshake keys again as application keys, or those of the peer: the numbers would begin anew.
+#[test]
+fn a_secret_of_an_earlier_epoch_is_refused() {
+    let secret = |byte| Suite::Tls13.secret(byte);
+    let same = Err(KeyError::SameSecret);
+    let mut layer = Layer::new(Config::new(Role::Client));
+    layer.install(Epoch::Handshake, secret(1), secret(2)).unwrap();
+    for (client, server) in [(1, 2), (2, 1), (1, 3), (3, 1), (2, 3), (3, 2)] {
+        let installed = layer.install(Epoch::Application, secret(client), secret(server));
+        assert_eq!(installed, same, "{client}, {server}");
+    }
+    for writer in [Role::Client, Role::Server] {
+        for byte in [1, 2] {
+            assert_eq!(layer.install_one(writer, Epoch::Application, secret(byte)), same);
+        }
+    }
+    layer.with_halves(|opener, sealer| {
+        assert_eq!(sealer.install(Epoch::Application, secret(1)), same);
+        assert_eq!(opener.install(Epoch::Application, secret(2)), same);
+    });
+    // Nothing has changed.
+    assert_eq!(layer.install(Epoch::Application, secret(3), secret(4)), Ok(()));
+}
+
+#[test]
+fn a_version_that_one_half_knows_binds_the_other() {
+    let (mut opener, sealer) = Layer::new(Config::new(Role::Client)).split();
+    opener.set_version(Version::Tls12);
+    let mut layer = Layer::join(opener, sealer).unwrap();
+    let installed = layer.install_one(Role::Client, Epoch::Handshake, Suite::Tls13.secret(1));
+    assert_eq!(installed, Err(KeyError::Mismatch));
+
+    // Early data has told the version already.
+    let mut layer = Layer::new(Config::new(Role::Server));
+    layer.install_one(Role::Client, Epoch::EarlyData, Suite::Tls13.secret(1)).unwrap();
+    layer.set_version(Version::Tls12);
+    let installed = layer.install_one(Role::Server, Epoch::Handshake, Suite::Tls12Gcm.secret(2));
+    assert_eq!(installed, Err(KeyError::Mismatch));
+}

@@ -616,3 +616,28 @@ fn no_two_connections_are_sealed_under_one_nonce() {
     assert_ne!(nonce(&other), nonce(&before));
     assert_ne!(other[16..], before[16..]);
 }
+
+// A request for a KeyUpdate, or an answer to ours, that waits for the end of the input is told before.
+#[test]
+fn what_waits_for_the_end_of_the_input_keeps_no_connection_awake() {
+    let mut connection = records::Connection::established(Suite::Tls13, Role::Client);
+    connection.layer.update_keys(true).unwrap();
+    connection.control();
+    let mut answer = connection.peer.seal(HANDSHAKE, &records::key_update(0));
+    answer.extend([23, 3, 3]);
+    let opened = connection.layer.open(&mut answer).unwrap();
+    assert_eq!(opened.event, Event::KeyUpdate { requested: false });
+    assert!(connection.layer.suspend(&KEY).is_ok());
+
+    let connection = records::Connection::established(Suite::Tls13, Role::Client);
+    let mut peer = connection.peer;
+    let mut tls = Connection::<_, 512>::new(connection.layer);
+    let mut request = peer.seal(HANDSHAKE, &records::key_update(1));
+    request.extend([23, 3, 3]);
+    tls.received(&mut request).unwrap();
+    assert_eq!(tls.suspend(&KEY).err(), Some(SuspendError::Busy));
+    // The answer is why.
+    assert_eq!(tls.unsent().len(), 27);
+    tls.sent(27);
+    assert!(tls.suspend(&KEY).is_ok());
+}

@@ -19,8 +19,8 @@ use crate::sealer::Sealer;
 ///
 /// Two things remain for the caller:
 ///
-/// - **Send records after `with` has returned, not inside of it.** The receiving half must know of a
-///   KeyUpdate that asks for an answer before the answer arrives.
+/// - **Send and receive after `with` has returned, not inside of it.** The receiving half must know of
+///   a KeyUpdate that asks for an answer before the answer arrives.
 /// - **Wake the thread or task of the sending half** after a call in which
 ///   [`Opener::has_notice`] became true: an alert or a KeyUpdate is due there.
 ///

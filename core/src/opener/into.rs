@@ -52,6 +52,15 @@ impl<K: KeySchedule> Opener<K> {
         if self.rest != 0 && !self.rest_is_out {
             return Err(OpenError::OtherBuffer);
         }
+        if self.rest != 0 {
+            let total = usize::from(self.rest).wrapping_add(self.trailer.into());
+            if available < total {
+                return Ok(self.need_more(available, total));
+            }
+            if out.len() < at.wrapping_add(total) {
+                return Ok(self.need_more(available, at.wrapping_add(total)));
+            }
+        }
         // So that `open` takes it from here.
         self.rest_is_out = false;
         if self.rest == 0 {

@@ -4,7 +4,7 @@ use super::{EarlyData, Opener};
 use crate::error::{Fault, KeyError, OpenError};
 use crate::keys::KeySchedule;
 use crate::protection::Protection;
-use crate::record::{Epoch, MAX_CONTENT, MAX_PROTECTED_TLS12, MAX_PROTECTED_TLS13, Version};
+use crate::record::{Epoch, MAX_CONTENT, MAX_PROTECTED_TLS12, MAX_PROTECTED_TLS13, Role, Version};
 use crate::record_size_limit::RecordSizeLimit;
 use crate::scrub::scrub_stack;
 
@@ -12,9 +12,10 @@ impl<K: KeySchedule> Opener<K> {
     /// Sets the negotiated protocol version. Call it as soon as the ServerHello has been sent or read:
     /// before that, plaintext alerts are taken by the rules of TLS 1.2, if there is that feature, and
     /// a server refuses change_cipher_spec. Installing keys sets it too, and from then on it stays.
-    /// A version other than that of [`Config::version`](crate::Config) changes nothing.
+    /// The first call counts; a version other than that of [`Config::version`](crate::Config) changes
+    /// nothing.
     pub fn set_version(&mut self, version: Version) {
-        if self.epoch == Epoch::Plaintext && self.pinned.is_none_or(|pinned| pinned == version) {
+        if self.version.is_none() && self.pinned.is_none_or(|pinned| pinned == version) {
             self.version = Some(version);
         }
     }
@@ -37,6 +38,7 @@ impl<K: KeySchedule> Opener<K> {
     /// [`KeyError::Fault`] if a handshake message is split by the key change (RFC 9846 section 5.1):
     /// the connection has failed. [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: if there
     /// are keys already). [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2.
+    /// [`KeyError::SameSecret`] if the keys in use are made of the same secret.
     /// [`KeyError::Mismatch`] if the keys are of another version than the connection.
     /// [`KeyError::ShortTag`] if early data is [skipped](Self::skip_early_data) by trial and the tags
     /// are shorter than 16 bytes. [`KeyError::Closed`] if this direction has ended,
@@ -66,6 +68,10 @@ impl<K: KeySchedule> Opener<K> {
         self.check_state()?;
         let version = schedule.version();
         version.check_keys(self.version.or(self.pinned), self.epoch, epoch, sequence)?;
+        // The same secret in a later epoch would begin its sequence numbers anew.
+        if self.is_under(&schedule) {
+            return Err(KeyError::SameSecret);
+        }
         self.check_key_change()?;
         self.keys.make(schedule, sequence)?;
         let early_data = match (epoch, self.early_data) {
@@ -97,11 +103,16 @@ impl<K: KeySchedule> Opener<K> {
     /// TLS 1.2: the peer's Finished is verified, application data may come.
     ///
     /// # Errors
-    /// [`KeyError::Epoch`] unless TLS 1.2 keys are installed; [`KeyError::Fault`] if the Finished was
-    /// not the end of its record; [`KeyError::Closed`] if this direction has ended.
+    /// [`KeyError::Epoch`] unless TLS 1.2 keys are installed; [`KeyError::NonceReuse`] if no Finished
+    /// was opened under them; [`KeyError::Fault`] if the Finished was not the end of its record;
+    /// [`KeyError::Closed`] if this direction has ended, [`KeyError::HandedOver`] if its keys were
+    /// handed over.
     pub fn establish(&mut self) -> Result<(), KeyError> {
         if self.epoch != Epoch::Handshake || !self.is_tls12() {
             return Err(KeyError::Epoch);
+        }
+        if self.sequence() == Some(0) {
+            return Err(KeyError::NonceReuse);
         }
         self.check_key_change()?;
         self.epoch = Epoch::Application;
@@ -116,11 +127,11 @@ impl<K: KeySchedule> Opener<K> {
     ///
     /// # Errors
     /// [`KeyError::Epoch`] under early data or application keys, after a record has opened under the
-    /// handshake keys, and in TLS 1.2: every record that does not open is a forgery there.
+    /// handshake keys, on a client, and in TLS 1.2: every record that does not open is a forgery there.
     /// [`KeyError::ShortTag`] if tags are shorter than 16 bytes.
     pub fn skip_early_data(&mut self, after_hello_retry_request: bool) -> Result<(), KeyError> {
         self.early_data = match (after_hello_retry_request, self.epoch) {
-            _ if self.is_tls12() => return Err(KeyError::Epoch),
+            _ if self.is_tls12() || self.role == Role::Client => return Err(KeyError::Epoch),
             (true, Epoch::Plaintext) => EarlyData::SkipApplicationData,
             (false, Epoch::Plaintext) => EarlyData::SkipUndecryptable,
             (false, Epoch::Handshake) if self.sequence() == Some(0) => {

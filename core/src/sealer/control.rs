@@ -159,6 +159,9 @@ impl<K: KeySchedule> Sealer<K> {
     pub fn take_kernel_control(&mut self) -> Option<Control> {
         let control = self.control_in(self.in_kernel)?;
         match control {
+            Control::Alert(AlertDescription::NO_RENEGOTIATION) => {
+                self.refusals_due = self.refusals_due.saturating_sub(1);
+            }
             Control::Alert(_) => {
                 self.trigger(Trigger::AlertSealed);
             }
@@ -312,7 +315,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// How far this direction is, here or in the kernel.
-    const fn current(&self) -> WriteState {
+    pub(super) const fn current(&self) -> WriteState {
         match self.state {
             WriteState::HandedOver => self.in_kernel,
             state => state,
@@ -472,14 +475,16 @@ impl<K: KeySchedule> Sealer<K> {
     /// # Errors
     /// [`KeyError::Epoch`] in TLS 1.3, where it is never sent, and before the handshake is over;
     /// [`KeyError::Closed`] if this direction is closed or has failed, or if the keys may seal no
-    /// more than its end; [`KeyError::HandedOver`] if they were handed over.
+    /// more than its end; [`KeyError::HandedOver`] if they were suspended. In a direction which the
+    /// kernel has, [`take_kernel_control`](Self::take_kernel_control) gives the alert.
     pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
         if self.epoch != Epoch::Application || !self.is_tls12() {
             return Err(KeyError::Epoch);
         }
-        self.check_not_ended()?;
-        if self.is_exhausted() {
-            return Err(KeyError::Closed);
+        match self.current() {
+            WriteState::Open if !self.is_exhausted() => {}
+            WriteState::HandedOver => return Err(KeyError::HandedOver),
+            _ => return Err(KeyError::Closed),
         }
         self.refusals_due = self.refusals_due.saturating_add(1);
         Ok(())

@@ -49,3 +49,16 @@ fn tls12_keys_follow_it() {
     connection.halves(|opener, _| opener.establish()).unwrap();
     assert_eq!(connection.accept(DATA, b"data"), [Got::Data(b"data".to_vec())]);
 }
+
+// The version that is configured stands for the one that is not negotiated yet.
+#[test]
+fn announces_the_keys_of_a_client_that_speaks_tls12_alone() {
+    let mut config = Config::new(Role::Client);
+    config.version = Some(Version::Tls12);
+    let mut connection = Connection::new(config);
+    connection.accept(HANDSHAKE, &message(2, b"hello"));
+    assert_eq!(connection.accept(CCS, &[1]), [Got::ChangeCipherSpec]);
+    let finished = plaintext(HANDSHAKE, &message(20, &[0; 12]));
+    let alert = AlertDescription::UNEXPECTED_MESSAGE;
+    connection.assert_refuses(&finished, Fault::UnexpectedContentType, alert);
+}

@@ -197,3 +197,18 @@ fn early_data_is_not_skipped_by_trial_under_short_tags() {
         assert_eq!(opener.install(Epoch::Handshake, chip.slot()), Ok(()));
     }
 }
+
+// Only a server is sent early data.
+#[test]
+fn a_client_skips_none() {
+    for epoch in [None, Some(Epoch::Handshake)] {
+        for by_type in [false, true] {
+            let mut connection = Connection::new(Config::new(Role::Client));
+            if let Some(epoch) = epoch {
+                connection = connection.install(epoch, Suite::Tls13);
+            }
+            let skipped = connection.halves(|opener, _| opener.skip_early_data(by_type));
+            assert_eq!(skipped, Err(KeyError::Epoch));
+        }
+    }
+}

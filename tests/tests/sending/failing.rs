@@ -180,7 +180,7 @@ fn only_an_initial_client_hello_carries_a_version_of_its_own() {
     let mut out = [0; 14];
     for (connection, minor) in [
         (fresh(Role::Client), 1),
-        (fresh(Role::Client).set_version(Version::Tls13), 1),
+        (fresh(Role::Client).set_version(Version::Tls13), 3),
         (fresh(Role::Server), 3),
     ] {
         let Connection { mut layer, .. } = connection;

@@ -88,6 +88,10 @@ fn data_waits_for_its_keys() {
         assert_eq!(connection.layer.seal_in_place(&mut [0; 64], 4), Err(SealError::NoKeys));
     }
     let [.., mut tls12] = no_keys;
+    let finished = message(20, &[0; 12]);
+    let mut out = [0; 64];
+    let length = tls12.layer.seal_handshake(&[&finished], &mut out).unwrap();
+    assert_eq!(tls12.mirror.open(&out[..length]), (HANDSHAKE, finished));
     tls12.halves(|_, sealer| sealer.establish()).unwrap();
     assert_eq!(tls12.send(b"data"), Ok(vec![b"data".to_vec()]));
     let mut early = fresh(Role::Client).install(Epoch::EarlyData, Suite::Tls13);
@@ -106,8 +110,9 @@ fn epochs_go_forward_and_belong_to_their_version() {
                 let mut connection = fresh(Role::Client);
                 let install = |connection: &mut Connection, epoch| {
                     connection.halves(|opener, sealer| {
-                        let opened = opener.install(epoch, suite.secret(1));
-                        assert_eq!(opened, sealer.install(epoch, suite.secret(2)));
+                        let own = 0x10 * epoch as u8;
+                        let opened = opener.install(epoch, suite.secret(own + 1));
+                        assert_eq!(opened, sealer.install(epoch, suite.secret(own + 2)));
                         opened
                     })
                 };

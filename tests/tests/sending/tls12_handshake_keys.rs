@@ -11,6 +11,14 @@ fn are_installed_once() {
     connection.layer.with_halves(|opener, sealer| {
         assert_eq!(opener.install(Epoch::Application, secret()), Err(KeyError::Epoch));
         assert_eq!(sealer.install(Epoch::Application, secret()), Err(KeyError::Epoch));
+        // Nor are they those of application data before the Finished has had number 0.
+        let reuse = Err(KeyError::NonceReuse);
+        assert_eq!((opener.establish(), sealer.establish()), (reuse, reuse));
+    });
+    let finished = message(20, &[0; 12]);
+    assert!(connection.layer.seal_handshake(&[&finished], &mut [0; 64]).is_ok());
+    connection.accept(HANDSHAKE, &finished);
+    connection.layer.with_halves(|opener, sealer| {
         assert_eq!((opener.establish(), sealer.establish()), (Ok(()), Ok(())));
     });
 }
