@@ -111,6 +111,10 @@ impl<P: Provider> Session<P> {
                 self.record = consumed;
                 return Ok(Step::Opened);
             }
+            // After the peer's close_notify nothing more is needed.
+            Event::NeedMore { .. } if self.layer.end().read != ReadEnd::Open => {
+                return Ok(Step::Closed);
+            }
             Event::NeedMore { .. } => return Ok(Step::NeedInput),
             Event::Closed => return Ok(Step::Closed),
             Event::Handshake(piece) => self.handshake_message(&piece),

@@ -122,7 +122,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 
     // Receiving
 
-    /// Opens the record at the front of what the transport brought: see [`Opener::open`].
+    /// Opens the record at the front of what the transport brought: see [`Opener::open`]. Call it until
+    /// it says [`Event::NeedMore`](crate::Event::NeedMore): answers to the peer wait until then.
     ///
     /// # Errors
     /// Those of [`Opener::open`]. The alert that a fault demands is among what is

@@ -74,7 +74,8 @@ impl<K: KeySchedule> RecordLayer<K> {
         (self.opener, self.sealer)
     }
 
-    /// See [`Opener::open`].
+    /// See [`Opener::open`]. Call it until it says [`Event::NeedMore`]: answers to the peer wait until
+    /// then.
     ///
     /// # Errors
     /// Those of [`Opener::open`]. The alert that a fault demands is due at once.

@@ -68,7 +68,7 @@ pub enum Event {
     /// An alert that ends nothing: user_canceled, or a TLS 1.2 warning. For a log.
     Warning(AlertDescription),
     /// The peer's close_notify: it sends no more. Bytes behind it are not TLS; in later calls they
-    /// are consumed unseen. Before the handshake is complete anyone can have forged it:
+    /// are consumed unseen, with this event again, and no bytes are [`NeedMore`](Self::NeedMore). Before the handshake is complete anyone can have forged it:
     /// [`end`](Opener::end) says how early it came.
     Closed,
     /// A record with no effect: empty application data, a dropped change_cipher_spec, the first bytes
@@ -192,8 +192,8 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// Opens the record at the front of `input`, in place: one record a call, or one handshake
-    /// message of a record that holds several. Call it until it says [`Event::NeedMore`] or
-    /// [`Event::Closed`].
+    /// message of a record that holds several. Call it until it says [`Event::NeedMore`], before the
+    /// transport is asked for more.
     ///
     /// What is left of a record that was opened in part is decrypted: it is for this function again,
     /// and not for [`open_into`](Self::open_into).
@@ -561,6 +561,10 @@ impl<K: KeySchedule> Opener<K> {
     fn open_after_end(&self, available: usize) -> Result<Opened, OpenError> {
         match self.error {
             Some(error) => Err(error),
+            // A loop that opens until more is needed ends here, too.
+            None if available == 0 => {
+                Ok(Opened { consumed: 0, event: Event::NeedMore { total: HEADER_LEN } })
+            }
             None => Ok(Opened { consumed: available, event: Event::Closed }),
         }
     }

@@ -6,8 +6,8 @@ use crate::record::HEADER_LEN;
 
 /// `LEN` bytes for what a transport brings, for those who have no buffer of their own.
 ///
-/// Fill [`room`](Self::room), say how much came, open what is [`filled`](Self::filled), and give
-/// [`consume`](Self::consume) what that came to, when its data is used up.
+/// Fill [`room`](Self::room), say how much came, open what is [`filled`](Self::filled) until more is
+/// needed, and give [`consume`](Self::consume) what each call came to, when its data is used up.
 ///
 /// After the handshake the longest record is as long as
 /// [`RecordSizeLimit::max_record_len`](crate::RecordSizeLimit::max_record_len) says of the limit that
@@ -39,11 +39,17 @@ use crate::record::HEADER_LEN;
 ///     let room = buffer.room().unwrap();
 ///     let len = receive(room); // 0 would be the end: `opener.eof()`
 ///     buffer.received(len);
-///     let opened = opener.open(buffer.filled()).unwrap();
-///     if let Event::ApplicationData(range) = &opened.event {
-///         data.extend_from_slice(&buffer.filled()[range.clone()]);
+///     // All that came is opened before the transport is asked again.
+///     loop {
+///         let opened = opener.open(buffer.filled()).unwrap();
+///         if let Event::ApplicationData(range) = &opened.event {
+///             data.extend_from_slice(&buffer.filled()[range.clone()]);
+///         }
+///         buffer.consume(&opened);
+///         if matches!(opened.event, Event::NeedMore { .. } | Event::Closed) {
+///             break;
+///         }
 ///     }
-///     buffer.consume(&opened);
 /// }
 /// assert_eq!(data, b"over the wire");
 ///
@@ -79,8 +85,9 @@ impl<const LEN: usize> RecordBuffer<LEN> {
     }
 
     /// Room for what the transport brings: enough for the record at the front of
-    /// [`filled`](Self::filled), and for more if there is more. What is filled may be moved. There is
-    /// no room only if all of the buffer is filled with what was not opened.
+    /// [`filled`](Self::filled), and for more if there is more. What is filled may be moved. After
+    /// [`Event::NeedMore`] there is always some; none only while all of the buffer is filled with
+    /// records that were not opened.
     ///
     /// # Errors
     /// [`RecordTooLong`] if the buffer is shorter than that record.

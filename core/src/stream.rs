@@ -223,8 +223,8 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
         }
         self.received.consume(&opened);
         Ok(match opened.event {
-            Event::NeedMore { .. } => Step::NeedInput,
-            Event::Closed => match self.end().read {
+            Event::NeedMore { .. } if self.end().read == ReadEnd::Open => Step::NeedInput,
+            Event::NeedMore { .. } | Event::Closed => match self.end().read {
                 ReadEnd::Closed { epoch: Epoch::Application } => Step::Closed,
                 // Anyone can have forged one that came before the end of the handshake.
                 _ => return Err(StreamError::Shutdown(ShutdownError::ClosedInHandshake)),

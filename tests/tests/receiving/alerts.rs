@@ -56,13 +56,16 @@ fn what_follows_a_close_notify_is_not_looked_at() {
         let sequence = connection.layer.opener().sequence();
         let data = connection.peer.seal(DATA, b"data");
         let error = connection.peer.seal(ALERT, &[2, 40]);
-        for wire in [data, error, b"GET / HTTP/1.1".to_vec(), header(DATA, 65_535), vec![1], vec![]]
-        {
+        for wire in [data, error, b"GET / HTTP/1.1".to_vec(), header(DATA, 65_535), vec![1]] {
             let mut input = wire.clone();
             let opened = connection.layer.open(&mut input).expect("no error");
             assert_eq!((opened.consumed, opened.event), (wire.len(), Event::Closed));
             assert_eq!(input, wire);
         }
+        // A loop that opens until more is needed has an end.
+        let need_more = Opened { consumed: 0, event: Event::NeedMore { total: 5 } };
+        assert_eq!(connection.layer.open(&mut []), Ok(need_more.clone()));
+        assert_eq!(connection.layer.open_into(&[], &mut []), Ok(need_more));
         assert_eq!(connection.layer.opener().sequence(), sequence);
         assert_eq!(connection.layer.end().read, ReadEnd::Closed { epoch: Epoch::Application });
     }

@@ -2,8 +2,9 @@
 
 use tls_record::aead::Algorithm;
 use tls_record::{
-    AlertDescription, Config, ContentType, Epoch, Event, Fault, KeyError, OpenError, Opener,
-    ReadEnd, Role, Sealer, TrafficSecret, Version, WriteEnd, close::ReadState, close::WriteState,
+    AlertDescription, Config, ContentType, Epoch, Event, Fault, KeyError, OpenError, Opened,
+    Opener, ReadEnd, Role, Sealer, TrafficSecret, Version, WriteEnd, close::ReadState,
+    close::WriteState,
 };
 use tls_record_tests::Backend;
 use tls_record_tests::records::{
