@@ -199,6 +199,11 @@ impl<P: Provider> Session<P> {
         self.layer.update_keys(request)
     }
 
+    /// Whether all data that was taken has left, or still can: not if the peer failed meanwhile.
+    pub(crate) fn check_not_cut(&self) -> io::Result<()> {
+        if self.is_cut { Err(seal_error(SealError::Failed, self.layer.end())) } else { Ok(()) }
+    }
+
     // Closing
 
     /// Queues a close_notify, unless there was one. After an error too there may be something to

@@ -320,7 +320,7 @@ impl<T: Read + Write, P: Provider> Write for Stream<T, P> {
         let flushed = self.transport.flush();
         self.session.answered(flushed)?;
         self.session.flush_due = false;
-        Ok(())
+        self.session.check_not_cut()
     }
 }
 

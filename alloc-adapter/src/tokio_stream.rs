@@ -450,7 +450,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncWrite for TokioStream<
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_send_all(Half::Write, cx)
+        let this = self.get_mut();
+        ready!(this.poll_send_all(Half::Write, cx))?;
+        Poll::Ready(this.session.check_not_cut())
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

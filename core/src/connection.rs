@@ -152,6 +152,32 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         end
     }
 
+    /// The transport failed: it takes nothing more, and brings nothing more. What is
+    /// [unsent](Self::unsent) is discarded, and nothing is sealed any more; unless our close_notify had
+    /// left before, every [`shutdown`](Self::shutdown) is [`ShutdownError::TransportFailed`] from now on. The
+    /// receiving direction ends as by [`eof`](Self::eof). Returns how.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Connection, Epoch, RecordLayer, Role, ShutdownError, TrafficSecret};
+    /// # let mut layer = RecordLayer::new(Config::new(Role::Client));
+    /// # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+    /// # layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
+    /// # let mut connection = Connection::<_, 2048>::new(layer);
+    /// assert_eq!(connection.shutdown(), Err(ShutdownError::WouldBlock));
+    /// // write(socket, connection.unsent()): EPIPE
+    /// connection.transport_failed();
+    /// assert_eq!(connection.shutdown(), Err(ShutdownError::TransportFailed));
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn transport_failed(&mut self) -> ReadEnd {
+        self.opener.eof();
+        self.tell();
+        self.writer.transport_failed();
+        self.tell();
+        self.opener.end()
+    }
+
     // Sending
 
     /// Seals the bytes of `parts`, one after the other, as application data, as far as there is room,

@@ -9,7 +9,7 @@
 /// | `GSK_OK` | `Ok(())`: the transport has taken the last byte of our close_notify |
 /// | `GSK_CONNECTION_ACTIVE` | [`SlotReserved`](Self::SlotReserved) |
 /// | `GSK_ERR_CONNECTION_CLOSED` | [`AlreadyClosed`](Self::AlreadyClosed) |
-/// | `GSK_ERR_IO` | the transport's own error, which never comes through here |
+/// | `GSK_ERR_IO` | [`TransportFailed`](Self::TransportFailed); the transport's own error is the driver's |
 /// | `GSK_ERR_NOT_SSLV3` | [`NotTls`](Self::NotTls) |
 /// | `GSK_ERR_SOCKET_CLOSED` | [`Truncated`](Self::Truncated) |
 /// | `GSK_INVALID_HANDLE` | [`InvalidHandle`](crate::InvalidHandle), of a [`ConnectionSet`](crate::ConnectionSet) |
@@ -43,6 +43,9 @@ pub enum ShutdownError {
     /// Two steps: our close_notify has left, and the peer's came before the handshake was complete,
     /// when anyone could have forged it.
     ClosedInHandshake,
+    /// The transport failed ([`Connection::transport_failed`](crate::Connection::transport_failed))
+    /// before the last byte of our close_notify had left.
+    TransportFailed,
     /// The peer's first bytes were not TLS.
     NotTls,
     /// There is nothing to close: no keys, and no record has been sealed or opened.
@@ -69,6 +72,7 @@ impl core::fmt::Display for ShutdownError {
             }
             Self::Truncated => "the transport had ended before close_notify",
             Self::ClosedInHandshake => "the peer closed before the handshake was complete",
+            Self::TransportFailed => "the transport failed before close_notify had left",
             Self::NotTls => "the peer does not speak TLS",
             Self::NotStarted => "the connection has not started",
             Self::Failed => "the connection has failed",

@@ -305,6 +305,18 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
         }
     }
 
+    /// Whether all that was written has left, or still can.
+    fn check_not_cut<E>(&self) -> Result<(), StreamError<E>> {
+        if !self.connection.writer().is_cut() {
+            return Ok(());
+        }
+        Err(match self.end().read {
+            ReadEnd::PeerAlert(description) => OpenError::PeerAlert(description).into(),
+            ReadEnd::Fault(fault) => OpenError::Fault(fault).into(),
+            _ => StreamError::Seal(SealError::Failed),
+        })
+    }
+
     fn wants_write(&self) -> bool {
         self.flush_due || !self.connection.unsent().is_empty()
     }

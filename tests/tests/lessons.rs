@@ -96,7 +96,7 @@ fn a_close_notify_in_any_state_makes_progress() {
             }
             let epoch = connection.layer.opener().epoch();
             assert_eq!(connection.layer.eof(), ReadEnd::Closed { epoch });
-            assert_eq!(connection.layer.open(&mut []).unwrap().event, Event::Closed);
+            assert_eq!(connection.layer.open(&mut [0]).unwrap().event, Event::Closed);
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Writer<K: KeySchedule, const TX: usize> {
     is_cut: bool,
     /// A shutdown has been told that the close_notify left.
     is_told: bool,
+    /// The transport failed before the end of our direction had left.
+    is_broken: bool,
     /// The transport reads what is unsent, so that it must not be moved.
     is_in_flight: bool,
     log: AlertLog,
@@ -76,6 +78,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
             slot: None,
             is_cut: false,
             is_told: false,
+            is_broken: false,
             is_in_flight: false,
             log: AlertLog::EMPTY,
         }
@@ -283,6 +286,28 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.seal_control();
     }
 
+    /// See [`Connection::transport_failed`](crate::Connection::transport_failed).
+    pub fn transport_failed(&mut self) {
+        if !matches!(self.end(), WriteEnd::Closed | WriteEnd::AlertSent(_)) {
+            self.is_broken = true;
+        }
+        self.discard();
+        self.sealer.fail();
+        self.drop_slot_if_ended();
+    }
+
+    /// What waits never leaves.
+    fn discard(&mut self) {
+        self.is_cut |= !self.unsent.is_empty();
+        self.unsent.clear();
+    }
+
+    /// Whether bytes that were taken have been discarded.
+    #[cfg(feature = "embedded-io")]
+    pub(crate) const fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
     /// Seals what is due. Whatever makes something due, or makes room, ends with it.
     ///
     /// A KeyUpdate waits while the transport does, so that requests that come meanwhile get one answer
@@ -351,6 +376,9 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
 
     /// [`Self::shutdown`] of a connection that has started, or has not.
     pub(super) fn shutdown_if(&mut self, is_started: bool) -> Result<(), ShutdownError> {
+        if self.is_broken {
+            return Err(ShutdownError::TransportFailed);
+        }
         if self.slot.is_some() {
             return Err(ShutdownError::SlotReserved);
         }
@@ -479,8 +507,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     pub fn apply(&mut self, notice: Notice) {
         self.sealer.apply(notice);
         if notice.contains(Notice::PEER_FAILED) {
-            self.is_cut |= !self.unsent.is_empty();
-            self.unsent.clear();
+            self.discard();
         }
         self.drop_slot_if_ended();
         self.seal_control();

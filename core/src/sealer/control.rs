@@ -383,7 +383,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// The connection has failed and there is no alert to send.
-    pub(super) fn fail(&mut self) {
+    pub(crate) fn fail(&mut self) {
         if self.trigger(Trigger::PeerError) {
             self.fatal = None;
         }

@@ -64,7 +64,7 @@ where
         let flushed = self.transport.flush().await;
         flushed.map_err(|error| self.failed(error))?;
         self.flush_due = false;
-        Ok(())
+        self.check_not_cut()
     }
 
     /// Sends what is due. What does not leave is still there for the next call, which may report

@@ -164,6 +164,6 @@ where
         let flushed = self.transport.flush();
         flushed.map_err(|error| self.failed(error))?;
         self.flush_due = false;
-        Ok(())
+        self.check_not_cut()
     }
 }

@@ -964,3 +964,23 @@ fn closing_over_a_broken_transport_is_its_error() {
     tls.close().unwrap();
     assert_eq!(tls.transport_mut().peer.end(), PeerEnd::CloseNotify);
 }
+
+// Data that was taken will never arrive: a flush must not say that it has left.
+#[test]
+fn a_flush_tells_of_data_that_the_peers_alert_has_discarded() {
+    for_each_stream(|mut tls, _| {
+        tls.write_all(b"never").unwrap();
+        let mut forged = [0; 48];
+        forged[..5].copy_from_slice(&[23, 3, 3, 0, 43]);
+        tls.transport_mut().peer.receive(&forged);
+        // Reading sends what is due before it waits, so that the transport has to refuse it.
+        tls.transport_mut().is_broken = true;
+        let error = read_some_of(&mut tls, &mut Vec::new()).unwrap_err();
+        assert!(matches!(error, StreamError::Open(OpenError::PeerAlert(_))), "{error:?}");
+        tls.transport_mut().is_broken = false;
+        for _ in 0..2 {
+            let error = tls.flush().unwrap_err();
+            assert!(matches!(error, StreamError::Open(OpenError::PeerAlert(_))), "{error:?}");
+        }
+    });
+}

@@ -539,3 +539,43 @@ fn split_halves_shut_down_in_two_steps_within_a_budget() {
         assert_eq!(opener.check_closed(0), Ok(()));
     }
 }
+
+// The transport takes nothing any more: asking again must not be told to wait.
+#[test]
+fn gsk_err_io_when_the_transport_has_failed() {
+    for suite in Suite::ALL {
+        // Before anything, with data under way, and with our close_notify queued.
+        for steps in 0..3 {
+            for peer_closes in [false, true] {
+                let mut end = Wired::<512>::new(suite);
+                if peer_closes {
+                    end.accept(ALERT, &CLOSE_NOTIFY);
+                }
+                if steps > 0 {
+                    let _ = end.tls.write(&[b"data"]);
+                }
+                if steps > 1 {
+                    assert_eq!(end.tls.shutdown(), Err(ShutdownError::WouldBlock));
+                }
+                let read = end.tls.transport_failed();
+                assert_eq!(matches!(read, ReadEnd::Closed { .. }), peer_closes);
+                for _ in 0..2 {
+                    assert_eq!(end.tls.shutdown(), Err(ShutdownError::TransportFailed));
+                    assert_eq!(end.tls.shutdown_both(100), Err(ShutdownError::TransportFailed));
+                    assert!(end.tls.write(&[b"late"]).is_err());
+                    assert_eq!(end.tls.unsent(), []);
+                    assert_eq!(end.tls.end().write, WriteEnd::Failed);
+                }
+                assert!(!end.tls.end().is_clean());
+            }
+        }
+        // What had left before is not undone.
+        let mut end = Wired::<512>::new(suite);
+        let _ = end.tls.shutdown();
+        end.send();
+        end.accept(ALERT, &CLOSE_NOTIFY);
+        end.tls.transport_failed();
+        assert_eq!(end.tls.shutdown(), Ok(()));
+        assert_eq!(end.tls.end(), CLEAN);
+    }
+}
