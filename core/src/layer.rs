@@ -115,7 +115,9 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// # Errors
     /// Those of [`Sealer::seal`].
     pub fn seal(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
-        if self.opener.has_notice() {
+        if SMALL {
+            self.tell_sealer();
+        } else if self.opener.has_notice() {
             return self.seal_behind_notice(parts, out);
         }
         let sealed = self.sealer.seal(parts, out);
@@ -124,7 +126,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     }
 
     /// [`seal`](Self::seal) while a notice waits for the end of the input.
-    #[cfg_attr(target_pointer_width = "64", cold)]
+    #[cold]
     #[inline(never)]
     fn seal_behind_notice(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
         self.carry_notice();
@@ -137,7 +139,9 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Those of [`Sealer::seal_in_place`].
     #[inline]
     pub fn seal_in_place(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
-        if self.opener.has_notice() {
+        if SMALL {
+            self.tell_sealer();
+        } else if self.opener.has_notice() {
             return self.seal_in_place_behind_notice(record, len);
         }
         let sealed = self.sealer.seal_in_place(record, len);
@@ -146,7 +150,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     }
 
     /// [`seal_in_place`](Self::seal_in_place) while a notice waits for the end of the input.
-    #[cfg_attr(target_pointer_width = "64", cold)]
+    #[cold]
     #[inline(never)]
     fn seal_in_place_behind_notice(
         &mut self,
@@ -171,7 +175,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// See [`Sealer::has_control`].
     #[inline]
     pub fn has_control(&self) -> bool {
-        self.is_answer_due() || self.sealer.has_control()
+        self.next_control().is_some()
     }
 
     /// See [`Sealer::poll_control`].
@@ -188,7 +192,8 @@ impl<K: KeySchedule> RecordLayer<K> {
     }
 
     /// See [`Sealer::next_control`].
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn next_control(&self) -> Option<Control> {
         if self.is_answer_due() {
             return Some(Control::KeyUpdate { request: false });
