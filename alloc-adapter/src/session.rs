@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use tls_record::aead::Provider;
 use tls_record::{
     AlertDescription, CloseError, Config, Control, End, Event, Fault, HandshakePiece, KeyError,
-    OpenError, Opened, ReadEnd, RecordLayer, SealError, ShutdownError, TrafficSecret, WriteEnd,
+    OpenError, Opened, ReadEnd, RecordLayer, SealError, TrafficSecret, WriteEnd,
 };
 
 use crate::buffer::Buffer;
@@ -28,7 +28,7 @@ const MAX_SLICES: usize = 16;
 
 /// A connection after its handshake.
 pub(crate) struct Session<P: Provider> {
-    layer: RecordLayer<TrafficSecret<P>>,
+    pub(crate) layer: RecordLayer<TrafficSecret<P>>,
     pub(crate) received: Buffer,
     /// Where in `received` data lies that is not read yet, and how long its record is.
     data: Range<usize>,
@@ -229,11 +229,6 @@ impl<P: Provider> Session<P> {
             write => write,
         };
         End { read, write }
-    }
-
-    /// The second step of a shutdown: see [`RecordLayer::check_closed`].
-    pub(crate) fn check_closed(&mut self, budget: u32) -> Result<(), ShutdownError> {
-        self.layer.check_closed(budget)
     }
 
     /// What the transport answered. Its errors are remembered, unless they pass by themselves.

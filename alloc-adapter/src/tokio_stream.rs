@@ -378,7 +378,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
             self.rest.push(self.session.data());
             self.session.consume(usize::MAX);
             if let Err(error @ ShutdownError::BudgetSpent { .. }) =
-                self.session.check_closed(budget)
+                self.session.layer.check_closed(budget)
             {
                 return Poll::Ready(Err(io::Error::other(error)));
             }

@@ -54,8 +54,8 @@ impl RecordSizeLimit {
     /// messages may fill records of [`MAX_CONTENT`](crate::MAX_CONTENT) bytes. Nor are records of early
     /// data that is skipped: the client did not know the limit.
     pub const fn max_record_len(self) -> usize {
-        let most = MAX_CONTENT as usize + 1;
-        let limit = if self.get() as usize > most { most } else { self.get() as usize };
+        const MOST: usize = MAX_CONTENT as usize + 1;
+        let limit = if self.get() as usize > MOST { MOST } else { self.get() as usize };
         // The longest protection: TLS 1.2 with eight bytes of nonce and a tag.
         limit.saturating_add(HEADER_LEN + 8 + 16)
     }

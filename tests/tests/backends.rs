@@ -156,14 +156,14 @@ fn a_secret_and_an_info_of_any_length_are_expanded_alike() {
         for secret_len in [48, 64, 65, 128, 129, 300] {
             for (info_len, out_len) in [(0, 1), (10, 32), (200, 48), (1000, 49), (7, 300)] {
                 let (secret, info) = (vec![7; secret_len], vec![9; info_len]);
-                let expand = |expand: fn(Algorithm, &[u8], &[&[u8]], &mut [u8]) -> Option<()>| {
-                    let mut out = vec![0; out_len];
-                    expand(algorithm, &secret, &[b"label", &info], &mut out).unwrap();
-                    out
-                };
-                let expected = expand(RustCrypto::hkdf_expand);
-                assert_eq!(expand(AwsLc::hkdf_expand), expected, "{algorithm:?}, {secret_len}");
-                assert_eq!(expand(Ring::hkdf_expand), expected, "{algorithm:?}, {secret_len}");
+                let info: [&[u8]; 2] = [b"label", &info];
+                let mut outs = [(); 3].map(|()| vec![0; out_len]);
+                let [ring, rustcrypto, aws_lc] = &mut outs;
+                Ring::hkdf_expand(algorithm, &secret, &info, ring).unwrap();
+                RustCrypto::hkdf_expand(algorithm, &secret, &info, rustcrypto).unwrap();
+                AwsLc::hkdf_expand(algorithm, &secret, &info, aws_lc).unwrap();
+                assert_eq!(ring, rustcrypto, "{algorithm:?}, {secret_len} bytes");
+                assert_eq!(aws_lc, rustcrypto, "{algorithm:?}, {secret_len} bytes");
             }
         }
         let too_long = AwsLc::hkdf_expand(algorithm, &[7; 48], &[], &mut vec![0; 255 * 48 + 1]);

@@ -118,3 +118,29 @@ fn all_requests_of_one_input_get_one_answer() {
     }
     assert_eq!(connection.control(), [(HANDSHAKE, key_update(0))]);
 }
+
+// A record that is opened message by message is not at its end before the last one.
+#[test]
+fn a_request_behind_a_ticket_gets_no_answer_of_its_own() {
+    for splits in [false, true] {
+        let mut connection = tls13();
+        let first = connection.peer.seal(HANDSHAKE, &key_update(1));
+        connection.peer.update();
+        let ticket = message(4, b"ticket");
+        let mut input = connection.peer.seal(HANDSHAKE, &[ticket, key_update(1)].concat());
+        if splits {
+            // Another read of the transport, of which the engine cannot know.
+            connection.receive(&first).unwrap();
+            assert!(connection.layer.has_control());
+            assert_eq!(connection.control(), [(HANDSHAKE, key_update(0))]);
+        } else {
+            input = [first, input].concat();
+        }
+        let mut at = 0;
+        while at < input.len() {
+            assert!(!connection.layer.has_control(), "after {at} bytes");
+            at += connection.layer.open(&mut input[at..]).unwrap().consumed;
+        }
+        assert_eq!(connection.control(), [(HANDSHAKE, key_update(0))]);
+    }
+}
