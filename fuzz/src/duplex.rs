@@ -203,9 +203,6 @@ impl Side {
             if matches!(opened.event, Event::NeedMore { .. }) {
                 return;
             }
-            if self.received.filled().is_empty() {
-                return;
-            }
         }
     }
 }

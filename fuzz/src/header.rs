@@ -84,7 +84,7 @@ impl crate::target::Input for Input {
 
         // All at once, beside the reference.
         let at_once = open(&mut self.opener(), &self.bytes);
-        assert_eq!(at_once, self.reference().next(Way::InPlace, &self.bytes));
+        assert_eq!(at_once, self.reference().next(Way::InPlace, &self.bytes, usize::MAX));
 
         // Byte by byte it is the same, and it is said as soon as it can be.
         let mut opener = self.opener();

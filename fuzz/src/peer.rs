@@ -63,6 +63,11 @@ impl<P: Provider> Direction<P> {
         Self { keys: Some(Keys::new(secret)), sequence, is_first: false }
     }
 
+    /// The version is negotiated: the next record is not a client's first one any more.
+    pub const fn version_is_known(&mut self) {
+        self.is_first = false;
+    }
+
     /// Goes on to the next generation of keys (RFC 9846 section 7.2).
     ///
     /// # Panics
@@ -78,12 +83,14 @@ impl<P: Provider> Direction<P> {
         self.keys.as_ref().map(|keys| keys.secret.version())
     }
 
+    /// Whether the keys are made of this secret.
+    pub fn is_under(&self, secret: &TrafficSecret<P>) -> bool {
+        self.keys.as_ref().is_some_and(|keys| keys.secret.is_same_secret(secret))
+    }
+
     /// Whether both have keys of one secret.
     pub fn is_under_secret_of(&self, other: &Self) -> bool {
-        match (&self.keys, &other.keys) {
-            (Some(keys), Some(others)) => keys.secret.is_same_secret(&others.secret),
-            _ => false,
-        }
+        other.keys.as_ref().is_some_and(|keys| self.is_under(&keys.secret))
     }
 
     fn nonce(&self, keys: &Keys<P>) -> [u8; NONCE_LEN] {

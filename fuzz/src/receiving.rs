@@ -7,7 +7,7 @@ use tls_record::aead::Provider;
 use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState};
 use tls_record::{
     AlertDescription, CloseError, ContentType, Control, Epoch, Event, KernelDirection, KeyError,
-    OpenError, Opened, Padding, ReadEnd, RecordLayer, Role, SealError, ShutdownError,
+    KeySchedule, OpenError, Opened, Padding, ReadEnd, RecordLayer, Role, SealError, ShutdownError,
     TrafficSecret, Version, WriteEnd,
 };
 
@@ -189,6 +189,8 @@ input! {
         HandOver { sender: bool, },
         /// One direction has come to these keys, or to those that are for the other one.
         InstallOne { stage: Stage, ours: bool, crossed: bool, },
+        /// The driver opens once into an output of its own, of so many bytes.
+        OpenInto { len: u16, room: u16, },
     }
 }
 
@@ -205,6 +207,9 @@ input! {
         Mixed,
     }
 }
+
+/// Room for all that there is.
+const ALL: usize = usize::MAX;
 
 /// How records are shown to the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,6 +261,8 @@ pub struct World<P: Provider> {
     has_own_keys: bool,
     /// The version that the sending half knows.
     own_version: Option<Version>,
+    /// Refusals to renegotiate that are due.
+    refusals: u8,
 }
 
 impl<P: Provider> World<P> {
@@ -284,6 +291,7 @@ impl<P: Provider> World<P> {
             is_in_kernel: false,
             has_own_keys: false,
             own_version: None,
+            refusals: 0,
         }
     }
 
@@ -302,7 +310,7 @@ impl<P: Provider> World<P> {
             self.check();
         }
         // By the function that has opened a part of a record already.
-        while self.open_by(self.reference.rest_way().unwrap_or(self.way), self.wire.len()) {}
+        while self.open_by(self.reference.rest_way().unwrap_or(self.way), self.wire.len(), ALL) {}
         while self.control() {}
         self.check();
         self.check_shutdown();
@@ -386,15 +394,16 @@ impl<P: Provider> World<P> {
                 let version = self.suite.version();
                 self.layer.set_version(version);
                 self.reference.set_version(version);
-                self.own_version = Some(version);
+                self.own_version = self.own_version.or(Some(version));
             }
             Call::Establish => {
                 self.tell();
-                let (opened, _) = self
+                let expected = self.check_own_establish();
+                let (opened, sealed) = self
                     .layer
                     .with_halves(|opener, sealer| (opener.establish(), sealer.establish()));
-                let expected = self.reference.establish();
-                assert_eq!(opened, expected);
+                assert_eq!(sealed, expected);
+                assert_eq!(opened, self.reference.establish());
                 self.share_version();
                 self.learn_of_keys(opened);
             }
@@ -413,24 +422,33 @@ impl<P: Provider> World<P> {
                 assert_eq!(updated == Err(KeyError::HandedOver), self.is_in_kernel);
             }
             Call::Refuse => {
-                let refused = self.layer.refuse_renegotiation();
-                assert!(refused.is_err() || !self.is_in_kernel);
+                let expected = self.check_refusal();
+                assert_eq!(self.layer.refuse_renegotiation(), expected);
+                self.refusals = self.refusals.saturating_add(expected.is_ok().into());
             }
             Call::Close => {
                 self.tell();
                 let closed = self.layer.close();
+                self.reference.drain();
                 self.check_close(closed);
                 self.note(Trigger::Close);
             }
             Call::Cancel => {
                 self.tell();
                 let closed = self.layer.cancel();
+                self.reference.drain();
                 self.check_close(closed);
                 self.note(Trigger::Cancel);
             }
             Call::Abort { description } => self.abort(*description),
             Call::Control => drop(self.control()),
-            Call::OpenOther => drop(self.open_by(self.way.other(), self.wire.len())),
+            Call::OpenOther => {
+                self.open_by(self.way.other(), self.wire.len(), ALL);
+            }
+            Call::OpenInto { len, room } => {
+                let len = usize::from(*len).min(self.wire.len());
+                self.open_by(Way::Into, len, (*room).into());
+            }
             Call::TakeOver { stage, number, secrets } => {
                 self.take_over(stage, (*number).into(), secrets);
             }
@@ -466,13 +484,15 @@ impl<P: Provider> World<P> {
 
     /// Shows the engine the first `len` bytes of what was sent. Whether it went on.
     fn open(&mut self, len: usize) -> bool {
-        self.open_by(self.way, len)
+        self.open_by(self.way, len, ALL)
     }
 
-    fn open_by(&mut self, way: Way, len: usize) -> bool {
-        // What is opened already needs not be shown again whole when it lies elsewhere.
-        let len = if way == Way::Into { self.wire.len() } else { len };
-        let (expected_len, expected) = self.reference.next(way, &self.wire[..len]);
+    /// The same by one of the two functions, with so much room for what it opens.
+    fn open_by(&mut self, way: Way, len: usize, room: usize) -> bool {
+        self.opened.resize(self.opened.len().max(len), 0);
+        let room = room.min(self.opened.len());
+        let bound = if way == Way::Into { room } else { ALL };
+        let (expected_len, expected) = self.reference.next(way, &self.wire[..len], bound);
         let (opened, buffer) = match way {
             Way::InPlace => {
                 let opened = self.layer.open(&mut self.wire[..len]);
@@ -480,8 +500,7 @@ impl<P: Provider> World<P> {
             }
             Way::Into => {
                 let (front, back) = self.wire[..len].split_at(len / 3);
-                let out = &mut self.opened;
-                out.resize(out.len().max(len), 0);
+                let out = &mut self.opened[..room];
                 let opened = self.layer.open_into(&[front, &[], back], out);
                 (opened, &self.opened[..])
             }
@@ -500,7 +519,7 @@ impl<P: Provider> World<P> {
         if opened.is_err() || waits || outcome == Outcome::Closed || consumed == len {
             self.tell();
         }
-        consumed != 0 && !self.wire.is_empty()
+        consumed != 0
     }
 
     /// What the engine made of a record moves its state.
@@ -559,7 +578,7 @@ impl<P: Provider> World<P> {
         let version = self.own_version.unwrap_or(Version::Tls13);
         self.facts.note(OnPeerClose::in_version(version, self.on_peer_close), trigger);
         if matches!(self.facts.write(), WriteState::AlertQueued | WriteState::Failed) {
-            self.is_update_due = false;
+            (self.is_update_due, self.refusals) = (false, 0);
         }
         self.has_own_keys &= self.facts.write() != WriteState::Failed;
     }
@@ -583,7 +602,7 @@ impl<P: Provider> World<P> {
         let (epoch, (read, write)) = (stage.epoch(), stage.seeds());
         let suite = self.suite.clone();
         let number = suite.first_number(epoch);
-        let expected = self.check_own_keys(epoch, suite.version(), number);
+        let expected = self.check_own_keys(epoch, &suite.secret(write), number);
         let (opened, sealed) = self.layer.with_halves(|opener, sealer| {
             // Keys that begin here, or that somebody else has used.
             let opened = match number {
@@ -622,13 +641,12 @@ impl<P: Provider> World<P> {
         let (epoch, (read, write)) = (stage.epoch(), stage.seeds());
         let suite = self.suite.clone();
         let secret = || suite.secret(if ours == crossed { read } else { write });
-        let keys = Direction::new(secret());
-        let is_own = self.has_own_keys && self.peer_in.is_under_secret_of(&keys);
-        let is_used = is_own || self.reference.is_under_secret_of(&keys);
+        self.share_version();
+        let is_used = self.sends_by(&secret()) || self.reference.is_under(&secret());
         let expected = if is_used {
             Err(KeyError::SameSecret)
         } else if ours {
-            self.check_own_keys(epoch, suite.version(), 0)
+            self.check_own_keys(epoch, &secret(), 0)
         } else {
             self.reference.take_over(epoch, secret(), 0)
         };
@@ -644,22 +662,64 @@ impl<P: Provider> World<P> {
             if ours {
                 self.sends_under(secret(), 0);
             } else {
-                self.peer_out = keys;
+                self.peer_out = Direction::new(secret());
             }
             self.share_version();
         }
         self.learn_of_keys(installed);
     }
 
+    /// Whether the keys of the sending half are made of this secret.
+    fn sends_by(&self, secret: &TrafficSecret<P>) -> bool {
+        self.has_own_keys && self.peer_in.is_under(secret)
+    }
+
     /// Whether the sending half takes keys.
-    fn check_own_keys(&self, epoch: Epoch, version: Version, number: u64) -> Result<(), KeyError> {
+    fn check_own_keys(
+        &self,
+        epoch: Epoch,
+        secret: &TrafficSecret<P>,
+        number: u64,
+    ) -> Result<(), KeyError> {
         match self.write_state() {
             WriteState::Open => {}
             WriteState::HandedOver => return Err(KeyError::HandedOver),
             _ => return Err(KeyError::Closed),
         }
         let known = self.own_version.or(self.suite.pinned());
-        check_keys(known, self.layer.sealer().epoch(), (version, epoch), number)
+        let current = self.layer.sealer().epoch();
+        check_keys(known, current, (secret.version(), epoch), number)?;
+        if self.sends_by(secret) { Err(KeyError::SameSecret) } else { Ok(()) }
+    }
+
+    /// Whether the sending half takes the end of a TLS 1.2 handshake.
+    fn check_own_establish(&self) -> Result<(), KeyError> {
+        let is_tls12 = self.own_version == Some(Version::Tls12);
+        if !is_tls12 || self.layer.sealer().epoch() != Epoch::Handshake {
+            Err(KeyError::Epoch)
+        } else if self.has_own_keys && self.peer_in.sequence == 0 {
+            // The Finished has not left.
+            Err(KeyError::NonceReuse)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether the sending half refuses to renegotiate, here or in the kernel.
+    fn check_refusal(&self) -> Result<(), KeyError> {
+        let is_tls12 = self.own_version == Some(Version::Tls12);
+        if !is_tls12 || self.layer.sealer().epoch() != Epoch::Application {
+            Err(KeyError::Epoch)
+        } else if self.facts.write() != WriteState::Open || self.is_exhausted() {
+            Err(KeyError::Closed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether our keys may seal no more than control.
+    fn is_exhausted(&self) -> bool {
+        self.has_own_keys && self.peer_in.sequence >= self.data_limit
     }
 
     /// Both directions get keys, or none does.
@@ -681,10 +741,13 @@ impl<P: Provider> World<P> {
         }
         let (client, server) =
             by_writer(self.role, (suite.secret(read), number), (our_suite.secret(write), number));
+        let is_crossed =
+            self.reference.is_under(&our_suite.secret(write)) || self.sends_by(&suite.secret(read));
         let mut expected = match secrets {
             Secrets::Mixed => Err(KeyError::Mismatch),
             Secrets::One => Err(KeyError::SameSecret),
-            _ => self.check_own_keys(epoch, suite.version(), number),
+            _ if is_crossed => Err(KeyError::SameSecret),
+            _ => self.check_own_keys(epoch, &our_suite.secret(write), number),
         };
         if expected.is_ok() {
             expected = self.reference.take_over(epoch, suite.secret(read), number);
@@ -844,8 +907,13 @@ impl<P: Provider> World<P> {
             (Some(Control::Alert(description)), None) => {
                 assert_eq!(description.0, 100);
                 assert!(is_established && !is_tls13 && state == WriteState::Open);
+                assert!(self.refusals != 0 && !self.is_exhausted());
             }
-            (None, due) => assert_eq!(due, None),
+            (None, due) => {
+                assert_eq!(due, None);
+                let is_refused = state == WriteState::Open && self.refusals != 0;
+                assert!(!is_refused || self.is_exhausted(), "a refusal is lost");
+            }
         }
         let Some(next) = next else {
             assert_eq!(self.layer.poll_control(&mut self.out), Ok(0));
@@ -888,6 +956,8 @@ impl<P: Provider> World<P> {
                 assert_eq!(content, [level, description.0]);
                 if self.facts.due().is_some() {
                     self.note(Trigger::AlertSealed);
+                } else {
+                    self.refusals -= 1;
                 }
             }
         }
@@ -939,15 +1009,19 @@ impl<P: Provider> World<P> {
         assert!(!is_over || !self.layer.has_control(), "control at the end");
     }
 
-    /// What the second step of a shutdown says. Asked at the end, because data is counted from then on.
+    /// What the second step of a shutdown says. Asked at the end, because data is counted from then on,
+    /// if it is not already.
     fn check_shutdown(&mut self) {
         use ShutdownError::{
-            AwaitingPeer, ClosedInHandshake, Failed, HandedOver, NotTls, Truncated,
+            AwaitingPeer, BudgetSpent, ClosedInHandshake, Failed, HandedOver, NotTls, Truncated,
         };
+        let drained = self.reference.drained();
         let expected = match self.reference.end() {
             None => {
-                let closed = self.layer.check_closed(u32::MAX);
-                assert!(matches!(closed, Err(AwaitingPeer { .. })), "{closed:?}");
+                assert_eq!(self.layer.check_closed(drained), Err(AwaitingPeer { drained }));
+                if let Some(less) = drained.checked_sub(1) {
+                    assert_eq!(self.layer.check_closed(less), Err(BudgetSpent { drained }));
+                }
                 return;
             }
             Some(Outcome::Closed) if self.reference.epoch() == Epoch::Application => Ok(()),

@@ -101,6 +101,10 @@ pub struct Reference<P: Provider> {
     trailer: usize,
     /// Which function opened that record.
     rest_way: Way,
+    /// Where the rest begins, if the record was opened into another buffer.
+    rest_at: usize,
+    /// Bytes of records that arrived since a shutdown began, if one has.
+    drained: Option<u32>,
     early_data: EarlyData,
     early_bytes: usize,
     empty_records: usize,
@@ -131,6 +135,8 @@ impl<P: Provider> Reference<P> {
             rest: Vec::new(),
             trailer: 0,
             rest_way: Way::InPlace,
+            rest_at: 0,
+            drained: None,
             early_data: EarlyData::None,
             early_bytes: 0,
             empty_records: 0,
@@ -143,9 +149,9 @@ impl<P: Provider> Reference<P> {
 
     // What it is told
 
-    /// A version was chosen.
+    /// A version was chosen: the first counts.
     pub fn set_version(&mut self, version: Version) {
-        if self.epoch == Epoch::Plaintext && self.pinned.is_none_or(|pinned| pinned == version) {
+        if self.version.is_none() && self.pinned.is_none_or(|pinned| pinned == version) {
             self.version = Some(version);
         }
     }
@@ -163,6 +169,10 @@ impl<P: Provider> Reference<P> {
         self.check_open()?;
         let version = secret.version();
         check_keys(self.version.or(self.pinned), self.epoch, (version, epoch), number)?;
+        // Its sequence numbers would begin anew.
+        if self.is_under(&secret) {
+            return Err(KeyError::SameSecret);
+        }
         self.check_key_change()?;
         self.early_data = match (epoch, self.early_data) {
             (Epoch::EarlyData, _) => EarlyData::Accepted,
@@ -184,6 +194,10 @@ impl<P: Provider> Reference<P> {
     pub fn establish(&mut self) -> Result<(), KeyError> {
         if (self.epoch, self.version) != (Epoch::Handshake, Some(Version::Tls12)) {
             return Err(KeyError::Epoch);
+        }
+        if !self.has_lost_keys && self.incoming.sequence == 0 {
+            // The Finished has not arrived.
+            return Err(KeyError::NonceReuse);
         }
         self.check_open()?;
         self.check_key_change()?;
@@ -215,7 +229,7 @@ impl<P: Provider> Reference<P> {
     pub fn skip_early_data(&mut self, after_retry: bool) -> Result<(), KeyError> {
         let has_opened_nothing = !self.has_lost_keys && self.incoming.sequence == 0;
         self.early_data = match (after_retry, self.epoch) {
-            _ if self.is_tls12() => return Err(KeyError::Epoch),
+            _ if self.is_tls12() || self.role == Role::Client => return Err(KeyError::Epoch),
             (true, Epoch::Plaintext) => EarlyData::SkipApplicationData,
             (false, Epoch::Plaintext) => EarlyData::SkipUndecryptable,
             // Behind a record that opened there is no early data, and what does not open is forged.
@@ -240,6 +254,11 @@ impl<P: Provider> Reference<P> {
     /// We asked for a KeyUpdate.
     pub fn expect_answer(&mut self) {
         self.is_answer_expected = true;
+    }
+
+    /// A shutdown begins: what arrives from here on counts.
+    pub fn drain(&mut self) {
+        self.drained.get_or_insert(0);
     }
 
     /// The connection ended otherwise.
@@ -280,6 +299,16 @@ impl<P: Provider> Reference<P> {
         self.epoch
     }
 
+    /// Bytes of records that arrived since a shutdown began.
+    pub fn drained(&self) -> u32 {
+        self.drained.unwrap_or(0)
+    }
+
+    /// Whether records are opened under this secret.
+    pub fn is_under(&self, secret: &TrafficSecret<P>) -> bool {
+        !self.has_lost_keys && self.incoming.is_under(secret)
+    }
+
     /// Whether records are opened under the secret of this direction.
     pub fn is_under_secret_of(&self, direction: &Direction<P>) -> bool {
         !self.has_lost_keys && self.incoming.is_under_secret_of(direction)
@@ -297,7 +326,7 @@ impl<P: Provider> Reference<P> {
     }
 
     fn is_tls12(&self) -> bool {
-        self.version == Some(Version::Tls12)
+        self.version.or(self.pinned) == Some(Version::Tls12)
     }
 
     /// The longest body and the longest plaintext of a protected record (RFC 9846 sections 5.2 and
@@ -317,8 +346,13 @@ impl<P: Provider> Reference<P> {
     // What arrives
 
     /// Looks at what lies at the front of `shown`: how much of it is done with, and what it means.
-    pub fn next(&mut self, way: Way, shown: &[u8]) -> (usize, Outcome) {
+    /// What is opened into another buffer has so much `room` there.
+    pub fn next(&mut self, way: Way, shown: &[u8], room: usize) -> (usize, Outcome) {
         match &self.end {
+            // A loop that opens until more is needed ends here, too.
+            Some(Outcome::Closed) if shown.is_empty() => {
+                return (0, Outcome::NeedMore(HEADER_LEN));
+            }
             Some(Outcome::Closed) => return (shown.len(), Outcome::Closed),
             Some(end) => return (0, end.clone()),
             None => {}
@@ -327,8 +361,10 @@ impl<P: Provider> Reference<P> {
             return (0, Outcome::OtherBuffer);
         }
         self.rest_way = way;
-        match self.try_next(shown) {
+        match self.try_next(shown, room) {
             Ok((consumed, outcome)) => {
+                let is_rest = !self.rest.is_empty();
+                self.rest_at = if is_rest { self.rest_at + consumed } else { 0 };
                 if outcome == Outcome::Closed {
                     self.end_by(Outcome::Closed);
                 }
@@ -341,7 +377,7 @@ impl<P: Provider> Reference<P> {
         }
     }
 
-    fn try_next(&mut self, shown: &[u8]) -> Result<(usize, Outcome), Outcome> {
+    fn try_next(&mut self, shown: &[u8], room: usize) -> Result<(usize, Outcome), Outcome> {
         let needed = if !self.rest.is_empty() {
             self.rest.len() + self.trailer
         } else if let Some((head, _)) = shown.split_first_chunk() {
@@ -350,9 +386,15 @@ impl<P: Provider> Reference<P> {
         } else {
             HEADER_LEN
         };
-        self.is_inside_record = shown.len() < needed && !shown.is_empty();
+        let end = self.rest_at + needed;
+        // A header alone is judged without room for it.
+        let has_room = end <= room || end == HEADER_LEN;
+        self.is_inside_record = (shown.len() < needed || !has_room) && !shown.is_empty();
         if shown.len() < needed {
             return Ok((0, Outcome::NeedMore(needed)));
+        }
+        if !has_room {
+            return Ok((0, Outcome::NeedMore(end)));
         }
         if !self.rest.is_empty() {
             let content = std::mem::take(&mut self.rest);
@@ -451,6 +493,7 @@ impl<P: Provider> Reference<P> {
 
     fn record(&mut self, record: Record, is_protected: bool) -> Result<(usize, Outcome), Outcome> {
         let Record { content_type, content, padding, total } = record;
+        self.drained = self.drained.map(|drained| drained.saturating_add(total as u32));
         if is_protected && content_type != ContentType(0) {
             // The first record that opens is behind the early data.
             if self.early_data == EarlyData::SkipUndecryptable {

@@ -263,9 +263,17 @@ impl World {
                 self.set_version(self.setup.suite.of_other_version().version());
             }
             Call::Establish => {
-                let can = self.epoch == Epoch::Handshake && self.version == Some(Version::Tls12);
-                assert_eq!(self.sealer.establish().is_ok(), can);
-                if can {
+                let is_tls12 = self.version == Some(Version::Tls12);
+                let expected = if self.epoch != Epoch::Handshake || !is_tls12 {
+                    Err(KeyError::Epoch)
+                } else if self.mirror.version().is_some() && self.mirror.sequence == 0 {
+                    // The Finished has not left.
+                    Err(KeyError::NonceReuse)
+                } else {
+                    Ok(())
+                };
+                assert_eq!(self.sealer.establish(), expected);
+                if expected.is_ok() {
                     self.epoch = Epoch::Application;
                 }
             }
@@ -560,7 +568,8 @@ impl World {
 
     fn change_cipher_spec(&mut self, room: &Room) {
         let room = self.room(room, 6);
-        let is_expected = match self.version {
+        let version = self.version.or(self.setup.suite.pinned());
+        let is_expected = match version {
             Some(Version::Tls13) => self.epoch != Epoch::Application,
             Some(Version::Tls12) => self.epoch == Epoch::Plaintext && !self.are_keys_due,
             None => false,
@@ -574,7 +583,9 @@ impl World {
         assert_eq!(written, expected);
         if written.is_ok() {
             assert_eq!(self.out[..6], [20, 3, 3, 0, 1, 1]);
-            self.are_keys_due = self.version == Some(Version::Tls12);
+            self.version = version;
+            self.mirror.version_is_known();
+            self.are_keys_due = version == Some(Version::Tls12);
         }
         self.assert_untouched(written.unwrap_or(0));
     }
@@ -702,8 +713,6 @@ impl World {
         let is_established = self.epoch == Epoch::Application;
         let expected = if !is_established || self.version != Some(Version::Tls12) {
             Err(KeyError::Epoch)
-        } else if self.is_in_kernel {
-            Err(KeyError::HandedOver)
         } else if self.facts.write() != WriteState::Open || self.is_exhausted() {
             Err(KeyError::Closed)
         } else {
@@ -723,14 +732,17 @@ impl World {
     fn take_over(&mut self, stage: &Stage, number: u64) {
         let (epoch, version) = (stage.epoch(), self.setup.version());
         let known = self.version.or(self.setup.suite.pinned());
-        let expected = match self.state() {
+        let secret = || self.setup.suite.secret(stage.seeds().1);
+        let mut expected = match self.state() {
             WriteState::HandedOver => Err(KeyError::HandedOver),
             WriteState::Closed | WriteState::Failed => Err(KeyError::Closed),
             // An alert that waits for keys takes them.
             state if state != WriteState::Open && !self.is_keys_due() => Err(KeyError::Closed),
             _ => check_keys(known, self.epoch, (version, epoch), number),
         };
-        let secret = || self.setup.suite.secret(stage.seeds().1);
+        if expected.is_ok() && self.mirror.is_under(&secret()) {
+            expected = Err(KeyError::SameSecret);
+        }
         let installed = match number {
             0 => self.sealer.install(epoch, secret()),
             _ => self.sealer.take_over(epoch, secret(), number),
@@ -747,8 +759,9 @@ impl World {
     fn set_version(&mut self, version: Version) {
         self.sealer.set_version(version);
         let is_allowed = self.setup.suite.pinned().is_none_or(|pinned| pinned == version);
-        if self.epoch == Epoch::Plaintext && is_allowed {
+        if self.version.is_none() && is_allowed {
             self.version = Some(version);
+            self.mirror.version_is_known();
         }
     }
 
