@@ -7,8 +7,8 @@
 use tls_record::close::{OnPeerClose, WriteState};
 use tls_record::{
     AlertDescription, Connection, ConnectionSet, ContentType, Control, Epoch, Event, Handle,
-    InvalidHandle, OpenError, ReadEnd, RecordLayer, SealError, ShutdownError, SuspendError,
-    TrafficSecret, Version, WriteEnd,
+    InvalidHandle, KeyError, OpenError, ReadEnd, RecordLayer, SealError, ShutdownError,
+    SuspendError, TrafficSecret, Version, WriteEnd,
 };
 
 use crate::checksum::Checksum;
@@ -66,6 +66,8 @@ input! {
         HandOver { at: u8, sender: bool, },
         /// The kernel sends what is due.
         KernelControl { at: u8, },
+        /// The application refuses to renegotiate.
+        Refuse { at: u8, },
     }
 }
 
@@ -110,6 +112,8 @@ struct End {
     is_in_kernel: bool,
     /// The kernel was given an alert that ends our direction.
     has_kernel_ended: bool,
+    /// Refusals to renegotiate that are due.
+    refusals: u8,
 }
 
 impl End {
@@ -135,6 +139,7 @@ impl End {
             updates: setup.key_limit.is_none().then_some(0),
             is_in_kernel: false,
             has_kernel_ended: false,
+            refusals: 0,
         }
     }
 
@@ -241,7 +246,8 @@ impl End {
                     });
                 }
                 (ContentType::HANDSHAKE, _) => {}
-                (ContentType::ALERT, &[1, 90 | 100]) => {}
+                (ContentType::ALERT, &[1, 90]) => {}
+                (ContentType::ALERT, &[1, 100]) => self.refusal_left(),
                 (ContentType::ALERT, &[_, description]) => self.last = Some(description),
                 (_, content) => panic!("{content:?}"),
             }
@@ -406,8 +412,25 @@ impl End {
     fn kernel_control(&mut self) {
         while let Some(control) = self.tls.take_kernel_control() {
             assert!(self.is_in_kernel && !self.has_kernel_ended, "{control:?}");
-            self.has_kernel_ended |= matches!(control, Control::Alert(_));
+            match control {
+                Control::Alert(AlertDescription::NO_RENEGOTIATION) => self.refusal_left(),
+                Control::Alert(_) => self.has_kernel_ended = true,
+                Control::KeyUpdate { .. } => {}
+            }
         }
+        let is_open = self.is_in_kernel && !self.has_kernel_ended;
+        assert!(!is_open || self.refusals == 0, "a refusal is lost");
+    }
+
+    fn refuse(&mut self) {
+        let refused = self.tls.refuse_renegotiation();
+        let _ = refused.inspect_err(words::check);
+        assert_ne!(refused, Err(KeyError::HandedOver), "the kernel is asked for it");
+        self.refusals = self.refusals.saturating_add(refused.is_ok().into());
+    }
+
+    fn refusal_left(&mut self) {
+        self.refusals = self.refusals.checked_sub(1).expect("one for each that was asked for");
     }
 
     fn check(&mut self) {
@@ -541,6 +564,7 @@ impl World {
             }
             Call::HandOver { at, sender } => self.end(*at).hand_over(*sender),
             Call::KernelControl { at } => self.end(*at).kernel_control(),
+            Call::Refuse { at } => self.end(*at).refuse(),
         }
     }
 

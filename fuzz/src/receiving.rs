@@ -191,6 +191,8 @@ input! {
         InstallOne { stage: Stage, ours: bool, crossed: bool, },
         /// The driver opens once into an output of its own, of so many bytes.
         OpenInto { len: u16, room: u16, },
+        /// One half alone gets its secret of the handshake for these keys.
+        InstallAgain { stage: Stage, ours: bool, },
     }
 }
 
@@ -205,6 +207,8 @@ input! {
         OtherVersion,
         /// Ours is of the other version.
         Mixed,
+        /// Those of the handshake, whatever the epoch.
+        OfHandshake,
     }
 }
 
@@ -453,6 +457,7 @@ impl<P: Provider> World<P> {
                 self.take_over(stage, (*number).into(), secrets);
             }
             Call::InstallOne { stage, ours, crossed } => self.install_one(stage, *ours, *crossed),
+            Call::InstallAgain { stage, ours } => self.install_again(stage, *ours),
             Call::HandOver { sender: false } => self.hand_receiver_over(),
             Call::HandOver { sender: true } => self.hand_sender_over(),
         }
@@ -621,6 +626,30 @@ impl<P: Provider> World<P> {
         self.check_secrets();
     }
 
+    fn install_again(&mut self, stage: &Stage, ours: bool) {
+        self.tell();
+        let (epoch, (read, write)) = (stage.epoch(), Stage::Handshake.seeds());
+        let suite = self.suite.clone();
+        let secret = || suite.secret(if ours { write } else { read });
+        let expected = if ours {
+            self.check_own_keys(epoch, &secret(), 0)
+        } else {
+            self.reference.take_over(epoch, secret(), 0)
+        };
+        let installed = self.layer.with_halves(|opener, sealer| match ours {
+            true => sealer.install(epoch, secret()),
+            false => opener.install(epoch, secret()),
+        });
+        assert_eq!(installed, expected);
+        let _ = installed.inspect_err(words::check);
+        if ours && installed.is_ok() {
+            self.sends_under(secret(), 0);
+        }
+        self.share_version();
+        self.learn_of_keys(installed);
+        self.check_secrets();
+    }
+
     fn sends_under(&mut self, secret: TrafficSecret<P>, number: u64) {
         self.peer_in = Direction::from(secret, number);
         self.own_version = Some(self.suite.version());
@@ -724,7 +753,11 @@ impl<P: Provider> World<P> {
 
     /// Both directions get keys, or none does.
     fn take_over(&mut self, stage: &Stage, number: u64, secrets: &Secrets) {
-        let (epoch, (read, write)) = (stage.epoch(), stage.seeds());
+        let (read, write) = match secrets {
+            Secrets::OfHandshake => Stage::Handshake.seeds(),
+            _ => stage.seeds(),
+        };
+        let epoch = stage.epoch();
         let suite = match secrets {
             Secrets::OtherVersion => self.suite.of_other_version(),
             _ => self.suite.clone(),

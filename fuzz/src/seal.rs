@@ -104,6 +104,8 @@ input! {
         HandToKernel,
         /// How much content fits.
         ContentLen { space: u16, },
+        /// The secret of the handshake, for these keys.
+        InstallAgain { stage: Stage, },
     }
 }
 
@@ -257,7 +259,10 @@ impl World {
                 }
             }
             Call::Install { stage } => self.install(stage),
-            Call::TakeOver { stage, number } => self.take_over(stage, (*number).into()),
+            Call::TakeOver { stage, number } => {
+                self.take_over(stage, stage.seeds().1, (*number).into());
+            }
+            Call::InstallAgain { stage } => self.take_over(stage, Stage::Handshake.seeds().1, 0),
             Call::SetVersion => self.set_version(self.setup.version()),
             Call::SetOtherVersion => {
                 self.set_version(self.setup.suite.of_other_version().version());
@@ -726,13 +731,13 @@ impl World {
 
     /// Keys that begin here, as far as there are such.
     fn install(&mut self, stage: &Stage) {
-        self.take_over(stage, self.setup.suite.first_number(stage.epoch()));
+        self.take_over(stage, stage.seeds().1, self.setup.suite.first_number(stage.epoch()));
     }
 
-    fn take_over(&mut self, stage: &Stage, number: u64) {
+    fn take_over(&mut self, stage: &Stage, seed: u8, number: u64) {
         let (epoch, version) = (stage.epoch(), self.setup.version());
         let known = self.version.or(self.setup.suite.pinned());
-        let secret = || self.setup.suite.secret(stage.seeds().1);
+        let secret = || self.setup.suite.secret(seed);
         let mut expected = match self.state() {
             WriteState::HandedOver => Err(KeyError::HandedOver),
             WriteState::Closed | WriteState::Failed => Err(KeyError::Closed),

@@ -60,6 +60,10 @@ input! {
         Limits { peer: u8, fragment: u8, },
         /// The driver seals what is due.
         Control,
+        /// The peer sends a KeyUpdate and data, which arrive at once, and the KeyUpdate is opened.
+        PeerUpdateAndData { requested: bool, },
+        /// The driver opens what has arrived.
+        Open,
     }
 }
 
@@ -120,13 +124,16 @@ impl World {
                 self.open(self.wire.len());
             }
             Call::PeerUpdate { requested } => {
-                let message = [24, 0, 0, 1, u8::from(*requested)];
-                self.wire.extend(self.peer.seal(Kind::Handshake.content_type(), &message, 0));
-                if self.peer.version() == Some(tls_record::Version::Tls13) {
-                    self.peer.update();
-                }
+                self.peer_update(*requested);
                 self.open(self.wire.len());
             }
+            Call::PeerUpdateAndData { requested } => {
+                self.open(self.wire.len());
+                self.peer_update(*requested);
+                self.wire.extend(self.peer.seal(Kind::Data.content_type(), b"behind", 0));
+                self.open_one(self.wire.len());
+            }
+            Call::Open => self.open(self.wire.len()),
             Call::PeerClose => {
                 self.wire.extend(self.peer.seal(Kind::Alert.content_type(), &[1, 0], 0));
                 self.open(self.wire.len());
@@ -176,29 +183,44 @@ impl World {
         });
     }
 
-    fn open(&mut self, len: usize) {
-        let mut len = len;
-        while len != 0 {
-            let shown = &self.wire[..len];
-            let open = |layer: &mut Layer| -> (Result<Opened, OpenError>, Vec<u8>) {
-                let mut shown = shown.to_vec();
-                (layer.open(&mut shown), shown)
-            };
-            let (opened, decrypted) = open(&mut self.sleeper);
-            let twin = open(&mut self.twin);
-            assert_eq!((&opened, &decrypted), (&twin.0, &twin.1));
-            self.wire[..len].copy_from_slice(&decrypted);
-            let consumed = opened.map_or(0, |opened| opened.consumed);
-            self.wire.drain(..consumed);
-            if consumed == 0 {
-                return;
-            }
-            len -= consumed;
+    fn peer_update(&mut self, requested: bool) {
+        let message = [24, 0, 0, 1, u8::from(requested)];
+        self.wire.extend(self.peer.seal(Kind::Handshake.content_type(), &message, 0));
+        if self.peer.version() == Some(tls_record::Version::Tls13) {
+            self.peer.update();
         }
     }
 
+    fn open(&mut self, len: usize) {
+        let mut len = len;
+        while len != 0 {
+            match self.open_one(len) {
+                0 => return,
+                consumed => len -= consumed,
+            }
+        }
+    }
+
+    /// Opens one record of the first `len` bytes. How many of them that was.
+    fn open_one(&mut self, len: usize) -> usize {
+        let shown = &self.wire[..len];
+        let open = |layer: &mut Layer| -> (Result<Opened, OpenError>, Vec<u8>) {
+            let mut shown = shown.to_vec();
+            (layer.open(&mut shown), shown)
+        };
+        let (opened, decrypted) = open(&mut self.sleeper);
+        let twin = open(&mut self.twin);
+        assert_eq!((&opened, &decrypted), (&twin.0, &twin.1));
+        self.wire[..len].copy_from_slice(&decrypted);
+        let consumed = opened.map_or(0, |opened| opened.consumed);
+        self.wire.drain(..consumed);
+        consumed
+    }
+
     fn sleep(&mut self, sleep: &Sleep) {
-        let bytes = match self.sleeper.suspend(&KEY) {
+        let suspended = self.sleeper.suspend(&KEY);
+        assert!(!self.sleeper.opener().has_notice(), "the sealer knows all before it sleeps");
+        let bytes = match suspended {
             Ok(bytes) => bytes,
             Err(error) => {
                 // The twin knows no more, and nothing has changed.
@@ -335,7 +357,7 @@ fn disturb(husk: &mut Layer, call: &Call) {
                 husk.set_own_record_size_limit(limit);
             }
         }
-        Call::Control => {}
+        Call::Control | Call::PeerUpdateAndData { .. } | Call::Open => {}
     }
 }
 
