@@ -23,6 +23,7 @@ pub fn all() -> Vec<Seed> {
     seeds.extend(of_open());
     seeds.extend(of_handshake_epochs());
     seeds.extend(of_seal());
+    seeds.extend(of_seal_keys());
     seeds.extend(of_duplex());
     seeds.extend(of_connection());
     seeds.extend(of_suspend());
@@ -251,7 +252,68 @@ fn of_open() -> Vec<Seed> {
     let mut small = on(Suite::Tls13, vec![edge(Limit::Inner, 4), edge(Limit::Inner, 5)]);
     small.setup.record_size_limit = Some(1);
     seeds.push(seed("open", "record-size-limit-of-64", &small));
+    let calls = vec![
+        two_tickets(),
+        Call::OpenInto { len: u16::MAX, room: 30 },
+        Call::OpenInto { len: u16::MAX, room: 100 },
+        Call::OpenInto { len: 20, room: 100 },
+        Call::OpenInto { len: u16::MAX, room: 30 },
+        Call::Open,
+    ];
+    seeds.push(of("rest-waits-for-its-room", Suite::Tls13, calls));
     seeds
+}
+
+/// Keys that a sender must not take, and versions that it must not change to.
+fn of_seal_keys() -> Vec<Seed> {
+    use seal::{Call, Room};
+    let of = |name, suite, calls| {
+        seed("seal", name, &seal::Input { setup: Setup::new(suite), stage: None, calls })
+    };
+    let hello = || Call::Handshake {
+        message_type: 1,
+        len: 100 << 4 | 1,
+        count: 1,
+        lacks: 0,
+        room: Room::Exact,
+    };
+    let ccs = || Call::ChangeCipherSpec { room: Room::Exact };
+    vec![
+        of(
+            "secret-of-an-earlier-epoch",
+            Suite::Tls13,
+            vec![
+                Call::InstallAgain { stage: Stage::EarlyData },
+                Call::Install { stage: Stage::Handshake },
+                Call::Install { stage: Stage::Application },
+            ],
+        ),
+        of(
+            "tls12-established-before-the-finished",
+            Suite::Tls12Gcm,
+            vec![
+                Call::SetVersion,
+                ccs(),
+                Call::Install { stage: Stage::Handshake },
+                Call::Establish,
+                hello(),
+                Call::Establish,
+            ],
+        ),
+        of("version-counts-once", Suite::Tls13, vec![Call::SetOtherVersion, Call::SetVersion]),
+        of("pinned-version-is-known", Suite::Tls12Pinned, vec![ccs(), hello()]),
+        of("first-record-of-a-known-version", Suite::Tls13, vec![Call::SetVersion, hello()]),
+        of(
+            "kernel-refuses-to-renegotiate",
+            Suite::Tls12Gcm,
+            vec![
+                Call::Install { stage: Stage::Application },
+                Call::HandToKernel,
+                Call::Refuse,
+                Call::Refuse,
+            ],
+        ),
+    ]
 }
 
 fn of_handshake_epochs() -> Vec<Seed> {
@@ -405,6 +467,46 @@ fn of_handshake_epochs() -> Vec<Seed> {
                 Call::InstallOne { stage: Stage::Application, ours: true, crossed: true },
                 Call::Install { stage: Stage::Application },
                 Call::Control,
+            ],
+        ),
+        of(
+            "secret-of-an-earlier-epoch",
+            Suite::Tls13,
+            true,
+            vec![
+                Call::Install { stage: Stage::Handshake },
+                Call::InstallAgain { stage: Stage::Application, ours: false },
+                Call::InstallAgain { stage: Stage::Application, ours: true },
+                take_over(0, Secrets::OfHandshake),
+                Call::Install { stage: Stage::Application },
+            ],
+        ),
+        of(
+            "tls12-established-before-the-finished",
+            Suite::Tls12Gcm,
+            false,
+            vec![
+                Call::Install { stage: Stage::Handshake },
+                Call::PeerKeys { stage: Stage::Handshake },
+                Call::Establish,
+                finished(255),
+                Call::Open,
+                Call::Establish,
+            ],
+        ),
+        of(
+            "pinned-tls12-client-sees-a-change-cipher-spec",
+            Suite::Tls12Pinned,
+            false,
+            vec![ccs(), Call::Open],
+        ),
+        of(
+            "client-skips-no-early-data",
+            Suite::Tls13,
+            false,
+            vec![
+                Call::SkipEarlyData { after_retry: true },
+                Call::SkipEarlyData { after_retry: false },
             ],
         ),
         of(
@@ -788,6 +890,16 @@ fn of_connection() -> Vec<Seed> {
                 C::ShutdownBoth { at, budget: 9 },
             ],
         ),
+        of(
+            "kernel-refuses-to-renegotiate",
+            Suite::Tls12Gcm,
+            vec![
+                C::HandOver { at, sender: true },
+                C::Refuse { at },
+                C::Refuse { at },
+                C::KernelControl { at },
+            ],
+        ),
         of("halves", Suite::Tls13, vec![C::Write { at, len: 9 }, C::SplitAndJoin { at }]),
         seed(
             "connection",
@@ -837,6 +949,17 @@ fn of_suspend() -> Vec<Seed> {
             "after-the-peer-closed",
             Suite::Tls13,
             vec![Call::PeerClose, sleep(), Call::Seal { len: 9 }],
+        ),
+        of(
+            "request-in-front-of-data",
+            Suite::Tls13,
+            vec![
+                Call::PeerUpdateAndData { requested: true },
+                sleep(),
+                Call::Control,
+                sleep(),
+                Call::Open,
+            ],
         ),
         of("inside-a-record", Suite::Tls13, vec![Call::Cut { len: 7 }, sleep(), Call::Eof]),
         of("tampered", Suite::Tls13, vec![Call::Sleep { sleep: Sleep::Flip { at: 100, bit: 0 } }]),
