@@ -7,7 +7,8 @@
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
     AlertDescription, CloseError, End, Epoch, Event, Fault, Limits, Mailbox, OpenError, Opened,
-    Opener, ReadEnd, RecordBuffer, RecordTooLong, Role, Sealer, TrafficSecret, WriteEnd,
+    Opener, ReadEnd, RecordBuffer, RecordTooLong, Role, Sealer, ShutdownError, TrafficSecret,
+    WriteEnd,
 };
 
 use crate::checksum::Checksum;
@@ -51,6 +52,8 @@ input! {
         Cut { right: bool, },
         /// The way to an end is tampered with.
         Tamper { right: bool, trouble: Trouble, },
+        /// An end asks whether the other one has closed: what arrives counts from then on.
+        CheckClosed { right: bool, },
     }
 }
 
@@ -79,6 +82,8 @@ struct Side {
     delivered: Vec<u8>,
     error: Option<OpenError>,
     has_aborted: bool,
+    /// Bytes that arrived since it was asked whether the peer has closed, if it was.
+    drained: Option<u32>,
 }
 
 /// A direction of the transport.
@@ -109,6 +114,7 @@ impl Side {
             delivered: Vec::new(),
             error: None,
             has_aborted: false,
+            drained: None,
         }
     }
 
@@ -146,6 +152,19 @@ impl Side {
         let aborted = self.sealer.abort(description);
         // Behind our close_notify no alert leaves, but reading ends all the same.
         self.has_aborted |= matches!(aborted, Ok(()) | Err(CloseError::AlreadyClosed));
+    }
+
+    fn check_closed(&mut self) {
+        let drained = *self.drained.get_or_insert(0);
+        let closed = self.opener.check_closed(drained);
+        if self.opener.end() != ReadEnd::Open {
+            return;
+        }
+        assert_eq!(closed, Err(ShutdownError::AwaitingPeer { drained }));
+        if let Some(less) = drained.checked_sub(1) {
+            let spent = self.opener.check_closed(less);
+            assert_eq!(spent, Err(ShutdownError::BudgetSpent { drained }));
+        }
     }
 
     fn tell(&mut self) {
@@ -200,6 +219,7 @@ impl Side {
                 self.delivered.extend(&self.received.filled()[range.clone()]);
             }
             self.received.consume(&opened);
+            self.drained = self.drained.map(|drained| drained + opened.consumed as u32);
             if matches!(opened.event, Event::NeedMore { .. }) {
                 return;
             }
@@ -264,6 +284,7 @@ impl World {
             Call::Tamper { right, trouble } => {
                 self.wires[usize::from(*right)].tamper(trouble);
             }
+            Call::CheckClosed { right } => self.side(*right).0.check_closed(),
         }
         for wire in &mut self.wires {
             if wire.is_cut {

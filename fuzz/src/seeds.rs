@@ -738,6 +738,16 @@ fn of_duplex() -> Vec<Seed> {
             ],
         ),
         of(
+            "drained-since-it-was-asked",
+            Suite::Tls13,
+            vec![
+                send(true),
+                Call::CheckClosed { right: false },
+                all(false),
+                Call::CheckClosed { right: false },
+            ],
+        ),
+        of(
             "cut-behind-a-record",
             Suite::Tls13,
             vec![send(false), all(true), Call::Cut { right: true }],
