@@ -137,7 +137,8 @@ pub trait Aead: Zeroize {
 
 /// A library of ciphers: makes keys, and derives them.
 ///
-/// [`ring::Ring`] is the default; [`rustcrypto::RustCrypto`] builds everywhere; `aws_lc::AwsLc`, of
+/// [`ring::Ring`] is the default; `rustcrypto::RustCrypto`, of the feature
+/// `rustcrypto`, builds everywhere; `aws_lc::AwsLc`, of
 /// the feature `aws-lc-rs`, is for hosts.
 pub trait Provider {
     /// The keys it makes.

@@ -36,12 +36,12 @@ use crate::shutdown::ShutdownError;
 /// Which bytes are unsent, and where they lie, may change with every call: receiving may seal. A
 /// transport that is given bytes and takes them later, such as io_uring or DMA, asks for them by
 /// [`begin_send`](Self::begin_send), which keeps them where they are until they are
-/// [`sent`](Self::sent). For sealing to go on meanwhile, let `TX` have room for two records.
+/// [`sent`](Self::sent).
 ///
 /// `TX` has room for the longest record and some 70 bytes more, for the control record that may come
 /// before it. What a record carries is cut down to that: [`fragment_limit`] says how much it is. For
-/// sealing to go on while the transport is slow, let [`Config::fragment_limit`](crate::Config) be half
-/// of `TX` or less.
+/// a second record to be sealed while the transport has not taken the first, let
+/// [`Config::fragment_limit`](crate::Config) be `TX / 2 - 70` or less.
 ///
 /// As with every value that holds keys, moving it leaves copies of them behind on the stack. Put it
 /// where it stays, in a `static` for instance, and install the keys there.
@@ -104,8 +104,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// [`Mailbox`](crate::Mailbox) between them is applied before.
     ///
     /// # Errors
-    /// Both halves are dropped, with what is unsent. [`KeyError::Mismatch`] if they are of different roles or versions, [`KeyError::SameSecret`] if
-    /// they have the same secret.
+    /// Both halves are dropped, with what is unsent. [`KeyError::Mismatch`] if they are of different
+    /// roles or versions, [`KeyError::SameSecret`] if they have the same secret.
     pub fn join(mut opener: Opener<K>, mut writer: Writer<K, TX>) -> Result<Self, KeyError> {
         writer.with_sealer(|sealer| pair::join(&mut opener, sealer))?;
         let mut this = Self { opener, writer };
@@ -225,9 +225,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 
     /// A place for `len` bytes of application data, to be filled where they are sealed: by DMA, say.
     /// Then [`commit`](Self::commit) it, or [`cancel`](Self::cancel). In between, data arrives and
-    /// leaves as always, and the slot stays where it is. What ends our direction takes it away: a
-    /// failure, and a TLS 1.2 peer's close_notify that is replied to; what DMA still writes there may
-    /// then meet an alert, so stop it first. A [`shutdown`](Self::shutdown) is refused instead.
+    /// leaves as always, and the slot stays where it is. A failure takes it away, and
+    /// so does a TLS 1.2 peer's close_notify that is replied to: an alert may then be sealed into the
+    /// same memory, so stop the DMA first. A [`shutdown`](Self::shutdown) is refused instead.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -260,15 +260,14 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         self.writer.slot_mut()
     }
 
-    /// Seals the first `len` bytes of the slot. None make an empty record: cover traffic
+    /// Seals the first `len` bytes of the slot. A `len` of 0 makes an empty record: cover traffic
     /// (RFC 9846 section 5.4). If other records wait for the transport, the new one may be moved to
     /// close up with them.
     ///
     /// # Errors
     /// [`SealError::NoSlot`]; [`SealError::TooLong`] if the slot is shorter, or one record may not carry
-    /// as much any more; [`SealError::NoSpace`] if
-    /// a KeyUpdate that goes first has no room: send, then again, or cancel. Those of [`write`](Self::write)
-    /// for what happened since.
+    /// as much any more; [`SealError::NoSpace`] if a KeyUpdate that goes first has no room: send, then
+    /// again, or cancel. Those of [`write`](Self::write) for what happened since.
     pub fn commit(&mut self, len: usize) -> Result<(), SealError> {
         self.tell_writer();
         let committed = self.writer.commit(len);
@@ -307,7 +306,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 
     /// What is [`unsent`](Self::unsent), for a transport that reads it later: the bytes stay where they
     /// are, as long as the connection does, until [`sent`](Self::sent) says how many were taken.
-    /// Meanwhile other calls seal into the room behind them.
+    /// Meanwhile other calls seal into the room behind them, and this gives nothing: one send at a
+    /// time.
     ///
     /// Dropping or moving the connection while the transport reads is the caller's to prevent: put it
     /// where it stays.
@@ -332,8 +332,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         self.writer.begin_send()
     }
 
-    /// The transport took the first `len` bytes of what is [`unsent`](Self::unsent): all that it takes
-    /// of what [`begin_send`](Self::begin_send) gave, 0 if it failed.
+    /// The transport took the first `len` bytes of what is [`unsent`](Self::unsent), or of what
+    /// [`begin_send`](Self::begin_send) gave: 0 if it took none of it. More than it was given does not
+    /// count.
     #[inline]
     pub fn sent(&mut self, len: usize) {
         self.writer.sent(len);
@@ -400,8 +401,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         aborted
     }
 
-    /// The alerts of ours that were sealed and that this has not told yet, one a call, the oldest first:
-    /// for a log (RFC 9846 section 6.2). Those of the peer are what [`received`](Self::received) gives.
+    /// The oldest alert that this connection has sealed and not reported here yet, for a log
+    /// (RFC 9846 section 6.2). Alerts of the peer are what [`received`](Self::received) gives.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};

@@ -2,7 +2,8 @@
 
 use crate::alert::AlertDescription;
 
-/// A fault of the peer, found by the engine. The first one is latched: it ends the connection.
+/// Why the engine failed a connection: what the peer did, an [`abort`](crate::Connection::abort), or
+/// keys that do no more. The first one is latched: it ends the connection.
 ///
 /// [`Fault::alert`] is the alert that it sends. All deprotection failures are one variant, on
 /// purpose (RFC 9846 section 6.2, bad_record_mac).
@@ -171,7 +172,7 @@ impl From<Fault> for OpenError {
 impl core::fmt::Display for OpenError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Fault(fault) => write!(f, "fault of the peer: {fault}"),
+            Self::Fault(fault) => write!(f, "the connection failed: {fault}"),
             Self::PeerAlert(description) => write!(f, "fatal alert from the peer: {description}"),
             Self::Truncated => f.write_str("the transport ended before close_notify"),
             Self::HandedOver => f.write_str("the keys of this direction were handed over"),
@@ -255,8 +256,9 @@ pub enum CloseError {
     /// [`take_kernel_control`](crate::Sealer::take_kernel_control) gives next, unless the direction
     /// has ended.
     HandedOver,
-    /// The transport had ended before the peer's close_notify, so that no one may be there to hear.
-    /// The close_notify is queued all the same: a transport can end in one direction only.
+    /// The transport had ended before the peer's close_notify, so that the peer may not receive this
+    /// one. It is queued all the same, because a transport can end in one direction only: send it
+    /// before you return this error.
     Truncated,
     /// `abort` was given an alert that does not end a connection, or a reserved one.
     NotAnErrorAlert,
@@ -290,8 +292,8 @@ pub enum KeyError {
     /// TLS 1.2 application keys at sequence number 0: the Finished had that number under the same
     /// keys, so that a nonce would repeat. Take the keys over with the number of the next record.
     NonceReuse,
-    /// A secret that is in use already, in the other direction or in an earlier epoch: every nonce
-    /// would be used twice.
+    /// The secret of the keys that one of the directions has now, of whatever epoch: every nonce
+    /// would be used twice. Secrets of keys that were replaced since are not remembered.
     SameSecret,
     /// The keys are of another version than the other direction or
     /// [`Config::version`](crate::Config), or the two halves are of different roles.
@@ -328,7 +330,7 @@ impl core::fmt::Display for KeyError {
             Self::RequestOutstanding => "the last update_requested is not answered yet",
             Self::Closed => "the direction is closed",
             Self::HandedOver => "the keys of this direction were handed over",
-            Self::Fault(fault) => return write!(f, "fault of the peer: {fault}"),
+            Self::Fault(fault) => return write!(f, "the connection failed: {fault}"),
             Self::Crypto => "keys could not be made",
         })
     }

@@ -95,9 +95,10 @@ impl<P: Provider> TrafficSecret<P> {
 
     /// A TLS 1.2 write key and its iv, as cut from the key block (RFC 5246 section 6.3).
     ///
-    /// `iv` is the 4-byte salt for GCM and CCM (explicit nonces then start at zero and count
-    /// records), or 12 bytes: for GCM and CCM the salt and what the explicit nonces are to start from, combined with the
-    /// sequence number by XOR; for ChaCha20-Poly1305 the whole iv.
+    /// `iv` is the 4-byte salt for GCM and CCM (the explicit nonce of a record is then its sequence
+    /// number), or 12 bytes: for GCM and CCM the salt and a number that is combined with the sequence
+    /// number by XOR to make the explicit nonces; for ChaCha20-Poly1305 the whole iv. To take keys
+    /// over from an implementation whose explicit nonces are sequence numbers, give the salt.
     ///
     /// # Errors
     /// [`KeyError::Length`] unless `key` has [`Algorithm::key_len`] bytes and `iv` one of these

@@ -57,8 +57,8 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Joins two halves of one connection.
     ///
     /// # Errors
-    /// Both halves are dropped and their keys wiped. [`KeyError::Mismatch`] if they are of different roles or versions, [`KeyError::SameSecret`] if
-    /// they have the same secret.
+    /// Both halves are dropped and their keys wiped. [`KeyError::Mismatch`] if they are of
+    /// different roles or versions, [`KeyError::SameSecret`] if they have the same secret.
     pub fn join(mut opener: Opener<K>, mut sealer: Sealer<K>) -> Result<Self, KeyError> {
         pair::join(&mut opener, &mut sealer)?;
         let mut this = Self { opener, sealer };

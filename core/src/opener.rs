@@ -60,9 +60,9 @@ pub enum Event {
     Handshake(HandshakePiece),
     /// TLS 1.2: the next record is under new keys. [Install](Opener::install) them now.
     ChangeCipherSpec,
-    /// The peer went on to its next generation of keys, and so did we.
+    /// The peer updated its sending keys, and this half its receiving keys.
     KeyUpdate {
-        /// Whether it asks the same of us. The [`Sealer`](crate::Sealer) learns it by the notice.
+        /// Whether it asks for a KeyUpdate in return. The [`Sealer`](crate::Sealer) learns it by the notice.
         requested: bool,
     },
     /// An alert that ends nothing: user_canceled, or a TLS 1.2 warning. For a log.

@@ -4,7 +4,7 @@ use crate::byte_queue::ByteQueue;
 use crate::opener::{Event, Opened};
 use crate::record::HEADER_LEN;
 
-/// `LEN` bytes for what a transport brings, for those who have no buffer of their own.
+/// A receive buffer of `LEN` bytes.
 ///
 /// Fill [`room`](Self::room), say how much came, open what is [`filled`](Self::filled) until more is
 /// needed, and give [`consume`](Self::consume) what each call came to, when its data is used up.
@@ -84,10 +84,9 @@ impl<const LEN: usize> RecordBuffer<LEN> {
         Self { bytes: ByteQueue::new(), total: HEADER_LEN }
     }
 
-    /// Room for what the transport brings: enough for the record at the front of
-    /// [`filled`](Self::filled), and for more if there is more. What is filled may be moved. After
-    /// [`Event::NeedMore`] there is always some; none only while all of the buffer is filled with
-    /// records that were not opened.
+    /// Free room for what the transport brings, at least enough to complete the record at the front
+    /// of [`filled`](Self::filled), which this may move. It is empty only while records that were not
+    /// opened fill the buffer; never after [`Event::NeedMore`].
     ///
     /// # Errors
     /// [`RecordTooLong`] if the buffer is shorter than that record.
@@ -112,8 +111,8 @@ impl<const LEN: usize> RecordBuffer<LEN> {
         self.bytes.waiting_mut()
     }
 
-    /// What was opened is done with. What [`Event::NeedMore`] says is remembered for the next
-    /// [`room`](Self::room).
+    /// Removes the bytes that were consumed, and remembers the length in [`Event::NeedMore`] for the
+    /// next [`room`](Self::room).
     pub fn consume(&mut self, opened: &Opened) {
         self.consume_len(opened.consumed);
         if let Event::NeedMore { total } = opened.event {

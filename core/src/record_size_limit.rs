@@ -7,9 +7,9 @@ use crate::record::{HEADER_LEN, MAX_CONTENT};
 /// A record_size_limit (RFC 8449 section 4) or a max_fragment_length (RFC 6066 section 4): the most
 /// plaintext that a protected record may carry, in bytes.
 ///
-/// In TLS 1.3 it counts the content type and the padding, in TLS 1.2 the content alone. After a
-/// max_fragment_length of M it is M in TLS 1.2; for what we receive in TLS 1.3 it is M + 1, because
-/// some peers count the content alone.
+/// In TLS 1.3 it counts the content type and the padding, in TLS 1.2 the content alone. For a
+/// max_fragment_length of M use M in TLS 1.2. In TLS 1.3 use M + 1 for what is received, because some
+/// peers do not count the content type.
 ///
 /// ```
 /// use tls_record::{Config, RecordSizeLimit, Role};

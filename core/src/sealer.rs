@@ -144,8 +144,9 @@ impl<K: KeySchedule> Sealer<K> {
     /// progress is [`record_len`](Self::record_len) of [`fragment_limit`](Self::fragment_limit).
     /// [`SealError::ControlFirst`] while a KeyUpdate is due; [`SealError::Closed`] after
     /// [`close`](Self::close); [`SealError::Failed`]; [`SealError::HandedOver`] after a suspend or a
-    /// hand-over to the kernel; [`SealError::NoKeys`] before there are keys for application data; [`SealError::KeyExhausted`] if the keys may seal no more and cannot be
-    /// updated. [`SealError::Crypto`] fails the connection.
+    /// hand-over to the kernel; [`SealError::NoKeys`] before there are keys for application data;
+    /// [`SealError::KeyExhausted`] if the keys may seal no more and cannot be updated.
+    /// [`SealError::Crypto`] fails the connection.
     ///
     /// ```
     /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -615,8 +616,9 @@ impl<K: KeySchedule> Sealer<K> {
     /// [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: if there are keys already).
     /// [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2. [`KeyError::SameSecret`] if the
     /// keys in use are made of the same secret. [`KeyError::Mismatch`] if the keys are of another
-    /// version than the connection. [`KeyError::Closed`] if this direction is closed or has failed, unless an alert waits for these keys; [`KeyError::HandedOver`] if its
-    /// keys were handed over. [`KeyError::Crypto`] if the keys cannot be made.
+    /// version than the connection. [`KeyError::Closed`] if this direction is closed or has failed,
+    /// unless an alert waits for these keys; [`KeyError::HandedOver`] if its keys were handed over.
+    /// [`KeyError::Crypto`] if the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K) -> Result<(), KeyError> {
         self.take_over(epoch, schedule, 0)
     }

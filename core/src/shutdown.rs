@@ -2,7 +2,7 @@
 
 /// Why a shutdown is not done, or cannot be.
 ///
-/// Those who come from z/OS System SSL find the answers of `gsk_secure_socket_shutdown` here:
+/// The answers of `gsk_secure_socket_shutdown`, of z/OS System SSL, and what is the same here:
 ///
 /// | there | here |
 /// |---|---|
@@ -31,7 +31,7 @@ pub enum ShutdownError {
         drained: u32,
     },
     /// Two steps: the peer has sent more than the budget since our close_notify was queued, and has
-    /// not closed. If it does not read either, ours may not have left: [`End`](crate::End) tells.
+    /// not closed. Our close_notify may still be unsent: see [`End`](crate::End).
     BudgetSpent {
         /// Bytes of records that arrived since.
         drained: u32,
@@ -55,8 +55,9 @@ pub enum ShutdownError {
     /// TLS 1.2: our change_cipher_spec is written, and what follows it must be sealed under its keys.
     /// The close_notify stays queued: install them, then call again.
     NoKeys,
-    /// The keys of a direction were suspended or given to the kernel. If it is ours: what is to be
-    /// sent is what [`take_kernel_control`](crate::Sealer::take_kernel_control) gives.
+    /// The keys of a direction were suspended or given to the kernel. If the kernel has the sending
+    /// direction, the close_notify is queued:
+    /// [`take_kernel_control`](crate::Sealer::take_kernel_control) returns it.
     HandedOver,
 }
 

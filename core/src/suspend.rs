@@ -42,8 +42,8 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     ///
     /// **Resume it once.** Of two connections that come from the same bytes, both would seal records
     /// with the same keys and nonces, which gives the content of both away, and lets others forge
-    /// (RFC 5116 section 5.1.1). The bytes cannot know: that there is one owner of them is the
-    /// owner's duty. So is it to keep what was received and not consumed.
+    /// (RFC 5116 section 5.1.1). The engine cannot detect a second resume: the caller must prevent it.
+    /// The caller also keeps what was received and not consumed.
     ///
     /// # Errors
     /// [`SuspendError`] says when each comes; nothing has changed then.
@@ -263,8 +263,8 @@ pub enum SuspendError {
     Busy,
     /// It has not both its application keys, or it has failed.
     NotEstablished,
-    /// A padding function of the caller's cannot be told in bytes: take it away before, and
-    /// [set](crate::Sealer::set_padding) it again afterwards.
+    /// A padding function cannot be stored as bytes: take it away before, and
+    /// [set](crate::Sealer::set_padding) it again after resuming.
     PaddingFunction,
     /// The bytes could not be sealed.
     Crypto,

@@ -50,9 +50,9 @@ pub struct Writer<K: KeySchedule, const TX: usize> {
     is_told: bool,
     /// The transport failed before the end of our direction had left.
     is_broken: bool,
-    /// The transport reads what is unsent, so that it must not be moved.
-    is_in_flight: bool,
     log: AlertLog,
+    /// How many of the unsent bytes the transport reads, so that they must not be moved.
+    in_flight: usize,
     slot: Option<Slot>,
     sealer: Sealer<K>,
     unsent: ByteQueue<TX>,
@@ -79,8 +79,8 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
             is_cut: false,
             is_told: false,
             is_broken: false,
-            is_in_flight: false,
             log: AlertLog::EMPTY,
+            in_flight: 0,
         }
     }
 
@@ -167,7 +167,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
 
     /// Bytes of room that there can be behind what is unsent.
     const fn room(&self) -> usize {
-        if self.is_in_flight {
+        if self.in_flight != 0 {
             TX.saturating_sub(self.unsent.end())
         } else {
             self.unsent.total_room()
@@ -275,13 +275,17 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
 
     /// See [`Connection::begin_send`](crate::Connection::begin_send).
     pub fn begin_send(&mut self) -> &[u8] {
-        self.is_in_flight = true;
+        if self.in_flight != 0 {
+            return &[];
+        }
+        self.in_flight = self.unsent().len();
         self.unsent()
     }
 
     /// See [`Connection::sent`](crate::Connection::sent).
     pub fn sent(&mut self, len: usize) {
-        self.is_in_flight = false;
+        let len = if self.in_flight == 0 { len } else { len.min(self.in_flight) };
+        self.in_flight = 0;
         self.unsent.consume(len);
         self.seal_control();
     }

@@ -8,7 +8,7 @@ use crate::layer::RecordLayer;
 use crate::opener::Opener;
 use crate::sealer::Sealer;
 
-/// A half of a connection that tells the other half what it must know, and learns what it must.
+/// One half of a connection, which exchanges notices and signals with the other half by itself.
 ///
 /// `H` is an [`Opener`], a [`Sealer`] or a [`Writer`]. [`RecordLayer::split_over`] and
 /// [`Connection::split_over`] make the two halves, for two threads, tasks or interrupt levels.
@@ -21,8 +21,9 @@ use crate::sealer::Sealer;
 ///
 /// - **Send and receive after `with` has returned, not inside of it.** The receiving half must know of
 ///   a KeyUpdate that asks for an answer before the answer arrives.
-/// - **Wake the thread or task of the sending half** after a call in which
-///   [`Opener::has_notice`] became true: an alert or a KeyUpdate is due there.
+/// - **Wake the thread or task of the sending half** when an alert or a KeyUpdate is due there: ask
+///   [`Opener::has_notice`] inside the closure, after the last `open`, and wake when `with` has
+///   returned. Outside of the closure the answer is `false`, because the notice is posted.
 ///
 /// ```
 /// use std::sync::mpsc::channel;
@@ -94,8 +95,8 @@ impl<'a, H: Half> Linked<'a, H> {
         call(&mut posting.0.half)
     }
 
-    /// Returns the half as it is when the other half's words are applied: to look at, and for
-    /// [`Writer::unsent`].
+    /// Applies what the other half posted and returns this half, to read from: for
+    /// [`Writer::unsent`], say.
     ///
     /// What it returns may be sent: the other half has been told all that it must know before.
     ///

@@ -51,8 +51,9 @@ impl<K: KeySchedule> Opener<K> {
     /// Opens records under keys under which another implementation has opened some: `sequence` is
     /// the number of the next one. Keys that begin here are [installed](Self::install).
     ///
-    /// A server that took a handshake over from a library goes on at 0 in TLS 1.3, and at 1 in
-    /// TLS 1.2, where the Finished had number 0.
+    /// After a handshake by another library this is 1 in TLS 1.2, where the Finished had number 0. In
+    /// TLS 1.3 it is 0 in a server, and in a client the number of records, of NewSessionTickets for
+    /// instance, that the library has opened under the application keys.
     ///
     /// # Errors
     /// Those of [`install`](Self::install), with [`KeyError::NonceReuse`] only for a `sequence` of 0.

@@ -446,8 +446,9 @@ impl<K: KeySchedule> Sealer<K> {
 
     // KeyUpdates and refusals on request
 
-    /// Queues a KeyUpdate for [`poll_control`](Self::poll_control) (RFC 9846 section 4.7.3): we go on
-    /// to our next generation of keys, and `request` asks the peer to do the same. Data waits for it.
+    /// Queues a KeyUpdate for [`poll_control`](Self::poll_control) (RFC 9846 section 4.7.3): with
+    /// it this half goes on to its next generation of keys, and `request` asks the peer to do the
+    /// same. Data waits for it.
     ///
     /// # Errors
     /// [`KeyError::NoUpdate`] unless TLS 1.3 application keys are installed and fewer than 2^48 - 1

@@ -56,6 +56,7 @@ fn a_slot_is_filled_and_committed_behind_what_is_in_flight() {
     end.tls.reserve(50).unwrap()[..6].copy_from_slice(b"second");
     end.tls.commit(6).unwrap();
     assert_in_place(&end, &submitted);
+    end.take(submitted.1.len());
     assert_eq!(end.send(), [data(b"first"), data(b"second")]);
 }
 
@@ -73,4 +74,16 @@ fn room_is_made_again_when_nothing_is_in_flight() {
         end.take(completes);
         assert_eq!(end.tls.write(&[&[2; 100]]), Ok(100));
     }
+}
+
+#[test]
+fn one_send_at_a_time_and_no_more_is_taken_than_was_submitted() {
+    let mut end = Wired::<512>::new(Suite::Tls13);
+    end.tls.write(&[b"first"]).unwrap();
+    let submitted = end.tls.begin_send().len();
+    assert!(end.tls.begin_send().is_empty(), "the transport would send the record twice");
+    end.tls.write(&[b"second"]).unwrap();
+    let second = end.tls.unsent()[submitted..].to_vec();
+    end.tls.sent(submitted + 5);
+    assert_eq!(end.tls.unsent(), second);
 }

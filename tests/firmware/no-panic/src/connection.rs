@@ -37,6 +37,7 @@ fn connection<K: KeySchedule, const TX: usize>(keys: impl Keys<K>) {
     any(Connection::unsent(any(connection)));
     any(Connection::begin_send(any(connection)));
     Connection::sent(any(connection), any(1));
+    any(Connection::transport_failed(any(connection)));
     let _ = any(Connection::shutdown(any(connection)));
     let _ = any(Connection::shutdown_both(any(connection), any(1)));
     let _ = any(Connection::abort(any(connection), any(AlertDescription::DECODE_ERROR)));
@@ -78,6 +79,7 @@ fn writer<K: KeySchedule, const TX: usize>() {
     any(Writer::unsent(any(writer)));
     any(Writer::begin_send(any(writer)));
     Writer::sent(any(writer), any(1));
+    any(Writer::transport_failed(any(writer)));
     let _ = any(Writer::shutdown(any(writer)));
     let _ = any(Writer::abort(any(writer), any(AlertDescription::DECODE_ERROR)));
     any(Writer::take_sealed_alert(any(writer)));

@@ -95,6 +95,7 @@ fn layer<K: KeySchedule>(keys: impl Keys<K>) {
     let _ = any(RecordLayer::poll_control(any(layer), any(&mut buffer)));
     any(RecordLayer::next_control(any(layer)));
     let _ = any(RecordLayer::close(any(layer)));
+    let _ = any(RecordLayer::check_closed(any(layer), any(1)));
     let _ = any(RecordLayer::cancel(any(layer)));
     let _ = any(RecordLayer::abort(any(layer), any(AlertDescription::DECODE_ERROR)));
     let _ = any(RecordLayer::update_keys(any(layer), any(true)));
