@@ -540,6 +540,29 @@ fn split_halves_shut_down_in_two_steps_within_a_budget() {
     }
 }
 
+// The engine without its buffer of output: what arrives counts from its `close` or `cancel` on.
+#[test]
+fn a_record_layer_shuts_down_in_two_steps_and_counts_from_the_first() {
+    for suite in Suite::ALL {
+        for begin in [Layer::close, Layer::cancel] {
+            let records::Connection { mut layer, mut peer, .. } =
+                records::Connection::established(suite, Role::Client);
+            layer.open(&mut peer.seal(DATA, b"before")).unwrap();
+            begin(&mut layer).unwrap();
+            let mut under_way = peer.seal(DATA, b"under way");
+            let drained = under_way.len() as u32;
+            layer.open(&mut under_way).unwrap();
+            assert_eq!(layer.check_closed(drained), Err(ShutdownError::AwaitingPeer { drained }));
+            assert_eq!(
+                layer.check_closed(drained - 1),
+                Err(ShutdownError::BudgetSpent { drained })
+            );
+            layer.open(&mut peer.seal(ALERT, &CLOSE_NOTIFY)).unwrap();
+            assert_eq!(layer.check_closed(0), Ok(()));
+        }
+    }
+}
+
 // The transport takes nothing any more: asking again must not be told to wait.
 #[test]
 fn gsk_err_io_when_the_transport_has_failed() {
