@@ -182,10 +182,13 @@ impl<P: Provider> Session<P> {
         self.seal_control();
         let content = parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
         let len = self.sealed_len(content);
-        let sealed = self
-            .layer
-            .seal(parts, self.unsent.space(len))
-            .map_err(|error| seal_error(error, self.end()))?;
+        let mut sealed = self.layer.seal(parts, self.unsent.space(len));
+        if sealed == Err(SealError::ControlFirst) {
+            // A request was held back while input behind it was not opened.
+            self.seal_control();
+            sealed = self.layer.seal(parts, self.unsent.space(len));
+        }
+        let sealed = sealed.map_err(|error| seal_error(error, self.end()))?;
         self.unsent.commit(sealed.written);
         Ok(sealed.taken)
     }

@@ -153,9 +153,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     }
 
     /// The transport failed: it takes nothing more, and brings nothing more. What is
-    /// [unsent](Self::unsent) is discarded, and nothing is sealed any more; unless our close_notify had
-    /// left before, every [`shutdown`](Self::shutdown) is [`ShutdownError::TransportFailed`] from now on. The
-    /// receiving direction ends as by [`eof`](Self::eof). Returns how.
+    /// [unsent](Self::unsent) is discarded, and nothing is sealed any more. Unless the sending direction
+    /// had ended before, every [`shutdown`](Self::shutdown) is [`ShutdownError::TransportFailed`] from
+    /// now on. The receiving direction ends as by [`eof`](Self::eof). Returns how.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -357,7 +357,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         let is_started = self.opener.is_started() || self.writer.sealer().is_started();
         let closed = self.writer.shutdown_if(is_started);
         self.tell_opener();
-        if self.writer.sealer().is_closing() {
+        if self.writer.sealer().is_closing() || closed == Err(ShutdownError::HandedOver) {
             self.opener.drain();
         }
         match (closed, self.opener.end()) {
@@ -388,6 +388,15 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
             },
             Err(error) => Err(error),
         }
+    }
+
+    /// The second step alone, for a sending direction that the kernel has: see
+    /// [`Opener::check_closed`]. What arrives counts from [`shutdown`](Self::shutdown) on.
+    ///
+    /// # Errors
+    /// Those of [`Opener::check_closed`].
+    pub fn check_closed(&mut self, budget: u32) -> Result<(), ShutdownError> {
+        self.opener.check_closed(budget)
     }
 
     /// Ends the connection with a fatal alert: see [`Sealer::abort`](crate::Sealer::abort). A slot is

@@ -110,7 +110,9 @@ impl<K: KeySchedule> RecordLayer<K> {
         end
     }
 
-    /// See [`Sealer::seal`].
+    /// See [`Sealer::seal`]. A KeyUpdate that the peer asked for goes before the data, also one that
+    /// waited because input behind the request was not opened: [`SealError::ControlFirst`] then comes
+    /// although [`has_control`](Self::has_control) was `false`, and it is `true` afterwards.
     ///
     /// # Errors
     /// Those of [`Sealer::seal`].
@@ -401,7 +403,8 @@ impl<K: KeySchedule> RecordLayer<K> {
         &self.opener
     }
 
-    /// The sending half.
+    /// The sending half. It does not know yet of a KeyUpdate request that waits for the rest of the
+    /// input: ask this layer for what is due.
     pub const fn sealer(&self) -> &Sealer<K> {
         &self.sealer
     }

@@ -193,7 +193,7 @@ impl<K: KeySchedule> Opener<K> {
 
     /// Opens the record at the front of `input`, in place: one record a call, or one handshake
     /// message of a record that holds several. Call it until it says [`Event::NeedMore`], before the
-    /// transport is asked for more.
+    /// transport is asked for more; after [`Event::Closed`] nothing more is to be asked for.
     ///
     /// What is left of a record that was opened in part is decrypted: it is for this function again,
     /// and not for [`open_into`](Self::open_into).

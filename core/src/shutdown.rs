@@ -36,8 +36,8 @@ pub enum ShutdownError {
         /// Bytes of records that arrived since.
         drained: u32,
     },
-    /// The transport ended before the peer's close_notify. Ours is queued all the same, in case
-    /// that the transport ended in one direction only. An end of the transport *after* the peer's
+    /// The transport ended before the peer's close_notify. Ours has left, or is queued all the same,
+    /// in case that the transport ended in one direction only. An end of the transport *after* the peer's
     /// close_notify is no obstacle to ours, and not this error.
     Truncated,
     /// Two steps: our close_notify has left, and the peer's came before the handshake was complete,

@@ -244,7 +244,8 @@ fn a_receiver_in_the_kernel_leaves_the_sender_as_it_was() {
 
 #[test]
 fn a_connection_gives_its_sender_to_the_kernel_only_when_nothing_is_unsent() {
-    let mut tls = Connection::<_, 512>::new(established(Suite::Tls13).layer);
+    let records::Connection { layer, mut peer, .. } = established(Suite::Tls13);
+    let mut tls = Connection::<_, 512>::new(layer);
     assert_eq!(tls.write(&[b"data"]), Ok(4));
     assert_eq!(tls.hand_sender_to_kernel().err(), Some(SuspendError::Busy));
     let given = tls.with_halves(|_, sealer| sealer.hand_to_kernel().err());
@@ -263,6 +264,15 @@ fn a_connection_gives_its_sender_to_the_kernel_only_when_nothing_is_unsent() {
     let close_notify = Control::Alert(AlertDescription::CLOSE_NOTIFY);
     assert_eq!(tls.take_kernel_control(), Some(close_notify));
     assert_eq!(tls.take_kernel_control(), None);
+
+    // The second step is asked for alone, and counts from the first.
+    let mut under_way = peer.seal(DATA, b"under way");
+    let drained = under_way.len() as u32;
+    tls.received(&mut under_way).unwrap();
+    assert_eq!(tls.check_closed(drained), Err(ShutdownError::AwaitingPeer { drained }));
+    assert_eq!(tls.check_closed(drained - 1), Err(ShutdownError::BudgetSpent { drained }));
+    tls.received(&mut peer.seal(ALERT, &CLOSE_NOTIFY)).unwrap();
+    assert_eq!(tls.check_closed(0), Ok(()));
 }
 
 #[test]

@@ -290,11 +290,14 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.seal_control();
     }
 
-    /// See [`Connection::transport_failed`](crate::Connection::transport_failed).
+    /// See [`Connection::transport_failed`](crate::Connection::transport_failed). The receiving half is
+    /// told by its own [`eof`](crate::Opener::eof).
     pub fn transport_failed(&mut self) {
-        if !matches!(self.end(), WriteEnd::Closed | WriteEnd::AlertSent(_)) {
-            self.is_broken = true;
-        }
+        // What has ended before keeps its own answer.
+        self.is_broken |= !matches!(
+            self.end(),
+            WriteEnd::Closed | WriteEnd::AlertSent(_) | WriteEnd::Failed | WriteEnd::HandedOver
+        );
         self.discard();
         self.sealer.fail();
         self.drop_slot_if_ended();
@@ -488,6 +491,8 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     pub(super) fn empty(&mut self) {
         self.unpack([0; WRITER_LEN]);
         self.is_cut = false;
+        self.is_broken = false;
+        self.in_flight = 0;
         self.unsent.from(0).fill(0);
     }
 

@@ -368,6 +368,26 @@ fn all_requests_of_one_read_get_one_answer() {
     }
 }
 
+// The request is held back while input behind it is not opened: writing is not refused for it.
+#[test]
+fn a_write_between_two_reads_answers_a_request_that_came_before_them() {
+    for stack in Stack::ALL {
+        let mut tls = stream(Role::Client, TLS13, stack.peer(Role::Server, TLS13));
+        assert_eq!(tls.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        let before = tls.transport().sent;
+        tls.transport_mut().peer.key_update(true);
+        for request in [b"request 1", b"request 2"] {
+            tls.transport_mut().peer.write(request);
+        }
+        for (request, response) in [("request 1", "response 1"), ("request 2", "response 2")] {
+            assert_eq!(read_some(&mut tls), request.as_bytes());
+            tls.write_all(response.as_bytes()).unwrap();
+            assert_eq!(tls.transport_mut().peer.read(), response.as_bytes());
+        }
+        assert_eq!(tls.transport().sent - before, KEY_UPDATE_RECORD + 2 * (10 + 22));
+    }
+}
+
 #[test]
 fn keys_are_updated_on_request() {
     for role in ROLES {

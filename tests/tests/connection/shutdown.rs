@@ -602,3 +602,56 @@ fn gsk_err_io_when_the_transport_has_failed() {
         assert_eq!(end.tls.end(), CLEAN);
     }
 }
+
+// What had ended before the transport failed keeps its own answer.
+#[test]
+fn a_failed_transport_changes_no_end_that_was_there_before() {
+    for suite in Suite::ALL {
+        let ends: [(fn(&mut Wired<512>), ShutdownError); 4] = [
+            (
+                |end| {
+                    let alert = end.peer.seal(ALERT, &[2, 40]);
+                    let _ = end.receive(&alert);
+                },
+                ShutdownError::Failed,
+            ),
+            (
+                |end| {
+                    end.tls.abort(AlertDescription::INTERNAL_ERROR).unwrap();
+                    end.send();
+                },
+                ShutdownError::Failed,
+            ),
+            (
+                |end| {
+                    end.tls.suspend(&[3; 32]).unwrap();
+                },
+                ShutdownError::HandedOver,
+            ),
+            (
+                |end| {
+                    let _ = end.tls.shutdown();
+                    end.send();
+                    end.tls.shutdown().unwrap();
+                },
+                ShutdownError::AlreadyClosed,
+            ),
+        ];
+        for (finish, answer) in ends {
+            let mut end = Wired::<512>::new(suite);
+            finish(&mut end);
+            let before = end.tls.end().write;
+            assert_eq!(end.tls.shutdown(), Err(answer));
+            end.tls.transport_failed();
+            for _ in 0..2 {
+                assert_eq!(end.tls.shutdown(), Err(answer));
+            }
+            assert_eq!(end.tls.end().write, before);
+        }
+    }
+    let mut tls = Connection::<Secret, 512>::new(Layer::new(Config::new(Role::Server)));
+    tls.received(&mut b"GET / HTTP/1.0".to_vec()).unwrap_err();
+    assert_eq!(tls.shutdown(), Err(ShutdownError::NotTls));
+    tls.transport_failed();
+    assert_eq!(tls.shutdown(), Err(ShutdownError::NotTls));
+}

@@ -37,6 +37,7 @@ fn connection<K: KeySchedule, const TX: usize>(keys: impl Keys<K>) {
     any(Connection::unsent(any(connection)));
     any(Connection::begin_send(any(connection)));
     Connection::sent(any(connection), any(1));
+    let _ = any(Connection::check_closed(any(connection), any(1)));
     any(Connection::transport_failed(any(connection)));
     let _ = any(Connection::shutdown(any(connection)));
     let _ = any(Connection::shutdown_both(any(connection), any(1)));
