@@ -519,9 +519,16 @@ impl<P: Provider> World<P> {
         }
         assert_eq!((consumed, &outcome), (expected_len, &expected));
         self.wire.drain(..consumed);
+        // What waits for the end of the bytes waits on if it is known that nothing is opened any more, or
+        // if this was the wrong function.
+        let was_open = self.facts.read() == ReadState::Open;
         self.learn(&outcome);
-        let waits = matches!(opened, Ok(Opened { event: Event::NeedMore { .. }, .. }));
-        if opened.is_err() || waits || outcome == Outcome::Closed || consumed == len {
+        let is_told = match &opened {
+            Ok(Opened { event: Event::NeedMore { .. } | Event::Closed, .. }) => true,
+            Ok(_) => consumed == len,
+            Err(error) => was_open && *error != OpenError::OtherBuffer,
+        };
+        if is_told {
             self.tell();
         }
         consumed != 0

@@ -261,6 +261,13 @@ fn of_open() -> Vec<Seed> {
         Call::Open,
     ];
     seeds.push(of("rest-waits-for-its-room", Suite::Tls13, calls));
+    // A call of `Cut` opens one record.
+    let request = || Call::PeerUpdate { requested: true };
+    let one = || Call::Cut { len: u16::MAX };
+    let calls = vec![request(), Call::PeerClose, one(), Call::Abort { description: 80 }];
+    seeds.push(of("request-waits-and-we-abort", Suite::Tls13, calls));
+    let calls = vec![request(), two_tickets(), one(), one(), Call::OpenOther, one()];
+    seeds.push(of("request-waits-at-the-other-buffer", Suite::Tls13, calls));
     seeds
 }
 
