@@ -193,6 +193,8 @@ input! {
         OpenInto { len: u16, room: u16, },
         /// One half alone gets its secret of the handshake for these keys.
         InstallAgain { stage: Stage, ours: bool, },
+        /// The application names the other version.
+        SetOtherVersion,
     }
 }
 
@@ -394,12 +396,8 @@ impl<P: Provider> World<P> {
             Call::Open => while self.open(self.wire.len()) {},
             Call::Eof => self.eof(),
             Call::Install { stage } => self.install(stage),
-            Call::SetVersion => {
-                let version = self.suite.version();
-                self.layer.set_version(version);
-                self.reference.set_version(version);
-                self.own_version = self.own_version.or(Some(version));
-            }
+            Call::SetVersion => self.set_version(self.suite.version()),
+            Call::SetOtherVersion => self.set_version(self.suite.of_other_version().version()),
             Call::Establish => {
                 self.tell();
                 let expected = self.check_own_establish();
@@ -564,6 +562,16 @@ impl<P: Provider> World<P> {
         self.is_update_due |= is_requested && may_answer;
     }
 
+    /// The first version counts, if it is allowed.
+    fn set_version(&mut self, version: Version) {
+        self.layer.set_version(version);
+        self.reference.set_version(version);
+        if self.own_version.is_none() && self.suite.pinned().is_none_or(|pinned| pinned == version)
+        {
+            self.own_version = Some(version);
+        }
+    }
+
     /// A version that one half knows, the other one knows after a call on both.
     fn share_version(&mut self) {
         self.own_version = self.own_version.or(self.reference.version());
@@ -659,7 +667,7 @@ impl<P: Provider> World<P> {
 
     fn sends_under(&mut self, secret: TrafficSecret<P>, number: u64) {
         self.peer_in = Direction::from(secret, number);
-        self.own_version = Some(self.suite.version());
+        self.own_version = self.peer_in.version();
         self.has_own_keys = true;
     }
 

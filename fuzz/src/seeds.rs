@@ -508,6 +508,19 @@ fn of_handshake_epochs() -> Vec<Seed> {
             vec![ccs(), Call::Open],
         ),
         of(
+            "version-counts-once",
+            Suite::Tls13,
+            true,
+            vec![
+                Call::SetOtherVersion,
+                Call::SetVersion,
+                Call::SkipEarlyData { after_retry: false },
+                Call::Install { stage: Stage::Handshake },
+                ccs(),
+                Call::Open,
+            ],
+        ),
+        of(
             "client-skips-no-early-data",
             Suite::Tls13,
             false,
