@@ -222,10 +222,12 @@ impl End {
     /// The transport takes some bytes, and the mirror opens what is whole.
     fn sent(&mut self, len: usize) -> usize {
         let unsent = self.tls.unsent();
-        let len = len.min(unsent.len());
-        self.taken.extend(&unsent[..len]);
-        self.in_flight = None;
+        let given = self.in_flight.take().map_or(unsent.len(), |(_, bytes)| bytes.len());
+        let taken = len.min(given).min(unsent.len());
+        self.taken.extend(&unsent[..taken]);
+        // More than was given does not count.
         self.tls.sent(len);
+        let len = taken;
         while let Some([_, _, _, high, low]) = self.taken.first_chunk() {
             let total = 5 + usize::from(u16::from_be_bytes([*high, *low]));
             if self.taken.len() < total {
@@ -548,8 +550,10 @@ impl World {
             Call::BeginSend { at } => {
                 let end = self.end(*at);
                 let bytes = end.tls.begin_send();
-                let in_flight = (bytes.as_ptr(), bytes.to_vec());
-                end.in_flight = Some(in_flight).filter(|(_, bytes)| !bytes.is_empty());
+                if !bytes.is_empty() {
+                    assert_eq!(end.in_flight, None, "one send at a time");
+                    end.in_flight = Some((bytes.as_ptr(), bytes.to_vec()));
+                }
             }
             Call::PeerRequests { at, count } => {
                 let end = self.end(*at);
@@ -581,12 +585,14 @@ impl World {
 
     fn split_and_join(&mut self, at: u8) {
         let mut end = self.replace(at, End::new(&self.setup));
-        // What is moved is not in flight.
-        end.in_flight = None;
         let (opener, mut writer) = end.tls.split();
         assert_eq!(writer.take_signal(), tls_record::Signal::NONE, "it was carried");
         end.tls = Connection::join(opener, writer).expect("they belong together");
         self.replace(at, end);
+        let end = self.end(at);
+        if let Some((place, _)) = &mut end.in_flight {
+            *place = end.tls.unsent().as_ptr();
+        }
     }
 
     /// A connection before its first byte, whose peer does not speak TLS.
