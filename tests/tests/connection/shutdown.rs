@@ -606,8 +606,9 @@ fn gsk_err_io_when_the_transport_has_failed() {
 // What had ended before the transport failed keeps its own answer.
 #[test]
 fn a_failed_transport_changes_no_end_that_was_there_before() {
+    type Finish = fn(&mut Wired<512>);
     for suite in Suite::ALL {
-        let ends: [(fn(&mut Wired<512>), ShutdownError); 4] = [
+        let ends: [(Finish, ShutdownError); 4] = [
             (
                 |end| {
                     let alert = end.peer.seal(ALERT, &[2, 40]);
