@@ -113,10 +113,10 @@ pub struct Opener<K: KeySchedule> {
     /// The only version that may be negotiated.
     pinned: Option<Version>,
     role: Role,
-    /// Whether application data takes the fast path: the connection is established, and what arrives
-    /// need not be counted for a shutdown.
+    /// Whether application data takes the fast path: the connection is established, what arrives need
+    /// not be counted for a shutdown, and no notice waits for the end of the input.
     is_fast: bool,
-    /// Whether the last input went on behind the record that was opened.
+    /// Whether the last input went on behind the record that was opened. Not kept up on the fast path.
     is_amid_input: bool,
     /// Whether what arrives is counted, because our direction is being closed.
     is_draining: bool,
@@ -269,7 +269,6 @@ impl<K: KeySchedule> Opener<K> {
         };
         self.inside_record = false;
         self.is_first = false;
-        self.is_amid_input = total != available;
 
         let is_tls12 = keys.version.is_tls12();
         let (start, plaintext) = match keys.open(header, body) {
@@ -298,6 +297,7 @@ impl<K: KeySchedule> Opener<K> {
             let end = start.wrapping_add(content.len());
             return Ok(Opened { consumed: total, event: Event::ApplicationData(start..end) });
         }
+        self.is_amid_input = total != available;
         if self.early_data == EarlyData::SkipUndecryptable {
             self.early_data = EarlyData::None;
         }
@@ -642,7 +642,9 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     const fn set_fast(&mut self) {
-        self.is_fast = matches!(self.epoch, Epoch::Application) && !self.is_draining;
+        self.is_fast = matches!(self.epoch, Epoch::Application)
+            && !self.is_draining
+            && self.notice.is_empty();
     }
 
     /// Which end of the connection this is.
@@ -675,7 +677,11 @@ impl<K: KeySchedule> Opener<K> {
     /// What the [`Sealer`](crate::Sealer) of this connection must be told. Kept until it is taken,
     /// so that returning early on an error loses no alert.
     pub const fn take_notice(&mut self) -> Notice {
-        core::mem::replace(&mut self.notice, Notice::NONE)
+        let notice = core::mem::replace(&mut self.notice, Notice::NONE);
+        if notice.can_wait() {
+            self.set_fast();
+        }
+        notice
     }
 
     /// Whether [`take_notice`](Self::take_notice) has something.

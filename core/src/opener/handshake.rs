@@ -101,6 +101,7 @@ impl<K: KeySchedule> Opener<K> {
         if requested {
             self.notice = self.notice.merge(Notice::UPDATE_REQUESTED);
         }
+        self.set_fast();
         Ok(())
     }
 
