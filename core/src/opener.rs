@@ -642,9 +642,11 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     const fn set_fast(&mut self) {
-        self.is_fast = matches!(self.epoch, Epoch::Application)
-            && !self.is_draining
-            && self.notice.is_empty();
+        if SMALL {
+            return; // It has no fast path.
+        }
+        self.is_fast =
+            matches!(self.epoch, Epoch::Application) && !self.is_draining && self.notice.is_empty();
     }
 
     /// Which end of the connection this is.
