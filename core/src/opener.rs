@@ -62,14 +62,16 @@ pub enum Event {
     ChangeCipherSpec,
     /// The peer updated its sending keys, and this half its receiving keys.
     KeyUpdate {
-        /// Whether it asks for a KeyUpdate in return. The [`Sealer`](crate::Sealer) learns it by the notice.
+        /// Whether it asks for a KeyUpdate in return. The [`Sealer`](crate::Sealer) learns it by the
+        /// notice.
         requested: bool,
     },
     /// An alert that ends nothing: user_canceled, or a TLS 1.2 warning. For a log.
     Warning(AlertDescription),
     /// The peer's close_notify: it sends no more. Bytes behind it are not TLS; in later calls they
-    /// are consumed unseen, with this event again, and no bytes are [`NeedMore`](Self::NeedMore). Before the handshake is complete anyone can have forged it:
-    /// [`end`](Opener::end) says how early it came.
+    /// are consumed unseen, with this event again, and no bytes are [`NeedMore`](Self::NeedMore).
+    /// Before the handshake is complete anyone can have forged it: [`end`](Opener::end) says how early
+    /// it came.
     Closed,
     /// A record with no effect: empty application data, a dropped change_cipher_spec, the first bytes
     /// of a split handshake message, skipped early data.
