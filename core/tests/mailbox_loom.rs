@@ -173,7 +173,7 @@ fn what_arrives_after_a_close_counts_for_the_second_step() {
             let mut record = [0; 64];
             let sealed = client.seal(&[b"data"], &mut record).unwrap();
             opener.with(|opener| opener.open(&mut record[..sealed.written])).unwrap();
-            opener.half().check_closed(u32::MAX)
+            opener.with(|opener| opener.check_closed(u32::MAX))
         };
         let meanwhile = receive();
         sending.join().unwrap();

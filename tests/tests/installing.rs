@@ -2,8 +2,8 @@
 
 use tls_record::aead::Algorithm;
 use tls_record::{
-    Config, Connection, Epoch, Event, Fault, KeyError, Opener, ReadEnd, Role, SealError, Sealer,
-    Version, Writer,
+    Config, Connection, Control, Epoch, Event, Fault, KeyError, Opener, ReadEnd, Role, SealError,
+    Sealer, Version, Writer,
 };
 use tls_record_tests::records::{Layer, Secret, Suite};
 
@@ -155,4 +155,31 @@ fn a_version_that_one_half_knows_binds_the_other() {
     layer.set_version(Version::Tls12);
     let installed = layer.install_one(Role::Server, Epoch::Handshake, Suite::Tls12Gcm.secret(2));
     assert_eq!(installed, Err(KeyError::Mismatch));
+}
+
+// 9846 4.7.3: a KeyUpdate is sealed under application keys; a loop over what is due must have an end
+// until they are there.
+#[test]
+fn a_request_waits_for_the_application_keys_of_the_other_direction() {
+    let suite = Suite::Tls13;
+    let mut server = Sealer::new(Config::new(Role::Server));
+    server.install(Epoch::Application, suite.secret(3)).unwrap();
+    server.update_keys(true).unwrap();
+    let mut wire = [0; 64];
+    let length = server.poll_control(&mut wire).unwrap();
+
+    let mut client = Layer::new(Config::new(Role::Client));
+    client.install(Epoch::Handshake, suite.secret(1), suite.secret(2)).unwrap();
+    client.install_one(Role::Server, Epoch::Application, suite.secret(3)).unwrap();
+    let opened = client.open(&mut wire[..length]).unwrap();
+    assert_eq!(opened.event, Event::KeyUpdate { requested: true });
+    assert!(!client.has_control());
+    assert_eq!(client.next_control(), None);
+    assert_eq!(client.poll_control(&mut wire), Ok(0));
+
+    client.install_one(Role::Client, Epoch::Application, suite.secret(9)).unwrap();
+    assert_eq!(client.next_control(), Some(Control::KeyUpdate { request: false }));
+    let length = client.poll_control(&mut wire).unwrap();
+    assert_ne!(length, 0);
+    assert!(!client.has_control());
 }
