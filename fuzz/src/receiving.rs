@@ -260,6 +260,8 @@ pub struct World<P: Provider> {
     /// A KeyUpdate was opened, and more of the same bytes may be: the sending half learns of it behind
     /// them, and of a request in it.
     is_update_untold: bool,
+    /// Data was the end of the bytes: the sending half asks for what waited when it next does something.
+    is_told_when_asked: bool,
     is_request_untold: bool,
     /// The kernel seals what we send.
     is_in_kernel: bool,
@@ -293,6 +295,7 @@ impl<P: Provider> World<P> {
             fatal: None,
             is_update_due: false,
             is_update_untold: false,
+            is_told_when_asked: false,
             is_request_untold: false,
             is_in_kernel: false,
             has_own_keys: false,
@@ -528,6 +531,8 @@ impl<P: Provider> World<P> {
         };
         if is_told {
             self.tell();
+            self.is_told_when_asked = way == Way::InPlace
+                && matches!(opened, Ok(Opened { event: Event::ApplicationData(_), .. }));
         }
         consumed != 0
     }
@@ -556,6 +561,7 @@ impl<P: Provider> World<P> {
     /// The sending half learns of the KeyUpdates of the peer's: of several requests once.
     fn tell(&mut self) {
         self.is_update_untold = false;
+        self.is_told_when_asked = false;
         let is_requested = std::mem::take(&mut self.is_request_untold);
         let may_answer =
             self.facts.write() == WriteState::Open && self.own_version == Some(Version::Tls13);
@@ -1015,7 +1021,8 @@ impl<P: Provider> World<P> {
     fn check(&self) {
         let (opener, sealer) = (self.layer.opener(), self.layer.sealer());
         assert!(!sealer.has_signal(), "the layer carries it by itself");
-        assert!(!opener.has_notice() || self.is_update_untold, "the layer carries it by itself");
+        let may_wait = self.is_update_untold || self.is_told_when_asked;
+        assert!(!opener.has_notice() || may_wait, "the layer carries it by itself");
         assert!(opener.has_notice() || !self.is_request_untold, "a request is lost");
         let (read, write) = (self.facts.read(), self.write_state());
         assert_eq!((opener.state(), sealer.state()), (read, write));
