@@ -166,13 +166,17 @@ fn a_request_waits_for_the_application_keys_of_the_other_direction() {
     server.install(Epoch::Application, suite.secret(3)).unwrap();
     server.update_keys(true).unwrap();
     let mut wire = [0; 64];
-    let length = server.poll_control(&mut wire).unwrap();
+    let request = server.poll_control(&mut wire).unwrap();
+    let behind = server.seal(&[b"data"], &mut wire[request..]).unwrap().written;
 
     let mut client = Layer::new(Config::new(Role::Client));
     client.install(Epoch::Handshake, suite.secret(1), suite.secret(2)).unwrap();
     client.install_one(Role::Server, Epoch::Application, suite.secret(3)).unwrap();
-    let opened = client.open(&mut wire[..length]).unwrap();
+    let opened = client.open(&mut wire[..request + behind]).unwrap();
     assert_eq!(opened.event, Event::KeyUpdate { requested: true });
+    // The end of the input, behind which the request is answered.
+    let opened = client.open(&mut wire[request..][..behind]).unwrap();
+    assert!(matches!(opened.event, Event::ApplicationData(_)));
     assert!(!client.has_control());
     assert_eq!(client.next_control(), None);
     assert_eq!(client.poll_control(&mut wire), Ok(0));
