@@ -223,7 +223,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     }
 
     /// The second step of a shutdown: see [`Opener::check_closed`]. What arrives counts from
-    /// [`close`](Self::close) on.
+    /// [`close`](Self::close) on, or from an earlier call of this.
     ///
     /// # Errors
     /// Those of [`Opener::check_closed`].

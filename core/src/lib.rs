@@ -22,9 +22,12 @@
 //! | the driver | takes |
 //! |---|---|
 //! | sends each record as soon as it is sealed | [`RecordLayer`] |
+//! | has keys that another library uses already | the same or one of the next, and [`take_over`](RecordLayer::take_over) |
+//! | makes a handshake on the engine | [`Connection`], [`write_handshake`](Connection::write_handshake), [`Event::Handshake`] and [`install_one`](Connection::install_one) |
 //! | has a transport that takes a part of what it is given, or is busy | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |
 //! | gives bytes to io_uring or DMA, which read them later | [`Connection`], [`begin_send`](Connection::begin_send) and [`sent`](Connection::sent) |
 //! | reads and writes in two threads, tasks or interrupt levels | [`RecordLayer::split_over`] or [`Connection::split_over`] |
+//! | has a transport of embedded-io, and wants a stream | `Stream`, of the features `embedded-io` and `embedded-io-async` |
 //! | sends or receives through the kernel's TLS | the other half, and [`take_kernel_control`](RecordLayer::take_kernel_control) |
 //!
 //! # Driving a connection

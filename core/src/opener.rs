@@ -258,7 +258,7 @@ impl<K: KeySchedule> Opener<K> {
             }
             // RFC 9846 section 5.2.
             Some(keys) if content_type == ContentType::APPLICATION_DATA => keys,
-            _ => return self.open_unprotected(input),
+            _ => return self.open_unprotected(header, after),
         };
         if length > self.max_body && !self.early_data.may_be_over_limit(length) {
             return Err(Fault::RecordOverflow.into());
@@ -308,16 +308,17 @@ impl<K: KeySchedule> Opener<K> {
         self.deliver(record, total)
     }
 
-    /// A record without protection. Its header is there.
+    /// A record without protection: its header, and what has arrived behind that.
     #[cfg_attr(target_pointer_width = "64", cold)]
     #[inline(never)]
-    fn open_unprotected(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
-        let available = input.len();
-        let Some((header, after)) = input.split_first_chunk() else {
-            return Ok(self.need_more(available, HEADER_LEN));
-        };
+    fn open_unprotected(
+        &mut self,
+        header: &[u8; HEADER_LEN],
+        after: &[u8],
+    ) -> Result<Opened, OpenError> {
         self.judge_unprotected(header)?;
         let Header { content_type, length, .. } = Header::decode(*header);
+        let available = HEADER_LEN.wrapping_add(after.len());
         let total = HEADER_LEN.wrapping_add(length.into());
         let Some(content) = after.get(..length.into()) else {
             return Ok(self.need_more(available, total));
@@ -600,8 +601,9 @@ impl<K: KeySchedule> Opener<K> {
     /// The second step of a shutdown: whether the peer has closed its direction, too. The first step
     /// is [`Writer::shutdown`](crate::Writer::shutdown) or [`Sealer::close`](crate::Sealer::close).
     ///
-    /// From the first call on, this half counts the bytes of records that arrive; `budget` is how many
-    /// are worth waiting for.
+    /// From the first call on, this half counts the bytes of records that arrive, unless it counts
+    /// already since a [`RecordLayer`](crate::RecordLayer) or a [`Connection`](crate::Connection) around
+    /// it began to close. `budget` is how many are worth waiting for.
     ///
     /// # Errors
     /// [`ShutdownError::AwaitingPeer`] and [`ShutdownError::BudgetSpent`] while the peer has not

@@ -47,7 +47,6 @@ pub(crate) fn install_one<K: KeySchedule>(
     epoch: Epoch,
     schedule: K,
 ) -> Result<(), KeyError> {
-    share_version(opener, sealer);
     if opener.is_under(&schedule) || sealer.is_under(&schedule) {
         return Err(KeyError::SameSecret);
     }

@@ -27,13 +27,14 @@ pub enum ShutdownError {
     AlreadyClosed,
     /// Two steps: our close_notify has left and the peer's is not there yet. Receive, then call again.
     AwaitingPeer {
-        /// Bytes of records that arrived since our close_notify was queued.
+        /// Bytes of records that arrived since our close_notify was queued; for halves that are split,
+        /// since [`Opener::check_closed`](crate::Opener::check_closed) was first called.
         drained: u32,
     },
     /// Two steps: the peer has sent more than the budget since our close_notify was queued, and has
     /// not closed. Our close_notify may still be unsent: see [`End`](crate::End).
     BudgetSpent {
-        /// Bytes of records that arrived since.
+        /// Bytes of records that arrived since, counted in the same way.
         drained: u32,
     },
     /// The transport ended before the peer's close_notify. Ours has left, or is queued all the same,

@@ -260,9 +260,9 @@ pub struct World<P: Provider> {
     /// A KeyUpdate was opened, and more of the same bytes may be: the sending half learns of it behind
     /// them, and of a request in it.
     is_update_untold: bool,
+    is_request_untold: bool,
     /// Data was the end of the bytes: the sending half asks for what waited when it next does something.
     is_told_when_asked: bool,
-    is_request_untold: bool,
     /// The kernel seals what we send.
     is_in_kernel: bool,
     /// The sending half has keys, those of `peer_in`.

@@ -48,11 +48,11 @@ impl<K: KeySchedule> Opener<K> {
         if self.state != ReadState::Open {
             return self.open_after_end(available);
         }
-        let mut at = usize::from(self.rest_at);
-        if self.rest != 0 && !self.rest_is_out {
-            return Err(OpenError::OtherBuffer);
-        }
-        if self.rest != 0 {
+        let at = if self.rest != 0 {
+            if !self.rest_is_out {
+                return Err(OpenError::OtherBuffer);
+            }
+            let at = usize::from(self.rest_at);
             let total = usize::from(self.rest).wrapping_add(self.trailer.into());
             if available < total {
                 return Ok(self.need_more(available, total));
@@ -60,10 +60,8 @@ impl<K: KeySchedule> Opener<K> {
             if out.len() < at.wrapping_add(total) {
                 return Ok(self.need_more(available, at.wrapping_add(total)));
             }
-        }
-        // So that `open` takes it from here.
-        self.rest_is_out = false;
-        if self.rest == 0 {
+            at
+        } else {
             // The header alone, which `open` judges before it asks for the body.
             let mut header = [0; HEADER_LEN];
             let shown = header.get_mut(..available.min(HEADER_LEN)).unwrap_or_default();
@@ -76,8 +74,10 @@ impl<K: KeySchedule> Opener<K> {
                 return opened;
             };
             Source::new(pieces).copy_to(record);
-            at = 0;
-        }
+            0
+        };
+        // So that `open` takes it from here.
+        self.rest_is_out = false;
         let mut opened = self.open(out.get_mut(at..).unwrap_or_default());
         self.rest_is_out = self.rest != 0;
         if let Ok(Opened { consumed, event }) = &mut opened {

@@ -137,7 +137,8 @@ impl<K: KeySchedule> Sealer<K> {
     /// kernel's control message. One a call, each once; `None` if nothing is due, and while the
     /// direction is not in the kernel.
     ///
-    /// Ask after every call. Behind a KeyUpdate the kernel is to be given the
+    /// Ask after every call, keep what this returns until the kernel has taken it, and write no data
+    /// before it. Behind a KeyUpdate the kernel is to be given the
     /// [next keys](crate::KernelDirection::update).
     ///
     /// ```
@@ -394,7 +395,7 @@ impl<K: KeySchedule> Sealer<K> {
     /// Somebody else seals the records of this direction from now on: the kernel, if it is `in_kernel`.
     pub(crate) fn hand_over(&mut self, in_kernel: bool) {
         let before = self.state;
-        self.state = before.after(self.on_peer_close(), Trigger::WriteHandedOver);
+        self.state = before.after(OnPeerClose::HalfClose, Trigger::WriteHandedOver);
         if in_kernel && self.state != before {
             self.in_kernel = before;
         }
@@ -456,7 +457,11 @@ impl<K: KeySchedule> Sealer<K> {
     /// request; [`KeyError::Closed`] if this direction is closed or has failed,
     /// [`KeyError::HandedOver`] if its keys were handed over.
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
-        self.check_not_ended()?;
+        match self.state {
+            WriteState::Open => {}
+            WriteState::HandedOver => return Err(KeyError::HandedOver),
+            _ => return Err(KeyError::Closed),
+        }
         if !self.may_update() {
             return Err(KeyError::NoUpdate);
         }
@@ -489,14 +494,6 @@ impl<K: KeySchedule> Sealer<K> {
         }
         self.refusals_due = self.refusals_due.saturating_add(1);
         Ok(())
-    }
-
-    const fn check_not_ended(&self) -> Result<(), KeyError> {
-        match self.state {
-            WriteState::Open => Ok(()),
-            WriteState::HandedOver => Err(KeyError::HandedOver),
-            _ => Err(KeyError::Closed),
-        }
     }
 
     // The other half
