@@ -42,7 +42,7 @@ enum Command {
         /// Which targets; otherwise all
         targets: Vec<String>,
     },
-    /// Writes the inputs that are made by hand, in src/seeds.rs
+    /// Writes the inputs that are made by hand, in src/seeds
     Seeds,
 }
 
