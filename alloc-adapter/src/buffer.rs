@@ -1,18 +1,23 @@
-//! A queue of bytes in one piece of memory that grows as they come.
+//! A queue of bytes in one piece of memory that follows what passes through it.
 
 use alloc::vec::Vec;
+use core::hint::black_box;
 
 /// With less room than this at the end, in bytes, what is filled moves to the front, or the memory
 /// grows.
 const LEAST_ROOM: usize = 512;
 
-/// Bytes of memory that a buffer starts with.
+/// Bytes of memory that a buffer starts with, and that an idle one keeps.
 const FIRST_LEN: usize = 2048;
+
+/// The memory shrinks after so many fills in a row that needed less than half of it.
+const SMALL_FILLS: u8 = 8;
 
 /// Bytes come in at the back and go out at the front; those in between are one slice.
 ///
-/// Its memory doubles when it is full, up to a ceiling: it follows the bytes that arrived, never a
-/// length that somebody claimed. Taking bytes out is cheap; the rest seldom moves.
+/// Its memory doubles when a read fills all of it, up to a ceiling: it follows the bytes that arrived,
+/// never a length that a peer claims. Taking bytes out is cheap; the rest seldom moves. The memory is
+/// overwritten before it is given back, because it may hold decrypted data.
 ///
 /// ```
 /// use tls_record_alloc::Buffer;
@@ -30,6 +35,12 @@ pub struct Buffer {
     start: usize,
     end: usize,
     ceiling: usize,
+    /// Bytes to allocate when there is no memory.
+    next_len: usize,
+    /// The last fill left no room.
+    was_filled: bool,
+    /// Fills in a row that needed less than half of the memory.
+    small_fills: u8,
 }
 
 impl Buffer {
@@ -37,7 +48,15 @@ impl Buffer {
     ///
     /// An [`Opener`](tls_record::Opener) gets along with [`MAX_RECORD`](tls_record::MAX_RECORD).
     pub const fn new(ceiling: usize) -> Self {
-        Self { memory: Vec::new(), start: 0, end: 0, ceiling }
+        Self {
+            memory: Vec::new(),
+            start: 0,
+            end: 0,
+            ceiling,
+            next_len: FIRST_LEN,
+            was_filled: false,
+            small_fills: 0,
+        }
     }
 
     /// The bytes that are there.
@@ -72,20 +91,30 @@ impl Buffer {
     /// Memory behind the bytes that are there, to read more into: empty only if the buffer
     /// [is full](Self::is_full). What is written counts from [`commit`](Self::commit) on.
     pub fn room(&mut self) -> &mut [u8] {
-        if self.memory.len().saturating_sub(self.end) < LEAST_ROOM {
+        if self.needs_room() {
             self.compact();
             let len = self.memory.len();
-            if len.saturating_sub(self.end) < LEAST_ROOM && len < self.ceiling {
-                self.memory.resize(len.saturating_mul(2).max(FIRST_LEN).min(self.ceiling), 0);
+            if self.needs_room() && len < self.ceiling {
+                let more = if len == 0 { self.next_len } else { len.saturating_mul(2) };
+                self.resize(more.min(self.ceiling));
             }
+            self.was_filled = false;
         }
         let limit = self.start.saturating_add(self.ceiling).min(self.memory.len());
         self.memory.get_mut(self.end..limit).unwrap_or_default()
     }
 
+    /// A read that filled all of the room would have brought more.
+    fn needs_room(&self) -> bool {
+        self.was_filled || self.memory.len().saturating_sub(self.end) < LEAST_ROOM
+    }
+
     /// Adds the first `len` bytes of the [`room`](Self::room) to those that are there.
     pub fn commit(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.memory.len());
+        self.was_filled = self.end == self.memory.len();
+        let is_small = self.end < self.memory.len() / 2;
+        self.small_fills = if is_small { self.small_fills.saturating_add(1) } else { 0 };
     }
 
     /// Adds a copy of `bytes`, as far as the ceiling allows. Returns how many.
@@ -111,13 +140,39 @@ impl Buffer {
         self.ceiling = ceiling;
     }
 
+    /// Gives memory back, if the buffer is empty and has more than the 2 KiB that a new one starts with.
+    /// The next [`room`](Self::room) has as much as before at once, or half of it if the last fills did
+    /// not need it. For a connection that waits: many that are idle need little memory.
+    ///
+    /// ```
+    /// use tls_record_alloc::Buffer;
+    ///
+    /// let mut buffer = Buffer::new(65_536);
+    /// buffer.push(&[0; 10_000]);
+    /// buffer.consume(10_000);
+    /// buffer.release();
+    /// assert!(buffer.room().len() >= 10_000);
+    /// ```
+    pub fn release(&mut self) {
+        if !self.is_empty() || self.memory.len() <= FIRST_LEN {
+            return;
+        }
+        self.next_len = self.memory.len();
+        if self.small_fills >= SMALL_FILLS {
+            self.small_fills = 0;
+            self.next_len = (self.next_len / 2).max(FIRST_LEN);
+        }
+        self.resize(0);
+        self.was_filled = false;
+    }
+
     /// `len` bytes of room, whatever the ceiling: for output, whose length is our own choice.
     pub(crate) fn space(&mut self, len: usize) -> &mut [u8] {
         if self.memory.len().saturating_sub(self.end) < len {
             self.compact();
             let need = self.end.saturating_add(len);
             if need > self.memory.len() {
-                self.memory.resize(need, 0);
+                self.resize(need);
             }
         }
         self.memory.get_mut(self.end..).and_then(|room| room.get_mut(..len)).unwrap_or_default()
@@ -129,6 +184,31 @@ impl Buffer {
             self.end = self.end.saturating_sub(self.start);
             self.start = 0;
         }
+    }
+
+    /// Moves what is filled to other memory, of `len` bytes, which is enough for it.
+    fn resize(&mut self, len: usize) {
+        self.compact();
+        let mut memory = Vec::new();
+        if len != 0 {
+            memory.reserve_exact(len);
+            memory.extend_from_slice(self.filled());
+            memory.resize(len, 0);
+        }
+        self.wipe();
+        self.memory = memory;
+    }
+
+    fn wipe(&mut self) {
+        self.memory.fill(0);
+        // Otherwise the compiler may leave out what nobody reads.
+        black_box(&mut self.memory);
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.wipe();
     }
 }
 
@@ -193,6 +273,50 @@ mod tests {
         assert!(buffer.is_empty());
         assert_eq!(buffer.push(b"de"), 2);
         assert_eq!(buffer.filled(), b"de");
+    }
+
+    #[test]
+    fn a_read_that_fills_the_room_doubles_the_memory_although_it_is_used_up() {
+        let mut buffer = Buffer::new(16_000);
+        for expected in [2048, 4096, 8192, 16_000, 16_000] {
+            let room = buffer.room().len();
+            assert_eq!(room, expected);
+            buffer.commit(room);
+            buffer.consume(room);
+        }
+        // One byte less than the room, and there was no more to read.
+        buffer.room();
+        buffer.commit(15_999);
+        buffer.consume(15_999);
+        assert_eq!(buffer.memory.len(), 16_000);
+    }
+
+    #[test]
+    fn an_idle_buffer_has_no_more_memory_than_a_new_one_and_remembers_what_it_needed() {
+        let mut buffer = Buffer::new(1 << 20);
+        buffer.push(&[1; 100_000]);
+        buffer.consume(99_999);
+        buffer.release();
+        assert_eq!(buffer.filled(), [1]);
+        buffer.consume(1);
+        let needed = buffer.memory.len();
+        for left in [needed, needed / 2, needed / 4] {
+            buffer.release();
+            assert_eq!(buffer.memory.capacity(), 0);
+            assert_eq!(buffer.room().len(), left);
+            for _ in 0..SMALL_FILLS {
+                buffer.push(b"a short message");
+                buffer.consume(usize::MAX);
+            }
+        }
+        for _ in 0..200 {
+            buffer.release();
+            buffer.push(b"a short message");
+            buffer.consume(usize::MAX);
+        }
+        assert_eq!(buffer.memory.capacity(), FIRST_LEN);
+        buffer.release();
+        assert_eq!(buffer.memory.capacity(), FIRST_LEN);
     }
 
     #[test]
