@@ -103,10 +103,14 @@ extern crate std;
 
 mod buffer;
 mod capture;
+#[cfg(feature = "std")]
+mod disconnect;
 mod error;
 mod established;
 mod exporter;
 mod handshake;
+#[cfg(feature = "std")]
+mod parts;
 #[cfg(feature = "std")]
 mod session;
 #[cfg(feature = "std")]
@@ -125,6 +129,8 @@ pub use error::HandshakeError;
 pub use established::{Established, Info};
 pub use exporter::{ExportError, Exporter};
 pub use handshake::{Handshake, Progress};
+#[cfg(feature = "std")]
+pub use parts::{HandshakeFailed, Parts};
 #[cfg(feature = "std")]
 pub use stream::Stream;
 pub use tickets::Tickets;

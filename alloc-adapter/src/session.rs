@@ -11,13 +11,15 @@ use std::io::{self, ErrorKind, IoSlice};
 
 use tls_record::aead::Provider;
 use tls_record::{
-    AlertDescription, CloseError, Config, Control, End, Event, Fault, HandshakePiece, KeyError,
-    OpenError, Opened, ReadEnd, RecordLayer, SealError, TrafficSecret, WriteEnd,
+    AlertDescription, CloseError, Config, Control, End, Event, Fault, HEADER_LEN, HandshakePiece,
+    Header, KeyError, MAX_RECORD, OpenError, Opened, ReadEnd, RecordLayer, SealError,
+    ShutdownError, TrafficSecret, WriteEnd,
 };
 
 use crate::buffer::Buffer;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
+use crate::parts::Parts;
 use crate::tickets::Tickets;
 
 /// The most bytes of records that one call of `write` seals, unless a single one is longer.
@@ -38,12 +40,18 @@ pub(crate) struct Session<P: Provider> {
     pub(crate) flush_due: bool,
     /// Bytes that waited were discarded, because the peer failed.
     is_cut: bool,
+    /// The transport takes nothing any more, as far as is known.
+    is_broken: bool,
+    /// The peer's close_notify has come.
+    is_closed: bool,
     /// The first error of the transport that does not pass by itself.
     pub(crate) transport_error: Option<ErrorKind>,
     tickets: Option<Tickets>,
     pub(crate) exporter: Option<Exporter>,
     pub(crate) info: Info,
     pub(crate) tolerates_truncation: bool,
+    warning: Option<AlertDescription>,
+    renegotiation_refused: bool,
 }
 
 /// What reading came to.
@@ -70,11 +78,15 @@ impl<P: Provider> Session<P> {
             unsent,
             flush_due: false,
             is_cut: false,
+            is_broken: false,
+            is_closed: false,
             transport_error: None,
             tickets,
             exporter,
             info,
             tolerates_truncation: false,
+            warning: None,
+            renegotiation_refused: false,
         }
     }
 
@@ -89,10 +101,44 @@ impl<P: Provider> Session<P> {
         self.data.start = self.data.start.saturating_add(len).min(self.data.end);
     }
 
+    /// Gives data to `put`, record after record, up to `room` bytes, as long as no more has to be received.
+    /// Returns how many bytes. What ended it, the next call of [`open`](Self::open) says again.
+    pub(crate) fn copy_data(&mut self, room: usize, mut put: impl FnMut(&[u8])) -> usize {
+        let mut left = room;
+        loop {
+            let data = self.data();
+            let data = data.get(..left).unwrap_or(data);
+            put(data);
+            let len = data.len();
+            left = left.saturating_sub(len);
+            self.consume(len);
+            if left == 0 || !matches!(self.open(), Ok(Step::Opened)) {
+                return room.saturating_sub(left);
+            }
+        }
+    }
+
+    /// Whether reading goes on without the transport: there is data, a whole record, or the end.
+    pub(crate) fn has_pending(&self) -> bool {
+        if !self.data.is_empty() || self.layer.end().read != ReadEnd::Open {
+            return true;
+        }
+        let waiting = self.received.filled().get(self.record..).unwrap_or_default();
+        waiting.first_chunk().is_some_and(|header| {
+            let len = usize::from(Header::decode(*header).length);
+            // What is longer is refused by its header.
+            waiting.len() >= HEADER_LEN.saturating_add(len.min(MAX_RECORD - HEADER_LEN))
+        })
+    }
+
     /// Opens the next record. All data of the last one has been read. Whatever it returns, send
     /// what is due if the session [wants](Self::wants_write) it.
     pub(crate) fn open(&mut self) -> io::Result<Step> {
         self.received.consume(core::mem::take(&mut self.record));
+        if self.is_closed {
+            // What lies behind the close_notify is not for the opener, which would ignore it.
+            return Ok(Step::Closed);
+        }
         let Opened { consumed, event } = match self.layer.open(self.received.filled_mut()) {
             Ok(opened) => opened,
             Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(Step::Closed),
@@ -111,25 +157,39 @@ impl<P: Provider> Session<P> {
                 self.record = consumed;
                 return Ok(Step::Opened);
             }
-            // After the peer's close_notify nothing more is needed.
-            Event::NeedMore { .. } if self.layer.end().read != ReadEnd::Open => {
+            Event::NeedMore { .. } => return Ok(Step::NeedInput),
+            Event::Closed => {
+                self.received.consume(consumed);
+                self.is_closed = true;
                 return Ok(Step::Closed);
             }
-            Event::NeedMore { .. } => return Ok(Step::NeedInput),
-            Event::Closed => return Ok(Step::Closed),
             Event::Handshake(piece) => self.handshake_message(&piece),
             Event::KeyUpdate { .. } => self.tickets = None,
-            Event::Warning(_) | Event::ChangeCipherSpec | Event::Nothing => {}
+            Event::Warning(description) => self.warning = Some(description),
+            Event::ChangeCipherSpec | Event::Nothing => {}
         }
         self.received.consume(consumed);
         Ok(Step::Opened)
+    }
+
+    /// Opens all that was received and throws the data away. When reading has ended, what else arrived
+    /// goes too.
+    pub(crate) fn discard_input(&mut self) {
+        loop {
+            self.consume(usize::MAX);
+            match self.open() {
+                Ok(Step::Opened) => {}
+                Ok(Step::NeedInput) => return,
+                Ok(Step::Closed) | Err(_) => return self.received.consume(usize::MAX),
+            }
+        }
     }
 
     fn handshake_message(&mut self, piece: &HandshakePiece) {
         if self.info.version == tls_record::Version::Tls12 {
             if piece.is_last() {
                 // If it cannot be refused any more, the connection is about to end.
-                let _ = self.layer.refuse_renegotiation();
+                self.renegotiation_refused |= self.layer.refuse_renegotiation().is_ok();
             }
         } else if let Some(tickets) = &mut self.tickets
             && tickets.receive(piece, self.received.filled()).is_err()
@@ -138,7 +198,22 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// The transport brought `len` bytes of the room in `received`: none if it has ended.
+    /// The last warning alert of the peer's, once.
+    pub(crate) const fn take_warning(&mut self) -> Option<AlertDescription> {
+        self.warning.take()
+    }
+
+    pub(crate) const fn renegotiation_refused(&self) -> bool {
+        self.renegotiation_refused
+    }
+
+    /// Room for what the transport brings, in a connection that may have to wait for it.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        self.unsent.release();
+        self.received.room()
+    }
+
+    /// The transport brought `len` bytes of the [`room`](Self::room): none if it has ended.
     pub(crate) fn arrived(&mut self, len: usize) {
         if len == 0 {
             self.layer.eof();
@@ -198,6 +273,17 @@ impl<P: Provider> Session<P> {
         !self.unsent.is_empty() || self.layer.has_control() || self.flush_due
     }
 
+    /// [`wants_write`](Self::wants_write), for calls that do not report errors of sending: after one
+    /// that does not pass by itself, they do not try again.
+    pub(crate) fn should_send(&self) -> bool {
+        !self.is_broken && self.wants_write()
+    }
+
+    /// Whether our direction is open, so that data may be sealed when all else has left.
+    pub(crate) fn may_write(&self) -> bool {
+        self.layer.sealer().end() == WriteEnd::Open
+    }
+
     pub(crate) fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         self.layer.update_keys(request)
     }
@@ -216,12 +302,18 @@ impl<P: Provider> Session<P> {
             Err(CloseError::AlreadyClosed) if self.is_cut => {
                 Err(io::Error::new(ErrorKind::ConnectionAborted, CloseError::Failed))
             }
-            Ok(()) | Err(CloseError::AlreadyClosed) => Ok(()),
-            Err(CloseError::Truncated) if self.tolerates_truncation => Ok(()),
-            Err(error @ CloseError::Truncated) => {
-                Err(io::Error::new(ErrorKind::UnexpectedEof, error))
-            }
+            // RFC 9846 section 6.1: how the peer's direction ended has no effect on ours. Reading tells.
+            Ok(()) | Err(CloseError::AlreadyClosed | CloseError::Truncated) => Ok(()),
             Err(error) => Err(io::Error::new(ErrorKind::ConnectionAborted, error)),
+        }
+    }
+
+    /// Whether the peer has sent no more than `budget` bytes of records since our close_notify, or has
+    /// closed.
+    pub(crate) fn check_budget(&mut self, budget: u32) -> io::Result<()> {
+        match self.layer.check_closed(budget) {
+            Err(error @ ShutdownError::BudgetSpent { .. }) => Err(io::Error::other(error)),
+            _ => Ok(()),
         }
     }
 
@@ -229,22 +321,43 @@ impl<P: Provider> Session<P> {
         let End { read, write } = self.layer.end();
         let write = match write {
             WriteEnd::Closed | WriteEnd::AlertSent(_) if self.is_cut => WriteEnd::Failed,
+            WriteEnd::Closed if !self.unsent.is_empty() => WriteEnd::Closing,
+            WriteEnd::AlertSent(description) if !self.unsent.is_empty() => {
+                WriteEnd::AlertQueued(description)
+            }
             write => write,
         };
         End { read, write }
     }
 
+    /// What the transport answered to sending.
+    pub(crate) fn sent(&mut self, answer: io::Result<()>) -> io::Result<()> {
+        self.is_broken = matches!(&answer, Err(error) if is_lasting(error.kind()));
+        self.answered(answer)
+    }
+
     /// What the transport answered. Its errors are remembered, unless they pass by themselves.
     pub(crate) fn answered<R>(&mut self, answer: io::Result<R>) -> io::Result<R> {
-        if let Err(error) = &answer {
-            let kind = error.kind();
-            if !matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::TimedOut)
-            {
-                self.transport_error.get_or_insert(kind);
-            }
+        if let Err(error) = &answer
+            && is_lasting(error.kind())
+        {
+            self.transport_error.get_or_insert(error.kind());
         }
         answer
     }
+
+    /// Takes the connection apart, with its transport.
+    pub(crate) fn into_parts<T>(mut self, mut unread: Buffer, transport: T) -> Parts<T> {
+        unread.set_ceiling(usize::MAX);
+        unread.push(self.data());
+        self.received.consume(self.record);
+        Parts { transport, unread, received: self.received, unsent: self.unsent }
+    }
+}
+
+/// Whether an error of the transport does not pass by itself.
+const fn is_lasting(kind: ErrorKind) -> bool {
+    !matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::TimedOut)
 }
 
 /// As many slices as one call takes, without the empty ones.

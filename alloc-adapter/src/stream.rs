@@ -4,14 +4,15 @@ use std::io::{self, BufRead, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ServerConfig};
+use rustls::{ClientConfig, ProtocolVersion, ServerConfig};
 use tls_record::aead::Provider;
-use tls_record::{End, KeyError};
+use tls_record::{AlertDescription, CloseError, End, KeyError, Role};
 
 use crate::buffer::Buffer;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::handshake::{Handshake, Progress};
+use crate::parts::{HandshakeFailed, Parts};
 use crate::session::{Session, Step, parts};
 
 /// A TLS connection over a transport: a [`TcpStream`](std::net::TcpStream), for instance.
@@ -25,12 +26,19 @@ use crate::session::{Session, Step, parts};
 /// ([`BrokenPipe`](ErrorKind::BrokenPipe): after [`close`](Self::close)),
 /// [`HandshakeError`](crate::HandshakeError) for the handshake.
 ///
+/// Every call of `write` makes a record of its own and sends it. So give it a whole message at a time,
+/// or put a [`BufWriter`](std::io::BufWriter) around it: `write!` calls it once for each piece of the
+/// text, and small packets wait for each other in TCP (Nagle's algorithm).
+///
 /// A non-blocking transport works too, except for [`connect`](Self::connect) and
 /// [`accept`](Self::accept), see [`Handshake::complete`]: any call that returns
 /// [`WouldBlock`](ErrorKind::WouldBlock) may be repeated. While [`wants_write`](Self::wants_write),
-/// wait for the transport to take bytes as well.
+/// wait for the transport to take bytes as well. Read until it would block, or while
+/// [`has_pending`](Self::has_pending), before you wait for the transport to have more: several records
+/// may have come with one.
 ///
-/// Dropping it sends nothing: [`close`](Self::close) it, or the peer sees a truncation.
+/// Dropping it sends nothing: [`close`](Self::close) it, or the peer sees a truncation. A TCP connection
+/// is ended best by [`disconnect`](Self::disconnect).
 ///
 /// ```no_run
 /// use std::io::{Read, Write};
@@ -53,16 +61,17 @@ use crate::session::{Session, Step, parts};
 /// }
 /// ```
 pub struct Stream<T, P: Provider> {
-    transport: T,
-    session: Session<P>,
+    pub(crate) transport: T,
+    pub(crate) session: Session<P>,
 }
 
 impl Handshake {
     /// Makes the handshake over a transport. After a failure, rustls's alert is sent before the
     /// error returns.
     ///
-    /// If it is complete, some of its output may still be [unsent](Self::unsent):
-    /// [`Stream::new`] takes care of it.
+    /// When it is complete, the peer can complete it too: its output has left. Only the tickets of a
+    /// TLS 1.3 server may still be [unsent](Self::unsent), or what a peer does not take that is gone
+    /// already: [`Stream::new`] takes care of it.
     ///
     /// # Errors
     /// Those of the transport, after which it may be called again, and
@@ -84,12 +93,9 @@ impl Handshake {
             let progress = self.advance();
             let sent = send(&mut self.unsent, transport).and_then(|()| transport.flush());
             match progress {
-                // The peer may be gone, but have left data for us. What the transport took and holds
-                // back, only a flush makes leave.
+                // The peer may be gone, but have left data for us.
                 Ok(Progress::Complete) => match sent {
-                    Err(error)
-                        if self.unsent.is_empty() && error.kind() == ErrorKind::WouldBlock =>
-                    {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock && self.must_send_all() => {
                         return Err(error);
                     }
                     _ => return Ok(()),
@@ -107,30 +113,75 @@ impl Handshake {
     }
 }
 
+impl Handshake {
+    /// Whether the peer's handshake waits for what is unsent, once ours is complete. It does not wait for
+    /// tickets, which are the last of a TLS 1.3 server (RFC 9846 section 4.7.1). What a transport took
+    /// and did not flush yet may be anything.
+    pub(crate) fn must_send_all(&self) -> bool {
+        let version = self.connection.common().protocol_version();
+        let leaves_tickets =
+            self.config.role == Role::Server && version == Some(ProtocolVersion::TLSv1_3);
+        self.unsent.is_empty() || !leaves_tickets
+    }
+}
+
 impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// Makes a client's handshake with the server of this name.
     ///
     /// # Errors
-    /// Those of [`Handshake::client`], [`Handshake::complete`] and [`Handshake::finish`].
+    /// Those of [`Handshake::client`] and [`from_handshake`](Self::from_handshake).
     pub fn connect(
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
         transport: T,
-    ) -> io::Result<Self> {
-        Self::over(Handshake::client(config, name)?, transport)
+    ) -> Result<Self, HandshakeFailed<T>> {
+        match Handshake::client(config, name) {
+            Ok(handshake) => Self::from_handshake(handshake, transport),
+            Err(error) => Err(HandshakeFailed { error: error.into(), transport }),
+        }
     }
 
     /// Makes a server's handshake.
     ///
     /// # Errors
-    /// Those of [`Handshake::server`], [`Handshake::complete`] and [`Handshake::finish`].
-    pub fn accept(config: Arc<ServerConfig>, transport: T) -> io::Result<Self> {
-        Self::over(Handshake::server(config)?, transport)
+    /// Those of [`Handshake::server`] and [`from_handshake`](Self::from_handshake).
+    pub fn accept(config: Arc<ServerConfig>, transport: T) -> Result<Self, HandshakeFailed<T>> {
+        match Handshake::server(config) {
+            Ok(handshake) => Self::from_handshake(handshake, transport),
+            Err(error) => Err(HandshakeFailed { error: error.into(), transport }),
+        }
     }
 
-    fn over(mut handshake: Handshake, mut transport: T) -> io::Result<Self> {
-        handshake.complete(&mut transport)?;
-        Ok(Self::new(handshake.finish()?, transport))
+    /// Makes a handshake over a transport: one with [settings](Handshake::engine_config) of its own.
+    ///
+    /// # Errors
+    /// Those of [`Handshake::complete`] and [`Handshake::finish`]. The transport comes back, the
+    /// handshake does not: over a non-blocking transport, use these two.
+    ///
+    /// ```
+    /// # use std::io::{self, Read, Write};
+    /// # use std::sync::Arc;
+    /// # use tls_record_alloc::{Handshake, HandshakeFailed, Stream};
+    /// # use tls_record_alloc::rustls::ServerConfig;
+    /// # use tls_record_alloc::tls_record::aead::ring::Ring;
+    /// use tls_record_alloc::tls_record::close::OnPeerClose;
+    ///
+    /// /// For a proxy, which passes on the end of each direction by itself.
+    /// fn accept<T: Read + Write>(config: Arc<ServerConfig>, tcp: T) -> io::Result<Stream<T, Ring>> {
+    ///     let mut handshake = Handshake::server(config)?;
+    ///     handshake.engine_config().tls12_on_peer_close = OnPeerClose::HalfClose;
+    ///     Ok(Stream::from_handshake(handshake, tcp)?)
+    /// }
+    /// ```
+    pub fn from_handshake(
+        mut handshake: Handshake,
+        mut transport: T,
+    ) -> Result<Self, HandshakeFailed<T>> {
+        let completed = handshake.complete(&mut transport);
+        match completed.and_then(|()| Ok(handshake.finish()?)) {
+            Ok(established) => Ok(Self::new(established, transport)),
+            Err(error) => Err(HandshakeFailed { error, transport }),
+        }
     }
 
     /// A stream over a transport on which the handshake was made.
@@ -147,23 +198,90 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         self.session.tolerates_truncation = tolerate;
     }
 
+    /// Opens one record, or receives once. Returns whether anything may follow.
+    fn step(&mut self) -> io::Result<bool> {
+        let step = self.session.open();
+        self.send_due();
+        match step? {
+            Step::Opened => {}
+            Step::NeedInput => {
+                let read = self.transport.read(self.session.room());
+                let len = self.session.answered(read)?;
+                self.session.arrived(len);
+            }
+            Step::Closed => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Whether reading can go on without the transport: data is decrypted, a whole record waits, or
+    /// reading has ended. If not, wait until the transport has more. Records without data may make a
+    /// read wait nevertheless.
+    ///
+    /// ```
+    /// # use std::io::{self, Read, Write};
+    /// # use tls_record_alloc::Stream;
+    /// # use tls_record_alloc::tls_record::aead::ring::Ring;
+    /// # struct Poll;
+    /// # impl Poll { fn wait_readable(&self) {} }
+    /// fn read<T: Read + Write>(
+    ///     tls: &mut Stream<T, Ring>,
+    ///     poll: &Poll,
+    ///     out: &mut [u8],
+    /// ) -> io::Result<usize> {
+    ///     if !tls.has_pending() {
+    ///         poll.wait_readable();
+    ///     }
+    ///     tls.read(out)
+    /// }
+    /// ```
+    pub fn has_pending(&self) -> bool {
+        self.session.has_pending()
+    }
+
+    /// The last warning alert that the peer sent, other than a close_notify: `user_canceled`, say. It is
+    /// reported once.
+    pub const fn take_warning(&mut self) -> Option<AlertDescription> {
+        self.session.take_warning()
+    }
+
+    /// Whether the peer asked for a renegotiation (TLS 1.2), which was refused.
+    pub const fn renegotiation_refused(&self) -> bool {
+        self.session.renegotiation_refused()
+    }
+
     // Sending
 
-    /// Sends what is due, as far as the transport takes it.
+    /// Sends what is due, as far as the transport takes it. What does not leave is still there for the
+    /// next call, which may report why.
     fn send_due(&mut self) {
-        if self.session.wants_write() {
-            // What did not leave is still there for the next call, which may report why.
-            let _ = self.flush();
+        if self.session.should_send() {
+            let _ = self.send_all();
         }
     }
 
+    /// Sends what is unsent and what is due, and flushes the transport.
+    pub(crate) fn send_all(&mut self) -> io::Result<()> {
+        self.send()?;
+        self.session.seal_control();
+        self.send()?;
+        self.session.flush_due = true;
+        let flushed = self.transport.flush();
+        self.session.sent(flushed)?;
+        self.session.flush_due = false;
+        Ok(())
+    }
+
     fn send(&mut self) -> io::Result<()> {
+        self.session.flush_due |= !self.session.unsent.is_empty();
         let sent = send(&mut self.session.unsent, &mut self.transport);
-        self.session.answered(sent)
+        self.session.sent(sent)
     }
 
     fn seal(&mut self, parts: &[&[u8]]) -> io::Result<usize> {
-        self.send()?;
+        if self.session.may_write() {
+            self.send()?;
+        }
         let sealed = self.session.seal(parts);
         match sealed {
             // The data is taken, whatever becomes of it.
@@ -174,8 +292,8 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     }
 
     /// Whether there is something that [`flush`](Write::flush) would send: bytes that the transport did
-    /// not take yet, an alert or a KeyUpdate that is due, or what the transport has not flushed. With a
-    /// blocking transport only after an error.
+    /// not take yet, an alert or a KeyUpdate that is due, or what the transport has not flushed. Reading
+    /// sends it before it waits.
     pub fn wants_write(&self) -> bool {
         self.session.wants_write()
     }
@@ -194,13 +312,12 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     // Closing
 
     /// Closes our direction: sends a close_notify, once, and does not wait for the peer's. Reading
-    /// goes on.
+    /// goes on: it tells how the peer's direction ends (RFC 9846 section 6.1). The transport is not
+    /// shut down.
     ///
     /// # Errors
     /// Those of the transport, after which it may be called again. With an inner error,
-    /// [`CloseError::Failed`](tls_record::CloseError::Failed) if the connection has failed, and
-    /// [`CloseError::Truncated`](tls_record::CloseError::Truncated) if the transport had ended before
-    /// the peer's close_notify: ours is sent all the same, once.
+    /// [`CloseError::Failed`](tls_record::CloseError::Failed) if the connection has failed.
     pub fn close(&mut self) -> io::Result<()> {
         let closed = self.session.close();
         match closed {
@@ -216,14 +333,45 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     }
 
     /// [Closes](Self::close) our direction and reads the other up to its end: all that is under way
-    /// goes to `rest`. Returns how many bytes that were, in this call.
+    /// goes to `rest`. Returns how many bytes that were, in this call. `budget` is how many bytes of
+    /// records are worth waiting for, counted from our close_notify on.
     ///
     /// # Errors
     /// Those of closing, reading and `rest`. After one of reading, what came before is in `rest`; after
-    /// one of `rest`, what it did not take is lost.
-    pub fn close_and_read_rest<W: Write + ?Sized>(&mut self, rest: &mut W) -> io::Result<u64> {
+    /// one of `rest`, what it did not take is lost. An inner [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent) if the peer
+    /// sent more than the budget and did not close.
+    pub fn close_and_read_rest<W: Write + ?Sized>(
+        &mut self,
+        budget: u32,
+        rest: &mut W,
+    ) -> io::Result<u64> {
         self.close()?;
-        io::copy(self, rest)
+        let mut passed_on = 0_u64;
+        loop {
+            let data = self.session.data();
+            let len = data.len();
+            rest.write_all(data)?;
+            self.session.consume(len);
+            passed_on = passed_on.saturating_add(len as u64);
+            self.session.check_budget(budget)?;
+            match self.step() {
+                Ok(true) => {}
+                Ok(false) => return Ok(passed_on),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Ends the connection at once with a fatal alert, which is sent as far as the transport takes it.
+    /// Nothing more is read or written.
+    ///
+    /// # Errors
+    /// Those of [`RecordLayer::abort`](tls_record::RecordLayer::abort).
+    pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
+        let aborted = self.session.layer.abort(description);
+        self.send_due();
+        aborted
     }
 
     /// How the connection ended, or that it has not. That our direction is closed means that its
@@ -262,9 +410,11 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         &mut self.transport
     }
 
-    /// Gives the transport back.
-    pub fn into_transport(self) -> T {
-        self.transport
+    /// Takes the stream apart: gives back the transport, and what was received and not read, or sealed
+    /// and not sent.
+    pub fn into_parts(self) -> Parts<T> {
+        let Self { transport, session } = self;
+        session.into_parts(Buffer::new(0), transport)
     }
 }
 
@@ -273,28 +423,21 @@ impl<T: Read + Write, P: Provider> Read for Stream<T, P> {
         if out.is_empty() {
             return Ok(0);
         }
-        let len = self.fill_buf()?.read(out)?;
-        self.consume(len);
+        self.fill_buf()?;
+        let mut left = &mut *out;
+        let len = self.session.copy_data(left.len(), |data| {
+            // It never gives more than it was asked for.
+            let _ = left.write(data);
+        });
+        self.send_due();
         Ok(len)
     }
 }
 
-/// Data is read where it was decrypted: nothing is copied.
+/// Data is read where it was decrypted, one record at a time: nothing is copied.
 impl<T: Read + Write, P: Provider> BufRead for Stream<T, P> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.session.data().is_empty() {
-            let step = self.session.open();
-            self.send_due();
-            match step? {
-                Step::Opened => {}
-                Step::NeedInput => {
-                    let read = self.transport.read(self.session.received.room());
-                    let len = self.session.answered(read)?;
-                    self.session.arrived(len);
-                }
-                Step::Closed => return Ok(&[]),
-            }
-        }
+        while self.session.data().is_empty() && self.step()? {}
         Ok(self.session.data())
     }
 
@@ -313,13 +456,7 @@ impl<T: Read + Write, P: Provider> Write for Stream<T, P> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.send()?;
-        self.session.seal_control();
-        self.send()?;
-        self.session.flush_due = true;
-        let flushed = self.transport.flush();
-        self.session.answered(flushed)?;
-        self.session.flush_due = false;
+        self.send_all()?;
         self.session.check_not_cut()
     }
 }

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 use tls_record::aead::Provider;
-use tls_record::{End, KeyError, ReadEnd, ShutdownError};
+use tls_record::{AlertDescription, CloseError, End, KeyError, MAX_RECORD, ReadEnd};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::buffer::Buffer;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::handshake::{Handshake, Progress};
+use crate::parts::{HandshakeFailed, Parts};
 use crate::session::{Session, Step, parts};
 use crate::wait::{Half, Wait};
 
@@ -31,13 +32,16 @@ use crate::wait::{Half, Wait};
 ///   leaves with the next call of any kind; flushing waits until it has taken everything and has
 ///   flushed it.
 /// - Reading answers a KeyUpdate by itself, and a transport that takes nothing never stops it.
-/// - Slices are gathered into one record.
+/// - Slices are gathered into one record. Every write makes records of its own: give it a whole message
+///   at a time, or put a `BufWriter` around the stream.
 /// - It can be split: two tasks may wait, one for each half.
 ///
 /// Shutting down sends a close_notify, once, and shuts down the transport's direction; reading goes
-/// on. Whether it waits for the peer's close_notify is [`Shutdown`]'s to say.
+/// on, and tells how the peer's direction ends. Whether it waits for the peer's close_notify is
+/// [`Shutdown`]'s to say. [`close`](Self::close) leaves the transport as it is.
 ///
-/// Dropping the stream sends nothing: shut it down, or the peer sees a truncation.
+/// Dropping the stream sends nothing: shut it down, or the peer sees a truncation. A TCP connection is
+/// ended best by [`disconnect`](Self::disconnect).
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -60,8 +64,8 @@ use crate::wait::{Half, Wait};
 /// }
 /// ```
 pub struct TokioStream<T, P: Provider> {
-    transport: T,
-    session: Session<P>,
+    pub(crate) transport: T,
+    pub(crate) session: Session<P>,
     /// Data that arrived before the peer's close_notify, while we waited for that.
     rest: Buffer,
     shutdown: Shutdown,
@@ -115,9 +119,10 @@ impl Handshake {
     /// Makes the handshake over a transport of tokio. After a failure, rustls's alert is sent before
     /// the error returns.
     ///
-    /// The future may be dropped and the call repeated: all state is in the handshake. If it is
-    /// complete, some of its output may still be [unsent](Self::unsent): [`TokioStream::new`] takes
-    /// care of it.
+    /// The future may be dropped and the call repeated: all state is in the handshake. When it is
+    /// complete, the peer can complete it too: its output has left. Only the tickets of a TLS 1.3 server
+    /// may still be [unsent](Self::unsent), or what a peer does not take that is gone already, or sends
+    /// much before it reads: [`TokioStream::new`] takes care of it.
     ///
     /// # Errors
     /// Those of the transport, and [`HandshakeError`](crate::HandshakeError) as an inner error.
@@ -153,12 +158,14 @@ impl Handshake {
                 sent => sent,
             };
             match progress {
-                // The peer may be gone, but have left data for us. What the transport took and holds
-                // back, only a flush makes leave.
-                Ok(Progress::Complete) => match sent {
-                    Poll::Pending if self.unsent.is_empty() => return Poll::Pending,
-                    _ => return Poll::Ready(Ok(())),
-                },
+                // The peer may be gone, but have left data for us.
+                Ok(Progress::Complete) if sent.is_pending() && self.must_send_all() => {
+                    // It may have to be read from before it takes more, but is not read for ever.
+                    if self.received.is_full() {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Ok(Progress::Complete) => return Poll::Ready(Ok(())),
                 Ok(Progress::NeedInput) => {
                     if let Poll::Ready(sent) = sent {
                         sent?;
@@ -167,6 +174,7 @@ impl Handshake {
                 Err(error) => return sent.map(|_| Err(error.into())),
             }
             match ready!(poll_receive(&mut self.received, transport, cx))? {
+                0 if self.is_complete() => return Poll::Ready(Ok(())),
                 0 => self.eof()?,
                 len => self.received.commit(len),
             }
@@ -178,26 +186,77 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// Makes a client's handshake with the server of this name.
     ///
     /// # Errors
-    /// Those of [`Handshake::client`], [`Handshake::complete_async`] and [`Handshake::finish`].
+    /// Those of [`Handshake::client`] and [`from_handshake`](Self::from_handshake).
     pub async fn connect(
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
         transport: T,
-    ) -> io::Result<Self> {
-        Self::over(Handshake::client(config, name)?, transport).await
+    ) -> Result<Self, HandshakeFailed<T>> {
+        match Handshake::client(config, name) {
+            Ok(handshake) => Self::from_handshake(handshake, transport).await,
+            Err(error) => Err(HandshakeFailed { error: error.into(), transport }),
+        }
     }
 
     /// Makes a server's handshake.
     ///
     /// # Errors
-    /// Those of [`Handshake::server`], [`Handshake::complete_async`] and [`Handshake::finish`].
-    pub async fn accept(config: Arc<ServerConfig>, transport: T) -> io::Result<Self> {
-        Self::over(Handshake::server(config)?, transport).await
+    /// Those of [`Handshake::server`] and [`from_handshake`](Self::from_handshake).
+    pub async fn accept(
+        config: Arc<ServerConfig>,
+        transport: T,
+    ) -> Result<Self, HandshakeFailed<T>> {
+        match Handshake::server(config) {
+            Ok(handshake) => Self::from_handshake(handshake, transport).await,
+            Err(error) => Err(HandshakeFailed { error: error.into(), transport }),
+        }
     }
 
-    async fn over(mut handshake: Handshake, mut transport: T) -> io::Result<Self> {
-        handshake.complete_async(&mut transport).await?;
-        Ok(Self::new(handshake.finish()?, transport))
+    /// Makes a handshake over a transport: one with [settings](Handshake::engine_config) of its own.
+    ///
+    /// # Errors
+    /// Those of [`Handshake::complete_async`] and [`Handshake::finish`]. The transport comes back.
+    ///
+    /// ```
+    /// # use std::io;
+    /// # use std::sync::Arc;
+    /// # use tls_record_alloc::{Handshake, HandshakeFailed, TokioStream};
+    /// # use tls_record_alloc::rustls::ServerConfig;
+    /// # use tls_record_alloc::tls_record::aead::ring::Ring;
+    /// # use tokio::net::TcpStream;
+    /// use tls_record_alloc::tls_record::close::OnPeerClose;
+    ///
+    /// /// For a proxy, which passes on the end of each direction by itself.
+    /// async fn accept(
+    ///     config: Arc<ServerConfig>,
+    ///     tcp: TcpStream,
+    /// ) -> io::Result<TokioStream<TcpStream, Ring>> {
+    ///     let mut handshake = Handshake::server(config)?;
+    ///     handshake.engine_config().tls12_on_peer_close = OnPeerClose::HalfClose;
+    ///     Ok(TokioStream::from_handshake(handshake, tcp).await?)
+    /// }
+    /// ```
+    pub async fn from_handshake(
+        mut handshake: Handshake,
+        mut transport: T,
+    ) -> Result<Self, HandshakeFailed<T>> {
+        let completed = handshake.complete_async(&mut transport).await;
+        match completed.and_then(|()| Ok(handshake.finish()?)) {
+            Ok(established) => Ok(Self::new(established, transport)),
+            Err(error) => Err(HandshakeFailed { error, transport }),
+        }
+    }
+
+    /// Closes our direction: sends a close_notify, once, and does not wait for the peer's. Reading
+    /// goes on. The transport is not shut down, as it would be by
+    /// [`shutdown`](tokio::io::AsyncWriteExt::shutdown). The future may be dropped and the call
+    /// repeated.
+    ///
+    /// # Errors
+    /// Those of the transport. With an inner error,
+    /// [`CloseError::Failed`](tls_record::CloseError::Failed) if the connection has failed.
+    pub async fn close(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_close(cx)).await
     }
 }
 
@@ -207,7 +266,7 @@ impl<T, P: Provider> TokioStream<T, P> {
         Self {
             transport,
             session: Session::new(established),
-            rest: Buffer::new(usize::MAX),
+            rest: Buffer::new(0),
             shutdown: Shutdown::OneStep,
             receiving: Wait::new(),
             sending: Wait::new(),
@@ -234,6 +293,35 @@ impl<T, P: Provider> TokioStream<T, P> {
     /// Those of [`RecordLayer::update_keys`](tls_record::RecordLayer::update_keys).
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         self.session.update_keys(request)
+    }
+
+    /// Whether reading can go on without the transport: data is decrypted, a whole record waits, or
+    /// reading has ended. Reading itself never needs to be told.
+    pub fn has_pending(&self) -> bool {
+        !self.rest.is_empty() || self.session.has_pending()
+    }
+
+    /// The last warning alert that the peer sent, other than a close_notify: `user_canceled`, say. It is
+    /// reported once.
+    pub const fn take_warning(&mut self) -> Option<AlertDescription> {
+        self.session.take_warning()
+    }
+
+    /// Whether the peer asked for a renegotiation (TLS 1.2), which was refused.
+    pub const fn renegotiation_refused(&self) -> bool {
+        self.session.renegotiation_refused()
+    }
+
+    /// Ends the connection with a fatal alert. Nothing more is read or written. The alert leaves with the
+    /// next call of any kind: shut down, which waits for it and reports that the connection has failed.
+    ///
+    /// # Errors
+    /// Those of [`RecordLayer::abort`](tls_record::RecordLayer::abort).
+    pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
+        let aborted = self.session.layer.abort(description);
+        // Another task may wait for the transport.
+        self.receiving.wake(Half::Read);
+        aborted
     }
 
     /// Whether there is something that flushing would send: bytes that the transport did not take yet,
@@ -276,9 +364,11 @@ impl<T, P: Provider> TokioStream<T, P> {
         &mut self.transport
     }
 
-    /// Gives the transport back.
-    pub fn into_transport(self) -> T {
-        self.transport
+    /// Takes the stream apart: gives back the transport, and what was received and not read, or sealed
+    /// and not sent.
+    pub fn into_parts(self) -> Parts<T> {
+        let Self { transport, session, rest, .. } = self;
+        session.into_parts(rest, transport)
     }
 
     /// Data that can be read at once.
@@ -295,7 +385,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         while self.data().is_empty() {
             match self.session.open() {
                 Ok(Step::Opened) => {}
-                Ok(Step::NeedInput) => ready!(self.poll_receive(Half::Read, cx))?,
+                Ok(Step::NeedInput) => {
+                    ready!(self.poll_receive(Half::Read, cx))?;
+                }
                 Ok(Step::Closed) => break,
                 Err(error) => {
                     // There may be nothing to wait for any more.
@@ -307,13 +399,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_receive(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Receives once. Returns how many bytes came: none if the transport has ended.
+    pub(crate) fn poll_receive(
+        &mut self,
+        half: Half,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         let Self { transport, session, receiving, .. } = self;
+        session.unsent.release();
         let received = &mut session.received;
-        let read = ready!(receiving.poll(half, cx, |cx| poll_receive(received, transport, cx)));
+        let Poll::Ready(read) =
+            receiving.poll(half, cx, |cx| poll_receive(received, transport, cx))
+        else {
+            received.release();
+            return Poll::Pending;
+        };
         let len = session.answered(read)?;
         session.arrived(len);
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(len))
     }
 
     // Sending
@@ -324,11 +427,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         if session.unsent.is_empty() {
             return Poll::Ready(Ok(()));
         }
+        session.flush_due = true;
         let sent = sending.poll(half, cx, |cx| poll_send(&mut session.unsent, transport, cx));
-        sent.map(|sent| session.answered(sent))
+        sent.map(|sent| session.sent(sent))
     }
 
-    fn poll_send_all(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_send_all(
+        &mut self,
+        half: Half,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         ready!(self.poll_send(half, cx))?;
         self.session.seal_control();
         self.tell_reader();
@@ -336,7 +444,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         let Self { transport, session, sending, .. } = self;
         session.flush_due = true;
         let flushed = ready!(sending.poll(half, cx, |cx| Pin::new(transport).poll_flush(cx)));
-        session.answered(flushed)?;
+        session.sent(flushed)?;
         session.flush_due = false;
         Poll::Ready(Ok(()))
     }
@@ -344,7 +452,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// Sends what is due, as far as the transport takes it. What does not leave is still there for the
     /// next call, which may report why.
     fn send_due(&mut self, half: Half, cx: &mut Context<'_>) {
-        if self.session.wants_write() {
+        if self.session.should_send() {
             let _ = self.poll_send_all(half, cx);
         }
     }
@@ -357,7 +465,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     }
 
     fn poll_seal(&mut self, parts: &[&[u8]], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        ready!(self.poll_send(Half::Write, cx))?;
+        if self.session.may_write() {
+            ready!(self.poll_send(Half::Write, cx))?;
+        }
         let sealed = self.session.seal(parts);
         match sealed {
             // The data is taken, whatever becomes of it.
@@ -372,19 +482,38 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
 
     // Closing
 
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let closed = self.session.close();
+        let sent = self.poll_send_all(Half::Write, cx);
+        if closed.is_err() {
+            // A fatal alert of ours is waited for.
+            return sent.map(|_| closed);
+        }
+        ready!(sent)?;
+        Poll::Ready(self.session.close())
+    }
+
+    /// Shuts down the sending direction of the transport.
+    pub(crate) fn poll_shut(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { transport, session, sending, .. } = self;
+        let shut = sending.poll(Half::Write, cx, |cx| Pin::new(transport).poll_shutdown(cx));
+        shut.map(|shut| session.sent(shut))
+    }
+
     /// Waits for the peer's close_notify, and keeps the data that comes before it.
     fn poll_rest(&mut self, budget: u32, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A peer that sends more has spent the budget, by the last record at the latest.
+        let budget_len = usize::try_from(budget).unwrap_or(usize::MAX);
+        self.rest.set_ceiling(budget_len.saturating_add(MAX_RECORD));
         loop {
-            self.rest.push(self.session.data());
-            self.session.consume(usize::MAX);
-            if let Err(error @ ShutdownError::BudgetSpent { .. }) =
-                self.session.layer.check_closed(budget)
-            {
-                return Poll::Ready(Err(io::Error::other(error)));
-            }
+            let kept = self.rest.push(self.session.data());
+            self.session.consume(kept);
+            self.session.check_budget(budget)?;
             match self.session.open()? {
                 Step::Opened => {}
-                Step::NeedInput => ready!(self.poll_receive(Half::Write, cx))?,
+                Step::NeedInput => {
+                    ready!(self.poll_receive(Half::Write, cx))?;
+                }
                 Step::Closed => return Poll::Ready(Ok(())),
             }
         }
@@ -400,16 +529,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncRead for TokioStream<T
         if out.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        let data = ready!(self.as_mut().poll_fill_buf(cx))?;
-        let len = data.len().min(out.remaining());
-        out.put_slice(data.get(..len).unwrap_or_default());
-        self.consume(len);
+        ready!(self.as_mut().poll_fill_buf(cx))?;
+        let this = self.get_mut();
+        if this.rest.is_empty() {
+            this.session.copy_data(out.remaining(), |data| out.put_slice(data));
+            this.send_due(Half::Read, cx);
+        } else {
+            let rest = this.rest.filled();
+            let len = rest.len().min(out.remaining());
+            out.put_slice(rest.get(..len).unwrap_or_default());
+            this.rest.consume(len);
+        }
         Poll::Ready(Ok(()))
     }
 }
 
-/// Data is read where it was decrypted: nothing is copied, but for what came while the stream was
-/// shutting down in two steps.
+/// Data is read where it was decrypted, one record at a time: nothing is copied, but for what came
+/// while the stream was shutting down in two steps.
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncBufRead for TokioStream<T, P> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
@@ -457,30 +593,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncWrite for TokioStream<
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if let Err(error) = this.session.close() {
-            // A fatal alert of ours is waited for, unless there is no one to hear it.
-            return match this.poll_send_all(Half::Write, cx) {
-                Poll::Pending if error.kind() != ErrorKind::UnexpectedEof => Poll::Pending,
-                _ => Poll::Ready(Err(error)),
-            };
-        }
-        let sent = this.poll_send_all(Half::Write, cx);
-        if let Shutdown::TwoSteps { budget } = this.shutdown {
+        let mut closed = this.poll_close(cx);
+        let rest = match this.shutdown {
             // Even if nothing can be sent: a peer that waits for us to read does not read either.
-            let rest = this.poll_rest(budget, cx);
-            this.send_due(Half::Write, cx);
-            if let Poll::Ready(Err(error)) = rest {
-                return Poll::Ready(Err(error));
+            Shutdown::TwoSteps { budget } if !matches!(closed, Poll::Ready(Err(_))) => {
+                let rest = this.poll_rest(budget, cx);
+                closed = this.poll_close(cx);
+                rest
             }
-            ready!(sent)?;
-            ready!(rest)?;
-        } else {
-            ready!(sent)?;
+            _ => Poll::Ready(Ok(())),
+        };
+        if let Poll::Ready(Err(error)) = &rest
+            && error.kind() != ErrorKind::UnexpectedEof
+        {
+            return rest;
         }
-        this.session.close()?;
-        let Self { transport, session, sending, .. } = this;
-        let shut = sending.poll(Half::Write, cx, |cx| Pin::new(transport).poll_shutdown(cx));
-        shut.map(|shut| session.answered(shut))
+        // RFC 9846 section 6.1: the end of the peer's direction, whatever it was, has no effect on ours.
+        // Everything leaves first.
+        ready!(closed)?;
+        if rest.is_pending() {
+            return Poll::Pending;
+        }
+        ready!(this.poll_shut(cx))?;
+        rest
     }
 }
 

@@ -233,7 +233,7 @@ impl World {
             Call::CloseAndReadRest { server } => {
                 let at = usize::from(*server);
                 let end = &mut self.ends[at];
-                if end.tls.close_and_read_rest(&mut end.read).is_ok() {
+                if end.tls.close_and_read_rest(u32::MAX, &mut end.read).is_ok() {
                     self.ends[at].is_read_out = true;
                 }
             }

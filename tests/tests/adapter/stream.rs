@@ -13,7 +13,7 @@ use crate::support::{
 use tls_record_alloc::tls_record::aead::{ring::Ring, rustcrypto::RustCrypto};
 use tls_record_alloc::tls_record::{
     AlertDescription, CloseError, ContentType, End, Fault, KeyError, OpenError, Padding, PaddingFn,
-    ReadEnd, SealError, WriteEnd,
+    ReadEnd, SealError, ShutdownError, WriteEnd,
 };
 use tls_record_alloc::{HandshakeError, Stream};
 use tls_record_tests::peers::{
@@ -153,6 +153,12 @@ fn message(len: usize) -> Vec<u8> {
 
 fn inner<E: Error + Copy + 'static>(error: &io::Error) -> E {
     *error.get_ref().and_then(|inner| inner.downcast_ref()).expect("an error of our own")
+}
+
+fn read_exactly<Q: Peer + ?Sized>(tls: &mut Tls<Q>, len: usize) -> Vec<u8> {
+    let mut out = vec![0; len];
+    tls.read_exact(&mut out).unwrap();
+    out
 }
 
 fn read_some<Q: Peer + ?Sized>(tls: &mut Tls<Q>) -> Vec<u8> {
@@ -321,10 +327,79 @@ fn interrupted_calls_are_repeated() {
     handshake.complete(&mut wire).unwrap();
     let mut tls = Tls::new(handshake.finish().unwrap(), wire);
     assert_eq!(tls.write(b"data").unwrap(), 4);
+    tls.flush().unwrap();
     assert!(!tls.wants_write());
     tls.close().unwrap();
     assert_eq!(tls.transport_mut().peer.read(), b"data");
     assert_eq!(tls.transport().peer.end(), PeerEnd::CloseNotify);
+}
+
+// A proxy's buffer is longer than the records of many peers.
+#[test]
+fn one_read_takes_all_records_that_have_arrived_and_one_call_of_the_transport_brings_many() {
+    for_each_stream(|mut tls, _| {
+        assert!(tls.read(&mut [0]).is_err(), "tickets");
+        for _ in 0..64 {
+            tls.transport_mut().peer.write(&[7; 1024]);
+        }
+        let calls = tls.transport().calls;
+        let (mut out, mut reads) = (vec![0; 80_000], 0);
+        let mut len = 0;
+        while len < 64 * 1024 {
+            len += tls.read(&mut out[len..]).unwrap();
+            reads += 1;
+        }
+        assert_eq!(out[..len], [7; 64 * 1024]);
+        // The memory grows as it is filled: 2 KiB at first.
+        assert!(reads <= 8, "{reads} reads");
+        assert_eq!(tls.transport().calls - calls, reads);
+    });
+}
+
+#[test]
+fn a_read_ends_with_the_data_before_a_fault_and_the_next_tells_of_the_fault() {
+    for_each_stream(|mut tls, _| {
+        assert!(tls.read(&mut [0]).is_err(), "tickets");
+        tls.transport_mut().peer.write(b"one");
+        tls.transport_mut().peer.write(b"two");
+        tls.transport_mut().peer.write(b"forged");
+        *tls.transport_mut().collect().back_mut().unwrap() ^= 1;
+        assert_eq!(read_some(&mut tls), b"onetwo");
+        for _ in 0..2 {
+            let error = tls.read(&mut [0; 9]).unwrap_err();
+            assert_eq!(inner::<OpenError>(&error), OpenError::Fault(Fault::BadRecordMac));
+        }
+    });
+}
+
+#[test]
+fn a_record_that_waits_in_the_stream_is_pending_and_a_part_of_one_is_not() {
+    for agreed in [TLS12, TLS13] {
+        let mut tls = stream(Role::Client, agreed, Stack::Rustls.peer(Role::Server, agreed));
+        assert!(tls.read(&mut [0]).is_err(), "tickets");
+        assert!(!tls.has_pending());
+        tls.transport_mut().peer.write(b"first");
+        let first = tls.transport_mut().collect().len();
+        tls.transport_mut().peer.write(b"second");
+        let both: Vec<u8> = tls.transport_mut().collect().drain(..).collect();
+        for cut in first..=both.len() {
+            let mut tls = stream(Role::Client, agreed, Stack::Rustls.peer(Role::Server, agreed));
+            assert!(tls.read(&mut [0]).is_err(), "tickets");
+            tls.transport_mut().peer.write(b"first");
+            tls.transport_mut().peer.write(b"second");
+            let later = tls.transport_mut().collect().split_off(cut);
+            assert_eq!(read_exactly(&mut tls, 4), b"firs");
+            assert!(tls.has_pending(), "the last byte of the first record");
+            assert_eq!(read_exactly(&mut tls, 1), b"t");
+            assert_eq!(tls.has_pending(), cut == both.len());
+            tls.transport_mut().incoming.extend(later);
+            assert_eq!(read_exactly(&mut tls, 6), b"second");
+            assert!(!tls.has_pending());
+            tls.transport_mut().peer.close();
+            assert_eq!(tls.read(&mut [0]).unwrap(), 0);
+            assert!(tls.has_pending(), "the end");
+        }
+    }
 }
 
 // KeyUpdates
@@ -359,7 +434,7 @@ fn all_requests_of_one_read_get_one_answer() {
             tls.transport_mut().peer.write(b"data");
         }
         for _ in 0..5 {
-            assert_eq!(read_some(&mut tls), b"data");
+            assert_eq!(read_exactly(&mut tls, 4), b"data");
         }
         assert_eq!(tls.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
         assert_eq!(tls.transport().sent - before, KEY_UPDATE_RECORD);
@@ -380,7 +455,7 @@ fn a_write_between_two_reads_answers_a_request_that_came_before_them() {
             tls.transport_mut().peer.write(request);
         }
         for (request, response) in [("request 1", "response 1"), ("request 2", "response 2")] {
-            assert_eq!(read_some(&mut tls), request.as_bytes());
+            assert_eq!(read_exactly(&mut tls, request.len()), request.as_bytes());
             tls.write_all(response.as_bytes()).unwrap();
             assert_eq!(tls.transport_mut().peer.read(), response.as_bytes());
         }
@@ -451,10 +526,15 @@ fn data_is_delivered_though_the_answer_to_a_key_update_cannot_leave() {
     tls.transport_mut().is_broken = true;
     assert_eq!(read_some(&mut tls), b"still here");
     assert_eq!(tls.flush().unwrap_err().kind(), ErrorKind::ConnectionReset);
-    // Reading tries again.
+    // Reading does not try again what failed for good, flushing does.
+    let calls = tls.transport().calls;
+    for _ in 0..100 {
+        assert_eq!(tls.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+    assert_eq!(tls.transport().calls - calls, 100, "of reading");
     tls.transport_mut().is_broken = false;
     let before = tls.transport().sent;
-    assert_eq!(tls.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    tls.flush().unwrap();
     assert_eq!(tls.transport().sent - before, KEY_UPDATE_RECORD);
 }
 
@@ -470,7 +550,132 @@ fn a_flush_that_failed_is_remembered() {
     assert!(tls.transport().flushed && !tls.wants_write());
 }
 
+// A BufStream, say: what it takes leaves when it is flushed.
+#[test]
+fn what_a_buffering_transport_holds_wants_to_be_flushed_and_reading_does() {
+    for_each_stream(|mut tls, _| {
+        for by_reading in [true, false] {
+            tls.write_all(b"a request").unwrap();
+            assert!(tls.wants_write() && !tls.transport().flushed);
+            if by_reading {
+                assert_eq!(tls.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+            } else {
+                tls.flush().unwrap();
+            }
+            assert!(!tls.wants_write() && tls.transport().flushed);
+        }
+    });
+}
+
 // Ends
+
+// 9846 6.1: the end of the peer's direction has no effect on ours.
+#[test]
+fn everything_leaves_though_the_peer_was_cut_off() {
+    for_each_stream(|mut tls, _| {
+        assert!(tls.read(&mut [0]).is_err(), "tickets");
+        tls.transport_mut().piece = 7;
+        tls.transport_mut().refusals = vec![ErrorKind::WouldBlock];
+        assert_eq!(tls.write(&message(40_000)).unwrap(), 40_000);
+        tls.transport_mut().ends = true;
+        while tls.read(&mut [0]).unwrap_err().kind() != ErrorKind::UnexpectedEof {}
+        while let Err(error) = tls.close() {
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            assert!(!matches!(tls.end().write, WriteEnd::Closed));
+        }
+        assert_eq!(tls.end().write, WriteEnd::Closed);
+        assert_eq!(tls.transport_mut().peer.read(), message(40_000));
+        assert_eq!(tls.transport().peer.end(), PeerEnd::CloseNotify);
+        let error = tls.close_and_read_rest(1000, &mut io::sink()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "of the second step");
+    });
+}
+
+#[test]
+fn an_end_is_clean_when_our_close_notify_has_left() {
+    for_each_stream(|mut tls, _| {
+        assert!(tls.read(&mut [0]).is_err(), "tickets");
+        tls.transport_mut().peer.close();
+        tls.transport_mut().is_broken = true;
+        assert!(tls.close().is_err());
+        assert_eq!(tls.read(&mut [0]).unwrap(), 0);
+        assert_eq!(tls.end().write, WriteEnd::Closing);
+        assert!(!tls.end().is_clean());
+        tls.transport_mut().is_broken = false;
+        tls.close().unwrap();
+        assert!(tls.end().is_clean());
+    });
+}
+
+#[test]
+fn a_write_after_a_close_that_waits_is_an_error_at_once() {
+    for_each_stream(|mut tls, _| {
+        tls.transport_mut().refusals = vec![ErrorKind::WouldBlock];
+        tls.transport_mut().calls = 0;
+        assert_eq!(tls.close().unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert_eq!(tls.write(b"late").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    });
+}
+
+#[test]
+fn what_comes_after_a_close_has_a_budget() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
+    assert!(tls.read(&mut [0]).is_err(), "tickets");
+    tls.transport_mut().peer.write(&message(3 * 16_384));
+    let mut rest = Vec::new();
+    let error = tls.close_and_read_rest(20_000, &mut rest).unwrap_err();
+    let drained = 2 * (5 + 16_384 + 1 + 16);
+    assert_eq!(inner::<ShutdownError>(&error), ShutdownError::BudgetSpent { drained });
+    tls.transport_mut().peer.close();
+    tls.close_and_read_rest(100_000, &mut rest).unwrap();
+    assert_eq!(rest, message(3 * 16_384));
+    assert!(tls.end().is_clean());
+}
+
+// FTP's CCC, LDAP: what lies behind the peer's close_notify is plaintext.
+#[test]
+fn what_follows_tls_on_the_transport_is_given_back() {
+    for_each_stream(|mut tls, _| {
+        assert!(tls.read(&mut [0]).is_err(), "tickets");
+        tls.transport_mut().peer.write(b"the last");
+        tls.transport_mut().peer.close();
+        tls.transport_mut().collect().extend(b"220 plaintext\r\n");
+        assert_eq!(read_exactly(&mut tls, 4), b"the ");
+        let mut rest = Vec::new();
+        tls.close_and_read_rest(1000, &mut rest).unwrap();
+        assert_eq!(rest, b"last");
+        assert_eq!(tls.read(&mut [0]).unwrap(), 0);
+        let parts = tls.into_parts();
+        assert_eq!(parts.received.filled(), b"220 plaintext\r\n");
+        assert!(parts.unread.is_empty() && parts.unsent.is_empty());
+    });
+}
+
+#[test]
+fn a_stream_that_is_taken_apart_gives_back_what_was_not_read_and_not_sent() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
+    assert!(tls.read(&mut [0]).is_err(), "tickets");
+    tls.transport_mut().peer.write(b"data");
+    tls.transport_mut().peer.write(b"more");
+    assert_eq!(read_exactly(&mut tls, 1), b"d");
+    tls.transport_mut().is_broken = true;
+    assert_eq!(tls.write(b"unsent").unwrap(), 6);
+    let parts = tls.into_parts();
+    assert_eq!(parts.unread.filled(), b"ata");
+    assert_eq!(parts.received.filled().len(), 5 + 4 + 1 + 16);
+    assert_eq!(parts.unsent.filled().len(), 5 + 6 + 1 + 16);
+}
+
+#[test]
+fn an_aborted_connection_sends_its_alert_and_nothing_else() {
+    for_each_stream(|mut tls, _| {
+        tls.abort(AlertDescription::INTERNAL_ERROR).unwrap();
+        assert_eq!(tls.transport().peer.end(), PeerEnd::Alert(80));
+        assert!(tls.write(b"late").is_err() && tls.read(&mut [0]).is_err());
+        let error = tls.close().unwrap_err();
+        assert_eq!(inner::<CloseError>(&error), CloseError::Failed);
+    });
+}
 
 // RFC 9846 section 6: after an error alert no further data is sent.
 #[test]
@@ -599,11 +804,10 @@ fn a_transport_that_ends_anywhere_is_truncated() {
             assert!(tls.read(&mut [0]).is_err(), "still truncated");
             let ReadEnd::Truncated { inside_record, .. } = tls.end().read else { panic!() };
             assert_eq!(inside_record, ![0, first, second].contains(&cut));
-            // Our close_notify leaves all the same: the transport may have ended in one direction.
-            let error = tls.close().unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
-            assert_eq!(inner::<CloseError>(&error), CloseError::Truncated);
+            // 9846 6.1: our direction is closed all the same.
+            tls.close().unwrap();
             assert_eq!(tls.transport().peer.end(), PeerEnd::CloseNotify);
+            assert!(!tls.end().is_clean());
         }
     }
 }
@@ -645,7 +849,7 @@ fn closing_and_reading_the_rest_delivers_what_is_under_way() {
         tls.transport_mut().collect();
         tls.transport_mut().peer.close();
         let mut rest = Vec::new();
-        assert_eq!(tls.close_and_read_rest(&mut rest).unwrap(), 50_000);
+        assert_eq!(tls.close_and_read_rest(u32::MAX, &mut rest).unwrap(), 50_000);
         assert_eq!(rest, message(50_000));
         assert!(tls.end().is_clean());
     });
@@ -712,7 +916,7 @@ fn a_handshake_over_a_transport_that_ends_is_truncated() {
     wire.ends = true;
     let config = Arc::new(rustls_server_config(Version::Tls13, Suite::Aes128Gcm));
     let error = Stream::<_, Ring>::accept(config, wire).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    assert_eq!(error.error.kind(), ErrorKind::UnexpectedEof);
 }
 
 #[test]
@@ -866,7 +1070,7 @@ fn two_streams_talk_over_tcp() {
         let len = if suite == Suite::Aes128Gcm { LEN } else { LEN / 100 };
         tls.write_all(&message(len)).unwrap();
         let mut rest = Vec::new();
-        tls.close_and_read_rest(&mut rest).unwrap();
+        tls.close_and_read_rest(u32::MAX, &mut rest).unwrap();
         assert!(tls.end().is_clean());
         assert_eq!(server.join().unwrap(), message(len));
         match version {

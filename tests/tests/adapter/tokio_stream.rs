@@ -256,6 +256,12 @@ fn inner<E: Error + Copy + 'static>(error: &io::Error) -> E {
     *error.get_ref().and_then(|inner| inner.downcast_ref()).expect("an error of our own")
 }
 
+fn read_exactly(tls: &mut Tls, len: usize) -> Vec<u8> {
+    let mut out = vec![0; len];
+    now(tls.read_exact(&mut out)).unwrap();
+    out
+}
+
 fn read_some(tls: &mut Tls) -> Vec<u8> {
     let mut out = [0; 100];
     let len = now(tls.read(&mut out)).unwrap();
@@ -406,6 +412,71 @@ fn futures_that_are_dropped_at_every_poll_lose_nothing() {
     }
 }
 
+// A proxy's buffer is longer than the records of many peers.
+#[test]
+fn one_read_takes_all_records_that_have_arrived_and_one_poll_of_the_transport_brings_many() {
+    for_each_stream(|mut tls, _| {
+        assert!(is_idle(&mut tls), "tickets");
+        for _ in 0..64 {
+            tls.transport_mut().peer.write(&[7; 1024]);
+        }
+        let polls = tls.transport().polls;
+        let (mut out, mut reads) = (vec![0; 80_000], 0);
+        let mut len = 0;
+        while len < 64 * 1024 {
+            len += now(tls.read(&mut out[len..])).unwrap();
+            reads += 1;
+        }
+        assert_eq!(out[..len], [7; 64 * 1024]);
+        // The memory grows as it is filled: 2 KiB at first.
+        assert!(reads <= 8, "{reads} reads");
+        assert_eq!(tls.transport().polls - polls, reads);
+    });
+}
+
+#[test]
+fn what_a_buffering_transport_holds_wants_to_be_flushed_and_reading_does() {
+    for_each_stream(|mut tls, _| {
+        assert!(is_idle(&mut tls), "tickets");
+        now(tls.write_all(b"a request")).unwrap();
+        assert!(tls.wants_write() && !tls.transport().flushed);
+        assert!(is_idle(&mut tls));
+        assert!(!tls.wants_write() && tls.transport().flushed);
+    });
+}
+
+// A pipe of 16 bytes: neither side does anything after its handshake.
+#[test]
+fn a_handshake_is_complete_when_its_last_flight_has_left() {
+    for agreed in [TLS12, TLS13] {
+        for piece in [1, 16, 100] {
+            let (near, far) = tokio::io::duplex(piece);
+            let Negotiated { version, suite } = agreed;
+            let client = Arc::new(rustls_client_config(version, suite));
+            let server = Arc::new(rustls_server_config(version, suite));
+            let name = SERVER_NAME.try_into().unwrap();
+            let mut client = pin!(TokioStream::<_, Ring>::connect(client, name, near));
+            let mut server = pin!(TokioStream::<_, Ring>::accept(server, far));
+            let (mut ends, mut polls) = ((None, None), 0);
+            while ends.0.is_none() || ends.1.is_none() {
+                let cx = &mut Context::from_waker(Waker::noop());
+                if ends.0.is_none()
+                    && let Poll::Ready(end) = client.as_mut().poll(cx)
+                {
+                    ends.0 = Some(end.unwrap());
+                }
+                if ends.1.is_none()
+                    && let Poll::Ready(end) = server.as_mut().poll(cx)
+                {
+                    ends.1 = Some(end.unwrap());
+                }
+                polls += 1;
+                assert!(polls < 20_000, "one waits for the other");
+            }
+        }
+    }
+}
+
 // KeyUpdates
 
 #[test]
@@ -438,7 +509,7 @@ fn all_requests_of_one_read_get_one_answer() {
             tls.transport_mut().peer.write(b"data");
         }
         for _ in 0..5 {
-            assert_eq!(read_some(&mut tls), b"data");
+            assert_eq!(read_exactly(&mut tls, 4), b"data");
         }
         assert!(is_idle(&mut tls));
         assert_eq!(tls.transport().sent - before, KEY_UPDATE_RECORD);
@@ -459,7 +530,7 @@ fn a_write_between_two_reads_answers_a_request_that_came_before_them() {
             tls.transport_mut().peer.write(request);
         }
         for (request, response) in [("request 1", "response 1"), ("request 2", "response 2")] {
-            assert_eq!(read_some(&mut tls), request.as_bytes());
+            assert_eq!(read_exactly(&mut tls, request.len()), request.as_bytes());
             now(tls.write_all(response.as_bytes())).unwrap();
             now(tls.flush()).unwrap();
             assert_eq!(tls.transport_mut().peer.read(), response.as_bytes());
@@ -676,11 +747,10 @@ fn a_transport_that_ends_anywhere_is_truncated() {
             assert!(now(tls.read(&mut [0])).is_err(), "still truncated");
             let ReadEnd::Truncated { inside_record, .. } = tls.end().read else { panic!() };
             assert_eq!(inside_record, ![0, first, second].contains(&cut));
-            // Our close_notify leaves all the same: the transport may have ended in one direction.
-            let error = now(tls.shutdown()).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
-            assert_eq!(inner::<CloseError>(&error), CloseError::Truncated);
+            // 9846 6.1: our direction is closed all the same.
+            now(tls.shutdown()).unwrap();
             assert_eq!(tls.transport().peer.end(), PeerEnd::CloseNotify);
+            assert!(tls.transport().shut_down && !tls.end().is_clean());
         }
     }
 }
@@ -817,6 +887,105 @@ fn a_failure_of_the_transport_is_remembered() {
     assert_eq!(tls.transport_error(), Some(ErrorKind::ConnectionReset));
 }
 
+// 9846 6.1: the end of the peer's direction has no effect on ours.
+#[test]
+fn everything_leaves_though_the_peer_was_cut_off() {
+    for two_steps in [false, true] {
+        for_each_stream(|mut tls, _| {
+            assert!(is_idle(&mut tls), "tickets");
+            if two_steps {
+                tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
+            }
+            tls.transport_mut().piece = 7;
+            tls.transport_mut().hesitates = true;
+            assert_eq!(again(|| poll_once(tls.write(&message(40_000)))), 40_000);
+            tls.transport_mut().ends = true;
+            let mut polls = 0;
+            let shut = loop {
+                polls += 1;
+                if let Poll::Ready(shut) = poll_once(tls.shutdown()) {
+                    break shut;
+                }
+                assert!(!tls.transport().shut_down);
+                let has_left = tls.transport().peer.end() == PeerEnd::CloseNotify;
+                assert_eq!(tls.end().write == WriteEnd::Closed, has_left);
+            };
+            assert!(polls > 2000, "{polls}");
+            if two_steps {
+                assert_eq!(inner::<OpenError>(&shut.unwrap_err()), OpenError::Truncated);
+            } else {
+                shut.unwrap();
+            }
+            assert!(tls.transport().shut_down);
+            assert_eq!(tls.end().write, WriteEnd::Closed);
+            assert_eq!(tls.transport_mut().peer.read(), message(40_000));
+            assert_eq!(tls.transport().peer.end(), PeerEnd::CloseNotify);
+        });
+    }
+}
+
+#[test]
+fn closing_leaves_the_transport_open_for_what_follows_tls() {
+    for_each_stream(|mut tls, _| {
+        assert!(is_idle(&mut tls), "tickets");
+        tls.transport_mut().is_blocked = true;
+        assert!(poll_once(tls.close()).is_pending());
+        assert_eq!(tls.end().write, WriteEnd::Closing);
+        assert_eq!(now(tls.write(b"late")).unwrap_err().kind(), ErrorKind::BrokenPipe);
+        tls.transport_mut().unblock();
+        now(tls.close()).unwrap();
+        assert!(!tls.transport().shut_down);
+        tls.transport_mut().peer.close();
+        tls.transport_mut().collect().extend(b"220 plaintext\r\n");
+        assert_eq!(now(tls.read(&mut [0])).unwrap(), 0);
+        assert!(tls.end().is_clean());
+        assert_eq!(tls.into_parts().received.filled(), b"220 plaintext\r\n");
+    });
+}
+
+#[test]
+fn a_stream_that_is_taken_apart_gives_back_what_was_not_read_and_not_sent() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    assert!(is_idle(&mut tls), "tickets");
+    tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
+    tls.transport_mut().is_blocked = true;
+    assert_eq!(now(tls.write(b"unsent")).unwrap(), 6);
+    tls.transport_mut().peer.write(b"data");
+    assert!(poll_once(tls.shutdown()).is_pending());
+    tls.transport_mut().peer.write(b"more");
+    tls.transport_mut().peer.write(b"waits");
+    assert_eq!(read_exactly(&mut tls, 6), b"datamo");
+    let parts = tls.into_parts();
+    assert_eq!(parts.unread.filled(), b"re");
+    assert_eq!(parts.received.filled().len(), 5 + 5 + 1 + 16);
+    assert_eq!(parts.unsent.filled().len(), 5 + 6 + 1 + 16);
+}
+
+#[test]
+fn an_aborted_connection_sends_its_alert_and_nothing_else() {
+    for_each_stream(|mut tls, _| {
+        tls.abort(AlertDescription::INTERNAL_ERROR).unwrap();
+        assert!(now(tls.write(b"late")).is_err() && now(tls.read(&mut [0])).is_err());
+        let error = now(tls.shutdown()).unwrap_err();
+        assert_eq!(inner::<CloseError>(&error), CloseError::Failed);
+        assert_eq!(tls.transport().peer.end(), PeerEnd::Alert(80));
+    });
+}
+
+#[test]
+fn reading_does_not_try_a_broken_transport_again_and_flushing_does() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    assert!(is_idle(&mut tls), "tickets");
+    tls.transport_mut().is_broken = true;
+    assert_eq!(now(tls.write(b"data")).unwrap(), 4);
+    tls.transport_mut().is_broken = false;
+    let before = tls.transport().sent;
+    assert!(is_idle(&mut tls));
+    assert_eq!(tls.transport().sent, before);
+    now(tls.flush()).unwrap();
+    assert_eq!(tls.transport_mut().peer.read(), b"data");
+}
+
 #[test]
 fn shutting_down_in_two_steps_is_truncated_by_the_end_of_the_transport() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
@@ -930,7 +1099,7 @@ fn a_handshake_over_a_transport_that_ends_is_truncated() {
     wire.ends = true;
     let config = Arc::new(rustls_server_config(Version::Tls13, Suite::Aes128Gcm));
     let error = now(TokioStream::<_, Ring>::accept(config, wire)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    assert_eq!(error.error.kind(), ErrorKind::UnexpectedEof);
 }
 
 #[test]
