@@ -1,5 +1,6 @@
 //! `tls-record-alloc` with OpenSSL and rustls as peers.
 
+mod disconnect;
 mod embedded_stream;
 mod handshake;
 mod http;
