@@ -9,12 +9,13 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread;
+use std::time::Duration;
 
 use clap::Parser;
 use rustls::pki_types::ServerName;
 use tls_record::aead::ring::Ring;
 use tls_record::{CloseError, End, Event, Notice, Opener, ReadEnd, Sealer, TrafficSecret};
-use tls_record_alloc::{Buffer, Established, Handshake, HandshakeError};
+use tls_record_alloc::{Buffer, Established, Handshake, HandshakeError, disconnect};
 
 #[allow(dead_code)] // The other examples use the rest.
 mod support;
@@ -50,6 +51,11 @@ const CLOSED: u8 = 0;
 const TRUNCATED: u8 = 1;
 const FATAL_ALERT: u8 = 2;
 const FAILED: u8 = 3;
+
+/// How many bytes of the server's are read away at the end, and how long its end is waited for: a socket
+/// that is just dropped may be reset, and our close_notify or alert be lost.
+const REST: u64 = 1 << 20;
+const PATIENCE: Duration = Duration::from_secs(2);
 
 type Secret = TrafficSecret<Ring>;
 
@@ -113,8 +119,13 @@ fn run(args: &Args) -> Result<End, Box<dyn Error>> {
     };
 
     let mut transport = TcpStream::connect(&args.connect)?;
+    // A server that takes nothing for so long is given up.
+    transport.set_write_timeout(Some(Duration::from_secs(60)))?;
     let mut handshake = Handshake::client(Arc::new(config), name)?;
-    handshake.complete(&mut transport)?;
+    if let Err(error) = handshake.complete(&mut transport) {
+        disconnect(transport, REST, PATIENCE);
+        return Err(error.into());
+    }
     let Established { opener, sealer, received, unsent, .. } = handshake.finish::<Ring>()?;
 
     let sender = Sender { sealer, unsent, transport: transport.try_clone()? };
@@ -137,7 +148,9 @@ fn run(args: &Args) -> Result<End, Box<dyn Error>> {
     if let (ReadEnd::Closed { .. }, Err(error)) = (read, closed) {
         return Err(error.into());
     }
-    Ok(End { read, write: sending.with(|sender| Ok(sender.sealer.end()))? })
+    let end = End { read, write: sending.with(|sender| Ok(sender.sealer.end()))? };
+    disconnect(transport, REST, PATIENCE);
+    Ok(end)
 }
 
 // Receiving

@@ -2,17 +2,18 @@
 
 use std::error::Error;
 use std::io::{self, BufRead, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use rustls::ServerConfig;
 use tls_record::aead::ring::Ring;
-use tls_record_alloc::Stream;
+use tls_record::{End, KeyError};
+use tls_record_alloc::{Stream, disconnect};
 
 #[allow(dead_code)] // The other examples use the rest.
 mod support;
@@ -45,6 +46,9 @@ struct Args {
     /// What to do with what clients send.
     #[arg(long, value_enum, default_value_t)]
     mode: Mode,
+    /// After so many seconds without a byte, a client is left.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    idle: u64,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -58,8 +62,12 @@ enum Mode {
 
 type Connection = Stream<TcpStream, Ring>;
 
-/// The longest line of a client.
+/// The longest line of a client, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
+
+/// How many bytes of a client's are read away at the end, and how long its end is waited for.
+const REST: u64 = 1 << 20;
+const PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -81,44 +89,46 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&args.listen)?;
     println!("listening on {}", listener.local_addr()?);
     io::stdout().flush()?;
-    for transport in listener.incoming() {
-        let transport = transport?;
-        let (config, mode) = (config.clone(), args.mode);
-        thread::spawn(move || serve(config, mode, transport));
+    for accepted in listener.incoming() {
+        match accepted {
+            Ok(tcp) => {
+                let (config, mode) = (config.clone(), args.mode);
+                let idle = Duration::from_secs(args.idle);
+                thread::spawn(move || report(tcp.peer_addr(), serve(config, mode, idle, tcp)));
+            }
+            // A client that is gone already, or too many at a time: others are served.
+            Err(error) => {
+                eprintln!("server: {error}");
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
     }
     Ok(())
 }
 
-fn serve(config: Arc<ServerConfig>, mode: Mode, transport: TcpStream) {
-    let peer = transport.peer_addr().map_or_else(|_| "a client".into(), |addr| addr.to_string());
-    let Ok(socket) = transport.try_clone() else { return };
-    let served = Connection::accept(config, transport).and_then(|mut stream| {
-        match mode {
-            Mode::Http => http(&mut stream),
-            Mode::Reverse => reverse(&mut stream),
-        }?;
-        // One step: what the client does with the rest of its direction is its own affair.
-        stream.close()?;
-        Ok(stream.end())
-    });
+fn report(peer: io::Result<SocketAddr>, served: io::Result<End>) {
+    let peer = peer.map_or_else(|_| "a client".into(), |addr| addr.to_string());
     match served {
         Ok(end) => eprintln!("{peer}: {:?}, {:?}", end.read, end.write),
-        Err(error) => {
-            eprintln!("{peer}: {error}");
-            linger(socket);
-        }
+        Err(error) => eprintln!("{peer}: {error}"),
     }
 }
 
-/// Lets an alert arrive: closing a socket with unread input sends a reset, and a reset destroys what
-/// the other side has not read yet.
-fn linger(mut socket: TcpStream) {
-    const PATIENCE: Duration = Duration::from_secs(1);
-    let started = Instant::now();
-    let _ = socket.shutdown(Shutdown::Write);
-    let _ = socket.set_read_timeout(Some(PATIENCE));
-    let mut rest = [0; 4096];
-    while started.elapsed() < PATIENCE && matches!(socket.read(&mut rest), Ok(1..)) {}
+/// Serves one client. Every path disconnects: a socket that is just dropped may be reset, and the
+/// response or the alert be lost.
+fn serve(config: Arc<ServerConfig>, mode: Mode, idle: Duration, tcp: TcpStream) -> io::Result<End> {
+    tcp.set_read_timeout(Some(idle))?;
+    tcp.set_write_timeout(Some(idle))?;
+    let mut stream = Connection::accept(config, tcp).map_err(|failed| {
+        disconnect(failed.transport, REST, PATIENCE);
+        failed.error
+    })?;
+    let served = match mode {
+        Mode::Http => http(&mut stream),
+        Mode::Reverse => reverse(&mut stream),
+    };
+    let disconnected = stream.disconnect(REST, PATIENCE);
+    served.and(disconnected)
 }
 
 /// Answers requests until the client closes, or asks us to.
@@ -126,10 +136,14 @@ fn http(stream: &mut Connection) -> io::Result<()> {
     while let Some(request) = read_request(stream)? {
         let path = request.split(' ').nth(1).unwrap_or("/");
         if path == "/keyupdate" {
-            // In TLS 1.2 there is none, and the answer says so.
-            if let Err(error) = stream.update_keys(true) {
-                respond(stream, "501 Not Implemented", &format!("{error}\n"))?;
-                continue;
+            match stream.update_keys(true) {
+                // The client has not answered the last one yet, which is its right.
+                Ok(()) | Err(KeyError::RequestOutstanding) => {}
+                // In TLS 1.2 there is none.
+                Err(error) => {
+                    respond(stream, "501 Not Implemented", &format!("{error}\n"))?;
+                    continue;
+                }
             }
         }
         respond(stream, "200 OK", &format!("you asked for {path}\n"))?;
@@ -156,11 +170,12 @@ fn read_request(stream: &mut Connection) -> io::Result<Option<String>> {
 }
 
 fn respond(stream: &mut Connection, status: &str, body: &str) -> io::Result<()> {
-    write!(
-        stream,
+    // In one call: each makes records of its own, and packets that wait for each other in TCP.
+    let response = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
         body.len(),
-    )?;
+    );
+    stream.write_all(response.as_bytes())?;
     stream.flush()
 }
 

@@ -7,3 +7,7 @@
 #[cfg(feature = "tokio")]
 mod asynchronous;
 mod blocking;
+
+#[cfg(feature = "tokio")]
+pub use asynchronous::disconnect_async;
+pub use blocking::disconnect;

@@ -125,6 +125,10 @@ pub use rustls;
 pub use tls_record;
 
 pub use buffer::Buffer;
+#[cfg(feature = "std")]
+pub use disconnect::disconnect;
+#[cfg(feature = "tokio")]
+pub use disconnect::disconnect_async;
 pub use error::HandshakeError;
 pub use established::{Established, Info};
 pub use exporter::{ExportError, Exporter};

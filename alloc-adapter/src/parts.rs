@@ -48,9 +48,9 @@ impl<T> core::fmt::Debug for Parts<T> {
 
 /// A handshake that failed over a transport, which it gives back.
 ///
-/// Where an [`io::Error`] is expected, `?` makes one of it. The alert has been sent as far as the
-/// transport took it; a TCP connection that is closed at once may destroy it on its way:
-/// `disconnect` does not.
+/// Where an [`io::Error`] is expected, `?` makes one of it. The alert has been sent, as far as the
+/// transport took it. Closing a TCP connection at once may destroy it on its way:
+/// [`disconnect`](crate::disconnect) does not.
 pub struct HandshakeFailed<T> {
     /// Why: an error of the transport, or one with a [`HandshakeError`](crate::HandshakeError) inside.
     pub error: io::Error,

@@ -9,7 +9,6 @@ use tls_record::End;
 use tls_record::aead::Provider;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::parts::HandshakeFailed;
 use crate::tokio_stream::TokioStream;
 use crate::wait::Half;
 
@@ -94,47 +93,46 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> HandshakeFailed<T> {
-    /// Ends the transport of a handshake that failed in order, so that the alert arrives: shuts the
-    /// sending direction, reads away what the peer still sends, up to `budget` bytes, for no longer than
-    /// `patience`, a future such as `tokio::time::sleep`, and drops the transport. Returns why the
-    /// handshake failed.
-    ///
-    /// ```
-    /// # use std::{future::ready, io, sync::Arc};
-    /// # use tls_record_alloc::TokioStream;
-    /// # use tls_record_alloc::rustls::ServerConfig;
-    /// # use tls_record_alloc::tls_record::aead::ring::Ring;
-    /// # use tokio::net::TcpStream;
-    /// # type Tls = TokioStream<TcpStream, Ring>;
-    /// async fn accept(config: Arc<ServerConfig>, tcp: TcpStream) -> io::Result<Tls> {
-    ///     match TokioStream::accept(config, tcp).await {
-    ///         Ok(tls) => Ok(tls),
-    ///         Err(failed) => {
-    ///             let patience = ready(()); // tokio::time::sleep(Duration::from_secs(2))
-    ///             Err(failed.disconnect_async(65_536, patience).await)
-    ///         }
-    ///     }
-    /// }
-    /// ```
-    pub async fn disconnect_async(
-        self,
-        budget: u64,
-        patience: impl Future<Output = ()>,
-    ) -> io::Error {
-        let Self { error, mut transport } = self;
-        let mut patience = pin!(patience);
-        let (mut budget, mut is_shut) = (budget, false);
-        poll_fn(|cx| {
-            is_shut = is_shut || Pin::new(&mut transport).poll_shutdown(cx).is_ready();
-            if is_shut && poll_discard(&mut transport, &mut budget, cx).is_ready() {
-                return Poll::Ready(());
-            }
-            patience.as_mut().poll(cx)
-        })
-        .await;
-        error
-    }
+/// Ends a transport in order, so that what was sent arrives: shuts the sending direction, reads away
+/// what the peer still sends, up to `budget` bytes, for no longer than `patience`, a future such as
+/// `tokio::time::sleep`, and drops the transport. For those that are no [`TokioStream`]: after a
+/// handshake that failed, or with split halves.
+///
+/// ```
+/// # use std::{future::{Ready, ready}, io, sync::Arc, time::Duration};
+/// # use tls_record_alloc::rustls::ServerConfig;
+/// # use tls_record_alloc::tls_record::aead::ring::Ring;
+/// # use tokio::net::TcpStream;
+/// # type Tls = TokioStream<TcpStream, Ring>;
+/// # fn sleep(_: Duration) -> Ready<()> { ready(()) }
+/// use tls_record_alloc::{TokioStream, disconnect_async};
+///
+/// async fn accept(config: Arc<ServerConfig>, tcp: TcpStream) -> io::Result<Tls> {
+///     match TokioStream::accept(config, tcp).await {
+///         Ok(tls) => Ok(tls),
+///         Err(failed) => {
+///             let patience = sleep(Duration::from_secs(2)); // tokio::time::sleep
+///             disconnect_async(failed.transport, 65_536, patience).await;
+///             Err(failed.error)
+///         }
+///     }
+/// }
+/// ```
+pub async fn disconnect_async<T: AsyncRead + AsyncWrite + Unpin>(
+    mut transport: T,
+    mut budget: u64,
+    patience: impl Future<Output = ()>,
+) {
+    let mut patience = pin!(patience);
+    let mut is_shut = false;
+    poll_fn(|cx| {
+        is_shut = is_shut || Pin::new(&mut transport).poll_shutdown(cx).is_ready();
+        if is_shut && poll_discard(&mut transport, &mut budget, cx).is_ready() {
+            return Poll::Ready(());
+        }
+        patience.as_mut().poll(cx)
+    })
+    .await;
 }
 
 fn poll_discard<T: AsyncRead + Unpin>(

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use tls_record::End;
 use tls_record::aead::Provider;
 
-use crate::parts::HandshakeFailed;
 use crate::stream::Stream;
 
 /// How long one call of the transport may take. Sending and receiving take turns, because a peer that
@@ -83,36 +82,34 @@ impl<P: Provider> Stream<TcpStream, P> {
     }
 }
 
-impl HandshakeFailed<TcpStream> {
-    /// Ends the TCP connection of a handshake that failed in order, so that the alert arrives: shuts the
-    /// sending direction, reads away what the peer still sends, up to `budget` bytes, for no longer than
-    /// `patience`, and closes the socket. Returns why the handshake failed.
-    ///
-    /// ```no_run
-    /// use std::io;
-    /// use std::net::TcpStream;
-    /// use std::sync::Arc;
-    /// use std::time::Duration;
-    /// use tls_record_alloc::Stream;
-    /// use tls_record_alloc::rustls::ServerConfig;
-    /// use tls_record_alloc::tls_record::aead::ring::Ring;
-    ///
-    /// fn accept(config: Arc<ServerConfig>, tcp: TcpStream) -> io::Result<Stream<TcpStream, Ring>> {
-    ///     Stream::accept(config, tcp)
-    ///         .map_err(|failed| failed.disconnect(65_536, Duration::from_secs(2)))
-    /// }
-    /// ```
-    pub fn disconnect(self, budget: u64, patience: Duration) -> io::Error {
-        let Self { error, mut transport } = self;
-        let mut patience = Patience::new(budget, patience);
-        let _ = transport.shutdown(Shutdown::Write);
-        let mut rest = [0; 4096];
-        while !patience.is_over()
-            && patience.prepare(&transport).is_ok()
-            && patience.receive(&mut transport, &mut rest) != Some(0)
-        {}
-        error
-    }
+/// Ends a TCP connection in order, so that what was sent arrives: shuts the sending direction, reads
+/// away what the peer still sends, up to `budget` bytes, for no longer than `patience`, and closes the
+/// socket. For those that are no [`Stream`]: after a handshake that failed, or with split halves.
+///
+/// ```no_run
+/// use std::io;
+/// use std::net::TcpStream;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use tls_record_alloc::rustls::ServerConfig;
+/// use tls_record_alloc::tls_record::aead::ring::Ring;
+/// use tls_record_alloc::{Stream, disconnect};
+///
+/// fn accept(config: Arc<ServerConfig>, tcp: TcpStream) -> io::Result<Stream<TcpStream, Ring>> {
+///     Stream::accept(config, tcp).map_err(|failed| {
+///         disconnect(failed.transport, 65_536, Duration::from_secs(2));
+///         failed.error
+///     })
+/// }
+/// ```
+pub fn disconnect(mut tcp: TcpStream, budget: u64, patience: Duration) {
+    let mut patience = Patience::new(budget, patience);
+    let _ = tcp.shutdown(Shutdown::Write);
+    let mut rest = [0; 4096];
+    while !patience.is_over()
+        && patience.prepare(&tcp).is_ok()
+        && patience.receive(&mut tcp, &mut rest) != Some(0)
+    {}
 }
 
 /// How long, and for how many bytes, it is worth waiting for the peer's end.

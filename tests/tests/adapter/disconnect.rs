@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tls_record_alloc::tls_record::aead::ring::Ring;
 use tls_record_alloc::tls_record::{AlertDescription, End, OpenError, ReadEnd, WriteEnd};
-use tls_record_alloc::{Stream, TokioStream};
+use tls_record_alloc::{Stream, TokioStream, disconnect, disconnect_async};
 use tls_record_tests::peers::{
     Negotiated, SERVER_NAME, Suite, Version, rustls_client_config, rustls_server_config,
 };
@@ -70,7 +70,8 @@ impl Server {
             Ok(tls) => tls,
             Err(failed) => {
                 let started = Instant::now();
-                return (Err(failed.disconnect(self.budget, self.patience)), started.elapsed());
+                disconnect(failed.transport, self.budget, self.patience);
+                return (Err(failed.error), started.elapsed());
             }
         };
         let _ = tls.read_exact(&mut vec![0; self.read]);
@@ -94,8 +95,8 @@ impl Server {
             Ok(tls) => tls,
             Err(failed) => {
                 let started = Instant::now();
-                let error = failed.disconnect_async(self.budget, patience).await;
-                return (Err(error), started.elapsed());
+                disconnect_async(failed.transport, self.budget, patience).await;
+                return (Err(failed.error), started.elapsed());
             }
         };
         let _ = tls.read_exact(&mut vec![0; self.read]).await;
