@@ -9,6 +9,12 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use tls_record::aead::ring::Ring;
+use tls_record_alloc::Stream;
+
 const VERSIONS: [&str; 2] = ["1.2", "1.3"];
 
 /// The path of an example. `cargo test` builds them; before a run of this test alone, `cargo build --examples` does.
@@ -195,6 +201,44 @@ fn requests_are_answered_until_the_client_closes_or_asks_for_it() {
     }
 }
 
+// Six small packets would wait for each other in TCP.
+#[test]
+fn a_response_is_one_record() {
+    let (cert, key) = pem();
+    let (_server, addr) = server(&["--cert", cert, "--key", key]);
+    let mut roots = RootCertStore::empty();
+    let file = std::fs::read(cert).expect("it was written");
+    roots.add(CertificateDer::from_pem_slice(&file).expect("PEM")).expect("a certificate");
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let name = "localhost".try_into().expect("a name");
+    let tcp = TcpStream::connect(addr).expect("it listens");
+    let mut tls = Stream::<_, Ring>::connect(Arc::new(config), name, tcp).expect("a handshake");
+    tls.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("taken");
+    let record = tls.fill_buf().expect("a response");
+    assert!(record.ends_with(b"you asked for /\n"), "{}", text(record));
+}
+
+#[test]
+fn requests_for_new_keys_that_overtake_the_answer_are_no_error() {
+    let (_server, addr) = server(&["--self-signed"]);
+    let request = "GET /keyupdate HTTP/1.1\r\n\r\n".repeat(3) + "GET /close HTTP/1.1\r\n\r\n";
+    let args = ["--connect", &addr.to_string(), "--insecure"];
+    let output = run(example("client"), &args, &request);
+    assert_status(&output, 0);
+    assert_eq!(text(&output.stdout).matches("200 OK").count(), 4);
+}
+
+#[test]
+fn a_silent_client_is_left_and_one_that_sends_nonsense_is_closed() {
+    let (_server, addr) = server(&["--self-signed", "--idle", "1"]);
+    let mut silent = TcpStream::connect(addr).expect("it listens");
+    silent.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    assert_eq!(silent.read_to_end(&mut Vec::new()).expect("an end"), 0);
+    let args = ["--connect", &addr.to_string(), "--insecure"];
+    let output = run(example("client"), &args, &"a line without an end".repeat(10_000));
+    assert_status(&output, 0);
+}
+
 #[test]
 fn many_clients_are_served_at_a_time() {
     let (_server, addr) = server(&["--self-signed", "--mode", "reverse"]);
@@ -288,11 +332,106 @@ fn a_fatal_alert_arrives_and_is_status_2() {
 
 /// Whether the `openssl` program is there; says so by name where it is not.
 fn has_openssl(test: &str) -> bool {
-    let found = Command::new("openssl").arg("version").stdout(Stdio::null()).status().is_ok();
-    if !found {
-        eprintln!("left out, for want of the openssl program: {test}");
+    has("openssl", "version", test)
+}
+
+fn has(program: &str, version: &str, test: &str) -> bool {
+    let asked =
+        Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if asked.is_err() {
+        eprintln!("left out, for want of the {program} program: {test}");
     }
-    found
+    asked.is_ok()
+}
+
+/// A request to close, and much that the server does not read: a socket that is closed with unread input
+/// is reset, and the reset destroys what the client has not read yet.
+fn last_request() -> String {
+    format!("GET /close HTTP/1.1\r\n\r\n{}", "X: and so on\r\n".repeat(20_000))
+}
+
+const LAST_RESPONSE: &str = "Content-Length: 21\r\n\r\nyou asked for /close\n";
+
+/// How many responses must arrive: all of them.
+const RESPONSES: usize = 100;
+
+#[test]
+fn all_responses_before_a_close_arrive_at_openssl_while_it_sends() {
+    if !has_openssl("all_responses_before_a_close_arrive_at_openssl_while_it_sends") {
+        return;
+    }
+    for (tls, flag) in [("1.2", "-tls1_2"), ("1.3", "-tls1_3")] {
+        let (_server, addr) = server(&["--self-signed", "--tls", tls]);
+        let addr = addr.to_string();
+        let args = ["s_client", "-connect", &addr, flag, "-quiet"];
+        for _ in 0..RESPONSES {
+            let output = run("openssl", &args, &last_request());
+            let out = text(&output.stdout);
+            assert!(out.contains(LAST_RESPONSE), "{out}\n{}", text(&output.stderr));
+        }
+    }
+}
+
+#[test]
+fn all_responses_before_a_close_arrive_at_gnutls_while_it_sends() {
+    if !has(
+        "gnutls-cli",
+        "--version",
+        "all_responses_before_a_close_arrive_at_gnutls_while_it_sends",
+    ) {
+        return;
+    }
+    for (tls, version) in [("1.2", "1.2"), ("1.3", "1.3")] {
+        let (_server, addr) = server(&["--self-signed", "--tls", tls]);
+        let priority = format!("--priority=NORMAL:-VERS-ALL:+VERS-TLS{version}");
+        let port = format!("--port={}", addr.port());
+        let args = ["--insecure", &priority, &port, "127.0.0.1"];
+        for _ in 0..RESPONSES {
+            let output = run("gnutls-cli", &args, &last_request());
+            let out = text(&output.stdout);
+            assert!(out.contains(LAST_RESPONSE), "{out}\n{}", text(&output.stderr));
+        }
+    }
+}
+
+#[test]
+fn all_responses_before_a_close_arrive_at_python_while_it_sends() {
+    const CLIENT: &str = r#"
+import socket, ssl, sys, threading
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname = False
+context.verify_mode = ssl.CERT_NONE
+context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, sys.argv[2])
+request = sys.stdin.buffer.read()
+
+def send(tls):
+    try:
+        tls.sendall(request)
+    except OSError:
+        pass
+
+for _ in range(int(sys.argv[3])):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as tcp:
+        with context.wrap_socket(tcp) as tls:
+            sender = threading.Thread(target=send, args=(tls,))
+            sender.start()
+            response = b""
+            while piece := tls.recv(4096):
+                response += piece
+            sender.join()
+            print(response.decode())
+"#;
+    if !has("python3", "--version", "all_responses_before_a_close_arrive_at_python_while_it_sends")
+    {
+        return;
+    }
+    for (tls, version) in [("1.2", "TLSv1_2"), ("1.3", "TLSv1_3")] {
+        let (_server, addr) = server(&["--self-signed", "--tls", tls]);
+        let (port, count) = (addr.port().to_string(), RESPONSES.to_string());
+        let output = run("python3", &["-c", CLIENT, &port, version, &count], &last_request());
+        assert_status(&output, 0);
+        assert_eq!(text(&output.stdout).matches(LAST_RESPONSE).count(), RESPONSES);
+    }
 }
 
 #[test]
