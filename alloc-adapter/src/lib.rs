@@ -63,7 +63,7 @@
 //!     let input = client.received.filled_mut();
 //!     let opened = client.opener.open(input)?;
 //!     match opened.event {
-//!         Event::NeedMore { .. } => break,
+//!         Event::NeedMore { .. } | Event::Closed => break,
 //!         Event::Handshake(piece) => stored += i32::from(tickets.receive(&piece, input)?),
 //!         Event::ApplicationData(range) => heard.extend_from_slice(&input[range]),
 //!         _ => {}
@@ -143,5 +143,5 @@ pub use tokio_stream::{Shutdown, TokioStream};
 
 /// The examples of the README are run with those of this crate.
 #[cfg(all(doctest, feature = "std", feature = "ring"))]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

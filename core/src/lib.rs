@@ -164,3 +164,8 @@ pub use suspend::{ResumeError, SUSPENDED_LEN, SuspendError};
 /// instructions, they go the general one. Where a function on the way of a record has `cold` or
 /// `inline(never)` for one width alone, the other would be larger by it, or slower.
 const SMALL: bool = usize::BITS < 64;
+
+/// The examples of the README are run with those of this crate.
+#[cfg(all(doctest, feature = "ring", feature = "tls12"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

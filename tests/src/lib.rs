@@ -20,3 +20,8 @@ pub const STRIDE: usize = if cfg!(miri) { 90 } else { 1 };
 pub use tls_record::aead::ring::Ring as Backend;
 #[cfg(not(feature = "ring"))]
 pub use tls_record::aead::rustcrypto::RustCrypto as Backend;
+
+/// The examples of the README are run.
+#[cfg(all(doctest, feature = "peers"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
