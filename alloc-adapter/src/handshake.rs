@@ -3,7 +3,8 @@
 //! rustls sees one record at a time. Shown more, it would go on behind the end of the handshake and
 //! swallow data, KeyUpdates and alerts that belong to the engine. How many bytes it wants discarded
 //! tells nothing of where the next record begins: none while a handshake message is split over
-//! records. Hence `shown`, the bytes at the front of the input that it has seen and not discarded.
+//! records. Hence `shown`, the bytes at the front of the input that it has seen and not discarded, and
+//! [`Trial`] for those that it will not want again.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -12,12 +13,15 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
-use rustls::{ClientConfig, CommonState, InvalidMessage, PeerMisbehaved, ServerConfig};
+use rustls::{
+    CipherSuite, ClientConfig, CommonState, InvalidMessage, PeerMisbehaved, ServerConfig,
+};
 use tls_record::{Config, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD, Role};
 
 use crate::buffer::Buffer;
 use crate::capture::{Capture, Resolver};
 use crate::error::HandshakeError;
+use crate::trial::Trial;
 
 /// The most input that waits: the longest handshake message that rustls takes may be split over
 /// records, and is kept until it is whole.
@@ -68,6 +72,8 @@ pub struct Handshake {
     pub(crate) received: Buffer,
     pub(crate) unsent: Buffer,
     shown: usize,
+    /// Whether the only record that is shown was dropped, until rustls has come to an end with it.
+    trial: Option<Trial>,
     state: State,
 }
 
@@ -215,6 +221,7 @@ impl Handshake {
             received: Buffer::new(MAX_INPUT),
             unsent: Buffer::new(usize::MAX),
             shown: 0,
+            trial: None,
             state: State::Working,
         }
     }
@@ -243,10 +250,7 @@ impl Handshake {
             match &self.state {
                 State::Working => self.work(),
                 State::Waiting => match self.next_record() {
-                    Next::Record(len) => {
-                        self.shown = self.shown.saturating_add(len);
-                        self.state = State::Working;
-                    }
+                    Next::Record(len) => self.show(len),
                     Next::Malformed => self.refuse(),
                     Next::Incomplete if self.received.is_full() => {
                         self.state = State::Failed(HandshakeError::TooLong);
@@ -259,12 +263,46 @@ impl Handshake {
         }
     }
 
+    /// Shows rustls the next record.
+    fn show(&mut self, len: usize) {
+        if self.shown == 0 && self.may_drop_records() {
+            let record = self.received.filled().get(..len).unwrap_or_default();
+            self.trial = Trial::new(record);
+        }
+        self.shown = self.shown.saturating_add(len);
+        self.state = State::Working;
+    }
+
+    /// Whether rustls may be a server that skips early data, under a suite that [`Trial`] knows.
+    fn may_drop_records(&self) -> bool {
+        use CipherSuite::{
+            TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256,
+        };
+        let suite = self.connection.common().negotiated_cipher_suite().map(|suite| suite.suite());
+        matches!(self.connection, Connection::Server(_))
+            && matches!(
+                suite,
+                Some(
+                    TLS13_AES_128_GCM_SHA256
+                        | TLS13_AES_256_GCM_SHA384
+                        | TLS13_CHACHA20_POLY1305_SHA256
+                )
+            )
+    }
+
     /// Lets rustls do a step.
     fn work(&mut self) {
         let shown = self.received.filled_mut().get_mut(..self.shown).unwrap_or_default();
         let (discard, step) = self.connection.process(shown, &mut self.unsent);
         self.received.consume(discard);
         self.shown = self.shown.saturating_sub(discard);
+        let is_blocked = matches!(step, Step::Blocked | Step::MayWrite);
+        if (discard != 0 || is_blocked)
+            && let Some(trial) = self.trial.take()
+            && discard == 0
+        {
+            self.forget_dropped(&trial);
+        }
         self.state = match step {
             Step::Again => State::Working,
             Step::MayWrite if !self.connection.common().is_handshaking() => self.completed(),
@@ -274,6 +312,15 @@ impl Handshake {
                 State::Failed(error)
             }
         };
+    }
+
+    /// Discards the record that is shown if rustls has dropped it.
+    fn forget_dropped(&mut self, trial: &Trial) {
+        let record = self.received.filled().get(..self.shown).unwrap_or_default();
+        if trial.is_dropped(record) {
+            self.received.consume(self.shown);
+            self.shown = 0;
+        }
     }
 
     /// The engine takes over at the edge of a record, so that nothing that was shown may be left.

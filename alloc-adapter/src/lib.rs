@@ -118,6 +118,7 @@ mod stream;
 mod tickets;
 #[cfg(feature = "tokio")]
 mod tokio_stream;
+mod trial;
 #[cfg(feature = "tokio")]
 mod wait;
 

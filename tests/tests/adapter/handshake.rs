@@ -1,6 +1,5 @@
 //! How handshakes go wrong, and what a good one leaves behind.
 
-use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
 
 use crate::support::{
@@ -9,14 +8,13 @@ use crate::support::{
 };
 use rustls::client::danger::HandshakeSignatureValid;
 use tls_record_alloc::rustls::{
-    self, AlertDescription, CertificateError, ClientConnection, Error, HandshakeKind, KeyLog,
-    ServerConnection,
+    self, AlertDescription, CertificateError, Error, HandshakeKind, KeyLog, ServerConnection,
 };
 use tls_record_alloc::tls_record::aead::{Algorithm, Provider, ring::Ring};
 use tls_record_alloc::tls_record::{Epoch, KeyError, MAX_RECORD};
 use tls_record_alloc::{ExportError, HandshakeError, Progress};
 use tls_record_tests::peers::{
-    Negotiated, OpensslPeer, Peer, PeerEnd, Role, RustlsPeer, SERVER_NAME, Suite, Version, pump,
+    Negotiated, OpensslPeer, Peer, PeerEnd, Role, RustlsPeer, Suite, Version, pump,
     rustls_client_config, rustls_server_config,
 };
 
@@ -568,71 +566,4 @@ fn tls12_has_no_exporter_and_no_tickets_to_come() {
     let mut ours = Adapter::<Ring>::new(Role::Client, TLS12);
     pump(&mut ours, &mut *Stack::Openssl.peer(Role::Server, TLS12));
     assert!(ours.connection().exporter.is_none() && ours.connection().tickets.is_none());
-}
-
-// Early data
-
-#[test]
-fn a_client_offers_no_early_data() {
-    let mut server = rustls_server_config(TLS13.version, TLS13.suite);
-    server.max_early_data_size = 4096;
-    let server = Arc::new(server);
-    let mut client = rustls_client_config(TLS13.version, TLS13.suite);
-    client.enable_early_data = true;
-    let client = Arc::new(client);
-    pump(&mut RustlsPeer::client(client.clone()), &mut RustlsPeer::server(server.clone()));
-
-    let mut ours = Adapter::<Ring>::over(client_handshake(client));
-    let mut theirs = ServerConnection::new(server).unwrap();
-    theirs.read_tls(&mut &ours.take_output()[..]).unwrap();
-    theirs.process_new_packets().unwrap();
-    assert_eq!(theirs.handshake_kind(), Some(HandshakeKind::Resumed));
-    assert!(theirs.early_data().is_none());
-}
-
-#[test]
-fn early_data_of_an_old_ticket_is_rejected_and_the_handshake_goes_on() {
-    let (version, suite) = (TLS13.version, TLS13.suite);
-    let mut server = rustls_server_config(version, suite);
-    server.max_early_data_size = 4096;
-    let server = Arc::new(server);
-    let mut client = rustls_client_config(version, suite);
-    client.enable_early_data = true;
-    let client = Arc::new(client);
-    // rustls itself gives tickets for early data; the adapter gives none.
-    pump(&mut RustlsPeer::client(client.clone()), &mut RustlsPeer::server(server.clone()));
-
-    for early in [true, false] {
-        let mut theirs =
-            ClientConnection::new(client.clone(), SERVER_NAME.try_into().unwrap()).unwrap();
-        match theirs.early_data() {
-            Some(mut data) => {
-                assert!(early);
-                data.write_all(&[1; 2000]).unwrap();
-            }
-            None => assert!(!early, "its ticket is one of the adapter's"),
-        }
-        let mut ours = Adapter::<Ring>::over(server_handshake(server.clone()));
-        for _ in 0..5 {
-            let mut flight = Vec::new();
-            while theirs.wants_write() {
-                theirs.write_tls(&mut flight).unwrap();
-            }
-            ours.receive(&flight);
-            theirs.read_tls(&mut &ours.take_output()[..]).unwrap();
-            theirs.process_new_packets().unwrap();
-        }
-        assert!(!theirs.is_early_data_accepted());
-        theirs.writer().write_all(b"late data").unwrap();
-        ours.write(b"an answer");
-        let mut flight = Vec::new();
-        theirs.write_tls(&mut flight).unwrap();
-        ours.receive(&flight);
-        assert_eq!(ours.read(), b"late data");
-        theirs.read_tls(&mut &ours.take_output()[..]).unwrap();
-        theirs.process_new_packets().unwrap();
-        let mut answer = [0; 9];
-        theirs.reader().read_exact(&mut answer).unwrap();
-        assert_eq!(&answer, b"an answer");
-    }
 }
