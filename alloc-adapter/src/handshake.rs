@@ -14,9 +14,12 @@ use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{
-    CipherSuite, ClientConfig, CommonState, InvalidMessage, PeerMisbehaved, ServerConfig,
+    CipherSuite, ClientConfig, CommonState, InvalidMessage, PeerMisbehaved, ProtocolVersion,
+    ServerConfig,
 };
-use tls_record::{Config, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD, Role};
+use tls_record::{
+    AlertDescription, Config, ContentType, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD, Role,
+};
 
 use crate::buffer::Buffer;
 use crate::capture::{Capture, Resolver};
@@ -74,6 +77,8 @@ pub struct Handshake {
     shown: usize,
     /// Whether the only record that is shown was dropped, until rustls has come to an end with it.
     trial: Option<Trial>,
+    /// The peer has sent a change_cipher_spec. In TLS 1.2 its records are protected from then on.
+    has_changed_cipher: bool,
     state: State,
 }
 
@@ -222,6 +227,7 @@ impl Handshake {
             unsent: Buffer::new(usize::MAX),
             shown: 0,
             trial: None,
+            has_changed_cipher: false,
             state: State::Working,
         }
     }
@@ -252,6 +258,7 @@ impl Handshake {
                 State::Waiting => match self.next_record() {
                     Next::Record(len) => self.show(len),
                     Next::Malformed => self.refuse(),
+                    Next::TooLong => self.refuse_length(),
                     Next::Incomplete if self.received.is_full() => {
                         self.state = State::Failed(HandshakeError::TooLong);
                     }
@@ -265,9 +272,10 @@ impl Handshake {
 
     /// Shows rustls the next record.
     fn show(&mut self, len: usize) {
+        let record = self.received.filled().get(self.shown..).unwrap_or_default();
+        self.has_changed_cipher |= record.first() == Some(&ContentType::CHANGE_CIPHER_SPEC.0);
         if self.shown == 0 && self.may_drop_records() {
-            let record = self.received.filled().get(..len).unwrap_or_default();
-            self.trial = Trial::new(record);
+            self.trial = record.get(..len).and_then(Trial::new);
         }
         self.shown = self.shown.saturating_add(len);
         self.state = State::Working;
@@ -351,13 +359,23 @@ impl Handshake {
         let header = Header::decode(*header);
         let len = HEADER_LEN.saturating_add(usize::from(header.length));
         // Waiting for the body of a record that cannot be one would take long: it may be HTTP.
-        if !(20..=24).contains(&header.content_type.0)
-            || header.version >> 8 != 3
-            || len > MAX_RECORD
-        {
+        if !(20..=24).contains(&header.content_type.0) || header.version >> 8 != 3 {
             return Next::Malformed;
         }
+        if len > self.record_limit(header.content_type) {
+            return Next::TooLong;
+        }
         if next.len() < len { Next::Incomplete } else { Next::Record(len) }
+    }
+
+    /// The longest record of the peer, with its header. rustls judges by what is protected in it
+    /// (RFC 9846 section 5.2), and takes plaintext that is too long (RFC 9846 section 5.1).
+    fn record_limit(&self, content_type: ContentType) -> usize {
+        let is_tls12 =
+            self.connection.common().protocol_version() == Some(ProtocolVersion::TLSv1_2);
+        let is_protected =
+            content_type == ContentType::APPLICATION_DATA || (is_tls12 && self.has_changed_cipher);
+        if is_protected { MAX_RECORD } else { HEADER_LEN.saturating_add(usize::from(MAX_CONTENT)) }
     }
 
     /// Has rustls refuse the next record by its header, with its alert.
@@ -368,6 +386,23 @@ impl Handshake {
             let error = rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
             self.state = State::Failed(HandshakeError::Tls(error));
         }
+    }
+
+    /// Refuses the next record for its length, with a record_overflow.
+    fn refuse_length(&mut self) {
+        let next = self.received.filled_mut().get_mut(self.shown..).unwrap_or_default();
+        if let Some([.., high, low]) = next.first_chunk_mut::<HEADER_LEN>() {
+            // Too long for rustls too, which answers with a decode_error.
+            (*high, *low) = (0xff, 0xff);
+        }
+        let before = self.unsent.filled().len();
+        self.refuse();
+        let alert = self.unsent.filled_mut().get_mut(before..).unwrap_or_default();
+        // One that is encrypted is longer, and stays a decode_error.
+        if let [21, _, _, 0, 2, _, description] = alert {
+            *description = AlertDescription::RECORD_OVERFLOW.0;
+        }
+        self.state = State::Failed(HandshakeError::Tls(rustls::Error::PeerSentOversizedRecord));
     }
 
     /// The bytes to send next. There may be some at any time, and also after an error.
@@ -417,6 +452,8 @@ enum Next {
     Record(usize),
     /// A header that rustls does not take.
     Malformed,
+    /// A header with a length that is not allowed.
+    TooLong,
 }
 
 impl core::fmt::Debug for Handshake {

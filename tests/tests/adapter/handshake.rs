@@ -17,6 +17,7 @@ use tls_record_tests::peers::{
     Negotiated, OpensslPeer, Peer, PeerEnd, Role, RustlsPeer, Suite, Version, pump,
     rustls_client_config, rustls_server_config,
 };
+use tls_record_tests::records::split;
 
 const TLS12: Negotiated = Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm };
 const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
@@ -71,7 +72,7 @@ fn an_alert_of_the_peer_is_the_error() {
 
 #[test]
 fn what_is_not_tls_is_refused_by_its_first_bytes() {
-    for first in [&b"GET /"[..], &[22, 2, 0, 0, 100], &[22, 3, 1, 0xff, 0xff], &[99, 3, 3, 0, 9]] {
+    for first in [&b"GET /"[..], &[22, 2, 0, 0, 100], &[99, 3, 3, 0, 9]] {
         let mut ours = handshake(Role::Server, TLS13);
         for byte in &first[..4] {
             ours.receive(&[*byte]);
@@ -94,6 +95,77 @@ fn an_error_is_latched_and_its_alert_is_sent_once() {
     assert_eq!(ours.eof(), Err(error));
     assert!(ours.unsent().is_empty());
     assert!(matches!(ours.finish::<Ring>(), Err(HandshakeError::Tls(Error::HandshakeNotComplete))));
+}
+
+const RECORD_OVERFLOW: u8 = 22;
+
+#[test]
+fn a_plaintext_record_over_the_limit_is_refused_by_its_header() {
+    for content_type in [20, 21, 22] {
+        for length in [0x4001, 0x4800, 0xffff_u16] {
+            let [high, low] = length.to_be_bytes();
+            for role in ROLES {
+                let mut ours = handshake(role, TLS13);
+                ours.advance().unwrap();
+                take_unsent(&mut ours);
+                ours.receive(&[content_type, 3, 3, high, low]);
+                assert_eq!(ours.advance(), Err(Error::PeerSentOversizedRecord.into()));
+                assert_eq!(take_unsent(&mut ours), [21, 3, 3, 0, 2, 2, RECORD_OVERFLOW]);
+            }
+        }
+        let mut ours = handshake(Role::Server, TLS13);
+        ours.receive(&[content_type, 3, 3, 0x40, 0]);
+        assert_eq!(ours.advance(), Ok(Progress::NeedInput), "as long as it may be");
+    }
+}
+
+#[test]
+fn a_long_plaintext_record_inside_a_message_is_refused_by_its_header() {
+    let mut ours = handshake(Role::Server, TLS13);
+    ours.receive(&[22, 3, 1, 0, 5, 1, 0, 1, 0, 3]);
+    assert_eq!(ours.advance(), Ok(Progress::NeedInput));
+    ours.receive(&[22, 3, 1, 0x40, 1]);
+    assert_eq!(ours.advance(), Err(Error::PeerSentOversizedRecord.into()));
+    assert_eq!(take_unsent(&mut ours), [21, 3, 3, 0, 2, 2, RECORD_OVERFLOW]);
+}
+
+#[test]
+fn plaintext_records_have_their_limit_in_tls13_after_the_hellos_too() {
+    // rustls has keys by then, and refuses no header under them with a record_overflow.
+    const DECODE_ERROR: u8 = 50;
+    for role in ROLES {
+        let mut ours = handshake(role, TLS13);
+        let mut peer = RustlsPeer::new(&TLS13.setup(other(role)));
+        ours.advance().unwrap();
+        peer.receive(&take_unsent(&mut ours));
+        let flight = peer.take_output();
+        let hello = split(&flight).next().unwrap();
+        ours.receive(hello);
+        ours.advance().unwrap();
+        peer.receive(&take_unsent(&mut ours));
+        ours.receive(&[20, 3, 3, 0, 1, 1, 22, 3, 3, 0x40, 1]);
+        assert_eq!(ours.advance(), Err(Error::PeerSentOversizedRecord.into()));
+        peer.receive(&take_unsent(&mut ours));
+        assert_eq!(peer.end(), PeerEnd::Alert(DECODE_ERROR));
+    }
+}
+
+#[test]
+fn a_protected_record_of_tls12_may_be_longer_than_a_plaintext_one() {
+    // Up to the Finished of the client, which is changed.
+    let mut ours = handshake(Role::Server, TLS12);
+    let mut client = RustlsPeer::new(&TLS12.setup(Role::Client));
+    ours.receive(&client.take_output());
+    ours.advance().unwrap();
+    client.receive(&take_unsent(&mut ours));
+    let flight = client.take_output();
+    let finished = split(&flight).last().unwrap();
+    ours.receive(&flight[..flight.len() - finished.len()]);
+    assert_eq!(ours.advance(), Ok(Progress::NeedInput));
+    ours.receive(&[22, 3, 3, 0x47, 0xff]);
+    assert_eq!(ours.advance(), Ok(Progress::NeedInput), "less than 2^14 + 2048");
+    ours.receive(&[0; 0x47ff]);
+    assert_eq!(ours.advance(), Err(Error::DecryptError.into()));
 }
 
 #[test]
