@@ -138,7 +138,7 @@ pub use handshake::{Handshake, Progress};
 pub use parts::{HandshakeFailed, Parts};
 #[cfg(feature = "std")]
 pub use stream::Stream;
-pub use tickets::Tickets;
+pub use tickets::{TicketError, Tickets};
 #[cfg(feature = "tokio")]
 pub use tokio_stream::{Shutdown, TokioStream};
 

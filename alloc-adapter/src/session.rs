@@ -192,9 +192,9 @@ impl<P: Provider> Session<P> {
                 self.renegotiation_refused |= self.layer.refuse_renegotiation().is_ok();
             }
         } else if let Some(tickets) = &mut self.tickets
-            && tickets.receive(piece, self.received.filled()).is_err()
+            && let Err(error) = tickets.receive(piece, self.received.filled())
         {
-            let _ = self.layer.abort(AlertDescription::DECODE_ERROR);
+            let _ = self.layer.abort(error.alert);
         }
     }
 

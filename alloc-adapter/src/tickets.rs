@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
+use rustls::Error;
 use rustls::client::ClientConnectionData;
 use rustls::kernel::KernelConnection;
-use tls_record::{HandshakePiece, HandshakeType};
+use tls_record::{AlertDescription, HandshakePiece, HandshakeType};
 
 /// The longest ticket message that is kept, in bytes. A longer one is passed over.
 const MAX_TICKET: usize = 0xffff;
@@ -30,9 +31,9 @@ impl Tickets {
     /// completed a ticket. Messages of other types are passed over.
     ///
     /// # Errors
-    /// What rustls finds wrong with a ticket. It is a fault of the peer: the connection should be
-    /// ended with a decode_error or an illegal_parameter ([`abort`](tls_record::Sealer::abort)).
-    pub fn receive(&mut self, piece: &HandshakePiece, input: &[u8]) -> Result<bool, rustls::Error> {
+    /// What rustls finds wrong with a ticket, and the alert to [end](tls_record::Sealer::abort) the
+    /// connection with.
+    pub fn receive(&mut self, piece: &HandshakePiece, input: &[u8]) -> Result<bool, TicketError> {
         if piece.header.message_type != HandshakeType::NEW_SESSION_TICKET {
             return Ok(false);
         }
@@ -48,6 +49,39 @@ impl Tickets {
         Ok(true)
     }
 }
+
+/// A NewSessionTicket that rustls does not take.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TicketError {
+    /// What the peer is told: for a fault of the peer the alert that rustls sends for it in a
+    /// handshake, otherwise internal_error.
+    pub alert: AlertDescription,
+    /// What rustls found.
+    pub error: Error,
+}
+
+impl From<Error> for TicketError {
+    fn from(error: Error) -> Self {
+        let alert = match &error {
+            Error::InvalidMessage(message) => {
+                AlertDescription(rustls::AlertDescription::from(*message).into())
+            }
+            Error::PeerMisbehaved(_) => AlertDescription::ILLEGAL_PARAMETER,
+            // There is no clock, for instance.
+            _ => AlertDescription::INTERNAL_ERROR,
+        };
+        Self { alert, error }
+    }
+}
+
+impl core::fmt::Display for TicketError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "session ticket not taken: {}", self.error)
+    }
+}
+
+impl core::error::Error for TicketError {}
 
 impl core::fmt::Debug for Tickets {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

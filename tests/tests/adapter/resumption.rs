@@ -1,14 +1,20 @@
 //! Sessions of one connection that the next one resumes.
 
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 
 use crate::support::{Adapter, client_handshake, server_handshake};
+use tls_record_alloc::Stream;
 use tls_record_alloc::rustls::HandshakeKind;
+use tls_record_alloc::tls_record::AlertDescription;
 use tls_record_alloc::tls_record::aead::{Provider, ring::Ring, rustcrypto::RustCrypto};
 use tls_record_tests::peers::{
-    Negotiated, OpensslContext, OpensslPeer, Peer, Role, RustlsPeer, Version, identity, pump,
-    rustls_client_config, rustls_server_config,
+    Negotiated, OpensslContext, OpensslPeer, Peer, PeerEnd, Role, RustlsPeer, SERVER_NAME, Suite,
+    Version, identity, pump, rustls_client_config, rustls_server_config,
 };
+
+const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
 
 fn exchange(a: &mut dyn Peer, b: &mut dyn Peer) {
     a.write(b"one way");
@@ -109,5 +115,102 @@ fn a_rustls_client_resumes_at_our_server() {
             exchange(&mut ours, &mut peer);
             assert_eq!((ours.resumed(), peer.resumed()), (round != 0, round != 0), "{agreed:?}");
         }
+    }
+}
+
+// Tickets that are malformed
+
+/// A NewSessionTicket with these extensions.
+fn new_session_ticket(ticket: &[u8], extensions: &[u8]) -> Vec<u8> {
+    let mut body = vec![0, 0, 1, 0, 9, 9, 9, 9, 1, 7];
+    for vector in [ticket, extensions] {
+        body.extend(u16::try_from(vector.len()).unwrap().to_be_bytes());
+        body.extend(vector);
+    }
+    let mut message = vec![4, 0, 0, u8::try_from(body.len()).unwrap()];
+    message.extend(body);
+    message
+}
+
+/// Tickets with their alerts; the first one is well-formed.
+fn tickets() -> Vec<(Vec<u8>, Option<AlertDescription>)> {
+    let decode_error = Some(AlertDescription::DECODE_ERROR);
+    let illegal_parameter = Some(AlertDescription::ILLEGAL_PARAMETER);
+    let early_data = [0, 42, 0, 4, 0, 0, 0, 9];
+    let unknown = [0xaa, 0xbb, 0, 1, 5];
+    let mut trailing = new_session_ticket(b"ticket", &[]);
+    trailing[3] += 1;
+    trailing.push(0);
+    vec![
+        (new_session_ticket(b"ticket", &[early_data.as_slice(), &unknown].concat()), None),
+        (new_session_ticket(b"ticket", &early_data.repeat(2)), illegal_parameter),
+        (new_session_ticket(b"ticket", &unknown.repeat(2)), illegal_parameter),
+        (new_session_ticket(b"ticket", &[0, 42, 0, 1, 9]), decode_error),
+        (new_session_ticket(b"", &[]), decode_error),
+        (vec![4, 0, 0, 3, 1, 2, 3], decode_error),
+        (vec![4, 0, 0, 0], decode_error),
+        (trailing, decode_error),
+    ]
+}
+
+#[test]
+fn a_malformed_ticket_is_answered_with_the_alert_of_rustls() {
+    for (message, alert) in tickets() {
+        let mut client = Adapter::<Ring>::new(Role::Client, TLS13);
+        let mut server = Adapter::<Ring>::new(Role::Server, TLS13);
+        pump(&mut client, &mut server);
+        let stored = client.tickets_stored;
+        server.write_handshake(&message);
+        pump(&mut client, &mut server);
+        let end = alert.map_or(PeerEnd::Open, |alert| PeerEnd::Alert(alert.0));
+        assert_eq!(server.end(), end, "{message:?}");
+        assert_eq!(client.tickets_stored - stored, usize::from(alert.is_none()));
+    }
+}
+
+#[test]
+fn a_stream_answers_a_malformed_ticket_with_the_alert_of_rustls() {
+    for (message, alert) in tickets() {
+        let wire = Wire::to(Adapter::<Ring>::new(Role::Server, TLS13));
+        let config = Arc::new(rustls_client_config(TLS13.version, TLS13.suite));
+        let name = SERVER_NAME.try_into().unwrap();
+        let mut tls = Stream::<_, Ring>::connect(config, name, wire).unwrap();
+        tls.transport_mut().peer.write_handshake(&message);
+        assert!(tls.read(&mut [0]).is_err());
+        let end = alert.map_or(PeerEnd::Open, |alert| PeerEnd::Alert(alert.0));
+        assert_eq!(tls.transport().peer.end(), end, "{message:?}");
+    }
+}
+
+/// A transport with a peer at its other end, which would block when the peer says nothing.
+struct Wire<Q> {
+    peer: Q,
+    incoming: VecDeque<u8>,
+}
+
+impl<Q: Peer> Wire<Q> {
+    fn to(peer: Q) -> Self {
+        Self { peer, incoming: VecDeque::new() }
+    }
+}
+
+impl<Q: Peer> Read for Wire<Q> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.incoming.extend(self.peer.take_output());
+        if self.incoming.is_empty() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.incoming.read(buffer)
+    }
+}
+
+impl<Q: Peer> Write for Wire<Q> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.peer.receive(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

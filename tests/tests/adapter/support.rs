@@ -222,10 +222,10 @@ impl<P: Provider> Adapter<P> {
                 Event::NeedMore { .. } => break,
                 Event::ApplicationData(range) => self.data.extend_from_slice(&input[range]),
                 Event::Handshake(piece) => {
-                    if let Some(tickets) = tickets
-                        && tickets.receive(&piece, input).unwrap()
-                    {
-                        self.tickets_stored += 1;
+                    match tickets.as_mut().map(|tickets| tickets.receive(&piece, input)) {
+                        Some(Ok(stored)) => self.tickets_stored += usize::from(stored),
+                        Some(Err(error)) => layer.abort(error.alert).unwrap(),
+                        None => {}
                     }
                 }
                 Event::KeyUpdate { .. } => *tickets = None,
