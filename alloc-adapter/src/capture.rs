@@ -102,7 +102,7 @@ pub(crate) struct Slot<const N: usize> {
 }
 
 impl<const N: usize> Slot<N> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { bytes: [const { AtomicU8::new(0) }; N], len: AtomicUsize::new(0) }
     }
 

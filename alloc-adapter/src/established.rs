@@ -15,6 +15,7 @@ use crate::buffer::Buffer;
 use crate::error::HandshakeError;
 use crate::exporter::Exporter;
 use crate::handshake::{Connection, Handshake};
+use crate::resumption::Resumption;
 use crate::tickets::Tickets;
 
 /// An established connection: the two halves of the engine, and what belongs to them.
@@ -34,6 +35,8 @@ pub struct Established<P: Provider> {
     pub unsent: Buffer,
     /// Where a TLS 1.3 client puts the tickets that it receives.
     pub tickets: Option<Tickets>,
+    /// What may resume the session later: to be [forgotten](Resumption::forget) after a fatal alert.
+    pub resumption: Resumption,
     /// Exports keying material. TLS 1.3 only.
     pub exporter: Option<Exporter>,
     /// What was agreed upon.
@@ -105,14 +108,15 @@ impl Handshake {
         let info = Info::new(self.connection.common(), name).ok_or(HandshakeError::Unexpected)?;
         let client = self.capture.client_secret.take();
         let server = self.capture.server_secret.take();
-        let (secrets, tickets, peer, own) = match self.connection {
-            Connection::Client(connection) => {
+        let (secrets, tickets, resumption, peer, own) = match self.connection {
+            Connection::Client(connection, store) => {
                 let (secrets, connection) = connection.dangerous_into_kernel_connection()?;
                 let tickets = (info.version == Version::Tls13).then(|| Tickets::new(connection));
-                (secrets, tickets, server, client)
+                (secrets, tickets, Resumption::client(store, &info), server, client)
             }
-            Connection::Server(connection) => {
-                (connection.dangerous_into_kernel_connection()?.0, None, client, server)
+            Connection::Server(connection, recorder) => {
+                let (secrets, _) = connection.dangerous_into_kernel_connection()?;
+                (secrets, None, Resumption::server(&recorder, &info), client, server)
             }
         };
         let ExtractedSecrets { tx: (sent, write), rx: (received, read) } = secrets;
@@ -133,7 +137,7 @@ impl Handshake {
         };
         self.received.set_ceiling(MAX_RECORD);
         let Self { received, unsent, .. } = self;
-        Ok(Established { opener, sealer, received, unsent, tickets, exporter, info })
+        Ok(Established { opener, sealer, received, unsent, tickets, resumption, exporter, info })
     }
 }
 

@@ -9,7 +9,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
-use rustls::client::UnbufferedClientConnection;
+use rustls::client::{ClientSessionStore, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
@@ -24,6 +24,7 @@ use tls_record::{
 use crate::buffer::Buffer;
 use crate::capture::{Capture, Resolver};
 use crate::error::HandshakeError;
+use crate::resumption::Recorder;
 use crate::trial::Trial;
 
 /// The most input that waits: the longest handshake message that rustls takes may be split over
@@ -102,24 +103,24 @@ enum State {
 
 /// The two kinds of connection that rustls has.
 pub(crate) enum Connection {
-    Client(Box<UnbufferedClientConnection>),
-    Server(Box<UnbufferedServerConnection>),
+    Client(Box<UnbufferedClientConnection>, Option<Arc<dyn ClientSessionStore>>),
+    Server(Box<UnbufferedServerConnection>, Arc<Recorder>),
 }
 
 impl Connection {
     /// Lets rustls do its next step. Returns how many bytes of `shown` it is done with.
     fn process(&mut self, shown: &mut [u8], unsent: &mut Buffer) -> (usize, Step) {
         match self {
-            Self::Client(connection) => step(connection.process_tls_records(shown), unsent),
-            Self::Server(connection) => step(connection.process_tls_records(shown), unsent),
+            Self::Client(connection, _) => step(connection.process_tls_records(shown), unsent),
+            Self::Server(connection, _) => step(connection.process_tls_records(shown), unsent),
         }
     }
 
     /// What rustls knows of the connection.
     pub(crate) fn common(&self) -> &CommonState {
         match self {
-            Self::Client(connection) => connection,
-            Self::Server(connection) => connection,
+            Self::Client(connection, _) => connection,
+            Self::Server(connection, _) => connection,
         }
     }
 }
@@ -187,7 +188,7 @@ impl Handshake {
         config.enable_early_data = false;
         let engine_config = engine_config(Role::Client, config.max_fragment_size);
         let connection = UnbufferedClientConnection::new(Arc::new(config), name.clone())?;
-        let connection = Connection::Client(Box::new(connection));
+        let connection = Connection::Client(Box::new(connection), None);
         Ok(Self::new(connection, capture, engine_config, Some(name)))
     }
 
@@ -204,11 +205,13 @@ impl Handshake {
         config.key_log = capture.clone();
         config.cert_resolver =
             Arc::new(Resolver { resolver: config.cert_resolver, capture: capture.clone() });
+        let recorder = Arc::new(Recorder::new(config.session_storage, config.send_tls13_tickets));
+        config.session_storage = recorder.clone();
         config.enable_secret_extraction = true;
         config.max_early_data_size = 0;
         let engine_config = engine_config(Role::Server, config.max_fragment_size);
         let connection = UnbufferedServerConnection::new(Arc::new(config))?;
-        let connection = Connection::Server(Box::new(connection));
+        let connection = Connection::Server(Box::new(connection), recorder);
         Ok(Self::new(connection, capture, engine_config, None))
     }
 
@@ -237,6 +240,35 @@ impl Handshake {
     /// post-handshake authentication: leave those alone.
     pub const fn engine_config(&mut self) -> &mut Config {
         &mut self.config
+    }
+
+    /// Names the store in which the config of a client keeps its sessions, for
+    /// [`Resumption`](crate::Resumption) to forget them if the connection fails: rustls does not tell
+    /// which one its config has. A server's handshake knows its own, and ignores the call.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::sync::Arc;
+    /// # use tls_record_alloc::rustls::client::{ClientSessionMemoryCache, Resumption};
+    /// # use tls_record_alloc::rustls::{ClientConfig, RootCertStore, crypto};
+    /// # use tls_record_alloc::Handshake;
+    /// # let provider = Arc::new(crypto::ring::default_provider());
+    /// # let mut config = ClientConfig::builder_with_provider(provider)
+    /// #     .with_safe_default_protocol_versions()?
+    /// #     .with_root_certificates(RootCertStore::empty())
+    /// #     .with_no_client_auth();
+    /// let store = Arc::new(ClientSessionMemoryCache::new(256));
+    /// config.resumption = Resumption::store(store.clone());
+    ///
+    /// let mut handshake = Handshake::client(Arc::new(config), "example.org".try_into()?)?;
+    /// handshake.session_store(store);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn session_store(&mut self, store: Arc<dyn ClientSessionStore>) {
+        if let Connection::Client(_, named) = &mut self.connection {
+            *named = Some(store);
+        }
     }
 
     /// Takes bytes from the transport, cut anywhere, and returns how many: all of them, unless some
@@ -287,7 +319,7 @@ impl Handshake {
             TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256,
         };
         let suite = self.connection.common().negotiated_cipher_suite().map(|suite| suite.suite());
-        matches!(self.connection, Connection::Server(_))
+        matches!(self.connection, Connection::Server(..))
             && matches!(
                 suite,
                 Some(

@@ -109,6 +109,7 @@ mod error;
 mod established;
 mod exporter;
 mod handshake;
+mod resumption;
 #[cfg(feature = "std")]
 mod parts;
 #[cfg(feature = "std")]
@@ -134,6 +135,7 @@ pub use error::HandshakeError;
 pub use established::{Established, Info};
 pub use exporter::{ExportError, Exporter};
 pub use handshake::{Handshake, Progress};
+pub use resumption::Resumption;
 #[cfg(feature = "std")]
 pub use parts::{HandshakeFailed, Parts};
 #[cfg(feature = "std")]

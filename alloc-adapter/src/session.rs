@@ -20,6 +20,7 @@ use crate::buffer::Buffer;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::parts::Parts;
+use crate::resumption::Resumption;
 use crate::tickets::Tickets;
 
 /// The most bytes of records that one call of `write` seals, unless a single one is longer.
@@ -47,6 +48,7 @@ pub(crate) struct Session<P: Provider> {
     /// The first error of the transport that does not pass by itself.
     pub(crate) transport_error: Option<ErrorKind>,
     tickets: Option<Tickets>,
+    resumption: Resumption,
     pub(crate) exporter: Option<Exporter>,
     pub(crate) info: Info,
     pub(crate) tolerates_truncation: bool,
@@ -66,7 +68,8 @@ pub(crate) enum Step {
 
 impl<P: Provider> Session<P> {
     pub(crate) fn new(established: Established<P>) -> Self {
-        let Established { opener, sealer, received, unsent, tickets, exporter, info } = established;
+        let Established { opener, sealer, received, unsent, tickets, resumption, exporter, info } =
+            established;
         // Halves that the caller exchanged for others are not of one connection, which fails then.
         let mut layer = RecordLayer::new(Config::new(opener.role()));
         layer.with_halves(|own_opener, own_sealer| (*own_opener, *own_sealer) = (opener, sealer));
@@ -82,6 +85,7 @@ impl<P: Provider> Session<P> {
             is_closed: false,
             transport_error: None,
             tickets,
+            resumption,
             exporter,
             info,
             tolerates_truncation: false,
@@ -143,6 +147,9 @@ impl<P: Provider> Session<P> {
             Ok(opened) => opened,
             Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(Step::Closed),
             Err(error) => {
+                if matches!(error, OpenError::PeerAlert(_) | OpenError::Fault(_)) {
+                    self.resumption.forget();
+                }
                 if matches!(error, OpenError::PeerAlert(_)) {
                     // RFC 9846 section 6: no further data is sent either.
                     self.is_cut |= !self.unsent.is_empty();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::support::{Adapter, client_handshake, server_handshake};
 use tls_record_alloc::Stream;
-use tls_record_alloc::rustls::HandshakeKind;
+use tls_record_alloc::rustls::client::{ClientSessionMemoryCache, Resumption};
+use tls_record_alloc::rustls::{ClientConfig, HandshakeKind, ServerConfig};
 use tls_record_alloc::tls_record::AlertDescription;
 use tls_record_alloc::tls_record::aead::{Provider, ring::Ring, rustcrypto::RustCrypto};
 use tls_record_tests::peers::{
@@ -182,22 +183,155 @@ fn a_stream_answers_a_malformed_ticket_with_the_alert_of_rustls() {
     }
 }
 
+// Connections that fail
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Ending {
+    CloseNotify,
+    Truncation,
+    AlertOfThePeer,
+    OwnAlert,
+}
+
+const ENDINGS: [Ending; 4] =
+    [Ending::CloseNotify, Ending::Truncation, Ending::AlertOfThePeer, Ending::OwnAlert];
+
+impl Ending {
+    fn is_fatal_alert(self) -> bool {
+        matches!(self, Self::AlertOfThePeer | Self::OwnAlert)
+    }
+}
+
+/// Has both ends take what is under way, tickets for instance, and ends the connection.
+fn end(mut tls: Stream<Wire<RustlsPeer>, Ring>, ending: Ending) {
+    const FORGED: [u8; 35] = {
+        let mut record = [7; 35];
+        [record[0], record[1], record[2], record[3], record[4]] = [23, 3, 3, 0, 30];
+        record
+    };
+    let error = tls.read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    match ending {
+        Ending::CloseNotify => tls.transport_mut().peer.close(),
+        Ending::Truncation => tls.transport_mut().ends = true,
+        Ending::AlertOfThePeer => tls.transport_mut().peer.receive(&FORGED),
+        Ending::OwnAlert => tls.transport_mut().incoming.extend(FORGED),
+    }
+    for _ in 0..2 {
+        let kind = tls.read(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(
+            kind,
+            match ending {
+                Ending::CloseNotify => Ok(0),
+                Ending::Truncation => Err(ErrorKind::UnexpectedEof),
+                Ending::AlertOfThePeer => Err(ErrorKind::ConnectionAborted),
+                Ending::OwnAlert => Err(ErrorKind::InvalidData),
+            }
+        );
+    }
+}
+
+/// A client with this config and session store, connected to a server.
+fn connect(
+    client: &Arc<ClientConfig>,
+    store: &Arc<ClientSessionMemoryCache>,
+    server: &Arc<ServerConfig>,
+) -> Stream<Wire<RustlsPeer>, Ring> {
+    let mut handshake = client_handshake(client.clone());
+    handshake.session_store(store.clone());
+    let mut wire = Wire::to(RustlsPeer::server(server.clone()));
+    handshake.complete(&mut wire).unwrap();
+    Stream::new(handshake.finish().unwrap(), wire)
+}
+
+#[test]
+fn a_client_forgets_a_session_that_ended_in_a_fatal_alert() {
+    for agreed in Negotiated::all() {
+        for ending in ENDINGS {
+            let server = Arc::new(rustls_server_config(agreed.version, agreed.suite));
+            let store = Arc::new(ClientSessionMemoryCache::new(8));
+            let mut client = rustls_client_config(agreed.version, agreed.suite);
+            client.resumption = Resumption::store(store.clone());
+            let client = Arc::new(client);
+            end(connect(&client, &store, &server), ending);
+            let next = connect(&client, &store, &server);
+            assert_eq!(next.transport().peer.resumed(), !ending.is_fatal_alert(), "{ending:?}");
+        }
+    }
+}
+
+#[test]
+fn a_client_forgets_nothing_of_a_later_session() {
+    for agreed in Negotiated::all() {
+        let server = Arc::new(rustls_server_config(agreed.version, agreed.suite));
+        let store = Arc::new(ClientSessionMemoryCache::new(8));
+        let mut client = rustls_client_config(agreed.version, agreed.suite);
+        client.resumption = Resumption::store(store.clone());
+        let client = Arc::new(client);
+        let mut failed = connect(&client, &store, &server);
+        failed.transport_mut().peer.receive(&[23, 3, 3, 0, 1, 0]);
+        assert_eq!(failed.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionAborted);
+        end(connect(&client, &store, &server), Ending::CloseNotify);
+        assert!(failed.read(&mut [0]).is_err(), "once more");
+        assert!(connect(&client, &store, &server).transport().peer.resumed());
+    }
+}
+
+#[test]
+fn a_server_forgets_a_session_that_ended_in_a_fatal_alert() {
+    for agreed in Negotiated::all() {
+        for ending in ENDINGS {
+            let server = Arc::new(rustls_server_config(agreed.version, agreed.suite));
+            let [client, other] =
+                [(); 2].map(|()| Arc::new(rustls_client_config(agreed.version, agreed.suite)));
+            let accept = |client: &Arc<ClientConfig>| {
+                let wire = Wire::to(RustlsPeer::client(client.clone()));
+                Stream::<_, Ring>::accept(server.clone(), wire).unwrap()
+            };
+            end(accept(&other), Ending::CloseNotify);
+            end(accept(&client), ending);
+            assert_eq!(
+                accept(&client).info().kind == HandshakeKind::Resumed,
+                !ending.is_fatal_alert()
+            );
+            assert_eq!(accept(&other).info().kind, HandshakeKind::Resumed, "a session of its own");
+        }
+    }
+}
+
+#[test]
+fn a_server_forgets_a_tls12_session_that_fails_when_it_is_resumed() {
+    let server = Arc::new(rustls_server_config(Version::Tls12, Suite::Aes128Gcm));
+    let client = Arc::new(rustls_client_config(Version::Tls12, Suite::Aes128Gcm));
+    let mut kinds = Vec::new();
+    for ending in [Ending::CloseNotify, Ending::OwnAlert, Ending::CloseNotify] {
+        let wire = Wire::to(RustlsPeer::client(client.clone()));
+        let tls = Stream::<_, Ring>::accept(server.clone(), wire).unwrap();
+        kinds.push(tls.info().kind);
+        end(tls, ending);
+    }
+    assert_eq!(kinds, [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Full]);
+}
+
 /// A transport with a peer at its other end, which would block when the peer says nothing.
 struct Wire<Q> {
     peer: Q,
     incoming: VecDeque<u8>,
+    /// Whether the transport ends then.
+    ends: bool,
 }
 
 impl<Q: Peer> Wire<Q> {
     fn to(peer: Q) -> Self {
-        Self { peer, incoming: VecDeque::new() }
+        Self { peer, incoming: VecDeque::new(), ends: false }
     }
 }
 
 impl<Q: Peer> Read for Wire<Q> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.incoming.extend(self.peer.take_output());
-        if self.incoming.is_empty() {
+        if self.incoming.is_empty() && !self.ends {
             return Err(ErrorKind::WouldBlock.into());
         }
         self.incoming.read(buffer)
