@@ -38,14 +38,17 @@ const MAX_INPUT: usize = 0xffff + MAX_RECORD;
 /// [finish](Self::finish) it. With `std`, `complete` does all of that over a transport.
 ///
 /// ```
+/// # use std::error::Error;
 /// # use std::sync::Arc;
+/// # use tls_record_alloc::tls_record::{Event, aead::ring::Ring};
 /// # use tls_record_alloc::{Handshake, HandshakeError, Progress, rustls};
-/// # fn handshake(
+/// # fn connection(
 /// #     config: Arc<rustls::ClientConfig>,
-/// #     received: &mut dyn FnMut() -> Option<Vec<u8>>,
+/// #     receive: &mut dyn FnMut() -> Option<Vec<u8>>,
 /// #     send: &mut dyn FnMut(&[u8]),
-/// # ) -> Result<(), HandshakeError> {
-/// let mut handshake = Handshake::client(config, "example.org".try_into().unwrap())?;
+/// #     deliver: &mut dyn FnMut(&[u8]),
+/// # ) -> Result<(), Box<dyn Error>> {
+/// let mut handshake = Handshake::client(config, "example.org".try_into()?)?;
 /// let mut input = Vec::new();
 /// loop {
 ///     let progress = handshake.advance();
@@ -54,7 +57,7 @@ const MAX_INPUT: usize = 0xffff + MAX_RECORD;
 ///     handshake.sent(handshake.unsent().len());
 ///     match progress? {
 ///         Progress::Complete => break,
-///         Progress::NeedInput if input.is_empty() => match received() {
+///         Progress::NeedInput if input.is_empty() => match receive() {
 ///             Some(bytes) => input = bytes,
 ///             None => handshake.eof()?,
 ///         },
@@ -63,6 +66,28 @@ const MAX_INPUT: usize = 0xffff + MAX_RECORD;
 ///             input.drain(..taken);
 ///         }
 ///     }
+/// }
+///
+/// // Data may have come with the last message: more than the handshake takes, so that some of it
+/// // is still in `input`. It goes behind what the handshake took and did not need.
+/// let mut connection = handshake.finish::<Ring>()?;
+/// loop {
+///     let taken = connection.received.push(&input);
+///     input.drain(..taken);
+///     let record = connection.received.filled_mut();
+///     let opened = connection.opener.open(record)?;
+///     match opened.event {
+///         Event::ApplicationData(range) => deliver(&record[range]),
+///         Event::NeedMore { .. } => match receive() {
+///             Some(bytes) => input.extend(bytes),
+///             None => {
+///                 connection.opener.eof();
+///             }
+///         },
+///         Event::Closed => break,
+///         _ => {}
+///     }
+///     connection.received.consume(opened.consumed);
 /// }
 /// # Ok(())
 /// # }
@@ -272,7 +297,8 @@ impl Handshake {
     }
 
     /// Takes bytes from the transport, cut anywhere, and returns how many: all of them, unless some
-    /// 80 KiB wait already. Give the rest again after the next [`advance`](Self::advance).
+    /// 80 KiB wait already. Give the rest again after the next [`advance`](Self::advance); if that
+    /// [completes](Progress::Complete) the handshake, to [`received`](crate::Established::received).
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
         self.received.push(bytes)
     }

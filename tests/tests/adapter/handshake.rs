@@ -11,7 +11,7 @@ use tls_record_alloc::rustls::{
     self, AlertDescription, CertificateError, Error, HandshakeKind, KeyLog, ServerConnection,
 };
 use tls_record_alloc::tls_record::aead::{Algorithm, Provider, ring::Ring};
-use tls_record_alloc::tls_record::{Epoch, KeyError, MAX_RECORD};
+use tls_record_alloc::tls_record::{Epoch, Event, KeyError, MAX_RECORD};
 use tls_record_alloc::{ExportError, HandshakeError, Progress};
 use tls_record_tests::peers::{
     Negotiated, OpensslPeer, Peer, PeerEnd, Role, RustlsPeer, Suite, Version, pump,
@@ -357,6 +357,55 @@ fn data_that_came_with_the_last_flight_is_left_over_for_the_engine() {
             assert!(ours.left_over > b"impatient".len(), "{role:?} {agreed:?}");
             assert_eq!(ours.read(), b"impatient");
         }
+    }
+}
+
+#[test]
+fn data_beyond_what_a_handshake_takes_is_the_engines() {
+    // As in the documentation of `Handshake`.
+    for agreed in [TLS12, TLS13] {
+        let data = (0..100_000).map(|i| (i % 251) as u8).collect::<Vec<u8>>();
+        let mut client = OpensslPeer::new(&agreed.setup(Role::Client));
+        client.write(&data);
+        let mut handshake = handshake(Role::Server, agreed);
+        let mut input = Vec::new();
+        loop {
+            let progress = handshake.advance();
+            client.receive(handshake.unsent());
+            handshake.sent(handshake.unsent().len());
+            match progress.unwrap() {
+                Progress::Complete => break,
+                Progress::NeedInput if input.is_empty() => input = client.take_output(),
+                Progress::NeedInput => {
+                    let taken = handshake.receive(&input);
+                    input.drain(..taken);
+                }
+            }
+        }
+        assert!(agreed == TLS12 || input.len() > 10_000, "{} bytes not taken", input.len());
+        client.close();
+
+        let mut connection = handshake.finish::<Ring>().unwrap();
+        let mut delivered = Vec::new();
+        loop {
+            let taken = connection.received.push(&input);
+            input.drain(..taken);
+            let record = connection.received.filled_mut();
+            let opened = connection.opener.open(record).unwrap();
+            match opened.event {
+                Event::ApplicationData(range) => delivered.extend_from_slice(&record[range]),
+                Event::NeedMore { .. } => match client.take_output() {
+                    bytes if !bytes.is_empty() => input.extend(bytes),
+                    _ => {
+                        connection.opener.eof();
+                    }
+                },
+                Event::Closed => break,
+                _ => {}
+            }
+            connection.received.consume(opened.consumed);
+        }
+        assert!(delivered == data, "{agreed:?}: {} bytes", delivered.len());
     }
 }
 
