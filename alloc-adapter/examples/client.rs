@@ -157,7 +157,7 @@ fn run(args: &Args) -> Result<End, Box<dyn Error>> {
 
 /// Passes data on to standard output until the peer's direction ends.
 fn receive(
-    mut opener: Opener<Secret>,
+    mut opener: Box<Opener<Secret>>,
     mut received: Buffer,
     transport: &mut TcpStream,
     sending: &Sending,
@@ -204,7 +204,7 @@ fn read(transport: &mut TcpStream, room: &mut [u8]) -> io::Result<usize> {
 
 /// The sending half and its side of the transport.
 struct Sender {
-    sealer: Sealer<Secret>,
+    sealer: Box<Sealer<Secret>>,
     unsent: Buffer,
     transport: TcpStream,
 }

@@ -255,7 +255,7 @@ impl Endpoint {
         Self {
             name,
             style,
-            layer: RecordLayer::join(opener, sealer).expect("halves of one connection"),
+            layer: RecordLayer::join(*opener, *sealer).expect("halves of one connection"),
             inbox: received.filled().to_vec(),
             outbox: unsent.filled().to_vec(),
             received: Vec::new(),

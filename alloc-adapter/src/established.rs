@@ -1,5 +1,6 @@
 //! What a completed handshake leaves behind.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use rustls::pki_types::{CertificateDer, DnsName, ServerName};
@@ -21,13 +22,13 @@ use crate::tickets::Tickets;
 /// An established connection: the two halves of the engine, and what belongs to them.
 ///
 /// The halves are independent; [`RecordLayer::join`](tls_record::RecordLayer::join) makes one of
-/// them.
+/// them. Each has a place of its own in memory, because moving keys leaves copies behind.
 #[non_exhaustive]
 pub struct Established<P: Provider> {
     /// The receiving half, for what is [`received`](Self::received) and all that follows.
-    pub opener: Opener<TrafficSecret<P>>,
+    pub opener: Box<Opener<TrafficSecret<P>>>,
     /// The sending half. Its output leaves after what is [`unsent`](Self::unsent).
-    pub sealer: Sealer<TrafficSecret<P>>,
+    pub sealer: Box<Sealer<TrafficSecret<P>>>,
     /// Bytes that arrived behind the handshake: the first that the opener must see. From here on the
     /// ceiling of this buffer is [`MAX_RECORD`].
     pub received: Buffer,
@@ -124,9 +125,9 @@ impl Handshake {
             Version::Tls12 => (tls12(&read)?, tls12(&write)?),
             Version::Tls13 => (tls13(&read, peer)?, tls13(&write, own)?),
         };
-        let mut opener = Opener::new(self.config);
+        let mut opener = Box::new(Opener::new(self.config));
         opener.take_over(Epoch::Application, read, received)?;
-        let mut sealer = Sealer::new(self.config);
+        let mut sealer = Box::new(Sealer::new(self.config));
         sealer.take_over(Epoch::Application, write, sent)?;
 
         let exporter = match (suite, self.capture.exporter_secret.take()) {

@@ -109,9 +109,9 @@ mod error;
 mod established;
 mod exporter;
 mod handshake;
-mod resumption;
 #[cfg(feature = "std")]
 mod parts;
+mod resumption;
 #[cfg(feature = "std")]
 mod session;
 #[cfg(feature = "std")]
@@ -135,9 +135,9 @@ pub use error::HandshakeError;
 pub use established::{Established, Info};
 pub use exporter::{ExportError, Exporter};
 pub use handshake::{Handshake, Progress};
-pub use resumption::Resumption;
 #[cfg(feature = "std")]
 pub use parts::{HandshakeFailed, Parts};
+pub use resumption::Resumption;
 #[cfg(feature = "std")]
 pub use stream::Stream;
 pub use tickets::{TicketError, Tickets};

@@ -195,7 +195,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// a connection, so that it is on only for peers that are known not to close, whose data shows
     /// its own end. [`end`](Self::end) tells the difference.
     pub const fn tolerate_truncation(&mut self, tolerate: bool) {
-        self.session.tolerates_truncation = tolerate;
+        self.session.inbox.tolerates_truncation = tolerate;
     }
 
     /// Opens one record, or receives once. Returns whether anything may follow.
@@ -242,12 +242,12 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// The last warning alert that the peer sent, other than a close_notify: `user_canceled`, say. It is
     /// reported once.
     pub const fn take_warning(&mut self) -> Option<AlertDescription> {
-        self.session.take_warning()
+        self.session.inbox.warning.take()
     }
 
     /// Whether the peer asked for a renegotiation (TLS 1.2), which was refused.
     pub const fn renegotiation_refused(&self) -> bool {
-        self.session.renegotiation_refused()
+        self.session.inbox.renegotiation_refused
     }
 
     // Sending
@@ -265,16 +265,16 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         self.send()?;
         self.session.seal_control();
         self.send()?;
-        self.session.flush_due = true;
+        self.session.outbox.flush_due = true;
         let flushed = self.transport.flush();
         self.session.sent(flushed)?;
-        self.session.flush_due = false;
+        self.session.outbox.flush_due = false;
         Ok(())
     }
 
     fn send(&mut self) -> io::Result<()> {
-        self.session.flush_due |= !self.session.unsent.is_empty();
-        let sent = send(&mut self.session.unsent, &mut self.transport);
+        self.session.outbox.flush_due |= !self.session.outbox.unsent.is_empty();
+        let sent = send(&mut self.session.outbox.unsent, &mut self.transport);
         self.session.sent(sent)
     }
 
@@ -351,7 +351,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
             let data = self.session.data();
             let len = data.len();
             rest.write_all(data)?;
-            self.session.consume(len);
+            self.session.inbox.consume(len);
             passed_on = passed_on.saturating_add(len as u64);
             self.session.check_budget(budget)?;
             match self.step() {
@@ -369,7 +369,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// # Errors
     /// Those of [`RecordLayer::abort`](tls_record::RecordLayer::abort).
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
-        let aborted = self.session.layer.abort(description);
+        let aborted = self.session.abort(description);
         self.send_due();
         aborted
     }
@@ -414,7 +414,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// and not sent.
     pub fn into_parts(self) -> Parts<T> {
         let Self { transport, session } = self;
-        session.into_parts(Buffer::new(0), transport)
+        session.into_parts(transport)
     }
 }
 
@@ -442,7 +442,7 @@ impl<T: Read + Write, P: Provider> BufRead for Stream<T, P> {
     }
 
     fn consume(&mut self, len: usize) {
-        self.session.consume(len);
+        self.session.inbox.consume(len);
     }
 }
 

@@ -66,8 +66,6 @@ use crate::wait::{Half, Wait};
 pub struct TokioStream<T, P: Provider> {
     pub(crate) transport: T,
     pub(crate) session: Session<P>,
-    /// Data that arrived before the peer's close_notify, while we waited for that.
-    rest: Buffer,
     shutdown: Shutdown,
     receiving: Wait,
     sending: Wait,
@@ -266,7 +264,6 @@ impl<T, P: Provider> TokioStream<T, P> {
         Self {
             transport,
             session: Session::new(established),
-            rest: Buffer::new(0),
             shutdown: Shutdown::OneStep,
             receiving: Wait::new(),
             sending: Wait::new(),
@@ -282,7 +279,7 @@ impl<T, P: Provider> TokioStream<T, P> {
     /// a connection, so that it is on only for peers that are known not to close, whose data shows
     /// its own end. [`end`](Self::end) tells the difference.
     pub const fn tolerate_truncation(&mut self, tolerate: bool) {
-        self.session.tolerates_truncation = tolerate;
+        self.session.inbox.tolerates_truncation = tolerate;
     }
 
     /// Goes on to the next generation of keys (RFC 9846 section 4.7.3), and asks the peer to do the
@@ -298,18 +295,18 @@ impl<T, P: Provider> TokioStream<T, P> {
     /// Whether reading can go on without the transport: data is decrypted, a whole record waits, or
     /// reading has ended. Reading itself never needs to be told.
     pub fn has_pending(&self) -> bool {
-        !self.rest.is_empty() || self.session.has_pending()
+        self.session.has_pending()
     }
 
     /// The last warning alert that the peer sent, other than a close_notify: `user_canceled`, say. It is
     /// reported once.
     pub const fn take_warning(&mut self) -> Option<AlertDescription> {
-        self.session.take_warning()
+        self.session.inbox.warning.take()
     }
 
     /// Whether the peer asked for a renegotiation (TLS 1.2), which was refused.
     pub const fn renegotiation_refused(&self) -> bool {
-        self.session.renegotiation_refused()
+        self.session.inbox.renegotiation_refused
     }
 
     /// Ends the connection with a fatal alert. Nothing more is read or written. The alert leaves with the
@@ -318,7 +315,7 @@ impl<T, P: Provider> TokioStream<T, P> {
     /// # Errors
     /// Those of [`RecordLayer::abort`](tls_record::RecordLayer::abort).
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
-        let aborted = self.session.layer.abort(description);
+        let aborted = self.session.abort(description);
         // Another task may wait for the transport.
         self.receiving.wake(Half::Read);
         aborted
@@ -367,22 +364,17 @@ impl<T, P: Provider> TokioStream<T, P> {
     /// Takes the stream apart: gives back the transport, and what was received and not read, or sealed
     /// and not sent.
     pub fn into_parts(self) -> Parts<T> {
-        let Self { transport, session, rest, .. } = self;
-        session.into_parts(rest, transport)
-    }
-
-    /// Data that can be read at once.
-    fn data(&self) -> &[u8] {
-        if self.rest.is_empty() { self.session.data() } else { self.rest.filled() }
+        let Self { transport, session, .. } = self;
+        session.into_parts(transport)
     }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     // Receiving
 
-    /// Reads until there is [data](Self::data), or the end.
+    /// Reads until there is [data](Session::data), or the end.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.data().is_empty() {
+        while self.session.data().is_empty() {
             match self.session.open() {
                 Ok(Step::Opened) => {}
                 Ok(Step::NeedInput) => {
@@ -406,8 +398,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let Self { transport, session, receiving, .. } = self;
-        session.unsent.release();
-        let received = &mut session.received;
+        session.outbox.unsent.release();
+        let received = &mut session.inbox.received;
         let Poll::Ready(read) =
             receiving.poll(half, cx, |cx| poll_receive(received, transport, cx))
         else {
@@ -424,11 +416,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// Gives the transport what is sealed.
     fn poll_send(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { transport, session, sending, .. } = self;
-        if session.unsent.is_empty() {
+        if session.outbox.unsent.is_empty() {
             return Poll::Ready(Ok(()));
         }
-        session.flush_due = true;
-        let sent = sending.poll(half, cx, |cx| poll_send(&mut session.unsent, transport, cx));
+        session.outbox.flush_due = true;
+        let sent =
+            sending.poll(half, cx, |cx| poll_send(&mut session.outbox.unsent, transport, cx));
         sent.map(|sent| session.sent(sent))
     }
 
@@ -442,10 +435,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         self.tell_reader();
         ready!(self.poll_send(half, cx))?;
         let Self { transport, session, sending, .. } = self;
-        session.flush_due = true;
+        session.outbox.flush_due = true;
         let flushed = ready!(sending.poll(half, cx, |cx| Pin::new(transport).poll_flush(cx)));
         session.sent(flushed)?;
-        session.flush_due = false;
+        session.outbox.flush_due = false;
         Poll::Ready(Ok(()))
     }
 
@@ -504,10 +497,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     fn poll_rest(&mut self, budget: u32, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A peer that sends more has spent the budget, by the last record at the latest.
         let budget_len = usize::try_from(budget).unwrap_or(usize::MAX);
-        self.rest.set_ceiling(budget_len.saturating_add(MAX_RECORD));
+        let ceiling = budget_len.saturating_add(MAX_RECORD);
         loop {
-            let kept = self.rest.push(self.session.data());
-            self.session.consume(kept);
+            self.session.inbox.keep(ceiling);
             self.session.check_budget(budget)?;
             match self.session.open()? {
                 Step::Opened => {}
@@ -531,15 +523,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncRead for TokioStream<T
         }
         ready!(self.as_mut().poll_fill_buf(cx))?;
         let this = self.get_mut();
-        if this.rest.is_empty() {
-            this.session.copy_data(out.remaining(), |data| out.put_slice(data));
-            this.send_due(Half::Read, cx);
-        } else {
-            let rest = this.rest.filled();
-            let len = rest.len().min(out.remaining());
-            out.put_slice(rest.get(..len).unwrap_or_default());
-            this.rest.consume(len);
-        }
+        this.session.copy_data(out.remaining(), |data| out.put_slice(data));
+        this.send_due(Half::Read, cx);
         Poll::Ready(Ok(()))
     }
 }
@@ -552,15 +537,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncBufRead for TokioStrea
         let polled = this.poll_data(cx);
         this.send_due(Half::Read, cx);
         ready!(polled)?;
-        Poll::Ready(Ok(this.data()))
+        Poll::Ready(Ok(this.session.data()))
     }
 
     fn consume(mut self: Pin<&mut Self>, len: usize) {
-        if self.rest.is_empty() {
-            self.session.consume(len);
-        } else {
-            self.rest.consume(len);
-        }
+        self.session.inbox.consume(len);
     }
 }
 

@@ -54,7 +54,7 @@ fn establish(role: Role, agreed: Negotiated) -> (Connection<Secret, BUFFER>, Vec
     let Established { opener, sealer, received, .. } = handshake.finish().unwrap();
     let mut left_over = received.filled().to_vec();
     left_over.extend(peer.take_output());
-    (Connection::new(RecordLayer::join(opener, sealer).unwrap()), left_over, peer)
+    (Connection::new(RecordLayer::join(*opener, *sealer).unwrap()), left_over, peer)
 }
 
 /// What reaches the receiving thread.

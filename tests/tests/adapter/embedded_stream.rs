@@ -272,7 +272,7 @@ fn stream_to<Q: Peer + ?Sized, const RX: usize>(
     let left_over = received.filled();
     buffer.room().unwrap()[..left_over.len()].copy_from_slice(left_over);
     buffer.received(left_over.len());
-    Stream::new(Connection::join(opener, Writer::new(sealer)).unwrap(), buffer, wire)
+    Stream::new(Connection::join(*opener, Writer::new(*sealer)).unwrap(), buffer, wire)
 }
 
 /// A stream to a peer, established.

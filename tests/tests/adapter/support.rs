@@ -195,7 +195,7 @@ impl<P: Provider> Adapter<P> {
         assert!(unsent.is_empty(), "it was all sent");
         self.left_over = received.filled().len();
         self.handed_over_at = (opener.sequence().unwrap(), sealer.sequence().unwrap());
-        let layer = RecordLayer::join(opener, sealer).unwrap();
+        let layer = RecordLayer::join(*opener, *sealer).unwrap();
         self.state =
             State::Established(Box::new(Connection { layer, received, tickets, exporter, info }));
         let waiting = std::mem::take(&mut self.waiting);

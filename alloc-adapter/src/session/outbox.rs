@@ -1,0 +1,119 @@
+//! The output of a connection: what is sealed and has not left.
+
+use std::io;
+
+use tls_record::{Control, KeySchedule, SealError, Sealed, Sealer, WriteEnd};
+
+use super::is_lasting;
+use crate::buffer::Buffer;
+
+/// The most bytes of records that one call of `write` seals, unless a single one is longer.
+const MAX_SEALED: usize = 1 << 16;
+
+/// The sending half of the engine, and its way to the receiving half.
+pub(crate) trait Sender {
+    type Keys: KeySchedule;
+
+    fn sealer(&self) -> &Sealer<Self::Keys>;
+    fn next_control(&self) -> Option<Control>;
+    fn poll_control(&mut self, out: &mut [u8]) -> Result<usize, SealError>;
+    fn seal(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError>;
+}
+
+pub(crate) struct Outbox {
+    pub(crate) unsent: Buffer,
+    /// The transport has not flushed what it took.
+    pub(crate) flush_due: bool,
+    /// Bytes that waited were discarded, because the peer failed.
+    pub(crate) is_cut: bool,
+    /// The transport takes nothing any more, as far as is known.
+    is_broken: bool,
+    /// Our own keys were updated.
+    pub(crate) keys_updated: bool,
+}
+
+impl Outbox {
+    pub(crate) const fn new(unsent: Buffer) -> Self {
+        Self { unsent, flush_due: false, is_cut: false, is_broken: false, keys_updated: false }
+    }
+
+    /// Seals the alerts and KeyUpdates that are due, when all else has left: a peer that asks for
+    /// many KeyUpdates and does not read gets one.
+    pub(crate) fn seal_control(&mut self, half: &mut impl Sender) {
+        while let Some(control) = half.next_control() {
+            self.keys_updated |= matches!(control, Control::KeyUpdate { .. });
+            let record = self.unsent.space(half.sealer().control_len());
+            // The space is enough. If the cipher fails, nothing is due any more.
+            let Ok(len) = half.poll_control(record) else { break };
+            self.unsent.commit(len);
+        }
+    }
+
+    /// Seals as much of `parts` as one call may, when all else has left, and returns how much. After
+    /// an error, send what is due.
+    pub(crate) fn seal(
+        &mut self,
+        half: &mut impl Sender,
+        parts: &[&[u8]],
+    ) -> Result<usize, SealError> {
+        self.seal_control(half);
+        let content = parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
+        let len = sealed_len(half.sealer(), content);
+        let mut sealed = half.seal(parts, self.unsent.space(len));
+        if sealed == Err(SealError::ControlFirst) {
+            // A request was held back while input behind it was not opened.
+            self.seal_control(half);
+            sealed = half.seal(parts, self.unsent.space(len));
+        }
+        let sealed = sealed?;
+        self.unsent.commit(sealed.written);
+        Ok(sealed.taken)
+    }
+
+    /// RFC 9846 section 6: after an error alert of the peer's no further data is sent.
+    pub(crate) fn cut(&mut self) {
+        self.is_cut |= !self.unsent.is_empty();
+        self.unsent.consume(usize::MAX);
+    }
+
+    /// Whether there is something to send: bytes, a control record that is due, or a flush.
+    pub(crate) fn wants_write(&self, half: &impl Sender) -> bool {
+        !self.unsent.is_empty() || half.next_control().is_some() || self.flush_due
+    }
+
+    /// [`wants_write`](Self::wants_write), for calls that do not report errors of sending: after one
+    /// that does not pass by itself, they do not try again.
+    pub(crate) fn should_send(&self, half: &impl Sender) -> bool {
+        !self.is_broken && self.wants_write(half)
+    }
+
+    /// What the transport answered to sending.
+    pub(crate) fn answered(&mut self, answer: &io::Result<()>) {
+        self.is_broken = matches!(answer, Err(error) if is_lasting(error.kind()));
+    }
+
+    /// How our direction ended: only what has left has ended it.
+    pub(crate) fn end(&self, sealed: WriteEnd) -> WriteEnd {
+        match sealed {
+            WriteEnd::Closed | WriteEnd::AlertSent(_) if self.is_cut => WriteEnd::Failed,
+            WriteEnd::Closed if !self.unsent.is_empty() => WriteEnd::Closing,
+            WriteEnd::AlertSent(description) if !self.unsent.is_empty() => {
+                WriteEnd::AlertQueued(description)
+            }
+            end => end,
+        }
+    }
+}
+
+/// Bytes of records that `content` bytes fill, up to [`MAX_SEALED`].
+fn sealed_len<K: KeySchedule>(sealer: &Sealer<K>, content: usize) -> usize {
+    let limit = usize::from(sealer.fragment_limit());
+    let whole = sealer.record_len(limit);
+    let most = MAX_SEALED.checked_div(whole).unwrap_or(0).max(1);
+    let count = content.checked_div(limit).unwrap_or(0);
+    if count >= most {
+        return whole.saturating_mul(most);
+    }
+    let rest = content.saturating_sub(limit.saturating_mul(count));
+    whole.saturating_mul(count).saturating_add(sealer.record_len(rest))
+}
