@@ -29,7 +29,7 @@ use crate::trial::Trial;
 
 /// The most input that waits: the longest handshake message that rustls takes may be split over
 /// records, and is kept until it is whole.
-const MAX_INPUT: usize = 0xffff + MAX_RECORD;
+pub(crate) const MAX_INPUT: usize = 0xffff + MAX_RECORD;
 
 /// A handshake by rustls, without I/O.
 ///

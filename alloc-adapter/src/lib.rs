@@ -2,8 +2,9 @@
 //!
 //! - [`Handshake`] drives rustls without I/O, and [`Established`] is what it leaves behind: an
 //!   [`Opener`](tls_record::Opener) and a [`Sealer`](tls_record::Sealer) with their keys, the bytes
-//!   that arrived too early, [tickets](Tickets), an [exporter](Exporter), and [what was agreed
-//!   upon](Info).
+//!   that arrived too early, [tickets](Tickets), an [exporter](Exporter), the [sessions](Resumption)
+//!   to forget if the connection fails, and [what was agreed upon](Info).
+//! - `Acceptor` (with `std`) reads a ClientHello, for a server that chooses its config by it.
 //! - `Stream` (with `std`) is a connection over a blocking transport, and `TokioStream` (with `tokio`)
 //!   over one of tokio's.
 //! - [`Buffer`] holds what is received until it can be opened.
@@ -77,7 +78,7 @@
 //!
 //! # Features
 //!
-//! `std` (default): `Stream`, and rustls with `std`; without it the crate needs `alloc` alone.
+//! `std` (default): `Stream`, `Acceptor`, and rustls with `std`; without it the crate needs `alloc` alone.
 //! `tokio`: `TokioStream`.
 //! `ring` (default): ring, for the handshake and the records. `rustcrypto`: RustCrypto for the
 //! records; the handshake uses whatever provider its config has. TLS 1.2 is always there.
@@ -101,6 +102,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "std")]
+mod acceptor;
 mod buffer;
 mod capture;
 #[cfg(feature = "std")]
@@ -126,6 +129,8 @@ mod wait;
 pub use rustls;
 pub use tls_record;
 
+#[cfg(feature = "std")]
+pub use acceptor::Acceptor;
 pub use buffer::Buffer;
 #[cfg(feature = "std")]
 pub use disconnect::disconnect;

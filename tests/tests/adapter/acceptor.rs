@@ -1,0 +1,140 @@
+//! Servers that choose their config by the ClientHello.
+
+use std::sync::Arc;
+
+use crate::support::{Adapter, client_handshake, take_unsent};
+use tls_record_alloc::rustls::{ClientConfig, ServerConfig};
+use tls_record_alloc::tls_record::aead::ring::Ring;
+use tls_record_alloc::{Acceptor, Handshake, HandshakeError};
+use tls_record_tests::peers::{
+    Extras, Negotiated, Peer, RustlsPeer, SERVER_NAME, Suite, Version, pump, rustls_client_config,
+    rustls_client_config_with, rustls_server_config, rustls_server_config_with,
+};
+
+/// A server's config for a protocol.
+fn server(agreed: Negotiated, protocol: &[u8]) -> Arc<ServerConfig> {
+    let mut config = rustls_server_config(agreed.version, agreed.suite);
+    config.alpn_protocols = vec![protocol.to_vec()];
+    Arc::new(config)
+}
+
+fn client(agreed: Negotiated) -> ClientConfig {
+    let mut config = rustls_client_config(agreed.version, agreed.suite);
+    config.alpn_protocols = vec![b"for a stranger".to_vec(), b"for a friend".to_vec()];
+    config
+}
+
+/// Gives an acceptor the flight of a client in pieces, and chooses by the name.
+fn accept(agreed: Negotiated, flight: &[u8], piece: usize) -> Handshake {
+    let mut acceptor = Acceptor::new();
+    let mut pieces = flight.chunks(piece);
+    let config = loop {
+        if let Some(hello) = acceptor.client_hello().unwrap() {
+            let mut protocols = hello.alpn().unwrap();
+            assert_eq!(protocols.next(), Some(&b"for a stranger"[..]));
+            break match hello.server_name() {
+                Some(SERVER_NAME) => server(agreed, b"for a friend"),
+                None => server(agreed, b"for a stranger"),
+                Some(_) => unreachable!(),
+            };
+        }
+        let piece = pieces.next().expect("all of the ClientHello has arrived");
+        assert_eq!(acceptor.receive(piece), piece.len());
+    };
+    let mut handshake = acceptor.accept(config).unwrap();
+    for piece in pieces {
+        assert_eq!(handshake.receive(piece), piece.len());
+    }
+    handshake
+}
+
+#[test]
+fn a_server_chooses_its_config_by_the_name_that_the_client_asks_for() {
+    for agreed in Negotiated::all() {
+        for sends_name in [false, true] {
+            for piece in [1, 7, usize::MAX] {
+                for fragment in [None, Some(40)] {
+                    let mut config = client(agreed);
+                    config.enable_sni = sends_name;
+                    config.max_fragment_size = fragment;
+                    let mut peer = RustlsPeer::client(Arc::new(config));
+                    let handshake = accept(agreed, &peer.take_output(), piece);
+                    let mut ours = Adapter::<Ring>::over(handshake);
+                    pump(&mut ours, &mut peer);
+                    let alpn = ours.connection().info.alpn.clone().unwrap();
+                    let expected: &[u8] =
+                        if sends_name { b"for a friend" } else { b"for a stranger" };
+                    assert_eq!(alpn, expected);
+                    peer.write(b"data");
+                    pump(&mut ours, &mut peer);
+                    assert_eq!(ours.read(), b"data");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_arrives_behind_the_client_hello_is_not_lost() {
+    const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
+    let extras = Extras { early_data: 16_384, ..Extras::default() };
+    let issuer = rustls_server_config_with(TLS13.version, TLS13.suite, &extras);
+    let mut config = rustls_client_config_with(TLS13.version, TLS13.suite, &extras);
+    config.alpn_protocols = client(TLS13).alpn_protocols;
+    let config = Arc::new(config);
+    pump(&mut RustlsPeer::client(config.clone()), &mut RustlsPeer::server(Arc::new(issuer)));
+    let mut peer = RustlsPeer::client(config);
+    peer.write_early(&[1; 9000]);
+    let handshake = accept(TLS13, &peer.take_output(), usize::MAX);
+    let mut ours = Adapter::<Ring>::over(handshake);
+    peer.write(b"data");
+    pump(&mut ours, &mut peer);
+    assert_eq!(ours.read(), b"data", "the early data was seen, and is skipped");
+}
+
+#[test]
+fn a_malformed_client_hello_is_answered_with_the_alert_of_rustls() {
+    const DECODE_ERROR: &[u8] = &[21, 3, 3, 0, 2, 2, 50];
+    const SILENCE: &[u8] = &[];
+    let hello = take_unsent(&mut {
+        let mut client = client_handshake(Arc::new(client(Negotiated::all().next().unwrap())));
+        client.advance().unwrap();
+        client
+    });
+    let mut cut = hello.clone();
+    // The first of the lengths inside, of the session id.
+    cut[43] = 255;
+    for (bytes, alert) in [
+        (&b"GET / HTTP/1.1"[..], DECODE_ERROR),
+        (&cut, DECODE_ERROR),
+        // rustls sends nothing if it is another message.
+        (&[22, 3, 1, 0, 4, 14, 0, 0, 0], SILENCE),
+    ] {
+        let mut acceptor = Acceptor::new();
+        for byte in bytes {
+            assert!(acceptor.alert().is_empty());
+            acceptor.receive(&[*byte]);
+            if acceptor.client_hello().is_err() {
+                break;
+            }
+        }
+        let error = acceptor.client_hello().unwrap_err();
+        assert!(matches!(error, HandshakeError::Tls(_)), "{error}");
+        assert_eq!(acceptor.client_hello().unwrap_err(), error, "it is latched");
+        assert_eq!(acceptor.alert(), alert);
+    }
+}
+
+#[test]
+fn a_client_hello_of_any_length_is_bounded() {
+    // A ClientHello of 16 MiB that comes in records of 100 bytes.
+    let mut acceptor = Acceptor::new();
+    acceptor.receive(&[22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff]);
+    let mut records = 0;
+    while acceptor.client_hello().is_ok() {
+        acceptor.receive(&[22, 3, 1, 0, 100]);
+        acceptor.receive(&[0; 100]);
+        records += 1;
+        assert!(records < 1000);
+    }
+}
