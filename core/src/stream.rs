@@ -2,7 +2,8 @@
 //!
 //! What is sealed stays in the [`Connection`] until the transport took it, what was received stays in
 //! the [`RecordBuffer`], and futures hold no bytes. Reading sends what is due before it waits, but
-//! never fails because of it: data that the peer sent before it went away is still delivered.
+//! never fails because of it: data that the peer sent before it went away is still delivered. After an
+//! error that does not pass, only calls that are there to send try the transport again.
 
 #[cfg(feature = "embedded-io-async")]
 mod asynchronous;
@@ -34,6 +35,9 @@ use crate::shutdown::ShutdownError;
 /// - Written data is sealed into `TX` and leaves when there is no room for more, when it is flushed,
 ///   and before the stream waits for the peer.
 /// - Reading answers a KeyUpdate by itself.
+/// - Reading does not fail because sending did. After an error of the transport other than an
+///   interruption or a timeout, reading sends nothing more until it took something from a `write`, a
+///   `flush` or a [`close`](Self::close), which tell of their errors.
 /// - It waits for one thing at a time: reading gives what has arrived, or else waits until what is
 ///   unsent has left, and then for the peer. A peer that reads only when we read stops both: for
 ///   such, [split](Connection::split) the connection and give each half a task.
@@ -112,6 +116,8 @@ pub struct Stream<T, K: KeySchedule, const RX: usize, const TX: usize> {
     record: usize,
     /// The transport has not flushed what it took.
     flush_due: bool,
+    /// Sending failed, by an error that does not pass: reading does not try it again.
+    is_stuck: bool,
     tolerates_truncation: bool,
     transport_error: Option<ErrorKind>,
 }
@@ -162,6 +168,7 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
             data: 0..0,
             record: 0,
             flush_due: false,
+            is_stuck: false,
             tolerates_truncation: false,
             transport_error: None,
         }
@@ -223,7 +230,12 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
         }
         self.received.consume(&opened);
         Ok(match opened.event {
-            Event::NeedMore { .. } if self.end().read == ReadEnd::Open => Step::NeedInput,
+            Event::NeedMore { .. } if self.end().read == ReadEnd::Open => {
+                if let Err(error) = self.received.room() {
+                    return Err(self.refuse(error));
+                }
+                Step::NeedInput
+            }
             Event::NeedMore { .. } | Event::Closed => match self.end().read {
                 ReadEnd::Closed { epoch: Epoch::Application } => Step::Closed,
                 // Anyone can have forged one that came before the end of the handshake.
@@ -282,27 +294,45 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
     fn sent<E: Error>(&mut self, sent: Result<usize, E>) -> Result<(), StreamError<E>> {
         match sent {
             Ok(0) => {
-                self.note(ErrorKind::WriteZero);
+                self.is_stuck |= self.note(ErrorKind::WriteZero);
                 Err(StreamError::WriteZero)
             }
             Ok(len) => {
                 self.connection.sent(len);
+                self.flush_due = true;
+                self.is_stuck = false;
                 Ok(())
             }
-            Err(error) => Err(self.failed(error)),
+            Err(error) => Err(self.not_sent(error)),
         }
     }
 
-    /// The transport failed.
-    fn failed<E: Error>(&mut self, error: E) -> StreamError<E> {
+    /// The transport has flushed what it took, or failed.
+    fn flushed<E: Error>(&mut self, flushed: Result<(), E>) -> Result<(), StreamError<E>> {
+        flushed.map_err(|error| self.not_sent(error))?;
+        self.flush_due = false;
+        self.is_stuck = false;
+        self.check_not_cut()
+    }
+
+    fn not_sent<E: Error>(&mut self, error: E) -> StreamError<E> {
+        self.is_stuck |= self.note(error.kind());
+        StreamError::Transport(error)
+    }
+
+    /// The transport brought nothing, because it failed.
+    fn not_received<E: Error>(&mut self, error: E) -> StreamError<E> {
         self.note(error.kind());
         StreamError::Transport(error)
     }
 
-    fn note(&mut self, kind: ErrorKind) {
-        if !matches!(kind, ErrorKind::Interrupted | ErrorKind::TimedOut) {
+    /// Keeps the first error that does not pass by itself. Whether this is one.
+    fn note(&mut self, kind: ErrorKind) -> bool {
+        let stays = !matches!(kind, ErrorKind::Interrupted | ErrorKind::TimedOut);
+        if stays {
             self.transport_error.get_or_insert(kind);
         }
+        stays
     }
 
     /// Whether all that was written has left, or still can.
@@ -321,6 +351,11 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
         self.flush_due || !self.connection.unsent().is_empty()
     }
 
+    /// Whether reading is to send before it goes on to `step`: before it waits, and before it ends.
+    fn sends_before<E>(&self, step: &Result<Step, StreamError<E>>) -> bool {
+        !matches!(step, Ok(Step::Opened)) && !self.is_stuck && self.wants_write()
+    }
+
     /// Takes some of `data`, or says that the transport has to take something first.
     fn seal<E>(&mut self, data: &[u8]) -> Result<Option<usize>, StreamError<E>> {
         match (self.connection.write(&[data]), self.end().read) {
@@ -335,15 +370,25 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
         }
     }
 
-    /// What an answer of [`Connection::shutdown`] or [`Connection::shutdown_both`] is for a stream
-    /// that sends and receives by itself: `None` if it has to.
-    fn closed<E>(&self, answer: Result<(), ShutdownError>) -> Option<Result<(), StreamError<E>>> {
-        match answer {
-            Ok(()) | Err(ShutdownError::AlreadyClosed) => Some(Ok(())),
-            Err(ShutdownError::WouldBlock | ShutdownError::AwaitingPeer { .. }) => None,
-            Err(ShutdownError::Truncated) if self.tolerates_truncation => Some(Ok(())),
-            Err(ShutdownError::Truncated) => Some(Err(StreamError::Truncated)),
-            Err(error) => Some(Err(StreamError::Shutdown(error))),
+    /// The first step of closing: whether our close_notify has left, or something is to be sent.
+    fn close_ours<E>(&mut self) -> Result<bool, StreamError<E>> {
+        match self.connection.shutdown() {
+            Ok(()) | Err(ShutdownError::AlreadyClosed) => Ok(true),
+            Err(ShutdownError::WouldBlock) => Ok(false),
+            // That the peer's direction was cut is for reading to tell (RFC 9846 section 6.1).
+            Err(ShutdownError::Truncated) => Ok(self.connection.unsent().is_empty()),
+            Err(error) => Err(StreamError::Shutdown(error)),
+        }
+    }
+
+    /// The second step of closing: whether the peer has closed, or more is to be received.
+    fn check_closed<E>(&mut self, budget: u32) -> Result<bool, StreamError<E>> {
+        match self.connection.check_closed(budget) {
+            Ok(()) => Ok(true),
+            Err(ShutdownError::AwaitingPeer { .. }) => Ok(false),
+            Err(ShutdownError::Truncated) if self.tolerates_truncation => Ok(true),
+            Err(ShutdownError::Truncated) => Err(StreamError::Truncated),
+            Err(error) => Err(StreamError::Shutdown(error)),
         }
     }
 }
