@@ -120,6 +120,12 @@ impl<const LEN: usize> RecordBuffer<LEN> {
         }
     }
 
+    /// What has arrived behind the first `len` bytes of what is [`filled`](Self::filled).
+    #[cfg(feature = "embedded-io")]
+    pub(crate) fn behind(&self, len: usize) -> &[u8] {
+        self.bytes.waiting().get(len..).unwrap_or_default()
+    }
+
     /// The first `len` bytes of what is filled are done with.
     pub(crate) fn consume_len(&mut self, len: usize) {
         self.bytes.consume(len);

@@ -38,6 +38,8 @@ use crate::shutdown::ShutdownError;
 /// - Reading does not fail because sending did. After an error of the transport other than an
 ///   interruption or a timeout, reading sends nothing more until it took something from a `write`, a
 ///   `flush` or a [`close`](Self::close), which tell of their errors.
+/// - One read of the transport may bring several records. Where an interrupt or a `poll` says when to
+///   read, read until the transport would block, or while [`has_pending`](Self::has_pending).
 /// - It waits for one thing at a time: reading gives what has arrived, or else waits until what is
 ///   unsent has left, and then for the peer. A peer that reads only when we read stops both: for
 ///   such, [split](Connection::split) the connection and give each half a task.
@@ -191,6 +193,45 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
     /// do. It stays, even if a later call succeeds.
     pub const fn transport_error(&self) -> Option<ErrorKind> {
         self.transport_error
+    }
+
+    /// Whether reading goes on without the transport: there is data that was decrypted and not read, a
+    /// whole record that was received and not opened, a header that will be refused, or the end. A part
+    /// of a record alone is nothing.
+    ///
+    /// A driver that waits for its transport to be readable, by `poll` on a descriptor or an interrupt,
+    /// does not learn of a record that was received together with another one. So read until the
+    /// transport would block, or while this is `true`, and wait then. A record need not hold data: a
+    /// read that finds nothing but a KeyUpdate or a session ticket goes on to the transport.
+    ///
+    /// ```
+    /// # use embedded_io::{Read, Write};
+    /// # use tls_record::{KeySchedule, Stream, StreamError};
+    /// /// Called when there is something to read; returns whether the peer may send more.
+    /// fn on_readable<T: Read + Write, K: KeySchedule>(
+    ///     tls: &mut Stream<T, K, 4096, 2048>,
+    ///     mut received: impl FnMut(&[u8]),
+    /// ) -> Result<bool, StreamError<T::Error>>
+    /// where
+    ///     T::Error: 'static,
+    /// {
+    ///     let mut data = [0; 512];
+    ///     loop {
+    ///         match tls.read(&mut data)? {
+    ///             0 => return Ok(false), // The peer's close_notify.
+    ///             len => received(&data[..len]),
+    ///         }
+    ///         if !tls.has_pending() {
+    ///             return Ok(true);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn has_pending(&self) -> bool {
+        let waiting = self.received.behind(self.record);
+        let needed = self.connection.opener().needed(waiting);
+        // A record that is longer than the buffer is refused.
+        !self.data.is_empty() || needed <= waiting.len() || needed > RX
     }
 
     /// The connection.
