@@ -52,12 +52,11 @@ use crate::shutdown::ShutdownError;
 ///
 /// ```
 /// use embedded_io::{Read, Write};
-/// use tls_record::{Connection, RecordBuffer, Stream, StreamError, TrafficSecret};
-/// use tls_record::aead::ring::Ring;
+/// use tls_record::{Connection, KeySchedule, RecordBuffer, Stream, StreamError};
 ///
 /// /// Asks until the peer closes. `connection` has its keys from your handshake.
-/// fn ask<T: Read + Write>(
-///     connection: Connection<TrafficSecret<Ring>, 2048>,
+/// fn ask<T: Read + Write, K: KeySchedule>(
+///     connection: Connection<K, 2048>,
 ///     transport: T,
 /// ) -> Result<usize, StreamError<T::Error>>
 /// where
@@ -77,7 +76,8 @@ use crate::shutdown::ShutdownError;
 ///     assert!(tls.end().is_clean());
 ///     Ok(total)
 /// }
-/// # use tls_record::{Config, Epoch, RecordLayer, Role, aead::Algorithm};
+/// # use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret};
+/// # use tls_record::aead::{Algorithm, ring::Ring};
 /// # /// A peer that has answered already.
 /// # struct Peer(Vec<u8>, usize);
 /// # impl embedded_io::ErrorType for Peer { type Error = core::convert::Infallible; }
