@@ -49,28 +49,32 @@ use crate::shutdown::ShutdownError;
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
 /// use tls_record::{Config, Connection, Epoch, RecordLayer, Role, ShutdownError, TrafficSecret};
+/// # use tls_record::KeySchedule;
 ///
 /// let mut layer = RecordLayer::new(Config::new(Role::Client));
 /// let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
 /// layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
 /// let mut connection = Connection::<_, 2048>::new(layer);
 ///
-/// /// A transport that takes 16 bytes at a time.
-/// fn transmit(bytes: &[u8]) -> usize {
-///     bytes.len().min(16)
+/// /// Closes our direction. What is unsent leaves whatever the answer is: if the peer's direction was
+/// /// cut, ours goes on, and after a fault there is an alert.
+/// fn close<K: KeySchedule, const TX: usize>(
+///     connection: &mut Connection<K, TX>,
+///     mut transmit: impl FnMut(&[u8]) -> usize,
+/// ) -> Result<(), ShutdownError> {
+///     loop {
+///         let closed = connection.shutdown();
+///         if connection.unsent().is_empty() {
+///             return closed;
+///         }
+///         let taken = transmit(connection.unsent());
+///         connection.sent(taken);
+///     }
 /// }
 ///
 /// assert_eq!(connection.write(&[b"some data"]), Ok(9));
-/// loop {
-///     match connection.shutdown() {
-///         Ok(()) => break, // the last byte has left
-///         Err(ShutdownError::WouldBlock) => {
-///             let taken = transmit(connection.unsent());
-///             connection.sent(taken);
-///         }
-///         Err(error) => panic!("{error}"),
-///     }
-/// }
+/// // A transport that takes 16 bytes at a time.
+/// assert_eq!(close(&mut connection, |bytes| bytes.len().min(16)), Ok(()));
 /// assert_eq!(connection.shutdown(), Err(ShutdownError::AlreadyClosed));
 /// # Ok::<(), tls_record::KeyError>(())
 /// ```
@@ -228,6 +232,14 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// leaves as always, and the slot stays where it is. A failure takes it away, and
     /// so does a TLS 1.2 peer's close_notify that is replied to: an alert may then be sealed into the
     /// same memory, so stop the DMA first. A [`shutdown`](Self::shutdown) is refused instead.
+    ///
+    /// The address of a slot has no alignment, and it may share cache lines with other bytes: it lies
+    /// behind what is unsent, room for a control record, and the
+    /// [`headroom`](crate::Sealer::headroom). The content begins at its first byte, so that reserving
+    /// more does not help. DMA that needs an alignment fills a buffer of its own, which
+    /// [`write`](Self::write) copies while it seals; or, to copy nothing, a [`RecordLayer`] without a
+    /// `Connection` seals [in place](RecordLayer::seal_in_place), in a buffer that the caller places so
+    /// that its byte at `headroom` is aligned.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};

@@ -34,12 +34,18 @@
 //!
 //! ```
 //! use tls_record::aead::{Algorithm, ring::Ring};
-//! use tls_record::{Config, Epoch, Event, RecordLayer, Role, TrafficSecret};
+//! use tls_record::{Config, Epoch, Event, OpenError, Opened, RecordLayer, Role, TrafficSecret};
 //!
 //! type Layer = RecordLayer<TrafficSecret<Ring>>;
 //!
-//! /// Handles the bytes that a transport brought; returns how many are done with.
-//! fn received(layer: &mut Layer, buffer: &mut [u8], send: &mut dyn FnMut(&[u8])) -> usize {
+//! /// Handles the bytes that a transport brought. Returns how many are done with: the others are to be
+//! /// shown again when more has come. When no more will come, call `layer.eof()`.
+//! fn received(
+//!     layer: &mut Layer,
+//!     buffer: &mut [u8],
+//!     data: &mut Vec<u8>,
+//!     send: &mut dyn FnMut(&[u8]),
+//! ) -> Result<usize, OpenError> {
 //!     let mut done = 0;
 //!     loop {
 //!         let opened = layer.open(&mut buffer[done..]);
@@ -49,35 +55,24 @@
 //!             let length = layer.poll_control(&mut record).expect("64 bytes are enough");
 //!             send(&record[..length]);
 //!         }
-//!         match opened {
-//!             Ok(opened) => {
-//!                 let at = done;
-//!                 done += opened.consumed;
-//!                 match opened.event {
-//!                     Event::NeedMore { .. } => return done,
-//!                     Event::ApplicationData(range) => {
-//!                         println!("{:?}", &buffer[at..][range]);
-//!                     }
-//!                     Event::Closed => println!("the peer sends no more"),
-//!                     _ => {}
-//!                 }
-//!                 if done == buffer.len() {
-//!                     return done;
-//!                 }
-//!             }
-//!             Err(error) => {
-//!                 println!("{error}");
-//!                 return buffer.len();
-//!             }
+//!         let Opened { consumed, event } = opened?;
+//!         match event {
+//!             Event::NeedMore { .. } => return Ok(done),
+//!             Event::ApplicationData(range) => data.extend_from_slice(&buffer[done..][range]),
+//!             // The peer sends no more, as `layer.end()` says from now on.
+//!             Event::Closed => return Ok(buffer.len()),
+//!             _ => {}
 //!         }
+//!         done += consumed;
 //!     }
 //! }
 //!
 //! # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]).unwrap();
 //! # let mut layer = Layer::new(Config::new(Role::Client));
 //! # layer.install(Epoch::Application, secret(1), secret(2)).unwrap();
-//! # let mut sent = 0;
-//! # assert_eq!(received(&mut layer, &mut [23, 3, 3, 0, 1, 0], &mut |bytes| sent += bytes.len()), 6);
+//! # let (mut data, mut sent) = (Vec::new(), 0);
+//! # let mut forged = [23, 3, 3, 0, 1, 0];
+//! # received(&mut layer, &mut forged, &mut data, &mut |bytes| sent += bytes.len()).unwrap_err();
 //! # assert_eq!(sent, 24);
 //! ```
 //!

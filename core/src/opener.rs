@@ -11,7 +11,7 @@ mod suspend;
 
 pub(crate) use suspend::PACKED_LEN;
 
-use core::ops::Range;
+use core::ops::{Deref, Range};
 
 use crate::SMALL;
 use crate::alert::{Alert, AlertClass, AlertDescription, AlertLevel};
@@ -92,9 +92,11 @@ enum EarlyData {
 }
 
 impl EarlyData {
-    /// Whether a record of this length may be over our limit: the client did not know it yet.
-    fn may_be_over_limit(self, length: u16) -> bool {
-        self == Self::SkipUndecryptable && length <= MAX_PROTECTED_TLS13
+    /// Whether a protected record of this length is over our limit. A client whose early data is
+    /// skipped did not know the limit yet.
+    #[inline]
+    fn is_over(self, limit: u16, length: u16) -> bool {
+        length > limit && !(self == Self::SkipUndecryptable && length <= MAX_PROTECTED_TLS13)
     }
 }
 
@@ -251,16 +253,10 @@ impl<K: KeySchedule> Opener<K> {
             return Ok(self.need_more(available, HEADER_LEN));
         };
         let Header { content_type, version, length } = Header::decode(*header);
-        let keys = match self.keys.get_mut() {
-            Some(keys) if keys.version.is_tls12() => {
-                judge_tls12(content_type, version)?;
-                keys
-            }
-            // RFC 9846 section 5.2.
-            Some(keys) if content_type == ContentType::APPLICATION_DATA => keys,
-            _ => return self.open_unprotected(header, after),
+        let Some(keys) = protecting(self.keys.get_mut(), content_type, version)? else {
+            return self.open_unprotected(header, after);
         };
-        if length > self.max_body && !self.early_data.may_be_over_limit(length) {
+        if self.early_data.is_over(self.max_body, length) {
             return Err(Fault::RecordOverflow.into());
         }
         let length = usize::from(length);
@@ -306,6 +302,26 @@ impl<K: KeySchedule> Opener<K> {
         let is_padded = !is_tls12 && content.len().wrapping_add(1) != plaintext.len();
         let record = Unprotected { content_type, content, start, is_padded, was_protected: true };
         self.deliver(record, total)
+    }
+
+    /// How many bytes [`open`](Self::open) needs at the front of `input` to do more than ask for them:
+    /// none if this direction has ended, or the header will be refused.
+    #[cfg(feature = "embedded-io")]
+    pub(crate) fn needed(&self, input: &[u8]) -> usize {
+        if self.state != ReadState::Open {
+            return 0;
+        }
+        if self.rest != 0 {
+            return usize::from(self.rest).wrapping_add(self.trailer.into());
+        }
+        let Some(header) = input.first_chunk() else { return HEADER_LEN };
+        let Header { content_type, version, length } = Header::decode(*header);
+        let is_refused = match protecting(self.keys.get(), content_type, version) {
+            Ok(Some(_)) => self.early_data.is_over(self.max_body, length),
+            Ok(None) => self.judge_unprotected(header).is_err(),
+            Err(_) => true,
+        };
+        if is_refused { 0 } else { HEADER_LEN.wrapping_add(length.into()) }
     }
 
     /// A record without protection: its header, and what has arrived behind that.
@@ -749,6 +765,24 @@ struct Unprotected<'a> {
     start: usize,
     is_padded: bool,
     was_protected: bool,
+}
+
+/// The keys that a record is under, or `None` if it is not protected.
+#[inline(always)]
+fn protecting<K: KeySchedule, P: Deref<Target = Protection<K>>>(
+    keys: Option<P>,
+    content_type: ContentType,
+    version: u16,
+) -> Result<Option<P>, Fault> {
+    match keys {
+        Some(keys) if keys.version.is_tls12() => {
+            judge_tls12(content_type, version)?;
+            Ok(Some(keys))
+        }
+        // RFC 9846 section 5.2.
+        Some(keys) if content_type == ContentType::APPLICATION_DATA => Ok(Some(keys)),
+        _ => Ok(None),
+    }
 }
 
 /// Refuses what TLS 1.2 does not protect (RFC 5246 sections 6.1 and 6.2.3).

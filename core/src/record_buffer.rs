@@ -14,9 +14,41 @@ use crate::record::HEADER_LEN;
 /// was negotiated, or [`MAX_RECORD`](crate::MAX_RECORD) without one.
 ///
 /// ```
-/// use tls_record::aead::{Algorithm, ring::Ring};
-/// use tls_record::{Config, Epoch, Event, Opener, RecordBuffer, RecordTooLong, Role, TrafficSecret};
-/// # use tls_record::Sealer;
+/// use std::error::Error;
+/// use tls_record::{Event, KeySchedule, Opener, RecordBuffer, RecordTooLong};
+///
+/// /// Reads up to the peer's close_notify. `receive` gives the number of bytes that it brought: none
+/// /// at the end of the transport.
+/// fn read_to_end<K: KeySchedule>(
+///     opener: &mut Opener<K>,
+///     mut receive: impl FnMut(&mut [u8]) -> usize,
+///     data: &mut Vec<u8>,
+/// ) -> Result<(), Box<dyn Error>> {
+///     let mut buffer = RecordBuffer::<512>::new();
+///     loop {
+///         let opened = opener.open(buffer.filled())?;
+///         if let Event::ApplicationData(range) = &opened.event {
+///             data.extend_from_slice(&buffer.filled()[range.clone()]);
+///         }
+///         buffer.consume(&opened);
+///         match opened.event {
+///             Event::Closed => return Ok(()),
+///             // All that came is opened before the transport is asked again.
+///             Event::NeedMore { .. } => {
+///                 // If the record could never fit, this says so before anything waits for it.
+///                 let len = receive(buffer.room()?);
+///                 buffer.received(len);
+///                 if len == 0 {
+///                     opener.eof(); // As `open` says when it is called again.
+///                 }
+///             }
+///             _ => {}
+///         }
+///     }
+/// }
+///
+/// # use tls_record::aead::{Algorithm, ring::Ring};
+/// # use tls_record::{Config, Epoch, Role, Sealer, TrafficSecret};
 /// # let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
 /// # let mut opener = Opener::new(Config::new(Role::Server));
 /// # opener.install(Epoch::Application, secret())?;
@@ -24,36 +56,23 @@ use crate::record::HEADER_LEN;
 /// # sealer.install(Epoch::Application, secret())?;
 /// # let mut wire = [0; 64];
 /// # let written = sealer.seal(&[b"over the wire"], &mut wire).unwrap().written;
+/// # sealer.close().unwrap();
+/// # let written = written + sealer.poll_control(&mut wire[written..]).unwrap();
 /// # let mut transport = &wire[..written];
-/// # let mut receive = |room: &mut [u8]| {
+/// # let receive = |room: &mut [u8]| {
 /// #     let (now, later) = transport.split_at(room.len().min(transport.len()).min(10));
 /// #     room[..now.len()].copy_from_slice(now);
 /// #     transport = later;
 /// #     now.len()
 /// # };
-///
-/// let mut buffer = RecordBuffer::<512>::new();
 /// let mut data = Vec::new();
-/// while data.is_empty() {
-///     // If the record could never fit, this says so before anything waits for it.
-///     let room = buffer.room().unwrap();
-///     let len = receive(room); // 0 would be the end: `opener.eof()`
-///     buffer.received(len);
-///     // All that came is opened before the transport is asked again.
-///     loop {
-///         let opened = opener.open(buffer.filled()).unwrap();
-///         if let Event::ApplicationData(range) = &opened.event {
-///             data.extend_from_slice(&buffer.filled()[range.clone()]);
-///         }
-///         buffer.consume(&opened);
-///         if matches!(opened.event, Event::NeedMore { .. } | Event::Closed) {
-///             break;
-///         }
-///     }
-/// }
+/// read_to_end(&mut opener, receive, &mut data).unwrap();
 /// assert_eq!(data, b"over the wire");
 ///
 /// // The header of a record of 600 bytes.
+/// # let mut opener = Opener::new(Config::new(Role::Server));
+/// # opener.install(Epoch::Application, secret())?;
+/// let mut buffer = RecordBuffer::<512>::new();
 /// buffer.room().unwrap()[..5].copy_from_slice(&[23, 3, 3, 2, 0x53]);
 /// buffer.received(5);
 /// let opened = opener.open(buffer.filled()).unwrap();
@@ -118,6 +137,12 @@ impl<const LEN: usize> RecordBuffer<LEN> {
         if let Event::NeedMore { total } = opened.event {
             self.total = total;
         }
+    }
+
+    /// What has arrived behind the first `len` bytes of what is [`filled`](Self::filled).
+    #[cfg(feature = "embedded-io")]
+    pub(crate) fn behind(&self, len: usize) -> &[u8] {
+        self.bytes.waiting().get(len..).unwrap_or_default()
     }
 
     /// The first `len` bytes of what is filled are done with.

@@ -2,7 +2,8 @@
 //!
 //! What is sealed stays in the [`Connection`] until the transport took it, what was received stays in
 //! the [`RecordBuffer`], and futures hold no bytes. Reading sends what is due before it waits, but
-//! never fails because of it: data that the peer sent before it went away is still delivered.
+//! never fails because of it: data that the peer sent before it went away is still delivered. After an
+//! error that does not pass, only calls that are there to send try the transport again.
 
 #[cfg(feature = "embedded-io-async")]
 mod asynchronous;
@@ -34,6 +35,11 @@ use crate::shutdown::ShutdownError;
 /// - Written data is sealed into `TX` and leaves when there is no room for more, when it is flushed,
 ///   and before the stream waits for the peer.
 /// - Reading answers a KeyUpdate by itself.
+/// - Reading does not fail because sending did. After an error of the transport other than an
+///   interruption or a timeout, reading sends nothing more until it took something from a `write`, a
+///   `flush` or a [`close`](Self::close), which tell of their errors.
+/// - One read of the transport may bring several records. Where an interrupt or a `poll` says when to
+///   read, read until the transport would block, or while [`has_pending`](Self::has_pending).
 /// - It waits for one thing at a time: reading gives what has arrived, or else waits until what is
 ///   unsent has left, and then for the peer. A peer that reads only when we read stops both: for
 ///   such, [split](Connection::split) the connection and give each half a task.
@@ -46,12 +52,11 @@ use crate::shutdown::ShutdownError;
 ///
 /// ```
 /// use embedded_io::{Read, Write};
-/// use tls_record::{Connection, RecordBuffer, Stream, StreamError, TrafficSecret};
-/// use tls_record::aead::ring::Ring;
+/// use tls_record::{Connection, KeySchedule, RecordBuffer, Stream, StreamError};
 ///
 /// /// Asks until the peer closes. `connection` has its keys from your handshake.
-/// fn ask<T: Read + Write>(
-///     connection: Connection<TrafficSecret<Ring>, 2048>,
+/// fn ask<T: Read + Write, K: KeySchedule>(
+///     connection: Connection<K, 2048>,
 ///     transport: T,
 /// ) -> Result<usize, StreamError<T::Error>>
 /// where
@@ -71,7 +76,8 @@ use crate::shutdown::ShutdownError;
 ///     assert!(tls.end().is_clean());
 ///     Ok(total)
 /// }
-/// # use tls_record::{Config, Epoch, RecordLayer, Role, aead::Algorithm};
+/// # use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret};
+/// # use tls_record::aead::{Algorithm, ring::Ring};
 /// # /// A peer that has answered already.
 /// # struct Peer(Vec<u8>, usize);
 /// # impl embedded_io::ErrorType for Peer { type Error = core::convert::Infallible; }
@@ -112,6 +118,8 @@ pub struct Stream<T, K: KeySchedule, const RX: usize, const TX: usize> {
     record: usize,
     /// The transport has not flushed what it took.
     flush_due: bool,
+    /// Sending failed, by an error that does not pass: reading does not try it again.
+    is_stuck: bool,
     tolerates_truncation: bool,
     transport_error: Option<ErrorKind>,
 }
@@ -162,6 +170,7 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
             data: 0..0,
             record: 0,
             flush_due: false,
+            is_stuck: false,
             tolerates_truncation: false,
             transport_error: None,
         }
@@ -184,6 +193,45 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
     /// do. It stays, even if a later call succeeds.
     pub const fn transport_error(&self) -> Option<ErrorKind> {
         self.transport_error
+    }
+
+    /// Whether reading goes on without the transport: there is data that was decrypted and not read, a
+    /// whole record that was received and not opened, a header that will be refused, or the end. A part
+    /// of a record alone is nothing.
+    ///
+    /// A driver that waits for its transport to be readable, by `poll` on a descriptor or an interrupt,
+    /// does not learn of a record that was received together with another one. So read until the
+    /// transport would block, or while this is `true`, and wait then. A record need not hold data: a
+    /// read that finds nothing but a KeyUpdate or a session ticket goes on to the transport.
+    ///
+    /// ```
+    /// # use embedded_io::{Read, Write};
+    /// # use tls_record::{KeySchedule, Stream, StreamError};
+    /// /// Called when there is something to read; returns whether the peer may send more.
+    /// fn on_readable<T: Read + Write, K: KeySchedule>(
+    ///     tls: &mut Stream<T, K, 4096, 2048>,
+    ///     mut received: impl FnMut(&[u8]),
+    /// ) -> Result<bool, StreamError<T::Error>>
+    /// where
+    ///     T::Error: 'static,
+    /// {
+    ///     let mut data = [0; 512];
+    ///     loop {
+    ///         match tls.read(&mut data)? {
+    ///             0 => return Ok(false), // The peer's close_notify.
+    ///             len => received(&data[..len]),
+    ///         }
+    ///         if !tls.has_pending() {
+    ///             return Ok(true);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn has_pending(&self) -> bool {
+        let waiting = self.received.behind(self.record);
+        let needed = self.connection.opener().needed(waiting);
+        // A record that is longer than the buffer is refused.
+        !self.data.is_empty() || needed <= waiting.len() || needed > RX
     }
 
     /// The connection.
@@ -223,7 +271,12 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
         }
         self.received.consume(&opened);
         Ok(match opened.event {
-            Event::NeedMore { .. } if self.end().read == ReadEnd::Open => Step::NeedInput,
+            Event::NeedMore { .. } if self.end().read == ReadEnd::Open => {
+                if let Err(error) = self.received.room() {
+                    return Err(self.refuse(error));
+                }
+                Step::NeedInput
+            }
             Event::NeedMore { .. } | Event::Closed => match self.end().read {
                 ReadEnd::Closed { epoch: Epoch::Application } => Step::Closed,
                 // Anyone can have forged one that came before the end of the handshake.
@@ -282,27 +335,45 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
     fn sent<E: Error>(&mut self, sent: Result<usize, E>) -> Result<(), StreamError<E>> {
         match sent {
             Ok(0) => {
-                self.note(ErrorKind::WriteZero);
+                self.is_stuck |= self.note(ErrorKind::WriteZero);
                 Err(StreamError::WriteZero)
             }
             Ok(len) => {
                 self.connection.sent(len);
+                self.flush_due = true;
+                self.is_stuck = false;
                 Ok(())
             }
-            Err(error) => Err(self.failed(error)),
+            Err(error) => Err(self.not_sent(error)),
         }
     }
 
-    /// The transport failed.
-    fn failed<E: Error>(&mut self, error: E) -> StreamError<E> {
+    /// The transport has flushed what it took, or failed.
+    fn flushed<E: Error>(&mut self, flushed: Result<(), E>) -> Result<(), StreamError<E>> {
+        flushed.map_err(|error| self.not_sent(error))?;
+        self.flush_due = false;
+        self.is_stuck = false;
+        self.check_not_cut()
+    }
+
+    fn not_sent<E: Error>(&mut self, error: E) -> StreamError<E> {
+        self.is_stuck |= self.note(error.kind());
+        StreamError::Transport(error)
+    }
+
+    /// The transport brought nothing, because it failed.
+    fn not_received<E: Error>(&mut self, error: E) -> StreamError<E> {
         self.note(error.kind());
         StreamError::Transport(error)
     }
 
-    fn note(&mut self, kind: ErrorKind) {
-        if !matches!(kind, ErrorKind::Interrupted | ErrorKind::TimedOut) {
+    /// Keeps the first error that does not pass by itself. Whether this is one.
+    fn note(&mut self, kind: ErrorKind) -> bool {
+        let stays = !matches!(kind, ErrorKind::Interrupted | ErrorKind::TimedOut);
+        if stays {
             self.transport_error.get_or_insert(kind);
         }
+        stays
     }
 
     /// Whether all that was written has left, or still can.
@@ -321,6 +392,11 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
         self.flush_due || !self.connection.unsent().is_empty()
     }
 
+    /// Whether reading is to send before it goes on to `step`: before it waits, and before it ends.
+    fn sends_before<E>(&self, step: &Result<Step, StreamError<E>>) -> bool {
+        !matches!(step, Ok(Step::Opened)) && !self.is_stuck && self.wants_write()
+    }
+
     /// Takes some of `data`, or says that the transport has to take something first.
     fn seal<E>(&mut self, data: &[u8]) -> Result<Option<usize>, StreamError<E>> {
         match (self.connection.write(&[data]), self.end().read) {
@@ -335,15 +411,25 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
         }
     }
 
-    /// What an answer of [`Connection::shutdown`] or [`Connection::shutdown_both`] is for a stream
-    /// that sends and receives by itself: `None` if it has to.
-    fn closed<E>(&self, answer: Result<(), ShutdownError>) -> Option<Result<(), StreamError<E>>> {
-        match answer {
-            Ok(()) | Err(ShutdownError::AlreadyClosed) => Some(Ok(())),
-            Err(ShutdownError::WouldBlock | ShutdownError::AwaitingPeer { .. }) => None,
-            Err(ShutdownError::Truncated) if self.tolerates_truncation => Some(Ok(())),
-            Err(ShutdownError::Truncated) => Some(Err(StreamError::Truncated)),
-            Err(error) => Some(Err(StreamError::Shutdown(error))),
+    /// The first step of closing: whether our close_notify has left, or something is to be sent.
+    fn close_ours<E>(&mut self) -> Result<bool, StreamError<E>> {
+        match self.connection.shutdown() {
+            Ok(()) | Err(ShutdownError::AlreadyClosed) => Ok(true),
+            Err(ShutdownError::WouldBlock) => Ok(false),
+            // That the peer's direction was cut is for reading to tell (RFC 9846 section 6.1).
+            Err(ShutdownError::Truncated) => Ok(self.connection.unsent().is_empty()),
+            Err(error) => Err(StreamError::Shutdown(error)),
+        }
+    }
+
+    /// The second step of closing: whether the peer has closed, or more is to be received.
+    fn check_closed<E>(&mut self, budget: u32) -> Result<bool, StreamError<E>> {
+        match self.connection.check_closed(budget) {
+            Ok(()) => Ok(true),
+            Err(ShutdownError::AwaitingPeer { .. }) => Ok(false),
+            Err(ShutdownError::Truncated) if self.tolerates_truncation => Ok(true),
+            Err(ShutdownError::Truncated) => Err(StreamError::Truncated),
+            Err(error) => Err(StreamError::Shutdown(error)),
         }
     }
 }

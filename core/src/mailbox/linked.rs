@@ -243,21 +243,33 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
     /// # use tls_record::{Config, Connection, Epoch, RecordLayer, Role, TrafficSecret};
-    /// use tls_record::{Mailbox, ShutdownError};
+    /// use tls_record::{KeySchedule, Linked, Mailbox, ShutdownError, Writer};
+    ///
+    /// /// The sending half: the first step of a shutdown. What is unsent leaves whatever the answer is.
+    /// fn close<K: KeySchedule, const TX: usize>(
+    ///     writer: &mut Linked<'_, Writer<K, TX>>,
+    ///     mut send: impl FnMut(&[u8]) -> usize,
+    /// ) -> Result<(), ShutdownError> {
+    ///     loop {
+    ///         let closed = writer.with(|writer| writer.shutdown());
+    ///         let unsent = writer.half().unsent();
+    ///         // An alert of the peer's may have discarded what was to be sent.
+    ///         if unsent.is_empty() && closed != Err(ShutdownError::WouldBlock) {
+    ///             return closed;
+    ///         }
+    ///         let taken = send(unsent);
+    ///         writer.with(|writer| writer.sent(taken));
+    ///     }
+    /// }
     ///
     /// # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
     /// # let mut layer = RecordLayer::new(Config::new(Role::Client));
     /// # layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
     /// # let connection = Connection::<_, 512>::new(layer);
-    /// # let send = |records: &[u8]| records.len();
     /// let mut mailbox = Mailbox::new();
     /// let (mut opener, mut writer) = connection.split_over(&mut mailbox);
+    /// assert_eq!(close(&mut writer, |records| records.len()), Ok(()));
     ///
-    /// // The sending half: the first step of a shutdown.
-    /// while writer.with(|writer| writer.shutdown()) == Err(ShutdownError::WouldBlock) {
-    ///     let taken = send(writer.half().unsent());
-    ///     writer.with(|writer| writer.sent(taken));
-    /// }
     /// // The receiving half: the second step, which counts what arrives since.
     /// let closed = opener.with(|opener| opener.check_closed(1 << 16));
     /// assert_eq!(closed, Err(ShutdownError::AwaitingPeer { drained: 0 }));

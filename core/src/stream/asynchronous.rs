@@ -21,32 +21,20 @@ where
 
     /// Opens one record, or receives once. Whether anything may follow.
     async fn step_async(&mut self) -> Result<bool, StreamError<T::Error>> {
-        match self.open() {
-            Ok(Step::Opened) => Ok(true),
-            Ok(Step::NeedInput) => {
-                self.send_due_async().await;
-                match self.received.room() {
-                    Ok(room) => {
-                        let read = self.transport.read(room).await;
-                        let len = read.map_err(|error| self.failed(error))?;
-                        self.arrived(len);
-                        Ok(true)
-                    }
-                    Err(error) => {
-                        let error = self.refuse(error);
-                        self.send_due_async().await;
-                        Err(error)
-                    }
-                }
+        let step = self.open();
+        if self.sends_before(&step) {
+            self.send_due_async().await;
+        }
+        match step? {
+            Step::Opened => Ok(true),
+            Step::NeedInput => {
+                let room = self.received.room().map_err(StreamError::TooLong)?;
+                let read = self.transport.read(room).await;
+                let len = read.map_err(|error| self.not_received(error))?;
+                self.arrived(len);
+                Ok(true)
             }
-            Ok(Step::Closed) => {
-                self.send_due_async().await;
-                Ok(false)
-            }
-            Err(error) => {
-                self.send_due_async().await;
-                Err(error)
-            }
+            Step::Closed => Ok(false),
         }
     }
 
@@ -62,9 +50,7 @@ where
         self.send_async().await?;
         self.flush_due = true;
         let flushed = self.transport.flush().await;
-        flushed.map_err(|error| self.failed(error))?;
-        self.flush_due = false;
-        self.check_not_cut()
+        self.flushed(flushed)
     }
 
     /// Sends what is due. What does not leave is still there for the next call, which may report
@@ -81,13 +67,12 @@ where
     /// Those of [`close`](Self::close).
     pub async fn close_async(&mut self) -> Result<(), StreamError<T::Error>> {
         loop {
-            let answer = self.connection.shutdown();
-            match self.closed(answer) {
-                Some(Ok(())) => return self.flush_all().await,
-                None => self.send_async().await?,
-                Some(error) => {
+            match self.close_ours() {
+                Ok(true) => return self.flush_all().await,
+                Ok(false) => self.send_async().await?,
+                Err(error) => {
                     self.send_due_async().await;
-                    return error;
+                    return Err(error);
                 }
             }
         }
@@ -123,9 +108,8 @@ where
         self.close_async().await?;
         loop {
             self.pass_on(&mut rest);
-            let answer = self.connection.shutdown_both(budget);
-            if let Some(closed) = self.closed(answer) {
-                return closed;
+            if self.check_closed(budget)? {
+                return Ok(());
             }
             self.step_async().await?;
         }

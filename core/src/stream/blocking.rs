@@ -18,32 +18,20 @@ where
 
     /// Opens one record, or receives once. Whether anything may follow.
     fn step(&mut self) -> Result<bool, StreamError<T::Error>> {
-        match self.open() {
-            Ok(Step::Opened) => Ok(true),
-            Ok(Step::NeedInput) => {
-                self.send_due();
-                match self.received.room() {
-                    Ok(room) => {
-                        let read = self.transport.read(room);
-                        let len = read.map_err(|error| self.failed(error))?;
-                        self.arrived(len);
-                        Ok(true)
-                    }
-                    Err(error) => {
-                        let error = self.refuse(error);
-                        self.send_due();
-                        Err(error)
-                    }
-                }
+        let step = self.open();
+        if self.sends_before(&step) {
+            self.send_due();
+        }
+        match step? {
+            Step::Opened => Ok(true),
+            Step::NeedInput => {
+                let room = self.received.room().map_err(StreamError::TooLong)?;
+                let read = self.transport.read(room);
+                let len = read.map_err(|error| self.not_received(error))?;
+                self.arrived(len);
+                Ok(true)
             }
-            Ok(Step::Closed) => {
-                self.send_due();
-                Ok(false)
-            }
-            Err(error) => {
-                self.send_due();
-                Err(error)
-            }
+            Step::Closed => Ok(false),
         }
     }
 
@@ -66,19 +54,20 @@ where
     /// Closes our direction, in one step: sends a close_notify, once, and does not wait for the peer's.
     /// Reading goes on.
     ///
+    /// That the peer's direction was cut is no error of this call: what is unsent and the close_notify
+    /// leave all the same (RFC 9846 section 6.1), and reading and [`end`](Self::end) tell.
+    ///
     /// # Errors
-    /// [`StreamError::Transport`], after which it may be called again; [`StreamError::Truncated`] if
-    /// the transport had ended before, and our close_notify may have reached nobody;
+    /// [`StreamError::Transport`] and [`StreamError::WriteZero`], after which it may be called again;
     /// [`StreamError::Shutdown`] if a slot is reserved or the connection has failed.
     pub fn close(&mut self) -> Result<(), StreamError<T::Error>> {
         loop {
-            let answer = self.connection.shutdown();
-            match self.closed(answer) {
-                Some(Ok(())) => return self.flush(),
-                None => self.send()?,
-                Some(error) => {
+            match self.close_ours() {
+                Ok(true) => return self.flush(),
+                Ok(false) => self.send()?,
+                Err(error) => {
                     self.send_due();
-                    return error;
+                    return Err(error);
                 }
             }
         }
@@ -91,7 +80,8 @@ where
     /// to say, by an error of its own.
     ///
     /// # Errors
-    /// Those of closing and reading. [`StreamError::Shutdown`] with
+    /// Those of closing and, when everything has been sent, those of reading: [`StreamError::Truncated`]
+    /// if the transport ended before the peer's close_notify. [`StreamError::Shutdown`] with
     /// [`BudgetSpent`](crate::ShutdownError::BudgetSpent) if the budget was not enough; it may be called
     /// again with a larger one.
     pub fn close_and_drain(
@@ -102,9 +92,8 @@ where
         self.close()?;
         loop {
             self.pass_on(&mut rest);
-            let answer = self.connection.shutdown_both(budget);
-            if let Some(closed) = self.closed(answer) {
-                return closed;
+            if self.check_closed(budget)? {
+                return Ok(());
             }
             self.step()?;
         }
@@ -162,8 +151,6 @@ where
         self.send()?;
         self.flush_due = true;
         let flushed = self.transport.flush();
-        flushed.map_err(|error| self.failed(error))?;
-        self.flush_due = false;
-        self.check_not_cut()
+        self.flushed(flushed)
     }
 }

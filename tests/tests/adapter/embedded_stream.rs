@@ -9,10 +9,11 @@ use embedded_io::{BufRead, Error, ErrorKind, ErrorType, Read, Write};
 use embedded_io_async as asynch;
 
 use crate::support::{Adapter, ROLES, Stack, handshake, other, take_unsent};
-use tls_record_alloc::tls_record::aead::ring::Ring;
+use tls_record_alloc::tls_record::aead::{Algorithm, ring::Ring};
 use tls_record_alloc::tls_record::{
-    AlertDescription, Connection, Fault, Flood, MAX_RECORD, OpenError, ReadEnd, RecordBuffer,
-    RecordTooLong, SealError, ShutdownError, Stream, StreamError, TrafficSecret, WriteEnd, Writer,
+    self, AlertDescription, Config, Connection, Epoch, Fault, Flood, MAX_RECORD, OpenError,
+    Padding, ReadEnd, RecordBuffer, RecordLayer, RecordTooLong, SealError, ShutdownError, Stream,
+    StreamError, TrafficSecret, WriteEnd, Writer,
 };
 use tls_record_alloc::{Established, Progress};
 use tls_record_tests::peers::{Negotiated, Peer, PeerEnd, Role, Suite, Version};
@@ -37,10 +38,20 @@ struct Wire<Q: ?Sized> {
     hesitated: [bool; 2],
     calls: usize,
     is_blocked: bool,
+    /// It takes nothing and flushes nothing.
     is_broken: bool,
+    /// It takes nothing now, by an error that passes.
+    is_slow: bool,
+    /// How often it refused to take bytes or to flush.
+    refused: usize,
+    /// What is written reaches the peer when it is flushed.
+    holds_back: bool,
+    held_back: Vec<u8>,
     flushed: bool,
     /// Bytes that were written.
     sent: usize,
+    /// Calls that read.
+    reads: usize,
     writer: Option<Waker>,
 }
 
@@ -82,8 +93,13 @@ impl<Q: Peer + ?Sized> Wire<Q> {
             calls: 0,
             is_blocked: false,
             is_broken: false,
+            is_slow: false,
+            refused: 0,
+            holds_back: false,
+            held_back: Vec::new(),
             flushed: true,
             sent: 0,
+            reads: 0,
             writer: None,
         }
     }
@@ -111,6 +127,11 @@ impl<Q: Peer + ?Sized> Wire<Q> {
 
     fn receive(&mut self, out: &mut [u8]) -> Option<usize> {
         assert!(!out.is_empty());
+        assert!(
+            self.flushed || self.is_broken || self.is_slow,
+            "it waits before all that was taken is flushed"
+        );
+        self.reads += 1;
         self.collect();
         if self.incoming.is_empty() && !self.ends {
             return None;
@@ -123,14 +144,33 @@ impl<Q: Peer + ?Sized> Wire<Q> {
         assert!(!bytes.is_empty());
         self.calls += 1;
         assert!(self.calls < 100_000, "a busy loop");
-        if self.is_broken {
-            return Err(WireError::Broken);
-        }
+        self.check_takes()?;
         let bytes = &bytes[..bytes.len().min(self.piece)];
-        self.peer.receive(bytes);
+        if self.holds_back {
+            self.held_back.extend_from_slice(bytes);
+        } else {
+            self.peer.receive(bytes);
+        }
         self.sent += bytes.len();
-        self.flushed = false;
+        self.flushed &= bytes.is_empty();
         Ok(bytes.len())
+    }
+
+    fn pass_on(&mut self) -> Result<(), WireError> {
+        self.check_takes()?;
+        self.peer.receive(&std::mem::take(&mut self.held_back));
+        self.flushed = true;
+        Ok(())
+    }
+
+    fn check_takes(&mut self) -> Result<(), WireError> {
+        let error = match (self.is_broken, self.is_slow) {
+            (true, _) => WireError::Broken,
+            (false, true) => WireError::WouldWait,
+            (false, false) => return Ok(()),
+        };
+        self.refused += 1;
+        Err(error)
     }
 }
 
@@ -150,8 +190,7 @@ impl<Q: Peer + ?Sized> Write for Wire<Q> {
     }
 
     fn flush(&mut self) -> Result<(), WireError> {
-        self.flushed = true;
-        Ok(())
+        self.pass_on()
     }
 }
 
@@ -193,8 +232,7 @@ impl<Q: Peer + ?Sized> asynch::Write for Wire<Q> {
             if self.hesitate(WRITE, cx) {
                 return Poll::Pending;
             }
-            self.flushed = true;
-            Poll::Ready(Ok(()))
+            Poll::Ready(self.pass_on())
         })
         .await
     }
@@ -247,7 +285,7 @@ impl asynch::Write for Hasty {
 
     async fn flush(&mut self) -> Result<(), WireError> {
         some_polls().await;
-        Ok(())
+        self.0.pass_on()
     }
 }
 
@@ -346,6 +384,73 @@ fn again<T, E: std::fmt::Debug>(mut poll: impl FnMut() -> Poll<Result<T, E>>) ->
     loop {
         if let Poll::Ready(result) = poll() {
             return result.unwrap();
+        }
+    }
+}
+
+/// The two ways to call a stream. The transport is always ready here, so that no future waits.
+#[derive(Clone, Copy, Debug)]
+enum Calls {
+    Blocking,
+    Asynchronous,
+}
+
+impl Calls {
+    const BOTH: [Self; 2] = [Self::Blocking, Self::Asynchronous];
+
+    fn read(self, tls: &mut Tls, out: &mut [u8]) -> Result<usize, StreamError<WireError>> {
+        match self {
+            Self::Blocking => Read::read(tls, out),
+            Self::Asynchronous => finish(asynch::Read::read(tls, out)),
+        }
+    }
+
+    /// Reads where there is nothing to read.
+    fn wait(self, tls: &mut Tls) {
+        match self {
+            Self::Blocking => settle(tls),
+            Self::Asynchronous => {
+                assert!(poll_once(asynch::Read::read(tls, &mut [0])).is_pending());
+            }
+        }
+    }
+
+    fn write(self, tls: &mut Tls, data: &[u8]) -> Result<usize, StreamError<WireError>> {
+        match self {
+            Self::Blocking => Write::write(tls, data),
+            Self::Asynchronous => finish(asynch::Write::write(tls, data)),
+        }
+    }
+
+    fn write_all(self, tls: &mut Tls, mut data: &[u8]) {
+        while !data.is_empty() {
+            data = &data[self.write(tls, data).unwrap()..];
+        }
+    }
+
+    fn flush(self, tls: &mut Tls) -> Result<(), StreamError<WireError>> {
+        match self {
+            Self::Blocking => Write::flush(tls),
+            Self::Asynchronous => finish(asynch::Write::flush(tls)),
+        }
+    }
+
+    fn close(self, tls: &mut Tls) -> Result<(), StreamError<WireError>> {
+        match self {
+            Self::Blocking => tls.close(),
+            Self::Asynchronous => finish(tls.close_async()),
+        }
+    }
+
+    fn close_and_drain(
+        self,
+        tls: &mut Tls,
+        budget: u32,
+        rest: impl FnMut(&[u8]),
+    ) -> Result<(), StreamError<WireError>> {
+        match self {
+            Self::Blocking => tls.close_and_drain(budget, rest),
+            Self::Asynchronous => finish(tls.close_and_drain_async(budget, rest)),
         }
     }
 }
@@ -601,8 +706,59 @@ fn a_transport_that_ends_anywhere_is_truncated() {
             assert_eq!(data, if cut == whole { &b"whole"[..] } else { b"" });
             let ReadEnd::Truncated { inside_record, .. } = tls.end().read else { panic!() };
             assert_eq!(inside_record, ![0, whole].contains(&cut));
-            assert_eq!(tls.close(), Err(StreamError::Truncated));
+            tls.close().unwrap();
             assert_eq!(tls.transport_mut().peer.end(), PeerEnd::CloseNotify);
+            assert_eq!(tls.end().write, WriteEnd::Closed);
+        }
+    }
+}
+
+// RFC 9846 section 6.1: the two directions are apart.
+#[test]
+fn closing_sends_everything_though_the_peers_direction_was_cut() {
+    for calls in Calls::BOTH {
+        for_each_stream(|mut tls, _| {
+            tls.transport_mut().piece = 7;
+            let data = message(40_000);
+            calls.write_all(&mut tls, &data[..15_000]);
+            tls.transport_mut().ends = true;
+            assert_eq!(calls.read(&mut tls, &mut [0]), Err(StreamError::Truncated));
+            calls.write_all(&mut tls, &data[15_000..]);
+            assert!(!tls.connection().unsent().is_empty());
+            for _ in 0..2 {
+                calls.close(&mut tls).unwrap();
+                assert_eq!(tls.end().write, WriteEnd::Closed);
+            }
+            assert_eq!(tls.transport_mut().peer.read(), data);
+            assert_eq!(tls.transport_mut().peer.end(), PeerEnd::CloseNotify);
+            assert!(tls.transport_mut().flushed);
+            assert!(matches!(tls.end().read, ReadEnd::Truncated { .. }));
+            assert_eq!(calls.read(&mut tls, &mut [0]), Err(StreamError::Truncated));
+        });
+    }
+}
+
+#[test]
+fn closing_in_two_steps_tells_of_a_cut_when_everything_is_sent() {
+    for calls in Calls::BOTH {
+        for is_known in [false, true] {
+            for_each_stream(|mut tls, _| {
+                tls.transport_mut().piece = 7;
+                tls.transport_mut().ends = true;
+                if is_known {
+                    assert_eq!(calls.read(&mut tls, &mut [0]), Err(StreamError::Truncated));
+                }
+                calls.write_all(&mut tls, &message(5000));
+                for _ in 0..2 {
+                    let closed =
+                        calls.close_and_drain(&mut tls, 9999, |_| panic!("there is no data"));
+                    assert_eq!(closed, Err(StreamError::Truncated));
+                }
+                assert_eq!(tls.transport_mut().peer.read(), message(5000));
+                assert_eq!(tls.transport_mut().peer.end(), PeerEnd::CloseNotify);
+                tls.tolerate_truncation(true);
+                calls.close_and_drain(&mut tls, 0, |_| panic!("there is no data")).unwrap();
+            });
         }
     }
 }
@@ -757,6 +913,380 @@ fn a_stream_can_be_taken_apart_and_goes_on() {
     assert_eq!(read_some(&mut tls), b"two");
 }
 
+#[test]
+fn reading_does_not_try_again_to_send_what_the_transport_refused() {
+    for calls in Calls::BOTH {
+        let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+        settle(&mut tls);
+        calls.write_all(&mut tls, b"some");
+        tls.transport_mut().is_broken = true;
+        for _ in 0..100 {
+            tls.transport_mut().peer.write(b"x");
+            assert_eq!(calls.read(&mut tls, &mut [0]), Ok(1));
+        }
+        assert_eq!(tls.transport_mut().refused, 1);
+        // The caller may ask for it.
+        let broken = StreamError::Transport(WireError::Broken);
+        assert_eq!(calls.flush(&mut tls), Err(broken));
+        assert_eq!(calls.close(&mut tls), Err(broken));
+        assert_eq!(tls.transport_mut().refused, 3);
+        tls.transport_mut().is_broken = false;
+        tls.transport_mut().peer.write(b"x");
+        assert_eq!(calls.read(&mut tls, &mut [0]), Ok(1));
+        assert_eq!(tls.transport_mut().peer.read(), b"");
+        calls.close(&mut tls).unwrap();
+        assert_eq!(tls.transport_mut().peer.read(), b"some");
+        assert_eq!(tls.transport_mut().peer.end(), PeerEnd::CloseNotify);
+    }
+}
+
+#[test]
+fn reading_sends_again_when_the_transport_has_taken_something() {
+    for calls in Calls::BOTH {
+        for is_write in [false, true] {
+            let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+            settle(&mut tls);
+            calls.write_all(&mut tls, b"some");
+            tls.transport_mut().is_broken = true;
+            calls.wait(&mut tls);
+            if is_write {
+                let data = message(3000);
+                let written = calls.write(&mut tls, &data).unwrap();
+                let broken = Err(StreamError::Transport(WireError::Broken));
+                assert_eq!(calls.write(&mut tls, &data[written..]), broken);
+                tls.transport_mut().is_broken = false;
+                calls.write_all(&mut tls, &data[written..]);
+            } else {
+                tls.transport_mut().is_broken = false;
+                calls.flush(&mut tls).unwrap();
+                calls.write_all(&mut tls, &message(3000));
+            }
+            calls.wait(&mut tls);
+            assert_eq!(tls.transport_mut().peer.read(), [b"some", &message(3000)[..]].concat());
+        }
+    }
+}
+
+#[test]
+fn a_flush_that_failed_is_not_repeated_by_reading() {
+    for calls in Calls::BOTH {
+        let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+        settle(&mut tls);
+        calls.write_all(&mut tls, b"some");
+        calls.flush(&mut tls).unwrap();
+        tls.transport_mut().is_broken = true;
+        let broken = Err(StreamError::Transport(WireError::Broken));
+        assert_eq!(calls.flush(&mut tls), broken);
+        for _ in 0..10 {
+            calls.wait(&mut tls);
+        }
+        assert_eq!(tls.transport_mut().refused, 1);
+        tls.transport_mut().is_broken = false;
+        calls.flush(&mut tls).unwrap();
+    }
+}
+
+#[test]
+fn reading_tries_again_after_an_error_that_passes() {
+    for calls in Calls::BOTH {
+        let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+        settle(&mut tls);
+        calls.write_all(&mut tls, b"some");
+        tls.transport_mut().is_slow = true;
+        calls.wait(&mut tls);
+        assert_eq!(tls.transport_mut().peer.read(), b"");
+        tls.transport_mut().is_slow = false;
+        calls.wait(&mut tls);
+        assert_eq!(tls.transport_mut().peer.read(), b"some");
+    }
+}
+
+// A transport with a buffer of its own passes bytes on when it is flushed. That it is flushed before
+// every wait is what `Wire` asserts.
+#[test]
+fn what_a_write_gave_to_a_buffering_transport_is_flushed_before_reading_waits() {
+    for calls in Calls::BOTH {
+        for_each_stream(|mut tls, _| {
+            settle(&mut tls);
+            tls.transport_mut().holds_back = true;
+            calls.write_all(&mut tls, &message(5000));
+            assert!(!tls.transport_mut().held_back.is_empty());
+            calls.wait(&mut tls);
+            assert_eq!(tls.transport_mut().peer.read(), message(5000));
+        });
+    }
+}
+
+// The peer's alert discards what is unsent. What the transport has taken before is on its way.
+#[test]
+fn what_the_transport_took_is_flushed_though_the_rest_was_discarded() {
+    for calls in Calls::BOTH {
+        for_each_stream(|mut tls, _| {
+            settle(&mut tls);
+            tls.transport_mut().peer.write(b"x");
+            let mut forged = [0; 48];
+            forged[..5].copy_from_slice(&[23, 3, 3, 0, 43]);
+            tls.transport_mut().peer.receive(&forged);
+            assert_eq!(calls.read(&mut tls, &mut [0]), Ok(1));
+            tls.transport_mut().holds_back = true;
+            calls.write_all(&mut tls, &message(5000));
+            assert!(!tls.transport_mut().flushed);
+            let error = calls.read(&mut tls, &mut [0]).unwrap_err();
+            assert!(matches!(error, StreamError::Open(OpenError::PeerAlert(_))), "{error:?}");
+            assert!(tls.transport_mut().flushed);
+        });
+    }
+}
+
+/// Receives a record and, by the same read of the transport, what `behind` adds; reads the record.
+/// Whether reading goes on without the transport then, which is tried.
+fn goes_on<const RX: usize>(
+    calls: Calls,
+    agreed: Negotiated,
+    behind: impl FnOnce(&mut Wire<dyn Peer>),
+) -> bool {
+    let peer = Stack::Rustls.peer(Role::Client, agreed);
+    let mut tls = stream_to::<_, RX>(Role::Server, agreed, peer);
+    tls.transport_mut().peer.write(b"first");
+    behind(tls.transport_mut());
+    assert!(!tls.has_pending(), "nothing is received");
+    assert_eq!(Read::read(&mut tls, &mut [0; 4]), Ok(4));
+    assert!(tls.has_pending(), "a byte is not read");
+    assert_eq!(Read::read(&mut tls, &mut [0; 4]), Ok(1));
+    let (has_pending, reads) = (tls.has_pending(), tls.transport_mut().reads);
+    match calls {
+        Calls::Blocking => drop(Read::read(&mut tls, &mut [0])),
+        Calls::Asynchronous => drop(poll_once(asynch::Read::read(&mut tls, &mut [0]))),
+    }
+    assert_eq!(has_pending, tls.transport_mut().reads == reads);
+    has_pending
+}
+
+#[test]
+fn a_whole_record_is_pending_and_a_part_of_one_is_not() {
+    for calls in Calls::BOTH {
+        for agreed in [TLS12, TLS13] {
+            let mut is_whole = false;
+            for len in 0.. {
+                let has_pending = goes_on::<MAX_RECORD>(calls, agreed, |wire| {
+                    let first = wire.collect().len();
+                    wire.peer.write(b"second");
+                    is_whole = len == wire.collect().len() - first;
+                    wire.incoming.truncate(first + len);
+                });
+                assert_eq!(has_pending, is_whole, "{agreed:?} {len}");
+                if is_whole {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_header_that_will_be_refused_is_pending_when_it_is_whole() {
+    const OVER_THE_LIMIT: [u8; 5] = [23, 3, 3, 0x49, 0];
+    const OF_NO_TYPE: [u8; 5] = [99, 3, 3, 0, 30];
+    const OF_ANOTHER_VERSION: [u8; 5] = [23, 3, 1, 0, 30];
+    /// Of 600 bytes, for a buffer of 512.
+    const LONGER_THAN_THE_BUFFER: [u8; 5] = [23, 3, 3, 2, 0x53];
+    for calls in Calls::BOTH {
+        for (agreed, header, is_refused) in [
+            (TLS12, OVER_THE_LIMIT, true),
+            (TLS13, OVER_THE_LIMIT, true),
+            (TLS12, OF_NO_TYPE, true),
+            (TLS13, OF_NO_TYPE, true),
+            (TLS12, OF_ANOTHER_VERSION, true),
+            (TLS13, OF_ANOTHER_VERSION, false),
+            (TLS12, LONGER_THAN_THE_BUFFER, true),
+            (TLS13, LONGER_THAN_THE_BUFFER, true),
+        ] {
+            for len in 0..=5 {
+                let behind = |wire: &mut Wire<dyn Peer>| wire.collect().extend(&header[..len]);
+                let has_pending = goes_on::<512>(calls, agreed, behind);
+                assert_eq!(has_pending, is_refused && len == 5, "{agreed:?} {header:?} {len}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_end_is_pending_as_often_as_it_is_asked() {
+    for_each_stream(|mut tls, _| {
+        tls.transport_mut().peer.close();
+        assert!(!tls.has_pending(), "nothing is received");
+        for _ in 0..2 {
+            assert_eq!(Read::read(&mut tls, &mut [0]), Ok(0));
+            assert!(tls.has_pending());
+        }
+    });
+    for_each_stream(|mut tls, _| {
+        tls.transport_mut().ends = true;
+        for _ in 0..2 {
+            assert_eq!(Read::read(&mut tls, &mut [0]), Err(StreamError::Truncated));
+            assert!(tls.has_pending());
+        }
+    });
+}
+
+#[test]
+fn a_record_without_data_is_pending() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    settle(&mut tls);
+    tls.transport_mut().peer.write(b"data");
+    tls.transport_mut().peer.key_update(false);
+    assert_eq!(read_some(&mut tls), b"data");
+    assert!(tls.has_pending());
+    settle(&mut tls);
+    assert!(!tls.has_pending());
+}
+
+// A handshake may have opened a record in part.
+#[test]
+fn the_rest_of_a_record_that_was_opened_in_part_is_pending() {
+    const TICKET: [u8; 5] = [4, 0, 0, 1, 9];
+    let peer = Box::new(Adapter::<Ring>::new(Role::Server, TLS13));
+    let mut tls = stream_to::<_, MAX_RECORD>(Role::Client, TLS13, peer);
+    settle(&mut tls);
+    tls.transport_mut().peer.write_handshake(&[TICKET, TICKET].concat());
+    let mut record = Vec::from(std::mem::take(tls.transport_mut().collect()));
+    let (mut connection, _, wire) = tls.into_parts();
+    let opened = connection.received(&mut record).unwrap();
+    assert_ne!(opened.consumed, record.len());
+    let rest = &record[opened.consumed..];
+
+    let mut received = RecordBuffer::new();
+    received.room().unwrap()[..rest.len()].copy_from_slice(rest);
+    received.received(rest.len() - 1);
+    let tls: Tls<_> = Stream::new(connection, received, wire);
+    assert!(!tls.has_pending());
+    let (connection, mut received, wire) = tls.into_parts();
+    received.received(1);
+    let mut tls: Tls<_> = Stream::new(connection, received, wire);
+    assert!(tls.has_pending());
+    settle(&mut tls);
+    assert!(!tls.has_pending());
+}
+
+/// A peer that never stops sending, at the other end of a transport that takes everything.
+struct Endless {
+    peer: RecordLayer<TrafficSecret<Ring>>,
+    sends: Sends,
+    incoming: VecDeque<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Sends {
+    Data,
+    EmptyRecords,
+    PaddedEmptyRecords,
+    Tickets,
+    KeyUpdates,
+}
+
+impl Endless {
+    fn record(&mut self) -> Vec<u8> {
+        let mut record = vec![0; 2000];
+        let len = match self.sends {
+            Sends::Data => self.peer.seal(&[&message(1000)], &mut record).unwrap().written,
+            Sends::EmptyRecords | Sends::PaddedEmptyRecords => {
+                self.peer.seal_in_place(&mut record, 0).unwrap()
+            }
+            Sends::Tickets => self.peer.seal_handshake(&[&[4, 0, 0, 1, 9]], &mut record).unwrap(),
+            Sends::KeyUpdates => {
+                self.peer.update_keys(false).unwrap();
+                self.peer.poll_control(&mut record).unwrap()
+            }
+        };
+        record.truncate(len);
+        record
+    }
+}
+
+impl ErrorType for Endless {
+    type Error = WireError;
+}
+
+impl Read for Endless {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, WireError> {
+        if self.incoming.is_empty() {
+            let record = self.record();
+            self.incoming.extend(record);
+        }
+        Ok(std::io::Read::read(&mut self.incoming, out).unwrap())
+    }
+}
+
+impl Write for Endless {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, WireError> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), WireError> {
+        Ok(())
+    }
+}
+
+impl asynch::Read for Endless {
+    async fn read(&mut self, out: &mut [u8]) -> Result<usize, WireError> {
+        Read::read(self, out)
+    }
+}
+
+impl asynch::Write for Endless {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, WireError> {
+        Write::write(self, bytes)
+    }
+
+    async fn flush(&mut self) -> Result<(), WireError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_peer_that_never_stops_sending_does_not_keep_a_stream_from_closing() {
+    let established = |role, padding| {
+        let secret =
+            |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]).unwrap();
+        let mut layer = RecordLayer::new(Config { padding, ..Config::new(role) });
+        layer.install(Epoch::Application, secret(1), secret(2)).unwrap();
+        layer
+    };
+    let budget = 500;
+    for calls in Calls::BOTH {
+        for sends in [
+            Sends::Data,
+            Sends::EmptyRecords,
+            Sends::PaddedEmptyRecords,
+            Sends::Tickets,
+            Sends::KeyUpdates,
+        ] {
+            let padding = match sends {
+                Sends::PaddedEmptyRecords => Padding::Block(64),
+                _ => Padding::None,
+            };
+            let peer = established(tls_record::Role::Server, padding);
+            let transport = Endless { peer, sends, incoming: VecDeque::new() };
+            let connection =
+                Connection::<_, 512>::new(established(tls_record::Role::Client, Padding::None));
+            let mut tls =
+                Stream::<_, _, 2048, 512>::new(connection, RecordBuffer::new(), transport);
+            let mut len = 0;
+            let rest = |data: &[u8]| len += data.len();
+            let closed = match calls {
+                Calls::Blocking => tls.close_and_drain(budget, rest),
+                Calls::Asynchronous => finish(tls.close_and_drain_async(budget, rest)),
+            };
+            let Err(StreamError::Shutdown(ShutdownError::BudgetSpent { drained })) = closed else {
+                panic!("{sends:?}: {closed:?}");
+            };
+            assert!(drained > budget && drained < budget + 2000, "{sends:?}: {drained}");
+            assert_eq!(len, if matches!(sends, Sends::Data) { 1000 } else { 0 });
+            assert_eq!(tls.end().write, WriteEnd::Closed);
+        }
+    }
+}
+
 // Asynchronous
 
 #[test]
@@ -896,7 +1426,7 @@ fn one_future_that_reads_sends_when_the_transport_is_ready() {
         }
 
         async fn flush(&mut self) -> Result<(), WireError> {
-            Ok(())
+            self.0.borrow_mut().pass_on()
         }
     }
 

@@ -18,6 +18,7 @@ pub(crate) fn prove<K: KeySchedule, const RX: usize, const TX: usize>(_: impl Ke
         Stream::tolerate_truncation(any(stream), any(true));
         any(Stream::end(any(stream)));
         any(Stream::transport_error(any(stream)));
+        any(Stream::has_pending(any(stream)));
         any(Stream::connection(any(stream)));
         any(Stream::connection_mut(any(stream)));
         any(Stream::transport_mut(any(stream)));
