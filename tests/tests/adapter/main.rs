@@ -1,7 +1,7 @@
 //! `tls-record-alloc` with OpenSSL and rustls as peers.
 
-mod disconnect;
 mod acceptor;
+mod disconnect;
 mod early_data;
 mod embedded_stream;
 mod handshake;
