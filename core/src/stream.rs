@@ -259,6 +259,10 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
     /// Opens the next record. All data of the last one has been read.
     fn open<E>(&mut self) -> Result<Step, StreamError<E>> {
         self.received.consume_len(core::mem::take(&mut self.record));
+        if let ReadEnd::Closed { epoch } = self.end().read {
+            // What lies behind the close_notify is not for the connection, which would ignore it.
+            return closed_in(epoch);
+        }
         let opened = match self.connection.received(self.received.filled()) {
             Ok(opened) => opened,
             Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(Step::Closed),
@@ -271,17 +275,13 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
         }
         self.received.consume(&opened);
         Ok(match opened.event {
-            Event::NeedMore { .. } if self.end().read == ReadEnd::Open => {
+            Event::NeedMore { .. } => {
                 if let Err(error) = self.received.room() {
                     return Err(self.refuse(error));
                 }
                 Step::NeedInput
             }
-            Event::NeedMore { .. } | Event::Closed => match self.end().read {
-                ReadEnd::Closed { epoch: Epoch::Application } => Step::Closed,
-                // Anyone can have forged one that came before the end of the handshake.
-                _ => return Err(StreamError::Shutdown(ShutdownError::ClosedInHandshake)),
-            },
+            Event::Closed => return closed_in(self.connection.opener().epoch()),
             Event::Handshake(piece) if piece.is_last() => {
                 // In TLS 1.3 there is nothing to refuse; if it cannot be refused any more, the
                 // connection is about to end.
@@ -431,6 +431,15 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
             Err(ShutdownError::Truncated) => Err(StreamError::Truncated),
             Err(error) => Err(StreamError::Shutdown(error)),
         }
+    }
+}
+
+/// The peer's close_notify came, so early. Anyone can have forged one that came before the end of the
+/// handshake.
+const fn closed_in<E>(epoch: Epoch) -> Result<Step, StreamError<E>> {
+    match epoch {
+        Epoch::Application => Ok(Step::Closed),
+        _ => Err(StreamError::Shutdown(ShutdownError::ClosedInHandshake)),
     }
 }
 

@@ -913,6 +913,23 @@ fn a_stream_can_be_taken_apart_and_goes_on() {
     assert_eq!(read_some(&mut tls), b"two");
 }
 
+// FTP's CCC, LDAP: what lies behind the peer's close_notify is plaintext.
+#[test]
+fn what_follows_tls_on_the_transport_stays_in_the_buffer() {
+    for calls in Calls::BOTH {
+        let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+        settle(&mut tls);
+        tls.transport_mut().peer.close();
+        tls.transport_mut().collect().extend(b"220 plaintext\r\n");
+        for _ in 0..3 {
+            assert_eq!(calls.read(&mut tls, &mut [0; 9]), Ok(0));
+        }
+        calls.close(&mut tls).unwrap();
+        let (_, mut received, _) = tls.into_parts();
+        assert_eq!(received.filled(), b"220 plaintext\r\n");
+    }
+}
+
 #[test]
 fn reading_does_not_try_again_to_send_what_the_transport_refused() {
     for calls in Calls::BOTH {
