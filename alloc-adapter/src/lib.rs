@@ -111,6 +111,8 @@ mod disconnect;
 mod error;
 mod established;
 mod exporter;
+#[cfg(feature = "std")]
+mod halves;
 mod handshake;
 #[cfg(feature = "std")]
 mod parts;
@@ -139,6 +141,8 @@ pub use disconnect::disconnect_async;
 pub use error::HandshakeError;
 pub use established::{Established, Info};
 pub use exporter::{ExportError, Exporter};
+#[cfg(feature = "std")]
+pub use halves::{ReadHalf, WriteHalf};
 pub use handshake::{Handshake, Progress};
 #[cfg(feature = "std")]
 pub use parts::{HandshakeFailed, Parts};

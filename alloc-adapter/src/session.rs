@@ -20,6 +20,7 @@ use tls_record::{
 
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
+use crate::halves::exchange;
 use crate::parts::Parts;
 pub(crate) use inbox::Step;
 use inbox::{Inbox, Receiver};
@@ -97,10 +98,7 @@ impl<P: Provider> Session<P> {
         } = established;
         // Halves that the caller exchanged for others are not of one connection, which fails then.
         let mut layer = Box::new(RecordLayer::new(Config::new(opener.role())));
-        layer.with_halves(|own_opener, own_sealer| {
-            core::mem::swap(own_opener, &mut *opener);
-            core::mem::swap(own_sealer, &mut *sealer);
-        });
+        exchange(&mut layer, &mut opener, &mut sealer);
         Self {
             layer,
             inbox: Inbox::new(received, info.version, tickets, resumption),

@@ -11,6 +11,7 @@ use tls_record::{AlertDescription, CloseError, End, KeyError, Role};
 use crate::buffer::Buffer;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
+use crate::halves::{self, ReadHalf, WriteHalf};
 use crate::handshake::{Handshake, Progress};
 use crate::parts::{HandshakeFailed, Parts};
 use crate::session::{Session, Step, parts};
@@ -410,6 +411,30 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         &mut self.transport
     }
 
+    /// Splits the stream into halves for two threads, which share no lock: see [`ReadHalf`]. `split` makes
+    /// the halves of the transport: `|tcp| (tcp, clone)`, for instance, with a `clone` by
+    /// [`TcpStream::try_clone`](std::net::TcpStream::try_clone).
+    pub fn into_split<R, W>(
+        self,
+        split: impl FnOnce(T) -> (R, W),
+    ) -> (ReadHalf<R, P>, WriteHalf<W, P>) {
+        let Self { transport, session } = self;
+        halves::split(session, transport, split)
+    }
+
+    /// Joins the halves of a stream. `join` joins those of the transport.
+    ///
+    /// # Errors
+    /// [`KeyError::Mismatch`] if they are not of one stream: they are dropped.
+    pub fn join<R, W>(
+        read: ReadHalf<R, P>,
+        write: WriteHalf<W, P>,
+        join: impl FnOnce(R, W) -> T,
+    ) -> Result<Self, KeyError> {
+        let (session, read, write) = halves::join(read, write)?;
+        Ok(Self { transport: join(read, write), session })
+    }
+
     /// Takes the stream apart: gives back the transport, and what was received and not read, or sealed
     /// and not sent.
     pub fn into_parts(self) -> Parts<T> {
@@ -468,7 +493,7 @@ impl<T, P: Provider> core::fmt::Debug for Stream<T, P> {
 }
 
 /// Gives the transport what is unsent. What it does not take stays.
-fn send<T: Write>(unsent: &mut Buffer, transport: &mut T) -> io::Result<()> {
+pub(crate) fn send<T: Write>(unsent: &mut Buffer, transport: &mut T) -> io::Result<()> {
     while !unsent.is_empty() {
         match transport.write(unsent.filled()) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),

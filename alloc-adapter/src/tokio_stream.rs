@@ -15,6 +15,7 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use crate::buffer::Buffer;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
+use crate::halves::{self, ReadHalf, WriteHalf};
 use crate::handshake::{Handshake, Progress};
 use crate::parts::{HandshakeFailed, Parts};
 use crate::session::{Session, Step, parts};
@@ -261,9 +262,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
 impl<T, P: Provider> TokioStream<T, P> {
     /// A stream over a transport on which the handshake was made.
     pub fn new(established: Established<P>, transport: T) -> Self {
+        Self::over(Session::new(established), transport)
+    }
+
+    fn over(session: Session<P>, transport: T) -> Self {
         Self {
             transport,
-            session: Session::new(established),
+            session,
             shutdown: Shutdown::OneStep,
             receiving: Wait::new(),
             sending: Wait::new(),
@@ -359,6 +364,29 @@ impl<T, P: Provider> TokioStream<T, P> {
     /// The transport: to set its options, for instance. Its bytes belong to the stream.
     pub const fn transport_mut(&mut self) -> &mut T {
         &mut self.transport
+    }
+
+    /// Splits the stream into halves for two tasks, which share no lock: see [`ReadHalf`]. `split` makes the
+    /// halves of the transport: `TcpStream::into_split`, for instance, or `tokio::io::split`.
+    pub fn into_split<R, W>(
+        self,
+        split: impl FnOnce(T) -> (R, W),
+    ) -> (ReadHalf<R, P>, WriteHalf<W, P>) {
+        let Self { transport, session, .. } = self;
+        halves::split(session, transport, split)
+    }
+
+    /// Joins the halves of a stream. `join` joins those of the transport.
+    ///
+    /// # Errors
+    /// [`KeyError::Mismatch`] if they are not of one stream: they are dropped.
+    pub fn join<R, W>(
+        read: ReadHalf<R, P>,
+        write: WriteHalf<W, P>,
+        join: impl FnOnce(R, W) -> T,
+    ) -> Result<Self, KeyError> {
+        let (session, read, write) = halves::join(read, write)?;
+        Ok(Self::over(session, join(read, write)))
     }
 
     /// Takes the stream apart: gives back the transport, and what was received and not read, or sealed
@@ -610,7 +638,7 @@ impl<T, P: Provider> core::fmt::Debug for TokioStream<T, P> {
 }
 
 /// Gives the transport what is unsent. What it does not take stays.
-fn poll_send<T: AsyncWrite + Unpin>(
+pub(crate) fn poll_send<T: AsyncWrite + Unpin>(
     unsent: &mut Buffer,
     transport: &mut T,
     cx: &mut Context<'_>,
@@ -625,7 +653,7 @@ fn poll_send<T: AsyncWrite + Unpin>(
 }
 
 /// Puts what the transport has into the room of `received`, and returns how much it was.
-fn poll_receive<T: AsyncRead + Unpin>(
+pub(crate) fn poll_receive<T: AsyncRead + Unpin>(
     received: &mut Buffer,
     transport: &mut T,
     cx: &mut Context<'_>,

@@ -4,6 +4,7 @@ mod acceptor;
 mod disconnect;
 mod early_data;
 mod embedded_stream;
+mod halves;
 mod handshake;
 mod http;
 mod interop;

@@ -1,0 +1,86 @@
+//! The two halves of a stream, for two threads or tasks. They share no lock: what one must tell the
+//! other is flags in atomic words.
+
+#[cfg(feature = "tokio")]
+mod asynchronous;
+mod link;
+mod read;
+mod write;
+
+pub use read::ReadHalf;
+pub use write::WriteHalf;
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+use tls_record::aead::Provider;
+use tls_record::{Config, KeyError, Opener, RecordLayer, Sealer, TrafficSecret};
+
+use crate::session::Session;
+use link::{Link, LinkedOpener, LinkedSealer};
+
+/// Splits a connection. `split` makes the transport's halves.
+pub(crate) fn split<T, R, W, P: Provider>(
+    session: Session<P>,
+    transport: T,
+    split: impl FnOnce(T) -> (R, W),
+) -> (ReadHalf<R, P>, WriteHalf<W, P>) {
+    let Session { mut layer, inbox, outbox, transport_error, exporter, info } = session;
+    // What one half has to tell the other waits in it.
+    let config = Config::new(layer.opener().role());
+    let (mut opener, mut sealer) = (Box::new(Opener::new(config)), Box::new(Sealer::new(config)));
+    exchange(&mut layer, &mut opener, &mut sealer);
+    let link = Arc::new(Link::new());
+    let (read, write) = split(transport);
+    (
+        ReadHalf {
+            transport: read,
+            inbox,
+            opener: LinkedOpener::new(opener, link.clone()),
+            transport_error,
+            exporter,
+            info,
+        },
+        WriteHalf {
+            transport: write,
+            outbox,
+            sealer: LinkedSealer::new(sealer, link),
+            transport_error: None,
+        },
+    )
+}
+
+/// Joins the halves of one connection.
+pub(crate) fn join<R, W, P: Provider>(
+    read: ReadHalf<R, P>,
+    mut write: WriteHalf<W, P>,
+) -> Result<(Session<P>, R, W), KeyError> {
+    if !read.opener.is_linked_to(&write.sealer) {
+        return Err(KeyError::Mismatch);
+    }
+    write.exchange();
+    let (mut opener, mut sealer) = (read.opener.into_inner(), write.sealer.into_inner());
+    let mut layer = Box::new(RecordLayer::new(Config::new(opener.role())));
+    exchange(&mut layer, &mut opener, &mut sealer);
+    let session = Session {
+        layer,
+        inbox: read.inbox,
+        outbox: write.outbox,
+        transport_error: read.transport_error.or(write.transport_error),
+        exporter: read.exporter,
+        info: read.info,
+    };
+    Ok((session, read.transport, write.transport))
+}
+
+/// Exchanges halves in their places: moving keys would leave copies behind.
+pub(crate) fn exchange<P: Provider>(
+    layer: &mut RecordLayer<TrafficSecret<P>>,
+    opener: &mut Opener<TrafficSecret<P>>,
+    sealer: &mut Sealer<TrafficSecret<P>>,
+) {
+    layer.with_halves(|own_opener, own_sealer| {
+        core::mem::swap(own_opener, opener);
+        core::mem::swap(own_sealer, sealer);
+    });
+}

@@ -1,0 +1,130 @@
+//! The halves over transports of tokio.
+
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::io::{self, IoSlice};
+
+use tls_record::aead::Provider;
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{ReadHalf, WriteHalf};
+use crate::session::inbox::Step;
+use crate::session::parts;
+use crate::tokio_stream::{poll_receive, poll_send};
+
+impl<T: AsyncRead + Unpin, P: Provider> AsyncRead for ReadHalf<T, P> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if out.remaining() != 0 {
+            ready!(self.as_mut().poll_fill_buf(cx))?;
+            self.copy_data(out.remaining(), |data| out.put_slice(data));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Data is read where it was decrypted, one record at a time: nothing is copied.
+impl<T: AsyncRead + Unpin, P: Provider> AsyncBufRead for ReadHalf<T, P> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        while this.inbox.data().is_empty() {
+            match this.open()? {
+                Step::Opened => {}
+                Step::NeedInput => {
+                    let received = &mut this.inbox.received;
+                    let Poll::Ready(read) = poll_receive(received, &mut this.transport, cx) else {
+                        received.release();
+                        return Poll::Pending;
+                    };
+                    this.received(read)?;
+                }
+                Step::Closed => break,
+            }
+        }
+        Poll::Ready(Ok(this.inbox.data()))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, len: usize) {
+        self.inbox.consume(len);
+    }
+}
+
+impl<T: AsyncWrite + Unpin, P: Provider> WriteHalf<T, P> {
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.outbox.flush_due |= !self.outbox.unsent.is_empty();
+        let sent = poll_send(&mut self.outbox.unsent, &mut self.transport, cx);
+        sent.map(|sent| self.sent(sent))
+    }
+
+    fn poll_send_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx))?;
+        self.seal_control();
+        ready!(self.poll_send(cx))?;
+        self.outbox.flush_due = true;
+        let flushed = ready!(Pin::new(&mut self.transport).poll_flush(cx));
+        self.sent(flushed)?;
+        self.outbox.flush_due = false;
+        self.outbox.unsent.release();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_seal(&mut self, parts: &[&[u8]], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.exchange();
+        if self.may_write() {
+            ready!(self.poll_send(cx))?;
+        }
+        let sealed = self.seal(parts);
+        // Data is taken, whatever becomes of it; after an error it is the alert that leaves.
+        let _ = if sealed.is_ok() { self.poll_send(cx) } else { self.poll_send_all(cx) };
+        Poll::Ready(sealed)
+    }
+}
+
+impl<T: AsyncWrite + Unpin, P: Provider> AsyncWrite for WriteHalf<T, P> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_seal(&[data], cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_seal(&parts(slices), cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.exchange();
+        ready!(this.poll_send_all(cx))?;
+        Poll::Ready(this.check_not_cut())
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let closed = this.queue_close();
+        let sent = ready!(this.poll_send_all(cx));
+        closed?;
+        sent?;
+        this.queue_close()?;
+        let shut = ready!(Pin::new(&mut this.transport).poll_shutdown(cx));
+        Poll::Ready(this.sent(shut))
+    }
+}
+
+/// Nothing in it is pinned.
+impl<T: Unpin, P: Provider> Unpin for ReadHalf<T, P> {}
+
+/// Nothing in it is pinned.
+impl<T: Unpin, P: Provider> Unpin for WriteHalf<T, P> {}

@@ -1,0 +1,204 @@
+//! What the halves of a stream tell each other, and the engine's halves that do.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use tls_record::aead::Provider;
+use tls_record::{
+    AlertDescription, CloseError, Control, Fault, KeyError, Mailbox, OpenError, Opened, Opener,
+    ReadEnd, SealError, Sealed, Sealer, TrafficSecret,
+};
+
+use crate::session::inbox::Receiver;
+use crate::session::outbox::{Outbox, Sender};
+
+/// The words between the halves: the engine's, and what the streams demand of each other.
+pub(super) struct Link {
+    mailbox: Mailbox,
+    demands: AtomicU32,
+}
+
+/// Demands of the reading half: the alert in the low byte is to be sent.
+const ABORT: u32 = 1 << 8;
+const REFUSE_RENEGOTIATION: u32 = 1 << 9;
+/// The peer sent a fatal alert: what is unsent is discarded (RFC 9846 section 6).
+const CUT: u32 = 1 << 10;
+/// A demand of the writing half: tickets are for the first keys, which are gone.
+const DROP_TICKETS: u32 = 1 << 16;
+
+const OF_READER: u32 = DROP_TICKETS - 1;
+
+impl Link {
+    pub(super) fn new() -> Self {
+        Self { mailbox: Mailbox::new(), demands: AtomicU32::new(0) }
+    }
+
+    fn demand(&self, demand: u32) {
+        self.demands.fetch_or(demand, Ordering::Release);
+    }
+
+    /// Takes the demands of one half.
+    fn take(&self, mask: u32) -> u32 {
+        // Usually there is none, and a load does not take the cache line from the other half.
+        if self.demands.load(Ordering::Relaxed) & mask == 0 {
+            return 0;
+        }
+        self.demands.fetch_and(!mask, Ordering::Acquire) & mask
+    }
+}
+
+pub(super) struct LinkedOpener<P: Provider> {
+    opener: Box<Opener<TrafficSecret<P>>>,
+    link: Arc<Link>,
+    /// This half aborted the connection. The opener learns it from the sealer, later.
+    aborted: Option<AlertDescription>,
+}
+
+impl<P: Provider> LinkedOpener<P> {
+    pub(super) fn new(mut opener: Box<Opener<TrafficSecret<P>>>, link: Arc<Link>) -> Self {
+        link.mailbox.post_notice(opener.take_notice());
+        Self { opener, link, aborted: None }
+    }
+
+    pub(super) fn is_linked_to(&self, sealer: &LinkedSealer<P>) -> bool {
+        Arc::ptr_eq(&self.link, &sealer.link)
+    }
+
+    /// Whether tickets are to be dropped.
+    pub(super) fn must_drop_tickets(&self) -> bool {
+        self.link.take(DROP_TICKETS) != 0
+    }
+
+    pub(super) fn into_inner(mut self) -> Box<Opener<TrafficSecret<P>>> {
+        self.opener.apply(self.link.mailbox.take_signal());
+        self.opener
+    }
+}
+
+impl<P: Provider> Receiver for LinkedOpener<P> {
+    fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
+        if let Some(alert) = self.aborted {
+            return Err(Fault::Aborted(alert).into());
+        }
+        self.opener.apply(self.link.mailbox.take_signal());
+        let opened = self.opener.open(input);
+        if self.opener.has_notice() {
+            self.link.mailbox.post_notice(self.opener.take_notice());
+        }
+        if let Err(OpenError::PeerAlert(_)) = opened {
+            self.link.demand(CUT);
+        }
+        opened
+    }
+
+    fn eof(&mut self) {
+        self.opener.eof();
+        self.link.mailbox.post_notice(self.opener.take_notice());
+    }
+
+    fn end(&self) -> ReadEnd {
+        match self.aborted {
+            Some(alert) => ReadEnd::Fault(Fault::Aborted(alert)),
+            None => self.opener.end(),
+        }
+    }
+
+    fn abort(&mut self, alert: AlertDescription) {
+        self.aborted = Some(alert);
+        self.link.demand(ABORT | u32::from(alert.0));
+    }
+
+    fn refuse_renegotiation(&mut self) -> bool {
+        self.link.demand(REFUSE_RENEGOTIATION);
+        true
+    }
+}
+
+pub(super) struct LinkedSealer<P: Provider> {
+    sealer: Box<Sealer<TrafficSecret<P>>>,
+    link: Arc<Link>,
+}
+
+impl<P: Provider> LinkedSealer<P> {
+    pub(super) fn new(mut sealer: Box<Sealer<TrafficSecret<P>>>, link: Arc<Link>) -> Self {
+        link.mailbox.post_signal(sealer.take_signal());
+        Self { sealer, link }
+    }
+
+    /// Does what the reading half demands. Every call begins with it.
+    pub(super) fn exchange(&mut self, outbox: &mut Outbox) {
+        self.sealer.apply(self.link.mailbox.take_notice());
+        let demands = self.link.take(OF_READER);
+        if demands & CUT != 0 {
+            outbox.cut();
+        }
+        if demands & REFUSE_RENEGOTIATION != 0 {
+            // If it cannot be refused any more, the connection is about to end.
+            let _ = self.sealer.refuse_renegotiation();
+        }
+        if demands & ABORT != 0 {
+            let [.., alert] = demands.to_be_bytes();
+            let _ = self.abort(AlertDescription(alert));
+        }
+        self.tell();
+    }
+
+    pub(super) fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
+        let updated = self.sealer.update_keys(request);
+        self.tell();
+        updated
+    }
+
+    pub(super) fn close(&mut self) -> Result<(), CloseError> {
+        let closed = self.sealer.close();
+        self.tell();
+        closed
+    }
+
+    pub(super) fn abort(&mut self, alert: AlertDescription) -> Result<(), CloseError> {
+        let aborted = self.sealer.abort(alert);
+        self.tell();
+        aborted
+    }
+
+    /// What is sealed from now on is with other keys.
+    pub(super) fn keys_were_updated(&self) {
+        self.link.demand(DROP_TICKETS);
+    }
+
+    /// Tells the opener, before anything that was sealed can leave.
+    fn tell(&mut self) {
+        if self.sealer.has_signal() {
+            self.link.mailbox.post_signal(self.sealer.take_signal());
+        }
+    }
+
+    pub(super) fn into_inner(self) -> Box<Sealer<TrafficSecret<P>>> {
+        self.sealer
+    }
+}
+
+impl<P: Provider> Sender for LinkedSealer<P> {
+    type Keys = TrafficSecret<P>;
+
+    fn sealer(&self) -> &Sealer<TrafficSecret<P>> {
+        &self.sealer
+    }
+
+    fn next_control(&self) -> Option<Control> {
+        self.sealer.next_control()
+    }
+
+    fn poll_control(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
+        let sealed = self.sealer.poll_control(out);
+        self.tell();
+        sealed
+    }
+
+    fn seal(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
+        let sealed = self.sealer.seal(parts, out);
+        self.tell();
+        sealed
+    }
+}
