@@ -104,8 +104,12 @@ extern crate std;
 
 #[cfg(feature = "std")]
 mod acceptor;
+#[cfg(feature = "std")]
+mod belongings;
 mod buffer;
 mod capture;
+#[cfg(all(feature = "std", unix))]
+mod descriptor;
 #[cfg(feature = "std")]
 mod disconnect;
 mod error;

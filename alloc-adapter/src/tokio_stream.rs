@@ -12,6 +12,7 @@ use tls_record::aead::Provider;
 use tls_record::{AlertDescription, CloseError, End, KeyError, MAX_RECORD, ReadEnd};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::belongings::belongings;
 use crate::buffer::Buffer;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
@@ -113,6 +114,8 @@ pub enum Shutdown {
         budget: u32,
     },
 }
+
+belongings!(TokioStream);
 
 impl Handshake {
     /// Makes the handshake over a transport of tokio. After a failure, rustls's alert is sent before
@@ -260,12 +263,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
 }
 
 impl<T, P: Provider> TokioStream<T, P> {
-    /// A stream over a transport on which the handshake was made.
-    pub fn new(established: Established<P>, transport: T) -> Self {
-        Self::over(Session::new(established), transport)
-    }
-
-    fn over(session: Session<P>, transport: T) -> Self {
+    fn with_session(session: Session<P>, transport: T) -> Self {
         Self {
             transport,
             session,
@@ -280,13 +278,6 @@ impl<T, P: Provider> TokioStream<T, P> {
         self.shutdown = shutdown;
     }
 
-    /// Whether the end of the transport without a close_notify ends reading like one. Anyone can cut
-    /// a connection, so that it is on only for peers that are known not to close, whose data shows
-    /// its own end. [`end`](Self::end) tells the difference.
-    pub const fn tolerate_truncation(&mut self, tolerate: bool) {
-        self.session.inbox.tolerates_truncation = tolerate;
-    }
-
     /// Goes on to the next generation of keys (RFC 9846 section 4.7.3), and asks the peer to do the
     /// same if `request` is set. Tickets that arrive later are not kept. The KeyUpdate leaves with the
     /// next call of any kind: flush, if there is none.
@@ -295,23 +286,6 @@ impl<T, P: Provider> TokioStream<T, P> {
     /// Those of [`RecordLayer::update_keys`](tls_record::RecordLayer::update_keys).
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         self.session.update_keys(request)
-    }
-
-    /// Whether reading can go on without the transport: data is decrypted, a whole record waits, or
-    /// reading has ended. Reading itself never needs to be told.
-    pub fn has_pending(&self) -> bool {
-        self.session.has_pending()
-    }
-
-    /// The last warning alert that the peer sent, other than a close_notify: `user_canceled`, say. It is
-    /// reported once.
-    pub const fn take_warning(&mut self) -> Option<AlertDescription> {
-        self.session.inbox.warning.take()
-    }
-
-    /// Whether the peer asked for a renegotiation (TLS 1.2), which was refused.
-    pub const fn renegotiation_refused(&self) -> bool {
-        self.session.inbox.renegotiation_refused
     }
 
     /// Ends the connection with a fatal alert. Nothing more is read or written. The alert leaves with the
@@ -324,76 +298,6 @@ impl<T, P: Provider> TokioStream<T, P> {
         // Another task may wait for the transport.
         self.receiving.wake(Half::Read);
         aborted
-    }
-
-    /// Whether there is something that flushing would send: bytes that the transport did not take yet,
-    /// an alert or a KeyUpdate that is due, or what the transport has not flushed.
-    pub fn wants_write(&self) -> bool {
-        self.session.wants_write()
-    }
-
-    /// How the connection ended, or that it has not. That our direction is closed means that its
-    /// close_notify has left, unless [`wants_write`](Self::wants_write). Whether the transport failed,
-    /// which no record tells, is [`transport_error`](Self::transport_error)'s to say.
-    pub fn end(&self) -> End {
-        self.session.end()
-    }
-
-    /// The first error of the transport that does not pass by itself, as
-    /// [`WouldBlock`](ErrorKind::WouldBlock), [`Interrupted`](ErrorKind::Interrupted) and
-    /// [`TimedOut`](ErrorKind::TimedOut) do. It stays, even if a later call succeeds.
-    pub const fn transport_error(&self) -> Option<ErrorKind> {
-        self.session.transport_error
-    }
-
-    /// What the handshake agreed upon.
-    pub const fn info(&self) -> &Info {
-        &self.session.info
-    }
-
-    /// Exports keying material. TLS 1.3 only.
-    pub const fn exporter(&self) -> Option<&Exporter> {
-        self.session.exporter.as_ref()
-    }
-
-    /// The transport.
-    pub const fn transport(&self) -> &T {
-        &self.transport
-    }
-
-    /// The transport: to set its options, for instance. Its bytes belong to the stream.
-    pub const fn transport_mut(&mut self) -> &mut T {
-        &mut self.transport
-    }
-
-    /// Splits the stream into halves for two tasks, which share no lock: see [`ReadHalf`]. `split` makes the
-    /// halves of the transport: `TcpStream::into_split`, for instance, or `tokio::io::split`.
-    pub fn into_split<R, W>(
-        self,
-        split: impl FnOnce(T) -> (R, W),
-    ) -> (ReadHalf<R, P>, WriteHalf<W, P>) {
-        let Self { transport, session, .. } = self;
-        halves::split(session, transport, split)
-    }
-
-    /// Joins the halves of a stream. `join` joins those of the transport.
-    ///
-    /// # Errors
-    /// [`KeyError::Mismatch`] if they are not of one stream: they are dropped.
-    pub fn join<R, W>(
-        read: ReadHalf<R, P>,
-        write: WriteHalf<W, P>,
-        join: impl FnOnce(R, W) -> T,
-    ) -> Result<Self, KeyError> {
-        let (session, read, write) = halves::join(read, write)?;
-        Ok(Self::over(session, join(read, write)))
-    }
-
-    /// Takes the stream apart: gives back the transport, and what was received and not read, or sealed
-    /// and not sent.
-    pub fn into_parts(self) -> Parts<T> {
-        let Self { transport, session, .. } = self;
-        session.into_parts(transport)
     }
 }
 

@@ -964,6 +964,22 @@ fn a_renegotiation_is_refused() {
 }
 
 #[test]
+fn what_the_peer_warns_of_and_asks_for_in_vain_is_seen() {
+    let mut tls = stream_to_adapter(TLS12);
+    assert!(!tls.renegotiation_refused());
+    tls.transport_mut().peer.write_handshake(&[0, 0, 0, 0]);
+    assert!(tls.read(&mut [0]).is_err());
+    assert!(tls.renegotiation_refused());
+
+    assert_eq!(tls.take_warning(), None);
+    tls.transport_mut().peer.connection().layer.cancel().unwrap();
+    tls.transport_mut().peer.send_control();
+    assert_eq!(tls.read(&mut [0]).unwrap(), 0);
+    assert_eq!(tls.take_warning(), Some(AlertDescription::USER_CANCELED));
+    assert_eq!(tls.take_warning(), None);
+}
+
+#[test]
 fn a_long_renegotiation_request_is_refused_once() {
     let mut client = handshake(Role::Client, TLS12);
     client.engine_config().fragment_limit = 20;
@@ -1040,6 +1056,47 @@ fn streams_and_handshakes_move_between_threads() {
     is_send::<Stream<TcpStream, RustCrypto>>();
     is_send::<tls_record_alloc::Handshake>();
     is_send::<tls_record_alloc::Established<Ring>>();
+}
+
+// A record that came together with another is in the stream, where `poll` does not see it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stream_is_polled_by_its_descriptor_when_nothing_is_pending() {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let server = thread::spawn(move || {
+        let config = Arc::new(rustls_server_config(TLS13.version, TLS13.suite));
+        let tcp = listener.accept().unwrap().0;
+        let mut tls = Stream::<_, Ring>::accept(config, tcp).unwrap();
+        for _ in 0..50 {
+            tls.write_all(&[7; 10]).unwrap();
+        }
+        tls.close().unwrap();
+        tls.read_to_end(&mut Vec::new()).unwrap();
+    });
+    let config = Arc::new(rustls_client_config(TLS13.version, TLS13.suite));
+    let name = SERVER_NAME.try_into().unwrap();
+    let mut tls = Stream::<_, Ring>::connect(config, name, client).unwrap();
+    tls.transport().set_nonblocking(true).unwrap();
+    let mut len = 0;
+    loop {
+        if !tls.has_pending() {
+            let mut fds = [PollFd::new(tls.as_fd(), PollFlags::POLLIN)];
+            assert_eq!(poll(&mut fds, PollTimeout::from(20_000_u16)), Ok(1), "it would hang");
+        }
+        match tls.read(&mut [0; 3]) {
+            Ok(0) => break,
+            Ok(read) => len += read,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+    }
+    assert_eq!(len, 500);
+    tls.close().unwrap();
+    drop(tls);
+    server.join().unwrap();
 }
 
 #[test]

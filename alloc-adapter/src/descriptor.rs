@@ -1,0 +1,31 @@
+//! The descriptor of a stream's transport: to be polled, or to set options. Its bytes belong to the
+//! stream.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use tls_record::aead::Provider;
+
+use crate::halves::{ReadHalf, WriteHalf};
+use crate::stream::Stream;
+#[cfg(feature = "tokio")]
+use crate::tokio_stream::TokioStream;
+
+macro_rules! of_transport {
+    ($($stream:ident)*) => {$(
+        impl<T: AsFd, P: Provider> AsFd for $stream<T, P> {
+            fn as_fd(&self) -> BorrowedFd<'_> {
+                self.transport().as_fd()
+            }
+        }
+
+        impl<T: AsRawFd, P: Provider> AsRawFd for $stream<T, P> {
+            fn as_raw_fd(&self) -> RawFd {
+                self.transport().as_raw_fd()
+            }
+        }
+    )*};
+}
+
+of_transport!(Stream ReadHalf WriteHalf);
+#[cfg(feature = "tokio")]
+of_transport!(TokioStream);
