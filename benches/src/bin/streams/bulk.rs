@@ -11,7 +11,8 @@ use crate::blocking_library::{self, BlockingLibrary, Duplex, Rustls};
 use crate::case::{Case, Section, Unit};
 use crate::clock::cpu_time;
 use crate::peer::{Peer, spawn};
-use crate::setup::{Setup, tcp_pair};
+use crate::polled::{Pause, Polled};
+use crate::setup::Setup;
 use crate::tokio_library::{self, TokioLibrary, TokioRustls, adopt, block_on};
 
 const WRITE: usize = 16 << 10;
@@ -148,7 +149,8 @@ fn to_drain(
     bytes: usize,
     subject: impl FnOnce(TcpStream) -> io::Result<Duration>,
 ) -> io::Result<Duration> {
-    let (own, theirs) = tcp_pair()?;
+    let (own, theirs) = setup.tcp_pair()?;
+    let theirs = Polled::new(theirs, Pause::Sleep)?;
     thread::scope(|scope| {
         let peer = spawn(scope, move || Peer::accept(setup, theirs)?.drain());
         let time = subject(own)?;
@@ -164,7 +166,8 @@ fn from_sender(
     bytes: usize,
     subject: impl FnOnce(TcpStream) -> io::Result<Duration>,
 ) -> io::Result<Duration> {
-    let (own, theirs) = tcp_pair()?;
+    let (own, theirs) = setup.tcp_pair()?;
+    let theirs = Polled::new(theirs, Pause::Sleep)?;
     thread::scope(|scope| {
         let peer = spawn(scope, move || {
             let mut peer = Peer::accept(setup, theirs)?;

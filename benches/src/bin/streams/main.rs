@@ -18,6 +18,7 @@ mod limits;
 mod memory;
 mod peer;
 mod ping_pong;
+mod polled;
 mod proxy;
 mod report;
 mod setup;
@@ -43,6 +44,9 @@ struct Arguments {
     /// The version of TLS.
     #[arg(long, value_enum, default_value = "1.3")]
     tls: Tls,
+    /// Leaves Nagle's algorithm on: without TCP_NODELAY, TCP gathers what is written in small pieces.
+    #[arg(long)]
+    nagle: bool,
     /// How often the libraries take turns.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
@@ -70,7 +74,7 @@ fn measure(section: &Section, only: &str, effort: Effort) -> io::Result<Vec<Row>
 
 fn main() -> io::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let setup = Setup::new(arguments.tls);
+    let setup = Setup::new(arguments.tls, !arguments.nagle);
     let limits = Limits::new();
     let effort = Effort {
         rounds: arguments.rounds.into(),

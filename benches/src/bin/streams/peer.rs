@@ -1,12 +1,12 @@
 //! The other end of what is measured: rustls in a thread of its own, whose CPU time is not counted.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
 use std::thread::{Scope, ScopedJoinHandle};
 
 use rustls::{ClientConnection, Connection, ServerConnection};
 
 use crate::clock;
+use crate::polled::Polled;
 use crate::setup::{Setup, server_name};
 
 /// Bytes of records that are sealed before any of them is sent.
@@ -15,23 +15,23 @@ const BATCH: usize = 16 << 20;
 /// A peer after its handshake.
 pub(crate) struct Peer {
     connection: Connection,
-    tcp: TcpStream,
+    tcp: Polled,
     /// Bytes that were read for the handshake: the last of them may be records behind it.
     read: u64,
 }
 
 impl Peer {
-    pub(crate) fn connect(setup: &Setup, tcp: TcpStream) -> io::Result<Self> {
+    pub(crate) fn connect(setup: &Setup, tcp: Polled) -> io::Result<Self> {
         let client = ClientConnection::new(setup.client.clone(), server_name());
         Self::over(client.map_err(io::Error::other)?.into(), tcp)
     }
 
-    pub(crate) fn accept(setup: &Setup, tcp: TcpStream) -> io::Result<Self> {
+    pub(crate) fn accept(setup: &Setup, tcp: Polled) -> io::Result<Self> {
         let server = ServerConnection::new(setup.server.clone());
         Self::over(server.map_err(io::Error::other)?.into(), tcp)
     }
 
-    fn over(mut connection: Connection, mut tcp: TcpStream) -> io::Result<Self> {
+    fn over(mut connection: Connection, mut tcp: Polled) -> io::Result<Self> {
         let mut read = 0;
         while connection.is_handshaking() || connection.wants_write() {
             read += connection.complete_io(&mut tcp)?.0 as u64;
@@ -106,7 +106,7 @@ impl Peer {
 }
 
 /// Takes what arrives, up to the end of the transport. Returns how many bytes that were.
-pub(crate) fn drain(tcp: &mut TcpStream) -> io::Result<u64> {
+pub(crate) fn drain(tcp: &mut Polled) -> io::Result<u64> {
     let mut room = vec![0; 256 << 10];
     let mut taken = 0;
     loop {

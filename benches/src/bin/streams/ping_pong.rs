@@ -11,7 +11,8 @@ use crate::blocking_library::{self, BlockingLibrary, Duplex, Rustls};
 use crate::case::{Case, Section, Unit};
 use crate::clock::cpu_time;
 use crate::peer::{Peer, spawn};
-use crate::setup::{Setup, tcp_pair};
+use crate::polled::{Pause, Polled};
+use crate::setup::Setup;
 use crate::tokio_library::{self, TokioLibrary, TokioRustls, adopt, block_on};
 
 const MESSAGE: [u8; 64] = [0x5a; 64];
@@ -89,7 +90,8 @@ fn to_echo(
     setup: &Setup,
     subject: impl FnOnce(TcpStream) -> io::Result<Duration>,
 ) -> io::Result<Duration> {
-    let (own, theirs) = tcp_pair()?;
+    let (own, theirs) = setup.tcp_pair()?;
+    let theirs = Polled::new(theirs, Pause::Yield)?;
     thread::scope(|scope| {
         let peer = spawn(scope, move || Peer::accept(setup, theirs)?.echo());
         let time = subject(own)?;

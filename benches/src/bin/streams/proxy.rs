@@ -10,7 +10,8 @@ use tokio::io::copy_bidirectional;
 use crate::case::{Case, Section, Unit};
 use crate::clock::cpu_time;
 use crate::peer::{Peer, drain, spawn};
-use crate::setup::{Setup, tcp_pair};
+use crate::polled::{Pause, Polled};
+use crate::setup::Setup;
 use crate::tokio_library::{Duplex, Ours, TokioLibrary, TokioRustls, adopt, block_on};
 
 /// Bytes of content of the records that the client sends.
@@ -51,8 +52,10 @@ fn proxy<L: TokioLibrary>(
     record: usize,
     bytes: usize,
 ) -> io::Result<Duration> {
-    let (client, front) = tcp_pair()?;
-    let (back, mut sink) = tcp_pair()?;
+    let (client, front) = setup.tcp_pair()?;
+    let (back, sink) = setup.tcp_pair()?;
+    let client = Polled::new(client, Pause::Sleep)?;
+    let mut sink = Polled::new(sink, Pause::Sleep)?;
     thread::scope(|scope| {
         let client = spawn(scope, move || {
             let mut client = Peer::connect(setup, client)?;
