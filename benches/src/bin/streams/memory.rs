@@ -146,8 +146,8 @@ async fn transfer(from: &mut impl Duplex, to: &mut impl Duplex, len: usize) -> i
     try_join!(write, read).map(drop)
 }
 
-/// The result of something that never waits. Not to be called in a runtime, which would have it wait
-/// when others have a right to their turn.
+/// The result of a future that is ready at once. In a runtime it may not be: tokio makes a task yield
+/// after some I/O, whether there is more or not.
 fn at_once<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,

@@ -41,8 +41,8 @@ impl Peer {
 
     /// Sends this many bytes in records of one length, and closes its direction.
     ///
-    /// Many records are sealed before the first of them is sent, so that it never is the subject
-    /// that waits: how many records a read finds depends on the subject alone.
+    /// Many records are sealed before the first of them is sent, so that the subject never waits for
+    /// one: how many records a read finds depends on the subject alone.
     pub(crate) fn send(&mut self, record: usize, bytes: usize) -> io::Result<()> {
         let content = vec![0x5a; record];
         let mut sealed = Vec::new();

@@ -1,8 +1,7 @@
-//! A socket that is looked at again and again, and never waited for.
+//! A socket that a peer looks at again and again, instead of waiting to be woken.
 //!
-//! Whoever gives data to a socket pays for waking the thread that waits for it, and whether it does
-//! wait is a matter of chance: with short records it decided how much time a proxy took. Behind this
-//! socket nobody waits.
+//! The thread that sends pays for waking the one that receives, and whether that one is asleep is
+//! chance: it decided how much time a proxy took for short records.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -12,9 +11,9 @@ use std::time::Duration;
 /// What to do until a socket is looked at again.
 #[derive(Clone, Copy)]
 pub(crate) enum Pause {
-    /// Nothing, for the shortest of answers.
+    /// Let other threads run: for the fastest answer.
     Yield,
-    /// Let much data come together.
+    /// Sleep for a while: for much data.
     Sleep,
 }
 
@@ -37,7 +36,7 @@ impl Polled {
             match call(&mut self.tcp) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => match self.pause {
                     Pause::Yield => thread::yield_now(),
-                    // Little beside what the buffers of sockets hold.
+                    // The buffers of sockets hold more than is sent in this time.
                     Pause::Sleep => thread::sleep(Duration::from_micros(200)),
                 },
                 result => return result,
