@@ -1,5 +1,6 @@
-//! What the benches and the proofs share: established connections.
+//! What the benches and the proofs share: established connections, times and charts.
 
+pub mod chart;
 pub mod life;
 pub mod padded;
 pub mod timing;

@@ -12,7 +12,6 @@
 
 mod boringssl;
 mod buffered;
-mod chart;
 mod embedded;
 mod heap;
 mod openssl;
@@ -27,9 +26,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
-use chart::Chart;
 use clap::Parser;
 use peer::{Client, Io, Library, Server};
+use tls_record_benches::chart::{self, Chart};
 use tls_record_benches::timing::{Spread, nanoseconds};
 
 const LENGTHS: [usize; 3] = [64, 1_024, 16_384];

@@ -24,6 +24,7 @@ fn connect<P: Provider + 'static, const IN_PLACE: bool>(
     handshake.complete(&mut transport).expect("a good server");
     let established = handshake.finish::<P>().expect("it is complete");
     let layer = RecordLayer::join(established.opener, established.sealer);
+    let layer = layer.expect("the halves of one connection");
     let client = Ours::<P, IN_PLACE>(Box::new(layer));
     (Box::new(client), transport.server.expect("it stays"))
 }

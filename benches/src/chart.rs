@@ -1,14 +1,16 @@
-//! The table and the charts.
+//! Charts of bars, as SVG: the same things measured of several libraries.
 
 use std::fmt::Write;
 
-/// What is drawn: a bar for each library, in each of some groups.
-pub(crate) struct Chart<'a> {
-    pub(crate) title: &'a str,
+/// A bar for each library, in each of some groups.
+#[derive(Debug)]
+pub struct Chart<'a> {
+    /// What is measured, and its unit.
+    pub title: &'a str,
     /// Names of the groups, such as lengths of records.
-    pub(crate) groups: &'a [String],
-    /// A library, and its nanoseconds in each group.
-    pub(crate) rows: &'a [(String, Vec<f64>)],
+    pub groups: &'a [String],
+    /// A library, and its figure in each group. Names of our own start with `tls-record`.
+    pub rows: &'a [(String, Vec<f64>)],
 }
 
 const BAR: usize = 14;
@@ -22,7 +24,10 @@ const STYLE: &str = "text { font: 12px sans-serif; fill: #777 } \
     @media (prefers-color-scheme: dark) { text { fill: #bbb } }";
 
 /// All charts, one below the other.
-pub(crate) fn svg(charts: &[Chart]) -> String {
+///
+/// # Panics
+/// If a library has fewer figures than there are groups.
+pub fn svg(charts: &[Chart<'_>]) -> String {
     let mut body = String::new();
     let mut y = 20;
     for chart in charts {
@@ -32,9 +37,9 @@ pub(crate) fn svg(charts: &[Chart]) -> String {
             y += 16;
             writeln!(body, r#"<text x="10" y="{y}">{name}</text>"#).unwrap();
             y += 6;
-            let longest = chart.rows.iter().map(|(_, times)| times[group]).fold(0.0, f64::max);
-            for (library, times) in chart.rows {
-                let width = times[group] / longest * WIDTH as f64;
+            let longest = chart.rows.iter().map(|(_, figures)| figures[group]).fold(0.0, f64::max);
+            for (library, figures) in chart.rows {
+                let width = figures[group] / longest * WIDTH as f64;
                 let class = if library.starts_with("tls-record") { "ours" } else { "theirs" };
                 let baseline = y + 11;
                 let height = BAR - 2;
@@ -45,7 +50,7 @@ pub(crate) fn svg(charts: &[Chart]) -> String {
 <rect class="{class}" x="{LEFT}" y="{y}" width="{width:.1}" height="{height}"/>
 <text x="{after:.1}" y="{baseline}">{:.0}</text>"#,
                     LEFT - 6,
-                    times[group],
+                    figures[group],
                 )
                 .unwrap();
                 y += BAR;

@@ -1,0 +1,129 @@
+//! The other end of what is measured: rustls in a thread of its own, whose CPU time is not counted.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::thread::{Scope, ScopedJoinHandle};
+
+use rustls::{ClientConnection, Connection, ServerConnection};
+
+use crate::clock;
+use crate::polled::Polled;
+use crate::setup::{Setup, server_name};
+
+/// Bytes of records that are sealed before any of them is sent.
+const BATCH: usize = 16 << 20;
+
+/// A peer after its handshake.
+pub(crate) struct Peer {
+    connection: Connection,
+    tcp: Polled,
+    /// Bytes that were read for the handshake: the last of them may be records behind it.
+    read: u64,
+}
+
+impl Peer {
+    pub(crate) fn connect(setup: &Setup, tcp: Polled) -> io::Result<Self> {
+        let client = ClientConnection::new(setup.client.clone(), server_name());
+        Self::over(client.map_err(io::Error::other)?.into(), tcp)
+    }
+
+    pub(crate) fn accept(setup: &Setup, tcp: Polled) -> io::Result<Self> {
+        let server = ServerConnection::new(setup.server.clone());
+        Self::over(server.map_err(io::Error::other)?.into(), tcp)
+    }
+
+    fn over(mut connection: Connection, mut tcp: Polled) -> io::Result<Self> {
+        let mut read = 0;
+        while connection.is_handshaking() || connection.wants_write() {
+            read += connection.complete_io(&mut tcp)?.0 as u64;
+        }
+        Ok(Self { connection, tcp, read })
+    }
+
+    /// Sends this many bytes in records of one length, and closes its direction.
+    ///
+    /// Many records are sealed before the first of them is sent, so that the subject never waits for
+    /// one: how many records a read finds depends on the subject alone.
+    pub(crate) fn send(&mut self, record: usize, bytes: usize) -> io::Result<()> {
+        let content = vec![0x5a; record];
+        let mut sealed = Vec::new();
+        let mut left = bytes;
+        while left > 0 {
+            sealed.clear();
+            while left > 0 && sealed.len() < BATCH {
+                let len = left.min(record);
+                self.connection.writer().write_all(&content[..len])?;
+                self.connection.write_tls(&mut sealed)?;
+                left -= len;
+            }
+            self.tcp.write_all(&sealed)?;
+        }
+        self.close()
+    }
+
+    /// Takes records up to the end of the transport without opening them, and closes its direction.
+    /// Returns how many bytes arrived, those of the handshake included.
+    pub(crate) fn drain(&mut self) -> io::Result<u64> {
+        let taken = drain(&mut self.tcp)?;
+        self.close()?;
+        Ok(self.read + taken)
+    }
+
+    /// Sends back what arrives, up to the close_notify.
+    pub(crate) fn echo(&mut self) -> io::Result<()> {
+        let mut message = [0; 4096];
+        loop {
+            match self.connection.reader().read(&mut message) {
+                Ok(0) => return self.close(),
+                Ok(len) => {
+                    self.connection.writer().write_all(&message[..len])?;
+                    self.write_tls()?;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.connection.read_tls(&mut self.tcp)?;
+                    self.connection.process_new_packets().map_err(io::Error::other)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.connection.send_close_notify();
+        self.write_tls()
+    }
+
+    fn write_tls(&mut self) -> io::Result<()> {
+        while self.connection.wants_write() {
+            self.connection.write_tls(&mut self.tcp)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what is still under way: a socket that is closed with bytes unread resets the connection.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        drain(&mut self.tcp).map(drop)
+    }
+}
+
+/// Takes what arrives, up to the end of the transport. Returns how many bytes that were.
+pub(crate) fn drain(tcp: &mut Polled) -> io::Result<u64> {
+    let mut room = vec![0; 256 << 10];
+    let mut taken = 0;
+    loop {
+        match tcp.read(&mut room)? {
+            0 => return Ok(taken),
+            len => taken += len as u64,
+        }
+    }
+}
+
+/// Starts a peer on another processor than that of the subject.
+pub(crate) fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    peer: impl FnOnce() -> io::Result<T> + Send + 'scope,
+) -> ScopedJoinHandle<'scope, io::Result<T>> {
+    scope.spawn(|| {
+        clock::pin_peer();
+        peer()
+    })
+}
