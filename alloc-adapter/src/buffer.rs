@@ -10,12 +10,9 @@ const LEAST_ROOM: usize = 512;
 /// Bytes of memory that a buffer starts with, and that an idle one keeps.
 const FIRST_LEN: usize = 2048;
 
-/// The memory shrinks after so many fills in a row that needed less than half of it.
-const SMALL_FILLS: u8 = 8;
-
 /// Bytes come in at the back and go out at the front; those in between are one slice.
 ///
-/// Its memory doubles when a read fills all of it, up to a ceiling: it follows the bytes that arrived,
+/// Its memory grows when a read fills all of it, up to a ceiling: it follows the bytes that arrived,
 /// never a length that a peer claims. Taking bytes out is cheap; the rest seldom moves. The memory is
 /// overwritten before it is given back, because it may hold decrypted data.
 ///
@@ -35,12 +32,12 @@ pub struct Buffer {
     start: usize,
     end: usize,
     ceiling: usize,
-    /// Bytes to allocate when there is no memory.
-    next_len: usize,
     /// The last fill left no room.
     was_filled: bool,
-    /// Fills in a row that needed less than half of the memory.
-    small_fills: u8,
+    /// Bytes of memory that were needed before they were [released](Self::release).
+    needed: usize,
+    /// The most bytes that there were since.
+    peak: usize,
 }
 
 impl Buffer {
@@ -53,9 +50,9 @@ impl Buffer {
             start: 0,
             end: 0,
             ceiling,
-            next_len: FIRST_LEN,
             was_filled: false,
-            small_fills: 0,
+            needed: 0,
+            peak: 0,
         }
     }
 
@@ -95,7 +92,10 @@ impl Buffer {
             self.compact();
             let len = self.memory.len();
             if self.needs_room() && len < self.ceiling {
-                let more = if len == 0 { self.next_len } else { len.saturating_mul(2) };
+                let more = match len {
+                    0 => FIRST_LEN,
+                    len => len.saturating_mul(2).max(self.needed),
+                };
                 self.resize(more.min(self.ceiling));
             }
             self.was_filled = false;
@@ -113,8 +113,7 @@ impl Buffer {
     pub fn commit(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.memory.len());
         self.was_filled = self.end == self.memory.len();
-        let is_small = self.end < self.memory.len() / 2;
-        self.small_fills = if is_small { self.small_fills.saturating_add(1) } else { 0 };
+        self.peak = self.peak.max(self.end);
     }
 
     /// Adds a copy of `bytes`, as far as the ceiling allows. Returns how many.
@@ -140,9 +139,9 @@ impl Buffer {
         self.ceiling = ceiling;
     }
 
-    /// Gives memory back, if the buffer is empty and has more than the 2 KiB that a new one starts with.
-    /// The next [`room`](Self::room) has as much as before at once, or half of it if the last fills did
-    /// not need it. For a connection that waits: many that are idle need little memory.
+    /// Gives memory back if the buffer is empty, except for the 2 KiB that a new one starts with. For a
+    /// connection that waits: many that are idle need little memory. When a read fills those 2 KiB, the
+    /// buffer has at once what it needed before, or half of it if that was not needed the last time.
     ///
     /// ```
     /// use tls_record_alloc::Buffer;
@@ -151,19 +150,25 @@ impl Buffer {
     /// buffer.push(&[0; 10_000]);
     /// buffer.consume(10_000);
     /// buffer.release();
-    /// assert!(buffer.room().len() >= 10_000);
+    /// assert_eq!(buffer.room().len(), 2048);
+    /// buffer.commit(2048);
+    /// assert!(buffer.room().len() >= 8000);
     /// ```
     pub fn release(&mut self) {
-        if !self.is_empty() || self.memory.len() <= FIRST_LEN {
+        if !self.is_empty() || self.peak == 0 {
             return;
         }
-        self.next_len = self.memory.len();
-        if self.small_fills >= SMALL_FILLS {
-            self.small_fills = 0;
-            self.next_len = (self.next_len / 2).max(FIRST_LEN);
-        }
-        self.resize(0);
+        self.needed = if self.peak > self.needed / 2 { self.memory.len() } else { self.needed / 2 };
+        self.peak = 0;
         self.was_filled = false;
+        if self.memory.len() > FIRST_LEN {
+            self.resize(0);
+        }
+    }
+
+    /// Whether the last read filled all of the room: more is likely to come at once.
+    pub(crate) const fn was_filled(&self) -> bool {
+        self.was_filled
     }
 
     /// `len` bytes of room, whatever the ceiling: for output, whose length is our own choice.
@@ -299,24 +304,25 @@ mod tests {
         buffer.release();
         assert_eq!(buffer.filled(), [1]);
         buffer.consume(1);
-        let needed = buffer.memory.len();
-        for left in [needed, needed / 2, needed / 4] {
+        let mut needed = buffer.memory.len();
+        while needed > 2 * FIRST_LEN {
             buffer.release();
             assert_eq!(buffer.memory.capacity(), 0);
-            assert_eq!(buffer.room().len(), left);
-            for _ in 0..SMALL_FILLS {
-                buffer.push(b"a short message");
-                buffer.consume(usize::MAX);
-            }
+            assert_eq!(buffer.room().len(), FIRST_LEN);
+            buffer.commit(FIRST_LEN);
+            assert_eq!(buffer.room().len(), needed - FIRST_LEN, "at once");
+            buffer.consume(usize::MAX);
+            // It was not needed.
+            needed /= 2;
         }
-        for _ in 0..200 {
-            buffer.release();
+        buffer.release();
+        for _ in 0..3 {
             buffer.push(b"a short message");
             buffer.consume(usize::MAX);
+            buffer.release();
+            assert_eq!(buffer.memory.capacity(), FIRST_LEN);
         }
-        assert_eq!(buffer.memory.capacity(), FIRST_LEN);
-        buffer.release();
-        assert_eq!(buffer.memory.capacity(), FIRST_LEN);
+        assert!(buffer.needed <= FIRST_LEN);
     }
 
     #[test]

@@ -26,6 +26,10 @@ pub(crate) use inbox::Step;
 use inbox::{Inbox, Receiver};
 use outbox::{Outbox, Sender};
 
+/// The most bytes that wait to be opened: several of the longest records, because one call of the
+/// transport is dear. That much memory has a connection only while a peer fills it.
+const MAX_RECEIVED: usize = 1 << 16;
+
 /// The most slices that one call of `write_vectored` takes.
 const MAX_SLICES: usize = 16;
 
@@ -89,7 +93,7 @@ impl<P: Provider> Session<P> {
         let Established {
             mut opener,
             mut sealer,
-            received,
+            mut received,
             unsent,
             tickets,
             resumption,
@@ -99,6 +103,7 @@ impl<P: Provider> Session<P> {
         // Halves that the caller exchanged for others are not of one connection, which fails then.
         let mut layer = Box::new(RecordLayer::new(Config::new(opener.role())));
         exchange(&mut layer, &mut opener, &mut sealer);
+        received.set_ceiling(MAX_RECEIVED);
         Self {
             layer,
             inbox: Inbox::new(received, info.version, tickets, resumption),
@@ -117,7 +122,7 @@ impl<P: Provider> Session<P> {
     }
 
     /// See [`Inbox::copy_data`].
-    pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> usize {
+    pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, bool) {
         self.inbox.copy_data(&mut *self.layer, room, put)
     }
 
@@ -142,8 +147,7 @@ impl<P: Provider> Session<P> {
 
     /// Room for what the transport brings, in a connection that may have to wait for it.
     pub(crate) fn room(&mut self) -> &mut [u8] {
-        self.outbox.unsent.release();
-        self.inbox.received.room()
+        self.inbox.room()
     }
 
     /// The transport brought `len` bytes of the [`room`](Self::room): none if it has ended.

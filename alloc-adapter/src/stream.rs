@@ -230,7 +230,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         self.session.outbox.flush_due = true;
         let flushed = self.transport.flush();
         self.session.sent(flushed)?;
-        self.session.outbox.flush_due = false;
+        self.session.outbox.flushed();
         Ok(())
     }
 
@@ -338,7 +338,7 @@ impl<T: Read + Write, P: Provider> Read for Stream<T, P> {
         }
         self.fill_buf()?;
         let mut left = &mut *out;
-        let len = self.session.copy_data(left.len(), |data| {
+        let (len, _) = self.session.copy_data(left.len(), |data| {
             // It never gives more than it was asked for.
             let _ = left.write(data);
         });

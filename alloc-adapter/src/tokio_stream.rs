@@ -69,6 +69,8 @@ pub struct TokioStream<T, P: Provider> {
     pub(crate) transport: T,
     pub(crate) session: Session<P>,
     shutdown: Shutdown,
+    /// An error of the transport that came when there was data to return.
+    read_error: Option<io::Error>,
     receiving: Wait,
     sending: Wait,
 }
@@ -268,6 +270,7 @@ impl<T, P: Provider> TokioStream<T, P> {
             transport,
             session,
             shutdown: Shutdown::OneStep,
+            read_error: None,
             receiving: Wait::new(),
             sending: Wait::new(),
         }
@@ -329,8 +332,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         half: Half,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let Self { transport, session, receiving, .. } = self;
-        session.outbox.unsent.release();
+        let Self { transport, session, receiving, read_error, .. } = self;
+        if let Some(error) = read_error.take() {
+            return Poll::Ready(Err(error));
+        }
         let received = &mut session.inbox.received;
         let Poll::Ready(read) =
             receiving.poll(half, cx, |cx| poll_receive(received, transport, cx))
@@ -370,7 +375,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         session.outbox.flush_due = true;
         let flushed = ready!(sending.poll(half, cx, |cx| Pin::new(transport).poll_flush(cx)));
         session.sent(flushed)?;
-        session.outbox.flush_due = false;
+        session.outbox.flushed();
         Poll::Ready(Ok(()))
     }
 
@@ -455,7 +460,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncRead for TokioStream<T
         }
         ready!(self.as_mut().poll_fill_buf(cx))?;
         let this = self.get_mut();
-        this.session.copy_data(out.remaining(), |data| out.put_slice(data));
+        loop {
+            let room = out.remaining();
+            let (_, more) = this.session.copy_data(room, |data| out.put_slice(data));
+            // Filling what the caller has room for saves calls, its own too.
+            if !more {
+                break;
+            }
+            match this.poll_receive(Half::Read, cx) {
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => {
+                    this.read_error = Some(error);
+                    break;
+                }
+                Poll::Pending => break,
+            }
+        }
         this.send_due(Half::Read, cx);
         Poll::Ready(Ok(()))
     }

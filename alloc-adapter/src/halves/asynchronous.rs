@@ -66,8 +66,7 @@ impl<T: AsyncWrite + Unpin, P: Provider> WriteHalf<T, P> {
         self.outbox.flush_due = true;
         let flushed = ready!(Pin::new(&mut self.transport).poll_flush(cx));
         self.sent(flushed)?;
-        self.outbox.flush_due = false;
-        self.outbox.unsent.release();
+        self.outbox.flushed();
         Poll::Ready(Ok(()))
     }
 

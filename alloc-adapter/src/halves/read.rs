@@ -105,7 +105,7 @@ impl<T, P: Provider> ReadHalf<T, P> {
         self.inbox.open(&mut self.opener).map_err(open_error)
     }
 
-    pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> usize {
+    pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, bool) {
         self.inbox.copy_data(&mut self.opener, room, put)
     }
 
@@ -124,10 +124,11 @@ impl<T: Read, P: Provider> Read for ReadHalf<T, P> {
         }
         self.fill_buf()?;
         let mut left = &mut *out;
-        Ok(self.copy_data(left.len(), |data| {
+        let (len, _) = self.copy_data(left.len(), |data| {
             // It never gives more than it was asked for.
             let _ = left.write(data);
-        }))
+        });
+        Ok(len)
     }
 }
 
@@ -138,7 +139,7 @@ impl<T: Read, P: Provider> BufRead for ReadHalf<T, P> {
             match self.open()? {
                 Step::Opened => {}
                 Step::NeedInput => {
-                    let read = self.transport.read(self.inbox.received.room());
+                    let read = self.transport.read(self.inbox.room());
                     self.received(read)?;
                 }
                 Step::Closed => break,

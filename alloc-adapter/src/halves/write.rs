@@ -137,8 +137,7 @@ impl<T: Write, P: Provider> WriteHalf<T, P> {
         self.outbox.flush_due = true;
         let flushed = self.transport.flush();
         self.sent(flushed)?;
-        self.outbox.flush_due = false;
-        self.outbox.unsent.release();
+        self.outbox.flushed();
         Ok(())
     }
 

@@ -81,21 +81,30 @@ impl Inbox {
 
     pub(crate) fn consume(&mut self, len: usize) {
         if self.kept.is_empty() {
-            self.data.start = self.data.start.saturating_add(len).min(self.data.end);
+            self.consume_opened(len);
         } else {
             self.kept.consume(len);
         }
     }
 
+    fn consume_opened(&mut self, len: usize) {
+        self.data.start = self.data.start.saturating_add(len).min(self.data.end);
+        if self.data.is_empty() {
+            self.received.consume(core::mem::take(&mut self.record));
+        }
+    }
+
     /// Gives data to `put`, record after record, up to `room` bytes, as long as no more has to be received.
-    /// Returns how many bytes. What ended it, the next call of [`open`](Self::open) says again.
+    /// Returns how many bytes, and whether more is likely to be received at once. An error, or the end,
+    /// is said again by the next call of [`open`](Self::open).
     pub(crate) fn copy_data(
         &mut self,
         half: &mut impl Receiver,
         room: usize,
         mut put: impl FnMut(&[u8]),
-    ) -> usize {
+    ) -> (usize, bool) {
         let mut left = room;
+        let mut more = false;
         loop {
             let data = self.data();
             let data = data.get(..left).unwrap_or(data);
@@ -103,11 +112,35 @@ impl Inbox {
             let len = data.len();
             left = left.saturating_sub(len);
             self.consume(len);
-            if left == 0 || (self.data().is_empty() && !matches!(self.open(half), Ok(Step::Opened)))
-            {
-                return room.saturating_sub(left);
+            if left == 0 {
+                break;
+            }
+            if self.data().is_empty() {
+                match self.open(half) {
+                    Ok(Step::Opened) => {}
+                    Ok(Step::NeedInput) => {
+                        more = self.received.was_filled();
+                        break;
+                    }
+                    Ok(Step::Closed) | Err(_) => break,
+                }
             }
         }
+        self.settle();
+        (room.saturating_sub(left), more)
+    }
+
+    /// Gives memory back if no more is likely to come at once.
+    fn settle(&mut self) {
+        if !self.received.was_filled() {
+            self.received.release();
+        }
+    }
+
+    /// Room for what the transport brings, which may have to be waited for.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        self.settle();
+        self.received.room()
     }
 
     /// Keeps the data of the last record, as far as `ceiling` bytes are enough for all that is kept, so that
@@ -116,7 +149,7 @@ impl Inbox {
         self.kept.set_ceiling(ceiling);
         let data = self.received.filled().get(self.data.clone()).unwrap_or_default();
         let kept = self.kept.push(data);
-        self.data.start = self.data.start.saturating_add(kept);
+        self.consume_opened(kept);
     }
 
     /// Whether reading goes on without the transport: there is data, a whole record, or the end.
@@ -135,7 +168,6 @@ impl Inbox {
     /// Opens the next record. All data of the last one has been read or kept. Whatever it returns, send
     /// what is due.
     pub(crate) fn open(&mut self, half: &mut impl Receiver) -> Result<Step, OpenError> {
-        self.received.consume(core::mem::take(&mut self.record));
         if self.is_closed {
             // What lies behind the close_notify is not for the opener, which would ignore it.
             return Ok(Step::Closed);

@@ -87,6 +87,12 @@ impl Outbox {
         !self.is_broken && self.wants_write(half)
     }
 
+    /// Everything has left. Who writes more at once seldom flushes.
+    pub(crate) fn flushed(&mut self) {
+        self.flush_due = false;
+        self.unsent.release();
+    }
+
     /// What the transport answered to sending.
     pub(crate) fn answered(&mut self, answer: &io::Result<()>) {
         self.is_broken = matches!(answer, Err(error) if is_lasting(error.kind()));

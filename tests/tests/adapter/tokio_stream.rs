@@ -428,9 +428,9 @@ fn one_read_takes_all_records_that_have_arrived_and_one_poll_of_the_transport_br
             reads += 1;
         }
         assert_eq!(out[..len], [7; 64 * 1024]);
-        // The memory grows as it is filled: 2 KiB at first.
-        assert!(reads <= 8, "{reads} reads");
-        assert_eq!(tls.transport().polls - polls, reads);
+        // The memory grows as it is filled, from 2 KiB on.
+        // The room of the caller is filled as long as the transport has more.
+        assert!(reads <= 2 && tls.transport().polls - polls <= 8, "{reads} reads");
     });
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Ours;
 
 impl BlockingLibrary for Ours {
     fn connect(config: Arc<ClientConfig>, tcp: TcpStream) -> io::Result<impl Duplex> {
-        Stream::<_, Ring>::connect(config, server_name(), tcp)
+        Ok(Stream::<_, Ring>::connect(config, server_name(), tcp)?)
     }
 }
 

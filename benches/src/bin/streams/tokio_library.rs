@@ -42,11 +42,11 @@ impl TokioLibrary for Ours {
         config: Arc<ClientConfig>,
         transport: T,
     ) -> io::Result<impl Duplex> {
-        TokioStream::<_, Ring>::connect(config, server_name(), transport).await
+        Ok(TokioStream::<_, Ring>::connect(config, server_name(), transport).await?)
     }
 
     async fn accept<T: Duplex>(config: Arc<ServerConfig>, transport: T) -> io::Result<impl Duplex> {
-        TokioStream::<_, Ring>::accept(config, transport).await
+        Ok(TokioStream::<_, Ring>::accept(config, transport).await?)
     }
 }
 
