@@ -111,8 +111,8 @@ pub enum Shutdown {
     TwoSteps {
         /// How many bytes of records are worth waiting for, counted from our close_notify on, whether
         /// they hold data or not and whoever reads it. With more than that, shutting down is an error,
-        /// with [`ShutdownError::BudgetSpent`] inside, which says how many came: read, or repeat it
-        /// with a larger budget.
+        /// with [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent) inside, which says how many came:
+        /// read, or repeat it with a larger budget.
         budget: u32,
     },
 }
@@ -253,7 +253,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
 
     /// Closes our direction: sends a close_notify, once, and does not wait for the peer's. Reading
     /// goes on. The transport is not shut down, as it would be by
-    /// [`shutdown`](tokio::io::AsyncWriteExt::shutdown). The future may be dropped and the call
+    /// `shutdown`. The future may be dropped and the call
     /// repeated.
     ///
     /// # Errors
