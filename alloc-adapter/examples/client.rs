@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,6 +45,10 @@ struct Args {
     /// The protocol version.
     #[arg(long, value_enum, default_value_t)]
     tls: Tls,
+    /// After so many seconds in which the server takes nothing of what is sent, it is left.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    idle: u64,
 }
 
 const CLOSED: u8 = 0;
@@ -119,8 +123,7 @@ fn run(args: &Args) -> Result<End, Box<dyn Error>> {
     };
 
     let mut transport = TcpStream::connect(&args.connect)?;
-    // A server that takes nothing for so long is given up.
-    transport.set_write_timeout(Some(Duration::from_secs(60)))?;
+    transport.set_write_timeout(Some(Duration::from_secs(args.idle)))?;
     let mut handshake = Handshake::client(Arc::new(config), name)?;
     if let Err(error) = handshake.complete(&mut transport) {
         disconnect(transport, REST, PATIENCE);
@@ -135,6 +138,9 @@ fn run(args: &Args) -> Result<End, Box<dyn Error>> {
         move || {
             if let Err(error) = send_input(&sending) {
                 eprintln!("client: sending: {error}");
+                // Then there is nothing to be received either: a server that does not read may never say
+                // anything.
+                let _ = sending.with(|sender| sender.transport.shutdown(Shutdown::Both));
             }
         }
     });

@@ -9,9 +9,9 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tls_record::aead::ring::Ring;
 use tls_record_alloc::Stream;
 
@@ -206,14 +206,8 @@ fn requests_are_answered_until_the_client_closes_or_asks_for_it() {
 fn a_response_is_one_record() {
     let (cert, key) = pem();
     let (_server, addr) = server(&["--cert", cert, "--key", key]);
-    let mut roots = RootCertStore::empty();
-    let file = std::fs::read(cert).expect("it was written");
-    roots.add(CertificateDer::from_pem_slice(&file).expect("PEM")).expect("a certificate");
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let name = "localhost".try_into().expect("a name");
-    let tcp = TcpStream::connect(addr).expect("it listens");
-    let mut tls = Stream::<_, Ring>::connect(Arc::new(config), name, tcp).expect("a handshake");
-    tls.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("taken");
+    let mut tls = client(addr);
+    tls.write_all(REQUEST).expect("taken");
     let record = tls.fill_buf().expect("a response");
     assert!(record.ends_with(b"you asked for /\n"), "{}", text(record));
 }
@@ -237,6 +231,164 @@ fn a_silent_client_is_left_and_one_that_sends_nonsense_is_closed() {
     let args = ["--connect", &addr.to_string(), "--insecure"];
     let output = run(example("client"), &args, &"a line without an end".repeat(10_000));
     assert_status(&output, 0);
+}
+
+type Client = Stream<TcpStream, Ring>;
+
+fn client(addr: SocketAddr) -> Client {
+    let mut roots = RootCertStore::empty();
+    let file = std::fs::read(&PEM.0).expect("it was written");
+    roots.add(CertificateDer::from_pem_slice(&file).expect("PEM")).expect("a certificate");
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let name = "localhost".try_into().expect("a name");
+    let tcp = TcpStream::connect(addr).expect("it listens");
+    Client::connect(Arc::new(config), name, tcp).expect("a handshake")
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
+
+/// What clients do to a server, each in a connection of its own. A client that is returned stays.
+const CLIENTS: [(&str, fn(SocketAddr) -> Option<Client>); 10] = [
+    ("closes", |addr| {
+        let mut tls = client(addr);
+        tls.close().expect("sent");
+        assert_eq!(tls.read(&mut [0]).expect("the end"), 0);
+        None
+    }),
+    ("closes its direction and then reads", |addr| {
+        let mut tls = client(addr);
+        tls.write_all(REQUEST).expect("taken");
+        tls.close().expect("sent");
+        tls.transport().shutdown(Shutdown::Write).expect("shut");
+        let mut response = Vec::new();
+        tls.read_to_end(&mut response).expect("a response");
+        assert!(text(&response).contains("you asked for /"));
+        None
+    }),
+    ("is cut off between two records", |addr| {
+        let tls = client(addr);
+        tls.transport().shutdown(Shutdown::Both).expect("cut");
+        None
+    }),
+    ("is cut off inside a record", |addr| {
+        let mut tls = client(addr);
+        tls.transport_mut().write_all(&[23, 3, 3, 0, 100, 1]).expect("taken");
+        None
+    }),
+    ("resets", |addr| {
+        // Its system does, because there is unread input.
+        let mut tls = client(addr);
+        tls.write_all(REQUEST).expect("taken");
+        thread::sleep(Duration::from_millis(100));
+        None
+    }),
+    ("forges a record", |addr| {
+        let mut tls = client(addr);
+        tls.transport_mut().write_all(&[&[23, 3, 3, 0, 30][..], &[7; 30]].concat()).expect("taken");
+        assert!(tls.read(&mut [0]).is_err());
+        None
+    }),
+    ("does not speak TLS", |addr| {
+        let mut tcp = TcpStream::connect(addr).expect("it listens");
+        tcp.write_all(REQUEST).expect("taken");
+        let _ = tcp.read_to_end(&mut Vec::new());
+        None
+    }),
+    ("sends 100,000 bytes at once", |addr| {
+        let mut tls = client(addr);
+        let count = 100_000 / REQUEST.len();
+        tls.write_all(&REQUEST.repeat(count)).expect("taken");
+        tls.close().expect("sent");
+        let mut responses = Vec::new();
+        tls.read_to_end(&mut responses).expect("responses");
+        assert_eq!(text(&responses).matches("200 OK").count(), count);
+        None
+    }),
+    ("reads nothing", |addr| {
+        let mut tls = client(addr);
+        tls.transport().set_write_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+        while tls.write_all(&REQUEST.repeat(1000)).is_ok() {}
+        Some(tls)
+    }),
+    ("says nothing", |addr| Some(client(addr))),
+];
+
+#[test]
+fn the_server_survives_every_kind_of_client_and_leaves_each_of_them() {
+    let (cert, key) = pem();
+    for tls in VERSIONS {
+        let args = ["--cert", cert, "--key", key, "--idle", "1", "--tls", tls];
+        let (mut running, addr) = server(&args);
+        let mut reports = BufReader::new(running.0.stderr.take().expect("piped")).lines();
+        for (what, act) in CLIENTS {
+            let stays = act(addr);
+            let report = reports.next().expect("the server lives").expect("text");
+            println!("TLS {tls}, a client that {what}: {report}");
+            drop(stays);
+        }
+        let mut last = client(addr);
+        last.write_all(REQUEST).expect("taken");
+        assert!(text(last.fill_buf().expect("a response")).contains("you asked for /"));
+    }
+}
+
+/// A server that makes handshakes and then does as `act` says.
+fn odd_server(tls: &str, act: fn(Stream<TcpStream, Ring>)) -> SocketAddr {
+    let version = if tls == "1.2" { &rustls::version::TLS12 } else { &rustls::version::TLS13 };
+    let (cert, key) = &*PEM;
+    let config = ServerConfig::builder_with_protocol_versions(&[version])
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from_pem_file(cert).expect("PEM")],
+            PrivateKeyDer::from_pem_file(key).expect("PEM"),
+        )
+        .expect("a config");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("its address");
+    thread::spawn(move || {
+        let (tcp, _) = listener.accept().expect("the client");
+        act(Stream::accept(Arc::new(config), tcp).expect("a handshake"));
+    });
+    addr
+}
+
+#[test]
+fn the_client_leaves_every_kind_of_server() {
+    const SERVERS: [(&str, i32, fn(Client)); 6] = [
+        ("closes and goes", 0, |tls| drop(tls.disconnect(1 << 20, Duration::from_secs(5)))),
+        ("closes its direction and then reads", 0, |mut tls| {
+            tls.close().expect("sent");
+            let _ = tls.read_to_end(&mut Vec::new());
+        }),
+        ("goes without closing", 1, drop),
+        ("goes inside a record", 1, |mut tls| {
+            tls.transport_mut().write_all(&[23, 3, 3, 0, 100, 1]).expect("taken");
+            let _ = tls.transport().shutdown(Shutdown::Write);
+            let _ = tls.read_to_end(&mut Vec::new());
+        }),
+        ("forges a record", 2, |mut tls| {
+            let forged = [&[23, 3, 3, 0, 30][..], &[7; 30]].concat();
+            tls.transport_mut().write_all(&forged).expect("taken");
+            let _ = tls.read_to_end(&mut Vec::new());
+        }),
+        ("reads nothing and says nothing", 1, |tls| {
+            thread::sleep(Duration::from_secs(30));
+            drop(tls);
+        }),
+    ];
+    for tls in VERSIONS {
+        for (what, status, act) in SERVERS {
+            let addr = odd_server(tls, act).to_string();
+            let args = ["--connect", &addr, "--insecure", "--idle", "1", "--tls", tls];
+            let started = Instant::now();
+            // More than the sockets hold.
+            let output = run(example("client"), &args, &"x".repeat(16_000_000));
+            println!("TLS {tls}, a server that {what}: {}", text(&output.stderr));
+            // In TLS 1.2 its close_notify ends both directions: what was not sent is lost, and it says so.
+            assert_status(&output, status);
+            assert!(started.elapsed() < Duration::from_secs(20));
+        }
+    }
 }
 
 #[test]
