@@ -5,8 +5,10 @@
 //!   that arrived too early, [tickets](Tickets), an [exporter](Exporter), the [sessions](Resumption)
 //!   to forget if the connection fails, and [what was agreed upon](Info).
 //! - `Acceptor` (with `std`) reads a ClientHello, for a server that chooses its config by it.
-//! - `Stream` (with `std`) is a connection over a blocking transport, and `TokioStream` (with `tokio`)
-//!   over one of tokio's.
+//! - `Stream` (with `std`) is a connection over a blocking or non-blocking transport, and `TokioStream`
+//!   (with `tokio`) over one of tokio's. Both split into a `ReadHalf` and a `WriteHalf` that share no
+//!   lock, and `disconnect` ends them together with their TCP connection.
+//! - `Acceptor` (with `std`) reads a ClientHello before the config of the server is chosen.
 //! - [`Buffer`] holds what is received until it can be opened.
 //!
 //! rustls decides who is trusted, which suites there are and what is resumed: give it the config that
