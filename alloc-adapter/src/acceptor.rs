@@ -97,9 +97,7 @@ use crate::handshake::{Handshake, MAX_INPUT};
 ///         }
 ///     };
 /// };
-/// let mut handshake = acceptor.accept(config)?;
-/// handshake.complete(&mut transport)?;
-/// Ok(Stream::new(handshake.finish()?, transport))
+/// Ok(Stream::from_handshake(acceptor.accept(config)?, transport)?)
 /// # }
 /// ```
 #[derive(Debug)]

@@ -8,7 +8,6 @@
 //! - `Stream` (with `std`) is a connection over a blocking or non-blocking transport, and `TokioStream`
 //!   (with `tokio`) over one of tokio's. Both split into a `ReadHalf` and a `WriteHalf` that share no
 //!   lock, and `disconnect` ends them together with their TCP connection.
-//! - `Acceptor` (with `std`) reads a ClientHello before the config of the server is chosen.
 //! - [`Buffer`] holds what is received until it can be opened.
 //!
 //! rustls decides who is trusted, which suites there are and what is resumed: give it the config that
