@@ -178,7 +178,7 @@ fn the_loops_are_those_of_the_documentation() {
         (include_str!("../../core/src/record_buffer.rs"), "fn read_to_end<", "_ => {} } } }"),
         (include_str!("../../core/src/connection.rs"), "fn close<", "connection.sent(taken); } }"),
         (include_str!("../../core/src/mailbox/linked.rs"), "fn close<", "writer.sent(taken)); } }"),
-        (include_str!("../../README.md"), "fn shut_down<", "done => return done, } } }"),
+        (include_str!("../../core/README.md"), "fn shut_down<", "done => return done, } } }"),
         (include_str!("../../core/src/stream.rs"), "fn ask<", "Ok(total) }"),
         (include_str!("../../core/src/stream.rs"), "fn on_readable<", "return Ok(true); } } }"),
     ] {

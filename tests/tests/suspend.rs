@@ -143,7 +143,7 @@ fn keys_of_every_algorithm_go_on_in_both_versions() {
                 layer
             });
             let mut bytes = client.suspend(&KEY).unwrap();
-            assert_eq!(bytes.len(), 209, "what README.md says");
+            assert_eq!(bytes.len(), 209, "what core/README.md says");
             client = Layer::resume(&mut bytes, &KEY).unwrap();
             for (from, to) in [(0, 1), (1, 0)] {
                 let ends = [&mut client, &mut server];
