@@ -1,9 +1,15 @@
-//! A connection that owns its output: for transports that take a part of it, now and then.
+//! Connections that own their output: for transports that take a part of it, now and then.
 //!
 //! `write`, or `reserve` and `commit`, seal records behind what is unsent; control records follow by
 //! themselves; `sent` takes away what the transport took.
+//!
+//! The floor uses [`layer`](crate::layer) and what is below it. This file has the connection, the others
+//! its sending half, its halves over a mailbox, and a set of many.
 
 mod alert_log;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+mod linked;
+pub(crate) mod record_sizes;
 mod set;
 mod writer;
 
@@ -11,19 +17,19 @@ pub use set::{ConnectionSet, Handle, InvalidHandle};
 pub(crate) use writer::WRITER_LEN;
 pub use writer::Writer;
 
-use crate::alert::AlertDescription;
-use crate::end::{End, ReadEnd};
-use crate::error::{CloseError, Fault, KeyError, OpenError, SealError};
-use crate::keys::KeySchedule;
-use crate::layer::RecordLayer;
-use crate::opener::{Opened, Opener};
-use crate::padding::Padding;
-use crate::pair;
-use crate::record::{Epoch, Role, Version};
-use crate::record_size_limit::RecordSizeLimit;
-use crate::scrub::scrub_stack;
-use crate::sealer::Control;
-use crate::shutdown::ShutdownError;
+use crate::crypto::keys::KeySchedule;
+use crate::crypto::padding::Padding;
+use crate::crypto::scrub::scrub_stack;
+use crate::layer::opener::{Opened, Opener};
+use crate::layer::pair;
+use crate::layer::record_layer::RecordLayer;
+use crate::layer::sealer::{Control, Sealer};
+use crate::layer::shutdown::ShutdownError;
+use crate::protocol::alert::AlertDescription;
+use crate::protocol::end::{End, ReadEnd};
+use crate::protocol::error::{CloseError, Fault, KeyError, OpenError, SealError};
+use crate::protocol::record::{Epoch, Role, Version};
+use crate::protocol::record_size_limit::RecordSizeLimit;
 
 /// A [`RecordLayer`] with the records that the transport has not taken yet, `TX` bytes of them.
 ///
@@ -557,10 +563,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Calls on one half alone what a handshake needs now and then: see
     /// [`RecordLayer::with_halves`]. What is sealed by hand here goes past what is
     /// [`unsent`](Self::unsent): leave that to [`write_handshake`](Self::write_handshake).
-    pub fn with_halves<R>(
-        &mut self,
-        call: impl FnOnce(&mut Opener<K>, &mut crate::Sealer<K>) -> R,
-    ) -> R {
+    pub fn with_halves<R>(&mut self, call: impl FnOnce(&mut Opener<K>, &mut Sealer<K>) -> R) -> R {
         self.tell_writer();
         let opener = &mut self.opener;
         let returned = self.writer.with_sealer(|sealer| {
@@ -584,7 +587,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 
     /// The halves, and what is known besides, if nothing waits for the transport and no slot is
     /// reserved.
-    pub(crate) fn at_rest(&self) -> Option<(&Opener<K>, &crate::Sealer<K>, [u8; WRITER_LEN])> {
+    pub(crate) fn at_rest(&self) -> Option<(&Opener<K>, &Sealer<K>, [u8; WRITER_LEN])> {
         let Self { opener, writer } = self;
         writer.is_at_rest().then(|| (opener, writer.sealer(), writer.pack()))
     }

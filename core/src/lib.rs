@@ -98,67 +98,52 @@
     )
 )]
 
-pub mod aead;
-pub mod close;
+// The floors of the engine, the lowest first. Each uses those before it, and no other:
+// tests/tests/layout.rs checks it. Links in the documentation lead anywhere.
+mod small;
 
-mod alert;
-mod budget;
-mod byte_queue;
-mod bytes;
-mod config;
-mod connection;
-mod end;
-mod error;
-mod handshake;
-mod kernel;
-mod keys;
+mod buffer;
+
+mod protocol;
+
+mod crypto;
+
 mod layer;
-#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
-mod mailbox;
-mod notice;
-mod opener;
-mod padding;
-mod pair;
-mod protection;
-mod record;
-mod record_buffer;
-mod record_size_limit;
-mod record_sizes;
-mod scrub;
-mod sealer;
-mod shutdown;
+
+mod connection;
+
+mod handover;
 #[cfg(feature = "embedded-io")]
 mod stream;
-mod suspend;
 
-pub use alert::{ALERT_LEN, Alert, AlertClass, AlertDescription, AlertLevel};
-pub use config::{Config, Limits};
+pub use connection::record_sizes::RecordSizes;
 pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, Writer};
-pub use end::{End, ReadEnd, WriteEnd};
-pub use error::{CloseError, Fault, Flood, KeyError, OpenError, SealError};
-pub use handshake::{HandshakeHeader, HandshakePiece, HandshakeType};
-pub use kernel::{CryptoInfo, KernelDirection};
-pub use keys::{DirectionKeys, KeySchedule, TrafficSecret};
-pub use layer::RecordLayer;
+pub use crypto::aead;
+pub use crypto::keys::{DirectionKeys, KeySchedule, TrafficSecret};
+pub use crypto::padding::{Padding, PaddingFn};
+pub use handover::kernel::{CryptoInfo, KernelDirection};
+pub use handover::suspend::{ResumeError, SUSPENDED_LEN};
+pub use layer::config::{Config, Limits};
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
-pub use mailbox::{Linked, Mailbox};
-pub use notice::{Notice, Signal};
-pub use opener::{Event, Opened, Opener};
-pub use padding::{Padding, PaddingFn};
-pub use record::{ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD, Role, Version};
-pub use record_buffer::{RecordBuffer, RecordTooLong};
-pub use record_size_limit::RecordSizeLimit;
-pub use record_sizes::RecordSizes;
-pub use sealer::{Control, ControlMessage, Sealed, Sealer};
-pub use shutdown::ShutdownError;
+pub use layer::mailbox::{Linked, Mailbox};
+pub use layer::notice::{Notice, Signal};
+pub use layer::opener::{Event, Opened, Opener};
+pub use layer::record_buffer::{RecordBuffer, RecordTooLong};
+pub use layer::record_layer::RecordLayer;
+pub use layer::sealer::{Control, ControlMessage, Sealed, Sealer};
+pub use layer::shutdown::ShutdownError;
+pub use layer::suspend_error::SuspendError;
+pub use protocol::alert::{ALERT_LEN, Alert, AlertClass, AlertDescription, AlertLevel};
+pub use protocol::close;
+pub use protocol::end::{End, ReadEnd, WriteEnd};
+pub use protocol::error::{CloseError, Fault, Flood, KeyError, OpenError, SealError};
+pub use protocol::handshake::{HandshakeHeader, HandshakePiece, HandshakeType};
+pub use protocol::record::{
+    ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD, Role, Version,
+};
+pub use protocol::record_size_limit::RecordSizeLimit;
 #[cfg(feature = "embedded-io")]
 pub use stream::{Stream, StreamError};
-pub use suspend::{ResumeError, SUSPENDED_LEN, SuspendError};
-
-/// Small processors have little flash: where a short way beside the general one would save
-/// instructions, they go the general one. Where a function on the way of a record has `cold` or
-/// `inline(never)` for one width alone, the other would be larger by it, or slower.
-const SMALL: bool = usize::BITS < 64;
 
 /// The examples of the README are run with those of this crate.
 #[cfg(all(doctest, feature = "ring", feature = "tls12"))]

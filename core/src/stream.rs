@@ -4,6 +4,9 @@
 //! the [`RecordBuffer`], and futures hold no bytes. Reading sends what is due before it waits, but
 //! never fails because of it: data that the peer sent before it went away is still delivered. After an
 //! error that does not pass, only calls that are there to send try the transport again.
+//!
+//! The floor uses [`connection`](crate::connection) and what is below it, but not the hand-over, which is
+//! beside it.
 
 #[cfg(feature = "embedded-io-async")]
 mod asynchronous;
@@ -13,16 +16,16 @@ use core::ops::Range;
 
 use embedded_io::{Error, ErrorKind, ErrorType};
 
-use crate::alert::AlertDescription;
-use crate::bytes::copy_content;
+use crate::buffer::bytes::copy_content;
 use crate::connection::Connection;
-use crate::end::{End, ReadEnd};
-use crate::error::{Fault, OpenError, SealError};
-use crate::keys::KeySchedule;
-use crate::opener::Event;
-use crate::record::Epoch;
-use crate::record_buffer::{RecordBuffer, RecordTooLong};
-use crate::shutdown::ShutdownError;
+use crate::crypto::keys::KeySchedule;
+use crate::layer::opener::Event;
+use crate::layer::record_buffer::{RecordBuffer, RecordTooLong};
+use crate::layer::shutdown::ShutdownError;
+use crate::protocol::alert::AlertDescription;
+use crate::protocol::end::{End, ReadEnd};
+use crate::protocol::error::{Fault, OpenError, SealError};
+use crate::protocol::record::Epoch;
 
 /// A connection over a transport of embedded-io, without a heap: `RX` bytes for the longest record
 /// that may arrive, `TX` for those that leave (see [`Connection`]).

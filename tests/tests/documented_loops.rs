@@ -175,9 +175,13 @@ fn the_loops_are_those_of_the_documentation() {
     let here = words(include_str!("documented_loops.rs"));
     for (documented, start, end) in [
         (include_str!("../../core/src/lib.rs"), "fn received(", "done += consumed; } }"),
-        (include_str!("../../core/src/record_buffer.rs"), "fn read_to_end<", "_ => {} } } }"),
+        (include_str!("../../core/src/layer/record_buffer.rs"), "fn read_to_end<", "_ => {} } } }"),
         (include_str!("../../core/src/connection.rs"), "fn close<", "connection.sent(taken); } }"),
-        (include_str!("../../core/src/mailbox/linked.rs"), "fn close<", "writer.sent(taken)); } }"),
+        (
+            include_str!("../../core/src/connection/linked.rs"),
+            "fn close<",
+            "writer.sent(taken)); } }",
+        ),
         (include_str!("../../core/README.md"), "fn shut_down<", "done => return done, } } }"),
         (include_str!("../../core/src/stream.rs"), "fn ask<", "Ok(total) }"),
         (include_str!("../../core/src/stream.rs"), "fn on_readable<", "return Ok(true); } } }"),

@@ -1,6 +1,6 @@
 //! The alerts of ours that a log has not seen yet (RFC 9846 section 6.2).
 
-use crate::alert::AlertDescription;
+use crate::protocol::alert::AlertDescription;
 
 /// One bit or count for each alert that one connection can seal: refusals before its end, and then a
 /// cancel and a close, or a fatal alert.

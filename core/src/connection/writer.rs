@@ -1,15 +1,15 @@
 //! The sending half that owns its output.
 
 use super::alert_log::AlertLog;
-use crate::alert::AlertDescription;
-use crate::byte_queue::ByteQueue;
-use crate::end::WriteEnd;
-use crate::error::{CloseError, KeyError, SealError};
-use crate::keys::KeySchedule;
-use crate::notice::{Notice, Signal};
-use crate::record::HEADER_LEN;
-use crate::sealer::{Control, KEY_UPDATE_LEN, Sealed, Sealer};
-use crate::shutdown::ShutdownError;
+use crate::buffer::byte_queue::ByteQueue;
+use crate::crypto::keys::KeySchedule;
+use crate::layer::notice::{Notice, Signal};
+use crate::layer::sealer::{Control, KEY_UPDATE_LEN, Sealed, Sealer};
+use crate::layer::shutdown::ShutdownError;
+use crate::protocol::alert::AlertDescription;
+use crate::protocol::end::WriteEnd;
+use crate::protocol::error::{CloseError, KeyError, SealError};
+use crate::protocol::record::HEADER_LEN;
 
 /// Bytes of a record that are not content, at most: header, explicit nonce or inner type, tag.
 const MAX_OVERHEAD: usize = HEADER_LEN + 8 + 16;

@@ -3,7 +3,7 @@
 use embedded_io::{BufRead, Read, Write};
 
 use super::{Step, Stream, StreamError};
-use crate::keys::KeySchedule;
+use crate::crypto::keys::KeySchedule;
 
 impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX>
 where

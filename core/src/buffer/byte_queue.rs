@@ -1,0 +1,125 @@
+//! Bytes that came and have not gone, in one run of a fixed buffer: a cipher and a transport want
+//! whole slices, which a ring does not have.
+
+use crate::buffer::bytes::copy_content;
+
+/// The bytes from `start` to `end` wait; behind them is room for more.
+#[derive(Clone)]
+#[repr(C)]
+pub(crate) struct ByteQueue<const LEN: usize> {
+    start: u32,
+    end: u32,
+    bytes: [u8; LEN],
+}
+
+impl<const LEN: usize> ByteQueue<LEN> {
+    pub(crate) const fn new() -> Self {
+        const { assert!(LEN as u64 <= u32::MAX as u64, "a buffer of more than 4 GiB") };
+        Self { bytes: [0; LEN], start: 0, end: 0 }
+    }
+
+    const fn start(&self) -> usize {
+        self.start as usize
+    }
+
+    pub(crate) fn waiting(&self) -> &[u8] {
+        self.bytes.get(self.start()..self.end()).unwrap_or_default()
+    }
+
+    pub(crate) fn waiting_mut(&mut self) -> &mut [u8] {
+        let (start, end) = (self.start(), self.end());
+        self.bytes.get_mut(start..end).unwrap_or_default()
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    const fn len(&self) -> usize {
+        self.end.saturating_sub(self.start) as usize
+    }
+
+    /// Where the room behind the waiting bytes begins.
+    pub(crate) const fn end(&self) -> usize {
+        self.end as usize
+    }
+
+    /// Both lie in the buffer, whose length fits.
+    const fn set(&mut self, start: usize, end: usize) {
+        (self.start, self.end) = (start as u32, end as u32);
+    }
+
+    /// Room before and behind.
+    pub(crate) const fn total_room(&self) -> usize {
+        LEN.saturating_sub(self.len())
+    }
+
+    /// The room behind the waiting bytes, up to `limit` in the buffer.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn room(&mut self, limit: usize) -> &mut [u8] {
+        self.bytes.get_mut(self.end as usize..limit).unwrap_or_default()
+    }
+
+    /// Sees to it that `need` bytes of room are behind the waiting ones, which are moved to the front
+    /// if need be; or says that there is no such room.
+    pub(crate) fn make_room(&mut self, need: usize) -> bool {
+        if need <= LEN.saturating_sub(self.end()) {
+            return true;
+        }
+        if need > self.total_room() {
+            return false;
+        }
+        let (start, len) = (self.start(), self.len());
+        shift_down(&mut self.bytes, start, len);
+        self.set(0, len);
+        true
+    }
+
+    /// The first `len` bytes of the room wait now.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn append(&mut self, len: usize) {
+        self.set(self.start(), self.end().saturating_add(len).min(LEN));
+    }
+
+    /// `len` bytes of the room wait now that lie at `at` in the buffer: they close up with the others.
+    pub(crate) fn append_from(&mut self, at: usize, len: usize) {
+        if self.is_empty() {
+            self.set(at, at);
+        } else {
+            let gap = at.saturating_sub(self.end());
+            shift_down(self.room(LEN), gap, len);
+        }
+        self.append(len);
+    }
+
+    /// Everything from `at` on.
+    pub(crate) fn from(&mut self, at: usize) -> &mut [u8] {
+        self.bytes.get_mut(at..).unwrap_or_default()
+    }
+
+    /// The first `len` waiting bytes are gone.
+    pub(crate) fn consume(&mut self, len: usize) {
+        self.set(self.start().saturating_add(len).min(self.end()), self.end());
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+
+    pub(crate) const fn clear(&mut self) {
+        self.set(0, 0);
+    }
+}
+
+/// Moves the `len` bytes at `distance` to the front, in pieces that do not overlap where they go.
+fn shift_down(mut bytes: &mut [u8], distance: usize, mut len: usize) {
+    if distance == 0 {
+        return;
+    }
+    while len != 0 {
+        let Some((to, from)) = bytes.split_at_mut_checked(distance) else { return };
+        let piece = len.min(distance);
+        copy_content(from.get(..piece).unwrap_or_default(), to);
+        len = len.saturating_sub(piece);
+        bytes = from;
+    }
+}

@@ -1,0 +1,34 @@
+//! Fields of fixed lengths, one behind the other in bytes.
+
+/// The bytes that are still to be filled with fields.
+pub(crate) struct Packer<'a>(pub(crate) &'a mut [u8]);
+
+impl<'a> Packer<'a> {
+    /// The place of the next field.
+    pub(crate) fn next<const LEN: usize>(&mut self) -> Option<&'a mut [u8; LEN]> {
+        let (place, rest) = core::mem::take(&mut self.0).split_first_chunk_mut()?;
+        self.0 = rest;
+        Some(place)
+    }
+
+    pub(crate) fn put<const LEN: usize>(&mut self, field: [u8; LEN]) -> Option<()> {
+        *self.next()? = field;
+        Some(())
+    }
+}
+
+/// The bytes whose fields are still to be taken.
+pub(crate) struct Unpacker<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Unpacker<'a> {
+    /// The next field.
+    pub(crate) fn next<const LEN: usize>(&mut self) -> Option<&'a [u8; LEN]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(field)
+    }
+
+    pub(crate) fn take<const LEN: usize>(&mut self) -> Option<[u8; LEN]> {
+        self.next().copied()
+    }
+}

@@ -1,0 +1,285 @@
+//! Traffic secrets, and the keys derived from them (RFC 9846 sections 7.2 and 7.3).
+
+use core::marker::PhantomData;
+
+use zeroize::Zeroize;
+
+use crate::buffer::bytes::copy;
+use crate::crypto::aead::{Aead, Algorithm, NONCE_LEN, Provider};
+use crate::protocol::error::KeyError;
+use crate::protocol::record::Version;
+
+/// What protects the records of one direction for one generation.
+pub struct DirectionKeys<A> {
+    /// The key.
+    pub aead: A,
+    /// What the sequence number is combined with (RFC 9846 section 5.3). In TLS 1.2 with GCM and CCM:
+    /// the salt, then the start of the explicit nonce (RFC 5288 section 3, RFC 6655 section 3).
+    pub iv: [u8; NONCE_LEN],
+}
+
+/// Where the keys of one direction come from, now and after each KeyUpdate.
+///
+/// [`TrafficSecret`] is the one in software. A key store in hardware implements this itself and
+/// hands out handles.
+pub trait KeySchedule: Zeroize {
+    /// The cipher of the suite.
+    type Aead: Aead;
+
+    /// How deep into the stack, in bytes, installing and updating keys goes. Copies are left there,
+    /// which the engine overwrites when keys were installed, updated, suspended or resumed: it takes that
+    /// much stack itself then. What sealing and opening leave is [`Aead::STACK`]. 0, the default, is for
+    /// keys that never lie in memory: handles of a key store in hardware.
+    const STACK: usize = 0;
+
+    /// The version whose records these keys protect.
+    fn version(&self) -> Version;
+
+    /// The keys of the current generation.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] if they cannot be made.
+    fn keys(&self) -> Result<DirectionKeys<Self::Aead>, KeyError>;
+
+    /// Whether `other` holds the same secret: one for both directions of a connection is refused,
+    /// because every nonce would be used twice. A key store compares its handles.
+    fn is_same_secret(&self, other: &Self) -> bool;
+
+    /// Goes on to the next generation and forgets the current one (RFC 9846 section 7.2).
+    ///
+    /// # Errors
+    /// [`KeyError::NoUpdate`] in TLS 1.2; [`KeyError::Crypto`] if it cannot be made.
+    fn update(&mut self) -> Result<(), KeyError>;
+}
+
+const MAX_SECRET_LEN: usize = 48;
+pub(crate) const MAX_KEY_LEN: usize = 32;
+
+/// One direction's secret: in TLS 1.3 the traffic secret of the current generation, in TLS 1.2 the
+/// key and the iv themselves. Wiped when it is dropped.
+///
+/// ```
+/// use tls_record::aead::{Algorithm, ring::Ring};
+/// use tls_record::{KeyError, TrafficSecret};
+///
+/// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]);
+/// assert!(secret.is_ok());
+/// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes256Gcm, &[7; 32]);
+/// assert_eq!(secret.err(), Some(KeyError::Length));
+/// ```
+pub struct TrafficSecret<P> {
+    version: Version,
+    algorithm: Algorithm,
+    /// The traffic secret; or the key of TLS 1.2, in [`MAX_KEY_LEN`] bytes, and the iv.
+    material: [u8; MAX_SECRET_LEN],
+    provider: PhantomData<P>,
+}
+
+impl<P: Provider> TrafficSecret<P> {
+    /// A TLS 1.3 traffic secret, as the key schedule gives it (RFC 9846 section 7.1).
+    ///
+    /// # Errors
+    /// [`KeyError::Length`] unless `secret` has [`Algorithm::secret_len`] bytes;
+    /// [`KeyError::Unsupported`] if the provider has no such algorithm.
+    pub fn tls13(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        if !P::supports(algorithm) {
+            return Err(KeyError::Unsupported);
+        }
+        if secret.len() != algorithm.secret_len() {
+            return Err(KeyError::Length);
+        }
+        let mut this = Self::empty(Version::Tls13, algorithm);
+        copy(secret, &mut this.material);
+        Ok(this)
+    }
+
+    /// A TLS 1.2 write key and its iv, as cut from the key block (RFC 5246 section 6.3).
+    ///
+    /// `iv` is the 4-byte salt for GCM and CCM (the explicit nonce of a record is then its sequence
+    /// number), or 12 bytes: for GCM and CCM the salt and a number that is combined with the sequence
+    /// number by XOR to make the explicit nonces; for ChaCha20-Poly1305 the whole iv. To take keys
+    /// over from an implementation whose explicit nonces are sequence numbers, give the salt.
+    ///
+    /// # Errors
+    /// [`KeyError::Length`] unless `key` has [`Algorithm::key_len`] bytes and `iv` one of these
+    /// lengths; [`KeyError::Unsupported`] if the provider has no such algorithm.
+    #[cfg(feature = "tls12")]
+    pub fn tls12(algorithm: Algorithm, key: &[u8], iv: &[u8]) -> Result<Self, KeyError> {
+        if !P::supports(algorithm) {
+            return Err(KeyError::Unsupported);
+        }
+        let iv_fits = match iv.len() {
+            NONCE_LEN => true,
+            4 => algorithm.has_explicit_nonce(),
+            _ => false,
+        };
+        if key.len() != algorithm.key_len() || !iv_fits {
+            return Err(KeyError::Length);
+        }
+        let mut this = Self::empty(Version::Tls12, algorithm);
+        if let Some((own_key, own_iv)) = this.material.split_first_chunk_mut::<MAX_KEY_LEN>() {
+            copy(key, own_key);
+            copy(iv, own_iv);
+        }
+        Ok(this)
+    }
+
+    /// The key, as long as the algorithm's, and the iv of this generation (RFC 9846 section 7.3).
+    pub(crate) fn derive(
+        &self,
+        key: &mut [u8; MAX_KEY_LEN],
+        iv: &mut [u8; NONCE_LEN],
+    ) -> Option<()> {
+        let key = key.get_mut(..self.algorithm.key_len())?;
+        if self.version.is_tls12() {
+            let (own_key, own_iv) = self.material.split_first_chunk::<MAX_KEY_LEN>()?;
+            copy(own_key, key);
+            copy(own_iv, iv);
+            return Some(());
+        }
+        let secret = self.material.get(..self.algorithm.secret_len())?;
+        expand_label::<P>(self.algorithm, secret, b"key", key)?;
+        expand_label::<P>(self.algorithm, secret, b"iv", iv)
+    }
+
+    /// The algorithm of the suite.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+impl<P> TrafficSecret<P> {
+    /// Version, algorithm, material.
+    pub(crate) const PACKED_LEN: usize = 2 + MAX_SECRET_LEN;
+
+    const fn empty(version: Version, algorithm: Algorithm) -> Self {
+        Self { version, algorithm, material: [0; MAX_SECRET_LEN], provider: PhantomData }
+    }
+
+    /// A second owner of this secret, for when the first is about to be wiped.
+    pub(crate) fn duplicate(&self) -> Self {
+        let mut second = Self::empty(self.version, self.algorithm);
+        second.material = self.material;
+        second
+    }
+
+    pub(crate) const fn pack(&self, out: &mut [u8; TrafficSecret::<()>::PACKED_LEN]) {
+        let [version, algorithm, material @ ..] = out;
+        *version = match self.version {
+            Version::Tls13 => 0,
+            Version::Tls12 => 1,
+        };
+        *algorithm = match self.algorithm {
+            Algorithm::Aes128Gcm => 0,
+            Algorithm::Aes256Gcm => 1,
+            Algorithm::Chacha20Poly1305 => 2,
+            Algorithm::Aes128Ccm => 3,
+            Algorithm::Aes128Ccm8 => 4,
+        };
+        *material = self.material;
+    }
+
+    pub(crate) fn unpack(from: &[u8; TrafficSecret::<()>::PACKED_LEN]) -> Option<Self> {
+        let [version, algorithm, material @ ..] = from;
+        let version = match version {
+            0 => Version::Tls13,
+            1 => Version::Tls12,
+            _ => return None,
+        };
+        let algorithm = match algorithm {
+            0 => Algorithm::Aes128Gcm,
+            1 => Algorithm::Aes256Gcm,
+            2 => Algorithm::Chacha20Poly1305,
+            3 => Algorithm::Aes128Ccm,
+            4 => Algorithm::Aes128Ccm8,
+            _ => return None,
+        };
+        let mut this = Self::empty(version, algorithm);
+        this.material = *material;
+        Some(this)
+    }
+}
+
+impl<P: Provider> KeySchedule for TrafficSecret<P> {
+    type Aead = P::Aead;
+
+    const STACK: usize = P::STACK;
+
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    fn keys(&self) -> Result<DirectionKeys<P::Aead>, KeyError> {
+        let mut key = [0; MAX_KEY_LEN];
+        let mut iv = [0; NONCE_LEN];
+        let made = self
+            .derive(&mut key, &mut iv)
+            .and_then(|()| P::aead(self.algorithm, key.get(..self.algorithm.key_len())?));
+        key.zeroize();
+        made.map(|aead| DirectionKeys { aead, iv }).ok_or(KeyError::Crypto)
+    }
+
+    fn is_same_secret(&self, other: &Self) -> bool {
+        // In TLS 1.2 the key alone: with another iv it is the same key still.
+        let len = if self.version.is_tls12() { MAX_KEY_LEN } else { MAX_SECRET_LEN };
+        let pairs = self.material.iter().zip(&other.material).take(len);
+        self.version == other.version
+            && self.algorithm == other.algorithm
+            && pairs.fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+    }
+
+    fn update(&mut self) -> Result<(), KeyError> {
+        if self.version.is_tls12() {
+            return Err(KeyError::NoUpdate);
+        }
+        let length = self.algorithm.secret_len();
+        let mut next = [0; MAX_SECRET_LEN];
+        let made = (|| {
+            let current = self.material.get(..length)?;
+            expand_label::<P>(self.algorithm, current, b"traffic upd", next.get_mut(..length)?)
+        })();
+        if made.is_some() {
+            self.material = next;
+        }
+        next.zeroize();
+        made.ok_or(KeyError::Crypto)
+    }
+}
+
+/// HKDF-Expand-Label with an empty context (RFC 9846 section 7.1).
+fn expand_label<P: Provider>(
+    algorithm: Algorithm,
+    secret: &[u8],
+    label: &[u8],
+    out: &mut [u8],
+) -> Option<()> {
+    const PREFIX: &[u8] = b"tls13 ";
+    let out_len = u16::try_from(out.len()).ok()?.to_be_bytes();
+    let label_len = [u8::try_from(PREFIX.len().checked_add(label.len())?).ok()?];
+    P::hkdf_expand(algorithm, secret, &[&out_len, &label_len, PREFIX, label, &[0]], out)
+}
+
+impl<P> Zeroize for TrafficSecret<P> {
+    fn zeroize(&mut self) {
+        self.material.zeroize();
+    }
+}
+
+impl<P> Drop for TrafficSecret<P> {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl<P> core::fmt::Debug for TrafficSecret<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "TrafficSecret({:?}, redacted)", self.algorithm)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<P> defmt::Format for TrafficSecret<P> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "TrafficSecret({}, redacted)", self.algorithm);
+    }
+}

@@ -1,0 +1,308 @@
+//! Zeros behind the content of a TLS 1.3 record, which hide its length (RFC 9846 section 5.4): how
+//! many we send, and how those of the peer are taken off.
+//!
+//! Lengths here are those of the inner plaintext: content, one byte of content type, and padding.
+
+use core::hint::black_box;
+
+use crate::buffer::bytes::copy;
+use crate::protocol::error::Fault;
+use crate::protocol::record::ContentType;
+use crate::small::SMALL;
+
+/// How long the records of TLS 1.3 are made (RFC 9846 section 5.4). TLS 1.2 and plaintext have no
+/// padding.
+///
+/// The length that counts is that of the inner plaintext: the content, one byte of content type,
+/// and the padding. On the wire it takes the header and the tag more. No policy makes a record
+/// longer than one that is full ([`Sealer::fragment_limit`](crate::Sealer::fragment_limit)), or
+/// shorter than its content.
+///
+/// ```
+/// use tls_record::{Config, Padding, Role};
+/// let mut config = Config::new(Role::Client);
+/// config.padding = Padding::Block(256);
+/// config.pads_control = true;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Padding {
+    /// None: records are as long as their content makes them.
+    None,
+    /// To a multiple of this many bytes.
+    Block(u16),
+    /// To a power of two.
+    PowerOfTwo,
+    /// To this many bytes.
+    Size(u16),
+    /// To what a function of the caller's says.
+    By(PaddingFn),
+}
+
+impl Padding {
+    /// Every record is as long as one that is full.
+    pub const FULL: Self = Self::Size(u16::MAX);
+
+    /// How many zeros follow the content type in a record with `content` bytes of content, whose
+    /// inner plaintext may be `max` bytes long.
+    pub(crate) fn zeros(self, content_type: ContentType, content: usize, max: usize) -> usize {
+        let unpadded = content.saturating_add(1);
+        let padded = match self {
+            Self::None => unpadded,
+            Self::Block(size) => {
+                unpadded.checked_next_multiple_of(usize::from(size)).unwrap_or(unpadded)
+            }
+            Self::PowerOfTwo => unpadded.checked_next_power_of_two().unwrap_or(unpadded),
+            Self::Size(size) => usize::from(size),
+            Self::By(PaddingFn(length)) => length(content_type, unpadded),
+        };
+        padded.min(max).saturating_sub(unpadded)
+    }
+
+    /// The most content below `most` that `fits`: that of a step of the policy.
+    pub(crate) fn content_below(self, most: usize, fits: impl Fn(&usize) -> bool) -> Option<usize> {
+        let inner = most.saturating_add(1);
+        let step = match self {
+            Self::None | Self::Size(_) => 0,
+            Self::Block(size) => inner.saturating_sub(inner.checked_rem(size.into())?),
+            Self::PowerOfTwo => 1_usize.checked_shl(inner.ilog2()).unwrap_or(0),
+            // It may have steps anywhere.
+            Self::By(_) => return (0..most).rev().find(fits),
+        };
+        step.checked_sub(1).filter(fits)
+    }
+}
+
+/// A padding policy of the caller's.
+///
+/// The function is given the content type and the length of the inner plaintext without padding: at
+/// least 1, which is an empty record. It returns the length that it shall have. It must give the
+/// same answer to the same question, because it is asked when the space that a record takes is
+/// reckoned, and again when the record is made.
+///
+/// ```
+/// use tls_record::{ContentType, Padding, PaddingFn};
+/// /// Short requests look alike, and long ones as they are.
+/// fn at_least_512(_: ContentType, length: usize) -> usize {
+///     length.max(512)
+/// }
+/// let padding = Padding::By(PaddingFn(at_least_512));
+/// # assert_eq!(padding, padding);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct PaddingFn(pub fn(ContentType, usize) -> usize);
+
+/// Equal when it is the same function at the same address; one function can have several.
+impl PartialEq for PaddingFn {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::fn_addr_eq(self.0, other.0)
+    }
+}
+
+impl Eq for PaddingFn {}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for PaddingFn {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "PaddingFn");
+    }
+}
+
+/// An inner plaintext, taken apart.
+pub(crate) struct Inner<'a> {
+    pub(crate) content_type: ContentType,
+    pub(crate) content: &'a [u8],
+}
+
+/// Finds the content type: the last byte that is not zero. The time it takes tells how long the
+/// padding is.
+#[inline]
+pub(crate) fn strip(inner: &[u8]) -> Result<Inner<'_>, Fault> {
+    match inner.split_last() {
+        Some((&last, content)) if last != 0 => {
+            Ok(Inner { content_type: ContentType(last), content })
+        }
+        _ => strip_zeros(inner),
+    }
+}
+
+#[cold]
+fn strip_zeros(mut inner: &[u8]) -> Result<Inner<'_>, Fault> {
+    while let Some((&last, content)) = inner.split_last() {
+        if last != 0 {
+            return Ok(Inner { content_type: ContentType(last), content });
+        }
+        inner = content;
+    }
+    Err(Fault::NoContentType)
+}
+
+/// [`strip`] with the same instructions and the same memory accesses for every inner plaintext of
+/// one length, up to the verdict.
+#[inline]
+pub(crate) fn strip_in_constant_time(inner: &[u8]) -> Result<Inner<'_>, Fault> {
+    let (last, zeros) = scan_in_constant_time(inner);
+    if last == 0 {
+        return Err(Fault::NoContentType);
+    }
+    // `last` and the zeros are bytes of `inner`.
+    let len = inner.len().wrapping_sub(zeros).wrapping_sub(1);
+    let content = inner.get(..len).unwrap_or_default();
+    Ok(Inner { content_type: ContentType(last), content })
+}
+
+/// The last byte that is not zero, and how many bytes lie behind it; 0 if there is none.
+///
+/// Not inlined, so that its instructions can be counted.
+#[inline(never)]
+fn scan_in_constant_time(inner: &[u8]) -> (u8, usize) {
+    if SMALL { scan_bytes(inner) } else { scan_blocks(inner) }
+}
+
+fn scan_bytes(inner: &[u8]) -> (u8, usize) {
+    let mut byte = Last::NONE;
+    for &one in inner.iter().rev() {
+        byte.look([one.into()]);
+    }
+    let [last] = byte.words;
+    (last as u8, byte.behind)
+}
+
+fn scan_blocks(inner: &[u8]) -> (u8, usize) {
+    let (front, blocks) = inner.as_rchunks();
+    let mut block = Last::NONE;
+    for bytes in blocks.iter().rev() {
+        block.look(words(bytes));
+    }
+    // What is left at the front is a block too, behind zeros of which none counts.
+    let mut first = [0; BLOCK];
+    let start = BLOCK.wrapping_sub(front.len());
+    copy(front, first.get_mut(start..).unwrap_or_default());
+    block.look(words(&first));
+
+    let mut word = Last::NONE;
+    for one in block.words.into_iter().rev() {
+        word.look([one]);
+    }
+    let [last] = word.words;
+    let (last, behind) = scan_bytes(&last.to_le_bytes());
+    let words = block.behind.wrapping_mul(BLOCK / WORD).wrapping_add(word.behind);
+    (last, words.wrapping_mul(WORD).wrapping_add(behind))
+}
+
+const WORD: usize = size_of::<usize>();
+
+/// So long that looking at a block costs little more than reading it.
+const BLOCK: usize = 8 * WORD;
+
+fn words(block: &[u8; BLOCK]) -> [usize; BLOCK / WORD] {
+    let mut words = [0; BLOCK / WORD];
+    for (word, bytes) in words.iter_mut().zip(block.as_chunks().0) {
+        *word = usize::from_le_bytes(*bytes);
+    }
+    words
+}
+
+/// Of some pieces the last that is not all zeros; zeros if all are.
+struct Last<const N: usize> {
+    words: [usize; N],
+    /// How many pieces lie behind it.
+    behind: usize,
+    /// All ones until it is found, then zero.
+    searching: usize,
+}
+
+impl<const N: usize> Last<N> {
+    const NONE: Self = Self { words: [0; N], behind: 0, searching: usize::MAX };
+
+    /// Looks at the piece in front of the last one that it was shown.
+    #[inline(always)]
+    fn look(&mut self, piece: [usize; N]) {
+        const HALF: u32 = usize::BITS / 2;
+        for (found, word) in self.words.iter_mut().zip(piece) {
+            *found |= word & self.searching;
+        }
+        let any = piece.into_iter().fold(0, |any, word| any | word);
+        let any = (any | any >> HALF) & (usize::MAX >> HALF);
+        // Less than half of all numbers, so that only of 0 the predecessor is negative. The compiler
+        // must not know either, or it sees a condition and may make a branch of it.
+        let is_zero = (black_box(any).wrapping_sub(1).cast_signed() >> (usize::BITS - 1)) as usize;
+        self.searching &= is_zero;
+        self.behind = self.behind.wrapping_add(self.searching & 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATA: ContentType = ContentType::APPLICATION_DATA;
+
+    /// Miri is slow.
+    const STRIDE: usize = if cfg!(miri) { 23 } else { 1 };
+
+    #[test]
+    fn both_scans_find_the_same() {
+        for len in (0..200).step_by(STRIDE) {
+            for at in (0..len).step_by(STRIDE) {
+                let mut inner = [0; 200];
+                inner[..at].fill(0x5a);
+                inner[at] = 23;
+                let inner = &inner[..len];
+                for strip in [strip, strip_in_constant_time] {
+                    let found = strip(inner).unwrap();
+                    assert_eq!((found.content_type, found.content.len()), (DATA, at));
+                }
+                for byte in [1, 0x5a, 0x80, 0xff] {
+                    // Zeros in the content are none of the padding.
+                    let mut sparse = [0; 200];
+                    sparse[at] = byte;
+                    // All words are the same, and so are both of their halves.
+                    let mut even = [0; 200];
+                    even[..=at].fill(byte);
+                    for inner in [&sparse[..len], &even[..len]] {
+                        for strip in [strip, strip_in_constant_time] {
+                            let found = strip(inner).unwrap();
+                            assert_eq!((found.content_type.0, found.content.len()), (byte, at));
+                        }
+                    }
+                }
+            }
+            for strip in [strip, strip_in_constant_time] {
+                assert_eq!(strip(&[0; 200][..len]).err(), Some(Fault::NoContentType));
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_over_the_limit_or_shorter_than_its_content() {
+        let policies = [
+            Padding::None,
+            Padding::Block(0),
+            Padding::Block(1),
+            Padding::Block(100),
+            Padding::Block(u16::MAX),
+            Padding::PowerOfTwo,
+            Padding::Size(0),
+            Padding::Size(100),
+            Padding::FULL,
+            Padding::By(PaddingFn(|_, _| 0)),
+            Padding::By(PaddingFn(|_, _| usize::MAX)),
+        ];
+        for policy in policies {
+            for max in [1, 2, 64, 512, 16_385] {
+                for content in (0..max).step_by(STRIDE).chain([usize::MAX]) {
+                    let zeros = policy.zeros(DATA, content, max);
+                    let inner = content.saturating_add(1).checked_add(zeros);
+                    assert!(inner.unwrap() <= max.max(content.saturating_add(1)));
+                }
+            }
+        }
+        assert_eq!(Padding::Block(64).zeros(DATA, 63, 16_385), 0);
+        assert_eq!(Padding::Block(64).zeros(DATA, 64, 16_385), 63);
+        assert_eq!(Padding::PowerOfTwo.zeros(DATA, 64, 16_385), 63);
+        assert_eq!(Padding::Size(100).zeros(DATA, 0, 16_385), 99);
+        assert_eq!(Padding::FULL.zeros(DATA, 0, 16_385), 16_384);
+        assert_eq!(Padding::FULL.zeros(DATA, 16_384, 16_385), 0);
+    }
+}

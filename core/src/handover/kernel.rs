@@ -1,0 +1,269 @@
+//! One direction for the kernel's TLS: what Linux takes with `setsockopt(SOL_TLS, TLS_TX or TLS_RX)`.
+
+use zeroize::Zeroize;
+
+use crate::buffer::bytes::copy;
+use crate::connection::Connection;
+use crate::crypto::aead::{Algorithm, NONCE_LEN, Provider};
+use crate::crypto::keys::{KeySchedule, MAX_KEY_LEN, TrafficSecret};
+use crate::crypto::scrub::scrub_stack;
+use crate::layer::opener::Opener;
+use crate::layer::record_layer::RecordLayer;
+use crate::layer::sealer::Sealer;
+use crate::layer::suspend_error::SuspendError;
+use crate::protocol::error::KeyError;
+use crate::protocol::record::Version;
+
+/// The longest `tls12_crypto_info_*`: that of AES-256-GCM.
+const MAX_INFO_LEN: usize = 56;
+
+/// A direction that is the kernel's: [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel) and
+/// [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel) make one.
+///
+/// What the kernel does not do stays with the application: alerts, KeyUpdates and tickets come and go
+/// there as records with a content type of their own; those that fall due are what
+/// [`Sealer::take_kernel_control`](crate::Sealer::take_kernel_control) gives. After a KeyUpdate in
+/// this direction, [`update`](Self::update) gives the next keys. If the kernel has both directions, the
+/// engine sees no requests: the answer is [`Control::KeyUpdate`](crate::Control) as a
+/// [message](crate::Control::message).
+///
+/// ```
+/// use tls_record::aead::{Algorithm, ring::Ring};
+/// use tls_record::{Config, Epoch, KeyError, Role, Sealer, TrafficSecret};
+///
+/// let mut sealer = Sealer::new(Config::new(Role::Client));
+/// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
+/// sealer.take_over(Epoch::Application, secret, 5)?;
+///
+/// let mut kernel = sealer.hand_to_kernel().unwrap();
+/// let info = kernel.crypto_info()?;
+/// // setsockopt(socket, SOL_TLS, TLS_TX, info.as_bytes())
+/// assert_eq!(info.as_bytes().len(), 40);
+/// assert_eq!(info.as_bytes()[32..], 5_u64.to_be_bytes());
+/// assert_eq!(kernel.crypto_info().err(), Some(KeyError::HandedOver));
+/// kernel.update()?;
+/// assert!(kernel.crypto_info().is_ok());
+/// # Ok::<(), tls_record::KeyError>(())
+/// ```
+#[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct KernelDirection<P> {
+    secret: TrafficSecret<P>,
+    /// The number of the next record, until the kernel has it.
+    sequence: Option<u64>,
+}
+
+impl<P: Provider> KernelDirection<P> {
+    fn new(secret: &TrafficSecret<P>, sequence: u64) -> Result<Self, SuspendError> {
+        if cipher(secret.algorithm()).is_none() {
+            return Err(SuspendError::Unsupported);
+        }
+        Ok(Self { secret: secret.duplicate(), sequence: Some(sequence) })
+    }
+
+    /// Returns the `tls12_crypto_info_*` structure for the next record, in the layout of `linux/tls.h`.
+    /// Each generation is given once, because the kernel counts its records from there on.
+    ///
+    /// # Errors
+    /// [`KeyError::HandedOver`] if this generation was given already; [`KeyError::Crypto`] if its keys
+    /// cannot be made.
+    pub fn crypto_info(&mut self) -> Result<CryptoInfo, KeyError> {
+        let sequence = self.sequence.ok_or(KeyError::HandedOver)?;
+        let info = self.derive(sequence);
+        scrub_stack(P::STACK);
+        if info.is_ok() {
+            self.sequence = None;
+        }
+        info
+    }
+
+    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    #[inline(never)]
+    fn derive(&self, sequence: u64) -> Result<CryptoInfo, KeyError> {
+        let mut info = CryptoInfo { bytes: [0; MAX_INFO_LEN], len: 0 };
+        let mut key = [0; MAX_KEY_LEN];
+        let mut iv = [0; NONCE_LEN];
+        let laid_out = self
+            .secret
+            .derive(&mut key, &mut iv)
+            .and_then(|()| self.lay_out(sequence, &key, &mut iv, &mut info));
+        key.zeroize();
+        iv.zeroize();
+        laid_out.map(|()| info).ok_or(KeyError::Crypto)
+    }
+
+    /// Goes on to the next generation, whose records count from zero (RFC 9846 section 7.2).
+    ///
+    /// # Errors
+    /// [`KeyError::NoUpdate`] in TLS 1.2; [`KeyError::Crypto`] if it cannot be made.
+    pub fn update(&mut self) -> Result<(), KeyError> {
+        self.secret.update()?;
+        self.sequence = Some(0);
+        Ok(())
+    }
+
+    fn lay_out(
+        &self,
+        sequence: u64,
+        key: &[u8; MAX_KEY_LEN],
+        iv: &mut [u8; NONCE_LEN],
+        info: &mut CryptoInfo,
+    ) -> Option<()> {
+        let algorithm = self.secret.algorithm();
+        let version: u16 = match self.secret.version() {
+            Version::Tls12 => {
+                self.unused_explicit_nonce(sequence, iv)?;
+                0x0303
+            }
+            Version::Tls13 => 0x0304,
+        };
+        let (cipher, salt_len) = cipher(algorithm)?;
+        let (salt, iv_behind_salt) = iv.split_at_checked(salt_len)?;
+        let parts: [&[u8]; 6] = [
+            &version.to_ne_bytes(),
+            &cipher.to_ne_bytes(),
+            iv_behind_salt,
+            key.get(..algorithm.key_len())?,
+            salt,
+            &sequence.to_be_bytes(),
+        ];
+        let mut room = info.bytes.as_mut_slice();
+        for part in parts {
+            copy(part, room);
+            room = room.get_mut(part.len()..)?;
+            info.len = info.len.saturating_add(part.len());
+        }
+        Some(())
+    }
+
+    /// In TLS 1.2 with GCM and CCM the kernel counts the explicit nonce up from the one it is given,
+    /// where we combine ours with the sequence number by XOR. What it counts through must not meet what
+    /// was used: those lie in the block of the next power of two of them, so it starts behind that.
+    fn unused_explicit_nonce(&self, sequence: u64, iv: &mut [u8; NONCE_LEN]) -> Option<()> {
+        let Some(last) = sequence.checked_sub(1) else { return Some(()) };
+        if !self.secret.algorithm().has_explicit_nonce() {
+            return Some(());
+        }
+        let explicit = iv.last_chunk_mut()?;
+        let block = u64::MAX.checked_shr(last.leading_zeros()).unwrap_or(0);
+        let start = u64::from_be_bytes(*explicit);
+        *explicit = (start | block).wrapping_add(1).to_be_bytes();
+        (block != u64::MAX).then_some(())
+    }
+}
+
+impl<P: Provider> Opener<TrafficSecret<P>> {
+    /// Gives this direction to the kernel, which opens its records from now on. This half is over:
+    /// [`ReadEnd::HandedOver`](crate::ReadEnd::HandedOver).
+    ///
+    /// # Errors
+    /// [`SuspendError::Busy`], also while a part of a record was read from the transport; and
+    /// [`SuspendError::NotEstablished`], also if the direction has ended;
+    /// [`SuspendError::Unsupported`]. Nothing has changed then.
+    pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+        let (secret, sequence) = self.next_record()?;
+        let direction = KernelDirection::new(secret, sequence)?;
+        self.hand_over();
+        Ok(direction)
+    }
+}
+
+impl<P: Provider> Sealer<TrafficSecret<P>> {
+    /// Gives this direction to the kernel, which seals its records from now on, without padding, and
+    /// does not count them: [`Aead::confidentiality_limit`](crate::aead::Aead) is for the application
+    /// to keep. What was sealed here has to leave before. This half is over:
+    /// [`WriteEnd::HandedOver`](crate::WriteEnd::HandedOver). The alerts and KeyUpdates that would be
+    /// due in it are what [`take_kernel_control`](Self::take_kernel_control) gives.
+    ///
+    /// # Errors
+    /// [`SuspendError::Busy`], also if the sender of a [`Connection`] has unsent
+    /// records or a reserved slot; and [`SuspendError::NotEstablished`], also if the direction is closed or
+    /// its keys may seal no more; [`SuspendError::Unsupported`]. Nothing has changed then.
+    pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+        let (secret, sequence) = self.next_record()?;
+        let direction = KernelDirection::new(secret, sequence)?;
+        self.hand_over(true);
+        Ok(direction)
+    }
+}
+
+impl<P: Provider> RecordLayer<TrafficSecret<P>> {
+    /// Gives the sending direction to the kernel: see [`Sealer::hand_to_kernel`](crate::Sealer).
+    ///
+    /// # Errors
+    /// Those of [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel).
+    pub fn hand_sender_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+        self.with_halves(|_, sealer| sealer.hand_to_kernel())
+    }
+
+    /// Gives the receiving direction to the kernel: see [`Opener::hand_to_kernel`](crate::Opener).
+    ///
+    /// # Errors
+    /// Those of [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel).
+    pub fn hand_receiver_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+        self.with_halves(|opener, _| opener.hand_to_kernel())
+    }
+}
+
+impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
+    /// Gives the sending direction to the kernel: see [`Sealer::hand_to_kernel`](crate::Sealer).
+    ///
+    /// # Errors
+    /// Those of [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel); [`SuspendError::Busy`] also
+    /// while something is [unsent](Self::unsent) or a slot is reserved. A KeyUpdate that was due may be
+    /// unsent now.
+    pub fn hand_sender_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+        self.with_halves(|_, sealer| sealer.hand_to_kernel())
+    }
+
+    /// Gives the receiving direction to the kernel: see [`Opener::hand_to_kernel`](crate::Opener).
+    ///
+    /// # Errors
+    /// Those of [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel).
+    pub fn hand_receiver_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+        self.with_halves(|opener, _| opener.hand_to_kernel())
+    }
+}
+
+/// TLS_CIPHER_*, and the length of its salt: that of ChaCha20-Poly1305 is empty, and its iv whole.
+const fn cipher(algorithm: Algorithm) -> Option<(u16, usize)> {
+    match algorithm {
+        Algorithm::Aes128Gcm => Some((51, 4)),
+        Algorithm::Aes256Gcm => Some((52, 4)),
+        Algorithm::Aes128Ccm => Some((53, 4)),
+        Algorithm::Chacha20Poly1305 => Some((54, 0)),
+        Algorithm::Aes128Ccm8 => None,
+    }
+}
+
+/// A `tls12_crypto_info_*` of Linux, wiped when it is dropped.
+pub struct CryptoInfo {
+    bytes: [u8; MAX_INFO_LEN],
+    len: usize,
+}
+
+impl CryptoInfo {
+    /// The bytes of the structure, whose length says which it is.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Drop for CryptoInfo {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl core::fmt::Debug for CryptoInfo {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "CryptoInfo({} bytes, redacted)", self.len)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for CryptoInfo {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "CryptoInfo({} bytes, redacted)", self.len);
+    }
+}

@@ -1,0 +1,115 @@
+//! What the user decides, and how much misbehaviour of the peer is tolerated.
+
+use crate::crypto::padding::Padding;
+use crate::protocol::close::OnPeerClose;
+use crate::protocol::record::{MAX_CONTENT, Role, Version};
+use crate::protocol::record_size_limit::RecordSizeLimit;
+
+/// How much of what a peer may send without making progress is tolerated: exactly this many, and
+/// one more is a [`Flood`](crate::Flood). The defaults are the field's habit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Limits {
+    /// Empty application-data records without padding, in a row; during a TLS 1.3 handshake
+    /// change_cipher_spec records count here too. Default 32.
+    pub empty_records: u8,
+    /// Warning alerts and user_canceled, in a row. Default 4.
+    pub warnings: u8,
+    /// KeyUpdates without application data between them, not counting the answer to one of ours.
+    /// Default 32.
+    pub key_updates: u8,
+    /// Requests to renegotiate a TLS 1.2 connection, in all. Default 32.
+    pub renegotiations: u8,
+    /// Length of a handshake message in bytes, without its header. Default 65,535.
+    pub handshake_message: u32,
+    /// Early data in all: bytes of content that are accepted, or bytes on the wire (headers and tags
+    /// count) that are skipped after a rejection: leave room for those. Default 16,384.
+    pub early_data: u32,
+}
+
+impl Limits {
+    /// The defaults.
+    pub const DEFAULT: Self = Self {
+        empty_records: 32,
+        warnings: 4,
+        key_updates: 32,
+        renegotiations: 32,
+        handshake_message: 65_535,
+        early_data: 16_384,
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// How an [`Opener`](crate::Opener) and a [`Sealer`](crate::Sealer) are to behave. Both halves of a
+/// connection get the same one.
+///
+/// ```
+/// use tls_record::{Config, Role};
+/// let mut config = Config::new(Role::Client);
+/// config.fragment_limit = 1024;
+/// config.limits.warnings = 1;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Config {
+    /// Which end we are: it decides which handshake messages may arrive after the handshake.
+    pub role: Role,
+    /// The only protocol version that may be negotiated. Keys of another one are refused, and alerts
+    /// that arrive before the version is known are judged by its rules. `None`, the default: either,
+    /// and early alerts are judged by the rules of TLS 1.2, if there is that feature.
+    pub version: Option<Version>,
+    /// What is tolerated from the peer.
+    pub limits: Limits,
+    /// The record_size_limit that we announced and the peer confirmed (RFC 8449), or its
+    /// max_fragment_length. Default: `None`, neither was negotiated.
+    pub record_size_limit: Option<RecordSizeLimit>,
+    /// The most content that we put into one record, in bytes: a choice of our own, for the sake of
+    /// buffers. At least 1, at most 2^14, which is the default. What the peer demands is told to
+    /// [`Sealer::set_record_size_limit`](crate::Sealer::set_record_size_limit).
+    pub fragment_limit: u16,
+    /// How many records one key may seal before it is replaced, if that shall be fewer than the
+    /// cipher allows. The last four are kept for alerts and KeyUpdates; one is always there for data
+    /// (in TLS 1.2 for the Finished). `u32::MAX`, which is the default: as many as the cipher allows.
+    pub key_limit: u32,
+    /// How long the records are made that we send in TLS 1.3 (RFC 9846 section 5.4). Default:
+    /// [`Padding::None`].
+    pub padding: Padding,
+    /// Whether [`padding`](Self::padding) covers alerts, KeyUpdates and handshake messages, too:
+    /// records of every kind then look alike, and a record of control takes as much room as one of
+    /// data. Default: no, application data alone is padded.
+    pub pads_control: bool,
+    /// Whether the padding of the peer's records is taken off in a time that does not depend on how
+    /// long it is (RFC 9846 appendix F.3). It costs some instructions for every byte of a record,
+    /// padded or not, and hides the length only as far as the application hides it: what it does
+    /// with the content takes time too. Default: no.
+    pub constant_time_padding: bool,
+    /// What a TLS 1.2 connection does when the peer closes. Default: [`OnPeerClose::Reply`].
+    pub tls12_on_peer_close: OnPeerClose,
+    /// Whether the messages of TLS 1.3 post-handshake authentication may arrive
+    /// (RFC 9846 section 4.7.2). Default: no.
+    pub post_handshake_auth: bool,
+}
+
+impl Config {
+    /// The defaults for one end.
+    pub const fn new(role: Role) -> Self {
+        Self {
+            role,
+            version: None,
+            limits: Limits::DEFAULT,
+            record_size_limit: None,
+            fragment_limit: MAX_CONTENT,
+            key_limit: u32::MAX,
+            padding: Padding::None,
+            pads_control: false,
+            constant_time_padding: false,
+            tls12_on_peer_close: OnPeerClose::Reply,
+            post_handshake_auth: false,
+        }
+    }
+}

@@ -1,0 +1,797 @@
+//! The receiving half: record bytes in, events out.
+//!
+//! A record passes through the functions of this file from top to bottom: [`Opener::open`] frames
+//! it, `judge_*` refuse it by its header, the keys take its protection off, `padding` its padding, and
+//! `deliver` and what it calls decide what the content means.
+
+mod handshake;
+mod into;
+mod keys;
+mod suspend;
+
+pub(crate) use suspend::PACKED_LEN;
+
+use core::ops::{Deref, Range};
+
+use crate::crypto::keys::KeySchedule;
+use crate::crypto::padding::{self, Inner};
+use crate::crypto::protection::{Keys, Protection};
+use crate::layer::budget::Budget;
+use crate::layer::config::{Config, Limits};
+use crate::layer::notice::{Notice, Signal};
+use crate::layer::shutdown::ShutdownError;
+use crate::protocol::alert::{Alert, AlertClass, AlertDescription, AlertLevel};
+use crate::protocol::close::{ReadState, Trigger};
+use crate::protocol::end::ReadEnd;
+use crate::protocol::error::{Fault, Flood, KeyError, OpenError};
+use crate::protocol::handshake::{HandshakePiece, Messages};
+use crate::protocol::record::{
+    ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_PROTECTED_TLS13, Role, VERSION_FIELD,
+    Version, is_not_tls,
+};
+use crate::protocol::record_size_limit::RecordSizeLimit;
+use crate::small::SMALL;
+
+/// What one call of [`Opener::open`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Opened {
+    /// Bytes at the front of the slice that are done with. The rest must be shown again, unchanged.
+    pub consumed: usize,
+    /// What they meant.
+    pub event: Event,
+}
+
+/// What a record meant. Ranges are relative to the slice that was given to [`Opener::open`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Event {
+    /// The slice does not hold a whole record: show it again when it holds `total` bytes.
+    NeedMore {
+        /// Length of the record at the front of the slice, or of its header while that is not
+        /// there.
+        total: usize,
+    },
+    /// Application data lies here. Never empty.
+    ApplicationData(Range<usize>),
+    /// A handshake message, or a piece of one, without its header. After the handshake of TLS 1.2
+    /// this is a request to renegotiate:
+    /// [`Sealer::refuse_renegotiation`](crate::Sealer::refuse_renegotiation) is the answer.
+    Handshake(HandshakePiece),
+    /// TLS 1.2: the next record is under new keys. [Install](Opener::install) them now.
+    ChangeCipherSpec,
+    /// The peer updated its sending keys, and this half its receiving keys.
+    KeyUpdate {
+        /// Whether it asks for a KeyUpdate in return. The [`Sealer`](crate::Sealer) learns it by the
+        /// notice.
+        requested: bool,
+    },
+    /// An alert that ends nothing: user_canceled, or a TLS 1.2 warning. For a log.
+    Warning(AlertDescription),
+    /// The peer's close_notify: it sends no more. Bytes behind it are not TLS; in later calls they
+    /// are consumed unseen, with this event again, and no bytes are [`NeedMore`](Self::NeedMore).
+    /// Before the handshake is complete anyone can have forged it: [`end`](Opener::end) says how early
+    /// it came.
+    Closed,
+    /// A record with no effect: empty application data, a dropped change_cipher_spec, the first bytes
+    /// of a split handshake message, skipped early data.
+    Nothing,
+}
+
+/// How early data is handled while it is being rejected or accepted (RFC 9846 section 4.3.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EarlyData {
+    /// There is none, or it is over.
+    None,
+    /// Its content is delivered.
+    Accepted,
+    /// Records that do not open are dropped, up to the first that does.
+    SkipUndecryptable,
+    /// Application data is dropped, up to the second ClientHello.
+    SkipApplicationData,
+}
+
+impl EarlyData {
+    /// Whether a protected record of this length is over our limit. A client whose early data is
+    /// skipped did not know the limit yet.
+    #[inline]
+    fn is_over(self, limit: u16, length: u16) -> bool {
+        length > limit && !(self == Self::SkipUndecryptable && length <= MAX_PROTECTED_TLS13)
+    }
+}
+
+/// The receiving half of a connection.
+///
+/// It starts without keys, so that a handshake can run on it from the ClientHello; a connection
+/// whose handshake was made elsewhere [installs](Self::install) application keys at once.
+///
+/// It does no I/O and holds no bytes of the stream: input lies in the caller's buffer, is decrypted
+/// there, and what is not consumed stays there. Every call returns at once and is cancel-safe.
+// In this order, because bytes at the front have the shortest instructions on small processors, and
+// keys are long.
+#[repr(C)]
+pub struct Opener<K: KeySchedule> {
+    state: ReadState,
+    epoch: Epoch,
+    version: Option<Version>,
+    /// The only version that may be negotiated.
+    pinned: Option<Version>,
+    role: Role,
+    /// Whether application data takes the fast path: the connection is established, what arrives need
+    /// not be counted for a shutdown, and no notice waits for the end of the input.
+    is_fast: bool,
+    /// Whether the last input went on behind the record that was opened. Not kept up on the fast path.
+    is_amid_input: bool,
+    /// Whether what arrives is counted, because our direction is being closed.
+    is_draining: bool,
+    /// Whether no record has arrived yet.
+    is_first: bool,
+    /// Whether the transport holds a part of a record that was shown and not consumed.
+    inside_record: bool,
+    /// True while a KeyUpdate that we requested is outstanding.
+    answer_expected: bool,
+    /// TLS 1.2: the peer's change_cipher_spec has arrived, and its keys are not installed.
+    keys_due: bool,
+    early_data: EarlyData,
+    budget: Budget,
+    constant_time_padding: bool,
+    post_handshake_auth: bool,
+    /// What ended it, unless it was the peer's close_notify.
+    error: Option<OpenError>,
+    /// The longest body that a protected record may have, and the longest plaintext in it.
+    max_body: u16,
+    max_plaintext: u16,
+    /// Decrypted handshake bytes at the front of the caller's buffer, and what lies behind them.
+    rest: u16,
+    trailer: u16,
+    /// Whether they lie in the output of [`Self::open_into`], and where.
+    rest_is_out: bool,
+    rest_at: u16,
+    record_size_limit: Option<RecordSizeLimit>,
+    notice: Notice,
+    /// Bytes of records that arrived since our direction is being closed.
+    drained: u32,
+    /// Bytes of early data that may still come.
+    early_data_left: u32,
+    messages: Messages,
+    limits: Limits,
+    keys: Keys<K>,
+}
+
+impl<K: KeySchedule> Opener<K> {
+    /// A receiving half without keys.
+    pub const fn new(config: Config) -> Self {
+        Self {
+            keys: Keys::none(),
+            epoch: Epoch::Plaintext,
+            version: None,
+            pinned: config.version,
+            state: ReadState::Open,
+            is_fast: false,
+            is_amid_input: false,
+            is_draining: false,
+            is_first: true,
+            inside_record: false,
+            answer_expected: false,
+            keys_due: false,
+            max_body: MAX_CONTENT,
+            max_plaintext: MAX_CONTENT,
+            rest: 0,
+            trailer: 0,
+            rest_is_out: false,
+            rest_at: 0,
+            drained: 0,
+            messages: Messages::new(),
+            budget: Budget::new(&config.limits),
+            early_data: EarlyData::None,
+            early_data_left: config.limits.early_data,
+            notice: Notice::NONE,
+            error: None,
+            role: config.role,
+            limits: config.limits,
+            record_size_limit: config.record_size_limit,
+            constant_time_padding: config.constant_time_padding,
+            post_handshake_auth: config.post_handshake_auth,
+        }
+    }
+
+    /// Opens the record at the front of `input`, in place: one record a call, or one handshake
+    /// message of a record that holds several. Call it until it says [`Event::NeedMore`], before the
+    /// transport is asked for more; after [`Event::Closed`] nothing more is to be asked for.
+    ///
+    /// What is left of a record that was opened in part is decrypted: it is for this function again,
+    /// and not for [`open_into`](Self::open_into).
+    ///
+    /// The header is judged as soon as it is there, before the body is waited for.
+    ///
+    /// # Errors
+    /// The connection has failed, and every later call gives the same error:
+    /// [`OpenError::Fault`] if the peer broke the protocol (the alert is in the
+    /// [notice](Self::take_notice)), [`OpenError::PeerAlert`] if it sent an error alert,
+    /// [`OpenError::Truncated`] after [`eof`](Self::eof), [`OpenError::HandedOver`] after a
+    /// suspend or a hand-over to the kernel. Only [`OpenError::OtherBuffer`] is a mistake of the
+    /// caller's and changes nothing.
+    ///
+    /// ```
+    /// use tls_record::aead::{Algorithm, ring::Ring};
+    /// use tls_record::{Config, Epoch, Event, Opener, Role, Sealer, TrafficSecret};
+    ///
+    /// let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
+    /// let mut sealer = Sealer::new(Config::new(Role::Client));
+    /// let mut opener = Opener::new(Config::new(Role::Server));
+    /// sealer.install(Epoch::Application, secret())?;
+    /// opener.install(Epoch::Application, secret())?;
+    ///
+    /// let mut wire = [0; 64];
+    /// let sealed = sealer.seal(&[b"over ", b"the wire"], &mut wire).unwrap();
+    /// let opened = opener.open(&mut wire[..sealed.written]).unwrap();
+    /// assert_eq!(opened.consumed, sealed.written);
+    /// let Event::ApplicationData(range) = opened.event else { panic!() };
+    /// assert_eq!(&wire[range], b"over the wire");
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
+        if self.state != ReadState::Open {
+            return self.open_after_end(input.len());
+        }
+        let opened = self.open_next(input);
+        if let Err(error) = opened {
+            self.stop(error);
+        }
+        opened
+    }
+
+    #[inline]
+    fn open_next(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
+        if self.rest != 0 {
+            return self.open_rest(input);
+        }
+        let available = input.len();
+        let Some((header, after)) = input.split_first_chunk_mut::<HEADER_LEN>() else {
+            return Ok(self.need_more(available, HEADER_LEN));
+        };
+        let Header { content_type, version, length } = Header::decode(*header);
+        let Some(keys) = protecting(self.keys.get_mut(), content_type, version)? else {
+            return self.open_unprotected(header, after);
+        };
+        if self.early_data.is_over(self.max_body, length) {
+            return Err(Fault::RecordOverflow.into());
+        }
+        let length = usize::from(length);
+        // A header and a 16-bit length: far from the end of any usize.
+        let total = HEADER_LEN.wrapping_add(length);
+        let Some(body) = after.get_mut(..length) else {
+            return Ok(self.need_more(available, total));
+        };
+        self.inside_record = false;
+        self.is_first = false;
+
+        let is_tls12 = keys.version.is_tls12();
+        let (start, plaintext) = match keys.open(header, body) {
+            Ok(plaintext) => plaintext,
+            Err(fault) => return self.not_opened(fault, total),
+        };
+        if plaintext.len() > usize::from(self.max_plaintext) {
+            return Err(Fault::RecordOverflow.into());
+        }
+        let Inner { content_type, content } = if is_tls12 {
+            Inner { content_type, content: plaintext }
+        } else if self.constant_time_padding {
+            padding::strip_in_constant_time(plaintext)?
+        } else {
+            padding::strip(plaintext)?
+        };
+        let start = HEADER_LEN.wrapping_add(start);
+        // Fast path: a record with application data on an established connection.
+        if !SMALL
+            && content_type == ContentType::APPLICATION_DATA
+            && !content.is_empty()
+            && self.is_fast
+            && (!self.messages.is_partial() || self.is_tls12())
+        {
+            self.budget.data_arrived(&self.limits);
+            let end = start.wrapping_add(content.len());
+            return Ok(Opened { consumed: total, event: Event::ApplicationData(start..end) });
+        }
+        self.is_amid_input = total != available;
+        if self.early_data == EarlyData::SkipUndecryptable {
+            self.early_data = EarlyData::None;
+        }
+        let is_padded = !is_tls12 && content.len().wrapping_add(1) != plaintext.len();
+        let record = Unprotected { content_type, content, start, is_padded, was_protected: true };
+        self.deliver(record, total)
+    }
+
+    /// How many bytes [`open`](Self::open) needs at the front of `input` to do more than ask for them:
+    /// none if this direction has ended, or the header will be refused.
+    #[cfg(feature = "embedded-io")]
+    pub(crate) fn needed(&self, input: &[u8]) -> usize {
+        if self.state != ReadState::Open {
+            return 0;
+        }
+        if self.rest != 0 {
+            return usize::from(self.rest).wrapping_add(self.trailer.into());
+        }
+        let Some(header) = input.first_chunk() else { return HEADER_LEN };
+        let Header { content_type, version, length } = Header::decode(*header);
+        let is_refused = match protecting(self.keys.get(), content_type, version) {
+            Ok(Some(_)) => self.early_data.is_over(self.max_body, length),
+            Ok(None) => self.judge_unprotected(header).is_err(),
+            Err(_) => true,
+        };
+        if is_refused { 0 } else { HEADER_LEN.wrapping_add(length.into()) }
+    }
+
+    /// A record without protection: its header, and what has arrived behind that.
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    #[inline(never)]
+    fn open_unprotected(
+        &mut self,
+        header: &[u8; HEADER_LEN],
+        after: &[u8],
+    ) -> Result<Opened, OpenError> {
+        self.judge_unprotected(header)?;
+        let Header { content_type, length, .. } = Header::decode(*header);
+        let available = HEADER_LEN.wrapping_add(after.len());
+        let total = HEADER_LEN.wrapping_add(length.into());
+        let Some(content) = after.get(..length.into()) else {
+            return Ok(self.need_more(available, total));
+        };
+        self.inside_record = false;
+        self.is_first = false;
+        self.is_amid_input = total != available;
+        let start = HEADER_LEN;
+        let (is_padded, was_protected) = (false, false);
+        let record = Unprotected { content_type, content, start, is_padded, was_protected };
+        self.deliver(record, total)
+    }
+
+    fn need_more(&mut self, available: usize, total: usize) -> Opened {
+        self.is_amid_input = false;
+        self.inside_record = available != 0;
+        Opened { consumed: 0, event: Event::NeedMore { total } }
+    }
+
+    /// Records that are not protected (RFC 9846 section 5.1): all before there are keys, and then,
+    /// in TLS 1.3, a change_cipher_spec of the compatibility mode (section 5), and the error alert of
+    /// a peer that failed before it had keys.
+    fn judge_unprotected(&self, header: &[u8; HEADER_LEN]) -> Result<(), Fault> {
+        let Header { content_type, length, .. } = Header::decode(*header);
+        if self.is_first && self.epoch == Epoch::Plaintext && is_not_tls(*header) {
+            return Err(Fault::NotTls);
+        }
+        let mut longest = MAX_CONTENT;
+        let is_expected = match (self.epoch, content_type) {
+            (Epoch::Plaintext, ContentType::HANDSHAKE | ContentType::ALERT) => !self.is_keys_due(),
+            // After the first ClientHello: a client has sent its own, and a server has seen one when
+            // it knows the version.
+            (Epoch::Plaintext, ContentType::CHANGE_CIPHER_SPEC) => {
+                let is_after_hello = self.role == Role::Client || self.version.is_some();
+                is_after_hello && !self.is_keys_due()
+            }
+            (Epoch::Plaintext, ContentType::APPLICATION_DATA) => {
+                longest = MAX_PROTECTED_TLS13;
+                self.early_data == EarlyData::SkipApplicationData
+            }
+            (Epoch::EarlyData | Epoch::Handshake, ContentType::CHANGE_CIPHER_SPEC) => true,
+            (Epoch::Handshake, ContentType::ALERT) => self.sequence() == Some(0),
+            _ => false,
+        };
+        if !is_expected {
+            return Err(Fault::UnexpectedContentType);
+        }
+        if length > longest {
+            return Err(Fault::RecordOverflow);
+        }
+        Ok(())
+    }
+
+    /// A record that does not open is a forgery, or early data that we rejected
+    /// (RFC 9846 section 4.3.10).
+    #[cold]
+    #[inline(never)]
+    fn not_opened(&mut self, fault: Fault, total: usize) -> Result<Opened, OpenError> {
+        if self.early_data != EarlyData::SkipUndecryptable {
+            return Err(fault.into());
+        }
+        self.charge_early_data(total)?;
+        Ok(Opened { consumed: total, event: Event::Nothing })
+    }
+
+    fn charge_early_data(&mut self, bytes: usize) -> Result<(), Fault> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        if bytes > self.early_data_left {
+            return Err(Fault::TooMuchEarlyData);
+        }
+        self.early_data_left = self.early_data_left.wrapping_sub(bytes);
+        Ok(())
+    }
+
+    // What it means
+
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn deliver(&mut self, record: Unprotected<'_>, total: usize) -> Result<Opened, OpenError> {
+        let Unprotected { content_type, content, start, is_padded, was_protected } = record;
+        // The sum of two lengths within a record.
+        let end = start.wrapping_add(content.len());
+        if self.is_draining {
+            self.drained = self.drained.saturating_add(total as u32); // of 16 bits
+        }
+        match content_type {
+            ContentType::APPLICATION_DATA => self.other_data(start..end, is_padded, total),
+            ContentType::ALERT => self.alert(content, was_protected, total),
+            ContentType::HANDSHAKE => self.handshake(content, start, total.wrapping_sub(end)),
+            ContentType::CHANGE_CIPHER_SPEC if !was_protected => {
+                self.change_cipher_spec(content, total)
+            }
+            _ => Err(Fault::UnexpectedContentType.into()),
+        }
+    }
+
+    fn is_tls12(&self) -> bool {
+        self.version.or(self.pinned).is_some_and(Version::is_tls12)
+    }
+
+    fn is_keys_due(&self) -> bool {
+        self.is_tls12() && self.keys_due
+    }
+
+    /// TLS 1.2 lets other records come between the fragments of a handshake message
+    /// (RFC 5246 section 6.2.1); RFC 9846 section 5.1 does not.
+    fn check_not_interleaved(&self) -> Result<(), Fault> {
+        if self.messages.is_partial() && !self.is_tls12() {
+            return Err(Fault::Interleaved);
+        }
+        Ok(())
+    }
+
+    /// Application data that is empty, early, or too early.
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    fn other_data(
+        &mut self,
+        range: Range<usize>,
+        is_padded: bool,
+        total: usize,
+    ) -> Result<Opened, OpenError> {
+        match (self.epoch, self.early_data) {
+            (Epoch::Plaintext, EarlyData::SkipApplicationData) => {
+                self.charge_early_data(total)?;
+                return Ok(Opened { consumed: total, event: Event::Nothing });
+            }
+            (Epoch::EarlyData, EarlyData::Accepted) => {
+                self.check_not_interleaved()?;
+                self.charge_early_data(range.len())?;
+            }
+            (Epoch::Application, _) => self.check_not_interleaved()?,
+            _ => return Err(Fault::UnexpectedContentType.into()),
+        }
+        if !range.is_empty() {
+            self.budget.data_arrived(&self.limits);
+            return Ok(Opened { consumed: total, event: Event::ApplicationData(range) });
+        }
+        if !is_padded {
+            self.budget.spend(Flood::EmptyRecords)?;
+        }
+        Ok(Opened { consumed: total, event: Event::Nothing })
+    }
+
+    /// RFC 9846 section 6, RFC 5246 section 7.2.
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    fn alert(
+        &mut self,
+        content: &[u8],
+        is_protected: bool,
+        total: usize,
+    ) -> Result<Opened, OpenError> {
+        if content.is_empty() {
+            return Err(Fault::EmptyAlert.into());
+        }
+        let alert = Alert::decode(content).ok_or(Fault::AlertLength)?;
+        let mut class = alert.description.class();
+        // The level decides, also before the version is known: a TLS 1.2 server may warn first.
+        let version = self.version.or(self.pinned);
+        if cfg!(feature = "tls12") && version != Some(Version::Tls13) {
+            class = match (alert.level, class) {
+                (AlertLevel::WARNING | AlertLevel::FATAL, AlertClass::Closure) => class,
+                (AlertLevel::WARNING, _) => AlertClass::UserCanceled,
+                (AlertLevel::FATAL, _) => AlertClass::Error,
+                _ => return Err(Fault::AlertLevel.into()),
+            };
+        }
+        if class == AlertClass::Error {
+            return Err(OpenError::PeerAlert(alert.description));
+        }
+        self.check_not_interleaved()?;
+        if !is_protected && self.keys.get().is_some() {
+            // Anyone can forge one: it must not pass for the peer's.
+            return Err(Fault::UnexpectedContentType.into());
+        }
+        if class == AlertClass::Closure {
+            self.end_by(Trigger::PeerCloseNotify, Notice::PEER_CLOSED);
+            return Ok(Opened { consumed: total, event: Event::Closed });
+        }
+        self.budget.spend(Flood::Warnings)?;
+        Ok(Opened { consumed: total, event: Event::Warning(alert.description) })
+    }
+
+    /// RFC 9846 section 5, RFC 5246 section 7.1.
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    fn change_cipher_spec(&mut self, content: &[u8], total: usize) -> Result<Opened, OpenError> {
+        if content != [1] {
+            return Err(Fault::BadChangeCipherSpec.into());
+        }
+        if self.is_tls12() {
+            if self.messages.is_partial() {
+                return Err(Fault::SpansKeyChange.into());
+            }
+            self.keys_due = true;
+            return Ok(Opened { consumed: total, event: Event::ChangeCipherSpec });
+        }
+        self.check_not_interleaved()?;
+        self.budget.spend(Flood::ChangeCipherSpecs)?;
+        Ok(Opened { consumed: total, event: Event::Nothing })
+    }
+
+    // How it ends
+
+    #[cold]
+    fn stop(&mut self, error: OpenError) {
+        let (trigger, notice) = match error {
+            OpenError::Fault(fault) => {
+                (Trigger::Fault, fault.alert().map_or(Notice::PEER_FAILED, Notice::fatal))
+            }
+            OpenError::PeerAlert(_) => (Trigger::PeerError, Notice::PEER_FAILED),
+            OpenError::Truncated => (Trigger::TransportEof, Notice::TRUNCATED),
+            OpenError::HandedOver => (Trigger::ReadHandedOver, Notice::NONE),
+            // Nothing has ended: the caller called the wrong function.
+            OpenError::OtherBuffer => return,
+        };
+        self.error = Some(error);
+        self.end_by(trigger, notice);
+        if matches!(self.state, ReadState::Failed | ReadState::HandedOver) {
+            self.keys.wipe();
+        }
+    }
+
+    /// Somebody else opens the records of this direction from now on.
+    pub(crate) fn hand_over(&mut self) {
+        self.stop(OpenError::HandedOver);
+    }
+
+    /// Whether keys can still be installed.
+    const fn check_state(&self) -> Result<(), KeyError> {
+        match self.state {
+            ReadState::Open => Ok(()),
+            ReadState::HandedOver => Err(KeyError::HandedOver),
+            ReadState::PeerClosed | ReadState::Truncated | ReadState::Failed => {
+                Err(KeyError::Closed)
+            }
+        }
+    }
+
+    fn end_by(&mut self, trigger: Trigger, notice: Notice) {
+        self.state = self.state.after(trigger);
+        self.notice = self.notice.merge(notice);
+    }
+
+    #[cold]
+    fn open_after_end(&self, available: usize) -> Result<Opened, OpenError> {
+        match self.error {
+            Some(error) => Err(error),
+            // A loop that opens until more is needed ends here, too.
+            None if available == 0 => {
+                Ok(Opened { consumed: 0, event: Event::NeedMore { total: HEADER_LEN } })
+            }
+            None => Ok(Opened { consumed: available, event: Event::Closed }),
+        }
+    }
+
+    /// The transport has no more bytes: everything that arrived was shown to [`open`](Self::open).
+    /// Without a close_notify before it, that is a truncation (RFC 9846 section 6.1).
+    pub fn eof(&mut self) -> ReadEnd {
+        if self.state == ReadState::Open {
+            self.stop(OpenError::Truncated);
+        }
+        self.end()
+    }
+
+    /// How this direction ended, or that it has not.
+    pub const fn end(&self) -> ReadEnd {
+        let epoch = self.epoch;
+        match (self.error, self.state) {
+            (Some(OpenError::Fault(fault)), _) => ReadEnd::Fault(fault),
+            (Some(OpenError::PeerAlert(description)), _) => ReadEnd::PeerAlert(description),
+            (Some(OpenError::Truncated), _) => {
+                let inside_record = self.inside_record || self.rest != 0;
+                ReadEnd::Truncated { epoch, inside_record }
+            }
+            (Some(OpenError::HandedOver), _) => ReadEnd::HandedOver,
+            // It is never kept.
+            (Some(OpenError::OtherBuffer), _) | (None, ReadState::Open) => ReadEnd::Open,
+            (None, _) => ReadEnd::Closed { epoch },
+        }
+    }
+
+    /// The second step of a shutdown: whether the peer has closed its direction, too. The first step
+    /// is [`Writer::shutdown`](crate::Writer::shutdown) or [`Sealer::close`](crate::Sealer::close).
+    ///
+    /// From the first call on, this half counts the bytes of records that arrive, unless it counts
+    /// already since a [`RecordLayer`](crate::RecordLayer) or a [`Connection`](crate::Connection) around
+    /// it began to close. `budget` is how many are worth waiting for.
+    ///
+    /// # Errors
+    /// [`ShutdownError::AwaitingPeer`] and [`ShutdownError::BudgetSpent`] while the peer has not
+    /// closed; [`ShutdownError::Truncated`], [`ShutdownError::ClosedInHandshake`],
+    /// [`ShutdownError::NotTls`], [`ShutdownError::Failed`] and [`ShutdownError::HandedOver`] if this
+    /// direction ended otherwise.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret};
+    /// use tls_record::ShutdownError;
+    /// # let mut layer = RecordLayer::new(Config::new(Role::Client));
+    /// # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+    /// # layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
+    /// let (mut opener, mut sealer) = layer.split();
+    /// sealer.close().unwrap();
+    /// assert_eq!(opener.check_closed(1 << 16), Err(ShutdownError::AwaitingPeer { drained: 0 }));
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub const fn check_closed(&mut self, budget: u32) -> Result<(), ShutdownError> {
+        self.drain();
+        let drained = self.drained;
+        Err(match self.end() {
+            ReadEnd::Closed { epoch: Epoch::Application } => return Ok(()),
+            ReadEnd::Closed { .. } => ShutdownError::ClosedInHandshake,
+            ReadEnd::Open if drained > budget => ShutdownError::BudgetSpent { drained },
+            ReadEnd::Open => ShutdownError::AwaitingPeer { drained },
+            ReadEnd::Truncated { .. } => ShutdownError::Truncated,
+            ReadEnd::Fault(Fault::NotTls) => ShutdownError::NotTls,
+            ReadEnd::PeerAlert(_) | ReadEnd::Fault(_) => ShutdownError::Failed,
+            ReadEnd::HandedOver => ShutdownError::HandedOver,
+        })
+    }
+
+    /// Counts what arrives from now on.
+    #[inline]
+    pub(crate) const fn drain(&mut self) {
+        self.is_draining = true;
+        self.is_fast = false;
+    }
+
+    const fn set_fast(&mut self) {
+        if SMALL {
+            return; // It has no fast path.
+        }
+        self.is_fast =
+            matches!(self.epoch, Epoch::Application) && !self.is_draining && self.notice.is_empty();
+    }
+
+    /// Which end of the connection this is.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// What the records of this direction are protected with.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The number of the next record, if there are keys.
+    pub fn sequence(&self) -> Option<u64> {
+        self.keys.get().map(Protection::sequence)
+    }
+
+    /// Whether a record has arrived, or keys for it are there.
+    pub(crate) const fn is_started(&self) -> bool {
+        !self.is_first || self.version.is_some()
+    }
+
+    /// How far this direction is.
+    pub const fn state(&self) -> ReadState {
+        self.state
+    }
+
+    // The other half
+
+    /// What the [`Sealer`](crate::Sealer) of this connection must be told. Kept until it is taken,
+    /// so that returning early on an error loses no alert.
+    pub const fn take_notice(&mut self) -> Notice {
+        let notice = core::mem::replace(&mut self.notice, Notice::NONE);
+        if notice.can_wait() {
+            self.set_fast();
+        }
+        notice
+    }
+
+    /// Whether [`take_notice`](Self::take_notice) has something.
+    #[inline]
+    pub const fn has_notice(&self) -> bool {
+        !self.notice.is_empty()
+    }
+
+    /// What the notice says, without taking it.
+    pub(crate) const fn notice(&self) -> Notice {
+        self.notice
+    }
+
+    /// Whether the notice waits until all of the input is opened: several requests for a KeyUpdate that
+    /// one read of the transport brought get one answer (RFC 9846 section 4.7.3).
+    #[inline]
+    pub(crate) const fn is_notice_waiting(&self) -> bool {
+        (self.is_amid_input || self.rest != 0) && self.notice.can_wait()
+    }
+
+    /// Takes in what the [`Sealer`](crate::Sealer) has to tell.
+    pub fn apply(&mut self, signal: Signal) {
+        if signal.contains(Signal::UPDATE_REQUESTED) {
+            self.answer_expected = true;
+        }
+        if let Some(description) = signal.alert() {
+            if self.state == ReadState::Open {
+                self.state = self.state.after(Trigger::Fault);
+                self.error = Some(OpenError::Fault(if signal.contains(Signal::CIPHER_FAILED) {
+                    Fault::Crypto
+                } else {
+                    Fault::Aborted(description)
+                }));
+            }
+            self.keys.wipe();
+        }
+    }
+}
+
+impl<K: KeySchedule> core::fmt::Debug for Opener<K> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
+        write!(f, "Opener({state:?}, {epoch:?} keys, record {sequence:?})")
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<K: KeySchedule> defmt::Format for Opener<K> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
+        defmt::write!(f, "Opener({}, {} keys, record {})", state, epoch, sequence);
+    }
+}
+
+/// A record without its protection: what is in it, and where in the record that begins.
+struct Unprotected<'a> {
+    content_type: ContentType,
+    content: &'a [u8],
+    start: usize,
+    is_padded: bool,
+    was_protected: bool,
+}
+
+/// The keys that a record is under, or `None` if it is not protected.
+#[inline(always)]
+fn protecting<K: KeySchedule, P: Deref<Target = Protection<K>>>(
+    keys: Option<P>,
+    content_type: ContentType,
+    version: u16,
+) -> Result<Option<P>, Fault> {
+    match keys {
+        Some(keys) if keys.version.is_tls12() => {
+            judge_tls12(content_type, version)?;
+            Ok(Some(keys))
+        }
+        // RFC 9846 section 5.2.
+        Some(keys) if content_type == ContentType::APPLICATION_DATA => Ok(Some(keys)),
+        _ => Ok(None),
+    }
+}
+
+/// Refuses what TLS 1.2 does not protect (RFC 5246 sections 6.1 and 6.2.3).
+fn judge_tls12(content_type: ContentType, version: u16) -> Result<(), Fault> {
+    if version != VERSION_FIELD {
+        return Err(Fault::RecordVersion);
+    }
+    match content_type {
+        ContentType::APPLICATION_DATA | ContentType::ALERT | ContentType::HANDSHAKE => Ok(()),
+        _ => Err(Fault::UnexpectedContentType),
+    }
+}

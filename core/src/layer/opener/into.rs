@@ -1,0 +1,93 @@
+//! Records that do not lie in one piece.
+
+use core::ops::Range;
+
+use super::{Event, Opened, Opener};
+use crate::buffer::bytes::{Source, length};
+use crate::crypto::keys::KeySchedule;
+use crate::protocol::close::ReadState;
+use crate::protocol::error::OpenError;
+use crate::protocol::handshake::HandshakePiece;
+use crate::protocol::record::HEADER_LEN;
+
+impl<K: KeySchedule> Opener<K> {
+    /// [`open`](Self::open) for a record that wraps around the end of a DMA ring, or lies in several
+    /// completion buffers: it is copied to the front of `out` and opened there. `consumed` counts
+    /// bytes of `pieces`, which are left as they are; ranges are relative to `out`.
+    ///
+    /// While a part of the record is not consumed (handshake messages come one a call), `out` keeps
+    /// what is in it, and the next call is one of this function again, with the same `out`.
+    ///
+    /// [`Event::NeedMore`] says that the record is longer than `pieces`, or than `out`, which is to be
+    /// compared: nothing else tells that `out` can never hold it.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), with [`OpenError::OtherBuffer`] if the last record was opened
+    /// in part by that one.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, Event, Opener, Role, Sealer, TrafficSecret};
+    /// # let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
+    /// # let mut sealer = Sealer::new(Config::new(Role::Client));
+    /// # let mut opener = Opener::new(Config::new(Role::Server));
+    /// # sealer.install(Epoch::Application, secret())?;
+    /// # opener.install(Epoch::Application, secret())?;
+    /// # let mut wire = [0; 27];
+    /// # sealer.seal(&[b"hello"], &mut wire).unwrap();
+    /// let (at_the_end_of_the_ring, at_its_start) = wire.split_at(3);
+    /// let mut out = [0; 512];
+    /// let opened = opener.open_into(&[at_the_end_of_the_ring, at_its_start], &mut out).unwrap();
+    /// assert_eq!(opened.consumed, 27);
+    /// let Event::ApplicationData(range) = opened.event else { panic!() };
+    /// assert_eq!(&out[range], b"hello");
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn open_into(&mut self, pieces: &[&[u8]], out: &mut [u8]) -> Result<Opened, OpenError> {
+        let available = length(pieces);
+        if self.state != ReadState::Open {
+            return self.open_after_end(available);
+        }
+        let at = if self.rest != 0 {
+            if !self.rest_is_out {
+                return Err(OpenError::OtherBuffer);
+            }
+            let at = usize::from(self.rest_at);
+            let total = usize::from(self.rest).wrapping_add(self.trailer.into());
+            if available < total {
+                return Ok(self.need_more(available, total));
+            }
+            if out.len() < at.wrapping_add(total) {
+                return Ok(self.need_more(available, at.wrapping_add(total)));
+            }
+            at
+        } else {
+            // The header alone, which `open` judges before it asks for the body.
+            let mut header = [0; HEADER_LEN];
+            let shown = header.get_mut(..available.min(HEADER_LEN)).unwrap_or_default();
+            Source::new(pieces).copy_to(shown);
+            let opened = self.open(shown);
+            let Ok(Opened { event: Event::NeedMore { total }, .. }) = opened else {
+                return opened;
+            };
+            let Some(record) = out.get_mut(..total).filter(|_| total <= available) else {
+                return opened;
+            };
+            Source::new(pieces).copy_to(record);
+            0
+        };
+        // So that `open` takes it from here.
+        self.rest_is_out = false;
+        let mut opened = self.open(out.get_mut(at..).unwrap_or_default());
+        self.rest_is_out = self.rest != 0;
+        if let Ok(Opened { consumed, event }) = &mut opened {
+            self.is_amid_input = *consumed != 0 && *consumed != available;
+            // Sums of lengths within a record.
+            self.rest_at = at.wrapping_add(*consumed) as u16;
+            if let Event::Handshake(HandshakePiece { body: Range { start, end }, .. }) = event {
+                (*start, *end) = (start.wrapping_add(at), end.wrapping_add(at));
+            }
+        }
+        opened
+    }
+}

@@ -1,0 +1,181 @@
+//! A place for records that arrive in pieces.
+
+use crate::buffer::byte_queue::ByteQueue;
+use crate::layer::opener::{Event, Opened};
+use crate::protocol::record::HEADER_LEN;
+
+/// A receive buffer of `LEN` bytes.
+///
+/// Fill [`room`](Self::room), say how much came, open what is [`filled`](Self::filled) until more is
+/// needed, and give [`consume`](Self::consume) what each call came to, when its data is used up.
+///
+/// After the handshake the longest record is as long as
+/// [`RecordSizeLimit::max_record_len`](crate::RecordSizeLimit::max_record_len) says of the limit that
+/// was negotiated, or [`MAX_RECORD`](crate::MAX_RECORD) without one.
+///
+/// ```
+/// use std::error::Error;
+/// use tls_record::{Event, KeySchedule, Opener, RecordBuffer, RecordTooLong};
+///
+/// /// Reads up to the peer's close_notify. `receive` gives the number of bytes that it brought: none
+/// /// at the end of the transport.
+/// fn read_to_end<K: KeySchedule>(
+///     opener: &mut Opener<K>,
+///     mut receive: impl FnMut(&mut [u8]) -> usize,
+///     data: &mut Vec<u8>,
+/// ) -> Result<(), Box<dyn Error>> {
+///     let mut buffer = RecordBuffer::<512>::new();
+///     loop {
+///         let opened = opener.open(buffer.filled())?;
+///         if let Event::ApplicationData(range) = &opened.event {
+///             data.extend_from_slice(&buffer.filled()[range.clone()]);
+///         }
+///         buffer.consume(&opened);
+///         match opened.event {
+///             Event::Closed => return Ok(()),
+///             // All that came is opened before the transport is asked again.
+///             Event::NeedMore { .. } => {
+///                 // If the record could never fit, this says so before anything waits for it.
+///                 let len = receive(buffer.room()?);
+///                 buffer.received(len);
+///                 if len == 0 {
+///                     opener.eof(); // As `open` says when it is called again.
+///                 }
+///             }
+///             _ => {}
+///         }
+///     }
+/// }
+///
+/// # use tls_record::aead::{Algorithm, ring::Ring};
+/// # use tls_record::{Config, Epoch, Role, Sealer, TrafficSecret};
+/// # let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
+/// # let mut opener = Opener::new(Config::new(Role::Server));
+/// # opener.install(Epoch::Application, secret())?;
+/// # let mut sealer = Sealer::new(Config::new(Role::Client));
+/// # sealer.install(Epoch::Application, secret())?;
+/// # let mut wire = [0; 64];
+/// # let written = sealer.seal(&[b"over the wire"], &mut wire).unwrap().written;
+/// # sealer.close().unwrap();
+/// # let written = written + sealer.poll_control(&mut wire[written..]).unwrap();
+/// # let mut transport = &wire[..written];
+/// # let receive = |room: &mut [u8]| {
+/// #     let (now, later) = transport.split_at(room.len().min(transport.len()).min(10));
+/// #     room[..now.len()].copy_from_slice(now);
+/// #     transport = later;
+/// #     now.len()
+/// # };
+/// let mut data = Vec::new();
+/// read_to_end(&mut opener, receive, &mut data).unwrap();
+/// assert_eq!(data, b"over the wire");
+///
+/// // The header of a record of 600 bytes.
+/// # let mut opener = Opener::new(Config::new(Role::Server));
+/// # opener.install(Epoch::Application, secret())?;
+/// let mut buffer = RecordBuffer::<512>::new();
+/// buffer.room().unwrap()[..5].copy_from_slice(&[23, 3, 3, 2, 0x53]);
+/// buffer.received(5);
+/// let opened = opener.open(buffer.filled()).unwrap();
+/// buffer.consume(&opened);
+/// assert_eq!(buffer.room(), Err(RecordTooLong { total: 600 }));
+/// # Ok::<(), tls_record::KeyError>(())
+/// ```
+#[derive(Clone)]
+pub struct RecordBuffer<const LEN: usize> {
+    bytes: ByteQueue<LEN>,
+    /// Length of the record at the front, as far as it is known.
+    total: usize,
+}
+
+/// The buffer is shorter than the record that arrives: it will never hold it.
+///
+/// [`Config::record_size_limit`](crate::Config) tells a peer how long its records may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RecordTooLong {
+    /// Length of the record, in bytes.
+    pub total: usize,
+}
+
+impl<const LEN: usize> RecordBuffer<LEN> {
+    /// An empty buffer.
+    pub const fn new() -> Self {
+        Self { bytes: ByteQueue::new(), total: HEADER_LEN }
+    }
+
+    /// Free room for what the transport brings, at least enough to complete the record at the front
+    /// of [`filled`](Self::filled), which this may move. It is empty only while records that were not
+    /// opened fill the buffer; never after [`Event::NeedMore`].
+    ///
+    /// # Errors
+    /// [`RecordTooLong`] if the buffer is shorter than that record.
+    pub fn room(&mut self) -> Result<&mut [u8], RecordTooLong> {
+        let total = self.total;
+        if total > LEN {
+            return Err(RecordTooLong { total });
+        }
+        let missing = total.saturating_sub(self.bytes.waiting().len());
+        // Without room a transport would give nothing, as it does at its end.
+        self.bytes.make_room(missing.max(1));
+        Ok(self.bytes.room(LEN))
+    }
+
+    /// The transport filled `len` bytes of the [`room`](Self::room).
+    pub fn received(&mut self, len: usize) {
+        self.bytes.append(len);
+    }
+
+    /// What has arrived and was not consumed: for [`Opener::open`](crate::Opener::open).
+    pub fn filled(&mut self) -> &mut [u8] {
+        self.bytes.waiting_mut()
+    }
+
+    /// Removes the bytes that were consumed, and remembers the length in [`Event::NeedMore`] for the
+    /// next [`room`](Self::room).
+    pub fn consume(&mut self, opened: &Opened) {
+        self.consume_len(opened.consumed);
+        if let Event::NeedMore { total } = opened.event {
+            self.total = total;
+        }
+    }
+
+    /// What has arrived behind the first `len` bytes of what is [`filled`](Self::filled).
+    #[cfg(feature = "embedded-io")]
+    pub(crate) fn behind(&self, len: usize) -> &[u8] {
+        self.bytes.waiting().get(len..).unwrap_or_default()
+    }
+
+    /// The first `len` bytes of what is filled are done with.
+    pub(crate) fn consume_len(&mut self, len: usize) {
+        self.bytes.consume(len);
+        self.total = HEADER_LEN;
+    }
+}
+
+impl<const LEN: usize> Default for RecordBuffer<LEN> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// What is in it may be decrypted already.
+impl<const LEN: usize> core::fmt::Debug for RecordBuffer<LEN> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "RecordBuffer({} of {LEN} bytes)", self.bytes.waiting().len())
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<const LEN: usize> defmt::Format for RecordBuffer<LEN> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "RecordBuffer({} of {} bytes)", self.bytes.waiting().len(), LEN);
+    }
+}
+
+impl core::fmt::Display for RecordTooLong {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "a record of {} bytes is longer than the buffer", self.total)
+    }
+}
+
+impl core::error::Error for RecordTooLong {}

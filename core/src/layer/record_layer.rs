@@ -1,0 +1,461 @@
+//! Both halves of a connection in one, wired together.
+
+use crate::crypto::keys::KeySchedule;
+use crate::crypto::padding::Padding;
+use crate::crypto::scrub::scrub_stack;
+use crate::layer::config::Config;
+use crate::layer::opener::{Event, Opened, Opener};
+use crate::layer::pair;
+use crate::layer::sealer::{Control, Sealed, Sealer};
+use crate::layer::shutdown::ShutdownError;
+use crate::protocol::alert::AlertDescription;
+use crate::protocol::end::{End, ReadEnd};
+use crate::protocol::error::{CloseError, KeyError, OpenError, SealError};
+use crate::protocol::record::{Epoch, Role, Version};
+use crate::protocol::record_size_limit::RecordSizeLimit;
+use crate::small::SMALL;
+
+/// An [`Opener`] and a [`Sealer`] that tell each other what they must know.
+///
+/// Its methods are those of the halves, which say what each does. After every call ask
+/// [`has_control`](Self::has_control), and send what [`poll_control`](Self::poll_control) seals.
+/// A KeyUpdate that the peer asks for falls due when all of the input that was shown is opened, so
+/// that several requests get one answer (RFC 9846 section 4.7.3), or when data is sealed before.
+///
+/// ```
+/// use tls_record::aead::{Algorithm, ring::Ring};
+/// use tls_record::{Config, Epoch, Event, RecordLayer, Role, TrafficSecret};
+///
+/// let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+/// let mut client = RecordLayer::new(Config::new(Role::Client));
+/// client.install(Epoch::Application, secret(1)?, secret(2)?)?; // the client's, the server's
+/// let mut server = RecordLayer::new(Config::new(Role::Server));
+/// server.install(Epoch::Application, secret(1)?, secret(2)?)?;
+///
+/// // The client closes its direction; the server still has something to say.
+/// let mut wire = [0; 64];
+/// client.close().unwrap();
+/// let length = client.poll_control(&mut wire).unwrap();
+/// assert_eq!(server.open(&mut wire[..length]).unwrap().event, Event::Closed);
+/// let sealed = server.seal(&[b"last words"], &mut wire).unwrap();
+/// let opened = client.open(&mut wire[..sealed.written]).unwrap();
+/// assert!(matches!(opened.event, Event::ApplicationData(_)));
+/// # Ok::<(), tls_record::KeyError>(())
+/// ```
+pub struct RecordLayer<K: KeySchedule> {
+    opener: Opener<K>,
+    sealer: Sealer<K>,
+}
+
+impl<K: KeySchedule> RecordLayer<K> {
+    /// A connection without keys.
+    #[inline(never)] // One copy for all who make one.
+    pub const fn new(config: Config) -> Self {
+        Self { opener: Opener::new(config), sealer: Sealer::new(config) }
+    }
+
+    /// Joins two halves of one connection.
+    ///
+    /// # Errors
+    /// Both halves are dropped and their keys wiped. [`KeyError::Mismatch`] if they are of
+    /// different roles or versions, [`KeyError::SameSecret`] if they have the same secret.
+    pub fn join(mut opener: Opener<K>, mut sealer: Sealer<K>) -> Result<Self, KeyError> {
+        pair::join(&mut opener, &mut sealer)?;
+        let mut this = Self { opener, sealer };
+        this.tell_sealer();
+        this.tell_opener();
+        Ok(this)
+    }
+
+    /// Splits the connection into its two halves, for callers that carry the
+    /// [`Notice`](crate::Notice) and the [`Signal`](crate::Signal) between them from here on. Halves that
+    /// carry them by themselves are made by [`split_over`](Self::split_over).
+    pub fn split(self) -> (Opener<K>, Sealer<K>) {
+        (self.opener, self.sealer)
+    }
+
+    /// See [`Opener::open`]. Call it until it says [`Event::NeedMore`]: answers to the peer wait until
+    /// then.
+    ///
+    /// # Errors
+    /// Those of [`Opener::open`]. The alert that a fault demands is due at once.
+    #[inline]
+    pub fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
+        let opened = self.opener.open(input);
+        // Application data never produces a notice. If one waits for the end of the input, and that is
+        // it, `has_control` finds it.
+        let is_data = matches!(opened, Ok(Opened { event: Event::ApplicationData(_), .. }));
+        if SMALL || !is_data && self.opener.has_notice() {
+            self.tell_sealer_if_due();
+        }
+        opened
+    }
+
+    /// See [`Opener::open_into`].
+    ///
+    /// # Errors
+    /// Those of [`Opener::open_into`].
+    pub fn open_into(&mut self, pieces: &[&[u8]], out: &mut [u8]) -> Result<Opened, OpenError> {
+        let opened = self.opener.open_into(pieces, out);
+        if self.opener.has_notice() {
+            self.tell_sealer_if_due();
+        }
+        opened
+    }
+
+    /// See [`Opener::eof`].
+    pub fn eof(&mut self) -> ReadEnd {
+        let end = self.opener.eof();
+        self.tell_sealer();
+        end
+    }
+
+    /// See [`Sealer::seal`]. A KeyUpdate that the peer asked for goes before the data, also one that
+    /// waited because input behind the request was not opened: [`SealError::ControlFirst`] then comes
+    /// although [`has_control`](Self::has_control) was `false`, and it is `true` afterwards.
+    ///
+    /// # Errors
+    /// Those of [`Sealer::seal`].
+    pub fn seal(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
+        if SMALL {
+            self.tell_sealer();
+        } else if self.opener.has_notice() {
+            return self.seal_behind_notice(parts, out);
+        }
+        let sealed = self.sealer.seal(parts, out);
+        self.tell_opener();
+        sealed
+    }
+
+    /// [`seal`](Self::seal) while a notice waits for the end of the input.
+    #[cold]
+    #[inline(never)]
+    fn seal_behind_notice(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
+        self.carry_notice();
+        self.seal(parts, out)
+    }
+
+    /// See [`Sealer::seal_in_place`].
+    ///
+    /// # Errors
+    /// Those of [`Sealer::seal_in_place`].
+    #[inline]
+    pub fn seal_in_place(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
+        if SMALL {
+            self.tell_sealer();
+        } else if self.opener.has_notice() {
+            return self.seal_in_place_behind_notice(record, len);
+        }
+        let sealed = self.sealer.seal_in_place(record, len);
+        self.tell_opener();
+        sealed
+    }
+
+    /// [`seal_in_place`](Self::seal_in_place) while a notice waits for the end of the input.
+    #[cold]
+    #[inline(never)]
+    fn seal_in_place_behind_notice(
+        &mut self,
+        record: &mut [u8],
+        len: usize,
+    ) -> Result<usize, SealError> {
+        self.carry_notice();
+        self.seal_in_place(record, len)
+    }
+
+    /// See [`Sealer::seal_handshake`].
+    ///
+    /// # Errors
+    /// Those of [`Sealer::seal_handshake`].
+    pub fn seal_handshake(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<usize, SealError> {
+        self.tell_sealer();
+        let sealed = self.sealer.seal_handshake(parts, out);
+        self.tell_opener();
+        sealed
+    }
+
+    /// See [`Sealer::has_control`].
+    #[inline]
+    pub fn has_control(&self) -> bool {
+        self.next_control().is_some()
+    }
+
+    /// See [`Sealer::poll_control`].
+    ///
+    /// # Errors
+    /// Those of [`Sealer::poll_control`].
+    pub fn poll_control(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
+        if self.opener.has_notice() {
+            self.tell_sealer_if_due();
+        }
+        let sealed = self.sealer.poll_control(out);
+        self.tell_opener();
+        sealed
+    }
+
+    /// See [`Sealer::next_control`].
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub fn next_control(&self) -> Option<Control> {
+        if self.is_answer_due() {
+            return Some(Control::KeyUpdate { request: false });
+        }
+        self.sealer.next_control()
+    }
+
+    /// Whether all of the input is opened, and a request for a KeyUpdate among it, of which the sealer
+    /// does not know yet.
+    #[inline]
+    fn is_answer_due(&self) -> bool {
+        self.opener.has_notice()
+            && !self.opener.is_notice_waiting()
+            && self.sealer.would_answer(self.opener.notice())
+    }
+
+    /// See [`Sealer::close`].
+    ///
+    /// # Errors
+    /// Those of [`Sealer::close`].
+    pub fn close(&mut self) -> Result<(), CloseError> {
+        self.tell_sealer();
+        self.opener.drain();
+        self.sealer.close()
+    }
+
+    /// The second step of a shutdown: see [`Opener::check_closed`]. What arrives counts from
+    /// [`close`](Self::close) on, or from an earlier call of this.
+    ///
+    /// # Errors
+    /// Those of [`Opener::check_closed`].
+    pub fn check_closed(&mut self, budget: u32) -> Result<(), ShutdownError> {
+        self.opener.check_closed(budget)
+    }
+
+    /// See [`Sealer::cancel`].
+    ///
+    /// # Errors
+    /// Those of [`Sealer::cancel`].
+    pub fn cancel(&mut self) -> Result<(), CloseError> {
+        self.tell_sealer();
+        self.opener.drain();
+        self.sealer.cancel()
+    }
+
+    /// See [`Sealer::abort`]. Nothing more is opened either.
+    ///
+    /// # Errors
+    /// Those of [`Sealer::abort`].
+    pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
+        let aborted = self.sealer.abort(description);
+        self.tell_opener();
+        aborted
+    }
+
+    /// See [`Sealer::update_keys`].
+    ///
+    /// # Errors
+    /// Those of [`Sealer::update_keys`].
+    pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
+        self.tell_sealer();
+        self.sealer.update_keys(request)
+    }
+
+    /// See [`Sealer::refuse_renegotiation`].
+    ///
+    /// # Errors
+    /// Those of [`Sealer::refuse_renegotiation`].
+    pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
+        self.sealer.refuse_renegotiation()
+    }
+
+    /// See [`Sealer::set_fragment_limit`].
+    pub const fn set_fragment_limit(&mut self, limit: u16) {
+        self.sealer.set_fragment_limit(limit);
+    }
+
+    /// See [`Sealer::set_padding`].
+    pub const fn set_padding(&mut self, padding: Padding) {
+        self.sealer.set_padding(padding);
+    }
+
+    /// Limits what we send to what the peer announced: see [`Sealer::set_record_size_limit`].
+    pub const fn set_peer_record_size_limit(&mut self, limit: RecordSizeLimit) {
+        self.sealer.set_record_size_limit(limit);
+    }
+
+    /// Limits what the peer may send to what we announced: see [`Opener::set_record_size_limit`].
+    pub fn set_own_record_size_limit(&mut self, limit: RecordSizeLimit) {
+        self.opener.set_record_size_limit(limit);
+    }
+
+    /// Sets the negotiated protocol version of both halves. See [`Opener::set_version`].
+    pub fn set_version(&mut self, version: Version) {
+        self.opener.set_version(version);
+        self.sealer.set_version(version);
+    }
+
+    /// Installs keys for both directions at once, whose records count from 0: those of the records
+    /// that the client seals, and those that the server seals. [`Config::role`] says which are ours.
+    ///
+    /// Handshakes whose directions change at different times [install](Self::install_one) them one by
+    /// one; TLS 1.2 does, and connections of another implementation's are
+    /// [taken over](Self::take_over).
+    ///
+    /// # Errors
+    /// Those of [`Opener::install`] and [`Sealer::install`], with [`KeyError::Closed`] also while an
+    /// alert waits for the keys of one direction; [`KeyError::Mismatch`] if the keys are of different
+    /// versions, [`KeyError::SameSecret`] if they are the same. After [`KeyError::Crypto`] one
+    /// of the directions may have its keys: the connection is of no use any more.
+    pub fn install(&mut self, epoch: Epoch, client: K, server: K) -> Result<(), KeyError> {
+        self.take_over(epoch, (client, 0), (server, 0))
+    }
+
+    /// Takes over the keys of a connection on which another implementation has sealed and opened
+    /// records: for each direction the keys, and the sequence number of the next record. See
+    /// [`Sealer::take_over`].
+    ///
+    /// # Errors
+    /// Those of [`install`](Self::install).
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret};
+    /// # let key = |byte| TrafficSecret::<Ring>::tls12(Algorithm::Aes128Gcm, &[byte; 16], &[byte; 4]);
+    /// // A TLS 1.2 handshake, made elsewhere: both Finished had sequence number 0.
+    /// let mut layer = RecordLayer::new(Config::new(Role::Client));
+    /// layer.take_over(Epoch::Application, (key(1)?, 1), (key(2)?, 1))?;
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn take_over(
+        &mut self,
+        epoch: Epoch,
+        client: (K, u64),
+        server: (K, u64),
+    ) -> Result<(), KeyError> {
+        let installed = pair::take_over(&mut self.opener, &mut self.sealer, epoch, client, server);
+        scrub_stack(K::STACK);
+        self.tell_sealer();
+        installed
+    }
+
+    /// Installs keys for the direction in which `writer` seals records, which count from 0: for
+    /// handshakes whose directions change at different times.
+    ///
+    /// # Errors
+    /// Those of [`Opener::install`] or [`Sealer::install`]; [`KeyError::SameSecret`] if a direction
+    /// already has this secret.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret};
+    /// # let mut layer = RecordLayer::new(Config::new(Role::Server));
+    /// # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+    /// // A server has sealed its ServerHello: what it sends from here on is protected.
+    /// layer.install_one(Role::Server, Epoch::Handshake, secret(1)?)?;
+    /// // It has sealed its Finished, and reads the client's next.
+    /// layer.install_one(Role::Server, Epoch::Application, secret(2)?)?;
+    /// layer.install_one(Role::Client, Epoch::Handshake, secret(3)?)?;
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn install_one(&mut self, writer: Role, epoch: Epoch, keys: K) -> Result<(), KeyError> {
+        let installed = pair::install_one(&mut self.opener, &mut self.sealer, writer, epoch, keys);
+        scrub_stack(K::STACK);
+        self.tell_sealer();
+        installed
+    }
+
+    /// The alert or KeyUpdate that is due in a direction which the kernel has: see
+    /// [`Sealer::take_kernel_control`].
+    pub fn take_kernel_control(&mut self) -> Option<Control> {
+        self.tell_sealer();
+        let control = self.sealer.take_kernel_control();
+        self.tell_opener();
+        control
+    }
+
+    /// How the connection ended, or that it has not.
+    pub fn end(&self) -> End {
+        End { read: self.opener.end(), write: self.sealer.end() }
+    }
+
+    /// Calls on one half alone what a handshake needs now and then, and carries what the halves have
+    /// to tell each other afterwards. If they cannot be of one connection then, because they have one
+    /// secret or different versions, the connection has failed ([`Fault::Crypto`](crate::Fault)).
+    ///
+    /// ```
+    /// # use tls_record::{Config, RecordLayer, Role, TrafficSecret, aead::ring::Ring};
+    /// # let mut layer = RecordLayer::<TrafficSecret<Ring>>::new(Config::new(Role::Server));
+    /// // A server has sent a HelloRetryRequest to a client that sends early data.
+    /// layer.with_halves(|opener, _| opener.skip_early_data(true))?;
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn with_halves<R>(&mut self, call: impl FnOnce(&mut Opener<K>, &mut Sealer<K>) -> R) -> R {
+        self.tell_sealer();
+        let returned = call(&mut self.opener, &mut self.sealer);
+        pair::settle(&mut self.opener, &mut self.sealer);
+        self.tell_sealer();
+        self.tell_opener();
+        returned
+    }
+
+    /// The receiving half.
+    pub const fn opener(&self) -> &Opener<K> {
+        &self.opener
+    }
+
+    /// The sending half. It does not know yet of a KeyUpdate request that waits for the rest of the
+    /// input: ask this layer for what is due.
+    pub const fn sealer(&self) -> &Sealer<K> {
+        &self.sealer
+    }
+
+    /// Tells what the opener has found out, except for what waits for the end of the input.
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    #[inline(never)]
+    fn tell_sealer_if_due(&mut self) {
+        if !self.opener.is_notice_waiting() {
+            self.sealer.apply(self.opener.take_notice());
+        }
+    }
+
+    /// Tells all that the opener has found out. A KeyUpdate that the peer asked for goes before
+    /// everything that is sealed from now on (RFC 9846 section 4.7.3).
+    #[inline]
+    pub(crate) fn tell_sealer(&mut self) {
+        if SMALL || self.opener.has_notice() {
+            self.carry_notice();
+        }
+    }
+
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    #[inline(never)]
+    fn carry_notice(&mut self) {
+        self.sealer.apply(self.opener.take_notice());
+    }
+
+    #[inline]
+    fn tell_opener(&mut self) {
+        if SMALL || self.sealer.has_signal() {
+            self.carry_signal();
+        }
+    }
+
+    #[cfg_attr(target_pointer_width = "64", cold)]
+    #[inline(never)]
+    fn carry_signal(&mut self) {
+        self.opener.apply(self.sealer.take_signal());
+    }
+}
+
+impl<K: KeySchedule> core::fmt::Debug for RecordLayer<K> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "RecordLayer({:?}, {:?})", self.opener, self.sealer)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<K: KeySchedule> defmt::Format for RecordLayer<K> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "RecordLayer({}, {})", self.opener, self.sealer);
+    }
+}

@@ -1,0 +1,113 @@
+//! A [`Sealer`] at rest, in bytes.
+
+use super::Sealer;
+use crate::buffer::fields::{Packer, Unpacker};
+use crate::crypto::aead::Provider;
+use crate::crypto::keys::TrafficSecret;
+use crate::crypto::padding::Padding;
+use crate::layer::suspend_error::SuspendError;
+use crate::protocol::close::{OnPeerClose, WriteState};
+use crate::protocol::record::{Epoch, Role};
+
+/// Sequence number, key updates and the limit of a key, limits of a record, padding, the rest.
+pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 12 + 6 + 3 + 6;
+
+impl<P: Provider> Sealer<TrafficSecret<P>> {
+    /// Whether nothing is under way that bytes cannot tell.
+    pub(crate) fn check_rest(&self) -> Result<(), SuspendError> {
+        let has_keys = self.epoch == Epoch::Application && self.keys.get().is_some();
+        if !has_keys {
+            return Err(SuspendError::NotEstablished);
+        }
+        if self.has_control() || self.has_signal() || self.has_unsent {
+            return Err(SuspendError::Busy);
+        }
+        Ok(())
+    }
+
+    /// Whether a function of the caller's would be lost.
+    pub(crate) const fn has_padding_function(&self) -> bool {
+        matches!(self.padding, Padding::By(_))
+    }
+
+    /// The secret and the number of the next record, if another can go on with it: the direction is
+    /// open, and its keys may seal more.
+    pub(crate) fn next_record(&self) -> Result<(&TrafficSecret<P>, u64), SuspendError> {
+        self.check_rest()?;
+        if self.state != WriteState::Open || self.is_exhausted() {
+            return Err(SuspendError::NotEstablished);
+        }
+        let keys = self.keys.get().ok_or(SuspendError::NotEstablished)?;
+        Ok((keys.schedule(), keys.sequence()))
+    }
+
+    pub(crate) fn pack(&self, out: &mut Packer<'_>) -> Option<()> {
+        let keys = self.keys.get()?;
+        keys.schedule().pack(out.next()?);
+        out.put(keys.sequence().to_le_bytes())?;
+
+        out.put(self.updates_left.to_le_bytes())?;
+        out.put(self.key_limit.to_le_bytes())?;
+        out.put(self.own_limit.to_le_bytes())?;
+        out.put(self.chosen_limit.to_le_bytes())?;
+        out.put(self.peer_limit.to_le_bytes())?;
+        let (padding, size) = match self.padding {
+            Padding::None => (0, 0),
+            Padding::Block(size) => (1, size),
+            Padding::PowerOfTwo => (2, 0),
+            Padding::Size(size) => (3, size),
+            Padding::By(_) => return None,
+        };
+        out.put([padding])?;
+        out.put(size.to_le_bytes())?;
+        out.put([
+            match self.role {
+                Role::Client => 0,
+                Role::Server => 1,
+            },
+            match self.state {
+                WriteState::Open => 0,
+                WriteState::Closed => 1,
+                _ => return None,
+            },
+            u8::from(self.request_outstanding),
+            u8::from(self.is_truncated),
+            u8::from(self.pads_control),
+            match self.tls12_on_peer_close {
+                OnPeerClose::HalfClose => 0,
+                OnPeerClose::Reply => 1,
+            },
+        ])
+    }
+
+    /// Makes this half, which is a new one, the one that was [packed](Self::pack).
+    pub(crate) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Option<()> {
+        let secret = TrafficSecret::unpack(from.next()?)?;
+        let sequence = u64::from_le_bytes(from.take()?);
+
+        self.updates_left = u64::from_le_bytes(from.take()?);
+        self.key_limit = u32::from_le_bytes(from.take()?);
+        self.own_limit = u16::from_le_bytes(from.take()?);
+        self.chosen_limit = u16::from_le_bytes(from.take()?);
+        self.peer_limit = u16::from_le_bytes(from.take()?);
+        let [padding] = from.take()?;
+        let size = u16::from_le_bytes(from.take()?);
+        self.padding = match padding {
+            1 => Padding::Block(size),
+            2 => Padding::PowerOfTwo,
+            3 => Padding::Size(size),
+            _ => Padding::None,
+        };
+        let [role, state, request_outstanding, is_truncated, pads_control, on_peer_close] =
+            from.take()?;
+        self.role = if role == 0 { Role::Client } else { Role::Server };
+        self.request_outstanding = request_outstanding != 0;
+        self.is_truncated = is_truncated != 0;
+        self.pads_control = pads_control != 0;
+        self.tls12_on_peer_close =
+            if on_peer_close == 0 { OnPeerClose::HalfClose } else { OnPeerClose::Reply };
+        self.take_over(Epoch::Application, secret, sequence).ok()?;
+        self.state = if state == 0 { WriteState::Open } else { WriteState::Closed };
+        Some(())
+    }
+}

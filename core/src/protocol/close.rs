@@ -1,0 +1,313 @@
+//! The close-state machine: how each half of a connection ends, and what that does to the other.
+//!
+//! The rules are those of RFC 9846 section 6 and RFC 5246 section 7.2:
+//!
+//! - Either side closes its own direction by a `close_notify`; nothing follows it (6.1).
+//! - In TLS 1.3 that leaves the other direction open (6.1). TLS 1.2 demands an immediate
+//!   `close_notify` in return (5246 7.2.1); many peers half-close there too, so that one is a choice.
+//! - A transport that ends without a `close_notify` is a truncation, never a clean end (6.1).
+//! - A failed connection sends one fatal alert at most, and nothing after it (6.2).
+//! - A half whose keys were [suspended](crate::RecordLayer::suspend) or given to the
+//!   [kernel](crate::KernelDirection) is over: its connection goes on elsewhere, and nothing that
+//!   happens here may speak for it.
+//!
+//! [`transition`] is the machine over both halves. It is the specification: [`ReadState::after`]
+//! and [`WriteState::after`] are what the two halves of the engine run on their own, in different
+//! threads if need be, and a test compares them with it over the whole space.
+//!
+//! Two duties hang on states rather than on transitions: keys are wiped by the half that enters
+//! [`ReadState::Failed`] or [`WriteState::Failed`], and a queued alert is what
+//! [`Sealer::poll_control`](crate::Sealer::poll_control) seals next.
+
+use crate::protocol::record::Version;
+
+/// How far our receiving direction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ReadState {
+    /// Records are opened.
+    Open,
+    /// The peer's `close_notify` was received: whatever follows is ignored.
+    PeerClosed,
+    /// The transport ended before a `close_notify`.
+    Truncated,
+    /// A fault was found, or the peer sent an error alert: nothing is opened any more.
+    Failed,
+    /// The keys were suspended or given to the kernel: nothing is opened here any more.
+    HandedOver,
+}
+
+/// How far our sending direction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum WriteState {
+    /// Data may be sealed.
+    Open,
+    /// A `user_canceled` waits to be sealed, and a `close_notify` behind it.
+    CancelQueued,
+    /// A `close_notify` waits to be sealed.
+    CloseQueued,
+    /// The `close_notify` is sealed: nothing follows it.
+    Closed,
+    /// A fatal alert waits to be sealed.
+    AlertQueued,
+    /// The connection failed: the fatal alert is sealed, or the peer's has arrived.
+    Failed,
+    /// The keys were suspended or given to the kernel: nothing is sealed here any more.
+    HandedOver,
+}
+
+/// What can move the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Trigger {
+    /// The peer's `close_notify` arrived.
+    PeerCloseNotify,
+    /// The peer's error alert arrived.
+    PeerError,
+    /// The transport has no more bytes for us.
+    TransportEof,
+    /// We found a fault, or the application aborts: a fatal alert is due.
+    Fault,
+    /// The application closes its direction.
+    Close,
+    /// The application cancels: `user_canceled`, then `close_notify`.
+    Cancel,
+    /// The alert at the head of the queue was sealed.
+    AlertSealed,
+    /// The keys of the receiving direction were suspended or given to the kernel.
+    ReadHandedOver,
+    /// The keys of the sending direction were suspended or given to the kernel.
+    WriteHandedOver,
+}
+
+/// What our own direction does when the peer closes its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum OnPeerClose {
+    /// Stay open: TLS 1.3 always, and what many TLS 1.2 peers do.
+    HalfClose,
+    /// Queue a `close_notify` and discard what is not sealed yet: TLS 1.2 by the letter
+    /// (RFC 5246 section 7.2.1).
+    Reply,
+}
+
+impl OnPeerClose {
+    /// The rule in force: TLS 1.3 half-closes (RFC 9846 section 6.1), TLS 1.2 does as `chosen`.
+    pub const fn in_version(version: Version, chosen: Self) -> Self {
+        if version.is_tls12() { chosen } else { Self::HalfClose }
+    }
+}
+
+impl ReadState {
+    /// The receiving half's share of [`transition`].
+    #[inline]
+    #[must_use]
+    pub const fn after(self, trigger: Trigger) -> Self {
+        match self {
+            Self::Open => match trigger {
+                Trigger::PeerCloseNotify => Self::PeerClosed,
+                Trigger::TransportEof => Self::Truncated,
+                Trigger::PeerError | Trigger::Fault => Self::Failed,
+                Trigger::ReadHandedOver => Self::HandedOver,
+                Trigger::Close
+                | Trigger::Cancel
+                | Trigger::AlertSealed
+                | Trigger::WriteHandedOver => self,
+            },
+            Self::PeerClosed | Self::Truncated if matches!(trigger, Trigger::ReadHandedOver) => {
+                Self::HandedOver
+            }
+            Self::PeerClosed | Self::Truncated | Self::Failed | Self::HandedOver => self,
+        }
+    }
+}
+
+impl WriteState {
+    /// The sending half's share of [`transition`], given that the receiving half was
+    /// [`ReadState::Open`] when it met a trigger of the peer or the transport.
+    #[inline]
+    #[must_use]
+    pub const fn after(self, on_peer_close: OnPeerClose, trigger: Trigger) -> Self {
+        match trigger {
+            Trigger::PeerCloseNotify => match (self, on_peer_close) {
+                (Self::Open, OnPeerClose::Reply) => Self::CloseQueued,
+                _ => self,
+            },
+            Trigger::PeerError => match self {
+                Self::Closed | Self::HandedOver => self,
+                _ => Self::Failed,
+            },
+            Trigger::TransportEof | Trigger::ReadHandedOver => self,
+            Trigger::Fault => match self {
+                Self::Closed | Self::Failed | Self::HandedOver => self,
+                _ => Self::AlertQueued,
+            },
+            Trigger::Close => match self {
+                Self::Open => Self::CloseQueued,
+                _ => self,
+            },
+            Trigger::Cancel => match self {
+                Self::Open => Self::CancelQueued,
+                _ => self,
+            },
+            Trigger::AlertSealed => match self {
+                Self::CancelQueued => Self::CloseQueued,
+                Self::CloseQueued => Self::Closed,
+                Self::AlertQueued => Self::Failed,
+                _ => self,
+            },
+            Trigger::WriteHandedOver => match self {
+                Self::Open | Self::Closed => Self::HandedOver,
+                _ => self,
+            },
+        }
+    }
+
+    /// Whether an alert waits to be sealed.
+    #[inline]
+    pub const fn is_alert_due(self) -> bool {
+        matches!(self, Self::CancelQueued | Self::CloseQueued | Self::AlertQueued)
+    }
+}
+
+/// The whole machine: both halves after `trigger`.
+///
+/// ```
+/// use tls_record::close::{transition, OnPeerClose, ReadState, Trigger, WriteState};
+/// use ReadState as R;
+/// use WriteState as W;
+///
+/// // TLS 1.3: the peer's close_notify leaves our direction open.
+/// assert_eq!(
+///     transition(OnPeerClose::HalfClose, R::Open, W::Open, Trigger::PeerCloseNotify),
+///     (R::PeerClosed, W::Open),
+/// );
+/// // A bare end of the transport is never a clean end.
+/// assert_eq!(
+///     transition(OnPeerClose::Reply, R::Open, W::Closed, Trigger::TransportEof),
+///     (R::Truncated, W::Closed),
+/// );
+/// ```
+#[must_use]
+pub const fn transition(
+    on_peer_close: OnPeerClose,
+    read: ReadState,
+    write: WriteState,
+    trigger: Trigger,
+) -> (ReadState, WriteState) {
+    use OnPeerClose::{HalfClose, Reply};
+    use ReadState as R;
+    use WriteState as W;
+
+    match (trigger, read) {
+        // 9846 6.1: data after a closure alert is ignored, and so is an alert. After a failure or
+        // an end of the transport nothing can arrive, and what arrives after a hand-over is not for
+        // this half.
+        (
+            Trigger::PeerCloseNotify | Trigger::PeerError | Trigger::TransportEof,
+            R::PeerClosed | R::Truncated | R::Failed | R::HandedOver,
+        ) => (read, write),
+
+        (Trigger::PeerCloseNotify, R::Open) => match (on_peer_close, write) {
+            // 5246 7.2.1: respond at once with a close_notify of our own, discarding pending writes.
+            (Reply, W::Open) => (R::PeerClosed, W::CloseQueued),
+            (
+                Reply,
+                W::CancelQueued
+                | W::CloseQueued
+                | W::Closed
+                | W::AlertQueued
+                | W::Failed
+                | W::HandedOver,
+            )
+            // 9846 6.1: no effect on the other direction.
+            | (
+                HalfClose,
+                W::Open
+                | W::CancelQueued
+                | W::CloseQueued
+                | W::Closed
+                | W::AlertQueued
+                | W::Failed
+                | W::HandedOver,
+            ) => (R::PeerClosed, write),
+        },
+
+        // 9846 6: no further data sent or received, keys forgotten; an error alert is not answered.
+        (Trigger::PeerError, R::Open) => match write {
+            W::Closed | W::HandedOver => (R::Failed, write),
+            W::Open | W::CancelQueued | W::CloseQueued | W::AlertQueued | W::Failed => {
+                (R::Failed, W::Failed)
+            }
+        },
+
+        // 9846 6.1: without a close_notify, no one knows whether all data arrived.
+        (Trigger::TransportEof, R::Open) => (R::Truncated, write),
+
+        // 9846 6.2: one fatal alert, in place of a closure alert that has not left yet.
+        (Trigger::Fault, R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver) => {
+            let read = match read {
+                R::Open => R::Failed,
+                R::PeerClosed | R::Truncated | R::Failed | R::HandedOver => read,
+            };
+            match write {
+                W::Open | W::CancelQueued | W::CloseQueued | W::AlertQueued => {
+                    (read, W::AlertQueued)
+                }
+                W::Closed | W::Failed | W::HandedOver => (read, write),
+            }
+        }
+
+        // 9846 6.1: closing is ours alone; it has no effect on the receiving direction.
+        (Trigger::Close, R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver) => {
+            match write {
+                W::Open => (read, W::CloseQueued),
+                W::CancelQueued
+                | W::CloseQueued
+                | W::Closed
+                | W::AlertQueued
+                | W::Failed
+                | W::HandedOver => (read, write),
+            }
+        }
+
+        // 9846 6.1: user_canceled must be followed by a close_notify.
+        (Trigger::Cancel, R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver) => {
+            match write {
+                W::Open => (read, W::CancelQueued),
+                W::CancelQueued
+                | W::CloseQueued
+                | W::Closed
+                | W::AlertQueued
+                | W::Failed
+                | W::HandedOver => (read, write),
+            }
+        }
+
+        (
+            Trigger::AlertSealed,
+            R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver,
+        ) => match write {
+            W::CancelQueued => (read, W::CloseQueued),
+            W::CloseQueued => (read, W::Closed),
+            W::AlertQueued => (read, W::Failed),
+            W::Open | W::Closed | W::Failed | W::HandedOver => (read, write),
+        },
+
+        // A connection that has failed has no keys to give away.
+        (Trigger::ReadHandedOver, R::Open | R::PeerClosed | R::Truncated) => (R::HandedOver, write),
+        (Trigger::ReadHandedOver, R::Failed | R::HandedOver) => (read, write),
+
+        // An alert that is queued is sealed before.
+        (
+            Trigger::WriteHandedOver,
+            R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver,
+        ) => match write {
+            W::Open | W::Closed => (read, W::HandedOver),
+            W::CancelQueued | W::CloseQueued | W::AlertQueued | W::Failed | W::HandedOver => {
+                (read, write)
+            }
+        },
+    }
+}

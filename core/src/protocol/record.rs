@@ -1,0 +1,171 @@
+//! Record headers: the five bytes in front of every record (RFC 9846 section 5.1, RFC 5246 section
+//! 6.2), and the words that the rest of the crate speaks in.
+
+use crate::protocol::error::KeyError;
+
+/// Length of a record header in bytes.
+pub const HEADER_LEN: usize = 5;
+
+/// The most content that one record may carry, in bytes: 2^14.
+pub const MAX_CONTENT: u16 = 1 << 14;
+
+/// The longest body of a protected TLS 1.3 record, in bytes: 2^14 + 256 (RFC 9846 section 5.2).
+pub(crate) const MAX_PROTECTED_TLS13: u16 = MAX_CONTENT + 256;
+
+/// The longest body of a protected TLS 1.2 record, in bytes: 2^14 + 2048 (RFC 5246 section 6.2.3).
+pub(crate) const MAX_PROTECTED_TLS12: u16 = MAX_CONTENT + 2048;
+
+/// The longest record of any version on the wire, header included, in bytes.
+///
+/// A receive buffer of this size holds whatever the engine does not refuse at the header. A peer
+/// that was told a smaller limit ([`Config::record_size_limit`](crate::Config)) needs less.
+///
+/// ```
+/// assert_eq!(tls_record::MAX_RECORD, 5 + 16_384 + 2_048);
+/// ```
+pub const MAX_RECORD: usize = HEADER_LEN + MAX_PROTECTED_TLS12 as usize;
+
+/// A protocol version that the engine speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Version {
+    /// TLS 1.2 (RFC 5246), with AEAD suites only.
+    Tls12,
+    /// TLS 1.3 (RFC 9846).
+    Tls13,
+}
+
+impl Version {
+    /// Whether this is TLS 1.2. Never, and known to be so at compile time, without that feature.
+    #[inline]
+    pub(crate) const fn is_tls12(self) -> bool {
+        cfg!(feature = "tls12") && matches!(self, Self::Tls12)
+    }
+
+    /// Whether keys of this version for the epoch `next` may follow those of `current` on a connection
+    /// of version `known`, and begin with this sequence number. Epochs go forward, and TLS 1.2 has one
+    /// set of keys: a second time, their nonces would begin anew.
+    pub(crate) fn check_keys(
+        self,
+        known: Option<Self>,
+        current: Epoch,
+        next: Epoch,
+        sequence: u64,
+    ) -> Result<(), KeyError> {
+        if known.is_some_and(|known| known != self) {
+            return Err(KeyError::Mismatch);
+        }
+        let is_next = match self {
+            Self::Tls13 => next > current,
+            Self::Tls12 => {
+                cfg!(feature = "tls12") && current == Epoch::Plaintext && next >= Epoch::Handshake
+            }
+        };
+        if !is_next {
+            return Err(KeyError::Epoch);
+        }
+        if self.is_tls12() && next == Epoch::Application && sequence == 0 {
+            return Err(KeyError::NonceReuse);
+        }
+        Ok(())
+    }
+}
+
+/// Which end of the connection we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Role {
+    /// The end that sends the ClientHello.
+    Client,
+    /// The end that answers it.
+    Server,
+}
+
+/// What the records of one direction are protected with, in the order in which it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Epoch {
+    /// Nothing: before any key.
+    Plaintext,
+    /// The client's early traffic secret (TLS 1.3 0-RTT).
+    EarlyData,
+    /// The handshake traffic secrets of TLS 1.3; the keys of TLS 1.2 until the Finished.
+    Handshake,
+    /// Application keys, of whichever generation.
+    Application,
+}
+
+/// The content type of a record (RFC 9846 section 5.1). Unknown values survive.
+///
+/// ```
+/// use tls_record::ContentType;
+/// assert_eq!(ContentType::ALERT, ContentType(21));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ContentType(pub u8);
+
+impl ContentType {
+    /// change_cipher_spec
+    pub const CHANGE_CIPHER_SPEC: Self = Self(20);
+    /// alert
+    pub const ALERT: Self = Self(21);
+    /// handshake
+    pub const HANDSHAKE: Self = Self(22);
+    /// application_data
+    pub const APPLICATION_DATA: Self = Self(23);
+}
+
+/// A record header.
+///
+/// ```
+/// use tls_record::{ContentType, Header};
+/// let header = Header::decode([23, 3, 3, 0x40, 0x11]);
+/// assert_eq!(header.content_type, ContentType::APPLICATION_DATA);
+/// assert_eq!(header.length, 16_401);
+/// assert_eq!(header.encode(), [23, 3, 3, 0x40, 0x11]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Header {
+    /// The outer content type.
+    pub content_type: ContentType,
+    /// `legacy_record_version` in TLS 1.3, `version` in TLS 1.2, as on the wire.
+    pub version: u16,
+    /// Bytes that follow the header.
+    pub length: u16,
+}
+
+impl Header {
+    /// Reads a header. Every five bytes are one; whether it is acceptable depends on the state of
+    /// the connection, which [`Opener`](crate::Opener) knows.
+    pub const fn decode(bytes: [u8; HEADER_LEN]) -> Self {
+        let [content_type, major, minor, high, low] = bytes;
+        Self {
+            content_type: ContentType(content_type),
+            version: u16::from_be_bytes([major, minor]),
+            length: u16::from_be_bytes([high, low]),
+        }
+    }
+
+    /// Writes a header.
+    pub const fn encode(self) -> [u8; HEADER_LEN] {
+        let [major, minor] = self.version.to_be_bytes();
+        let [high, low] = self.length.to_be_bytes();
+        [self.content_type.0, major, minor, high, low]
+    }
+}
+
+/// The version field of every record but a first ClientHello (RFC 9846 section 5.1).
+pub(crate) const VERSION_FIELD: u16 = 0x0303;
+
+/// The version field that a first ClientHello should carry (RFC 9846 section 5.1).
+pub(crate) const VERSION_FIELD_FIRST: u16 = 0x0301;
+
+/// Whether the first bytes of a connection are an SSLv2 hello, or plain HTTP rather than TLS: a method
+/// in capital letters, or `HTTP/`.
+pub(crate) fn is_not_tls(first: [u8; HEADER_LEN]) -> bool {
+    let [high, _, message_type, ..] = first;
+    let is_sslv2 = high & 0x80 != 0 && message_type == 1;
+    is_sslv2 || first.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b' ' | b'/' | b'*'))
+}

@@ -1,0 +1,62 @@
+//! How long protected records may be (RFC 8449).
+
+use core::num::NonZeroU16;
+
+use crate::protocol::record::{HEADER_LEN, MAX_CONTENT};
+
+/// A record_size_limit (RFC 8449 section 4) or a max_fragment_length (RFC 6066 section 4): the most
+/// plaintext that a protected record may carry, in bytes.
+///
+/// In TLS 1.3 it counts the content type and the padding, in TLS 1.2 the content alone. For a
+/// max_fragment_length of M use M in TLS 1.2. In TLS 1.3 use M + 1 for what is received, because some
+/// peers do not count the content type.
+///
+/// ```
+/// use tls_record::{Config, RecordSizeLimit, Role};
+///
+/// const LIMIT: RecordSizeLimit = RecordSizeLimit::new(1024).unwrap();
+/// let mut config = Config::new(Role::Client);
+/// config.record_size_limit = Some(LIMIT);
+/// // A buffer for the longest record that may arrive after the handshake.
+/// let buffer = [0; LIMIT.max_record_len()];
+/// assert_eq!(buffer.len(), 1053);
+/// assert_eq!(RecordSizeLimit::new(63), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RecordSizeLimit(NonZeroU16);
+
+impl RecordSizeLimit {
+    /// The least limit that there is, in bytes: an endpoint that receives a smaller one answers with
+    /// illegal_parameter (RFC 8449 section 4).
+    pub const MIN: u16 = 64;
+
+    /// A limit of so many bytes; `None` below [`MIN`](Self::MIN). One over 2^14 + 1 limits nothing.
+    pub const fn new(limit: u16) -> Option<Self> {
+        if limit < Self::MIN {
+            return None;
+        }
+        match NonZeroU16::new(limit) {
+            Some(limit) => Some(Self(limit)),
+            None => None,
+        }
+    }
+
+    /// The limit in bytes.
+    pub const fn get(self) -> u16 {
+        self.0.get()
+    }
+
+    /// Length of the longest protected record that obeys this limit, header included, in bytes, in
+    /// either version and under tags of 16 bytes: what a receive buffer must hold.
+    ///
+    /// Unprotected records are not bound by the limit: while a handshake runs on the engine, its
+    /// messages may fill records of [`MAX_CONTENT`](crate::MAX_CONTENT) bytes. Nor are records of early
+    /// data that is skipped: the client did not know the limit.
+    pub const fn max_record_len(self) -> usize {
+        const MOST: usize = MAX_CONTENT as usize + 1;
+        let limit = if self.get() as usize > MOST { MOST } else { self.get() as usize };
+        // The longest protection: TLS 1.2 with eight bytes of nonce and a tag.
+        limit.saturating_add(HEADER_LEN + 8 + 16)
+    }
+}
