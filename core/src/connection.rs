@@ -4,15 +4,16 @@
 //! themselves; `sent` takes away what the transport took.
 //!
 //! The floor uses [`layer`](crate::layer) and what is below it. This file has the connection, the others
-//! its sending half, its halves over a mailbox, and a set of many.
+//! its sending half, its halves over a mailbox, a set of many, and how long records are to be.
 
 mod alert_log;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 mod linked;
-pub(crate) mod record_sizes;
+mod record_sizes;
 mod set;
 mod writer;
 
+pub use record_sizes::RecordSizes;
 pub use set::{ConnectionSet, Handle, InvalidHandle};
 pub(crate) use writer::WRITER_LEN;
 pub use writer::Writer;

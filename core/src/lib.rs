@@ -99,7 +99,7 @@
 )]
 
 // The floors of the engine, the lowest first. Each uses those before it, and no other:
-// tests/tests/layout.rs checks it. Links in the documentation lead anywhere.
+// tests/tests/layout.rs checks it. Links in the documentation may lead anywhere.
 mod small;
 
 mod buffer;
@@ -116,8 +116,7 @@ mod handover;
 #[cfg(feature = "embedded-io")]
 mod stream;
 
-pub use connection::record_sizes::RecordSizes;
-pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, Writer};
+pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, RecordSizes, Writer};
 pub use crypto::aead;
 pub use crypto::keys::{DirectionKeys, KeySchedule, TrafficSecret};
 pub use crypto::padding::{Padding, PaddingFn};

@@ -176,9 +176,9 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
     /// due in it are what [`take_kernel_control`](Self::take_kernel_control) gives.
     ///
     /// # Errors
-    /// [`SuspendError::Busy`], also if the sender of a [`Connection`] has unsent
-    /// records or a reserved slot; and [`SuspendError::NotEstablished`], also if the direction is closed or
-    /// its keys may seal no more; [`SuspendError::Unsupported`]. Nothing has changed then.
+    /// [`SuspendError::Busy`], also if the sender of a [`Connection`] has unsent records or a reserved
+    /// slot; and [`SuspendError::NotEstablished`], also if the direction is closed or its keys may seal
+    /// no more; [`SuspendError::Unsupported`]. Nothing has changed then.
     pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         let (secret, sequence) = self.next_record()?;
         let direction = KernelDirection::new(secret, sequence)?;

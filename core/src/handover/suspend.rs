@@ -1,7 +1,7 @@
 //! A connection at rest as a few bytes: through deep sleep, or to another processor.
 //!
-//! Each half packs its own fields (`layer/opener/suspend.rs`, `layer/sealer/suspend.rs`); here they are sealed,
-//! and opened again.
+//! Each half packs its own fields (`layer/opener/suspend.rs`, `layer/sealer/suspend.rs`); here they
+//! are sealed, and opened again.
 
 use zeroize::Zeroize;
 

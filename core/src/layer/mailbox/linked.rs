@@ -239,7 +239,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     }
 }
 
-/// A half that a mailbox can serve. The module is private, so that there are no others.
+/// A half that a mailbox can serve. It has no name outside of the crate, so that there are no others.
 pub trait Half {
     /// Applies what the other half posted.
     fn take(&mut self, mailbox: &Mailbox);

@@ -127,7 +127,7 @@ fn by_rustls(transport: &mut TcpStream, identity: &Identity) -> Result<(Tls, Vec
     handshake.complete(transport)?;
     let Established { opener, sealer, received, unsent, .. } = handshake.finish()?;
     transport.write_all(unsent.filled())?;
-    Ok((Connection::new(RecordLayer::join(opener, sealer)?), received.filled().to_vec()))
+    Ok((Connection::new(RecordLayer::join(*opener, *sealer)?), received.filled().to_vec()))
 }
 
 /// Carries bytes, in one direction, until it ends.
