@@ -103,7 +103,7 @@ fn connect(config: Arc<ClientConfig>, mut uart: Uart) -> Result<Tls, Box<dyn Err
     let early = established.received.filled();
     received.room()?[..early.len()].copy_from_slice(early);
     received.received(early.len());
-    let layer = RecordLayer::join(established.opener, established.sealer)?;
+    let layer = RecordLayer::join(*established.opener, *established.sealer)?;
     Ok(Stream::new(Connection::new(layer), received, uart))
 }
 
