@@ -149,6 +149,7 @@ pub use record::{ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, MAX_RECORD
 pub use record_buffer::{RecordBuffer, RecordTooLong};
 pub use record_size_limit::RecordSizeLimit;
 pub use record_sizes::RecordSizes;
+pub use scrub::scrub_stack;
 pub use sealer::{Control, ControlMessage, Sealed, Sealer};
 pub use shutdown::ShutdownError;
 #[cfg(feature = "embedded-io")]
