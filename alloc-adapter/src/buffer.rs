@@ -167,6 +167,7 @@ impl Buffer {
     }
 
     /// Whether the last read filled all of the room: more is likely to come at once.
+    #[cfg(feature = "std")]
     pub(crate) const fn was_filled(&self) -> bool {
         self.was_filled
     }
