@@ -20,7 +20,7 @@ pub(crate) struct Material {
 }
 
 impl Material {
-    /// Derived by `P`, which is another implementation than the one that is tested.
+    /// Of random bytes. Derived by `P`, which is another implementation than the one that is tested.
     #[inline(never)]
     pub(crate) fn new<P: Provider>(version: Version, algorithm: Algorithm) -> Self {
         let mut random = [0; 48 + 12];
@@ -30,18 +30,25 @@ impl Material {
             Version::Tls13 => algorithm.secret_len(),
             Version::Tls12 => algorithm.key_len(),
         };
-        let mut this = Self {
-            version,
-            algorithm,
-            secret: Masked::new(&secret[..length]),
-            iv: Masked::new(iv),
-            generations: vec![],
-        };
+        Self::of::<P>(version, algorithm, Masked::new(&secret[..length]), Masked::new(iv))
+    }
+
+    /// What `P` derives from a secret; in TLS 1.2 it is the key.
+    #[inline(never)]
+    pub(crate) fn of<P: Provider>(
+        version: Version,
+        algorithm: Algorithm,
+        secret: Masked,
+        iv: Masked,
+    ) -> Self {
+        let mut this = Self { version, algorithm, secret, iv, generations: vec![] };
         if version == Version::Tls12 {
             this.generations.push(vec![this.secret.clone(), this.iv.clone()]);
             return this;
         }
-        let mut secret = secret[..length].to_vec();
+        let length = algorithm.secret_len();
+        let mut secret = vec![0; length];
+        this.secret.unmask(&mut secret);
         for _ in 0..2 {
             let expand = |label: &[u8], length: usize| {
                 let mut out = vec![0; length];
