@@ -6,18 +6,24 @@ use alloc::vec::Vec;
 use rustls::pki_types::{CertificateDer, DnsName, ServerName};
 use rustls::{
     CipherSuite, CommonState, ConnectionTrafficSecrets, ExtractedSecrets, HandshakeKind,
-    NamedGroup, ProtocolVersion,
+    NamedGroup, ProtocolVersion, SupportedCipherSuite,
 };
 use tls_record::aead::{Algorithm, Provider};
-use tls_record::{Epoch, KeyError, MAX_RECORD, Opener, Sealer, TrafficSecret, Version};
+use tls_record::{
+    Epoch, KeyError, MAX_RECORD, Opener, Sealer, TrafficSecret, Version, scrub_stack,
+};
 use zeroize::Zeroizing;
 
 use crate::buffer::Buffer;
+use crate::capture::Capture;
 use crate::error::HandshakeError;
 use crate::exporter::Exporter;
 use crate::handshake::{Connection, Handshake};
 use crate::resumption::Resumption;
 use crate::tickets::Tickets;
+
+/// Bytes of stack that rustls takes to give secrets away: 10 KiB, measured with ring.
+const EXTRACTION_STACK: usize = 12 << 10;
 
 /// An established connection: the two halves of the engine, and what belongs to them.
 ///
@@ -97,48 +103,85 @@ impl Handshake {
     /// # Errors
     /// [`HandshakeError::Tls`] unless the handshake is complete; [`HandshakeError::Keys`] if `P`
     /// does not have the suite: the peer is told nothing, and sees a truncation.
-    pub fn finish<P: Provider>(mut self) -> Result<Established<P>, HandshakeError> {
+    pub fn finish<P: Provider>(self) -> Result<Established<P>, HandshakeError> {
+        let finished = self.hand_over();
+        scrub_stack(P::STACK.saturating_add(EXTRACTION_STACK));
+        finished
+    }
+
+    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    #[inline(never)]
+    fn hand_over<P: Provider>(mut self) -> Result<Established<P>, HandshakeError> {
         if !self.is_complete() {
             return Err(HandshakeError::Tls(rustls::Error::HandshakeNotComplete));
         }
-        let suite = self.connection.common().negotiated_cipher_suite();
         let name = self.name.take().or_else(|| {
             let requested = self.capture.server_name.take()?;
             Some(ServerName::DnsName(DnsName::try_from(&**requested).ok()?.to_owned()))
         });
+        // What is not secret comes first: the unused bytes of an enum are what lay on the stack before, and
+        // move along with it.
         let info = Info::new(self.connection.common(), name).ok_or(HandshakeError::Unexpected)?;
-        let client = self.capture.client_secret.take();
-        let server = self.capture.server_secret.take();
-        let (secrets, tickets, resumption, peer, own) = match self.connection {
-            Connection::Client(connection, store) => {
-                let (secrets, connection) = connection.dangerous_into_kernel_connection()?;
-                let tickets = (info.version == Version::Tls13).then(|| Tickets::new(connection));
-                (secrets, tickets, Resumption::client(store, &info), server, client)
-            }
-            Connection::Server(connection, recorder) => {
-                let (secrets, _) = connection.dangerous_into_kernel_connection()?;
-                (secrets, None, Resumption::server(&recorder, &info), client, server)
-            }
+        let resumption = match &self.connection {
+            Connection::Client(_, store) => Resumption::client(store.clone(), &info),
+            Connection::Server(_, recorder) => Resumption::server(recorder, &info),
         };
-        let ExtractedSecrets { tx: (sent, write), rx: (received, read) } = secrets;
-        let (read, write) = match info.version {
-            Version::Tls12 => (tls12(&read)?, tls12(&write)?),
-            Version::Tls13 => (tls13(&read, peer)?, tls13(&write, own)?),
-        };
-        let mut opener = Box::new(Opener::new(self.config));
-        opener.take_over(Epoch::Application, read, received)?;
-        let mut sealer = Box::new(Sealer::new(self.config));
-        sealer.take_over(Epoch::Application, write, sent)?;
+        self.received.set_ceiling(MAX_RECORD);
+        let Self { connection, capture, config, received, unsent, .. } = self;
 
-        let exporter = match (suite, self.capture.exporter_secret.take()) {
-            (Some(rustls::SupportedCipherSuite::Tls13(suite)), Some(secret)) => {
-                Some(Exporter::new(suite, &secret))
+        let extracted = Extracted::new(connection, &capture, info.version)?;
+        let Extracted { read: (read, next), write: (write, sent), tickets, exporter } = extracted;
+        let mut opener = Box::new(Opener::new(config));
+        opener.take_over(Epoch::Application, read, next)?;
+        let mut sealer = Box::new(Sealer::new(config));
+        sealer.take_over(Epoch::Application, write, sent)?;
+        Ok(Established { opener, sealer, received, unsent, tickets, resumption, exporter, info })
+    }
+}
+
+/// The secrets of a connection.
+struct Extracted<P: Provider> {
+    /// With the numbers of the next records.
+    read: (TrafficSecret<P>, u64),
+    write: (TrafficSecret<P>, u64),
+    tickets: Option<Tickets>,
+    exporter: Option<Exporter>,
+}
+
+impl<P: Provider> Extracted<P> {
+    /// Not inlined: what rustls gives would lie in the frame under which keys are made, whose unused
+    /// bytes are what lay there.
+    #[inline(never)]
+    fn new(
+        connection: Connection,
+        capture: &Capture,
+        version: Version,
+    ) -> Result<Self, HandshakeError> {
+        let exporter = match connection.common().negotiated_cipher_suite() {
+            Some(SupportedCipherSuite::Tls13(suite)) => {
+                capture.exporter_secret.take().map(|secret| Exporter::new(suite, &secret))
             }
             _ => None,
         };
-        self.received.set_ceiling(MAX_RECORD);
-        let Self { received, unsent, .. } = self;
-        Ok(Established { opener, sealer, received, unsent, tickets, resumption, exporter, info })
+        let client = capture.client_secret.take();
+        let server = capture.server_secret.take();
+        let (secrets, tickets, peer, own) = match connection {
+            Connection::Client(connection, _) => {
+                let (secrets, connection) = connection.dangerous_into_kernel_connection()?;
+                let tickets = (version == Version::Tls13).then(|| Tickets::new(connection));
+                (secrets, tickets, server, client)
+            }
+            Connection::Server(connection, _) => {
+                let (secrets, _) = connection.dangerous_into_kernel_connection()?;
+                (secrets, None, client, server)
+            }
+        };
+        let ExtractedSecrets { tx: (sent, write), rx: (next, read) } = secrets;
+        let (read, write) = match version {
+            Version::Tls12 => (tls12(&read)?, tls12(&write)?),
+            Version::Tls13 => (tls13(&read, peer)?, tls13(&write, own)?),
+        };
+        Ok(Self { read: (read, next), write: (write, sent), tickets, exporter })
     }
 }
 

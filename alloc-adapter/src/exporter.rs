@@ -1,21 +1,30 @@
 //! Keying material for other protocols (RFC 9846 section 7.5).
 
+use alloc::boxed::Box;
+
 use rustls::Tls13CipherSuite;
 use rustls::crypto::tls13::OkmBlock;
+use tls_record::scrub_stack;
+
+/// Bytes of stack that [`Exporter::export`] takes, with what rustls takes for it.
+const EXPORT_STACK: usize = 8 << 10;
 
 /// Exports keying material of a TLS 1.3 connection: channel bindings (RFC 9266), for instance.
 ///
 /// It holds the exporter secret, which outlives all KeyUpdates. Wiped when it is dropped.
 ///
 /// rustls lets no one export once the engine has taken over, nor before, by its unbuffered API.
-pub struct Exporter {
+// In a place of its own, because moving a secret leaves copies behind.
+pub struct Exporter(Box<Inner>);
+
+struct Inner {
     suite: &'static Tls13CipherSuite,
     secret: OkmBlock,
 }
 
 impl Exporter {
     pub(crate) fn new(suite: &'static Tls13CipherSuite, secret: &[u8]) -> Self {
-        Self { suite, secret: OkmBlock::new(secret) }
+        Self(Box::new(Inner { suite, secret: OkmBlock::new(secret) }))
     }
 
     /// Fills `out` with the keying material for this label and context. In TLS 1.3 an empty context
@@ -33,9 +42,17 @@ impl Exporter {
     /// # }
     /// ```
     pub fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), ExportError> {
-        let hash = self.suite.common.hash_provider;
-        let hkdf = self.suite.hkdf_provider;
-        let derived = hkdf.expander_for_okm(&self.secret);
+        let exported = self.derive(label, context, out);
+        scrub_stack(EXPORT_STACK);
+        exported
+    }
+
+    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    #[inline(never)]
+    fn derive(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), ExportError> {
+        let Inner { suite, secret } = &*self.0;
+        let (hash, hkdf) = (suite.common.hash_provider, suite.hkdf_provider);
+        let derived = hkdf.expander_for_okm(secret);
         let mut secret = zeroize::Zeroizing::new([0; OkmBlock::MAX_LEN]);
         let secret = secret.get_mut(..hash.output_len()).ok_or(ExportError)?;
         expand_label(&*derived, label, hash.hash(&[]).as_ref(), secret)?;

@@ -59,12 +59,16 @@ pub(crate) fn join<R, W, P: Provider>(
         return Err(KeyError::Mismatch);
     }
     write.exchange();
+    let mut inbox = read.inbox;
+    if read.opener.must_drop_tickets() {
+        inbox.tickets = None;
+    }
     let (mut opener, mut sealer) = (read.opener.into_inner(), write.sealer.into_inner());
     let mut layer = Box::new(RecordLayer::new(Config::new(opener.role())));
     exchange(&mut layer, &mut opener, &mut sealer);
     let session = Session {
         layer,
-        inbox: read.inbox,
+        inbox,
         outbox: write.outbox,
         transport_error: read.transport_error.or(write.transport_error),
         exporter: read.exporter,

@@ -23,7 +23,7 @@ use crate::exporter::Exporter;
 use crate::halves::exchange;
 use crate::parts::Parts;
 pub(crate) use inbox::Step;
-use inbox::{Inbox, Receiver};
+use inbox::{Inbox, Receiver, Stopped};
 use outbox::{Outbox, Sender};
 
 /// The most bytes that wait to be opened: several of the longest records, because one call of the
@@ -56,6 +56,10 @@ impl<P: Provider> Receiver for RecordLayer<TrafficSecret<P>> {
 
     fn end(&self) -> ReadEnd {
         self.opener().end()
+    }
+
+    fn needed(&self, input: &[u8]) -> usize {
+        self.opener().needed(input)
     }
 
     fn abort(&mut self, alert: AlertDescription) {
@@ -122,8 +126,19 @@ impl<P: Provider> Session<P> {
     }
 
     /// See [`Inbox::copy_data`].
-    pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, bool) {
-        self.inbox.copy_data(&mut *self.layer, room, put)
+    pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, Stopped) {
+        let (len, stopped) = self.inbox.copy_data(&mut *self.layer, room, put);
+        if stopped == Stopped::Ended {
+            self.cut_after_alert();
+        }
+        (len, stopped)
+    }
+
+    /// After a fatal alert of the peer's no further data is sent.
+    fn cut_after_alert(&mut self) {
+        if let ReadEnd::PeerAlert(_) = self.layer.opener().end() {
+            self.outbox.cut();
+        }
     }
 
     /// See [`Inbox::has_pending`].
@@ -134,8 +149,8 @@ impl<P: Provider> Session<P> {
     /// See [`Inbox::open`].
     pub(crate) fn open(&mut self) -> io::Result<Step> {
         let opened = self.inbox.open(&mut *self.layer);
-        if let Err(OpenError::PeerAlert(_)) = opened {
-            self.outbox.cut();
+        if opened.is_err() {
+            self.cut_after_alert();
         }
         opened.map_err(open_error)
     }
@@ -143,6 +158,7 @@ impl<P: Provider> Session<P> {
     /// Throws away what was received.
     pub(crate) fn discard_input(&mut self) {
         self.inbox.discard(&mut *self.layer);
+        self.cut_after_alert();
     }
 
     /// Room for what the transport brings, in a connection that may have to wait for it.

@@ -101,7 +101,7 @@ impl Handshake {
     pub fn complete<T: Read + Write>(&mut self, transport: &mut T) -> io::Result<()> {
         loop {
             let progress = self.advance();
-            let sent = send(&mut self.unsent, transport).and_then(|()| transport.flush());
+            let sent = send(&mut self.unsent, transport).and_then(|()| flush(transport));
             match progress {
                 // The peer may be gone, but have left data for us.
                 Ok(Progress::Complete) => match sent {
@@ -196,10 +196,18 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     // Receiving
 
+    /// Reads until there is data, or the end.
+    fn fill(&mut self) -> io::Result<()> {
+        while self.session.data().is_empty() && self.step()? {}
+        Ok(())
+    }
+
     /// Opens one record, or receives once. Returns whether anything may follow.
     fn step(&mut self) -> io::Result<bool> {
         let step = self.session.open();
-        self.send_due();
+        if !matches!(step, Ok(Step::Opened)) {
+            self.send_due();
+        }
         match step? {
             Step::Opened => {}
             Step::NeedInput => {
@@ -228,7 +236,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         self.session.seal_control();
         self.send()?;
         self.session.outbox.flush_due = true;
-        let flushed = self.transport.flush();
+        let flushed = flush(&mut self.transport);
         self.session.sent(flushed)?;
         self.session.outbox.flushed();
         Ok(())
@@ -292,8 +300,8 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// records are worth waiting for, counted from our close_notify on.
     ///
     /// # Errors
-    /// Those of closing, reading and `rest`. After one of reading, what came before is in `rest`; after
-    /// one of `rest`, what it did not take is lost. With an inner
+    /// Those of closing, reading and `rest`, after which it may be called again: `rest` is given every byte
+    /// once. With an inner
     /// [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent) if the peer sent more than the budget and
     /// did not close.
     pub fn close_and_read_rest<W: Write + ?Sized>(
@@ -304,11 +312,17 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         self.close()?;
         let mut passed_on = 0_u64;
         loop {
-            let data = self.session.data();
-            let len = data.len();
-            rest.write_all(data)?;
-            self.session.inbox.consume(len);
-            passed_on = passed_on.saturating_add(len as u64);
+            while !self.session.data().is_empty() {
+                match rest.write(self.session.data()) {
+                    Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                    Ok(len) => {
+                        self.session.inbox.consume(len);
+                        passed_on = passed_on.saturating_add(len as u64);
+                    }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
             self.session.check_budget(budget)?;
             match self.step() {
                 Ok(true) => {}
@@ -336,7 +350,7 @@ impl<T: Read + Write, P: Provider> Read for Stream<T, P> {
         if out.is_empty() {
             return Ok(0);
         }
-        self.fill_buf()?;
+        self.fill()?;
         let mut left = &mut *out;
         let (len, _) = self.session.copy_data(left.len(), |data| {
             // It never gives more than it was asked for.
@@ -350,7 +364,8 @@ impl<T: Read + Write, P: Provider> Read for Stream<T, P> {
 /// Data is read where it was decrypted, one record at a time: nothing is copied.
 impl<T: Read + Write, P: Provider> BufRead for Stream<T, P> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.session.data().is_empty() && self.step()? {}
+        self.fill()?;
+        self.send_due();
         Ok(self.session.data())
     }
 
@@ -391,4 +406,13 @@ pub(crate) fn send<T: Write>(unsent: &mut Buffer, transport: &mut T) -> io::Resu
         }
     }
     Ok(())
+}
+
+pub(crate) fn flush<T: Write>(transport: &mut T) -> io::Result<()> {
+    loop {
+        match transport.flush() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            flushed => return flushed,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Session tickets: put together from their pieces, and handed to rustls.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use rustls::Error;
@@ -13,17 +14,21 @@ const MAX_TICKET: usize = 0xffff;
 /// Where a TLS 1.3 client puts the NewSessionTicket messages that it receives (RFC 9846 section
 /// 4.7.1): in the session store of its rustls config, so that a later connection can resume.
 ///
-/// It keeps the traffic secrets that the connection began with. Drop it at the first KeyUpdate, or
-/// when tickets are not wanted: otherwise those secrets outlive their keys.
-pub struct Tickets {
+/// It keeps one copy of both traffic secrets that the connection began with, and one of the exporter
+/// secret. Drop it at the first KeyUpdate, or when tickets are not wanted: otherwise those traffic
+/// secrets outlive their keys.
+// In a place of its own: the unused bytes of a `None` would have room for a copy of a secret.
+pub struct Tickets(Box<Inner>);
+
+struct Inner {
     connection: KernelConnection<ClientConnectionData>,
     /// The body of the current message, as far as it has come.
     body: Vec<u8>,
 }
 
 impl Tickets {
-    pub(crate) const fn new(connection: KernelConnection<ClientConnectionData>) -> Self {
-        Self { connection, body: Vec::new() }
+    pub(crate) fn new(connection: KernelConnection<ClientConnectionData>) -> Self {
+        Self(Box::new(Inner { connection, body: Vec::new() }))
     }
 
     /// Takes the piece of a message that [`Event::Handshake`](tls_record::Event::Handshake) told of,
@@ -40,12 +45,13 @@ impl Tickets {
         if usize::try_from(piece.header.length).map_or(true, |length| length > MAX_TICKET) {
             return Ok(false);
         }
-        self.body.extend_from_slice(input.get(piece.body.clone()).unwrap_or_default());
+        let Inner { connection, body } = &mut *self.0;
+        body.extend_from_slice(input.get(piece.body.clone()).unwrap_or_default());
         if !piece.is_last() {
             return Ok(false);
         }
-        let body = core::mem::take(&mut self.body);
-        self.connection.handle_new_session_ticket(&body)?;
+        let body = core::mem::take(body);
+        connection.handle_new_session_ticket(&body)?;
         Ok(true)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 use tls_record::aead::Provider;
-use tls_record::{AlertDescription, CloseError, End, KeyError, MAX_RECORD, ReadEnd};
+use tls_record::{AlertDescription, CloseError, End, KeyError, MAX_RECORD, OpenError, ReadEnd};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::belongings::belongings;
@@ -19,6 +19,7 @@ use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
 use crate::handshake::{Handshake, Progress};
 use crate::parts::{HandshakeFailed, Parts};
+use crate::session::inbox::Stopped;
 use crate::session::{Session, Step, parts};
 use crate::wait::{Half, Wait};
 
@@ -69,8 +70,6 @@ pub struct TokioStream<T, P: Provider> {
     pub(crate) transport: T,
     pub(crate) session: Session<P>,
     shutdown: Shutdown,
-    /// An error of the transport that came when there was data to return.
-    read_error: Option<io::Error>,
     receiving: Wait,
     sending: Wait,
 }
@@ -270,7 +269,6 @@ impl<T, P: Provider> TokioStream<T, P> {
             transport,
             session,
             shutdown: Shutdown::OneStep,
-            read_error: None,
             receiving: Wait::new(),
             sending: Wait::new(),
         }
@@ -332,8 +330,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         half: Half,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let Self { transport, session, receiving, read_error, .. } = self;
-        if let Some(error) = read_error.take() {
+        let Self { transport, session, receiving, .. } = self;
+        if let Some(error) = session.inbox.read_error.take() {
             return Poll::Ready(Err(error));
         }
         let received = &mut session.inbox.received;
@@ -451,26 +449,31 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncRead for TokioStream<T, P> {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if out.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        ready!(self.as_mut().poll_fill_buf(cx))?;
         let this = self.get_mut();
+        let polled = this.poll_data(cx);
+        if !matches!(polled, Poll::Ready(Ok(()))) {
+            this.send_due(Half::Read, cx);
+            return polled;
+        }
+        // Before anything is sent: an alert may lie behind the data, after which nothing is.
         loop {
             let room = out.remaining();
-            let (_, more) = this.session.copy_data(room, |data| out.put_slice(data));
+            let (_, stopped) = this.session.copy_data(room, |data| out.put_slice(data));
             // Filling what the caller has room for saves calls, its own too.
-            if !more {
+            if stopped != Stopped::Filled {
                 break;
             }
             match this.poll_receive(Half::Read, cx) {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => {
-                    this.read_error = Some(error);
+                    this.session.inbox.read_error = Some(error);
                     break;
                 }
                 Poll::Pending => break,
@@ -536,14 +539,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncWrite for TokioStream<
             }
             _ => Poll::Ready(Ok(())),
         };
+        // RFC 9846 section 6.1: how the peer's direction ended has no effect on ours. Everything leaves
+        // first, an alert too; but a budget that is spent, or a broken transport, is not waited for.
+        if let Poll::Ready(Err(error)) = &rest
+            && !error.get_ref().is_some_and(|inner| inner.is::<OpenError>())
+        {
+            return rest;
+        }
+        let closed = ready!(closed);
         if let Poll::Ready(Err(error)) = &rest
             && error.kind() != ErrorKind::UnexpectedEof
         {
             return rest;
         }
-        // RFC 9846 section 6.1: the end of the peer's direction, whatever it was, has no effect on ours.
-        // Everything leaves first.
-        ready!(closed)?;
+        closed?;
         if rest.is_pending() {
             return Poll::Pending;
         }

@@ -120,6 +120,7 @@ pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, RecordSiz
 pub use crypto::aead;
 pub use crypto::keys::{DirectionKeys, KeySchedule, TrafficSecret};
 pub use crypto::padding::{Padding, PaddingFn};
+pub use crypto::scrub::scrub_stack;
 pub use handover::kernel::{CryptoInfo, KernelDirection};
 pub use handover::suspend::{ResumeError, SUSPENDED_LEN};
 pub use layer::config::{Config, Limits};

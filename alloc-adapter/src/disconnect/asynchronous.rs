@@ -12,6 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::tokio_stream::TokioStream;
 use crate::wait::Half;
 
+/// Reads in a row before patience is asked, and other tasks have a turn.
+const READS: usize = 32;
+
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// Ends the connection, and that of its transport, in order, so that everything arrives: sends what
     /// is unsent and a close_notify, or the alert of a connection that failed; shuts the sending
@@ -80,7 +83,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
 
     /// Reads away what arrives, until the transport ends or fails or the budget is spent.
     fn poll_discard(&mut self, budget: &mut u64, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
+        for _ in 0..READS {
             self.session.discard_input();
             if *budget == 0 {
                 return Poll::Ready(());
@@ -90,6 +93,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
                 Ok(0) | Err(_) => return Poll::Ready(()),
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -141,14 +146,18 @@ fn poll_discard<T: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     let mut rest = [0; 4096];
-    while *budget != 0 {
+    for _ in 0..READS {
+        if *budget == 0 {
+            return Poll::Ready(());
+        }
         let mut rest = ReadBuf::new(&mut rest);
         let received = ready!(Pin::new(&mut *transport).poll_read(cx, &mut rest));
         let len = rest.filled().len();
         if received.is_err() || len == 0 {
-            break;
+            return Poll::Ready(());
         }
         *budget = budget.saturating_sub(len as u64);
     }
-    Poll::Ready(())
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }

@@ -54,10 +54,12 @@ impl<P: Provider> Stream<TcpStream, P> {
             if !is_passing(&error) {
                 return Err(error);
             }
-            if patience.is_over() {
+            if patience.left().is_zero() {
                 return Err(ErrorKind::TimedOut.into());
             }
-            self.receive_for(&mut patience);
+            if patience.budget != 0 {
+                self.receive_for(&mut patience);
+            }
         }
         let _ = self.transport.shutdown(Shutdown::Write);
         while !patience.is_over() && self.receive_for(&mut patience) {}

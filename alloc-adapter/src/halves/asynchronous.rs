@@ -34,6 +34,9 @@ impl<T: AsyncRead + Unpin, P: Provider> AsyncBufRead for ReadHalf<T, P> {
             match this.open()? {
                 Step::Opened => {}
                 Step::NeedInput => {
+                    if let Some(error) = this.inbox.read_error.take() {
+                        return Poll::Ready(Err(error));
+                    }
                     let received = &mut this.inbox.received;
                     let Poll::Ready(read) = poll_receive(received, &mut this.transport, cx) else {
                         received.release();

@@ -104,6 +104,10 @@ impl<P: Provider> Receiver for LinkedOpener<P> {
         }
     }
 
+    fn needed(&self, input: &[u8]) -> usize {
+        if self.aborted.is_some() { 0 } else { self.opener.needed(input) }
+    }
+
     fn abort(&mut self, alert: AlertDescription) {
         self.aborted = Some(alert);
         self.link.demand(ABORT | u32::from(alert.0));

@@ -8,7 +8,7 @@ use tls_record::{AlertDescription, ReadEnd};
 use super::link::LinkedOpener;
 use crate::established::Info;
 use crate::exporter::Exporter;
-use crate::session::inbox::{Inbox, Receiver, Step};
+use crate::session::inbox::{Inbox, Receiver, Step, Stopped};
 use crate::session::{open_error, remember};
 
 /// The half of a [`Stream`](crate::Stream) or `TokioStream` that reads, over a half of its transport.
@@ -105,7 +105,7 @@ impl<T, P: Provider> ReadHalf<T, P> {
         self.inbox.open(&mut self.opener).map_err(open_error)
     }
 
-    pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, bool) {
+    pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, Stopped) {
         self.inbox.copy_data(&mut self.opener, room, put)
     }
 
@@ -139,6 +139,9 @@ impl<T: Read, P: Provider> BufRead for ReadHalf<T, P> {
             match self.open()? {
                 Step::Opened => {}
                 Step::NeedInput => {
+                    if let Some(error) = self.inbox.read_error.take() {
+                        return Err(error);
+                    }
                     let read = self.transport.read(self.inbox.room());
                     self.received(read)?;
                 }

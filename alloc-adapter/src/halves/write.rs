@@ -8,7 +8,7 @@ use tls_record::{AlertDescription, CloseError, KeyError, ReadEnd, SealError, Wri
 use super::link::LinkedSealer;
 use crate::session::outbox::{Outbox, Sender};
 use crate::session::{closed, parts, remember, seal_error};
-use crate::stream::send;
+use crate::stream::{flush, send};
 
 /// The half of a [`Stream`](crate::Stream) or `TokioStream` that writes, over a half of its transport.
 /// See [`ReadHalf`](super::ReadHalf), whose alerts and answers this half sends as well.
@@ -135,7 +135,7 @@ impl<T: Write, P: Provider> WriteHalf<T, P> {
         self.seal_control();
         self.send()?;
         self.outbox.flush_due = true;
-        let flushed = self.transport.flush();
+        let flushed = flush(&mut self.transport);
         self.sent(flushed)?;
         self.outbox.flushed();
         Ok(())

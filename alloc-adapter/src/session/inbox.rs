@@ -1,11 +1,9 @@
 //! The input of a connection: what was received, as far as it is not opened and read.
 
 use core::ops::Range;
+use std::io;
 
-use tls_record::{
-    AlertDescription, Event, HEADER_LEN, HandshakePiece, Header, MAX_RECORD, OpenError, Opened,
-    ReadEnd, Version,
-};
+use tls_record::{AlertDescription, Event, HandshakePiece, OpenError, Opened, ReadEnd, Version};
 
 use crate::buffer::Buffer;
 use crate::resumption::Resumption;
@@ -16,6 +14,7 @@ pub(crate) trait Receiver {
     fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError>;
     fn eof(&mut self);
     fn end(&self) -> ReadEnd;
+    fn needed(&self, input: &[u8]) -> usize;
     fn abort(&mut self, alert: AlertDescription);
     /// Returns whether it can be refused: the connection may be about to end.
     fn refuse_renegotiation(&mut self) -> bool;
@@ -31,6 +30,19 @@ pub(crate) enum Step {
     Closed,
 }
 
+/// Why copying data stopped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// There is no more room.
+    Full,
+    /// More has to be received, and is likely to be there: the last read filled the buffer.
+    Filled,
+    /// More has to be received.
+    Dry,
+    /// The direction has ended.
+    Ended,
+}
+
 pub(crate) struct Inbox {
     pub(crate) received: Buffer,
     /// Data that was [kept](Inbox::keep) out of the way of what was received later.
@@ -44,6 +56,8 @@ pub(crate) struct Inbox {
     pub(crate) tickets: Option<Tickets>,
     pub(crate) resumption: Resumption,
     pub(crate) tolerates_truncation: bool,
+    /// An error of the transport that came when there was data to return.
+    pub(crate) read_error: Option<io::Error>,
     pub(crate) warning: Option<AlertDescription>,
     pub(crate) renegotiation_refused: bool,
 }
@@ -65,6 +79,7 @@ impl Inbox {
             tickets,
             resumption,
             tolerates_truncation: false,
+            read_error: None,
             warning: None,
             renegotiation_refused: false,
         }
@@ -95,17 +110,16 @@ impl Inbox {
     }
 
     /// Gives data to `put`, record after record, up to `room` bytes, as long as no more has to be received.
-    /// Returns how many bytes, and whether more is likely to be received at once. An error, or the end,
-    /// is said again by the next call of [`open`](Self::open).
+    /// Returns how many bytes, and why it stopped. An error is said again by the next call of
+    /// [`open`](Self::open).
     pub(crate) fn copy_data(
         &mut self,
         half: &mut impl Receiver,
         room: usize,
         mut put: impl FnMut(&[u8]),
-    ) -> (usize, bool) {
+    ) -> (usize, Stopped) {
         let mut left = room;
-        let mut more = false;
-        loop {
+        let stopped = loop {
             let data = self.data();
             let data = data.get(..left).unwrap_or(data);
             put(data);
@@ -113,21 +127,19 @@ impl Inbox {
             left = left.saturating_sub(len);
             self.consume(len);
             if left == 0 {
-                break;
+                break Stopped::Full;
             }
             if self.data().is_empty() {
                 match self.open(half) {
                     Ok(Step::Opened) => {}
-                    Ok(Step::NeedInput) => {
-                        more = self.received.was_filled();
-                        break;
-                    }
-                    Ok(Step::Closed) | Err(_) => break,
+                    Ok(Step::NeedInput) if self.received.was_filled() => break Stopped::Filled,
+                    Ok(Step::NeedInput) => break Stopped::Dry,
+                    Ok(Step::Closed) | Err(_) => break Stopped::Ended,
                 }
             }
-        }
+        };
         self.settle();
-        (room.saturating_sub(left), more)
+        (room.saturating_sub(left), stopped)
     }
 
     /// Gives memory back if no more is likely to come at once.
@@ -154,15 +166,10 @@ impl Inbox {
 
     /// Whether reading goes on without the transport: there is data, a whole record, or the end.
     pub(crate) fn has_pending(&self, half: &impl Receiver) -> bool {
-        if !self.data().is_empty() || half.end() != ReadEnd::Open {
-            return true;
-        }
         let waiting = self.received.filled().get(self.record..).unwrap_or_default();
-        waiting.first_chunk().is_some_and(|header| {
-            let len = usize::from(Header::decode(*header).length);
-            // What is longer is refused by its header.
-            waiting.len() >= HEADER_LEN.saturating_add(len.min(MAX_RECORD - HEADER_LEN))
-        })
+        !self.data().is_empty()
+            || self.read_error.is_some()
+            || half.needed(waiting) <= waiting.len()
     }
 
     /// Opens the next record. All data of the last one has been read or kept. Whatever it returns, send

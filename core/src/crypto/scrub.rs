@@ -1,4 +1,4 @@
-//! Copies of keys on the stack.
+//! Overwrites stack memory that may hold copies of keys.
 
 use core::hint::black_box;
 
@@ -12,10 +12,33 @@ const FRAME: usize = BLOCK + 3 * size_of::<usize>();
 /// that it called and that have returned. Moving a key from one function to the next leaves a copy
 /// behind each time. Registers are out of reach, and so are the frames of the caller's callers.
 ///
-/// The functions that are cleaned up after must not be inlined into the caller, or their frames are
-/// its own.
+/// The engine does this by itself for the keys that it is given. It is for code that has keys in its
+/// hands before the engine: a handshake, or what reads a secret from a key store. The functions that
+/// are cleaned up after must not be inlined into the caller, or their frames are its own.
+///
+/// It takes `depth` bytes of stack itself. Debug builds leave more copies, and deeper down.
+///
+/// ```
+/// use tls_record::aead::{Algorithm, Provider, ring::Ring};
+/// use tls_record::{Config, Epoch, KeyError, Opener, TrafficSecret, scrub_stack};
+///
+/// type Half = Opener<TrafficSecret<Ring>>;
+///
+/// #[inline(never)]
+/// fn install(opener: &mut Half, read_secret: fn(&mut [u8; 32])) -> Result<(), KeyError> {
+///     let mut secret = [0; 32];
+///     read_secret(&mut secret);
+///     opener.install(Epoch::Application, TrafficSecret::tls13(Algorithm::Aes128Gcm, &secret)?)
+/// }
+///
+/// let mut opener = Half::new(Config::new(tls_record::Role::Client));
+/// let installed = install(&mut opener, |secret| secret.fill(7));
+/// scrub_stack(Ring::STACK + 1024); // what the engine takes, and the frame of `install`
+/// installed?;
+/// # Ok::<(), KeyError>(())
+/// ```
 #[inline(never)]
-pub(crate) fn scrub_stack(depth: usize) {
+pub fn scrub_stack(depth: usize) {
     if depth == 0 {
         return;
     }

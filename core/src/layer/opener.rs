@@ -304,10 +304,23 @@ impl<K: KeySchedule> Opener<K> {
         self.deliver(record, total)
     }
 
-    /// How many bytes [`open`](Self::open) needs at the front of `input` to do more than ask for them:
-    /// none if this direction has ended, or the header will be refused.
-    #[cfg(feature = "embedded-io")]
-    pub(crate) fn needed(&self, input: &[u8]) -> usize {
+    /// Returns how many bytes [`open`](Self::open) needs at the front of `input` to do more than ask for
+    /// them. It is 0 if this direction has ended, or the header will be refused. So
+    /// `needed(input) <= input.len()` tells whether a call of `open` makes progress, before `input` is
+    /// writable or the transport is waited for.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, Opener, Role, TrafficSecret};
+    /// # let mut opener = Opener::new(Config::new(Role::Client));
+    /// # let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
+    /// # opener.install(Epoch::Application, secret)?;
+    /// assert_eq!(opener.needed(&[]), 5); // a header
+    /// assert_eq!(opener.needed(&[23, 3, 3, 0, 30, 1]), 35); // a record of 30 bytes
+    /// assert_eq!(opener.needed(b"HTTP/1.1"), 0); // refused by its header
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub fn needed(&self, input: &[u8]) -> usize {
         if self.state != ReadState::Open {
             return 0;
         }

@@ -1,6 +1,7 @@
 //! `tls-record-alloc` with OpenSSL and rustls as peers.
 
 mod acceptor;
+mod attack;
 mod disconnect;
 mod early_data;
 mod embedded_stream;

@@ -1,24 +1,11 @@
-//! Secrets leave no copies: the memory of the process is searched for them.
-//!
-//! ```text
-//! cargo test --release -p tls-record-benches --test secrets
-//! ```
-//!
-//! It is optimized code that the engine cleans up after; other code leaves more, and deeper down.
-//!
-//! A thread works on a connection and stops now and then, without a call that would overwrite what
-//! is left on its stack. Meanwhile another one searches whatever can be written to.
+//! The engine alone.
 
-#![cfg(target_os = "linux")]
-
-use std::collections::HashMap;
-use std::fs::{self, File};
-use std::hint::{black_box, spin_loop};
-use std::io::Read;
+use std::fs::File;
+use std::hint::black_box;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::thread;
 
 use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring, rustcrypto::RustCrypto};
@@ -26,219 +13,13 @@ use tls_record::{
     Config, Connection, Epoch, Event, OpenError, RecordLayer, Role, TrafficSecret, Version,
 };
 
+use crate::material::Material;
+use crate::memory::{
+    Arrive, Hit, MASK, Masked, Release, SEARCHER, Steps, address_range, scrub_deeply, scrub_stack,
+    search, stack_pointer,
+};
+
 type Layer<P> = RecordLayer<TrafficSecret<P>>;
-
-/// What is searched for must not be found in the hands of the searcher.
-const MASK: u8 = 0xa5;
-
-/// Bytes, masked.
-#[derive(Clone, Debug, PartialEq)]
-struct Masked(Vec<u8>);
-
-impl Masked {
-    fn new(bytes: &[u8]) -> Self {
-        Self(bytes.iter().map(|byte| byte ^ MASK).collect())
-    }
-
-    fn unmask(&self, out: &mut [u8]) {
-        for (out, byte) in out.iter_mut().zip(&self.0) {
-            *out = byte ^ MASK;
-        }
-    }
-}
-
-/// What is made of one secret.
-struct Material {
-    version: Version,
-    algorithm: Algorithm,
-    /// In TLS 1.2 the key.
-    secret: Masked,
-    iv: Masked,
-    /// For two generations: each traffic secret, key and iv. In TLS 1.2 there is one.
-    generations: Vec<Vec<Masked>>,
-}
-
-impl Material {
-    /// Derived by `P`, which is another implementation than the one that is tested.
-    #[inline(never)]
-    fn new<P: Provider>(version: Version, algorithm: Algorithm) -> Self {
-        let mut random = [0; 48 + 12];
-        File::open("/dev/urandom").unwrap().read_exact(&mut random).unwrap();
-        let (secret, iv) = random.split_at(48);
-        let length = match version {
-            Version::Tls13 => algorithm.secret_len(),
-            Version::Tls12 => algorithm.key_len(),
-        };
-        let mut this = Self {
-            version,
-            algorithm,
-            secret: Masked::new(&secret[..length]),
-            iv: Masked::new(iv),
-            generations: vec![],
-        };
-        if version == Version::Tls12 {
-            this.generations.push(vec![this.secret.clone(), this.iv.clone()]);
-            return this;
-        }
-        let mut secret = secret[..length].to_vec();
-        for _ in 0..2 {
-            let expand = |label: &[u8], length: usize| {
-                let mut out = vec![0; length];
-                let label = [b"tls13 ", label].concat();
-                let lengths = [0, length as u8, label.len() as u8];
-                P::hkdf_expand(algorithm, &secret, &[&lengths, &label, &[0]], &mut out).unwrap();
-                out
-            };
-            let mut derived = [expand(b"key", algorithm.key_len()), expand(b"iv", 12)];
-            let next = expand(b"traffic upd", length);
-            this.generations.push(vec![
-                Masked::new(&secret),
-                Masked::new(&derived[0]),
-                Masked::new(&derived[1]),
-            ]);
-            for bytes in derived.iter_mut().chain([&mut secret]) {
-                wipe(bytes);
-            }
-            secret = next;
-        }
-        wipe(&mut secret);
-        this
-    }
-
-    /// As the engine is given it, in a function of its own.
-    fn traffic_secret<P: Provider>(&self) -> TrafficSecret<P> {
-        let (mut secret, mut iv) = ([0; 48], [0; 12]);
-        let secret = &mut secret[..self.secret.0.len()];
-        self.secret.unmask(secret);
-        self.iv.unmask(&mut iv);
-        let made = match self.version {
-            Version::Tls13 => TrafficSecret::tls13(self.algorithm, secret),
-            Version::Tls12 => TrafficSecret::tls12(self.algorithm, secret, &iv),
-        };
-        wipe(secret);
-        wipe(&mut iv);
-        made.unwrap()
-    }
-}
-
-/// Where something was found: the address, and the number of what it was.
-type Hit = (usize, usize);
-
-/// Searches the memory of this process that can be written to.
-fn search(needles: &[Masked]) -> Vec<Hit> {
-    let mut starts: HashMap<[u8; 4], Vec<usize>> = HashMap::new();
-    let mut is_start = vec![false; 1 << 16];
-    for (which, Masked(needle)) in needles.iter().enumerate() {
-        starts.entry(*needle.first_chunk().unwrap()).or_default().push(which);
-        is_start[usize::from(u16::from_ne_bytes([needle[0], needle[1]]))] = true;
-    }
-    let memory = File::open("/proc/self/mem").unwrap();
-    let mut buffer = vec![0; 1 << 16];
-    let own = address_range(&buffer);
-    let mut hits = vec![];
-    for mapping in mappings() {
-        let mut at = mapping.start;
-        while at < mapping.end {
-            let length = buffer.len().min(mapping.end - at);
-            // Other threads come and go.
-            let Ok(length) = memory.read_at(&mut buffer[..length], at as u64) else { break };
-            for (offset, window) in buffer[..length].windows(4).enumerate() {
-                let [a, b, c, d] = [0, 1, 2, 3].map(|i: usize| window[i] ^ MASK);
-                if !is_start[usize::from(u16::from_ne_bytes([a, b]))] {
-                    continue;
-                }
-                for &which in starts.get(&[a, b, c, d]).into_iter().flatten() {
-                    // Byte by byte, so that nothing is unmasked.
-                    let Masked(needle) = &needles[which];
-                    let found = &buffer[offset..length];
-                    let is_whole = found.len() >= needle.len();
-                    let is_same = found.iter().zip(needle).all(|(a, b)| a ^ b == MASK);
-                    if is_whole && is_same && !own.contains(&(at + offset)) {
-                        hits.push((at + offset, which));
-                    }
-                }
-            }
-            // What lies across the edge is seen in the next piece.
-            at += if at + length < mapping.end { length - 64 } else { length };
-        }
-    }
-    hits.sort();
-    hits.dedup();
-    wipe(&mut buffer);
-    hits
-}
-
-fn mappings() -> Vec<Range<usize>> {
-    let maps = fs::read_to_string("/proc/self/maps").unwrap();
-    maps.lines()
-        .filter_map(|line| {
-            let (range, rest) = line.split_once(' ')?;
-            let (start, end) = range.split_once('-')?;
-            let address = |hex| usize::from_str_radix(hex, 16).unwrap();
-            rest.starts_with("rw").then(|| address(start)..address(end))
-        })
-        .collect()
-}
-
-fn address_range<T: ?Sized>(place: &T) -> Range<usize> {
-    let start = std::ptr::from_ref(place).addr();
-    start..start + size_of_val(place)
-}
-
-/// Where the stack ends that a function called now would use.
-#[inline(never)]
-fn stack_pointer() -> usize {
-    let mark = 0_u8;
-    black_box(&raw const mark).addr()
-}
-
-/// Where the worker is, and up to where the searcher lets it go.
-#[derive(Default)]
-struct Steps {
-    reached: AtomicUsize,
-    allowed: AtomicUsize,
-    object: [AtomicUsize; 2],
-    stack_pointer: AtomicUsize,
-}
-
-impl Steps {
-    /// The worker stops until it may go on.
-    #[inline(never)]
-    fn stop(&self, step: usize) {
-        self.reached.store(step, Ordering::SeqCst);
-        while self.allowed.load(Ordering::SeqCst) < step {
-            spin_loop();
-        }
-    }
-
-    fn await_step(&self, step: usize) {
-        while self.reached.load(Ordering::SeqCst) < step {
-            thread::yield_now();
-        }
-    }
-
-    fn allow(&self, step: usize) {
-        self.allowed.store(step, Ordering::SeqCst);
-    }
-}
-
-/// Lets the worker go to its end when the searcher panics, who could not be waited for otherwise.
-struct Release<'a>(&'a Steps);
-
-impl Drop for Release<'_> {
-    fn drop(&mut self) {
-        self.0.allow(ENDED);
-    }
-}
-
-/// Lets the searcher go on when the worker panics, likewise.
-struct Arrive<'a>(&'a Steps);
-
-impl Drop for Arrive<'_> {
-    fn drop(&mut self) {
-        self.0.reached.store(ENDED, Ordering::SeqCst);
-    }
-}
 
 /// How a connection ends.
 #[derive(Clone, Copy, PartialEq)]
@@ -283,12 +64,6 @@ fn resume<P: Provider>(layer: &mut Layer<P>, steps: &Steps) {
     scrub_stack();
     *layer = Layer::<P>::resume(&mut bytes, &key).unwrap();
     steps.stop(RESUMED_AGAIN);
-}
-
-/// What a program does that had secrets in its hands itself.
-#[inline(never)]
-fn scrub_stack() {
-    black_box(&mut [0_u8; 12 * 1024]);
 }
 
 /// Both ends of a connection.
@@ -389,25 +164,12 @@ fn parts(object: Range<usize>) -> Vec<Masked> {
         .collect()
 }
 
-fn wipe(bytes: &mut [u8]) {
-    bytes.fill(0);
-    black_box(bytes);
-}
-
-#[inline(never)]
-fn scrub_deeply() {
-    black_box(&mut [0_u8; 1 << 18]);
-}
-
 /// Where a backend keeps its keys.
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
     Object,
     Heap,
 }
-
-/// A search reads all memory, and another one would find what it has read.
-static SEARCHER: Mutex<()> = Mutex::new(());
 
 fn leaves_no_copies<P: Provider, Other: Provider>(
     version: Version,
@@ -534,16 +296,6 @@ fn rustcrypto() {
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn aws_lc() {
     leaves_no_copies_at_all::<AwsLc, Ring>(Place::Heap);
-}
-
-#[test]
-fn a_search_finds_what_is_there() {
-    let mut place = Box::new([0; 100]);
-    let bytes: Vec<u8> = (100..132).collect();
-    place[17..49].copy_from_slice(&bytes);
-    let place = black_box(place);
-    let hits = search(&[Masked::new(&bytes)]);
-    assert!(hits.contains(&(address_range(&place[17..]).start, 0)));
 }
 
 #[test]

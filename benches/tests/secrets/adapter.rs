@@ -1,0 +1,812 @@
+//! The adapter: from the end of a handshake on, each secret is in the engine's halves, and nowhere else.
+//!
+//! rustls leaves copies behind on the heap: of ciphers, for instance, that are not wiped when they are
+//! dropped. They are not the adapter's, and are told apart like this. What lies where it lay before
+//! `finish`, when nothing but rustls had run, is no new copy; of the new ones there must be exactly as
+//! many as the engine has by itself. What the adapter captured during the handshake lies there before,
+//! too: so of the secrets that it captures no more may stay than after a handshake of rustls alone.
+//! On the stack there must be none at all.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::hint::black_box;
+use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use rustls::client::UnbufferedClientConnection;
+use rustls::crypto::ring as crypto;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
+use rustls::{ClientConfig, KeyLog, RootCertStore, ServerConfig, SupportedCipherSuite};
+use tls_record::aead::{Algorithm, Provider, ring::Ring, rustcrypto::RustCrypto};
+use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret, Version};
+use tls_record_alloc::{
+    Established, Exporter, Handshake, Progress, ReadHalf, Stream, TokioStream, WriteHalf,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::material::Material;
+use crate::memory::{
+    Arrive, Hit, Masked, Release, SEARCHER, Steps, address_range, mappings, scrub_deeply, search,
+    stack_pointer, wipe,
+};
+
+/// What the two ends of a handshake say to the key log of their configs, masked at once.
+#[derive(Debug, Default)]
+struct Log(Mutex<Vec<Logged>>);
+
+#[derive(Clone, Debug)]
+struct Logged {
+    label: String,
+    client_random: Vec<u8>,
+    secret: Masked,
+}
+
+impl KeyLog for Log {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        let (label, client_random) = (label.to_owned(), client_random.to_owned());
+        self.0.lock().unwrap().push(Logged { label, client_random, secret: Masked::new(secret) });
+    }
+}
+
+impl Log {
+    fn get(&self, label: &str) -> Logged {
+        let logged = self.0.lock().unwrap();
+        logged.iter().find(|logged| logged.label == label).unwrap().clone()
+    }
+}
+
+/// What a handshake agrees upon.
+#[derive(Clone, Copy)]
+struct Suite {
+    suite: SupportedCipherSuite,
+    algorithm: Algorithm,
+}
+
+impl Suite {
+    fn all() -> [Self; 6] {
+        use crypto::cipher_suite::*;
+        [
+            (TLS13_AES_128_GCM_SHA256, Algorithm::Aes128Gcm),
+            (TLS13_AES_256_GCM_SHA384, Algorithm::Aes256Gcm),
+            (TLS13_CHACHA20_POLY1305_SHA256, Algorithm::Chacha20Poly1305),
+            (TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, Algorithm::Aes128Gcm),
+            (TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, Algorithm::Aes256Gcm),
+            (TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, Algorithm::Chacha20Poly1305),
+        ]
+        .map(|(suite, algorithm)| Self { suite, algorithm })
+    }
+
+    fn version(&self) -> Version {
+        match self.suite {
+            SupportedCipherSuite::Tls12(_) => Version::Tls12,
+            SupportedCipherSuite::Tls13(_) => Version::Tls13,
+        }
+    }
+
+    fn configs(&self, log: Arc<dyn KeyLog>) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+        let identity = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate: CertificateDer<'static> = identity.cert.der().clone();
+        let key = PrivatePkcs8KeyDer::from(identity.signing_key.serialize_der());
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let mut provider = crypto::default_provider();
+        provider.cipher_suites = vec![self.suite];
+        let provider = Arc::new(provider);
+        let mut client = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key.into())
+            .unwrap();
+        (client.key_log, server.key_log) = (log.clone(), log);
+        (client.enable_secret_extraction, server.enable_secret_extraction) = (true, true);
+        (Arc::new(client), Arc::new(server))
+    }
+}
+
+fn server_name() -> ServerName<'static> {
+    "localhost".try_into().unwrap()
+}
+
+/// What is searched for.
+struct Needles {
+    /// By generation: traffic secret, key and iv of the client, then those of the server. In TLS 1.2 it
+    /// is one generation, of the two keys.
+    generations: Vec<Vec<Masked>>,
+    /// In TLS 1.3.
+    exporter: Option<Masked>,
+    /// In TLS 1.2: what shows a key block (RFC 5246 section 6.3), which rustls does not wipe when it
+    /// has extracted the keys. The server's key, and the salt of the client behind it: nothing else has
+    /// them in this order.
+    key_block: Option<Masked>,
+}
+
+impl Needles {
+    /// `server_hello` is the record. `P` is another implementation than the one that is tested.
+    fn new<P: Provider>(suite: Suite, log: &Log, server_hello: &[u8]) -> Self {
+        let algorithm = suite.algorithm;
+        match suite.suite {
+            SupportedCipherSuite::Tls13(_) => {
+                let materials = ["CLIENT", "SERVER"].map(|writer| {
+                    let secret = log.get(&format!("{writer}_TRAFFIC_SECRET_0")).secret;
+                    Material::of::<P>(Version::Tls13, algorithm, secret, Masked(vec![]))
+                });
+                let generation = |number: usize| {
+                    materials.iter().flat_map(|all| all.generations[number].clone()).collect()
+                };
+                Self {
+                    generations: vec![generation(0), generation(1)],
+                    exporter: Some(log.get("EXPORTER_SECRET").secret),
+                    key_block: None,
+                }
+            }
+            SupportedCipherSuite::Tls12(suite) => {
+                let Logged { client_random, secret, .. } = log.get("CLIENT_RANDOM");
+                let mut master = [0; 48];
+                secret.unmask(&mut master);
+                let key_len = algorithm.key_len();
+                let mut block = vec![0; 2 * key_len + 4];
+                // Behind the headers of record and message, and the version.
+                let seed = [&server_hello[11..43], &client_random].concat();
+                suite.prf_provider.for_secret(&mut block, &master, b"key expansion", &seed);
+                let keys = block[..2 * key_len].chunks(key_len).map(Masked::new);
+                let this = Self {
+                    generations: vec![keys.collect()],
+                    exporter: None,
+                    key_block: Some(Masked::new(&block[key_len..2 * key_len + 4])),
+                };
+                wipe(&mut master);
+                wipe(&mut block);
+                this
+            }
+        }
+    }
+
+    /// The generations, one after the other, and the exporter secret.
+    fn all(&self) -> Vec<Masked> {
+        self.generations.iter().flatten().chain(&self.exporter).cloned().collect()
+    }
+
+    /// Where [`all`](Self::all) of them are, but for the key blocks of rustls.
+    fn search(&self) -> Vec<Hit> {
+        let all = self.all();
+        let end = all.len();
+        let mut hits = search(&all.into_iter().chain(self.key_block.clone()).collect::<Vec<_>>());
+        let blocks: Vec<_> =
+            hits.iter().filter(|(_, which)| *which == end).map(|(at, _)| *at).collect();
+        hits.retain(|(at, _)| !blocks.contains(at));
+        hits
+    }
+}
+
+/// One end of a transport in memory.
+#[derive(Clone, Default)]
+struct Pipe {
+    incoming: Arc<Mutex<VecDeque<u8>>>,
+    outgoing: Arc<Mutex<VecDeque<u8>>>,
+}
+
+impl Pipe {
+    fn pair() -> [Self; 2] {
+        let one = Self::default();
+        let other = Self { incoming: one.outgoing.clone(), outgoing: one.incoming.clone() };
+        [one, other]
+    }
+}
+
+impl Read for Pipe {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self.incoming.lock().unwrap().read(out)? {
+            0 => Err(ErrorKind::WouldBlock.into()),
+            len => Ok(len),
+        }
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.outgoing.lock().unwrap().write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsyncRead for Pipe {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.read(out.initialize_unfilled()) {
+            Ok(len) => {
+                out.advance(len);
+                Poll::Ready(Ok(()))
+            }
+            Err(_) => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.write(data))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What both kinds of stream do.
+trait Tls<P: Provider>: Sized {
+    fn new(established: Established<P>, pipe: Pipe) -> Self;
+    fn split(self) -> (ReadHalf<Pipe, P>, WriteHalf<Pipe, P>);
+    fn join(read: ReadHalf<Pipe, P>, write: WriteHalf<Pipe, P>) -> Self;
+    fn exporter(&self) -> Option<&Exporter>;
+    fn send(&mut self, data: &[u8]);
+    /// 0 if there is nothing.
+    fn receive(&mut self, out: &mut [u8]) -> usize;
+    fn update_keys(&mut self);
+}
+
+macro_rules! tls {
+    ($Stream:ident, $send:expr, $receive:expr) => {
+        impl<P: Provider> Tls<P> for $Stream<Pipe, P> {
+            fn new(established: Established<P>, pipe: Pipe) -> Self {
+                Self::new(established, pipe)
+            }
+
+            fn split(self) -> (ReadHalf<Pipe, P>, WriteHalf<Pipe, P>) {
+                self.into_split(|pipe| (pipe.clone(), pipe))
+            }
+
+            fn join(read: ReadHalf<Pipe, P>, write: WriteHalf<Pipe, P>) -> Self {
+                Self::join(read, write, |pipe, _| pipe).unwrap()
+            }
+
+            fn exporter(&self) -> Option<&Exporter> {
+                self.exporter()
+            }
+
+            fn send(&mut self, data: &[u8]) {
+                $send(self, data);
+            }
+
+            fn receive(&mut self, out: &mut [u8]) -> usize {
+                $receive(self, out)
+            }
+
+            fn update_keys(&mut self) {
+                self.update_keys(true).unwrap();
+            }
+        }
+    };
+}
+
+tls!(
+    Stream,
+    |tls: &mut Self, data: &[u8]| {
+        tls.write_all(data).unwrap();
+        tls.flush().unwrap();
+    },
+    |tls: &mut Self, out: &mut [u8]| tls.read(out).unwrap_or_default()
+);
+
+tls!(
+    TokioStream,
+    |tls: &mut Self, data: &[u8]| {
+        let cx = &mut Context::from_waker(Waker::noop());
+        if !data.is_empty() {
+            assert!(Pin::new(&mut *tls).poll_write(cx, data).is_ready());
+        }
+        assert!(Pin::new(tls).poll_flush(cx).is_ready());
+    },
+    |tls: &mut Self, out: &mut [u8]| {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let mut out = ReadBuf::new(out);
+        let _ = Pin::new(tls).poll_read(cx, &mut out).map(Result::unwrap);
+        out.filled().len()
+    }
+);
+
+const COMPLETE: usize = 1;
+const MADE: usize = 2;
+const EXPORTED: usize = 3;
+const USED: usize = 4;
+const SPLIT: usize = 5;
+const JOINED: usize = 6;
+const UPDATED: usize = 7;
+const DROPPED: usize = 8;
+
+/// A copy of the client's secret that the test itself leaves, to be found.
+#[derive(Clone, Copy, PartialEq)]
+enum Plant {
+    None,
+    /// On the heap, before rustls is done: what the adapter forgets to wipe there.
+    Early,
+    /// On the heap, when streams have been made.
+    Heap,
+    /// On the stack, likewise.
+    Stack,
+}
+
+/// What the worker and the searcher tell each other.
+struct Shared {
+    suite: Suite,
+    plant: Plant,
+    log: Arc<Log>,
+    server_hello: Mutex<Vec<u8>>,
+    /// Keying material that was exported.
+    exported: Mutex<Option<Masked>>,
+    steps: Steps,
+}
+
+impl Shared {
+    fn new(suite: Suite, plant: Plant) -> Self {
+        Self {
+            suite,
+            plant,
+            log: Arc::default(),
+            server_hello: Mutex::default(),
+            exported: Mutex::default(),
+            steps: Steps::default(),
+        }
+    }
+
+    /// Stops when only rustls has run, and has left nothing on the stack.
+    #[inline(never)]
+    fn stop_when_complete(&self, server_hello: Vec<u8>) {
+        *self.server_hello.lock().unwrap() = server_hello;
+        scrub_deeply();
+        self.steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
+        self.steps.stop(COMPLETE);
+    }
+
+    fn needles<P: Provider>(&self) -> Needles {
+        self.steps.await_step(COMPLETE);
+        let needles = Needles::new::<P>(self.suite, &self.log, &self.server_hello.lock().unwrap());
+        scrub_deeply();
+        needles
+    }
+
+    fn stack(&self) -> Range<usize> {
+        let stack_pointer = self.steps.stack_pointer.load(Ordering::SeqCst);
+        mappings().into_iter().find(|mapping| mapping.contains(&stack_pointer)).unwrap()
+    }
+
+    /// Leaves a copy there, if one is planted there.
+    #[inline(never)]
+    fn plant(&self, place: Plant) -> Vec<u8> {
+        if self.plant != place {
+            return vec![];
+        }
+        let mut copy = [0; 2048];
+        let secret = self.log.get("CLIENT_TRAFFIC_SECRET_0").secret;
+        secret.unmask(&mut copy);
+        let heap = if place == Plant::Stack { vec![] } else { copy.to_vec() };
+        if place != Plant::Stack {
+            wipe(&mut copy);
+        }
+        black_box(&mut copy);
+        heap
+    }
+}
+
+/// Makes a handshake, in both ends.
+#[inline(never)]
+fn complete(client: &mut Handshake, server: &mut Handshake) -> Vec<u8> {
+    let mut server_hello = vec![];
+    while [client.advance().unwrap(), server.advance().unwrap()] != [Progress::Complete; 2] {
+        let taken = server.receive(client.unsent());
+        client.sent(taken);
+        if server_hello.is_empty() {
+            server_hello = server.unsent().to_vec();
+        }
+        let taken = client.receive(server.unsent());
+        server.sent(taken);
+    }
+    server_hello
+}
+
+/// The life of a connection.
+fn work<P: Provider, T: Tls<P>>(shared: &Shared) {
+    let steps = &shared.steps;
+    let _arrive = Arrive(steps);
+    let (client, server) = shared.suite.configs(shared.log.clone());
+    let mut client = Handshake::client(client, server_name()).unwrap();
+    let mut server = Handshake::server(server).unwrap();
+    let server_hello = complete(&mut client, &mut server);
+    let early = shared.plant(Plant::Early);
+    shared.stop_when_complete(server_hello);
+    let [client_pipe, server_pipe] = Pipe::pair();
+    let mut client = T::new(client.finish().unwrap(), client_pipe);
+    let mut server = T::new(server.finish().unwrap(), server_pipe);
+    let planted = (early, shared.plant(Plant::Heap), shared.plant(Plant::Stack));
+    steps.stop(MADE);
+    export(&client, shared);
+    steps.stop(EXPORTED);
+    exchange_data(&mut client, &mut server);
+    // What a cipher leaves at work stays until keys are next touched.
+    scrub_deeply();
+    steps.stop(USED);
+    let (client, server) = (client.split(), server.split());
+    steps.stop(SPLIT);
+    let mut client = T::join(client.0, client.1);
+    let mut server = T::join(server.0, server.1);
+    steps.stop(JOINED);
+    if shared.suite.version() == Version::Tls13 {
+        client.update_keys();
+        client.send(&[]);
+        assert_eq!(server.receive(&mut [0]), 0);
+        server.send(&[]);
+        assert_eq!(client.receive(&mut [0]), 0);
+    }
+    steps.stop(UPDATED);
+    drop((client, server));
+    steps.stop(DROPPED);
+    let (mut early, mut late, _) = planted;
+    wipe(&mut early);
+    wipe(&mut late);
+}
+
+fn export<P: Provider>(tls: &impl Tls<P>, shared: &Shared) {
+    if let Some(exporter) = tls.exporter() {
+        let mut out = [0; 32];
+        exporter.export(b"EXPORTER-Channel-Binding", &[], &mut out).unwrap();
+        *shared.exported.lock().unwrap() = Some(Masked::new(&out));
+        wipe(&mut out);
+    }
+}
+
+fn exchange_data<P: Provider>(client: &mut impl Tls<P>, server: &mut impl Tls<P>) {
+    let mut out = [0; 2000];
+    for length in [1, 100, 1000] {
+        client.send(&[7; 1000][..length]);
+        assert_eq!(server.receive(&mut out), length);
+        server.send(&[7; 1000][..length]);
+        assert_eq!(client.receive(&mut out), length);
+    }
+}
+
+/// How many of each needle there are.
+type Counts = Vec<usize>;
+
+fn count<'a>(needles: usize, hits: impl IntoIterator<Item = &'a Hit>) -> Counts {
+    let mut counts = vec![0; needles];
+    hits.into_iter().for_each(|(_, which)| counts[*which] += 1);
+    counts
+}
+
+/// What rustls leaves when it has no adapter around it.
+struct Alone {
+    /// While the client has what takes tickets, in TLS 1.3.
+    with_tickets: Counts,
+    without: Counts,
+}
+
+impl Alone {
+    fn measure<Other: Provider>(suite: Suite) -> Self {
+        let shared = Shared::new(suite, Plant::None);
+        thread::scope(|scope| {
+            scope.spawn(|| rustls_alone(&shared));
+            let _release = Release(&shared.steps);
+            let needles = shared.needles::<Other>();
+            let count_at = |step| {
+                shared.steps.allow(step - 1);
+                shared.steps.await_step(step);
+                count(needles.all().len(), &needles.search())
+            };
+            Self { with_tickets: count_at(MADE), without: count_at(MADE + 1) }
+        })
+    }
+}
+
+fn rustls_alone(shared: &Shared) {
+    let steps = &shared.steps;
+    let _arrive = Arrive(steps);
+    let (client, server) = shared.suite.configs(shared.log.clone());
+    let mut client = UnbufferedClientConnection::new(client, server_name()).unwrap();
+    let mut server = UnbufferedServerConnection::new(server).unwrap();
+    let (mut to_client, mut to_server, mut server_hello) = (vec![], vec![], vec![]);
+    while client.is_handshaking() || server.is_handshaking() {
+        let mut goes_on = true;
+        while goes_on {
+            let status = client.process_tls_records(&mut to_client);
+            let discard = status.discard;
+            goes_on = step(status, &mut to_server);
+            to_client.drain(..discard);
+        }
+        goes_on = true;
+        while goes_on {
+            let status = server.process_tls_records(&mut to_server);
+            let discard = status.discard;
+            goes_on = step(status, &mut to_client);
+            to_server.drain(..discard);
+        }
+        if server_hello.is_empty() {
+            server_hello = to_client.clone();
+        }
+    }
+    shared.stop_when_complete(server_hello);
+    drop(server.dangerous_into_kernel_connection().unwrap());
+    let (secrets, connection) = client.dangerous_into_kernel_connection().unwrap();
+    let tickets = (shared.suite.version() == Version::Tls13).then(|| Box::new(connection));
+    drop(secrets);
+    scrub_deeply();
+    steps.stop(MADE);
+    drop(tickets);
+    scrub_deeply();
+    steps.stop(MADE + 1);
+}
+
+/// One step of rustls. Returns whether there may be another one.
+fn step<Data>(status: UnbufferedStatus<'_, '_, Data>, output: &mut Vec<u8>) -> bool {
+    match status.state.unwrap() {
+        ConnectionState::EncodeTlsData(mut data) => {
+            let mut record = [0; 20_000];
+            let len = data.encode(&mut record).unwrap();
+            output.extend(&record[..len]);
+            true
+        }
+        ConnectionState::TransmitTlsData(data) => {
+            data.done();
+            true
+        }
+        _ => false,
+    }
+}
+
+/// How many of each of a generation one end of a connection has by the engine alone.
+fn in_one_end<P: Provider, Other: Provider>(suite: Suite) -> Counts {
+    let [client, server] =
+        [(); 2].map(|()| Material::new::<Other>(suite.version(), suite.algorithm));
+    scrub_deeply();
+    let mut layer = Box::new(RecordLayer::<TrafficSecret<P>>::new(Config::new(Role::Client)));
+    let secrets = (client.traffic_secret(), server.traffic_secret());
+    layer.take_over(Epoch::Application, (secrets.0, 1), (secrets.1, 1)).unwrap();
+    scrub_deeply();
+    let needles = [client, server].map(|material| match suite.version() {
+        Version::Tls13 => material.generations[0].clone(),
+        Version::Tls12 => vec![material.secret],
+    });
+    let needles = needles.concat();
+    let place = address_range(&*layer);
+    count(needles.len(), search(&needles).iter().filter(|(at, _)| place.contains(at)))
+}
+
+/// What each is compared with.
+struct Reference {
+    in_two_ends: Counts,
+    alone: Alone,
+}
+
+impl Reference {
+    fn measure<P: Provider, Other: Provider>(suite: Suite) -> Self {
+        let in_one_end = in_one_end::<P, Other>(suite);
+        if suite.version() == Version::Tls13 {
+            assert_eq!((in_one_end[0], in_one_end[3]), (1, 1), "a secret in each half");
+        }
+        let in_two_ends = in_one_end.iter().map(|count| 2 * count).collect();
+        Self { in_two_ends, alone: Alone::measure::<Other>(suite) }
+    }
+}
+
+/// Looks at memory over the life of a connection. Returns what should not be: nothing.
+fn find<P: Provider, Other: Provider, T: Tls<P>>(
+    suite: Suite,
+    plant: Plant,
+    Reference { in_two_ends, alone }: &Reference,
+) -> Vec<String> {
+    let shared = Shared::new(suite, plant);
+    let mut found = vec![];
+    thread::scope(|scope| {
+        let worker = thread::Builder::new().stack_size(1 << 20);
+        worker.spawn_scoped(scope, || work::<P, T>(&shared)).unwrap();
+        let _release = Release(&shared.steps);
+        let needles = shared.needles::<Other>();
+        let stack = shared.stack();
+        let len = needles.all().len();
+        let of_rustls = needles.search();
+        for step in MADE..=DROPPED {
+            shared.steps.allow(step - 1);
+            shared.steps.await_step(step);
+            let mut complain = |what, counts: &Counts| {
+                found.push(format!("{:?}, step {step}, {what}: {counts:?}", suite.suite));
+            };
+            let (on_stack, elsewhere): (Vec<Hit>, Vec<Hit>) =
+                needles.search().into_iter().partition(|(at, _)| stack.contains(at));
+            let (old, new): (Vec<Hit>, Vec<Hit>) =
+                elsewhere.into_iter().partition(|hit| of_rustls.contains(hit));
+            if !on_stack.is_empty() {
+                complain("on the stack", &count(len, &on_stack));
+            }
+
+            let is_updated = step >= UPDATED && suite.version() == Version::Tls13;
+            let mut expected = vec![0; len];
+            if step != DROPPED {
+                let current = usize::from(is_updated) * in_two_ends.len();
+                expected[current..][..in_two_ends.len()].copy_from_slice(in_two_ends);
+                // The exporter's.
+                expected[needles.generations.len() * in_two_ends.len()..].fill(2);
+            }
+            let new = count(len, &new);
+            if new != expected {
+                complain("by the adapter", &new);
+            }
+
+            let allowed = if is_updated { &alone.without } else { &alone.with_tickets };
+            let old = count(len, &old);
+            // The adapter has no others so early.
+            let captured = [0, 3, len - 1].into_iter().filter(|_| needles.exporter.is_some());
+            if captured.into_iter().any(|which| old[which] > allowed[which]) {
+                complain("from before, and not wiped", &old);
+            }
+
+            if step == EXPORTED {
+                let exported: Vec<_> =
+                    shared.exported.lock().unwrap().clone().into_iter().collect();
+                let copies = search(&exported);
+                if !copies.is_empty() {
+                    complain("exported", &vec![copies.len()]);
+                }
+            }
+        }
+    });
+    found
+}
+
+fn find_everywhere<P: Provider, Other: Provider>() -> Vec<String> {
+    let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut found = vec![];
+    for suite in Suite::all() {
+        let reference = Reference::measure::<P, Other>(suite);
+        found.extend(find::<P, Other, Stream<Pipe, P>>(suite, Plant::None, &reference));
+        found.extend(find::<P, Other, TokioStream<Pipe, P>>(suite, Plant::None, &reference));
+    }
+    found
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn streams_over_ring_have_each_secret_once() {
+    assert_eq!(find_everywhere::<Ring, RustCrypto>(), [""; 0]);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn streams_over_rustcrypto_have_each_secret_once() {
+    assert_eq!(find_everywhere::<RustCrypto, Ring>(), [""; 0]);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn a_planted_copy_is_found() {
+    let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
+    let suite = Suite::all()[0];
+    let reference = Reference::measure::<Ring, RustCrypto>(suite);
+    for (plant, what) in [
+        (Plant::Early, "step 2, from before, and not wiped"),
+        (Plant::Heap, "step 2, by the adapter"),
+        (Plant::Stack, "step 2, on the stack"),
+    ] {
+        let found = find::<Ring, RustCrypto, Stream<Pipe, Ring>>(suite, plant, &reference);
+        assert!(found[0].contains(what), "{found:?}");
+    }
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn tickets_keep_one_copy_of_each_secret_of_the_start() {
+    let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
+    for suite in &Suite::all()[..3] {
+        let Alone { with_tickets, without } = Alone::measure::<RustCrypto>(*suite);
+        let kept: Counts = with_tickets.iter().zip(&without).map(|(a, b)| a - b).collect();
+        // Client, server, exporter.
+        assert_eq!(kept, [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    }
+}
+
+const HELD: usize = 1;
+const GONE: usize = 2;
+
+/// What becomes of data that was decrypted.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// The stream is dropped.
+    Dropped,
+    /// The halves of the stream are.
+    DroppedInHalves,
+    /// It is read, and the stream gives its memory back.
+    Read,
+}
+
+fn hold_plaintext<T: Tls<Ring>>(fate: Fate, pieces: &[Masked], steps: &Steps) {
+    let _arrive = Arrive(steps);
+    let (client, server) = Suite::all()[0].configs(Arc::<Log>::default());
+    let mut client = Handshake::client(client, server_name()).unwrap();
+    let mut server = Handshake::server(server).unwrap();
+    complete(&mut client, &mut server);
+    let [client_pipe, server_pipe] = Pipe::pair();
+    let mut client = T::new(client.finish().unwrap(), client_pipe);
+    let mut server = T::new(server.finish().unwrap(), server_pipe);
+    // One record.
+    let mut data = vec![0; pieces.len() * PIECE];
+    pieces.iter().zip(data.chunks_mut(PIECE)).for_each(|(piece, place)| piece.unmask(place));
+    server.send(&data);
+    assert_eq!(client.receive(&mut data[..PIECE]), PIECE);
+    wipe(&mut data);
+    scrub_deeply();
+    steps.stop(HELD);
+    let alive = match fate {
+        Fate::Dropped => {
+            drop(client);
+            None
+        }
+        Fate::DroppedInHalves => {
+            drop(client.split());
+            None
+        }
+        Fate::Read => {
+            assert_eq!(client.receive(&mut data), data.len() - PIECE);
+            wipe(&mut data);
+            Some(client)
+        }
+    };
+    scrub_deeply();
+    steps.stop(GONE);
+    drop(alive);
+}
+
+/// Bytes of one piece of the plaintext that is searched for.
+const PIECE: usize = 64;
+
+fn plaintext_is_wiped<T: Tls<Ring>>() {
+    let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
+    for fate in [Fate::Dropped, Fate::DroppedInHalves, Fate::Read] {
+        let mut random = [0; 128 * PIECE];
+        File::open("/dev/urandom").unwrap().read_exact(&mut random).unwrap();
+        let pieces: Vec<_> = random.chunks(PIECE).map(Masked::new).collect();
+        wipe(&mut random);
+        scrub_deeply();
+        let steps = Steps::default();
+        thread::scope(|scope| {
+            scope.spawn(|| hold_plaintext::<T>(fate, &pieces, &steps));
+            let _release = Release(&steps);
+            steps.await_step(HELD);
+            let found = count(pieces.len(), &search(&pieces));
+            assert!(found[1..].iter().all(|count| *count == 1), "{found:?}");
+            steps.allow(HELD);
+            steps.await_step(GONE);
+            assert_eq!(search(&pieces), []);
+        });
+    }
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn plaintext_is_wiped_with_the_memory_that_held_it() {
+    plaintext_is_wiped::<Stream<Pipe, Ring>>();
+    plaintext_is_wiped::<TokioStream<Pipe, Ring>>();
+}
