@@ -247,8 +247,10 @@ fn client(addr: SocketAddr) -> Client {
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 
-/// What clients do to a server, each in a connection of its own. A client that is returned stays.
-const CLIENTS: [(&str, fn(SocketAddr) -> Option<Client>); 10] = [
+/// What a client does to a server. If it is returned, it stays.
+type Act = fn(SocketAddr) -> Option<Client>;
+
+const CLIENTS: [(&str, Act); 10] = [
     ("closes", |addr| {
         let mut tls = client(addr);
         tls.close().expect("sent");
@@ -354,7 +356,8 @@ fn odd_server(tls: &str, act: fn(Stream<TcpStream, Ring>)) -> SocketAddr {
 
 #[test]
 fn the_client_leaves_every_kind_of_server() {
-    const SERVERS: [(&str, i32, fn(Client)); 6] = [
+    type Act = fn(Client);
+    const SERVERS: [(&str, i32, Act); 6] = [
         ("closes and goes", 0, |tls| drop(tls.disconnect(1 << 20, Duration::from_secs(5)))),
         ("closes its direction and then reads", 0, |mut tls| {
             tls.close().expect("sent");
