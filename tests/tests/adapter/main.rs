@@ -1,9 +1,9 @@
 //! `tls-record-alloc` with OpenSSL and rustls as peers.
 
 mod acceptor;
-mod attack;
 mod disconnect;
 mod early_data;
+mod edges;
 mod embedded_stream;
 mod halves;
 mod handshake;
@@ -11,6 +11,7 @@ mod http;
 mod interop;
 #[cfg(target_os = "linux")]
 mod kernel;
+mod random_calls;
 mod resumption;
 mod stream;
 mod support;

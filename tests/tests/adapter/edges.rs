@@ -1,4 +1,4 @@
-//! Scenarios that the streams do not stand yet. Each test fails.
+//! Where errors, alerts and ends meet data: each of these was wrong once.
 
 use std::collections::VecDeque;
 use std::future::{Future, ready};
