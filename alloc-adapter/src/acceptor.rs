@@ -89,7 +89,8 @@ use crate::handshake::{Handshake, MAX_INPUT};
 ///         Ok(Some(hello)) => break choose(hello.server_name()),
 ///         Ok(None) => match transport.read(&mut bytes)? {
 ///             0 => return Err(ErrorKind::UnexpectedEof.into()),
-///             len => acceptor.receive(&bytes[..len]),
+///             // Before it is full, the ClientHello is too long.
+///             len => assert_eq!(acceptor.receive(&bytes[..len]), len),
 ///         },
 ///         Err(error) => {
 ///             transport.write_all(acceptor.alert())?;
@@ -128,6 +129,7 @@ impl Acceptor {
 
     /// Takes bytes from the transport, cut anywhere, and returns how many: all of them, unless some
     /// 80 KiB wait already. They are kept for the [handshake](Self::accept), which wants the rest.
+    #[must_use = "the rest of the bytes is to be given again"]
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
         self.received.push(bytes)
     }

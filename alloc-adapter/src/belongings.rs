@@ -92,8 +92,8 @@ macro_rules! belongings {
                 &mut self.transport
             }
 
-            /// Splits the stream into halves for two threads or tasks, which share no lock: see
-            /// [`ReadHalf`]. `split` makes the halves of the transport: `TcpStream::into_split` of tokio,
+            /// Splits the stream into halves for two threads or tasks, which share no lock and do not wake
+            /// each other: see [`ReadHalf`]. `split` makes the halves of the transport: `TcpStream::into_split` of tokio,
             /// for instance, or `|tcp| (tcp, clone)` with a `clone` by
             /// [`try_clone`](std::net::TcpStream::try_clone).
             pub fn into_split<R, W>(
@@ -104,7 +104,8 @@ macro_rules! belongings {
                 halves::split(session, transport, split)
             }
 
-            /// Joins the halves of a stream. `join` joins those of the transport.
+            /// Joins the halves of a stream. `join` joins those of the transport. Shutting down has one
+            /// step, as in a new stream.
             ///
             /// # Errors
             /// [`KeyError::Mismatch`] if they are not of one stream: they are dropped.

@@ -155,7 +155,7 @@ impl Buffer {
     /// assert!(buffer.room().len() >= 8000);
     /// ```
     pub fn release(&mut self) {
-        if !self.is_empty() || self.peak == 0 {
+        if !self.is_empty() || (self.peak == 0 && self.memory.len() <= FIRST_LEN) {
             return;
         }
         self.needed = if self.peak > self.needed / 2 { self.memory.len() } else { self.needed / 2 };

@@ -299,6 +299,7 @@ impl Handshake {
     /// Takes bytes from the transport, cut anywhere, and returns how many: all of them, unless some
     /// 80 KiB wait already. Give the rest again after the next [`advance`](Self::advance); if that
     /// [completes](Progress::Complete) the handshake, to [`received`](crate::Established::received).
+    #[must_use = "the rest of the bytes is to be given again"]
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
         self.received.push(bytes)
     }

@@ -39,8 +39,8 @@ use crate::wait::{Half, Wait};
 ///   at a time, or put a `BufWriter` around the stream.
 /// - It can be split: two tasks may wait, one for each half.
 ///
-/// Shutting down sends a close_notify, once, and shuts down the transport's direction; reading goes
-/// on, and tells how the peer's direction ends. Whether it waits for the peer's close_notify is
+/// Shutting down sends a close_notify, once, and shuts down the transport's direction, unless the
+/// connection has failed; reading goes on, and tells how the peer's direction ends. Whether it waits for the peer's close_notify is
 /// [`Shutdown`]'s to say. [`close`](Self::close) leaves the transport as it is.
 ///
 /// Dropping the stream sends nothing: shut it down, or the peer sees a truncation. A TCP connection is
@@ -466,6 +466,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncRead for TokioStream<T
         loop {
             let room = out.remaining();
             let (_, stopped) = this.session.copy_data(room, |data| out.put_slice(data));
+            if stopped == Stopped::Ended {
+                // There may be nothing to wait for any more.
+                this.sending.wake(Half::Write);
+            }
             // Filling what the caller has room for saves calls, its own too.
             if stopped != Stopped::Filled {
                 break;

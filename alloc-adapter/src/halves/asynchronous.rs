@@ -8,9 +8,23 @@ use tls_record::aead::Provider;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{ReadHalf, WriteHalf};
-use crate::session::inbox::Step;
+use crate::session::inbox::{Step, Stopped};
 use crate::session::parts;
 use crate::tokio_stream::{poll_receive, poll_send};
+
+impl<T: AsyncRead + Unpin, P: Provider> ReadHalf<T, P> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.inbox.read_error.take() {
+            return Poll::Ready(Err(error));
+        }
+        let received = &mut self.inbox.received;
+        let Poll::Ready(read) = poll_receive(received, &mut self.transport, cx) else {
+            received.release();
+            return Poll::Pending;
+        };
+        Poll::Ready(self.received(read))
+    }
+}
 
 impl<T: AsyncRead + Unpin, P: Provider> AsyncRead for ReadHalf<T, P> {
     fn poll_read(
@@ -18,9 +32,25 @@ impl<T: AsyncRead + Unpin, P: Provider> AsyncRead for ReadHalf<T, P> {
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if out.remaining() != 0 {
-            ready!(self.as_mut().poll_fill_buf(cx))?;
-            self.copy_data(out.remaining(), |data| out.put_slice(data));
+        if out.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(self.as_mut().poll_fill_buf(cx))?;
+        let this = self.get_mut();
+        loop {
+            let room = out.remaining();
+            let (_, stopped) = this.copy_data(room, |data| out.put_slice(data));
+            if stopped != Stopped::Filled {
+                break;
+            }
+            match this.poll_receive(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    this.inbox.read_error = Some(error);
+                    break;
+                }
+                Poll::Pending => break,
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -33,17 +63,7 @@ impl<T: AsyncRead + Unpin, P: Provider> AsyncBufRead for ReadHalf<T, P> {
         while this.inbox.data().is_empty() {
             match this.open()? {
                 Step::Opened => {}
-                Step::NeedInput => {
-                    if let Some(error) = this.inbox.read_error.take() {
-                        return Poll::Ready(Err(error));
-                    }
-                    let received = &mut this.inbox.received;
-                    let Poll::Ready(read) = poll_receive(received, &mut this.transport, cx) else {
-                        received.release();
-                        return Poll::Pending;
-                    };
-                    this.received(read)?;
-                }
+                Step::NeedInput => ready!(this.poll_receive(cx))?,
                 Step::Closed => break,
             }
         }

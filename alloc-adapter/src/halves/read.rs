@@ -16,7 +16,7 @@ use crate::session::{open_error, remember};
 /// It never waits for the other half, nor for a lock. What it has to tell the peer, it tells by the
 /// [`WriteHalf`](super::WriteHalf): the answer to a KeyUpdate, the reply to a TLS 1.2 close_notify, the
 /// alert after a fault leave with the next call there. So after an error or the end of reading, shut the
-/// writing half down.
+/// writing half down; do not just drop it. A half that waits for its transport is not woken by the other.
 ///
 /// It reads as the stream does: from a blocking transport by [`Read`] and [`BufRead`], from one of tokio
 /// by `AsyncRead` and `AsyncBufRead`.

@@ -40,8 +40,9 @@ impl<T, P: Provider> WriteHalf<T, P> {
         self.sealer.update_keys(request)
     }
 
-    /// Ends the connection with a fatal alert, which leaves with the next call. Nothing more is read or
-    /// written.
+    /// Ends the connection with a fatal alert, which leaves with the next call: flush. Nothing more is
+    /// written, and nothing more is read, except that a reading half which waits for its transport is
+    /// not woken.
     ///
     /// # Errors
     /// Those of [`Sealer::abort`](tls_record::Sealer::abort).

@@ -99,6 +99,7 @@ impl Inbox {
             self.consume_opened(len);
         } else {
             self.kept.consume(len);
+            self.kept.release();
         }
     }
 

@@ -34,7 +34,14 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) const fn new(unsent: Buffer) -> Self {
-        Self { unsent, flush_due: false, is_cut: false, is_broken: false, keys_updated: false }
+        Self {
+            unsent,
+            // Whether the last flight of the handshake was flushed is not known here.
+            flush_due: true,
+            is_cut: false,
+            is_broken: false,
+            keys_updated: false,
+        }
     }
 
     /// Seals the alerts and KeyUpdates that are due, when all else has left: a peer that asks for
@@ -65,9 +72,16 @@ impl Outbox {
             self.seal_control(half);
             sealed = half.seal(parts, self.unsent.space(len));
         }
-        let sealed = sealed?;
-        self.unsent.commit(sealed.written);
-        Ok(sealed.taken)
+        match sealed {
+            Ok(Sealed { taken, written }) => {
+                self.unsent.commit(written);
+                Ok(taken)
+            }
+            Err(error) => {
+                self.unsent.release();
+                Err(error)
+            }
+        }
     }
 
     /// RFC 9846 section 6: after an error alert of the peer's no further data is sent.

@@ -113,7 +113,7 @@ fn a_malformed_client_hello_is_answered_with_the_alert_of_rustls() {
         let mut acceptor = Acceptor::new();
         for byte in bytes {
             assert!(acceptor.alert().is_empty());
-            acceptor.receive(&[*byte]);
+            let _ = acceptor.receive(&[*byte]);
             if acceptor.client_hello().is_err() {
                 break;
             }
@@ -129,11 +129,11 @@ fn a_malformed_client_hello_is_answered_with_the_alert_of_rustls() {
 fn a_client_hello_of_any_length_is_bounded() {
     // A ClientHello of 16 MiB that comes in records of 100 bytes.
     let mut acceptor = Acceptor::new();
-    acceptor.receive(&[22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff]);
+    let _ = acceptor.receive(&[22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff]);
     let mut records = 0;
     while acceptor.client_hello().is_ok() {
-        acceptor.receive(&[22, 3, 1, 0, 100]);
-        acceptor.receive(&[0; 100]);
+        let _ = acceptor.receive(&[22, 3, 1, 0, 100]);
+        let _ = acceptor.receive(&[0; 100]);
         records += 1;
         assert!(records < 1000);
     }

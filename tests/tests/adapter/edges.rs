@@ -39,6 +39,9 @@ struct Wire {
     buffers: bool,
     held: Vec<u8>,
     written: usize,
+    /// After so many errors `late` arrives.
+    interruptions: usize,
+    late: VecDeque<u8>,
     /// Endless bytes arrive behind what the peer sent, so many were read.
     floods: bool,
     flooded: usize,
@@ -58,6 +61,8 @@ impl Wire {
             buffers: false,
             held: Vec::new(),
             written: 0,
+            interruptions: 0,
+            late: VecDeque::new(),
             floods: false,
             flooded: 0,
         }
@@ -79,6 +84,12 @@ impl Read for Wire {
             assert!(self.flooded < FLOOD, "it reads for ever, and wrote {}", self.written);
             self.flooded += out.len();
             return Ok(out.len());
+        }
+        if self.interruptions != 0 {
+            self.interruptions -= 1;
+            if self.interruptions == 0 {
+                self.incoming.append(&mut self.late);
+            }
         }
         Err(self.read_error.unwrap_or(ErrorKind::WouldBlock).into())
     }
@@ -406,4 +417,28 @@ fn an_interrupted_flush_of_the_last_flight_is_repeated() {
         }
     }
     panic!("both wait for each other, and wants_write is {}", tls.wants_write());
+}
+
+#[test]
+fn a_disconnect_throws_away_what_was_kept_and_not_read() {
+    let mut tls = tokio_stream();
+    tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
+    tls.transport_mut().peer.write(b"kept");
+    assert!(poll_once(tls.shutdown()).is_pending());
+    tls.transport_mut().peer.close();
+    let end = now(tls.disconnect(1000, ready(()))).unwrap();
+    assert!(end.is_clean(), "{end:?}");
+}
+
+#[test]
+fn reading_the_rest_goes_on_after_an_interruption() {
+    let mut tls = std_stream();
+    tls.close().unwrap();
+    tls.transport_mut().read_error = Some(ErrorKind::Interrupted);
+    tls.transport_mut().interruptions = 3;
+    tls.transport_mut().peer.close();
+    let held: Vec<u8> = tls.transport_mut().collect().drain(..).collect();
+    tls.transport_mut().late = held.into();
+    tls.close_and_read_rest(1000, &mut io::sink()).unwrap();
+    assert!(tls.end().is_clean());
 }

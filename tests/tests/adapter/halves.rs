@@ -265,6 +265,59 @@ fn halves_are_joined_with_what_was_not_read_and_not_sent() {
 }
 
 #[test]
+fn what_the_halves_had_to_tell_each_other_is_told_by_joining_and_splitting() {
+    // A request that was opened before the split.
+    let (mut tls, wire) = stream(TLS13, Stack::Openssl.peer(Role::Server, TLS13));
+    wire.peer.borrow_mut().key_update(true);
+    wire.peer.borrow_mut().write(b"some");
+    wire.peer.borrow_mut().write(b"more");
+    tls.read_exact(&mut [0; 4]).unwrap();
+    let (mut read, mut write) = tls.into_split(|wire| (wire.clone(), wire));
+    read.read_exact(&mut [0; 4]).unwrap();
+    assert!(write.wants_write(), "the answer");
+
+    // And one that the reading half opened before joining.
+    write.flush().unwrap();
+    wire.peer.borrow_mut().key_update(true);
+    wire.peer.borrow_mut().write(b"some");
+    assert_eq!(read_some(&mut read), b"some");
+    let tls = Stream::join(read, write, |wire, _| wire).unwrap();
+    assert!(tls.wants_write(), "the answer");
+
+    // An abort of the writing half, and an error of its transport.
+    let (read, mut write) = tls.into_split(|wire| (wire.clone(), wire));
+    write.abort(AlertDescription::INTERNAL_ERROR).unwrap();
+    let mut tls = Stream::join(read, write, |wire, _| wire).unwrap();
+    assert!(tls.read(&mut [0]).is_err());
+    tls.flush().unwrap();
+    assert_eq!(wire.peer.borrow().end(), PeerEnd::Alert(80));
+}
+
+#[test]
+fn an_error_of_either_transport_is_remembered_by_the_joined_stream() {
+    let (tls, _) = stream(TLS13, Stack::Rustls.peer(Role::Server, TLS13));
+    let (read, mut write) = tls.into_split(|wire| (wire, Broken));
+    assert_eq!(write.write(b"data").unwrap(), 4);
+    assert_eq!(write.flush().unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(write.transport_error(), Some(ErrorKind::ConnectionReset));
+    assert_eq!(read.transport_error(), None);
+    let tls = Stream::join(read, write, |wire, _| wire).unwrap();
+    assert_eq!(tls.transport_error(), Some(ErrorKind::ConnectionReset));
+}
+
+struct Broken;
+
+impl Write for Broken {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(ErrorKind::ConnectionReset.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
 fn halves_of_two_streams_are_not_joined() {
     let [(first, _), (second, _)] =
         [0; 2].map(|_| halves(TLS13, Stack::Rustls.peer(Role::Server, TLS13)));

@@ -192,14 +192,20 @@ enum Ending {
     Truncation,
     AlertOfThePeer,
     OwnAlert,
+    Abort,
 }
 
-const ENDINGS: [Ending; 4] =
-    [Ending::CloseNotify, Ending::Truncation, Ending::AlertOfThePeer, Ending::OwnAlert];
+const ENDINGS: [Ending; 5] = [
+    Ending::CloseNotify,
+    Ending::Truncation,
+    Ending::AlertOfThePeer,
+    Ending::OwnAlert,
+    Ending::Abort,
+];
 
 impl Ending {
     fn is_fatal_alert(self) -> bool {
-        matches!(self, Self::AlertOfThePeer | Self::OwnAlert)
+        matches!(self, Self::AlertOfThePeer | Self::OwnAlert | Self::Abort)
     }
 }
 
@@ -217,6 +223,8 @@ fn end(mut tls: Stream<Wire<RustlsPeer>, Ring>, ending: Ending) {
         Ending::Truncation => tls.transport_mut().ends = true,
         Ending::AlertOfThePeer => tls.transport_mut().peer.receive(&FORGED),
         Ending::OwnAlert => tls.transport_mut().incoming.extend(FORGED),
+        // Nothing is read any more.
+        Ending::Abort => return tls.abort(AlertDescription::INTERNAL_ERROR).unwrap(),
     }
     for _ in 0..2 {
         let kind = tls.read(&mut [0]).map_err(|error| error.kind());
@@ -227,6 +235,7 @@ fn end(mut tls: Stream<Wire<RustlsPeer>, Ring>, ending: Ending) {
                 Ending::Truncation => Err(ErrorKind::UnexpectedEof),
                 Ending::AlertOfThePeer => Err(ErrorKind::ConnectionAborted),
                 Ending::OwnAlert => Err(ErrorKind::InvalidData),
+                Ending::Abort => unreachable!(),
             }
         );
     }

@@ -54,6 +54,7 @@ struct Wire<Q: ?Sized> {
     polls: usize,
     is_blocked: bool,
     is_broken: bool,
+    fails_to_shut: bool,
     holds_back: bool,
     flushed: bool,
     shut_down: bool,
@@ -75,6 +76,7 @@ impl<Q: Peer + ?Sized> Wire<Q> {
             polls: 0,
             is_blocked: false,
             is_broken: false,
+            fails_to_shut: false,
             holds_back: false,
             flushed: true,
             shut_down: false,
@@ -165,6 +167,9 @@ impl<Q: Peer + ?Sized> AsyncWrite for Wire<Q> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.poll(WRITE, cx).is_pending() {
             return Poll::Pending;
+        }
+        if self.fails_to_shut {
+            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
         }
         self.shut_down = true;
         Poll::Ready(Ok(()))
@@ -475,6 +480,48 @@ fn a_handshake_is_complete_when_its_last_flight_has_left() {
             }
         }
     }
+}
+
+// A peer that sends much before it reads our Finished does not stop the handshake.
+#[test]
+fn a_handshake_is_complete_when_there_is_no_room_for_what_the_peer_sends_first() {
+    struct Flood;
+    impl AsyncRead for Flood {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            out: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            out.initialize_unfilled().fill(23);
+            out.advance(out.remaining());
+            Poll::Ready(Ok(()))
+        }
+    }
+    impl AsyncWrite for Flood {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+    // The client is complete, and its Finished unsent.
+    let mut client = handshake(Role::Client, TLS13);
+    let mut server = handshake(Role::Server, TLS13);
+    client.advance().unwrap();
+    assert_eq!(server.receive(client.unsent()), client.unsent().len());
+    client.sent(usize::MAX);
+    server.advance().unwrap();
+    assert_eq!(client.receive(server.unsent()), server.unsent().len());
+    assert!(poll_once(client.complete_async(&mut Flood)).is_ready());
+    assert!(!client.unsent().is_empty());
 }
 
 // KeyUpdates
@@ -984,6 +1031,31 @@ fn reading_does_not_try_a_broken_transport_again_and_flushing_does() {
     assert_eq!(tls.transport().sent, before);
     now(tls.flush()).unwrap();
     assert_eq!(tls.transport_mut().peer.read(), b"data");
+}
+
+// What was decrypted before shutting down counts for no budget, and is kept.
+#[test]
+fn data_that_is_half_read_survives_a_shutdown_without_a_budget() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    assert!(is_idle(&mut tls), "tickets");
+    tls.transport_mut().peer.write(&message(16_384));
+    assert_eq!(read_exactly(&mut tls, 10), message(10));
+    tls.set_shutdown(Shutdown::TwoSteps { budget: 0 });
+    assert!(poll_once(tls.shutdown()).is_pending());
+    tls.transport_mut().peer.write(b"one byte too many");
+    let error = now(tls.shutdown()).unwrap_err();
+    assert!(matches!(inner(&error), ShutdownError::BudgetSpent { .. }));
+    let all = [message(16_384), b"one byte too many".to_vec()].concat();
+    assert_eq!(read_exactly(&mut tls, all.len() - 10), all[10..]);
+}
+
+#[test]
+fn an_error_of_shutting_the_transport_down_is_remembered() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    tls.transport_mut().fails_to_shut = true;
+    assert_eq!(now(tls.shutdown()).unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!(tls.transport_error(), Some(ErrorKind::NotConnected));
+    assert_eq!(tls.end().write, WriteEnd::Closed, "our close_notify has left");
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn connect(config: Arc<ClientConfig>, mut uart: Uart) -> Result<Tls, Box<dyn Err
         }
         let mut bytes = [0; 64];
         let len = uart.read(&mut bytes)?;
-        handshake.receive(&bytes[..len]);
+        let _ = handshake.receive(&bytes[..len]);
     }
     let established = handshake.finish::<Ring>()?;
     println!("{:?} {:?}", established.info.version, established.info.suite);
