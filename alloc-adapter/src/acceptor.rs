@@ -3,13 +3,25 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+#[cfg(feature = "tokio")]
+use core::{
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use std::io::{self, Read, Write};
 
 use rustls::ServerConfig;
 use rustls::server::{Accepted, Acceptor as Reader, ClientHello};
+#[cfg(feature = "tokio")]
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::buffer::Buffer;
 use crate::error::HandshakeError;
 use crate::handshake::{Handshake, MAX_INPUT};
+use crate::stream::{flush, send};
+#[cfg(feature = "tokio")]
+use crate::tokio_stream::{poll_receive, poll_send};
 
 /// Reads a ClientHello, so that a server can choose its config by it: certificate, application
 /// protocols, client authentication.
@@ -71,42 +83,28 @@ use crate::handshake::{Handshake, MAX_INPUT};
 /// # }
 /// ```
 ///
-/// Over a transport, blocking or (with `.await`) not:
+/// Over a transport, [`read_hello`](Self::read_hello) reads it, and `read_hello_async` over one of tokio's:
 ///
 /// ```
-/// # use std::io::{self, ErrorKind, Read, Write};
+/// # use std::io::{self, Read, Write};
 /// # use std::sync::Arc;
 /// # use tls_record_alloc::{Acceptor, Stream, rustls::ServerConfig};
 /// # use tls_record_alloc::tls_record::aead::ring::Ring;
-/// # fn accept<T: Read + Write>(
-/// #     mut transport: T,
-/// #     choose: &dyn Fn(Option<&str>) -> Arc<ServerConfig>,
-/// # ) -> io::Result<Stream<T, Ring>> {
-/// let mut acceptor = Acceptor::new();
-/// let mut bytes = [0; 4096];
-/// let config = loop {
-///     match acceptor.client_hello() {
-///         Ok(Some(hello)) => break choose(hello.server_name()),
-///         Ok(None) => match transport.read(&mut bytes)? {
-///             0 => return Err(ErrorKind::UnexpectedEof.into()),
-///             // Before it is full, the ClientHello is too long.
-///             len => assert_eq!(acceptor.receive(&bytes[..len]), len),
-///         },
-///         Err(error) => {
-///             transport.write_all(acceptor.alert())?;
-///             return Err(error.into());
-///         }
-///     };
-/// };
-/// Ok(Stream::from_handshake(acceptor.accept(config)?, transport)?)
-/// # }
+/// fn accept<T: Read + Write>(
+///     mut transport: T,
+///     choose: &dyn Fn(Option<&str>) -> Arc<ServerConfig>,
+/// ) -> io::Result<Stream<T, Ring>> {
+///     let mut acceptor = Acceptor::new();
+///     let config = choose(acceptor.read_hello(&mut transport)?.server_name());
+///     Ok(Stream::from_handshake(acceptor.accept(config)?, transport)?)
+/// }
 /// ```
 #[derive(Debug)]
 pub struct Acceptor {
     received: Buffer,
     /// Bytes of `received` that `state` has read.
     shown: usize,
-    alert: Vec<u8>,
+    alert: Buffer,
     state: State,
 }
 
@@ -122,7 +120,7 @@ impl Acceptor {
         Self {
             received: Buffer::new(MAX_INPUT),
             shown: 0,
-            alert: Vec::new(),
+            alert: Buffer::new(MAX_INPUT),
             state: State::Receiving(Box::default()),
         }
     }
@@ -164,8 +162,10 @@ impl Acceptor {
                 Ok(None) => {}
                 Ok(Some(accepted)) => self.state = State::Received(Box::new(accepted)),
                 Err((error, mut alert)) => {
+                    let mut record = Vec::new();
                     // Memory takes everything.
-                    let _ = alert.write_all(&mut self.alert);
+                    let _ = alert.write_all(&mut record);
+                    self.alert.push(&record);
                     self.state = State::Failed(HandshakeError::Tls(error));
                 }
             }
@@ -174,7 +174,82 @@ impl Acceptor {
 
     /// The record to send after an error, with the alert of rustls; empty if it has none.
     pub fn alert(&self) -> &[u8] {
-        &self.alert
+        self.alert.filled()
+    }
+
+    /// Reads the ClientHello over a transport. After a failure, the alert of rustls is sent before the
+    /// error returns.
+    ///
+    /// # Errors
+    /// Those of [`client_hello`](Self::client_hello) as an inner error; those of the transport, after which
+    /// it may be called again; [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the transport ends before.
+    pub fn read_hello<T: Read + Write>(
+        &mut self,
+        transport: &mut T,
+    ) -> io::Result<ClientHello<'_>> {
+        loop {
+            self.advance();
+            match &self.state {
+                State::Receiving(_) => match transport.read(self.received.room()) {
+                    Ok(0) => self.state = State::Failed(HandshakeError::Truncated),
+                    Ok(len) => self.received.commit(len),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                },
+                State::Received(_) => break,
+                State::Failed(_) => {
+                    send(&mut self.alert, transport).and_then(|()| flush(transport))?;
+                    break;
+                }
+            }
+        }
+        self.hello()
+    }
+
+    /// [`read_hello`](Self::read_hello) over a transport of tokio. The future may be dropped and the call
+    /// repeated.
+    ///
+    /// # Errors
+    /// Those of [`read_hello`](Self::read_hello).
+    #[cfg(feature = "tokio")]
+    pub async fn read_hello_async<T>(&mut self, transport: &mut T) -> io::Result<ClientHello<'_>>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        poll_fn(|cx| self.poll_hello(transport, cx)).await?;
+        self.hello()
+    }
+
+    #[cfg(feature = "tokio")]
+    fn poll_hello<T>(&mut self, transport: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        loop {
+            self.advance();
+            match &self.state {
+                State::Receiving(_) => {
+                    match ready!(poll_receive(&mut self.received, transport, cx))? {
+                        0 => self.state = State::Failed(HandshakeError::Truncated),
+                        len => self.received.commit(len),
+                    }
+                }
+                State::Received(_) => return Poll::Ready(Ok(())),
+                State::Failed(_) => {
+                    ready!(poll_send(&mut self.alert, transport, cx))?;
+                    return Pin::new(transport).poll_flush(cx);
+                }
+            }
+        }
+    }
+
+    /// The ClientHello that was received, or why there is none.
+    fn hello(&self) -> io::Result<ClientHello<'_>> {
+        match &self.state {
+            State::Received(accepted) => Ok(accepted.client_hello()),
+            State::Failed(error) => Err(error.clone().into()),
+            State::Receiving(_) => Err(io::ErrorKind::WouldBlock.into()),
+        }
     }
 
     /// The handshake of a server with this config, which begins with all that was received.

@@ -66,6 +66,11 @@ impl Buffer {
         self.memory.get_mut(self.start..self.end).unwrap_or_default()
     }
 
+    /// How many bytes are there.
+    pub const fn len(&self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
+
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
         self.start == self.end
@@ -73,7 +78,7 @@ impl Buffer {
 
     /// Whether there are as many as the ceiling allows.
     pub const fn is_full(&self) -> bool {
-        self.end.saturating_sub(self.start) >= self.ceiling
+        self.len() >= self.ceiling
     }
 
     /// Takes `len` bytes out at the front, or all of them if there are fewer.

@@ -8,7 +8,8 @@ use crate::buffer::Buffer;
 ///
 /// Protocols that end TLS and go on in plaintext (FTP's CCC, LDAP) close both directions, take the
 /// stream apart, and go on with [`received`](Self::received): what lies there is the first of what the
-/// peer sent behind its close_notify.
+/// peer sent behind its close_notify. On a `TokioStream` that is `close`, reading to the end, and
+/// `into_parts`; `shutdown` would end the transport as well.
 ///
 /// ```
 /// use std::io::{self, Read, Write};

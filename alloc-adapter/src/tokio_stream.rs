@@ -251,9 +251,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     }
 
     /// Closes our direction: sends a close_notify, once, and does not wait for the peer's. Reading
-    /// goes on. The transport is not shut down, as it would be by
-    /// `shutdown`. The future may be dropped and the call
-    /// repeated.
+    /// goes on. Unlike `shutdown`, it does not shut down the transport. The future may be dropped and the
+    /// call repeated.
     ///
     /// # Errors
     /// Those of the transport. With an inner error,
@@ -296,8 +295,9 @@ impl<T, P: Provider> TokioStream<T, P> {
     /// Those of [`RecordLayer::abort`](tls_record::RecordLayer::abort).
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         let aborted = self.session.abort(description);
-        // Another task may wait for the transport.
+        // Other tasks may wait for the transport.
         self.receiving.wake(Half::Read);
+        self.sending.wake(Half::Write);
         aborted
     }
 }

@@ -11,7 +11,7 @@
 
 use tls_record::{ContentType, HEADER_LEN};
 
-/// The tag of all suites that the engine has, in bytes.
+/// The tag of all TLS 1.3 suites that rustls has, in bytes.
 const TAG: usize = 16;
 
 /// Bytes that are compared: encryption does not leave so many as they are.

@@ -102,7 +102,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         this
     }
 
-    /// To be settled where it stays, by [`with_halves`](Self::with_halves) for instance.
+    /// Returns an unsettled connection. The caller must settle it in its final place, by
+    /// [`with_halves`](Self::with_halves) for instance.
     ///
     /// Not inlined: it is made in the place of the caller's, and not moved there.
     #[inline(never)]

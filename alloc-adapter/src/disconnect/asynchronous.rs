@@ -22,6 +22,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// ends too; and drops the transport. All of it takes no longer than `patience`, a future such as
     /// `tokio::time::sleep`. Returns how the connection ended.
     ///
+    /// A budget of 64 KiB is enough for what clients of most protocols send before they see the end; give
+    /// more where they may be in the middle of an upload.
+    ///
     /// A TCP socket that is just dropped is reset if there is unread input, and the reset may destroy
     /// data that is on its way to the peer. So call it on every path, after errors too.
     ///
@@ -101,7 +104,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
 /// Ends a transport in order, so that what was sent arrives: shuts the sending direction, reads away
 /// what the peer still sends, up to `budget` bytes, for no longer than `patience`, a future such as
 /// `tokio::time::sleep`, and drops the transport. For those that are no [`TokioStream`]: after a
-/// handshake that failed, or with split halves.
+/// handshake that failed, or with halves of the engine. Split streams are [joined](TokioStream::join) and
+/// disconnect by themselves.
 ///
 /// ```
 /// # use std::{future::{Ready, ready}, io, sync::Arc, time::Duration};

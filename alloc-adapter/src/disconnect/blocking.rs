@@ -19,6 +19,9 @@ impl<P: Provider> Stream<TcpStream, P> {
     /// reads away what the peer still sends, up to `budget` bytes, until it ends too; and closes the
     /// socket. All of it takes no longer than `patience`. Returns how the connection ended.
     ///
+    /// A budget of 64 KiB is enough for what clients of most protocols send before they see the end; give
+    /// more where they may be in the middle of an upload.
+    ///
     /// A socket that is just dropped is reset if there is unread input, and the reset may destroy
     /// data that is on its way to the peer. So call it on every path, after errors too.
     ///
@@ -86,7 +89,8 @@ impl<P: Provider> Stream<TcpStream, P> {
 
 /// Ends a TCP connection in order, so that what was sent arrives: shuts the sending direction, reads
 /// away what the peer still sends, up to `budget` bytes, for no longer than `patience`, and closes the
-/// socket. For those that are no [`Stream`]: after a handshake that failed, or with split halves.
+/// socket. For those that are no [`Stream`]: after a handshake that failed, or with halves of the engine.
+/// Split streams are [joined](Stream::join) and disconnect by themselves.
 ///
 /// ```no_run
 /// use std::io;

@@ -18,6 +18,8 @@ use crate::session::{open_error, remember};
 /// alert after a fault leave with the next call there. So after an error or the end of reading, shut the
 /// writing half down; do not just drop it. A half that waits for its transport is not woken by the other.
 ///
+/// With tokio: `tls.into_split(TcpStream::into_split)`, or `tls.into_split(tokio::io::split)`.
+///
 /// It reads as the stream does: from a blocking transport by [`Read`] and [`BufRead`], from one of tokio
 /// by `AsyncRead` and `AsyncBufRead`.
 ///

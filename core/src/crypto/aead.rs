@@ -1,4 +1,4 @@
-//! The ciphers: one small trait that a library or a hardware accelerator implements.
+//! AEAD ciphers: the trait that a library or a hardware accelerator implements, and the backends.
 
 #[cfg(feature = "aws-lc-rs")]
 pub mod aws_lc;
@@ -78,12 +78,12 @@ impl Algorithm {
     }
 }
 
-/// The AEAD did not do its work: on opening a forgery, on sealing a failure of its hardware.
+/// The AEAD failed: authentication on opening, its hardware on sealing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AeadError;
 
-/// A key of an AEAD algorithm, ready to work.
+/// A key of an AEAD algorithm, which seals and opens.
 ///
 /// The engine never repeats a nonce under one key when sealing. `&mut self` is for drivers: a key
 /// belongs to one direction of one connection and is never shared.
@@ -112,7 +112,7 @@ pub trait Aead: Zeroize {
     /// Encrypts `in_out` and writes the tag, which is [`tag_len`](Self::tag_len) bytes long.
     ///
     /// # Errors
-    /// [`AeadError`] when the cipher could not work; the connection fails.
+    /// [`AeadError`] if the cipher failed. The connection fails then.
     fn seal(
         &mut self,
         nonce: &[u8; NONCE_LEN],
@@ -125,7 +125,7 @@ pub trait Aead: Zeroize {
     /// the engine overwrites it.
     ///
     /// # Errors
-    /// [`AeadError`] when the tag does not fit.
+    /// [`AeadError`] if the tag is wrong.
     fn open(
         &mut self,
         nonce: &[u8; NONCE_LEN],
@@ -135,13 +135,13 @@ pub trait Aead: Zeroize {
     ) -> Result<(), AeadError>;
 }
 
-/// A library of ciphers: makes keys, and derives them.
+/// A library of ciphers, which makes and derives keys.
 ///
 /// [`ring::Ring`] is the default; `rustcrypto::RustCrypto`, of the feature
 /// `rustcrypto`, builds everywhere; `aws_lc::AwsLc`, of
 /// the feature `aws-lc-rs`, is for hosts.
 pub trait Provider {
-    /// The keys it makes.
+    /// The type of its AEAD keys.
     type Aead: Aead;
 
     /// How deep into the stack, in bytes, making and deriving keys goes: see
@@ -155,7 +155,8 @@ pub trait Provider {
         true
     }
 
-    /// A key. `None` if `key` has not [`Algorithm::key_len`] bytes, or the algorithm is not there.
+    /// Makes a key. `None` if `key` does not have [`Algorithm::key_len`] bytes, or the provider does not
+    /// have the algorithm.
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<Self::Aead>;
 
     /// HKDF-Expand (RFC 5869) with the hash that TLS 1.3 pairs with `algorithm`, `info` given in

@@ -9,7 +9,7 @@ use crate::crypto::aead::{Aead, Algorithm, NONCE_LEN, Provider};
 use crate::protocol::error::KeyError;
 use crate::protocol::record::Version;
 
-/// What protects the records of one direction for one generation.
+/// The key and the iv of one direction for one generation.
 pub struct DirectionKeys<A> {
     /// The key.
     pub aead: A,
@@ -18,10 +18,10 @@ pub struct DirectionKeys<A> {
     pub iv: [u8; NONCE_LEN],
 }
 
-/// Where the keys of one direction come from, now and after each KeyUpdate.
+/// The source of the keys of one direction, now and after each KeyUpdate.
 ///
-/// [`TrafficSecret`] is the one in software. A key store in hardware implements this itself and
-/// hands out handles.
+/// [`TrafficSecret`] implements it in software. A key store in hardware implements it with handles to
+/// its keys.
 pub trait KeySchedule: Zeroize {
     /// The cipher of the suite.
     type Aead: Aead;
@@ -45,7 +45,7 @@ pub trait KeySchedule: Zeroize {
     /// because every nonce would be used twice. A key store compares its handles.
     fn is_same_secret(&self, other: &Self) -> bool;
 
-    /// Goes on to the next generation and forgets the current one (RFC 9846 section 7.2).
+    /// Derives the next generation of the secret and wipes the current one (RFC 9846 section 7.2).
     ///
     /// # Errors
     /// [`KeyError::NoUpdate`] in TLS 1.2; [`KeyError::Crypto`] if it cannot be made.
@@ -156,7 +156,7 @@ impl<P> TrafficSecret<P> {
         Self { version, algorithm, material: [0; MAX_SECRET_LEN], provider: PhantomData }
     }
 
-    /// A second owner of this secret, for when the first is about to be wiped.
+    /// Returns a copy of this secret. The caller is about to wipe the original.
     pub(crate) fn duplicate(&self) -> Self {
         let mut second = Self::empty(self.version, self.algorithm);
         second.material = self.material;

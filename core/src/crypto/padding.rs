@@ -1,5 +1,5 @@
-//! Zeros behind the content of a TLS 1.3 record, which hide its length (RFC 9846 section 5.4): how
-//! many we send, and how those of the peer are taken off.
+//! Record padding (RFC 9846 section 5.4): policies for records that are sent, and the removal of
+//! padding from records that are received.
 //!
 //! Lengths here are those of the inner plaintext: content, one byte of content type, and padding.
 
@@ -10,7 +10,7 @@ use crate::protocol::error::Fault;
 use crate::protocol::record::ContentType;
 use crate::small::SMALL;
 
-/// How long the records of TLS 1.3 are made (RFC 9846 section 5.4). TLS 1.2 and plaintext have no
+/// A padding policy for TLS 1.3 records (RFC 9846 section 5.4). TLS 1.2 and plaintext records have no
 /// padding.
 ///
 /// The length that counts is that of the inner plaintext: the content, one byte of content type,
@@ -27,20 +27,20 @@ use crate::small::SMALL;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Padding {
-    /// None: records are as long as their content makes them.
+    /// No padding.
     None,
-    /// To a multiple of this many bytes.
+    /// Pads the inner plaintext to a multiple of this many bytes.
     Block(u16),
-    /// To a power of two.
+    /// Pads the inner plaintext to a power of two.
     PowerOfTwo,
-    /// To this many bytes.
+    /// Pads the inner plaintext to this many bytes.
     Size(u16),
-    /// To what a function of the caller's says.
+    /// Pads to the length that a function of the caller returns.
     By(PaddingFn),
 }
 
 impl Padding {
-    /// Every record is as long as one that is full.
+    /// Pads every record to the length of a full one.
     pub const FULL: Self = Self::Size(u16::MAX);
 
     /// How many zeros follow the content type in a record with `content` bytes of content, whose

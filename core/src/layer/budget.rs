@@ -1,9 +1,9 @@
-//! What is left of the peer's licence to waste our time (see [`Limits`]).
+//! Remaining budgets for records of the peer that make no progress (see [`Limits`]).
 
 use crate::layer::config::Limits;
 use crate::protocol::error::{Fault, Flood};
 
-/// Counts of what came in a row. Each tells how many more are tolerated.
+/// Budgets of records in a row. Each field says how many more are tolerated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
     empty_records: u8,

@@ -1,12 +1,12 @@
-//! What the user decides, and how much misbehaviour of the peer is tolerated.
+//! The settings of a connection, and the limits on what a peer may send without making progress.
 
 use crate::crypto::padding::Padding;
 use crate::protocol::close::OnPeerClose;
 use crate::protocol::record::{MAX_CONTENT, Role, Version};
 use crate::protocol::record_size_limit::RecordSizeLimit;
 
-/// How much of what a peer may send without making progress is tolerated: exactly this many, and
-/// one more is a [`Flood`](crate::Flood). The defaults are the field's habit.
+/// Limits on records and messages of the peer that make no progress. As many as a limit says are
+/// tolerated; one more is a [`Flood`](crate::Flood). The defaults are those of common TLS libraries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Limits {
@@ -45,8 +45,8 @@ impl Default for Limits {
     }
 }
 
-/// How an [`Opener`](crate::Opener) and a [`Sealer`](crate::Sealer) are to behave. Both halves of a
-/// connection get the same one.
+/// The settings of an [`Opener`](crate::Opener) and a [`Sealer`](crate::Sealer). Give the same settings
+/// to both halves of a connection.
 ///
 /// ```
 /// use tls_record::{Config, Role};
@@ -57,7 +57,7 @@ impl Default for Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {
-    /// Which end we are: it decides which handshake messages may arrive after the handshake.
+    /// The role of this end. It decides which handshake messages the peer may send after the handshake.
     pub role: Role,
     /// The only protocol version that may be negotiated. Keys of another one are refused, and alerts
     /// that arrive before the version is known are judged by its rules. `None`, the default: either,
@@ -68,20 +68,20 @@ pub struct Config {
     /// The record_size_limit that we announced and the peer confirmed (RFC 8449), or its
     /// max_fragment_length. Default: `None`, neither was negotiated.
     pub record_size_limit: Option<RecordSizeLimit>,
-    /// The most content that we put into one record, in bytes: a choice of our own, for the sake of
-    /// buffers. At least 1, at most 2^14, which is the default. What the peer demands is told to
-    /// [`Sealer::set_record_size_limit`](crate::Sealer::set_record_size_limit).
+    /// The most bytes of content in one record that we seal, for the sake of buffers: from 1 to 2^14,
+    /// which is the default. A limit that the peer announced is set by
+    /// [`Sealer::set_record_size_limit`](crate::Sealer::set_record_size_limit) instead.
     pub fragment_limit: u16,
     /// How many records one key may seal before it is replaced, if that shall be fewer than the
     /// cipher allows. The last four are kept for alerts and KeyUpdates; one is always there for data
     /// (in TLS 1.2 for the Finished). `u32::MAX`, which is the default: as many as the cipher allows.
     pub key_limit: u32,
-    /// How long the records are made that we send in TLS 1.3 (RFC 9846 section 5.4). Default:
+    /// The padding of records that we send in TLS 1.3 (RFC 9846 section 5.4). Default:
     /// [`Padding::None`].
     pub padding: Padding,
-    /// Whether [`padding`](Self::padding) covers alerts, KeyUpdates and handshake messages, too:
-    /// records of every kind then look alike, and a record of control takes as much room as one of
-    /// data. Default: no, application data alone is padded.
+    /// Whether [`padding`](Self::padding) applies to alerts, KeyUpdates and handshake messages as well.
+    /// Then records of every type have the same lengths, and an alert takes as much room as data.
+    /// Default: no, only application data is padded.
     pub pads_control: bool,
     /// Whether the padding of the peer's records is taken off in a time that does not depend on how
     /// long it is (RFC 9846 appendix F.3). It costs some instructions for every byte of a record,

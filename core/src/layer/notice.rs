@@ -1,10 +1,10 @@
-//! What one half tells the other: small words, without a lock.
+//! Flags exchanged between the two halves without locking.
 //!
 //! The halves of a connection may live in two threads, two tasks, or an interrupt handler and a
-//! main loop. What the opener finds out and the sealer must act on travels as a [`Notice`]; the few
-//! things that the opener must know of the sealer travel as a [`Signal`]. Both are plain words,
-//! merge by OR, and never get lost: the half that makes one keeps it until it is taken.
-//! [`RecordLayer`](crate::RecordLayer) carries them by itself.
+//! main loop. A [`Notice`] tells the sealer what the opener found in a record: send this alert, answer
+//! this KeyUpdate. A [`Signal`] tells the opener what the sealer did. Both are plain words, merge by OR,
+//! and are never lost: the half that makes one keeps it until it is taken.
+//! [`RecordLayer`](crate::RecordLayer) carries them between its halves.
 
 use crate::protocol::alert::{AlertDescription, AlertLevel};
 
@@ -97,7 +97,7 @@ word! {
     /// assert_eq!(Notice::from_bits(notice.bits()), notice);
     /// ```
     Notice:
-    /// The peer sent an error alert, or is not there to understand one of ours.
+    /// The peer sent an error alert, or does not speak TLS and would not understand one of ours.
     PEER_FAILED = 9,
     /// The peer sent a close_notify.
     PEER_CLOSED = 10,

@@ -36,23 +36,23 @@ use crate::small::SMALL;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Opened {
-    /// Bytes at the front of the slice that are done with. The rest must be shown again, unchanged.
+    /// Number of bytes at the front of the input that were consumed. Give the rest again, unchanged.
     pub consumed: usize,
-    /// What they meant.
+    /// The meaning of these bytes.
     pub event: Event,
 }
 
-/// What a record meant. Ranges are relative to the slice that was given to [`Opener::open`].
+/// The meaning of a record. Ranges are relative to the slice that was given to [`Opener::open`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Event {
-    /// The slice does not hold a whole record: show it again when it holds `total` bytes.
+    /// The input does not hold a whole record. Call again when it holds `total` bytes.
     NeedMore {
-        /// Length of the record at the front of the slice, or of its header while that is not
-        /// there.
+        /// Total length of the record at the front of the input, or of a header until the header is
+        /// complete.
         total: usize,
     },
-    /// Application data lies here. Never empty.
+    /// Application data, at this range of the input. Never empty.
     ApplicationData(Range<usize>),
     /// A handshake message, or a piece of one, without its header. After the handshake of TLS 1.2
     /// this is a request to renegotiate:
@@ -66,12 +66,12 @@ pub enum Event {
         /// notice.
         requested: bool,
     },
-    /// An alert that ends nothing: user_canceled, or a TLS 1.2 warning. For a log.
+    /// A warning alert, which does not end the connection: user_canceled, or any warning of TLS 1.2.
     Warning(AlertDescription),
-    /// The peer's close_notify: it sends no more. Bytes behind it are not TLS; in later calls they
-    /// are consumed unseen, with this event again, and no bytes are [`NeedMore`](Self::NeedMore).
-    /// Before the handshake is complete anyone can have forged it: [`end`](Opener::end) says how early
-    /// it came.
+    /// The peer's close_notify: it sends no more records. Bytes behind it are not TLS. Later calls
+    /// consume them unseen and return this event again, or [`NeedMore`](Self::NeedMore) for no bytes.
+    /// A close_notify before the handshake is complete can be forged: [`end`](Opener::end) says in which
+    /// epoch it came.
     Closed,
     /// A record with no effect: empty application data, a dropped change_cipher_spec, the first bytes
     /// of a split handshake message, skipped early data.
@@ -195,14 +195,14 @@ impl<K: KeySchedule> Opener<K> {
         }
     }
 
-    /// Opens the record at the front of `input`, in place: one record a call, or one handshake
-    /// message of a record that holds several. Call it until it says [`Event::NeedMore`], before the
-    /// transport is asked for more; after [`Event::Closed`] nothing more is to be asked for.
+    /// Opens the record at the front of `input`, in place. Each call opens one record, or returns one
+    /// handshake message of a record that holds several. Call it until it returns [`Event::NeedMore`],
+    /// and then receive more from the transport. After [`Event::Closed`] there is nothing more to receive.
     ///
-    /// What is left of a record that was opened in part is decrypted: it is for this function again,
-    /// and not for [`open_into`](Self::open_into).
+    /// The rest of a record that was opened in part is decrypted already: give it to this function
+    /// again, not to [`open_into`](Self::open_into).
     ///
-    /// The header is judged as soon as it is there, before the body is waited for.
+    /// The header is checked as soon as it is complete, before the body has arrived.
     ///
     /// # Errors
     /// The connection has failed, and every later call gives the same error:
@@ -460,7 +460,7 @@ impl<K: KeySchedule> Opener<K> {
         Ok(())
     }
 
-    /// Application data that is empty, early, or too early.
+    /// Handles application data off the fast path: empty records and early data.
     #[cfg_attr(target_pointer_width = "64", cold)]
     fn other_data(
         &mut self,
@@ -568,7 +568,7 @@ impl<K: KeySchedule> Opener<K> {
         }
     }
 
-    /// Somebody else opens the records of this direction from now on.
+    /// Ends this half: another owner of the keys opens the records from now on.
     pub(crate) fn hand_over(&mut self) {
         self.stop(OpenError::HandedOver);
     }
@@ -601,8 +601,9 @@ impl<K: KeySchedule> Opener<K> {
         }
     }
 
-    /// The transport has no more bytes: everything that arrived was shown to [`open`](Self::open).
-    /// Without a close_notify before it, that is a truncation (RFC 9846 section 6.1).
+    /// Tells that the transport has ended, after everything that arrived was given to
+    /// [`open`](Self::open). Without a close_notify before it, the stream is truncated (RFC 9846
+    /// section 6.1).
     pub fn eof(&mut self) -> ReadEnd {
         if self.state == ReadState::Open {
             self.stop(OpenError::Truncated);
@@ -610,7 +611,7 @@ impl<K: KeySchedule> Opener<K> {
         self.end()
     }
 
-    /// How this direction ended, or that it has not.
+    /// Returns how this direction ended, or that it is open.
     pub const fn end(&self) -> ReadEnd {
         let epoch = self.epoch;
         match (self.error, self.state) {

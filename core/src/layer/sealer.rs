@@ -1,8 +1,7 @@
 //! The sending half: data in, record bytes out.
 //!
-//! Data and handshake messages are sealed on request. Alerts and KeyUpdates are not the caller's to
-//! seal: the close-state machine and the key limits decide when one is due, and
-//! [`Sealer::poll_control`] seals it.
+//! Data and handshake messages are sealed on request. The caller does not seal alerts and KeyUpdates: the
+//! close-state machine and the key limits decide when one is due, and [`Sealer::poll_control`] seals it.
 
 mod control;
 mod suspend;
@@ -32,13 +31,13 @@ use crate::small::SMALL;
 /// The most key updates that a connection may send (RFC 9846 section 4.7.3).
 const MAX_KEY_UPDATES: u64 = (1 << 48) - 1;
 
-/// What one call of [`Sealer::seal`] did.
+/// The result of one call of [`Sealer::seal`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sealed {
-    /// Bytes of content that are sealed.
+    /// Number of bytes of content that were sealed.
     pub taken: usize,
-    /// Bytes of records that were written to the front of the output.
+    /// Number of bytes of records that were written to the front of the output.
     pub written: usize,
 }
 
@@ -133,10 +132,10 @@ impl<K: KeySchedule> Sealer<K> {
 
     // Application data
 
-    /// Seals the bytes of `parts`, one after the other, as application data: as many records as fit
-    /// into `out` and as the data fills. No data makes no record.
+    /// Seals the bytes of `parts`, one after the other, as application data, into as many records as fit
+    /// into `out`. No data makes no record.
     ///
-    /// What was not taken is to be given again. Each byte is copied once.
+    /// Give the bytes again that were not taken. Each byte is copied once.
     ///
     /// # Errors
     /// Nothing has changed.
@@ -221,8 +220,8 @@ impl<K: KeySchedule> Sealer<K> {
         self.seal_record(ContentType::APPLICATION_DATA, &mut Source::of(&[]), len, record)
     }
 
-    /// The keys, if nothing stands in the way of a record with `len` bytes of application data, and
-    /// nothing pads it.
+    /// Returns the keys if a record with `len` bytes of application data can be sealed now and is not
+    /// padded.
     fn ready(&mut self, len: usize) -> Option<&mut Protection<K>> {
         let is_ready = !SMALL
             && self.state == WriteState::Open
@@ -297,11 +296,11 @@ impl<K: KeySchedule> Sealer<K> {
 
     // Handshake messages
 
-    /// Seals whole handshake messages: a flight of them in as few records as hold it, a long one in
-    /// several. Without keys, the records are plaintext. Returns the bytes written.
+    /// Seals whole handshake messages. Several messages share records, and a long message is split.
+    /// Without keys, the records are plaintext. Returns the number of bytes written.
     ///
-    /// All of it or nothing, so that no other record ever comes between the fragments of a message
-    /// (RFC 9846 section 5.1). A message before a key change must be the last of its call.
+    /// It seals all messages or none, so that no other record comes between the fragments of a message
+    /// (RFC 9846 section 5.1). A message before a key change must be the last one of its call.
     ///
     /// # Errors
     /// Nothing has changed, except that a KeyUpdate may have fallen due, which is then the
@@ -346,9 +345,9 @@ impl<K: KeySchedule> Sealer<K> {
         if sealed.written == need { Ok(need) } else { Err(SealError::Crypto) }
     }
 
-    /// Writes a change_cipher_spec record: what announces new keys in TLS 1.2, and what
-    /// compatibility mode sends in TLS 1.3 (RFC 9846 appendix E.4). Always plaintext. Returns the
-    /// bytes written.
+    /// Writes a change_cipher_spec record, which announces new keys in TLS 1.2, and which compatibility
+    /// mode sends in TLS 1.3 (RFC 9846 appendix E.4). It is always plaintext. Returns the number of bytes
+    /// written.
     ///
     /// # Errors
     /// [`SealError::NoSpace`]; [`SealError::NotHandshake`] if it cannot come here: before the version
@@ -451,7 +450,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.has_spoken = true;
     }
 
-    /// A cipher that fails takes the connection with it.
+    /// Fails the connection because the cipher failed.
     fn sealed(&mut self, sealed: Result<usize, SealError>) -> Result<usize, SealError> {
         if sealed == Err(SealError::Crypto) {
             return Err(self.crypto_failed());
@@ -543,13 +542,13 @@ impl<K: KeySchedule> Sealer<K> {
         self.padding.zeros(content_type, content, usize::from(self.max_content).saturating_add(1))
     }
 
-    /// The most content that a record carries now, in bytes: what we chose, what the peer demands,
-    /// and what the protocol allows.
+    /// Returns the most bytes of content that a record may carry now: the least of our own limit, the
+    /// peer's, and the protocol's.
     pub const fn fragment_limit(&self) -> u16 {
         self.max_content
     }
 
-    /// Puts less into one record than [`Config::fragment_limit`] says, from the next one on: see
+    /// Lowers the content of a record below [`Config::fragment_limit`], from the next record on: see
     /// [`RecordSizes`](crate::RecordSizes).
     ///
     /// ```
@@ -569,7 +568,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.set_max_content();
     }
 
-    /// Pads differently from the next record on: see [`Config::padding`].
+    /// Sets the padding policy from the next record on: see [`Config::padding`].
     pub const fn set_padding(&mut self, padding: Padding) {
         self.padding = padding;
     }
@@ -623,8 +622,8 @@ impl<K: KeySchedule> Sealer<K> {
         self.take_over(epoch, schedule, 0)
     }
 
-    /// Seals records under keys under which another implementation has sealed some: `sequence` is
-    /// the number of the next one. **A number that was used gives content and forgeries away**
+    /// Takes over keys under which another implementation has sealed records. `sequence` is the sequence
+    /// number of the next record. **A number that was used before reveals content and allows forgeries**
     /// (RFC 5116 section 5.1.1). Keys that begin here are [installed](Self::install).
     ///
     /// Ask the other implementation for the number: a TLS 1.3 server may have sent session tickets
@@ -733,12 +732,12 @@ impl<K: KeySchedule> Sealer<K> {
         self.has_spoken || self.version.is_some()
     }
 
-    /// What the records of this direction are protected with.
+    /// Returns the epoch whose keys protect the records of this direction.
     pub const fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// The number of the next record, if there are keys.
+    /// Returns the sequence number of the next record, if there are keys.
     pub fn sequence(&self) -> Option<u64> {
         self.keys.get().map(Protection::sequence)
     }

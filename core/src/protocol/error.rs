@@ -1,20 +1,21 @@
-//! What can go wrong: faults of the peer, its alerts, and mistakes of the caller.
+//! The errors: faults of the peer, its alerts, and mistakes of the caller.
 
 use crate::protocol::alert::AlertDescription;
 
-/// Why the engine failed a connection: what the peer did, an [`abort`](crate::Connection::abort), or
-/// keys that do no more. The first one is latched: it ends the connection.
+/// The reason why the engine failed a connection: a fault of the peer, an
+/// [`abort`](crate::Connection::abort), or keys that cannot be used any more. The first fault ends the
+/// connection and is returned by every later call.
 ///
-/// [`Fault::alert`] is the alert that it sends. All deprotection failures are one variant, on
+/// [`Fault::alert`] is the alert that is sent for it. All failures to open a record are one variant on
 /// purpose (RFC 9846 section 6.2, bad_record_mac).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Fault {
-    /// The first bytes are an SSLv2 hello or plain HTTP: there is no one to alert.
+    /// The first bytes are an SSLv2 hello or plain HTTP. No alert is sent.
     NotTls,
     /// A record, or the plaintext in it, is longer than the protocol or our announced limit allows.
     RecordOverflow,
-    /// A record does not open.
+    /// A record could not be opened: authentication failed.
     BadRecordMac,
     /// A TLS 1.2 record under keys carries another version than 0x0303.
     RecordVersion,
@@ -49,7 +50,7 @@ pub enum Fault {
     Flood(Flood),
     /// More early data than was allowed, or more to skip than the budget.
     TooMuchEarlyData,
-    /// The peer needs more sequence numbers than there are (RFC 9846 section 5.3).
+    /// The receive sequence number would wrap (RFC 9846 section 5.3).
     SequenceExhausted,
     /// Keys could not be made, or the cipher could not seal: hardware failed, for instance.
     Crypto,
@@ -74,7 +75,7 @@ pub enum Flood {
 }
 
 impl Fault {
-    /// The alert that answers it; `None` where nobody would understand one.
+    /// Returns the alert that is sent for this fault; `None` if the peer does not speak TLS.
     pub const fn alert(self) -> Option<AlertDescription> {
         Some(match self {
             Self::NotTls => return None,
@@ -144,8 +145,8 @@ impl core::fmt::Display for Fault {
 
 impl core::error::Error for Fault {}
 
-/// Why nothing was opened. Latched, but for [`OtherBuffer`](Self::OtherBuffer): every later call
-/// answers the same.
+/// The reason why no record was opened. Every later call returns the same error, except for
+/// [`OtherBuffer`](Self::OtherBuffer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum OpenError {
@@ -185,14 +186,14 @@ impl core::fmt::Display for OpenError {
 
 impl core::error::Error for OpenError {}
 
-/// Why a record was not sealed. No state, no sequence number and no byte of the output changed, but
-/// for [`Crypto`](Self::Crypto).
+/// The reason why no record was sealed. No state, no sequence number and no byte of the output changed,
+/// except for [`Crypto`](Self::Crypto).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SealError {
     /// The output is too short for the next record.
     NoSpace {
-        /// Bytes that it takes.
+        /// Length of the output that the record needs, in bytes.
         need: usize,
     },
     /// A KeyUpdate is due: call [`poll_control`](crate::Sealer::poll_control) first.
@@ -217,8 +218,8 @@ pub enum SealError {
     SlotReserved,
     /// No slot is reserved, or an end of our direction took it away.
     NoSlot,
-    /// The AEAD failed, or keys could not be replaced: a hardware accelerator, for instance. The
-    /// connection has failed, and what lies in the output is not for the peer.
+    /// The AEAD failed, or keys could not be replaced, because hardware failed for instance. The
+    /// connection has failed. Do not send what is in the output.
     Crypto,
 }
 
@@ -243,7 +244,7 @@ impl core::fmt::Display for SealError {
 
 impl core::error::Error for SealError {}
 
-/// Why our direction was not closed.
+/// The reason why our direction was not closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum CloseError {
@@ -278,8 +279,8 @@ impl core::fmt::Display for CloseError {
 
 impl core::error::Error for CloseError {}
 
-/// Why keys were not installed or not updated. Nothing has changed, but for [`Fault`](Self::Fault)
-/// and [`Crypto`](Self::Crypto).
+/// The reason why keys were not installed or not updated. Nothing has changed, except for
+/// [`Fault`](Self::Fault) and [`Crypto`](Self::Crypto).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum KeyError {

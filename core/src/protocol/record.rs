@@ -1,5 +1,5 @@
-//! Record headers: the five bytes in front of every record (RFC 9846 section 5.1, RFC 5246 section
-//! 6.2), and the words that the rest of the crate speaks in.
+//! Record headers (RFC 9846 section 5.1, RFC 5246 section 6.2.1), and the basic types of the crate:
+//! versions, roles, epochs, content types.
 
 use crate::protocol::error::KeyError;
 
@@ -71,7 +71,7 @@ impl Version {
     }
 }
 
-/// Which end of the connection we are.
+/// The end of the connection on which the engine runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Role {

@@ -1,6 +1,11 @@
 //! Servers that choose their config by the ClientHello.
 
+use std::io::{self, Read, Write};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::support::{Adapter, client_handshake, take_unsent};
 use tls_record_alloc::rustls::{ClientConfig, ServerConfig};
@@ -136,5 +141,94 @@ fn a_client_hello_of_any_length_is_bounded() {
         let _ = acceptor.receive(&[0; 100]);
         records += 1;
         assert!(records < 1000);
+    }
+}
+
+/// A client's first flight that comes in pieces, and what is written.
+struct Wire(Vec<u8>, Vec<u8>);
+
+impl Read for Wire {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let len = out.len().min(10).min(self.0.len());
+        out[..len].copy_from_slice(&self.0[..len]);
+        self.0.drain(..len);
+        Ok(len)
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let len = bytes.len().min(3);
+        self.1.extend(&bytes[..len]);
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let len = self.read(out.initialize_unfilled())?;
+        out.advance(len);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.write(bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The name in the ClientHello that arrives, by both ways of reading it.
+fn names(flight: &[u8]) -> [(io::Result<Option<String>>, Vec<u8>); 2] {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    [false, true].map(|is_async| {
+        let mut wire = Wire(flight.to_vec(), Vec::new());
+        let mut acceptor = Acceptor::new();
+        let hello = match is_async {
+            false => acceptor.read_hello(&mut wire),
+            true => runtime.block_on(acceptor.read_hello_async(&mut wire)),
+        };
+        (hello.map(|hello| hello.server_name().map(str::to_owned)), wire.1)
+    })
+}
+
+#[test]
+fn a_client_hello_is_read_over_a_transport_and_a_failure_sends_its_alert() {
+    for agreed in Negotiated::all() {
+        let mut client = client_handshake(Arc::new(client(agreed)));
+        client.advance().unwrap();
+        for (name, sent) in names(client.unsent()) {
+            assert_eq!(name.unwrap().as_deref(), Some(SERVER_NAME));
+            assert!(sent.is_empty());
+        }
+        for (name, sent) in names(&client.unsent()[..20]) {
+            assert_eq!(name.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+            assert!(sent.is_empty());
+        }
+    }
+    // A ClientHello without anything in it.
+    for (name, sent) in names(&[22, 3, 1, 0, 4, 1, 0, 0, 0]) {
+        assert_eq!(name.unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(sent, [21, 3, 3, 0, 2, 2, 50], "decode_error");
     }
 }

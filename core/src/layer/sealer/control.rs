@@ -1,5 +1,5 @@
-//! What the sending half sends on its own: alerts and KeyUpdates. What makes one due, in which order
-//! they leave, and how the direction ends.
+//! The records that the sending half sends by itself: alerts and KeyUpdates. When each is due, in which
+//! order they are sealed, and how the direction ends.
 
 use super::Sealer;
 use crate::buffer::bytes::Source;
@@ -89,8 +89,8 @@ impl ControlMessage {
 impl<K: KeySchedule> Sealer<K> {
     // Sealing
 
-    /// Whether [`poll_control`](Self::poll_control) has a record to seal. A driver asks after every
-    /// call, so that an idle connection answers too.
+    /// Returns whether [`poll_control`](Self::poll_control) has a record to seal. Ask after every call, so
+    /// that a connection without data answers too.
     #[inline]
     pub fn has_control(&self) -> bool {
         self.next_control().is_some()
@@ -200,7 +200,7 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(written)
     }
 
-    /// Bytes that the longest record of [`poll_control`](Self::poll_control) takes now.
+    /// Returns the length of the longest record that [`poll_control`](Self::poll_control) can seal now.
     pub fn control_len(&self) -> usize {
         let alert = self.padded_len(ContentType::ALERT, ALERT_LEN);
         match self.version {
@@ -344,7 +344,7 @@ impl<K: KeySchedule> Sealer<K> {
     /// (RFC 9846 section 6.2). Data that is sealed already still goes out before it.
     ///
     /// # Errors
-    /// [`CloseError::NotAnErrorAlert`] for the alerts that this is no way to send;
+    /// [`CloseError::NotAnErrorAlert`] for close_notify, user_canceled and the other alerts that are no errors;
     /// [`CloseError::AlreadyClosed`] if our close_notify is sealed, [`CloseError::Failed`] if the
     /// connection has failed: no alert is sent then. [`CloseError::HandedOver`] if the keys of this
     /// direction were handed over; the other one is closed all the same.
@@ -392,7 +392,8 @@ impl<K: KeySchedule> Sealer<K> {
         self.keys.wipe();
     }
 
-    /// Somebody else seals the records of this direction from now on: the kernel, if it is `in_kernel`.
+    /// Ends this half: another owner of the keys seals the records from now on. `in_kernel` if it is the
+    /// kernel.
     pub(crate) fn hand_over(&mut self, in_kernel: bool) {
         let before = self.state;
         self.state = before.after(OnPeerClose::HalfClose, Trigger::WriteHandedOver);
@@ -414,7 +415,7 @@ impl<K: KeySchedule> Sealer<K> {
         OnPeerClose::in_version(version, self.tls12_on_peer_close)
     }
 
-    /// How this direction ended, or that it has not.
+    /// Returns how this direction ended, or that it is open.
     pub fn end(&self) -> WriteEnd {
         match (self.state, self.fatal) {
             (WriteState::Open, _) => WriteEnd::Open,
@@ -498,7 +499,7 @@ impl<K: KeySchedule> Sealer<K> {
 
     // The other half
 
-    /// Takes in what the [`Opener`](crate::Opener) of this connection found out.
+    /// Applies a notice of the [`Opener`](crate::Opener) of this connection.
     pub fn apply(&mut self, notice: Notice) {
         if notice.contains(Notice::PEER_CLOSED) {
             self.trigger(Trigger::PeerCloseNotify);
@@ -540,8 +541,8 @@ impl<K: KeySchedule> Sealer<K> {
         self.answers(notice) && self.state == WriteState::Open && self.epoch == Epoch::Application
     }
 
-    /// What the [`Opener`](crate::Opener) of this connection must be told, before the record that
-    /// made it leaves: the answer may come at once. Kept until it is taken.
+    /// Takes the signal for the [`Opener`](crate::Opener) of this connection. Apply it there before the
+    /// record that caused it is sent, because the peer may answer at once. It is kept until it is taken.
     pub const fn take_signal(&mut self) -> Signal {
         core::mem::replace(&mut self.signal, Signal::NONE)
     }
