@@ -4,7 +4,7 @@ use core::hint::black_box as any;
 
 use tls_record::{
     AlertDescription, Epoch, KeySchedule, Notice, Opener, Padding, PaddingFn, RecordLayer, Role,
-    Sealer, Signal, Version,
+    Sealer, Signal, Version, scrub_stack,
 };
 
 use crate::{Keys, config, limit, longest, slices};
@@ -13,12 +13,14 @@ pub(crate) fn prove<K: KeySchedule>(keys: impl Keys<K>) {
     opener(keys);
     sealer(keys);
     layer(keys);
+    scrub_stack(any(64));
 }
 
 fn opener<K: KeySchedule>(keys: impl Keys<K>) {
     let mut buffer = [0; 64];
     let mut opener = Opener::<K>::new(config());
     let opener = any(&mut opener);
+    any(Opener::needed(any(opener), any(&buffer)));
     let _ = any(Opener::open(any(opener), any(&mut buffer)));
     let _ = any(Opener::open_into(any(opener), slices(), any(&mut buffer)));
     any(Opener::eof(any(opener)));
