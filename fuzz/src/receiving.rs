@@ -334,7 +334,9 @@ impl<P: Provider> World<P> {
         let was_open = self.facts.read() == ReadState::Open;
         self.learn(&outcome);
         let is_told = match &opened {
-            Ok(Opened { event: Event::NeedMore { .. } | Event::Closed, .. }) => true,
+            // While the rest of a record is not shown, this is not the end of the bytes.
+            Ok(Opened { event: Event::NeedMore { .. }, .. }) => self.reference.rest_way().is_none(),
+            Ok(Opened { event: Event::Closed, .. }) => true,
             Ok(_) => consumed == len,
             Err(error) => was_open && *error != OpenError::OtherBuffer,
         };
