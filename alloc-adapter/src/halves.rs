@@ -14,9 +14,9 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use tls_record::aead::Provider;
-use tls_record::{Config, KeyError, Opener, RecordLayer, Sealer, TrafficSecret};
+use tls_record::{Config, KeyError, Opener, RecordLayer, Sealer};
 
-use crate::session::Session;
+use crate::session::{Session, exchange};
 use link::{Link, LinkedOpener, LinkedSealer};
 
 /// Splits a connection. `split` makes the transport's halves.
@@ -75,16 +75,4 @@ pub(crate) fn join<R, W, P: Provider>(
         info: read.info,
     };
     Ok((session, read.transport, write.transport))
-}
-
-/// Exchanges halves in their places: moving keys would leave copies behind.
-pub(crate) fn exchange<P: Provider>(
-    layer: &mut RecordLayer<TrafficSecret<P>>,
-    opener: &mut Opener<TrafficSecret<P>>,
-    sealer: &mut Sealer<TrafficSecret<P>>,
-) {
-    layer.with_halves(|own_opener, own_sealer| {
-        core::mem::swap(own_opener, opener);
-        core::mem::swap(own_sealer, sealer);
-    });
 }

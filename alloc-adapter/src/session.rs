@@ -14,13 +14,12 @@ use std::io::{self, ErrorKind, IoSlice};
 
 use tls_record::aead::Provider;
 use tls_record::{
-    AlertDescription, CloseError, Config, Control, End, Fault, KeyError, OpenError, Opened,
+    AlertDescription, CloseError, Config, Control, End, Fault, KeyError, OpenError, Opened, Opener,
     ReadEnd, RecordLayer, SealError, Sealed, Sealer, ShutdownError, TrafficSecret, WriteEnd,
 };
 
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
-use crate::halves::exchange;
 use crate::parts::Parts;
 pub(crate) use inbox::Step;
 use inbox::{Inbox, Receiver, Stopped};
@@ -52,10 +51,6 @@ impl<P: Provider> Receiver for RecordLayer<TrafficSecret<P>> {
 
     fn eof(&mut self) {
         Self::eof(self);
-    }
-
-    fn end(&self) -> ReadEnd {
-        self.opener().end()
     }
 
     fn needed(&self, input: &[u8]) -> usize {
@@ -266,6 +261,18 @@ impl<P: Provider> Session<P> {
     }
 }
 
+/// Exchanges halves in their places: moving keys would leave copies behind.
+pub(crate) fn exchange<P: Provider>(
+    layer: &mut RecordLayer<TrafficSecret<P>>,
+    opener: &mut Opener<TrafficSecret<P>>,
+    sealer: &mut Sealer<TrafficSecret<P>>,
+) {
+    layer.with_halves(|own_opener, own_sealer| {
+        core::mem::swap(own_opener, opener);
+        core::mem::swap(own_sealer, sealer);
+    });
+}
+
 /// What closing our direction came to.
 pub(crate) fn closed(answer: Result<(), CloseError>, is_cut: bool) -> io::Result<()> {
     match answer {
@@ -289,7 +296,7 @@ pub(crate) fn remember<R>(first: &mut Option<ErrorKind>, answer: io::Result<R>) 
 }
 
 /// Whether an error of the transport does not pass by itself.
-const fn is_lasting(kind: ErrorKind) -> bool {
+pub(crate) const fn is_lasting(kind: ErrorKind) -> bool {
     !matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::TimedOut)
 }
 

@@ -121,9 +121,7 @@ impl Handshake {
             }
         }
     }
-}
 
-impl Handshake {
     /// Whether the peer's handshake waits for what is unsent, once ours is complete. It does not wait for
     /// tickets, which are the last of a TLS 1.3 server (RFC 9846 section 4.7.1). What a transport took
     /// and did not flush yet may be anything.
@@ -283,16 +281,11 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// [`CloseError::Failed`](tls_record::CloseError::Failed) if the connection has failed.
     pub fn close(&mut self) -> io::Result<()> {
         let closed = self.session.close();
-        match closed {
-            Ok(()) => {
-                self.flush()?;
-                self.session.close()
-            }
-            Err(_) => {
-                self.send_due();
-                closed
-            }
-        }
+        let sent = self.send_all();
+        // After a failure it is the alert that is sent.
+        closed?;
+        sent?;
+        self.session.close()
     }
 
     /// [Closes](Self::close) our direction and reads the other up to its end: all that is under way

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tls_record::End;
 use tls_record::aead::Provider;
 
+use crate::session::is_lasting;
 use crate::stream::Stream;
 
 /// How long one call of the transport may take. Sending and receiving take turns, because a peer that
@@ -54,7 +55,7 @@ impl<P: Provider> Stream<TcpStream, P> {
         // After a failure it is the alert that is to be sent.
         let _ = self.session.close();
         while let Err(error) = self.send_for(&patience) {
-            if !is_passing(&error) {
+            if is_lasting(error.kind()) {
                 return Err(error);
             }
             if patience.left().is_zero() {
@@ -154,12 +155,8 @@ impl Patience {
                 self.budget = self.budget.saturating_sub(len as u64);
                 Some(len)
             }
-            Err(error) if is_passing(&error) => None,
+            Err(error) if !is_lasting(error.kind()) => None,
             Err(_) => Some(0),
         }
     }
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

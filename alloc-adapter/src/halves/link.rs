@@ -70,6 +70,13 @@ impl<P: Provider> LinkedOpener<P> {
         self.link.take(DROP_TICKETS) != 0
     }
 
+    pub(super) fn end(&self) -> ReadEnd {
+        match self.aborted {
+            Some(alert) => ReadEnd::Fault(Fault::Aborted(alert)),
+            None => self.opener.end(),
+        }
+    }
+
     pub(super) fn into_inner(mut self) -> Box<Opener<TrafficSecret<P>>> {
         self.opener.apply(self.link.mailbox.take_signal());
         self.opener
@@ -95,13 +102,6 @@ impl<P: Provider> Receiver for LinkedOpener<P> {
     fn eof(&mut self) {
         self.opener.eof();
         self.link.mailbox.post_notice(self.opener.take_notice());
-    }
-
-    fn end(&self) -> ReadEnd {
-        match self.aborted {
-            Some(alert) => ReadEnd::Fault(Fault::Aborted(alert)),
-            None => self.opener.end(),
-        }
     }
 
     fn needed(&self, input: &[u8]) -> usize {

@@ -8,7 +8,7 @@ use tls_record::{AlertDescription, ReadEnd};
 use super::link::LinkedOpener;
 use crate::established::Info;
 use crate::exporter::Exporter;
-use crate::session::inbox::{Inbox, Receiver, Step, Stopped};
+use crate::session::inbox::{Inbox, Step, Stopped};
 use crate::session::{open_error, remember};
 
 /// The half of a [`Stream`](crate::Stream) or `TokioStream` that reads, over a half of its transport.

@@ -3,7 +3,7 @@
 use core::ops::Range;
 use std::io;
 
-use tls_record::{AlertDescription, Event, HandshakePiece, OpenError, Opened, ReadEnd, Version};
+use tls_record::{AlertDescription, Event, HandshakePiece, OpenError, Opened, Version};
 
 use crate::buffer::Buffer;
 use crate::resumption::Resumption;
@@ -13,7 +13,6 @@ use crate::tickets::Tickets;
 pub(crate) trait Receiver {
     fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError>;
     fn eof(&mut self);
-    fn end(&self) -> ReadEnd;
     fn needed(&self, input: &[u8]) -> usize;
     fn abort(&mut self, alert: AlertDescription);
     /// Returns whether it can be refused: the connection may be about to end.
@@ -33,12 +32,10 @@ pub(crate) enum Step {
 /// Why copying data stopped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stopped {
-    /// There is no more room.
-    Full,
-    /// More has to be received, and is likely to be there: the last read filled the buffer.
+    /// There is no more room, or all that was received is opened.
+    Done,
+    /// All that was received is opened, and more is likely to be there: the last read filled the buffer.
     Filled,
-    /// More has to be received.
-    Dry,
     /// The direction has ended.
     Ended,
 }
@@ -128,13 +125,13 @@ impl Inbox {
             left = left.saturating_sub(len);
             self.consume(len);
             if left == 0 {
-                break Stopped::Full;
+                break Stopped::Done;
             }
             if self.data().is_empty() {
                 match self.open(half) {
                     Ok(Step::Opened) => {}
                     Ok(Step::NeedInput) if self.received.was_filled() => break Stopped::Filled,
-                    Ok(Step::NeedInput) => break Stopped::Dry,
+                    Ok(Step::NeedInput) => break Stopped::Done,
                     Ok(Step::Closed) | Err(_) => break Stopped::Ended,
                 }
             }
