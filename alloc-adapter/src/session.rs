@@ -10,7 +10,7 @@ pub(crate) mod inbox;
 pub(crate) mod outbox;
 
 use alloc::boxed::Box;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice, Write};
 
 use tls_record::aead::Provider;
 use tls_record::{
@@ -168,7 +168,21 @@ impl<P: Provider> Session<P> {
 
     // Sending
 
+    /// See [`Outbox::send`].
+    pub(crate) fn send(&mut self, transport: &mut impl Write) -> io::Result<()> {
+        let sent = self.outbox.send(transport);
+        self.answered(sent)
+    }
+
+    /// See [`Outbox::send_all`].
+    pub(crate) fn send_all(&mut self, transport: &mut impl Write) -> io::Result<()> {
+        let sent = self.outbox.send_all(&mut *self.layer, transport);
+        self.drop_old_tickets();
+        self.answered(sent)
+    }
+
     /// See [`Outbox::seal_control`].
+    #[cfg(feature = "tokio")]
     pub(crate) fn seal_control(&mut self) {
         self.outbox.seal_control(&mut *self.layer);
         self.drop_old_tickets();
@@ -244,8 +258,9 @@ impl<P: Provider> Session<P> {
     }
 
     /// What the transport answered to sending.
+    #[cfg(feature = "tokio")]
     pub(crate) fn sent(&mut self, answer: io::Result<()>) -> io::Result<()> {
-        self.outbox.answered(&answer);
+        let answer = self.outbox.answered(answer);
         self.answered(answer)
     }
 

@@ -230,20 +230,11 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     /// Sends what is unsent and what is due, and flushes the transport.
     pub(crate) fn send_all(&mut self) -> io::Result<()> {
-        self.send()?;
-        self.session.seal_control();
-        self.send()?;
-        self.session.outbox.flush_due = true;
-        let flushed = flush(&mut self.transport);
-        self.session.sent(flushed)?;
-        self.session.outbox.flushed();
-        Ok(())
+        self.session.send_all(&mut self.transport)
     }
 
     fn send(&mut self) -> io::Result<()> {
-        self.session.outbox.flush_due |= !self.session.outbox.unsent.is_empty();
-        let sent = send(&mut self.session.outbox.unsent, &mut self.transport);
-        self.session.sent(sent)
+        self.session.send(&mut self.transport)
     }
 
     fn seal(&mut self, parts: &[&[u8]]) -> io::Result<usize> {

@@ -8,7 +8,6 @@ use tls_record::{AlertDescription, CloseError, KeyError, ReadEnd, SealError, Wri
 use super::link::LinkedSealer;
 use crate::session::outbox::{Outbox, Sender};
 use crate::session::{closed, parts, remember, seal_error};
-use crate::stream::{flush, send};
 
 /// The half of a [`Stream`](crate::Stream) or `TokioStream` that writes, over a half of its transport.
 /// See [`ReadHalf`](super::ReadHalf), whose alerts and answers this half sends as well.
@@ -82,6 +81,7 @@ impl<T, P: Provider> WriteHalf<T, P> {
         sealed.map_err(|error| seal_error(error, ReadEnd::Open))
     }
 
+    #[cfg(feature = "tokio")]
     pub(crate) fn seal_control(&mut self) {
         self.outbox.seal_control(&mut self.sealer);
         self.drop_old_tickets();
@@ -106,8 +106,9 @@ impl<T, P: Provider> WriteHalf<T, P> {
     }
 
     /// What the transport answered to sending.
+    #[cfg(feature = "tokio")]
     pub(crate) fn sent(&mut self, answer: io::Result<()>) -> io::Result<()> {
-        self.outbox.answered(&answer);
+        let answer = self.outbox.answered(answer);
         remember(&mut self.transport_error, answer)
     }
 }
@@ -126,20 +127,14 @@ impl<T: Write, P: Provider> WriteHalf<T, P> {
     }
 
     fn send(&mut self) -> io::Result<()> {
-        self.outbox.flush_due |= !self.outbox.unsent.is_empty();
-        let sent = send(&mut self.outbox.unsent, &mut self.transport);
-        self.sent(sent)
+        let sent = self.outbox.send(&mut self.transport);
+        remember(&mut self.transport_error, sent)
     }
 
     fn send_all(&mut self) -> io::Result<()> {
-        self.send()?;
-        self.seal_control();
-        self.send()?;
-        self.outbox.flush_due = true;
-        let flushed = flush(&mut self.transport);
-        self.sent(flushed)?;
-        self.outbox.flushed();
-        Ok(())
+        let sent = self.outbox.send_all(&mut self.sealer, &mut self.transport);
+        self.drop_old_tickets();
+        remember(&mut self.transport_error, sent)
     }
 
     fn write_parts(&mut self, parts: &[&[u8]]) -> io::Result<usize> {

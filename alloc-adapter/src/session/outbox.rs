@@ -1,11 +1,12 @@
 //! The output of a connection: what is sealed and has not left.
 
-use std::io;
+use std::io::{self, Write};
 
 use tls_record::{Control, KeySchedule, SealError, Sealed, Sealer, WriteEnd};
 
 use super::is_lasting;
 use crate::buffer::Buffer;
+use crate::stream::{flush, send};
 
 /// The most bytes of records that one call of `write` seals, unless a single one is longer.
 const MAX_SEALED: usize = 1 << 16;
@@ -101,6 +102,29 @@ impl Outbox {
         !self.is_broken && self.wants_write(half)
     }
 
+    /// Gives the transport what is unsent. What it does not take stays.
+    pub(crate) fn send(&mut self, transport: &mut impl Write) -> io::Result<()> {
+        self.flush_due |= !self.unsent.is_empty();
+        let sent = send(&mut self.unsent, transport);
+        self.answered(sent)
+    }
+
+    /// Sends what is unsent and what is due, and flushes the transport.
+    pub(crate) fn send_all(
+        &mut self,
+        half: &mut impl Sender,
+        transport: &mut impl Write,
+    ) -> io::Result<()> {
+        self.send(transport)?;
+        self.seal_control(half);
+        self.send(transport)?;
+        self.flush_due = true;
+        let flushed = flush(transport);
+        self.answered(flushed)?;
+        self.flushed();
+        Ok(())
+    }
+
     /// Everything has left. Who writes more at once seldom flushes.
     pub(crate) fn flushed(&mut self) {
         self.flush_due = false;
@@ -108,8 +132,9 @@ impl Outbox {
     }
 
     /// What the transport answered to sending.
-    pub(crate) fn answered(&mut self, answer: &io::Result<()>) {
-        self.is_broken = matches!(answer, Err(error) if is_lasting(error.kind()));
+    pub(crate) fn answered(&mut self, answer: io::Result<()>) -> io::Result<()> {
+        self.is_broken = matches!(&answer, Err(error) if is_lasting(error.kind()));
+        answer
     }
 
     /// How our direction ended: only what has left has ended it.
