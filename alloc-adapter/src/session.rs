@@ -10,6 +10,8 @@ pub(crate) mod inbox;
 pub(crate) mod outbox;
 
 use alloc::boxed::Box;
+#[cfg(feature = "tokio")]
+use core::task::{Context, Poll};
 use std::io::{self, ErrorKind, IoSlice, Write};
 
 use tls_record::aead::Provider;
@@ -17,6 +19,9 @@ use tls_record::{
     AlertDescription, CloseError, Config, Control, End, Fault, KeyError, OpenError, Opened, Opener,
     ReadEnd, RecordLayer, SealError, Sealed, Sealer, ShutdownError, TrafficSecret, WriteEnd,
 };
+
+#[cfg(feature = "tokio")]
+use tokio::io::AsyncWrite;
 
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
@@ -181,11 +186,16 @@ impl<P: Provider> Session<P> {
         self.answered(sent)
     }
 
-    /// See [`Outbox::seal_control`].
+    /// See [`Outbox::poll_send_all`].
     #[cfg(feature = "tokio")]
-    pub(crate) fn seal_control(&mut self) {
-        self.outbox.seal_control(&mut *self.layer);
+    pub(crate) fn poll_send_all(
+        &mut self,
+        transport: &mut (impl AsyncWrite + Unpin),
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let sent = self.outbox.poll_send_all(&mut *self.layer, transport, cx);
         self.drop_old_tickets();
+        sent.map(|sent| self.answered(sent))
     }
 
     /// See [`Outbox::seal`].

@@ -354,10 +354,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         if session.outbox.unsent.is_empty() {
             return Poll::Ready(Ok(()));
         }
-        session.outbox.flush_due = true;
-        let sent =
-            sending.poll(half, cx, |cx| poll_send(&mut session.outbox.unsent, transport, cx));
-        sent.map(|sent| session.sent(sent))
+        let outbox = &mut session.outbox;
+        let sent = sending.poll(half, cx, |cx| outbox.poll_send(transport, cx));
+        sent.map(|sent| session.answered(sent))
     }
 
     pub(crate) fn poll_send_all(
@@ -365,16 +364,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         half: Half,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(self.poll_send(half, cx))?;
-        self.session.seal_control();
-        self.tell_reader();
-        ready!(self.poll_send(half, cx))?;
         let Self { transport, session, sending, .. } = self;
-        session.outbox.flush_due = true;
-        let flushed = ready!(sending.poll(half, cx, |cx| Pin::new(transport).poll_flush(cx)));
-        session.sent(flushed)?;
-        session.outbox.flushed();
-        Poll::Ready(Ok(()))
+        let sent = sending.poll(half, cx, |cx| session.poll_send_all(transport, cx));
+        self.tell_reader();
+        sent
     }
 
     /// Sends what is due, as far as the transport takes it. What does not leave is still there for the

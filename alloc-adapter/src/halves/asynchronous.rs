@@ -9,8 +9,8 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{ReadHalf, WriteHalf};
 use crate::session::inbox::{Step, Stopped};
-use crate::session::parts;
-use crate::tokio_stream::{poll_receive, poll_send};
+use crate::session::{parts, remember};
+use crate::tokio_stream::poll_receive;
 
 impl<T: AsyncRead + Unpin, P: Provider> ReadHalf<T, P> {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -77,20 +77,14 @@ impl<T: AsyncRead + Unpin, P: Provider> AsyncBufRead for ReadHalf<T, P> {
 
 impl<T: AsyncWrite + Unpin, P: Provider> WriteHalf<T, P> {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.outbox.flush_due |= !self.outbox.unsent.is_empty();
-        let sent = poll_send(&mut self.outbox.unsent, &mut self.transport, cx);
-        sent.map(|sent| self.sent(sent))
+        let sent = self.outbox.poll_send(&mut self.transport, cx);
+        sent.map(|sent| remember(&mut self.transport_error, sent))
     }
 
     fn poll_send_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_send(cx))?;
-        self.seal_control();
-        ready!(self.poll_send(cx))?;
-        self.outbox.flush_due = true;
-        let flushed = ready!(Pin::new(&mut self.transport).poll_flush(cx));
-        self.sent(flushed)?;
-        self.outbox.flushed();
-        Poll::Ready(Ok(()))
+        let sent = self.outbox.poll_send_all(&mut self.sealer, &mut self.transport, cx);
+        self.drop_old_tickets();
+        sent.map(|sent| remember(&mut self.transport_error, sent))
     }
 
     fn poll_seal(&mut self, parts: &[&[u8]], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {

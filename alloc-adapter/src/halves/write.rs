@@ -81,13 +81,7 @@ impl<T, P: Provider> WriteHalf<T, P> {
         sealed.map_err(|error| seal_error(error, ReadEnd::Open))
     }
 
-    #[cfg(feature = "tokio")]
-    pub(crate) fn seal_control(&mut self) {
-        self.outbox.seal_control(&mut self.sealer);
-        self.drop_old_tickets();
-    }
-
-    fn drop_old_tickets(&mut self) {
+    pub(crate) fn drop_old_tickets(&mut self) {
         if core::mem::take(&mut self.outbox.keys_updated) {
             self.sealer.keys_were_updated();
         }

@@ -1,12 +1,22 @@
 //! The output of a connection: what is sealed and has not left.
 
+#[cfg(feature = "tokio")]
+use core::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 use std::io::{self, Write};
 
 use tls_record::{Control, KeySchedule, SealError, Sealed, Sealer, WriteEnd};
 
+#[cfg(feature = "tokio")]
+use tokio::io::AsyncWrite;
+
 use super::is_lasting;
 use crate::buffer::Buffer;
 use crate::stream::{flush, send};
+#[cfg(feature = "tokio")]
+use crate::tokio_stream::poll_send;
 
 /// The most bytes of records that one call of `write` seals, unless a single one is longer.
 const MAX_SEALED: usize = 1 << 16;
@@ -47,7 +57,7 @@ impl Outbox {
 
     /// Seals the alerts and KeyUpdates that are due, when all else has left: a peer that asks for
     /// many KeyUpdates and does not read gets one.
-    pub(crate) fn seal_control(&mut self, half: &mut impl Sender) {
+    fn seal_control(&mut self, half: &mut impl Sender) {
         while let Some(control) = half.next_control() {
             self.keys_updated |= matches!(control, Control::KeyUpdate { .. });
             let record = self.unsent.space(half.sealer().control_len());
@@ -125,8 +135,38 @@ impl Outbox {
         Ok(())
     }
 
+    /// [`send`](Self::send) over a transport of tokio.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn poll_send(
+        &mut self,
+        transport: &mut (impl AsyncWrite + Unpin),
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.flush_due |= !self.unsent.is_empty();
+        let sent = ready!(poll_send(&mut self.unsent, transport, cx));
+        Poll::Ready(self.answered(sent))
+    }
+
+    /// [`send_all`](Self::send_all) over a transport of tokio.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn poll_send_all(
+        &mut self,
+        half: &mut impl Sender,
+        transport: &mut (impl AsyncWrite + Unpin),
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(transport, cx))?;
+        self.seal_control(half);
+        ready!(self.poll_send(transport, cx))?;
+        self.flush_due = true;
+        let flushed = ready!(Pin::new(transport).poll_flush(cx));
+        self.answered(flushed)?;
+        self.flushed();
+        Poll::Ready(Ok(()))
+    }
+
     /// Everything has left. Who writes more at once seldom flushes.
-    pub(crate) fn flushed(&mut self) {
+    fn flushed(&mut self) {
         self.flush_due = false;
         self.unsent.release();
     }
