@@ -236,7 +236,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     }
 
     /// A place for `len` bytes of application data, to be filled where they are sealed: by DMA, say.
-    /// Then [`commit`](Self::commit) it, or [`cancel`](Self::cancel). In between, data arrives and
+    /// Then [`commit`](Self::commit) it, or [`discard`](Self::discard). In between, data arrives and
     /// leaves as always, and the slot stays where it is. A failure takes it away, and
     /// so does a TLS 1.2 peer's close_notify that is replied to: an alert may then be sealed into the
     /// same memory, so stop the DMA first. A [`shutdown`](Self::shutdown) is refused instead.
@@ -287,7 +287,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// # Errors
     /// [`SealError::NoSlot`]; [`SealError::TooLong`] if the slot is shorter, or one record may not carry
     /// as much any more; [`SealError::NoSpace`] if a KeyUpdate that goes first has no room: send, then
-    /// again, or cancel. Those of [`write`](Self::write) for what happened since.
+    /// again, or discard it. Those of [`write`](Self::write) for what happened since.
     pub fn commit(&mut self, len: usize) -> Result<(), SealError> {
         self.tell_writer();
         let committed = self.writer.commit(len);
@@ -295,14 +295,14 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         committed
     }
 
-    /// Gives the slot back.
+    /// Gives the slot back: nothing of it is sent.
     ///
     /// # Errors
     /// [`SealError::NoSlot`].
-    pub fn cancel(&mut self) -> Result<(), SealError> {
-        let canceled = self.writer.cancel();
+    pub fn discard(&mut self) -> Result<(), SealError> {
+        let discarded = self.writer.discard();
         self.tell_opener();
-        canceled
+        discarded
     }
 
     /// Whether application data may be written, as far as the state of the connection goes.

@@ -27,7 +27,7 @@
 //! | has a transport that takes a part of what it is given, or is busy | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |
 //! | gives bytes to io_uring or DMA, which read them later | [`Connection`], [`begin_send`](Connection::begin_send) and [`sent`](Connection::sent) |
 //! | reads and writes in two threads, tasks or interrupt levels | [`RecordLayer::split_over`] or [`Connection::split_over`] |
-//! | has a transport of embedded-io, and wants a stream | `Stream`, of the features `embedded-io` and `embedded-io-async` |
+//! | has a transport of embedded-io, and wants a stream | `EmbeddedStream`, of the features `embedded-io` and `embedded-io-async` |
 //! | sends or receives through the kernel's TLS | the other half, and [`take_kernel_control`](RecordLayer::take_kernel_control) |
 //!
 //! # Driving a connection
@@ -79,7 +79,7 @@
 //! # Features
 //!
 //! `ring` (default), `rustcrypto`, `aws-lc-rs`: backends; `tls12` (default); `defmt`: logging of
-//! every public type; `embedded-io`, `embedded-io-async`: `Stream`, over their transports;
+//! every public type; `embedded-io`, `embedded-io-async`: `EmbeddedStream`, over their transports;
 //! `portable-atomic`: [`Mailbox`] on targets without compare-and-swap; `null-aead`: no protection at
 //! all, for tests and fuzzing.
 
@@ -143,7 +143,7 @@ pub use protocol::record::{
 };
 pub use protocol::record_size_limit::RecordSizeLimit;
 #[cfg(feature = "embedded-io")]
-pub use stream::{Stream, StreamError};
+pub use stream::{EmbeddedStream, StreamError};
 
 /// The examples of the README are run with those of this crate.
 #[cfg(all(doctest, feature = "ring", feature = "tls12"))]

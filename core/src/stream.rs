@@ -55,7 +55,7 @@ use crate::protocol::record::Epoch;
 ///
 /// ```
 /// use embedded_io::{Read, Write};
-/// use tls_record::{Connection, KeySchedule, RecordBuffer, Stream, StreamError};
+/// use tls_record::{Connection, KeySchedule, RecordBuffer, EmbeddedStream, StreamError};
 ///
 /// /// Asks until the peer closes. `connection` has its keys from your handshake.
 /// fn ask<T: Read + Write, K: KeySchedule>(
@@ -65,7 +65,7 @@ use crate::protocol::record::Epoch;
 /// where
 ///     T::Error: 'static,
 /// {
-///     let mut tls = Stream::<_, _, 4096, 2048>::new(connection, RecordBuffer::new(), transport);
+///     let mut tls = EmbeddedStream::<_, _, 4096, 2048>::new(connection, RecordBuffer::new(), transport);
 ///     tls.write_all(b"how much?")?;
 ///     tls.flush()?;
 ///     let (mut answer, mut total) = ([0; 64], 0);
@@ -112,7 +112,7 @@ use crate::protocol::record::Epoch;
 /// # assert_eq!(ask(Connection::new(client), peer).unwrap(), 5);
 /// # Ok::<(), tls_record::KeyError>(())
 /// ```
-pub struct Stream<T, K: KeySchedule, const RX: usize, const TX: usize> {
+pub struct EmbeddedStream<T, K: KeySchedule, const RX: usize, const TX: usize> {
     transport: T,
     connection: Connection<K, TX>,
     received: RecordBuffer<RX>,
@@ -127,7 +127,7 @@ pub struct Stream<T, K: KeySchedule, const RX: usize, const TX: usize> {
     transport_error: Option<ErrorKind>,
 }
 
-/// Why a [`Stream`] did not do what it should. `E` is the transport's error.
+/// Why a [`EmbeddedStream`] did not do what it should. `E` is the transport's error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum StreamError<E> {
@@ -142,7 +142,7 @@ pub enum StreamError<E> {
     /// The connection failed: by a fault of the peer, whose alert has left if the transport took it,
     /// or an alert of the peer.
     Open(OpenError),
-    /// Data was not taken: [`SealError::Closed`] after [`Stream::close`].
+    /// Data was not taken: [`SealError::Closed`] after [`EmbeddedStream::close`].
     Seal(SealError),
     /// The connection was not closed.
     Shutdown(ShutdownError),
@@ -158,7 +158,7 @@ enum Step {
     Closed,
 }
 
-impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, RX, TX> {
     /// A stream over a transport on which the handshake was made. What arrived behind the handshake
     /// is in `received`.
     pub const fn new(
@@ -209,10 +209,10 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX> {
     ///
     /// ```
     /// # use embedded_io::{Read, Write};
-    /// # use tls_record::{KeySchedule, Stream, StreamError};
+    /// # use tls_record::{KeySchedule, EmbeddedStream, StreamError};
     /// /// Called when there is something to read; returns whether the peer may send more.
     /// fn on_readable<T: Read + Write, K: KeySchedule>(
-    ///     tls: &mut Stream<T, K, 4096, 2048>,
+    ///     tls: &mut EmbeddedStream<T, K, 4096, 2048>,
     ///     mut received: impl FnMut(&[u8]),
     /// ) -> Result<bool, StreamError<T::Error>>
     /// where
@@ -446,7 +446,7 @@ const fn closed_in<E>(epoch: Epoch) -> Result<Step, StreamError<E>> {
     }
 }
 
-impl<T, K: KeySchedule, const RX: usize, const TX: usize> ErrorType for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> ErrorType for EmbeddedStream<T, K, RX, TX>
 where
     T: ErrorType,
     T::Error: 'static,
@@ -455,17 +455,19 @@ where
 }
 
 impl<T, K: KeySchedule, const RX: usize, const TX: usize> core::fmt::Debug
-    for Stream<T, K, RX, TX>
+    for EmbeddedStream<T, K, RX, TX>
 {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Stream({:?}, {:?})", self.connection, self.received)
+        write!(f, "EmbeddedStream({:?}, {:?})", self.connection, self.received)
     }
 }
 
 #[cfg(feature = "defmt")]
-impl<T, K: KeySchedule, const RX: usize, const TX: usize> defmt::Format for Stream<T, K, RX, TX> {
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> defmt::Format
+    for EmbeddedStream<T, K, RX, TX>
+{
     fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "Stream({}, {})", self.connection, self.received);
+        defmt::write!(f, "EmbeddedStream({}, {})", self.connection, self.received);
     }
 }
 

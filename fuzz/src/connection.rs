@@ -33,7 +33,7 @@ input! {
         /// It commits some of the slot.
         Commit { at: u8, len: u16, },
         /// It gives the slot back.
-        Cancel { at: u8, },
+        Discard { at: u8, },
         /// The transport takes some bytes.
         Sent { at: u8, len: u16, },
         /// The application shuts down in one step.
@@ -504,10 +504,10 @@ impl World {
             Call::Reserve { at, len } => self.end(*at).reserve(usize::from(*len) % 600),
             Call::Fill { at } => self.end(*at).fill(),
             Call::Commit { at, len } => self.end(*at).commit(usize::from(*len) % 600),
-            Call::Cancel { at } => {
+            Call::Discard { at } => {
                 let end = self.end(*at);
-                let canceled = end.tls.cancel();
-                assert_eq!(canceled.is_ok(), end.slot.take().is_some());
+                let discarded = end.tls.discard();
+                assert_eq!(discarded.is_ok(), end.slot.take().is_some());
             }
             Call::Sent { at, len } => drop(self.end(*at).sent((*len).into())),
             Call::Shutdown { at } => self.end(*at).shutdown(),
@@ -631,7 +631,7 @@ impl crate::target::Input for Input {
         // The transport takes all there is: then the close_notify has left if one was asked for.
         for at in 0..PLACES as u8 {
             let end = world.end(at);
-            let _ = end.tls.cancel();
+            let _ = end.tls.discard();
             end.slot = None;
             let _ = end.tls.shutdown();
             while end.sent(100) != 0 {}

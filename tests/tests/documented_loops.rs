@@ -7,8 +7,9 @@ use std::error::Error;
 
 use embedded_io::{ErrorType, Read, Write};
 use tls_record::{
-    AlertDescription, Connection, Event, Fault, KeySchedule, Linked, Mailbox, OpenError, Opened,
-    Opener, ReadEnd, RecordBuffer, Role, ShutdownError, Stream, StreamError, WriteEnd, Writer,
+    AlertDescription, Connection, EmbeddedStream, Event, Fault, KeySchedule, Linked, Mailbox,
+    OpenError, Opened, Opener, ReadEnd, RecordBuffer, Role, ShutdownError, StreamError, WriteEnd,
+    Writer,
 };
 use tls_record_tests::records::{self, ALERT, CLOSE_NOTIFY, DATA, Hand, Layer, Secret, Suite};
 
@@ -135,7 +136,8 @@ fn ask<T: Read + Write, K: KeySchedule>(
 where
     T::Error: 'static,
 {
-    let mut tls = Stream::<_, _, 4096, 2048>::new(connection, RecordBuffer::new(), transport);
+    let mut tls =
+        EmbeddedStream::<_, _, 4096, 2048>::new(connection, RecordBuffer::new(), transport);
     tls.write_all(b"how much?")?;
     tls.flush()?;
     let (mut answer, mut total) = ([0; 64], 0);
@@ -151,7 +153,7 @@ where
 }
 
 fn on_readable<T: Read + Write, K: KeySchedule>(
-    tls: &mut Stream<T, K, 4096, 2048>,
+    tls: &mut EmbeddedStream<T, K, 4096, 2048>,
     mut received: impl FnMut(&[u8]),
 ) -> Result<bool, StreamError<T::Error>>
 where
@@ -580,7 +582,7 @@ fn a_stream_that_is_read_as_documented_when_there_is_something_to_read() {
     for_each_ending(|layer, _, mut transport, expected| {
         let ending = transport.ending;
         let mut tls =
-            Stream::new(Connection::new(layer), RecordBuffer::new(), Lent(&mut transport));
+            EmbeddedStream::new(Connection::new(layer), RecordBuffer::new(), Lent(&mut transport));
         let mut data = Vec::new();
         let ended = loop {
             let reads = tls.transport_mut().0.reads;

@@ -254,7 +254,7 @@ fn a_connection_gives_its_sender_to_the_kernel_only_when_nothing_is_unsent() {
 
     tls.reserve(4).unwrap();
     assert_eq!(tls.hand_sender_to_kernel().err(), Some(SuspendError::Busy));
-    tls.cancel().unwrap();
+    tls.discard().unwrap();
 
     assert!(tls.hand_sender_to_kernel().is_ok());
     assert_eq!(tls.write(&[b"data"]), Err(SealError::HandedOver));

@@ -263,7 +263,7 @@ impl Endpoint {
                 Err(SealError::NoSpace { .. }) => false,
                 Err(SealError::KeyExhausted) => {
                     self.slot = None;
-                    self.tls.cancel().unwrap();
+                    self.tls.discard().unwrap();
                     true
                 }
                 Err(error) => panic!("{error}"),

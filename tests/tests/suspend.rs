@@ -282,7 +282,7 @@ fn a_connection_with_unsent_bytes_or_a_slot_stays_awake() {
     client.sent(client.unsent().len());
     client.reserve(10).unwrap();
     assert_eq!(client.suspend(&KEY).err(), Some(SuspendError::Busy));
-    client.cancel().unwrap();
+    client.discard().unwrap();
 
     let mut bytes = client.suspend(&KEY).unwrap();
     assert_eq!(client.write(&[b"data"]), Err(SealError::HandedOver));
@@ -299,7 +299,7 @@ fn a_suspended_connection_leaves_nothing_in_memory_and_nothing_to_say() {
     let (client, _) = pair(|_| {});
     let mut client = Connection::<_, 512>::new(client);
     client.reserve(100).unwrap().fill(0x77);
-    client.cancel().unwrap();
+    client.discard().unwrap();
     client.shutdown().unwrap_err();
     client.sent(client.unsent().len());
     client.shutdown().unwrap();

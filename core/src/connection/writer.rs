@@ -237,11 +237,11 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         }
     }
 
-    /// See [`Connection::cancel`](crate::Connection::cancel).
+    /// See [`Connection::discard`](crate::Connection::discard).
     ///
     /// # Errors
-    /// Those of [`Connection::cancel`](crate::Connection::cancel).
-    pub fn cancel(&mut self) -> Result<(), SealError> {
+    /// Those of [`Connection::discard`](crate::Connection::discard).
+    pub fn discard(&mut self) -> Result<(), SealError> {
         self.slot.take().ok_or(SealError::NoSlot)?;
         self.seal_control();
         Ok(())
@@ -298,13 +298,13 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
             self.end(),
             WriteEnd::Closed | WriteEnd::AlertSent(_) | WriteEnd::Failed | WriteEnd::HandedOver
         );
-        self.discard();
+        self.drop_unsent();
         self.sealer.fail();
         self.drop_slot_if_ended();
     }
 
-    /// What waits never leaves.
-    fn discard(&mut self) {
+    /// Drops the sealed records that the transport has not taken.
+    fn drop_unsent(&mut self) {
         self.is_cut |= !self.unsent.is_empty();
         self.unsent.clear();
     }
@@ -516,7 +516,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     pub fn apply(&mut self, notice: Notice) {
         self.sealer.apply(notice);
         if notice.contains(Notice::PEER_FAILED) {
-            self.discard();
+            self.drop_unsent();
         }
         self.drop_slot_if_ended();
         self.seal_control();

@@ -214,7 +214,7 @@ pub enum SealError {
     /// (RFC 9846 section 5.5): close the connection.
     KeyExhausted,
     /// A slot is reserved: [commit](crate::Connection::commit) or
-    /// [cancel](crate::Connection::cancel) it first.
+    /// [discard](crate::Connection::discard) it first.
     SlotReserved,
     /// No slot is reserved, or an end of our direction took it away.
     NoSlot,

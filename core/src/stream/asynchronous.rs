@@ -5,10 +5,10 @@
 
 use embedded_io_async::{BufRead, Read, Write};
 
-use super::{Step, Stream, StreamError};
+use super::{EmbeddedStream, Step, StreamError};
 use crate::crypto::keys::KeySchedule;
 
-impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, RX, TX>
 where
     T: Read + Write,
     T::Error: 'static,
@@ -87,9 +87,9 @@ where
     ///
     /// ```
     /// # use embedded_io_async::{Read, Write};
-    /// # use tls_record::{Stream, StreamError, TrafficSecret, aead::ring::Ring};
+    /// # use tls_record::{EmbeddedStream, StreamError, TrafficSecret, aead::ring::Ring};
     /// async fn bye<T: Read + Write>(
-    ///     tls: &mut Stream<T, TrafficSecret<Ring>, 4096, 2048>,
+    ///     tls: &mut EmbeddedStream<T, TrafficSecret<Ring>, 4096, 2048>,
     /// ) -> Result<usize, StreamError<T::Error>>
     /// where
     ///     T::Error: 'static,
@@ -116,7 +116,7 @@ where
     }
 }
 
-impl<T, K: KeySchedule, const RX: usize, const TX: usize> Read for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> Read for EmbeddedStream<T, K, RX, TX>
 where
     T: Read + Write,
     T::Error: 'static,
@@ -130,7 +130,7 @@ where
 }
 
 /// Data is read where it was decrypted: nothing is copied.
-impl<T, K: KeySchedule, const RX: usize, const TX: usize> BufRead for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> BufRead for EmbeddedStream<T, K, RX, TX>
 where
     T: Read + Write,
     T::Error: 'static,
@@ -145,7 +145,7 @@ where
     }
 }
 
-impl<T, K: KeySchedule, const RX: usize, const TX: usize> Write for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> Write for EmbeddedStream<T, K, RX, TX>
 where
     T: Read + Write,
     T::Error: 'static,

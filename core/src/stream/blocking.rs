@@ -2,10 +2,10 @@
 
 use embedded_io::{BufRead, Read, Write};
 
-use super::{Step, Stream, StreamError};
+use super::{EmbeddedStream, Step, StreamError};
 use crate::crypto::keys::KeySchedule;
 
-impl<T, K: KeySchedule, const RX: usize, const TX: usize> Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, RX, TX>
 where
     T: Read + Write,
     T::Error: 'static,
@@ -100,7 +100,7 @@ where
     }
 }
 
-impl<T, K: KeySchedule, const RX: usize, const TX: usize> Read for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> Read for EmbeddedStream<T, K, RX, TX>
 where
     T: Read + Write,
     T::Error: 'static,
@@ -114,7 +114,7 @@ where
 }
 
 /// Data is read where it was decrypted: nothing is copied.
-impl<T, K: KeySchedule, const RX: usize, const TX: usize> BufRead for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> BufRead for EmbeddedStream<T, K, RX, TX>
 where
     T: Read + Write,
     T::Error: 'static,
@@ -129,7 +129,7 @@ where
     }
 }
 
-impl<T, K: KeySchedule, const RX: usize, const TX: usize> Write for Stream<T, K, RX, TX>
+impl<T, K: KeySchedule, const RX: usize, const TX: usize> Write for EmbeddedStream<T, K, RX, TX>
 where
     T: Read + Write,
     T::Error: 'static,

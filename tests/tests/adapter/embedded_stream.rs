@@ -11,9 +11,9 @@ use embedded_io_async as asynch;
 use crate::support::{Adapter, ROLES, Stack, handshake, other, take_unsent};
 use tls_record_alloc::tls_record::aead::{Algorithm, ring::Ring};
 use tls_record_alloc::tls_record::{
-    self, AlertDescription, Config, Connection, Epoch, Fault, Flood, MAX_RECORD, OpenError,
-    Padding, ReadEnd, RecordBuffer, RecordLayer, RecordTooLong, SealError, ShutdownError, Stream,
-    StreamError, TrafficSecret, WriteEnd, Writer,
+    self, AlertDescription, Config, Connection, EmbeddedStream, Epoch, Fault, Flood, MAX_RECORD,
+    OpenError, Padding, ReadEnd, RecordBuffer, RecordLayer, RecordTooLong, SealError,
+    ShutdownError, StreamError, TrafficSecret, WriteEnd, Writer,
 };
 use tls_record_alloc::{Established, Progress};
 use tls_record_tests::peers::{Negotiated, Peer, PeerEnd, Role, Suite, Version};
@@ -290,7 +290,7 @@ impl asynch::Write for Hasty {
 }
 
 type Tls<Q = dyn Peer, const RX: usize = MAX_RECORD> =
-    Stream<Wire<Q>, TrafficSecret<Ring>, RX, 2048>;
+    EmbeddedStream<Wire<Q>, TrafficSecret<Ring>, RX, 2048>;
 
 fn stream_to<Q: Peer + ?Sized, const RX: usize>(
     role: Role,
@@ -310,7 +310,7 @@ fn stream_to<Q: Peer + ?Sized, const RX: usize>(
     let left_over = received.filled();
     buffer.room().unwrap()[..left_over.len()].copy_from_slice(left_over);
     buffer.received(left_over.len());
-    Stream::new(Connection::join(*opener, Writer::new(*sealer)).unwrap(), buffer, wire)
+    EmbeddedStream::new(Connection::join(*opener, Writer::new(*sealer)).unwrap(), buffer, wire)
 }
 
 /// A stream to a peer, established.
@@ -909,7 +909,7 @@ fn a_stream_can_be_taken_apart_and_goes_on() {
     tls.transport_mut().peer.write(b"two");
     assert_eq!(read_some(&mut tls), b"one");
     let (connection, received, wire) = tls.into_parts();
-    let mut tls: Tls = Stream::new(connection, received, wire);
+    let mut tls: Tls = EmbeddedStream::new(connection, received, wire);
     assert_eq!(read_some(&mut tls), b"two");
 }
 
@@ -1175,11 +1175,11 @@ fn the_rest_of_a_record_that_was_opened_in_part_is_pending() {
     let mut received = RecordBuffer::new();
     received.room().unwrap()[..rest.len()].copy_from_slice(rest);
     received.received(rest.len() - 1);
-    let tls: Tls<_> = Stream::new(connection, received, wire);
+    let tls: Tls<_> = EmbeddedStream::new(connection, received, wire);
     assert!(!tls.has_pending());
     let (connection, mut received, wire) = tls.into_parts();
     received.received(1);
-    let mut tls: Tls<_> = Stream::new(connection, received, wire);
+    let mut tls: Tls<_> = EmbeddedStream::new(connection, received, wire);
     assert!(tls.has_pending());
     settle(&mut tls);
     assert!(!tls.has_pending());
@@ -1287,7 +1287,7 @@ fn a_peer_that_never_stops_sending_does_not_keep_a_stream_from_closing() {
             let connection =
                 Connection::<_, 512>::new(established(tls_record::Role::Client, Padding::None));
             let mut tls =
-                Stream::<_, _, 2048, 512>::new(connection, RecordBuffer::new(), transport);
+                EmbeddedStream::<_, _, 2048, 512>::new(connection, RecordBuffer::new(), transport);
             let mut len = 0;
             let rest = |data: &[u8]| len += data.len();
             let closed = match calls {
@@ -1359,7 +1359,8 @@ fn futures_that_are_dropped_at_every_poll_lose_nothing() {
 #[test]
 fn futures_of_the_transport_are_never_dropped_by_the_stream() {
     let (connection, received, wire) = stream(Role::Client, TLS13, Stack::Openssl).into_parts();
-    let mut tls: Stream<_, _, MAX_RECORD, 2048> = Stream::new(connection, received, Hasty(wire));
+    let mut tls: EmbeddedStream<_, _, MAX_RECORD, 2048> =
+        EmbeddedStream::new(connection, received, Hasty(wire));
     assert_eq!(finish(asynch::Write::write(&mut tls, b"request")), Ok(7));
     tls.transport_mut().0.peer.write(b"one");
     tls.transport_mut().0.peer.key_update(true);
@@ -1454,7 +1455,8 @@ fn one_future_that_reads_sends_when_the_transport_is_ready() {
     let (connection, received, wire) = stream(Role::Client, TLS13, Stack::Openssl).into_parts();
     let wire = RefCell::new(wire);
     let wire: &RefCell<Wire<dyn Peer>> = &wire;
-    let mut tls: Stream<_, _, MAX_RECORD, 2048> = Stream::new(connection, received, Shared(wire));
+    let mut tls: EmbeddedStream<_, _, MAX_RECORD, 2048> =
+        EmbeddedStream::new(connection, received, Shared(wire));
     assert!(poll_once(asynch::Read::read(&mut tls, &mut [0])).is_pending(), "tickets");
     wire.borrow_mut().is_blocked = true;
     wire.borrow_mut().peer.key_update(true);

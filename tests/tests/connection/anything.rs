@@ -77,7 +77,7 @@ fn anything_at_any_time<const TX: usize>(suite: Suite, seed: u64) {
                 }
             }
             5 if slot.is_some() && random.below(4) == 0 => {
-                end.tls.cancel().unwrap();
+                end.tls.discard().unwrap();
                 slot = None;
             }
             6 if suite == Suite::Tls13 && random.below(4) == 0 => {
@@ -110,7 +110,7 @@ fn anything_at_any_time<const TX: usize>(suite: Suite, seed: u64) {
         }
     }
     if slot.is_some() {
-        end.tls.cancel().unwrap();
+        end.tls.discard().unwrap();
     }
     let _ = end.tls.shutdown();
     let rest = end.send_in(1 + random.below(TX));
@@ -190,7 +190,7 @@ fn anything_by_anybody(suite: Suite, seed: u64) -> End {
                 }
             }
             10 => {
-                let _ = end.tls.cancel();
+                let _ = end.tls.discard();
             }
             11 => {
                 let _ = end.tls.update_keys(random.below(2) == 0);
@@ -325,7 +325,7 @@ fn anything_by_late_halves(suite: Suite, seed: u64) -> End {
                 }
             }
             6 => {
-                let _ = writer.cancel();
+                let _ = writer.discard();
             }
             7 => {
                 let _ = writer.update_keys(random.below(2) == 0);

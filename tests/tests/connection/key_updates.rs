@@ -140,7 +140,7 @@ fn the_answer_to_a_request_may_come_before_the_transport_is_done() {
                 end.tls.reserve(4).unwrap();
                 end.accept(HANDSHAKE, &key_update(1));
                 end.tls.update_keys(true).unwrap();
-                end.tls.cancel().unwrap();
+                end.tls.discard().unwrap();
                 end.take(usize::MAX);
             }
             // It is sealed before a slot.

@@ -18,7 +18,7 @@ fn state_and_room_are_different_questions() {
         assert_eq!(asks(&end), (true, true));
         end.tls.reserve(1).unwrap();
         assert_eq!(asks(&end), (true, false), "a slot is reserved");
-        end.tls.cancel().unwrap();
+        end.tls.discard().unwrap();
         end.fill();
         assert_eq!(asks(&end), (true, false), "there is no room");
         end.send();

@@ -59,7 +59,7 @@ fn gsk_connection_active_while_a_slot_is_reserved() {
                 end.tls.commit(4).unwrap();
                 expected.push(data(b"slot"));
             } else {
-                end.tls.cancel().unwrap();
+                end.tls.discard().unwrap();
             }
             assert_eq!(end.tls.shutdown(), Err(ShutdownError::WouldBlock));
             expected.push(alert(CLOSE_NOTIFY));

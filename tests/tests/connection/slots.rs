@@ -62,13 +62,13 @@ fn a_second_control_record_makes_the_slot_wait_until_the_transport_has_taken_the
 }
 
 #[test]
-fn control_that_waited_for_the_slot_leaves_when_that_is_canceled() {
+fn control_that_waited_for_the_slot_leaves_when_that_is_discarded() {
     let mut end = Wired::<512>::new(Suite::Tls13);
     end.tls.reserve(4).unwrap();
     end.accept(HANDSHAKE, &key_update(1));
     end.tls.update_keys(true).unwrap();
     assert_eq!(end.tls.unsent().len(), 27);
-    end.tls.cancel().unwrap();
+    end.tls.discard().unwrap();
     assert_eq!(end.send(), [(HANDSHAKE, key_update(0)), (HANDSHAKE, key_update(1))]);
     // The receiving half knows of the request, and is told the answer.
     assert_eq!(end.tls.update_keys(true), Err(KeyError::RequestOutstanding));
@@ -100,7 +100,7 @@ fn a_fault_takes_the_slot_away_and_its_alert_leaves() {
                 }
                 assert_eq!(end.tls.slot_mut(), None);
                 assert_eq!(end.tls.commit(300), Err(SealError::NoSlot));
-                assert_eq!(end.tls.cancel(), Err(SealError::NoSlot));
+                assert_eq!(end.tls.discard(), Err(SealError::NoSlot));
                 // It has the room of the slot, at once.
                 end.take(usize::MAX);
                 let last = end.opened().pop();
@@ -148,8 +148,8 @@ fn a_slot_can_be_committed_in_part_or_not_at_all() {
         end.tls.reserve(0).unwrap();
         end.tls.commit(0).unwrap();
         end.tls.reserve(5).unwrap();
-        end.tls.cancel().unwrap();
-        assert_eq!(end.tls.cancel(), Err(SealError::NoSlot));
+        end.tls.discard().unwrap();
+        assert_eq!(end.tls.discard(), Err(SealError::NoSlot));
         assert_eq!(end.tls.slot_mut(), None);
         assert_eq!(end.send(), [data(b"commit"), data(b"")]);
     }

@@ -51,7 +51,7 @@ fn a_stream_without_room_for_a_record_says_so() {
     let chip = Chip::new();
     chip.tag_len.set(255);
     let connection = tls_record::Connection::<_, 128>::new(chip.layer());
-    let mut stream = Stream::<_, _, 512, 128>::new(connection, RecordBuffer::new(), Sink);
+    let mut stream = EmbeddedStream::<_, _, 512, 128>::new(connection, RecordBuffer::new(), Sink);
     let need = 5 + 1 + 1 + 255;
     let written = embedded_io::Write::write(&mut stream, b"data");
     assert_eq!(written, Err(StreamError::Seal(SealError::NoSpace { need })));

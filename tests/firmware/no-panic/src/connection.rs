@@ -31,7 +31,7 @@ fn connection<K: KeySchedule, const TX: usize>(keys: impl Keys<K>) {
     let _ = any(Connection::reserve(any(connection), any(1)));
     any(Connection::slot_mut(any(connection)));
     let _ = any(Connection::commit(any(connection), any(1)));
-    let _ = any(Connection::cancel(any(connection)));
+    let _ = any(Connection::discard(any(connection)));
     any(Connection::may_write(any(connection)));
     any(Connection::can_write(any(connection)));
     any(Connection::unsent(any(connection)));
@@ -73,7 +73,7 @@ fn writer<K: KeySchedule, const TX: usize>() {
     let _ = any(Writer::reserve(any(writer), any(1)));
     any(Writer::slot_mut(any(writer)));
     let _ = any(Writer::commit(any(writer), any(1)));
-    let _ = any(Writer::cancel(any(writer)));
+    let _ = any(Writer::discard(any(writer)));
     any(Writer::may_write(any(writer)));
     any(Writer::can_write(any(writer)));
     Writer::set_fragment_limit(any(writer), any(1));

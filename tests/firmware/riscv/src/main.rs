@@ -22,7 +22,7 @@ use core::time::Duration;
 use embedded_io::{Read, ReadReady, Write};
 use semihosting::{println, process};
 use tls_record::aead::ring::Ring;
-use tls_record::{Connection, KeyError, RecordBuffer, RecordLayer, Stream, TrafficSecret};
+use tls_record::{Connection, EmbeddedStream, KeyError, RecordBuffer, RecordLayer, TrafficSecret};
 use tls_record_alloc::rustls::pki_types::{CertificateDer, UnixTime};
 use tls_record_alloc::rustls::time_provider::TimeProvider;
 use tls_record_alloc::rustls::{ALL_VERSIONS, ClientConfig, RootCertStore, crypto};
@@ -43,7 +43,7 @@ impl TimeProvider for Clock {
     }
 }
 
-type Tls = Stream<Uart, TrafficSecret<Ring>, { tls_record::MAX_RECORD }, 2048>;
+type Tls = EmbeddedStream<Uart, TrafficSecret<Ring>, { tls_record::MAX_RECORD }, 2048>;
 
 #[riscv_rt::entry]
 fn main(_hart: usize, device_tree: usize) -> ! {
@@ -104,7 +104,7 @@ fn connect(config: Arc<ClientConfig>, mut uart: Uart) -> Result<Tls, Box<dyn Err
     received.room()?[..early.len()].copy_from_slice(early);
     received.received(early.len());
     let layer = RecordLayer::join(*established.opener, *established.sealer)?;
-    Ok(Stream::new(Connection::new(layer), received, uart))
+    Ok(EmbeddedStream::new(Connection::new(layer), received, uart))
 }
 
 /// Sends back what comes, until that is `close`.

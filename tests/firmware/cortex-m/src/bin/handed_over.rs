@@ -12,7 +12,7 @@ use cortex_m_rt::entry;
 use embedded_io::{Read, ReadExactError, ReadReady, Write};
 use tls_record::aead::rustcrypto::RustCrypto;
 use tls_record::{
-    Connection, KeyError, RecordBuffer, ResumeError, SUSPENDED_LEN, Stream, StreamError,
+    Connection, EmbeddedStream, KeyError, RecordBuffer, ResumeError, SUSPENDED_LEN, StreamError,
     TrafficSecret,
 };
 
@@ -20,7 +20,7 @@ const RX: usize = 1024;
 const TX: usize = 1024;
 
 type Secret = TrafficSecret<RustCrypto>;
-type Tls = Stream<Uart, Secret, RX, TX>;
+type Tls = EmbeddedStream<Uart, Secret, RX, TX>;
 
 #[derive(defmt::Format)]
 enum Error {
@@ -64,7 +64,7 @@ fn resume(mut uart: Uart) -> Result<Tls, Error> {
     uart.read_exact(&mut bytes)?;
     let connection = Connection::<Secret, TX>::resume(&mut bytes, &SUSPEND_KEY)?;
     defmt::info!("resumed: {}", connection);
-    Ok(Stream::new(connection, RecordBuffer::new(), uart))
+    Ok(EmbeddedStream::new(connection, RecordBuffer::new(), uart))
 }
 
 /// Sends back what comes, in capitals, up to `close`.
