@@ -342,8 +342,8 @@ pub(crate) fn open_error(error: OpenError) -> io::Error {
             ErrorKind::ConnectionAborted
         }
         OpenError::Fault(_) => ErrorKind::InvalidData,
-        // The streams never hand their keys over, and open in one buffer.
-        OpenError::HandedOver | OpenError::OtherBuffer => ErrorKind::Other,
+        // `HandedOver` and `OtherBuffer` cannot happen: streams keep their keys and open in one buffer.
+        _ => ErrorKind::Other,
     };
     io::Error::new(kind, error)
 }

@@ -130,6 +130,7 @@ pub struct EmbeddedStream<T, K: KeySchedule, const RX: usize, const TX: usize> {
 /// Why a [`EmbeddedStream`] did not do what it should. `E` is the transport's error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum StreamError<E> {
     /// The transport failed. The call may be repeated.
     Transport(E),

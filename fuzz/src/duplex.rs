@@ -101,7 +101,8 @@ impl Side {
         let mut config = setup.config();
         config.role = role;
         // What honest ends do is no misbehaviour here, nor too long for the buffer.
-        config.limits = Limits { key_updates: u8::MAX, ..Limits::DEFAULT };
+        config.limits = Limits::DEFAULT;
+        config.limits.key_updates = u8::MAX;
         config.record_size_limit = None;
         config.fragment_limit = config.fragment_limit.min(300);
         let (opener, sealer) = setup.established(config, secrets.0, secrets.1).split();

@@ -674,6 +674,7 @@ pub(crate) fn outcome(opened: &Result<Opened, OpenError>, buffer: &[u8]) -> Outc
         Err(OpenError::Truncated) => return Outcome::Truncated,
         Err(OpenError::HandedOver) => return Outcome::HandedOver,
         Err(OpenError::OtherBuffer) => return Outcome::OtherBuffer,
+        Err(other) => unreachable!("an error that the reference does not know: {other:?}"),
     };
     match event {
         Event::NeedMore { total } => Outcome::NeedMore(*total),
@@ -694,5 +695,6 @@ pub(crate) fn outcome(opened: &Result<Opened, OpenError>, buffer: &[u8]) -> Outc
         Event::Warning(description) => Outcome::Warning(description.0),
         Event::Closed => Outcome::Closed,
         Event::Nothing => Outcome::Nothing,
+        other => unreachable!("an event that the reference does not know: {other:?}"),
     }
 }

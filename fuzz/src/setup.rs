@@ -196,14 +196,16 @@ impl Setup {
 
     /// What is tolerated.
     pub fn limits(&self) -> Limits {
-        self.limits.as_ref().map_or(Limits::DEFAULT, |few| Limits {
-            empty_records: few.empty_records,
-            warnings: few.warnings,
-            key_updates: few.key_updates,
-            renegotiations: few.renegotiations,
-            handshake_message: few.handshake_message.into(),
-            early_data: few.early_data.into(),
-        })
+        let mut limits = Limits::DEFAULT;
+        if let Some(few) = &self.limits {
+            limits.empty_records = few.empty_records;
+            limits.warnings = few.warnings;
+            limits.key_updates = few.key_updates;
+            limits.renegotiations = few.renegotiations;
+            limits.handshake_message = few.handshake_message.into();
+            limits.early_data = few.early_data.into();
+        }
+        limits
     }
 
     /// The record_size_limit that was announced: those that RFC 8449 section 4 allows, the small ones

@@ -20,7 +20,7 @@ pub fn check_open(error: OpenError) {
     let alert = match error {
         OpenError::Fault(fault) => fault.alert(),
         OpenError::PeerAlert(description) => Some(description),
-        OpenError::Truncated | OpenError::HandedOver | OpenError::OtherBuffer => None,
+        _ => None,
     };
     if let Some(alert) = alert {
         let name = alert.name().map_or_else(|| format!("alert {}", alert.0), str::to_owned);

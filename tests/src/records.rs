@@ -263,6 +263,7 @@ impl Got {
             Event::Warning(description) => Self::Warning(*description),
             Event::Closed => Self::Closed,
             Event::Nothing => Self::Nothing,
+            other => unreachable!("an event that the tests do not know: {other:?}"),
         })
     }
 }

@@ -56,6 +56,7 @@ fn a_secret_knows_its_suite_and_version() {
                 Algorithm::Aes128Gcm | Algorithm::Aes256Gcm => (16, 23_726_566, true),
                 Algorithm::Aes128Ccm => (16, 8_388_608, true),
                 Algorithm::Aes128Ccm8 => (8, 8_388_608, true),
+                other => unreachable!("an algorithm that the test does not know: {other:?}"),
             };
             assert_eq!(algorithm.tag_len(), tag_len, "{algorithm:?}");
             if type_name::<P>() != type_name::<Null>() {

@@ -427,6 +427,7 @@ impl<'a> Receiver<'a> {
                 }
                 Event::Closed => None,
                 Event::Warning(warning) => panic!("{warning}"),
+                other => unreachable!("an event that the test does not know: {other:?}"),
             };
             self.buffer.drain(..opened.consumed);
             if let Some(message_type) = is_whole {

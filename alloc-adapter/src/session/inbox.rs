@@ -202,7 +202,8 @@ impl Inbox {
             Event::Handshake(piece) => self.handshake_message(&piece, half),
             Event::KeyUpdate { .. } => self.tickets = None,
             Event::Warning(description) => self.warning = Some(description),
-            Event::ChangeCipherSpec | Event::Nothing => {}
+            // `ChangeCipherSpec` cannot come after a handshake, and no other event needs an action.
+            _ => {}
         }
         self.received.consume(consumed);
         Ok(Step::Opened)

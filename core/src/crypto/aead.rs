@@ -17,6 +17,7 @@ pub const NONCE_LEN: usize = 12;
 /// The AEAD algorithms of the suites that the engine knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Algorithm {
     /// AES-128-GCM, with SHA-256 in TLS 1.3.
     Aes128Gcm,

@@ -26,6 +26,7 @@ use crate::small::SMALL;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Padding {
     /// No padding.
     None,

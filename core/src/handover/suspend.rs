@@ -226,6 +226,7 @@ fn open<P: Provider>(
 /// Why nothing was resumed. The bytes have not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum ResumeError {
     /// The bytes are no suspended connection of this format.
     Format,

@@ -9,6 +9,7 @@ use crate::protocol::record_size_limit::RecordSizeLimit;
 /// tolerated; one more is a [`Flood`](crate::Flood). The defaults are those of common TLS libraries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Limits {
     /// Empty application-data records without padding, in a row; during a TLS 1.3 handshake
     /// change_cipher_spec records count here too. Default 32.
@@ -56,6 +57,7 @@ impl Default for Limits {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Config {
     /// The role of this end. It decides which handshake messages the peer may send after the handshake.
     pub role: Role,

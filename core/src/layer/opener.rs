@@ -43,8 +43,12 @@ pub struct Opened {
 }
 
 /// The meaning of a record. Ranges are relative to the slice that was given to [`Opener::open`].
+///
+/// A driver needs no action for an event that it does not know: a future version adds only events that
+/// may be ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Event {
     /// The input does not hold a whole record. Call again when it holds `total` bytes.
     NeedMore {

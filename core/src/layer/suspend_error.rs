@@ -3,6 +3,7 @@
 /// Why a connection was not suspended. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum SuspendError {
     /// It is not at rest: bytes are unsent, control is due, a slot is reserved, or a part of a
     /// handshake message has come.

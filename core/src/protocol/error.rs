@@ -149,6 +149,7 @@ impl core::error::Error for Fault {}
 /// [`OtherBuffer`](Self::OtherBuffer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum OpenError {
     /// The peer broke the protocol. Its alert is queued for the [`Sealer`](crate::Sealer).
     Fault(Fault),
@@ -190,6 +191,7 @@ impl core::error::Error for OpenError {}
 /// except for [`Crypto`](Self::Crypto).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum SealError {
     /// The output is too short for the next record.
     NoSpace {
@@ -247,6 +249,7 @@ impl core::error::Error for SealError {}
 /// The reason why our direction was not closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum CloseError {
     /// Our close_notify is sealed already.
     AlreadyClosed,
@@ -283,6 +286,7 @@ impl core::error::Error for CloseError {}
 /// [`Fault`](Self::Fault) and [`Crypto`](Self::Crypto).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum KeyError {
     /// A key, secret or iv of a length that its suite does not have, or a suite without keys here.
     Length,

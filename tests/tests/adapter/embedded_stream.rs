@@ -1265,7 +1265,9 @@ fn a_peer_that_never_stops_sending_does_not_keep_a_stream_from_closing() {
     let established = |role, padding| {
         let secret =
             |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]).unwrap();
-        let mut layer = RecordLayer::new(Config { padding, ..Config::new(role) });
+        let mut config = Config::new(role);
+        config.padding = padding;
+        let mut layer = RecordLayer::new(config);
         layer.install(Epoch::Application, secret(1), secret(2)).unwrap();
         layer
     };

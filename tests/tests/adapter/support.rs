@@ -231,7 +231,7 @@ impl<P: Provider> Adapter<P> {
                 Event::KeyUpdate { .. } => *tickets = None,
                 Event::Warning(description) => self.warnings.push(description),
                 Event::Closed | Event::Nothing => {}
-                Event::ChangeCipherSpec => panic!("after the handshake"),
+                other => panic!("after the handshake: {other:?}"),
             }
 
             received.consume(opened.consumed);

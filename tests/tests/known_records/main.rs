@@ -84,6 +84,7 @@ mod by_openssl {
             Algorithm::Aes256Gcm => Cipher::aes_256_gcm(),
             Algorithm::Chacha20Poly1305 => Cipher::chacha20_poly1305(),
             Algorithm::Aes128Ccm | Algorithm::Aes128Ccm8 => Cipher::aes_128_ccm(),
+            other => unreachable!("an algorithm that the test does not know: {other:?}"),
         };
         let is_ccm = matches!(known.suite, Algorithm::Aes128Ccm | Algorithm::Aes128Ccm8);
         let mut tag = vec![0; if known.suite == Algorithm::Aes128Ccm8 { 8 } else { 16 }];
