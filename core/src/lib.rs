@@ -116,6 +116,10 @@ mod handover;
 #[cfg(feature = "embedded-io")]
 mod stream;
 
+// Above all floors, and in the documentation alone.
+#[cfg(any(doc, doctest))]
+pub mod guide;
+
 pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, RecordSizes, Writer};
 pub use crypto::aead;
 pub use crypto::keys::{DirectionKeys, KeySchedule, TrafficSecret};
