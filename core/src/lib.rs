@@ -76,6 +76,17 @@
 //! # assert_eq!(sent, 24);
 //! ```
 //!
+//! # Guides
+//!
+//! - [Handshake](guide::handshake): a handshake of your own, epoch by epoch, with the records of RFC 8448.
+//! - [Transports](guide::transports): sockets, io_uring, message buses.
+//! - [Receiving](guide::receiving): input in pieces and around the end of a ring, limits and floods.
+//! - [Closing](guide::closing): one step or two, and what each answer says.
+//! - [Handing over](guide::handing_over): suspending a connection, and the TLS of the kernel.
+//! - [Firmware](guide::firmware): no heap, interrupts, DMA, and what it costs.
+//! - [Backends](guide::backends): ring, RustCrypto, AWS-LC or your own.
+//! - [Fuzzing](guide::fuzzing): a protocol above the engine, without its ciphers.
+//!
 //! # Features
 //!
 //! `ring` (default), `rustcrypto`, `aws-lc-rs`: backends; `tls12` (default); `defmt`: logging of
