@@ -1,10 +1,11 @@
-//! Connections that own their output: for transports that take a part of it, now and then.
+//! Connections that keep their sealed records until the transport has taken them.
 //!
-//! `write`, or `reserve` and `commit`, seal records behind what is unsent; control records follow by
-//! themselves; `sent` takes away what the transport took.
+//! `write`, or `reserve` and `commit`, appends records to the unsent ones. Alerts and KeyUpdates
+//! that are due are appended automatically. `sent` removes the bytes that the transport took.
 //!
-//! The floor uses [`layer`](crate::layer) and what is below it. This file has the connection, the others
-//! its sending half, its halves over a mailbox, a set of many, and how long records are to be.
+//! This folder uses [`layer`](crate::layer) and the folders below it. This file has the connection;
+//! the others have its sending half, its halves over a mailbox, a set of connections, and record
+//! sizes.
 
 mod alert_log;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
@@ -32,26 +33,27 @@ use crate::protocol::error::{CloseError, Fault, KeyError, OpenError, SealError};
 use crate::protocol::record::{Epoch, Role, Version};
 use crate::protocol::record_size_limit::RecordSizeLimit;
 
-/// A [`RecordLayer`] with the records that the transport has not taken yet, `TX` bytes of them.
+/// A [`RecordLayer`] that keeps up to `TX` bytes of records until the transport has taken them.
 ///
-/// There is nothing to poll but [`unsent`](Self::unsent): alerts and KeyUpdates that fall due are
-/// sealed into it by themselves, as soon as there is room. So a driver is: give what the transport
-/// brought to [`received`](Self::received), give what is [`unsent`](Self::unsent) to the transport,
-/// and say how much it took. A KeyUpdate that the peer asks for is sealed when all of the input that
-/// was shown is opened, so that several requests get one answer (RFC 9846 section 4.7.3).
+/// The only output to poll is [`unsent`](Self::unsent): alerts and KeyUpdates that are due are
+/// sealed into it as soon as there is room. A driver gives received bytes to
+/// [`received`](Self::received), gives the [`unsent`](Self::unsent) bytes to the transport, and
+/// reports to [`sent`](Self::sent) how many the transport took. A KeyUpdate that the peer requests
+/// is sealed when all of the given input is opened, so that several requests get one answer
+/// (RFC 9846 section 4.7.3).
 ///
-/// Which bytes are unsent, and where they lie, may change with every call: receiving may seal. A
-/// transport that is given bytes and takes them later, such as io_uring or DMA, asks for them by
-/// [`begin_send`](Self::begin_send), which keeps them where they are until they are
-/// [`sent`](Self::sent).
+/// Any call, receiving too, may seal records, and so change which bytes are unsent and where they
+/// lie. A transport that reads the bytes later, such as io_uring or DMA, gets them from
+/// [`begin_send`](Self::begin_send), which keeps them in place until [`sent`](Self::sent) is
+/// called.
 ///
-/// `TX` has room for the longest record and some 70 bytes more, for the control record that may come
-/// before it. What a record carries is cut down to that: [`fragment_limit`] says how much it is. For
-/// a second record to be sealed while the transport has not taken the first, let
-/// [`Config::fragment_limit`](crate::Config) be `TX / 2 - 70` or less.
+/// `TX` must have room for the longest record and about 70 bytes more, for a control record before
+/// it. The content of a record is limited to what fits: [`fragment_limit`] returns the limit. To
+/// let a second record be sealed before the transport has taken the first, set
+/// [`Config::fragment_limit`](crate::Config) to `TX / 2 - 70` or less.
 ///
-/// As with every value that holds keys, moving it leaves copies of them behind on the stack. Put it
-/// where it stays, in a `static` for instance, and install the keys there.
+/// Moving a value that holds keys leaves copies of the keys on the stack. Put the connection in its
+/// final place, a `static` for instance, before you install the keys.
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -63,8 +65,8 @@ use crate::protocol::record_size_limit::RecordSizeLimit;
 /// layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
 /// let mut connection = Connection::<_, 2048>::new(layer);
 ///
-/// /// Closes our direction. What is unsent leaves whatever the answer is: if the peer's direction was
-/// /// cut, ours goes on, and after a fault there is an alert.
+/// /// Closes the sending direction, and sends the unsent bytes whatever `shutdown` returns: after a
+/// /// truncation our close_notify must still be sent, and after a fault our alert.
 /// fn close<K: KeySchedule, const TX: usize>(
 ///     connection: &mut Connection<K, TX>,
 ///     mut transmit: impl FnMut(&[u8]) -> usize,
@@ -93,8 +95,10 @@ pub struct Connection<K: KeySchedule, const TX: usize> {
 }
 
 impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
-    /// Takes over a connection whose records have all been sent. It may be in the middle of its
-    /// handshake, or have no keys at all. `TX` is at least 128.
+    /// Creates a connection from a record layer whose sealed records have all been sent.
+    ///
+    /// The layer may be in the middle of its handshake, or have no keys. A `TX` of less than 128
+    /// does not compile.
     pub fn new(layer: RecordLayer<K>) -> Self {
         let mut this = Self::unsettled(layer);
         this.writer.settle();
@@ -105,19 +109,20 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Returns an unsettled connection. The caller must settle it in its final place, by
     /// [`with_halves`](Self::with_halves) for instance.
     ///
-    /// Not inlined: it is made in the place of the caller's, and not moved there.
+    /// Not inlined, so that the value is built in the caller's place instead of being moved there.
     #[inline(never)]
     pub(crate) fn unsettled(layer: RecordLayer<K>) -> Self {
         let (opener, sealer) = layer.split();
         Self { opener, writer: Writer::unsettled(sealer) }
     }
 
-    /// Joins the halves of one connection, which [`split`](Self::split) made. What lies in a
-    /// [`Mailbox`](crate::Mailbox) between them is applied before.
+    /// Joins the halves of one connection, which [`split`](Self::split) made. If they used a
+    /// [`Mailbox`](crate::Mailbox), apply its contents to them first.
     ///
     /// # Errors
-    /// Both halves are dropped, with what is unsent. [`KeyError::Mismatch`] if they are of different
-    /// roles or versions, [`KeyError::SameSecret`] if they have the same secret.
+    /// Both halves are dropped, and the unsent records with them.
+    /// - [`KeyError::Mismatch`] if the halves have different roles or versions.
+    /// - [`KeyError::SameSecret`] if the halves have the same secret.
     pub fn join(mut opener: Opener<K>, mut writer: Writer<K, TX>) -> Result<Self, KeyError> {
         writer.with_sealer(|sealer| pair::join(&mut opener, sealer))?;
         let mut this = Self { opener, writer };
@@ -125,21 +130,22 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         Ok(this)
     }
 
-    /// Splits the connection into its two halves, for callers that carry the
-    /// [`Notice`](crate::Notice) and the [`Signal`](crate::Signal) between them from here on. Halves that
-    /// carry them by themselves are made by [`split_over`](Self::split_over).
+    /// Splits the connection into its two halves. From then on the caller carries the
+    /// [`Notice`](crate::Notice) and the [`Signal`](crate::Signal) between them;
+    /// [`split_over`](Self::split_over) makes halves that exchange them without the caller.
     pub fn split(self) -> (Opener<K>, Writer<K, TX>) {
         (self.opener, self.writer)
     }
 
     // Receiving
 
-    /// Opens the record at the front of what the transport brought: see [`Opener::open`]. Call it until
-    /// it says [`Event::NeedMore`](crate::Event::NeedMore): answers to the peer wait until then.
+    /// Opens the record at the front of the received bytes: see [`Opener::open`]. Call it until it
+    /// returns [`Event::NeedMore`](crate::Event::NeedMore): answers to KeyUpdate requests wait for
+    /// that.
     ///
     /// # Errors
-    /// Those of [`Opener::open`]. The alert that a fault demands is among what is
-    /// [`unsent`](Self::unsent). After an error alert of the peer's nothing is unsent any more.
+    /// The errors of [`Opener::open`]. The alert for an [`OpenError::Fault`] becomes
+    /// [`unsent`](Self::unsent); an [`OpenError::PeerAlert`] discards everything that is unsent.
     #[inline]
     pub fn received(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         let opened = self.opener.open(input);
@@ -147,27 +153,31 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         opened
     }
 
-    /// [`received`](Self::received) for what does not lie in one piece: see [`Opener::open_into`].
+    /// Opens a record that does not lie in one piece: see [`Opener::open_into`].
     ///
     /// # Errors
-    /// Those of [`received`](Self::received).
+    /// The errors of [`Opener::open_into`], with the effects described at
+    /// [`received`](Self::received).
     pub fn received_into(&mut self, pieces: &[&[u8]], out: &mut [u8]) -> Result<Opened, OpenError> {
         let opened = self.opener.open_into(pieces, out);
         self.tell_if_due();
         opened
     }
 
-    /// The transport has no more bytes for us: see [`Opener::eof`].
+    /// Reports the end of the transport, and returns how the receiving direction ended: see
+    /// [`Opener::eof`].
     pub fn eof(&mut self) -> ReadEnd {
         let end = self.opener.eof();
         self.tell();
         end
     }
 
-    /// The transport failed: it takes nothing more, and brings nothing more. What is
-    /// [unsent](Self::unsent) is discarded, and nothing is sealed any more. Unless the sending direction
-    /// had ended before, every [`shutdown`](Self::shutdown) is [`ShutdownError::TransportFailed`] from
-    /// now on. The receiving direction ends as by [`eof`](Self::eof). Returns how.
+    /// Reports that the transport failed in both directions, and returns how the receiving
+    /// direction ended, which is as after [`eof`](Self::eof).
+    ///
+    /// The [unsent](Self::unsent) records are discarded, and nothing is sealed any more. Unless the
+    /// sending direction had ended before, every later [`shutdown`](Self::shutdown) returns
+    /// [`ShutdownError::TransportFailed`].
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -192,16 +202,22 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 
     // Sending
 
-    /// Seals the bytes of `parts`, one after the other, as application data, as far as there is room,
-    /// or up to a KeyUpdate that falls due. Returns how many were taken. No data makes no record.
+    /// Seals the bytes of `parts`, one part after the other, as application data. Returns how many
+    /// bytes were taken: as many as there is room for, or those before a KeyUpdate that falls due.
+    /// No data makes no record.
     ///
     /// # Errors
-    /// Nothing has changed, except that a KeyUpdate that was due may be unsent now.
-    /// [`SealError::NoSpace`] if not even the first record has room: send what is
-    /// [`unsent`](Self::unsent), then again. [`SealError::SlotReserved`]; [`SealError::Closed`] after
-    /// [`shutdown`](Self::shutdown), or a close_notify of a TLS 1.2 peer; [`SealError::Failed`];
-    /// [`SealError::NoKeys`] before there are keys for application data; [`SealError::KeyExhausted`]
-    /// if the keys may seal no more and cannot be updated. [`SealError::Crypto`] fails the connection.
+    /// Nothing has changed, except that a KeyUpdate that was due may have been sealed.
+    /// - [`SealError::NoSpace`] if there is no room for one record: send the
+    ///   [`unsent`](Self::unsent) bytes, then call again.
+    /// - [`SealError::SlotReserved`] while a slot is [reserved](Self::reserve).
+    /// - [`SealError::Closed`] after [`shutdown`](Self::shutdown), or after a TLS 1.2 peer's
+    ///   close_notify if it is replied to.
+    /// - [`SealError::Failed`] if the connection has failed.
+    /// - [`SealError::HandedOver`] if the keys were suspended or given to the kernel.
+    /// - [`SealError::NoKeys`] before keys for application data are installed.
+    /// - [`SealError::KeyExhausted`] if the keys may seal no more and cannot be updated.
+    /// - [`SealError::Crypto`] if the cipher failed: the connection has failed with it.
     #[inline]
     pub fn write(&mut self, parts: &[&[u8]]) -> Result<usize, SealError> {
         self.tell_writer();
@@ -213,8 +229,11 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Seals whole handshake messages: see [`Sealer::seal_handshake`](crate::Sealer::seal_handshake).
     ///
     /// # Errors
-    /// [`SealError::NotHandshake`], and those of [`write`](Self::write). The room is for all of it, or
-    /// [`SealError::NoSpace`]: a flight that is longer than `TX` is to be given in parts.
+    /// The errors of [`write`](Self::write), and:
+    /// - [`SealError::NotHandshake`] if `parts` are not whole handshake messages, or hold a
+    ///   KeyUpdate.
+    /// - [`SealError::NoSpace`] if there is no room for all of `parts`: pass a flight that is
+    ///   longer than `TX` in several calls.
     pub fn write_handshake(&mut self, parts: &[&[u8]]) -> Result<(), SealError> {
         self.tell_writer();
         let written = self.writer.write_handshake(parts);
@@ -226,8 +245,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// [`Sealer::change_cipher_spec`](crate::Sealer::change_cipher_spec).
     ///
     /// # Errors
-    /// Those of [`Sealer::change_cipher_spec`](crate::Sealer::change_cipher_spec), and
-    /// [`SealError::SlotReserved`].
+    /// The errors of [`Sealer::change_cipher_spec`](crate::Sealer::change_cipher_spec), and
+    /// [`SealError::SlotReserved`] while a slot is reserved.
     pub fn write_change_cipher_spec(&mut self) -> Result<(), SealError> {
         self.tell_writer();
         let written = self.writer.write_change_cipher_spec();
@@ -235,19 +254,22 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         written
     }
 
-    /// A place for `len` bytes of application data, to be filled where they are sealed: by DMA, say.
-    /// Then [`commit`](Self::commit) it, or [`discard`](Self::discard). In between, data arrives and
-    /// leaves as always, and the slot stays where it is. A failure takes it away, and
-    /// so does a TLS 1.2 peer's close_notify that is replied to: an alert may then be sealed into the
-    /// same memory, so stop the DMA first. A [`shutdown`](Self::shutdown) is refused instead.
+    /// Reserves a slot for `len` bytes of application data that are filled in, by DMA for instance,
+    /// where they will be sealed.
     ///
-    /// The address of a slot has no alignment, and it may share cache lines with other bytes: it lies
-    /// behind what is unsent, room for a control record, and the
-    /// [`headroom`](crate::Sealer::headroom). The content begins at its first byte, so that reserving
-    /// more does not help. DMA that needs an alignment fills a buffer of its own, which
-    /// [`write`](Self::write) copies while it seals; or, to copy nothing, a [`RecordLayer`] without a
-    /// `Connection` seals [in place](RecordLayer::seal_in_place), in a buffer that the caller places so
-    /// that its byte at `headroom` is aligned.
+    /// [`commit`](Self::commit) seals the slot and [`discard`](Self::discard) releases it. Until
+    /// then data is received and sent as usual, and the slot stays in place. The slot is dropped if
+    /// the connection fails, or if a TLS 1.2 peer's close_notify is replied to: an alert may then
+    /// be sealed into the same memory, so stop the DMA first. [`shutdown`](Self::shutdown) does not
+    /// drop the slot but is refused.
+    ///
+    /// The slot is not aligned and may share cache lines with other bytes: it lies behind the
+    /// unsent records, room for a control record, and the [`headroom`](crate::Sealer::headroom).
+    /// The content begins at the first byte of the slot, so reserving more bytes does not help. DMA
+    /// that needs alignment has two ways. It can fill a separate buffer, which
+    /// [`write`](Self::write) copies while it seals. To avoid the copy, a [`RecordLayer`] without a
+    /// `Connection` seals [in place](RecordLayer::seal_in_place), in a buffer that the caller
+    /// places so that its byte at `headroom` is aligned.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -265,8 +287,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// ```
     ///
     /// # Errors
-    /// [`SealError::TooLong`] if one record cannot carry as much; those of [`write`](Self::write).
-    /// Nothing has changed, except that a KeyUpdate that was due may be unsent now.
+    /// The errors of [`write`](Self::write), and [`SealError::TooLong`] if one record cannot carry
+    /// `len` bytes. Nothing has changed, except that a KeyUpdate that was due may have been sealed.
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8], SealError> {
         self.tell_writer();
         let reserved = self.writer.reserve(len).map(drop);
@@ -275,19 +297,22 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         self.slot_mut().ok_or(SealError::NoSlot)
     }
 
-    /// The slot that is reserved.
+    /// Returns the reserved slot, if there is one.
     pub fn slot_mut(&mut self) -> Option<&mut [u8]> {
         self.writer.slot_mut()
     }
 
-    /// Seals the first `len` bytes of the slot. A `len` of 0 makes an empty record: cover traffic
-    /// (RFC 9846 section 5.4). If other records wait for the transport, the new one may be moved to
-    /// close up with them.
+    /// Seals the first `len` bytes of the slot as one record. A `len` of 0 makes an empty record:
+    /// cover traffic (RFC 9846 section 5.4). The record is moved to follow the unsent ones without
+    /// a gap.
     ///
     /// # Errors
-    /// [`SealError::NoSlot`]; [`SealError::TooLong`] if the slot is shorter, or one record may not carry
-    /// as much any more; [`SealError::NoSpace`] if a KeyUpdate that goes first has no room: send, then
-    /// again, or discard it. Those of [`write`](Self::write) for what happened since.
+    /// - [`SealError::NoSlot`] if no slot is reserved.
+    /// - [`SealError::TooLong`] if `len` is more than the length of the slot, or than one record
+    ///   may carry by now.
+    /// - [`SealError::NoSpace`] if there is no room for a KeyUpdate that must precede the record:
+    ///   send the unsent bytes and call again, or [`discard`](Self::discard) the slot.
+    /// - Another error of [`write`](Self::write) if its cause arose after the slot was reserved.
     pub fn commit(&mut self, len: usize) -> Result<(), SealError> {
         self.tell_writer();
         let committed = self.writer.commit(len);
@@ -295,42 +320,43 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         committed
     }
 
-    /// Gives the slot back: nothing of it is sent.
+    /// Releases the slot without sending anything of it.
     ///
     /// # Errors
-    /// [`SealError::NoSlot`].
+    /// [`SealError::NoSlot`] if no slot is reserved.
     pub fn discard(&mut self) -> Result<(), SealError> {
         let discarded = self.writer.discard();
         self.tell_opener();
         discarded
     }
 
-    /// Whether application data may be written, as far as the state of the connection goes.
-    /// [`can_write`](Self::can_write) asks for the room.
+    /// Returns whether the state of the connection allows application data.
+    /// [`can_write`](Self::can_write) checks the room, too.
     pub fn may_write(&self) -> bool {
         self.writer.may_write()
     }
 
-    /// Whether there is room for a record of any length, now.
+    /// Returns whether a record of any length can be written now: there is room, and no slot is
+    /// reserved.
     pub fn can_write(&self) -> bool {
         self.writer.can_write()
     }
 
-    /// The records that the transport has not taken, in order. Those before a fatal alert of ours
-    /// leave before it; a fatal alert of the peer's discards them. The next call that seals may move
-    /// them within the buffer.
+    /// Returns the records that the transport has not taken, in order. Our fatal alert is sent
+    /// after the records that were sealed before it; a fatal alert from the peer discards them. The
+    /// next call that seals may move the bytes within the buffer.
     #[inline]
     pub fn unsent(&self) -> &[u8] {
         self.writer.unsent()
     }
 
-    /// What is [`unsent`](Self::unsent), for a transport that reads it later: the bytes stay where they
-    /// are, as long as the connection does, until [`sent`](Self::sent) says how many were taken.
-    /// Meanwhile other calls seal into the room behind them, and this gives nothing: one send at a
-    /// time.
+    /// Returns the [`unsent`](Self::unsent) bytes for a transport that reads them later.
     ///
-    /// Dropping or moving the connection while the transport reads is the caller's to prevent: put it
-    /// where it stays.
+    /// The bytes stay in place until [`sent`](Self::sent) reports how many were taken. Meanwhile
+    /// other calls seal into the room behind them, and this function returns an empty slice: there
+    /// is one send at a time.
+    ///
+    /// The caller must not drop or move the connection while the transport reads the bytes.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -352,9 +378,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         self.writer.begin_send()
     }
 
-    /// The transport took the first `len` bytes of what is [`unsent`](Self::unsent), or of what
-    /// [`begin_send`](Self::begin_send) gave: 0 if it took none of it. More than it was given does not
-    /// count.
+    /// Reports that the transport took the first `len` bytes, or none if 0, of
+    /// [`unsent`](Self::unsent) or of the last [`begin_send`](Self::begin_send). Bytes beyond those
+    /// do not count.
     #[inline]
     pub fn sent(&mut self, len: usize) {
         self.writer.sent(len);
@@ -363,15 +389,19 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 
     // Closing
 
-    /// Closes our direction, in one step: a close_notify is queued, and `Ok` says that the transport
-    /// has taken its last byte. Then the transport may be closed at once. The receiving direction
-    /// stays open until the peer closes it (RFC 9846 section 6.1).
+    /// Closes the sending direction: a shutdown in one step.
     ///
-    /// It never waits; while it says [`ShutdownError::WouldBlock`], send and repeat it. The alert
-    /// leaves once.
+    /// The first call queues a close_notify, which is sent once. `Ok` means that the transport has
+    /// taken its last byte, so that the transport may be closed. The receiving direction stays open
+    /// until the peer closes it (RFC 9846 section 6.1).
+    ///
+    /// This function never blocks. While it returns [`ShutdownError::WouldBlock`], send the
+    /// [`unsent`](Self::unsent) bytes and call it again.
     ///
     /// # Errors
-    /// Each variant of [`ShutdownError`] says when it comes; those of the second step do not.
+    /// [`ShutdownError`] documents when each variant is returned. The variants of the second step
+    /// ([`AwaitingPeer`](ShutdownError::AwaitingPeer), [`BudgetSpent`](ShutdownError::BudgetSpent)
+    /// and [`ClosedInHandshake`](ShutdownError::ClosedInHandshake)) are not.
     pub fn shutdown(&mut self) -> Result<(), ShutdownError> {
         self.tell_writer();
         let is_started = self.opener.is_started() || self.writer.sealer().is_started();
@@ -388,17 +418,19 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         }
     }
 
-    /// Closes both directions, in two steps: [`shutdown`](Self::shutdown), and then the peer's
-    /// close_notify. `Ok` says that both have happened, as often as it is asked. Data that was under
-    /// way is delivered by [`received`](Self::received) as always.
+    /// Closes both directions: a shutdown in two steps, [`shutdown`](Self::shutdown) and then the
+    /// peer's close_notify.
     ///
-    /// It never waits. While it says [`ShutdownError::WouldBlock`], send *and receive*, because a peer
-    /// that waits for us to read does not read either; at [`ShutdownError::AwaitingPeer`] receive. How
-    /// long is the caller's to say: the clock is its own, and `budget` is how many bytes of records
-    /// are worth waiting for.
+    /// `Ok` means that both have happened; every later call returns it again. Data that the peer
+    /// sends before its close_notify is delivered by [`received`](Self::received) as usual.
+    ///
+    /// This function never blocks. While it returns [`ShutdownError::WouldBlock`], send *and
+    /// receive*: a peer that is blocked in sending does not read either. While it returns
+    /// [`ShutdownError::AwaitingPeer`], receive. The caller limits the time with its own clock;
+    /// `budget` limits how many bytes of records may arrive before the peer's close_notify.
     ///
     /// # Errors
-    /// Each variant of [`ShutdownError`] says when it comes.
+    /// [`ShutdownError`] documents when each variant is returned.
     pub fn shutdown_both(&mut self, budget: u32) -> Result<(), ShutdownError> {
         match self.shutdown() {
             Ok(()) | Err(ShutdownError::AlreadyClosed) => self.opener.check_closed(budget),
@@ -410,28 +442,30 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         }
     }
 
-    /// The second step alone, for a sending direction that the kernel has: see
-    /// [`Opener::check_closed`]. What arrives counts from [`shutdown`](Self::shutdown) on.
+    /// Checks the second step of a shutdown alone: see [`Opener::check_closed`]. It serves
+    /// connections whose sending direction the kernel has. Bytes that arrive count from
+    /// [`shutdown`](Self::shutdown) on.
     ///
     /// # Errors
-    /// Those of [`Opener::check_closed`].
+    /// The errors of [`Opener::check_closed`].
     pub fn check_closed(&mut self, budget: u32) -> Result<(), ShutdownError> {
         self.opener.check_closed(budget)
     }
 
-    /// Ends the connection with a fatal alert: see [`Sealer::abort`](crate::Sealer::abort). A slot is
-    /// taken away.
+    /// Ends the connection with a fatal alert: see [`Sealer::abort`](crate::Sealer::abort). A
+    /// reserved slot is dropped.
     ///
     /// # Errors
-    /// Those of [`Sealer::abort`](crate::Sealer::abort).
+    /// The errors of [`Sealer::abort`](crate::Sealer::abort).
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         let aborted = self.writer.abort(description);
         self.tell_opener();
         aborted
     }
 
-    /// The oldest alert that this connection has sealed and not reported here yet, for a log
-    /// (RFC 9846 section 6.2). Alerts of the peer are what [`received`](Self::received) gives.
+    /// Returns the oldest alert that this connection has sealed and not returned here yet, for a
+    /// log (RFC 9846 section 6.2). Alerts from the peer are returned by
+    /// [`received`](Self::received).
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -450,19 +484,19 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         self.writer.take_sealed_alert()
     }
 
-    /// How the connection ended, or that it has not. Our direction is closed, or our alert sent, only
-    /// when the last byte of it was taken by the transport.
+    /// Returns how each direction ended, or that it is open. The sending direction is closed, or
+    /// our alert sent, only when the transport has taken the last byte of it.
     pub fn end(&self) -> End {
         End { read: self.opener.end(), write: self.writer.end() }
     }
 
     // Keys
 
-    /// Goes on to our next generation of keys: see
+    /// Updates the keys of the sending direction: see
     /// [`Sealer::update_keys`](crate::Sealer::update_keys).
     ///
     /// # Errors
-    /// Those of [`Sealer::update_keys`](crate::Sealer::update_keys).
+    /// The errors of [`Sealer::update_keys`](crate::Sealer::update_keys).
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         self.tell_writer();
         let updated = self.writer.update_keys(request);
@@ -473,15 +507,15 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Installs keys for both directions: see [`RecordLayer::install`].
     ///
     /// # Errors
-    /// Those of [`RecordLayer::install`].
+    /// The errors of [`RecordLayer::install`].
     pub fn install(&mut self, epoch: Epoch, client: K, server: K) -> Result<(), KeyError> {
         self.take_over(epoch, (client, 0), (server, 0))
     }
 
-    /// Takes over the keys of another implementation's connection: see [`RecordLayer::take_over`].
+    /// Takes over keys that another implementation has used: see [`RecordLayer::take_over`].
     ///
     /// # Errors
-    /// Those of [`RecordLayer::take_over`].
+    /// The errors of [`RecordLayer::take_over`].
     pub fn take_over(
         &mut self,
         epoch: Epoch,
@@ -500,7 +534,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Installs keys for the direction in which `writer` seals: see [`RecordLayer::install_one`].
     ///
     /// # Errors
-    /// Those of [`RecordLayer::install_one`].
+    /// The errors of [`RecordLayer::install_one`].
     pub fn install_one(&mut self, writer: Role, epoch: Epoch, keys: K) -> Result<(), KeyError> {
         let opener = &mut self.opener;
         let installed = self
@@ -520,40 +554,43 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 
     // Settings
 
-    /// See [`Sealer::set_fragment_limit`](crate::Sealer::set_fragment_limit).
+    /// Limits the content of a record: see
+    /// [`Sealer::set_fragment_limit`](crate::Sealer::set_fragment_limit).
     pub const fn set_fragment_limit(&mut self, limit: u16) {
         self.writer.set_fragment_limit(limit);
     }
 
-    /// See [`Sealer::set_padding`](crate::Sealer::set_padding).
+    /// Sets the padding policy: see [`Sealer::set_padding`](crate::Sealer::set_padding).
     pub fn set_padding(&mut self, padding: Padding) {
         self.writer.with_sealer(|sealer| sealer.set_padding(padding));
         self.tell();
     }
 
-    /// Limits what we send to what the peer announced: see
+    /// Sets the record size limit that the peer announced, for records that are sent: see
     /// [`Sealer::set_record_size_limit`](crate::Sealer::set_record_size_limit).
     pub fn set_peer_record_size_limit(&mut self, limit: RecordSizeLimit) {
         self.writer.with_sealer(|sealer| sealer.set_record_size_limit(limit));
         self.tell();
     }
 
-    /// Limits what the peer may send to what we announced: see [`Opener::set_record_size_limit`].
+    /// Sets the record size limit that this end announced, for records that arrive: see
+    /// [`Opener::set_record_size_limit`].
     pub fn set_own_record_size_limit(&mut self, limit: RecordSizeLimit) {
         self.opener.set_record_size_limit(limit);
     }
 
-    /// See [`Sealer::refuse_renegotiation`](crate::Sealer::refuse_renegotiation).
+    /// Refuses a TLS 1.2 renegotiation: see
+    /// [`Sealer::refuse_renegotiation`](crate::Sealer::refuse_renegotiation).
     ///
     /// # Errors
-    /// Those of [`Sealer::refuse_renegotiation`](crate::Sealer::refuse_renegotiation).
+    /// The errors of [`Sealer::refuse_renegotiation`](crate::Sealer::refuse_renegotiation).
     pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
         let refused = self.writer.refuse_renegotiation();
         self.tell_opener();
         refused
     }
 
-    /// The alert or KeyUpdate that is due in a direction which the kernel has: see
+    /// Takes the alert or KeyUpdate that is due in a sending direction that the kernel has: see
     /// [`Sealer::take_kernel_control`](crate::Sealer::take_kernel_control).
     pub fn take_kernel_control(&mut self) -> Option<Control> {
         self.tell();
@@ -562,9 +599,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         control
     }
 
-    /// Calls on one half alone what a handshake needs now and then: see
-    /// [`RecordLayer::with_halves`]. What is sealed by hand here goes past what is
-    /// [`unsent`](Self::unsent): leave that to [`write_handshake`](Self::write_handshake).
+    /// Gives `call` access to the halves, for methods that only one half has: see
+    /// [`RecordLayer::with_halves`]. Do not seal in `call`, because such records bypass the
+    /// [`unsent`](Self::unsent) ones: [`write_handshake`](Self::write_handshake) does not.
     pub fn with_halves<R>(&mut self, call: impl FnOnce(&mut Opener<K>, &mut Sealer<K>) -> R) -> R {
         self.tell_writer();
         let opener = &mut self.opener;
@@ -577,41 +614,41 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         returned
     }
 
-    /// The receiving half.
+    /// Returns the receiving half.
     pub const fn opener(&self) -> &Opener<K> {
         &self.opener
     }
 
-    /// The sending half.
+    /// Returns the sending half.
     pub const fn writer(&self) -> &Writer<K, TX> {
         &self.writer
     }
 
-    /// The halves, and what is known besides, if nothing waits for the transport and no slot is
+    /// Returns the halves and the packed state of the writer, if nothing is unsent and no slot is
     /// reserved.
     pub(crate) fn at_rest(&self) -> Option<(&Opener<K>, &Sealer<K>, [u8; WRITER_LEN])> {
         let Self { opener, writer } = self;
         writer.is_at_rest().then(|| (opener, writer.sealer(), writer.pack()))
     }
 
-    /// What the writer knew that was [`at_rest`](Self::at_rest).
-    pub(crate) const fn restore_writer(&mut self, known: [u8; WRITER_LEN]) {
-        self.writer.unpack(known);
+    /// Restores the state of the writer that [`at_rest`](Self::at_rest) returned.
+    pub(crate) const fn restore_writer(&mut self, packed: [u8; WRITER_LEN]) {
+        self.writer.unpack(packed);
     }
 
-    /// Forgets what the writer knew, and what lay in its buffer.
+    /// Clears the state of the writer, and its buffer.
     pub(crate) fn empty_writer(&mut self) {
         self.writer.empty();
     }
 
-    /// Carries what the halves have to tell each other.
+    /// Carries the notice to the writer and the signal to the opener.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn tell(&mut self) {
         self.tell_writer();
         self.tell_opener();
     }
 
-    /// Carries what the opener has found out, except for what waits for the end of the input.
+    /// Carries the opener's notice, unless it waits for the end of the input.
     #[inline]
     fn tell_if_due(&mut self) {
         if self.opener.has_notice() && !self.opener.is_notice_waiting() {

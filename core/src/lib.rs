@@ -1,34 +1,40 @@
-//! A TLS record layer without I/O: **bytes in, events out; calls in, record bytes out; no I/O, no
-//! clock, no heap, no lock, no panic.**
+//! A sans-IO record layer for TLS 1.2 and TLS 1.3.
 //!
-//! A handshake gives it traffic secrets. From then on it opens and seals the records of TLS 1.2 and
-//! TLS 1.3 in buffers of the caller's, answers KeyUpdates, and ends the connection as RFC 9846
-//! section 6 says: one `close_notify`, one fatal alert, and a truncated stream is never a clean end.
+//! **Record bytes go in, events come out; data goes in, record bytes come out. No I/O, no clock, no
+//! heap, no lock, no panic.**
 //!
-//! - [`Opener`] is the receiving half: [`open`](Opener::open) turns records into [`Event`]s.
+//! A handshake supplies the traffic secrets. The engine then seals and opens records in the
+//! caller's buffers, answers KeyUpdates, and closes the connection as RFC 9846 section 6 requires:
+//! it sends a `close_notify` once, sends at most one fatal alert, and never reports a truncated
+//! stream as a clean end.
+//!
+//! - [`Opener`] is the receiving half: [`open`](Opener::open) turns record bytes into [`Event`]s.
 //! - [`Sealer`] is the sending half: [`seal`](Sealer::seal) turns data into records, and
 //!   [`poll_control`](Sealer::poll_control) seals the alerts and KeyUpdates that are due.
-//! - [`RecordLayer`] is both, wired together. With the halves in two threads, tasks or interrupt
-//!   levels, a [`Mailbox`] is the wire between [`Linked`] halves.
-//! - [`Connection`] is a record layer that owns its output, for transports that take a part of it; its
-//!   [`shutdown`](Connection::shutdown) has one step or two. A [`ConnectionSet`] holds many.
-//! - [`close`] is the state machine of closing, and [`End`] tells how a connection ended, at any time.
-//! - [`TrafficSecret`] holds the keys; [`aead`] plugs in the cipher.
-//! - A connection at rest can be [suspended](RecordLayer::suspend) into a few bytes, or given to
-//!   the [kernel](KernelDirection).
+//! - [`RecordLayer`] combines both halves and carries the messages between them. If the halves run
+//!   in two threads, tasks or interrupt levels, [`Linked`] halves exchange them through a
+//!   [`Mailbox`].
+//! - [`Connection`] is a record layer that keeps its sealed records until the transport has taken
+//!   them. It shuts down in [one step](Connection::shutdown) or [two](Connection::shutdown_both). A
+//!   [`ConnectionSet`] holds many connections.
+//! - [`close`] is the state machine of closing. [`End`] tells, at any time, how each direction
+//!   ended.
+//! - [`TrafficSecret`] holds the secret of one direction. The traits in [`aead`] plug in a cipher.
+//! - A connection at rest can be [suspended](RecordLayer::suspend) into a few bytes, or handed to
+//!   the [TLS of the Linux kernel](KernelDirection).
 //!
-//! Which type is for whom:
+//! Which type to use:
 //!
-//! | the driver | takes |
+//! | the driver | uses |
 //! |---|---|
 //! | sends each record as soon as it is sealed | [`RecordLayer`] |
-//! | has keys that another library uses already | the same or one of the next, and [`take_over`](RecordLayer::take_over) |
-//! | makes a handshake on the engine | [`Connection`], [`write_handshake`](Connection::write_handshake), [`Event::Handshake`] and [`install_one`](Connection::install_one) |
-//! | has a transport that takes a part of what it is given, or is busy | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |
+//! | takes over keys that another TLS library has used | [`RecordLayer`] or [`Connection`], and [`take_over`](RecordLayer::take_over) |
+//! | runs a handshake on the engine | [`Connection`], [`write_handshake`](Connection::write_handshake), [`Event::Handshake`] and [`install_one`](Connection::install_one) |
+//! | has a transport that may take only some of the bytes, or be busy | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |
 //! | gives bytes to io_uring or DMA, which read them later | [`Connection`], [`begin_send`](Connection::begin_send) and [`sent`](Connection::sent) |
 //! | reads and writes in two threads, tasks or interrupt levels | [`RecordLayer::split_over`] or [`Connection::split_over`] |
-//! | has a transport of embedded-io, and wants a stream | `EmbeddedStream`, of the features `embedded-io` and `embedded-io-async` |
-//! | sends or receives through the kernel's TLS | the other half, and [`take_kernel_control`](RecordLayer::take_kernel_control) |
+//! | wants a stream over an embedded-io transport | `EmbeddedStream`, of the features `embedded-io` and `embedded-io-async` |
+//! | sends or receives through the kernel's TLS | the engine for the other direction, and [`take_kernel_control`](RecordLayer::take_kernel_control) |
 //!
 //! # Driving a connection
 //!
@@ -38,8 +44,8 @@
 //!
 //! type Layer = RecordLayer<TrafficSecret<Ring>>;
 //!
-//! /// Handles the bytes that a transport brought. Returns how many are done with: the others are to be
-//! /// shown again when more has come. When no more will come, call `layer.eof()`.
+//! /// Processes received bytes and returns how many were consumed. Pass the others again when more
+//! /// bytes have arrived. At the end of the transport, call `layer.eof()`.
 //! fn received(
 //!     layer: &mut Layer,
 //!     buffer: &mut [u8],
@@ -160,7 +166,7 @@ pub use protocol::record_size_limit::RecordSizeLimit;
 #[cfg(feature = "embedded-io")]
 pub use stream::{EmbeddedStream, StreamError};
 
-/// The examples of the README are run with those of this crate.
+/// Runs the examples of the README as doc tests.
 #[cfg(all(doctest, feature = "ring", feature = "tls12"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! What differs between processors of 64 bits and small ones, which have little flash.
+//! Favours speed on 64-bit processors, and code size on small ones, which have little flash.
 //!
 //! - **Code.** Where a short way beside the general one would save instructions, small processors go
 //!   the general one: `if SMALL` is decided at compile time.

@@ -382,7 +382,7 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
 
     /// Whether all that was written has left, or still can.
     fn check_not_cut<E>(&self) -> Result<(), StreamError<E>> {
-        if !self.connection.writer().is_cut() {
+        if !self.connection.writer().has_discarded() {
             return Ok(());
         }
         Err(match self.end().read {

@@ -1,9 +1,10 @@
-//! The alerts of ours that a log has not seen yet (RFC 9846 section 6.2).
+//! The alerts that were sealed and not yet returned to the application's log (RFC 9846
+//! section 6.2).
 
 use crate::protocol::alert::AlertDescription;
 
-/// One bit or count for each alert that one connection can seal: refusals before its end, and then a
-/// cancel and a close, or a fatal alert.
+/// A flag or count for each alert that one connection can seal, in the order in which it seals
+/// them: no_renegotiation, then user_canceled and close_notify, or a fatal alert.
 pub(super) struct AlertLog {
     refusals: u8,
     is_canceled: bool,
@@ -15,6 +16,7 @@ impl AlertLog {
     pub(super) const EMPTY: Self =
         Self { refusals: 0, is_canceled: false, is_closed: false, has_failed: false };
 
+    /// Notes that an alert was sealed.
     pub(super) const fn sealed(&mut self, description: AlertDescription) {
         match description {
             AlertDescription::NO_RENEGOTIATION => self.refusals = self.refusals.saturating_add(1),
@@ -38,7 +40,8 @@ impl AlertLog {
         }
     }
 
-    /// The oldest, which is then forgotten. `fatal` is the connection's fatal alert, if there is one.
+    /// Removes the oldest alert and returns it. `fatal` is the connection's fatal alert, if it has
+    /// one.
     pub(super) fn take(&mut self, fatal: Option<AlertDescription>) -> Option<AlertDescription> {
         if let Some(fewer) = self.refusals.checked_sub(1) {
             self.refusals = fewer;

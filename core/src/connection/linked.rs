@@ -1,4 +1,4 @@
-//! Connections whose halves use a mailbox by themselves.
+//! Connections whose halves exchange notices and signals through a mailbox.
 
 use super::{Connection, Writer};
 use crate::crypto::keys::KeySchedule;
@@ -7,15 +7,16 @@ use crate::layer::opener::Opener;
 use crate::protocol::error::KeyError;
 
 impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
-    /// Splits the connection into halves that tell each other through `mailbox` what they must know:
-    /// see [`RecordLayer::split_over`](crate::RecordLayer::split_over).
+    /// Splits the connection into halves that exchange notices and signals through `mailbox`: see
+    /// [`RecordLayer::split_over`](crate::RecordLayer::split_over).
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
     /// # use tls_record::{Config, Connection, Epoch, RecordLayer, Role, TrafficSecret};
     /// use tls_record::{KeySchedule, Linked, Mailbox, ShutdownError, Writer};
     ///
-    /// /// The sending half: the first step of a shutdown. What is unsent leaves whatever the answer is.
+    /// /// The sending half: the first step of a shutdown. It sends the unsent bytes whatever
+    /// /// `shutdown` returns.
     /// fn close<K: KeySchedule, const TX: usize>(
     ///     writer: &mut Linked<'_, Writer<K, TX>>,
     ///     mut send: impl FnMut(&[u8]) -> usize,
@@ -40,7 +41,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// let (mut opener, mut writer) = connection.split_over(&mut mailbox);
     /// assert_eq!(close(&mut writer, |records| records.len()), Ok(()));
     ///
-    /// // The receiving half: the second step, which counts what arrives since.
+    /// // The receiving half: the second step, which counts the bytes that arrive from now on.
     /// let closed = opener.with(|opener| opener.check_closed(1 << 16));
     /// assert_eq!(closed, Err(ShutdownError::AwaitingPeer { drained: 0 }));
     /// # Ok::<(), tls_record::KeyError>(())
@@ -57,7 +58,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// [`RecordLayer::join_linked`](crate::RecordLayer::join_linked).
     ///
     /// # Errors
-    /// [`KeyError::Mismatch`] if they are of different connections, and those of [`join`](Self::join).
+    /// The errors of [`join`](Self::join), and [`KeyError::Mismatch`] if the halves belong to
+    /// different connections.
     pub fn join_linked(
         opener: Linked<'_, Opener<K>>,
         writer: Linked<'_, Writer<K, TX>>,

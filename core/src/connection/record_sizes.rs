@@ -1,11 +1,13 @@
-//! How long records are to be in the course of a stream.
+//! Record sizes that grow while a stream runs.
 
 use core::time::Duration;
 
-/// Small records first, so that the peer can use the first bytes before a long record is whole; large
-/// ones when the stream runs; small ones again after it has idled.
+/// Chooses record sizes: small at first, large while the stream runs, small again after a pause.
 ///
-/// It has no clock: `now` is the time since any fixed moment, by a clock of the caller's.
+/// The peer can use a record only when all of it has arrived, so the first bytes should be in small
+/// records.
+///
+/// There is no clock inside: the caller passes `now`, the time since any fixed moment.
 ///
 /// ```
 /// use core::time::Duration;
@@ -13,7 +15,7 @@ use core::time::Duration;
 /// # use tls_record::{Config, Role, Sealer, TrafficSecret, aead::ring::Ring};
 /// # let mut sealer = Sealer::<TrafficSecret<Ring>>::new(Config::new(Role::Server));
 ///
-/// // A record in a packet for the first 64 KiB, and again after a second of silence.
+/// // One record per packet for the first 64 KiB, and again after a second without data.
 /// let mut sizes = RecordSizes::new(1_370, 1 << 16, Duration::from_secs(1));
 ///
 /// let now = Duration::from_millis(20);
@@ -30,20 +32,21 @@ pub struct RecordSizes {
     small: u16,
     warm_up: usize,
     idle: Duration,
-    /// Bytes that were sealed since the stream began to run, as far as they count.
+    /// Bytes of content that were sealed since the start or the last pause; saturates.
     run: usize,
+    /// When content was last sealed.
     last: Duration,
 }
 
 impl RecordSizes {
-    /// `small` bytes of content a record for the first `warm_up` bytes, and again after a silence of
-    /// `idle`.
+    /// Limits records to `small` bytes of content for the first `warm_up` bytes, and for as many
+    /// again after a pause of `idle`.
     pub const fn new(small: u16, warm_up: usize, idle: Duration) -> Self {
         Self { small, warm_up, idle, run: 0, last: Duration::ZERO }
     }
 
-    /// What to give to [`Sealer::set_fragment_limit`](crate::Sealer::set_fragment_limit) before
-    /// sealing.
+    /// Returns the limit to pass to
+    /// [`Sealer::set_fragment_limit`](crate::Sealer::set_fragment_limit) before sealing.
     pub fn limit(&mut self, now: Duration) -> u16 {
         if now.as_nanos().saturating_sub(self.last.as_nanos()) >= self.idle.as_nanos() {
             self.run = 0;
@@ -51,7 +54,7 @@ impl RecordSizes {
         if self.run < self.warm_up { self.small } else { u16::MAX }
     }
 
-    /// `len` bytes of content were sealed.
+    /// Reports that `len` bytes of content were sealed.
     pub const fn sealed(&mut self, len: usize, now: Duration) {
         self.run = self.run.saturating_add(len);
         self.last = now;

@@ -1,12 +1,12 @@
-//! Many connections in one place, each known by a handle that never means another.
+//! A fixed number of connections, each identified by a handle that is never reused.
 
 use heapless::Vec;
 
-/// A fixed number of places for connections: in a `static`, as a rule, because it is large.
+/// A set of up to `N` connections. It is large, and usually a `static`.
 ///
-/// `C` is a [`Connection`](crate::Connection), or a struct of yours with a connection and its
-/// transport in it. A [`Handle`] stays the name of what it was given for: after
-/// [`remove`](Self::remove), and with another set, it is an [`InvalidHandle`].
+/// `C` is a [`Connection`](crate::Connection), or a struct that holds a connection and its
+/// transport. A [`Handle`] refers to one connection only: after [`remove`](Self::remove), and in
+/// another set, it is refused as an [`InvalidHandle`].
 ///
 /// ```
 /// use tls_record::{ConnectionSet, InvalidHandle};
@@ -14,7 +14,7 @@ use heapless::Vec;
 /// let mut set = ConnectionSet::<&str, 4>::new(1);
 /// let first = set.insert("a connection").unwrap();
 /// assert_eq!(set.remove(first), Ok("a connection"));
-/// // The place is used again, the handle is not.
+/// // The place is used again; the handle is not.
 /// let second = set.insert("another").unwrap();
 /// assert_eq!(set.get(first), Err(InvalidHandle));
 /// assert_eq!(set.get(second), Ok(&"another"));
@@ -33,7 +33,7 @@ struct Place<C> {
     connection: Option<C>,
 }
 
-/// The name of a connection in a [`ConnectionSet`].
+/// Identifies a connection in a [`ConnectionSet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Handle {
@@ -42,35 +42,35 @@ pub struct Handle {
     generation: u32,
 }
 
-/// The handle is of another set, or its connection was removed.
+/// The handle belongs to another set, or its connection was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidHandle;
 
 impl core::fmt::Display for InvalidHandle {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("the handle is of no connection in this set")
+        f.write_str("invalid handle: no such connection in this set")
     }
 }
 
 impl core::error::Error for InvalidHandle {}
 
 impl<C, const N: usize> ConnectionSet<C, N> {
-    const FITS: () = assert!(N <= u16::MAX as usize, "more places than handles can tell apart");
+    const FITS: () = assert!(N <= u16::MAX as usize, "N must be at most 65,535");
 
-    /// A set without connections. Give each set of a program an `id` of its own: that is how a
-    /// handle of another is known.
+    /// Creates an empty set. Give each set of a program its own `id`, so that a set recognizes the
+    /// handles of others.
     pub const fn new(id: u16) -> Self {
         () = Self::FITS;
         Self { id, places: Vec::new() }
     }
 
-    /// Puts a connection in.
+    /// Adds a connection to the set.
     ///
     /// # Errors
-    /// The connection itself, if there is no place for it.
+    /// The connection itself, if the set is full.
     pub fn insert(&mut self, connection: C) -> Result<Handle, C> {
-        // A place whose generations are used up is never free again.
+        // A place whose generations are used up is never used again: its handles would repeat.
         let is_free = |place: &Place<C>| place.connection.is_none() && place.generation != u32::MAX;
         let (at, place) = match self.places.iter().position(is_free) {
             Some(at) => (at, self.places.get_mut(at)),
@@ -85,14 +85,14 @@ impl<C, const N: usize> ConnectionSet<C, N> {
         };
         let Some(place) = place else { return Err(connection) };
         place.connection = Some(connection);
-        // FITS: the number of a place has 16 bits.
+        // FITS: the index of a place has 16 bits.
         Ok(Handle { set: self.id, place: at as u16, generation: place.generation })
     }
 
-    /// The connection.
+    /// Returns the connection.
     ///
     /// # Errors
-    /// [`InvalidHandle`].
+    /// [`InvalidHandle`] if `handle` belongs to another set, or its connection was removed.
     pub fn get(&self, handle: Handle) -> Result<&C, InvalidHandle> {
         self.places
             .get(usize::from(handle.place))
@@ -101,18 +101,18 @@ impl<C, const N: usize> ConnectionSet<C, N> {
             .ok_or(InvalidHandle)
     }
 
-    /// The connection.
+    /// Returns the connection, mutably.
     ///
     /// # Errors
-    /// [`InvalidHandle`].
+    /// The errors of [`get`](Self::get).
     pub fn get_mut(&mut self, handle: Handle) -> Result<&mut C, InvalidHandle> {
         self.place_mut(handle)?.connection.as_mut().ok_or(InvalidHandle)
     }
 
-    /// Takes the connection out. No handle means it any more.
+    /// Removes the connection from the set and returns it. Its handle becomes invalid.
     ///
     /// # Errors
-    /// [`InvalidHandle`].
+    /// The errors of [`get`](Self::get).
     pub fn remove(&mut self, handle: Handle) -> Result<C, InvalidHandle> {
         let place = self.place_mut(handle)?;
         let connection = place.connection.take().ok_or(InvalidHandle)?;
@@ -127,23 +127,24 @@ impl<C, const N: usize> ConnectionSet<C, N> {
             .ok_or(InvalidHandle)
     }
 
-    /// The connections, each with its handle.
+    /// Returns an iterator over the connections and their handles.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Handle, &mut C)> {
         let set = self.id;
-        // FITS: there are no more. Without an end, counting could overflow for all the compiler knows.
+        // FITS: there are no more places. The range has an end so that the compiler sees that
+        // counting cannot overflow.
         self.places.iter_mut().zip(0..u16::MAX).filter_map(move |(place, at)| {
             let handle = Handle { set, place: at, generation: place.generation };
             place.connection.as_mut().map(|connection| (handle, connection))
         })
     }
 
-    /// How many connections there are.
+    /// Returns the number of connections.
     pub fn len(&self) -> usize {
         let connections = self.places.iter().filter(|place| place.connection.is_some());
         connections.fold(0, |len: usize, _| len.saturating_add(1))
     }
 
-    /// Whether there are none.
+    /// Returns whether the set has no connections.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -153,7 +154,7 @@ impl<C, const N: usize> ConnectionSet<C, N> {
 mod tests {
     use super::*;
 
-    // 2^32 - 1 connections have had the place: one more would have the name of the first.
+    // After 2^32 - 1 connections in one place, the next would get the handle of the first.
     #[test]
     fn a_place_whose_generations_are_used_up_is_not_used_again() {
         let mut set = ConnectionSet::<&str, 2>::new(1);

@@ -1,4 +1,4 @@
-//! The sending half that owns its output.
+//! The sending half of a [`Connection`](crate::Connection), which owns the unsent records.
 
 use super::alert_log::AlertLog;
 use crate::buffer::byte_queue::ByteQueue;
@@ -11,18 +11,19 @@ use crate::protocol::end::WriteEnd;
 use crate::protocol::error::{CloseError, KeyError, SealError};
 use crate::protocol::record::HEADER_LEN;
 
-/// Bytes of a record that are not content, at most: header, explicit nonce or inner type, tag.
+/// The most bytes of a record that are not content: header, explicit nonce or inner content type,
+/// tag.
 const MAX_OVERHEAD: usize = HEADER_LEN + 8 + 16;
 
-/// Bytes that a [`Writer`] at rest adds to those of its [`Sealer`].
+/// Bytes that a suspended [`Writer`] adds to those of its [`Sealer`].
 pub(crate) const WRITER_LEN: usize = 5;
 
-/// A place for the content of a record, behind the waiting bytes.
+/// A reserved place in the buffer, behind the unsent bytes, for one record.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    /// Where the record begins.
+    /// Where the record begins in the buffer.
     at: u32,
-    /// The most content that it takes.
+    /// The most content that the record may have.
     len: u16,
 }
 
@@ -32,26 +33,27 @@ impl Slot {
     }
 }
 
-/// A [`Sealer`] that owns what the transport has not taken yet: `TX` bytes of records.
+/// A [`Sealer`] that keeps up to `TX` bytes of records until the transport has taken them.
 ///
-/// It is the sending half of a [`Connection`](crate::Connection), whose methods say what each does;
-/// [`Connection::split_over`](crate::Connection::split_over) makes one for a thread, task or interrupt
-/// handler of its own. The owner of one that [`Connection::split`](crate::Connection::split) made
-/// carries the [`Notice`] and the [`Signal`].
+/// It is the sending half of a [`Connection`](crate::Connection), whose methods have the
+/// documentation. [`Connection::split_over`](crate::Connection::split_over) makes one for a thread,
+/// task or interrupt handler of its own. If [`Connection::split`](crate::Connection::split) made
+/// it, its owner carries the [`Notice`] and the [`Signal`] between the halves.
 ///
-/// Alerts and KeyUpdates that are due are sealed by themselves as soon as there is room for them:
-/// after every call, send [`unsent`](Self::unsent).
-// In this order, because what lies at the front has the shortest instructions on small processors.
+/// Alerts and KeyUpdates that are due are sealed automatically as soon as there is room for them:
+/// after every call, send the [`unsent`](Self::unsent) bytes.
+// In this order, because the fields at the front have the shortest instructions on small
+// processors.
 #[repr(C)]
 pub struct Writer<K: KeySchedule, const TX: usize> {
-    /// Bytes that waited were discarded, because the peer failed.
-    is_cut: bool,
-    /// A shutdown has been told that the close_notify left.
-    is_told: bool,
-    /// The transport failed before the end of our direction had left.
-    is_broken: bool,
+    /// Unsent bytes were discarded, because the peer or the transport failed.
+    has_discarded: bool,
+    /// [`shutdown`](Self::shutdown) has returned that the close_notify was sent.
+    is_close_reported: bool,
+    /// The transport failed before it had taken our close_notify or fatal alert.
+    has_transport_failed: bool,
     log: AlertLog,
-    /// How many of the unsent bytes the transport reads, so that they must not be moved.
+    /// How many of the unsent bytes the transport is reading: they must not be moved.
     in_flight: usize,
     slot: Option<Slot>,
     sealer: Sealer<K>,
@@ -59,40 +61,41 @@ pub struct Writer<K: KeySchedule, const TX: usize> {
 }
 
 impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
-    /// Takes over a sending half, whose records have all been sent.
+    /// Creates a writer from a sending half whose sealed records have all been sent.
     pub fn new(sealer: Sealer<K>) -> Self {
         let mut this = Self::unsettled(sealer);
         this.settle();
         this
     }
 
-    /// To be [settled](Self::settle), where it stays: what is changed here would be copied once more.
+    /// Returns an unsettled writer. The caller must [settle](Self::settle) it in its final place,
+    /// because settling it here would copy it once more.
     pub(super) const fn unsettled(sealer: Sealer<K>) -> Self {
         const {
-            assert!(TX >= 128, "TX has room for no record");
-            assert!(TX as u64 <= u32::MAX as u64, "TX is more than a slot can count");
+            assert!(TX >= 128, "TX must be at least 128 bytes, to have room for a record");
+            assert!(TX as u64 <= u32::MAX as u64, "TX must be less than 4 GiB");
         }
         Self {
             sealer,
             unsent: ByteQueue::new(),
             slot: None,
-            is_cut: false,
-            is_told: false,
-            is_broken: false,
+            has_discarded: false,
+            is_close_reported: false,
+            has_transport_failed: false,
             log: AlertLog::EMPTY,
             in_flight: 0,
         }
     }
 
-    /// Limits records to what has room, and seals what is due.
+    /// Limits fragments to what fits into the buffer, and seals the control records that are due.
     pub(super) fn settle(&mut self) {
         self.limit_fragments();
         self.seal_control();
     }
 
-    /// Sees to it that the longest record fits with the longest control record before it.
+    /// Limits fragments so that the longest record and the longest control record before it fit.
     fn limit_fragments(&mut self) {
-        // Keys may come later, and those of a cipher of the caller's may have longer tags.
+        // Keys may be installed later, and the caller's own cipher may have longer tags.
         let overhead = self.sealer.unpadded_len(0).max(MAX_OVERHEAD);
         let room = if self.sealer.pads_control() {
             (TX / 2).saturating_sub(overhead)
@@ -104,18 +107,19 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
 
     // Data in
 
-    /// See [`Connection::write`](crate::Connection::write).
+    /// Seals application data: see [`Connection::write`](crate::Connection::write).
     ///
     /// # Errors
-    /// Those of [`Connection::write`](crate::Connection::write).
+    /// The errors of [`Connection::write`](crate::Connection::write).
     pub fn write(&mut self, parts: &[&[u8]]) -> Result<usize, SealError> {
         self.append(|sealer, room| sealer.seal(parts, room)).map(|sealed| sealed.taken)
     }
 
-    /// See [`Connection::write_handshake`](crate::Connection::write_handshake).
+    /// Seals whole handshake messages: see
+    /// [`Connection::write_handshake`](crate::Connection::write_handshake).
     ///
     /// # Errors
-    /// Those of [`Connection::write_handshake`](crate::Connection::write_handshake).
+    /// The errors of [`Connection::write_handshake`](crate::Connection::write_handshake).
     pub fn write_handshake(&mut self, parts: &[&[u8]]) -> Result<(), SealError> {
         self.append(|sealer, room| {
             let written = sealer.seal_handshake(parts, room)?;
@@ -124,10 +128,12 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         Ok(())
     }
 
-    /// See [`Connection::write_change_cipher_spec`](crate::Connection::write_change_cipher_spec).
+    /// Writes a change_cipher_spec record: see
+    /// [`Connection::write_change_cipher_spec`](crate::Connection::write_change_cipher_spec).
     ///
     /// # Errors
-    /// Those of [`Connection::write_change_cipher_spec`](crate::Connection::write_change_cipher_spec).
+    /// The errors of
+    /// [`Connection::write_change_cipher_spec`](crate::Connection::write_change_cipher_spec).
     pub fn write_change_cipher_spec(&mut self) -> Result<(), SealError> {
         self.append(|sealer, room| {
             let written = sealer.change_cipher_spec(room)?;
@@ -136,7 +142,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         Ok(())
     }
 
-    /// Appends what `seal` seals, and makes room for it if need be.
+    /// Appends the records that `seal` writes, and makes room for them if necessary.
     #[inline]
     fn append(
         &mut self,
@@ -159,13 +165,14 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         }
     }
 
-    /// Whether there are `need` bytes of room behind what is unsent, which is moved for it, unless it
-    /// is in flight.
+    /// Moves the unsent bytes, unless they are in flight, if that is necessary for `need` bytes of
+    /// room behind them. Returns whether there is this room.
     fn make_room(&mut self, need: usize) -> bool {
         need <= self.room() && self.unsent.make_room(need)
     }
 
-    /// Bytes of room that there can be behind what is unsent.
+    /// Returns how many bytes of room [`make_room`](Self::make_room) can make behind the unsent
+    /// bytes.
     const fn room(&self) -> usize {
         if self.in_flight != 0 {
             TX.saturating_sub(self.unsent.end())
@@ -174,10 +181,11 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         }
     }
 
-    /// See [`Connection::reserve`](crate::Connection::reserve).
+    /// Reserves a slot for application data: see
+    /// [`Connection::reserve`](crate::Connection::reserve).
     ///
     /// # Errors
-    /// Those of [`Connection::reserve`](crate::Connection::reserve).
+    /// The errors of [`Connection::reserve`](crate::Connection::reserve).
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8], SealError> {
         if self.slot.is_some() {
             return Err(SealError::SlotReserved);
@@ -191,7 +199,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         else {
             return Err(SealError::TooLong);
         };
-        // Control may fall due before the slot is committed, and leaves before it.
+        // A control record that falls due before the slot is committed is sent before the slot.
         let gap = self.sealer.control_len();
         let need = gap.saturating_add(self.sealer.record_len(len));
         if !self.make_room(need) {
@@ -202,17 +210,17 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.slot_mut().ok_or(SealError::NoSlot)
     }
 
-    /// See [`Connection::slot_mut`](crate::Connection::slot_mut).
+    /// Returns the reserved slot, if there is one.
     pub fn slot_mut(&mut self) -> Option<&mut [u8]> {
         let slot = self.slot?;
         let headroom = self.sealer.headroom();
         self.unsent.from(slot.at()).get_mut(headroom..)?.get_mut(..usize::from(slot.len))
     }
 
-    /// See [`Connection::commit`](crate::Connection::commit).
+    /// Seals the reserved slot: see [`Connection::commit`](crate::Connection::commit).
     ///
     /// # Errors
-    /// Those of [`Connection::commit`](crate::Connection::commit).
+    /// The errors of [`Connection::commit`](crate::Connection::commit).
     pub fn commit(&mut self, len: usize) -> Result<(), SealError> {
         let slot = self.slot.ok_or(SealError::NoSlot)?;
         if len > usize::from(slot.len) {
@@ -227,7 +235,8 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
                     self.seal_control();
                     return Ok(());
                 }
-                // Before the slot there is room for one, and again when all that waits is sent.
+                // There is room for one control record before the slot, and for more when all
+                // unsent bytes are sent.
                 Err(SealError::ControlFirst) => self.seal_before_data()?,
                 Err(error) => {
                     self.drop_slot_if_ended();
@@ -237,43 +246,46 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         }
     }
 
-    /// See [`Connection::discard`](crate::Connection::discard).
+    /// Releases the reserved slot: see [`Connection::discard`](crate::Connection::discard).
     ///
     /// # Errors
-    /// Those of [`Connection::discard`](crate::Connection::discard).
+    /// The errors of [`Connection::discard`](crate::Connection::discard).
     pub fn discard(&mut self) -> Result<(), SealError> {
         self.slot.take().ok_or(SealError::NoSlot)?;
         self.seal_control();
         Ok(())
     }
 
-    /// See [`Connection::may_write`](crate::Connection::may_write).
+    /// Returns whether the state of the connection allows application data.
     pub fn may_write(&self) -> bool {
         matches!(self.sealer.check_data(), Ok(()) | Err(SealError::ControlFirst))
     }
 
-    /// See [`Connection::can_write`](crate::Connection::can_write).
+    /// Returns whether a record of any length can be written now: see
+    /// [`Connection::can_write`](crate::Connection::can_write).
     pub fn can_write(&self) -> bool {
         let content = usize::from(self.sealer.fragment_limit());
-        // One more may fall due, if none is.
+        // If no KeyUpdate is due, one may fall due.
         let before = self.sealer.control_len().saturating_mul(self.sealer.updates_due().max(1));
         let need = self.sealer.record_len(content).saturating_add(before);
         self.slot.is_none() && self.may_write() && need <= self.room()
     }
 
-    /// See [`Sealer::set_fragment_limit`].
+    /// Limits the content of a record: see [`Sealer::set_fragment_limit`].
     pub const fn set_fragment_limit(&mut self, limit: u16) {
         self.sealer.set_fragment_limit(limit);
     }
 
     // Records out
 
-    /// See [`Connection::unsent`](crate::Connection::unsent).
+    /// Returns the records that the transport has not taken: see
+    /// [`Connection::unsent`](crate::Connection::unsent).
     pub fn unsent(&self) -> &[u8] {
         self.unsent.waiting()
     }
 
-    /// See [`Connection::begin_send`](crate::Connection::begin_send).
+    /// Returns the unsent bytes for a transport that reads them later: see
+    /// [`Connection::begin_send`](crate::Connection::begin_send).
     pub fn begin_send(&mut self) -> &[u8] {
         if self.in_flight != 0 {
             return &[];
@@ -282,7 +294,8 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.unsent()
     }
 
-    /// See [`Connection::sent`](crate::Connection::sent).
+    /// Reports how many bytes the transport took: see
+    /// [`Connection::sent`](crate::Connection::sent).
     pub fn sent(&mut self, len: usize) {
         let len = if self.in_flight == 0 { len } else { len.min(self.in_flight) };
         self.in_flight = 0;
@@ -290,35 +303,38 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.seal_control();
     }
 
-    /// See [`Connection::transport_failed`](crate::Connection::transport_failed). The receiving half is
-    /// told by its own [`eof`](crate::Opener::eof).
+    /// Reports that the transport failed: see
+    /// [`Connection::transport_failed`](crate::Connection::transport_failed). Call
+    /// [`eof`](crate::Opener::eof) on the receiving half as well.
     pub fn transport_failed(&mut self) {
-        // What has ended before keeps its own answer.
-        self.is_broken |= !matches!(
+        // A direction that has ended before keeps its own result of `shutdown`.
+        self.has_transport_failed |= !matches!(
             self.end(),
             WriteEnd::Closed | WriteEnd::AlertSent(_) | WriteEnd::Failed | WriteEnd::HandedOver
         );
-        self.drop_unsent();
+        self.discard_unsent();
         self.sealer.fail();
         self.drop_slot_if_ended();
     }
 
-    /// Drops the sealed records that the transport has not taken.
-    fn drop_unsent(&mut self) {
-        self.is_cut |= !self.unsent.is_empty();
+    /// Discards the sealed records that the transport has not taken.
+    fn discard_unsent(&mut self) {
+        self.has_discarded |= !self.unsent.is_empty();
         self.unsent.clear();
     }
 
-    /// Whether bytes that were taken have been discarded.
+    /// Returns whether sealed records have been discarded.
     #[cfg(feature = "embedded-io")]
-    pub(crate) const fn is_cut(&self) -> bool {
-        self.is_cut
+    pub(crate) const fn has_discarded(&self) -> bool {
+        self.has_discarded
     }
 
-    /// Seals what is due. Whatever makes something due, or makes room, ends with it.
+    /// Seals the control records that are due. Every function that can make one due, or make room
+    /// for one, calls this last.
     ///
-    /// A KeyUpdate waits while the transport does, so that requests that come meanwhile get one answer
-    /// (RFC 9846 section 4.7.3); only data that comes after it, or an end, has it sealed at once.
+    /// A KeyUpdate waits while bytes are unsent, so that requests that arrive meanwhile get one
+    /// answer (RFC 9846 section 4.7.3). While bytes are unsent, it is sealed only if data or the
+    /// close_notify is to follow it.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn seal_control(&mut self) {
         while let Some(control) = self.sealer.next_control() {
@@ -331,7 +347,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.drop_slot_if_ended();
     }
 
-    /// Seals all that data has to wait for.
+    /// Seals the control records that must precede application data.
     #[cfg_attr(target_pointer_width = "64", cold)]
     fn seal_before_data(&mut self) -> Result<(), SealError> {
         while let Some(control) = self.sealer.next_control() {
@@ -343,7 +359,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         Ok(())
     }
 
-    /// Seals what is next into the room before a slot, or behind everything, if there is room.
+    /// Seals the next control record into the room before the slot, or behind all unsent bytes.
     fn seal_next(&mut self, control: Control) -> Result<(), SealError> {
         loop {
             let limit = self.slot.map_or(TX, Slot::at);
@@ -362,28 +378,29 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         }
     }
 
-    /// What ends the direction takes the slot away: nothing may be sealed into it any more.
+    /// Drops the slot if the direction is not open any more: it can never be sealed.
     fn drop_slot_if_ended(&mut self) {
         if self.sealer.end() != WriteEnd::Open {
             self.slot = None;
         }
     }
 
-    // Its end
+    // Closing
 
-    /// See [`Connection::shutdown`](crate::Connection::shutdown). This half does not know of
-    /// [`ShutdownError::NotTls`], which is [`ShutdownError::Failed`] here, nor of what has arrived
-    /// before it sent anything: it is [`ShutdownError::NotStarted`] then.
+    /// Closes the sending direction: see [`Connection::shutdown`](crate::Connection::shutdown).
     ///
     /// # Errors
-    /// Those of [`Connection::shutdown`](crate::Connection::shutdown).
+    /// The errors of [`Connection::shutdown`](crate::Connection::shutdown), with two differences,
+    /// because this half does not know what the other has received: [`ShutdownError::Failed`] is
+    /// returned in place of [`ShutdownError::NotTls`], and [`ShutdownError::NotStarted`] as long as
+    /// this half has sent nothing and has no version, even if records have arrived.
     pub fn shutdown(&mut self) -> Result<(), ShutdownError> {
         self.shutdown_if(self.sealer.is_started())
     }
 
-    /// [`Self::shutdown`] of a connection that has started, or has not.
+    /// [`shutdown`](Self::shutdown), given whether a record has been sealed or has arrived.
     pub(super) fn shutdown_if(&mut self, is_started: bool) -> Result<(), ShutdownError> {
-        if self.is_broken {
+        if self.has_transport_failed {
             return Err(ShutdownError::TransportFailed);
         }
         if self.slot.is_some() {
@@ -399,21 +416,21 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         match self.end() {
             WriteEnd::HandedOver => Err(ShutdownError::HandedOver),
             WriteEnd::Closing if self.sealer.is_keys_due() => Err(ShutdownError::NoKeys),
-            WriteEnd::Closed if self.is_told => Err(ShutdownError::AlreadyClosed),
+            WriteEnd::Closed if self.is_close_reported => Err(ShutdownError::AlreadyClosed),
             WriteEnd::Failed => Err(ShutdownError::Failed),
             _ if self.sealer.is_truncated() => Err(ShutdownError::Truncated),
             WriteEnd::Closed => {
-                self.is_told = true;
+                self.is_close_reported = true;
                 Ok(())
             }
             _ => Err(ShutdownError::WouldBlock),
         }
     }
 
-    /// See [`Sealer::abort`].
+    /// Ends the connection with a fatal alert: see [`Sealer::abort`]. A reserved slot is dropped.
     ///
     /// # Errors
-    /// Those of [`Sealer::abort`].
+    /// The errors of [`Sealer::abort`].
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         let aborted = self.sealer.abort(description);
         self.drop_slot_if_ended();
@@ -421,7 +438,8 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         aborted
     }
 
-    /// See [`Connection::take_sealed_alert`](crate::Connection::take_sealed_alert).
+    /// Returns the oldest alert that was sealed and not returned here yet: see
+    /// [`Connection::take_sealed_alert`](crate::Connection::take_sealed_alert).
     pub fn take_sealed_alert(&mut self) -> Option<AlertDescription> {
         let fatal = match self.sealer.end() {
             WriteEnd::AlertSent(description) => Some(description),
@@ -430,10 +448,11 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.log.take(fatal)
     }
 
-    /// See [`Connection::end`](crate::Connection::end).
+    /// Returns how the sending direction ended, or that it is open: see
+    /// [`Connection::end`](crate::Connection::end).
     pub fn end(&self) -> WriteEnd {
         match self.sealer.end() {
-            WriteEnd::Closed | WriteEnd::AlertSent(_) if self.is_cut => WriteEnd::Failed,
+            WriteEnd::Closed | WriteEnd::AlertSent(_) if self.has_discarded => WriteEnd::Failed,
             WriteEnd::Closed if !self.unsent.is_empty() => WriteEnd::Closing,
             WriteEnd::AlertSent(description) if !self.unsent.is_empty() => {
                 WriteEnd::AlertQueued(description)
@@ -444,64 +463,66 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
 
     // Keys
 
-    /// See [`Sealer::update_keys`].
+    /// Updates the keys of this direction: see [`Sealer::update_keys`].
     ///
     /// # Errors
-    /// Those of [`Sealer::update_keys`].
+    /// The errors of [`Sealer::update_keys`].
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         self.sealer.update_keys(request)?;
         self.seal_control();
         Ok(())
     }
 
-    /// See [`Sealer::refuse_renegotiation`].
+    /// Refuses a TLS 1.2 renegotiation: see [`Sealer::refuse_renegotiation`].
     ///
     /// # Errors
-    /// Those of [`Sealer::refuse_renegotiation`].
+    /// The errors of [`Sealer::refuse_renegotiation`].
     pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
         self.sealer.refuse_renegotiation()?;
         self.seal_control();
         Ok(())
     }
 
-    /// See [`Sealer::take_kernel_control`].
+    /// Takes the alert or KeyUpdate that is due in a direction that the kernel has: see
+    /// [`Sealer::take_kernel_control`].
     pub fn take_kernel_control(&mut self) -> Option<Control> {
         self.sealer.take_kernel_control()
     }
 
-    /// The sending half itself, to look at.
+    /// Returns the [`Sealer`] inside.
     pub const fn sealer(&self) -> &Sealer<K> {
         &self.sealer
     }
 
-    /// What a connection at rest knows besides its halves.
+    /// Returns the fields that a suspended connection has besides those of its halves.
     pub(super) fn pack(&self) -> [u8; WRITER_LEN] {
         let [a, b, c, d] = self.log.to_bytes();
-        [a, b, c, d, self.is_told.into()]
+        [a, b, c, d, self.is_close_reported.into()]
     }
 
     pub(super) const fn unpack(&mut self, bytes: [u8; WRITER_LEN]) {
-        let [a, b, c, d, is_told] = bytes;
+        let [a, b, c, d, is_close_reported] = bytes;
         self.log = AlertLog::from_bytes([a, b, c, d]);
-        self.is_told = is_told != 0;
+        self.is_close_reported = is_close_reported != 0;
     }
 
-    /// Forgets, [at rest](Self::is_at_rest), all but the sending half: in the buffer may lie what was
-    /// written into a slot.
+    /// Clears everything but the sending half of a writer [at rest](Self::is_at_rest). The buffer
+    /// is overwritten, because it may still hold plaintext that was written into a slot.
     pub(super) fn empty(&mut self) {
         self.unpack([0; WRITER_LEN]);
-        self.is_cut = false;
-        self.is_broken = false;
+        self.has_discarded = false;
+        self.has_transport_failed = false;
         self.in_flight = 0;
         self.unsent.from(0).fill(0);
     }
 
-    /// Whether nothing waits for the transport and no slot is reserved.
+    /// Returns whether nothing is unsent and no slot is reserved.
     pub(super) const fn is_at_rest(&self) -> bool {
         self.unsent.is_empty() && self.slot.is_none()
     }
 
-    /// A call on the sending half itself: installing keys, for instance.
+    /// Calls `call` with the sending half itself, to install keys for instance, and settles the
+    /// writer.
     pub(super) fn with_sealer<R>(&mut self, call: impl FnOnce(&mut Sealer<K>) -> R) -> R {
         self.sealer.set_has_unsent(!self.is_at_rest());
         let returned = call(&mut self.sealer);
@@ -512,22 +533,23 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
 
     // The other half
 
-    /// See [`Sealer::apply`]. If the peer failed, what waits is discarded (RFC 9846 section 6).
+    /// Applies a notice of the other half: see [`Sealer::apply`]. If the peer failed, the unsent
+    /// records are discarded (RFC 9846 section 6).
     pub fn apply(&mut self, notice: Notice) {
         self.sealer.apply(notice);
         if notice.contains(Notice::PEER_FAILED) {
-            self.drop_unsent();
+            self.discard_unsent();
         }
         self.drop_slot_if_ended();
         self.seal_control();
     }
 
-    /// See [`Sealer::take_signal`].
+    /// Takes the signal for the other half: see [`Sealer::take_signal`].
     pub const fn take_signal(&mut self) -> Signal {
         self.sealer.take_signal()
     }
 
-    /// See [`Sealer::has_signal`].
+    /// Returns whether [`take_signal`](Self::take_signal) has a signal.
     #[inline]
     pub const fn has_signal(&self) -> bool {
         self.sealer.has_signal()
