@@ -1,4 +1,4 @@
-//! One direction for the kernel's TLS: what Linux takes with `setsockopt(SOL_TLS, TLS_TX or TLS_RX)`.
+//! Hands one direction to the TLS of Linux: `setsockopt(SOL_TLS, TLS_TX or TLS_RX)`.
 
 use zeroize::Zeroize;
 
@@ -17,15 +17,17 @@ use crate::protocol::record::Version;
 /// The longest `tls12_crypto_info_*`: that of AES-256-GCM.
 const MAX_INFO_LEN: usize = 56;
 
-/// A direction that is the kernel's: [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel) and
+/// One direction of a connection, handed to the kernel.
+///
+/// [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel) and
 /// [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel) make one.
 ///
-/// What the kernel does not do stays with the application: alerts, KeyUpdates and tickets come and go
-/// there as records with a content type of their own; those that fall due are what
-/// [`Sealer::take_kernel_control`](crate::Sealer::take_kernel_control) gives. After a KeyUpdate in
-/// this direction, [`update`](Self::update) gives the next keys. If the kernel has both directions, the
-/// engine sees no requests: the answer is [`Control::KeyUpdate`](crate::Control) as a
-/// [message](crate::Control::message).
+/// The kernel does not process alerts, KeyUpdates and tickets: the application sends and receives
+/// them as records of another content type than application data. Those that are due are returned
+/// by [`Sealer::take_kernel_control`](crate::Sealer::take_kernel_control). After a KeyUpdate in
+/// this direction, [`update`](Self::update) derives the next keys. If the kernel has both
+/// directions, the engine sees no KeyUpdate requests: the application answers one with the
+/// [message](crate::Control::message) of a [`Control::KeyUpdate`](crate::Control).
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -49,7 +51,7 @@ const MAX_INFO_LEN: usize = 56;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct KernelDirection<P> {
     secret: TrafficSecret<P>,
-    /// The number of the next record, until the kernel has it.
+    /// The sequence number of the next record; `None` once the kernel was given it.
     sequence: Option<u64>,
 }
 
@@ -61,12 +63,14 @@ impl<P: Provider> KernelDirection<P> {
         Ok(Self { secret: secret.duplicate(), sequence: Some(sequence) })
     }
 
-    /// Returns the `tls12_crypto_info_*` structure for the next record, in the layout of `linux/tls.h`.
-    /// Each generation is given once, because the kernel counts its records from there on.
+    /// Returns the `tls12_crypto_info_*` structure for the next record, in the layout of
+    /// `linux/tls.h`. Each generation of keys is returned only once, because the kernel counts the
+    /// records from then on.
     ///
     /// # Errors
-    /// [`KeyError::HandedOver`] if this generation was given already; [`KeyError::Crypto`] if its keys
-    /// cannot be made.
+    /// - [`KeyError::HandedOver`] if this generation was returned already.
+    /// - [`KeyError::Crypto`] if the keys cannot be derived, or if no explicit nonce is left
+    ///   unused.
     pub fn crypto_info(&mut self) -> Result<CryptoInfo, KeyError> {
         let sequence = self.sequence.ok_or(KeyError::HandedOver)?;
         let info = self.derive(sequence);
@@ -77,7 +81,7 @@ impl<P: Provider> KernelDirection<P> {
         info
     }
 
-    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    /// Not inlined, so that [`scrub_stack`] reaches its frame.
     #[inline(never)]
     fn derive(&self, sequence: u64) -> Result<CryptoInfo, KeyError> {
         let mut info = CryptoInfo { bytes: [0; MAX_INFO_LEN], len: 0 };
@@ -92,16 +96,19 @@ impl<P: Provider> KernelDirection<P> {
         laid_out.map(|()| info).ok_or(KeyError::Crypto)
     }
 
-    /// Goes on to the next generation, whose records count from zero (RFC 9846 section 7.2).
+    /// Derives the next generation of keys, whose sequence numbers begin at 0 (RFC 9846
+    /// section 7.2).
     ///
     /// # Errors
-    /// [`KeyError::NoUpdate`] in TLS 1.2; [`KeyError::Crypto`] if it cannot be made.
+    /// - [`KeyError::NoUpdate`] in TLS 1.2.
+    /// - [`KeyError::Crypto`] if the keys cannot be derived.
     pub fn update(&mut self) -> Result<(), KeyError> {
         self.secret.update()?;
         self.sequence = Some(0);
         Ok(())
     }
 
+    /// Writes the structure into `info`. Returns `None` if there is none for these keys.
     fn lay_out(
         &self,
         sequence: u64,
@@ -136,9 +143,12 @@ impl<P: Provider> KernelDirection<P> {
         Some(())
     }
 
-    /// In TLS 1.2 with GCM and CCM the kernel counts the explicit nonce up from the one it is given,
-    /// where we combine ours with the sequence number by XOR. What it counts through must not meet what
-    /// was used: those lie in the block of the next power of two of them, so it starts behind that.
+    /// TLS 1.2 with GCM and CCM: replaces the explicit nonce in `iv` by one from which the kernel
+    /// can count without using a nonce twice. Returns `None` if there is none.
+    ///
+    /// The kernel increments the explicit nonce with every record. This engine combines a fixed
+    /// start with the sequence number by XOR, so that all nonces used so far lie in one aligned
+    /// block, whose length is the next power of two. The kernel starts behind that block.
     fn unused_explicit_nonce(&self, sequence: u64, iv: &mut [u8; NONCE_LEN]) -> Option<()> {
         let Some(last) = sequence.checked_sub(1) else { return Some(()) };
         if !self.secret.algorithm().has_explicit_nonce() {
@@ -153,13 +163,17 @@ impl<P: Provider> KernelDirection<P> {
 }
 
 impl<P: Provider> Opener<TrafficSecret<P>> {
-    /// Gives this direction to the kernel, which opens its records from now on. This half is over:
-    /// [`ReadEnd::HandedOver`](crate::ReadEnd::HandedOver).
+    /// Hands this direction to the kernel, which opens its records from now on.
+    ///
+    /// This half ends with [`ReadEnd::HandedOver`](crate::ReadEnd::HandedOver).
     ///
     /// # Errors
-    /// [`SuspendError::Busy`], also while a part of a record was read from the transport; and
-    /// [`SuspendError::NotEstablished`], also if the direction has ended;
-    /// [`SuspendError::Unsupported`]. Nothing has changed then.
+    /// Nothing has changed.
+    /// - [`SuspendError::Busy`] if a record or a handshake message was received in part, or a
+    ///   [notice](Self::take_notice) was not taken.
+    /// - [`SuspendError::NotEstablished`] if there are no application keys, or the direction has
+    ///   ended.
+    /// - [`SuspendError::Unsupported`] if the kernel does not have the cipher.
     pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         let (secret, sequence) = self.next_record()?;
         let direction = KernelDirection::new(secret, sequence)?;
@@ -169,16 +183,22 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
 }
 
 impl<P: Provider> Sealer<TrafficSecret<P>> {
-    /// Gives this direction to the kernel, which seals its records from now on, without padding, and
-    /// does not count them: [`Aead::confidentiality_limit`](crate::aead::Aead) is for the application
-    /// to keep. What was sealed here has to leave before. This half is over:
-    /// [`WriteEnd::HandedOver`](crate::WriteEnd::HandedOver). The alerts and KeyUpdates that would be
-    /// due in it are what [`take_kernel_control`](Self::take_kernel_control) gives.
+    /// Hands this direction to the kernel, which seals its records from now on.
+    ///
+    /// The kernel does not pad records and does not count them: the application must keep to
+    /// [`Aead::confidentiality_limit`](crate::aead::Aead). Records that were sealed here must be
+    /// sent first. This half ends with [`WriteEnd::HandedOver`](crate::WriteEnd::HandedOver). From
+    /// then on [`take_kernel_control`](Self::take_kernel_control) returns the alerts and KeyUpdates
+    /// that are due.
     ///
     /// # Errors
-    /// [`SuspendError::Busy`], also if the sender of a [`Connection`] has unsent records or a reserved
-    /// slot; and [`SuspendError::NotEstablished`], also if the direction is closed or its keys may seal
-    /// no more; [`SuspendError::Unsupported`]. Nothing has changed then.
+    /// Nothing has changed.
+    /// - [`SuspendError::Busy`] if an alert or a KeyUpdate is due, if a [signal](Self::take_signal)
+    ///   was not taken, or if a [`Connection`] around this half has unsent records or a reserved
+    ///   slot.
+    /// - [`SuspendError::NotEstablished`] if there are no application keys, the direction is
+    ///   closed, or its keys may seal no more.
+    /// - [`SuspendError::Unsupported`] if the kernel does not have the cipher.
     pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         let (secret, sequence) = self.next_record()?;
         let direction = KernelDirection::new(secret, sequence)?;
@@ -188,44 +208,45 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
 }
 
 impl<P: Provider> RecordLayer<TrafficSecret<P>> {
-    /// Gives the sending direction to the kernel: see [`Sealer::hand_to_kernel`](crate::Sealer).
+    /// Hands the sending direction to the kernel: see [`Sealer::hand_to_kernel`](crate::Sealer).
     ///
     /// # Errors
-    /// Those of [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel).
+    /// The errors of [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel).
     pub fn hand_sender_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         self.with_halves(|_, sealer| sealer.hand_to_kernel())
     }
 
-    /// Gives the receiving direction to the kernel: see [`Opener::hand_to_kernel`](crate::Opener).
+    /// Hands the receiving direction to the kernel: see [`Opener::hand_to_kernel`](crate::Opener).
     ///
     /// # Errors
-    /// Those of [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel).
+    /// The errors of [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel).
     pub fn hand_receiver_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         self.with_halves(|opener, _| opener.hand_to_kernel())
     }
 }
 
 impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
-    /// Gives the sending direction to the kernel: see [`Sealer::hand_to_kernel`](crate::Sealer).
+    /// Hands the sending direction to the kernel: see [`Sealer::hand_to_kernel`](crate::Sealer).
     ///
     /// # Errors
-    /// Those of [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel); [`SuspendError::Busy`] also
-    /// while something is [unsent](Self::unsent) or a slot is reserved. A KeyUpdate that was due may be
-    /// unsent now.
+    /// The errors of [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel), with
+    /// [`SuspendError::Busy`] also while records are [unsent](Self::unsent) or a slot is reserved.
+    /// A KeyUpdate that was due may have been sealed.
     pub fn hand_sender_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         self.with_halves(|_, sealer| sealer.hand_to_kernel())
     }
 
-    /// Gives the receiving direction to the kernel: see [`Opener::hand_to_kernel`](crate::Opener).
+    /// Hands the receiving direction to the kernel: see [`Opener::hand_to_kernel`](crate::Opener).
     ///
     /// # Errors
-    /// Those of [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel).
+    /// The errors of [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel).
     pub fn hand_receiver_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
         self.with_halves(|opener, _| opener.hand_to_kernel())
     }
 }
 
-/// TLS_CIPHER_*, and the length of its salt: that of ChaCha20-Poly1305 is empty, and its iv whole.
+/// Returns the `TLS_CIPHER_*` number and the length of the salt, which ChaCha20-Poly1305 does not
+/// have.
 const fn cipher(algorithm: Algorithm) -> Option<(u16, usize)> {
     match algorithm {
         Algorithm::Aes128Gcm => Some((51, 4)),
@@ -236,14 +257,14 @@ const fn cipher(algorithm: Algorithm) -> Option<(u16, usize)> {
     }
 }
 
-/// A `tls12_crypto_info_*` of Linux, wiped when it is dropped.
+/// A `tls12_crypto_info_*` structure of Linux. It holds a key, and is wiped when it is dropped.
 pub struct CryptoInfo {
     bytes: [u8; MAX_INFO_LEN],
     len: usize,
 }
 
 impl CryptoInfo {
-    /// The bytes of the structure, whose length says which it is.
+    /// Returns the bytes of the structure, to be passed to `setsockopt`.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }

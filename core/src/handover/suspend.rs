@@ -1,7 +1,7 @@
-//! A connection at rest as a few bytes: through deep sleep, or to another processor.
+//! Suspends a connection at rest into bytes, for deep sleep or for another processor.
 //!
-//! Each half packs its own fields (`layer/opener/suspend.rs`, `layer/sealer/suspend.rs`); here they
-//! are sealed, and opened again.
+//! Each half packs its own fields (`layer/opener/suspend.rs`, `layer/sealer/suspend.rs`). This file
+//! seals the packed fields and opens them again.
 
 use zeroize::Zeroize;
 
@@ -18,37 +18,42 @@ use crate::layer::sealer::{self, Sealer};
 use crate::layer::suspend_error::SuspendError;
 use crate::protocol::record::Role;
 
-/// The format of the bytes. Another one has other letters: there is no reading of old ones.
+/// Identifies the format of the bytes. A new format gets a new identifier; old ones cannot be
+/// resumed.
 const FORMAT: [u8; 4] = *b"TRS3";
 const TAG_LEN: usize = 16;
 const BODY_LEN: usize = opener::PACKED_LEN + sealer::PACKED_LEN + WRITER_LEN;
 
-/// Length of a suspended connection, in bytes: format, nonce, sealed fields, tag.
+/// Length of a suspended connection in bytes: format, nonce, sealed fields and tag.
 pub const SUSPENDED_LEN: usize = FORMAT.len() + NONCE_LEN + BODY_LEN + TAG_LEN;
 
-/// What seals a suspended connection: 256 bits of key, whatever the connection's own suite.
+/// The cipher that seals a suspended connection: a 256-bit key, whatever cipher the connection has.
 const ALGORITHM: Algorithm = Algorithm::Chacha20Poly1305;
 
-/// What tells apart the uses of one key (HKDF-Expand, RFC 5869 section 2.3).
+/// The labels of the two uses of the caller's key (HKDF-Expand, RFC 5869 section 2.3).
 const NONCE_LABEL: &[u8] = b"tls-record suspend nonce";
 const KEY_LABEL: &[u8] = b"tls-record suspend key";
 
 impl<P: Provider> RecordLayer<TrafficSecret<P>> {
-    /// Turns a connection at rest into bytes: secrets, sequence numbers, closing state, limits,
-    /// everything. They are sealed under `key`, which is for this purpose alone. Here both halves are
-    /// over: [`End`](crate::End) says `HandedOver` of them.
+    /// Suspends a connection at rest: seals its whole state into bytes, and ends it here.
     ///
-    /// The nonce is made of the key and the content (a synthetic initialization vector, as in
-    /// RFC 5297): two connections have different ones, and the same connection at the same point gives
-    /// the same bytes.
+    /// The bytes hold the secrets, sequence numbers, closing state and limits, sealed under `key`.
+    /// Use that key for nothing else. Both directions then end as `HandedOver` (see
+    /// [`End`](crate::End)).
     ///
-    /// **Resume it once.** Of two connections that come from the same bytes, both would seal records
-    /// with the same keys and nonces, which gives the content of both away, and lets others forge
-    /// (RFC 5116 section 5.1.1). The engine cannot detect a second resume: the caller must prevent it.
-    /// The caller also keeps what was received and not consumed.
+    /// The nonce is derived from the key and the content (a synthetic initialization vector, as in
+    /// RFC 5297): different connections get different nonces, and the same connection at the same
+    /// point gives the same bytes.
+    ///
+    /// **Resume the bytes only once.** Two connections that are resumed from the same bytes seal
+    /// records with the same keys and nonces, which reveals the content of both and allows
+    /// forgeries (RFC 5116 section 5.1.1). The engine cannot detect a second resume: the caller
+    /// must prevent it.
+    ///
+    /// The caller must also keep the received bytes that were not consumed.
     ///
     /// # Errors
-    /// [`SuspendError`] says when each comes; nothing has changed then.
+    /// [`SuspendError`] documents when each variant is returned. Nothing has changed.
     ///
     /// ```
     /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -58,7 +63,7 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     /// let mut layer = RecordLayer::new(Config::new(Role::Client));
     /// layer.install(Epoch::Application, secret(1)?, secret(2)?)?;
     ///
-    /// let key = [3; 32]; // of your key store
+    /// let key = [3; 32]; // from a key store
     /// let mut bytes = layer.suspend(&key).unwrap();
     /// assert!(layer.seal(&[b"data"], &mut [0; 64]).is_err());
     ///
@@ -76,16 +81,17 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
         Ok(bytes)
     }
 
-    /// Brings a connection back to where [`suspend`](Self::suspend) left it, and wipes `bytes`.
+    /// Resumes a connection from the bytes that [`suspend`](Self::suspend) returned, and wipes
+    /// `bytes`.
     ///
     /// # Errors
-    /// [`ResumeError`] says when each comes; `bytes` have not changed then.
+    /// [`ResumeError`] documents when each variant is returned. `bytes` has not changed.
     pub fn resume(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
         let _after_the_return = Scrub(P::STACK.saturating_add(size_of::<Self>()));
         Self::opened(bytes, key)
     }
 
-    /// Not inlined: its frame, which holds a `Self`, has to be one that [`Scrub`] reaches.
+    /// Not inlined, so that [`Scrub`] reaches its frame, which holds a `Self`.
     #[inline(never)]
     fn opened(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
         let mut this = Self::new(Config::new(Role::Client));
@@ -96,12 +102,14 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
 }
 
 impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
-    /// [`RecordLayer::suspend`], with what a [`shutdown`](Self::shutdown) has come to and the alerts
-    /// that were not told.
+    /// Suspends a connection at rest: see [`RecordLayer::suspend`].
+    ///
+    /// The bytes also hold the progress of a [`shutdown`](Self::shutdown), and which alerts
+    /// [`take_sealed_alert`](Self::take_sealed_alert) has not returned yet.
     ///
     /// # Errors
-    /// Those of [`RecordLayer::suspend`]; bytes that are [unsent](Self::unsent) and a reserved slot
-    /// are [`SuspendError::Busy`].
+    /// The errors of [`RecordLayer::suspend`], with [`SuspendError::Busy`] also while bytes are
+    /// [unsent](Self::unsent) or a slot is reserved.
     pub fn suspend(&mut self, key: &[u8; 32]) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
         self.tell();
         let (opener, sealer, writer) = self.at_rest().ok_or(SuspendError::Busy)?;
@@ -113,21 +121,22 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
         Ok(bytes)
     }
 
-    /// [`RecordLayer::resume`]. What a record carries is not more than the `TX` of before allowed.
+    /// Resumes a suspended connection: see [`RecordLayer::resume`]. If it was suspended with a
+    /// smaller `TX`, records stay limited to what fitted into that.
     ///
     /// # Errors
-    /// Those of [`RecordLayer::resume`].
+    /// The errors of [`RecordLayer::resume`].
     pub fn resume(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
         let frame = size_of::<Self>().saturating_add(size_of::<RecordLayer<TrafficSecret<P>>>());
         let _after_the_return = Scrub(P::STACK.saturating_add(frame));
         Self::opened(bytes, key)
     }
 
-    /// Not inlined: its frame, which holds a `Self` and the layer that it is made of, has to be one that
-    /// [`Scrub`] reaches.
+    /// Not inlined, so that [`Scrub`] reaches its frame, which holds a `Self` and the layer that it
+    /// is made of.
     #[inline(never)]
     fn opened(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
-        // Not `new`, which moves it once more: one `Self` is what is overwritten.
+        // `new` would move the connection once more, but only one `Self` is overwritten afterwards.
         let mut this = Self::unsettled(RecordLayer::new(Config::new(Role::Client)));
         let writer = this.with_halves(|opener, sealer| open(bytes, key, opener, sealer))?;
         this.restore_writer(writer);
@@ -141,7 +150,7 @@ fn hand_over<K: KeySchedule>(opener: &mut Opener<K>, sealer: &mut Sealer<K>) {
     sealer.hand_over(false);
 }
 
-/// Not inlined, nor is [`open`]: their frames have to be ones that [`scrub_stack`] reaches.
+/// Not inlined, like [`open`], so that [`scrub_stack`] reaches their frames.
 #[inline(never)]
 fn suspend<P: Provider>(
     opener: &Opener<TrafficSecret<P>>,
@@ -184,7 +193,7 @@ fn seal<P: Provider>(
     sealed.ok()
 }
 
-/// The cipher under `key`, which makes nonces, too: so each has a key of its own.
+/// Returns the cipher under a key derived from `key`, because `key` also derives the nonces.
 fn cipher<P: Provider>(key: &[u8; 32]) -> Option<P::Aead> {
     let mut own = [0; 32];
     let cipher = P::hkdf_expand(ALGORITHM, key, &[KEY_LABEL], &mut own)
@@ -193,7 +202,7 @@ fn cipher<P: Provider>(key: &[u8; 32]) -> Option<P::Aead> {
     cipher
 }
 
-/// Restores the halves, and returns what the writer knew.
+/// Restores the halves, and returns the packed state of the writer.
 #[inline(never)]
 fn open<P: Provider>(
     bytes: &[u8],
@@ -223,16 +232,16 @@ fn open<P: Provider>(
     restored
 }
 
-/// Why nothing was resumed. The bytes have not changed.
+/// The reason why a connection was not resumed. The bytes have not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ResumeError {
-    /// The bytes are no suspended connection of this format.
+    /// The bytes are not a suspended connection of this format.
     Format,
-    /// They were tampered with, or sealed under another key.
+    /// The bytes were tampered with, or sealed under another key.
     Forged,
-    /// Keys could not be made.
+    /// The keys could not be made.
     Crypto,
 }
 
@@ -240,7 +249,7 @@ impl core::fmt::Display for ResumeError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::Format => "not a suspended connection of this format",
-            Self::Forged => "tampered with, or another key",
+            Self::Forged => "bytes tampered with, or sealed under another key",
             Self::Crypto => "keys could not be made",
         })
     }
