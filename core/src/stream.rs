@@ -1,12 +1,13 @@
-//! A connection over a transport, as embedded-io has them: blocking or asynchronous, without a heap.
+//! A stream over a blocking or asynchronous transport of embedded-io, without a heap.
 //!
-//! What is sealed stays in the [`Connection`] until the transport took it, what was received stays in
-//! the [`RecordBuffer`], and futures hold no bytes. Reading sends what is due before it waits, but
-//! never fails because of it: data that the peer sent before it went away is still delivered. After an
-//! error that does not pass, only calls that are there to send try the transport again.
+//! Sealed records stay in the [`Connection`] until the transport has taken them, received bytes
+//! stay in the [`RecordBuffer`], and futures hold no bytes. Reading sends unsent records before it
+//! waits, but never fails because sending failed: data that the peer sent before it went away is
+//! still delivered. After a permanent error only calls whose purpose is to send try the transport
+//! again.
 //!
-//! The floor uses [`connection`](crate::connection) and what is below it, but not the hand-over, which is
-//! beside it.
+//! This folder uses [`connection`](crate::connection) and the folders below it, but not `handover`,
+//! which is on the same level.
 
 #[cfg(feature = "embedded-io-async")]
 mod asynchronous;
@@ -27,37 +28,44 @@ use crate::protocol::end::{End, ReadEnd};
 use crate::protocol::error::{Fault, OpenError, SealError};
 use crate::protocol::record::Epoch;
 
-/// A connection over a transport of embedded-io, without a heap: `RX` bytes for the longest record
-/// that may arrive, `TX` for those that leave (see [`Connection`]).
+/// A TLS stream over a transport of embedded-io, without a heap.
 ///
-/// It implements `Read`, `BufRead` and `Write` of embedded-io over a transport that does, and with the
-/// feature `embedded-io-async` those of embedded-io-async over a transport that implements these.
+/// `RX` is the size of the receive buffer, which must hold the longest record that may arrive. `TX`
+/// is the size of the send buffer (see [`Connection`]).
 ///
-/// - Reading ends, with no bytes, only after the peer's close_notify: a transport that ends before
-///   is [`StreamError::Truncated`].
-/// - Written data is sealed into `TX` and leaves when there is no room for more, when it is flushed,
-///   and before the stream waits for the peer.
-/// - Reading answers a KeyUpdate by itself.
-/// - Reading does not fail because sending did. After an error of the transport other than an
-///   interruption or a timeout, reading sends nothing more until it took something from a `write`, a
-///   `flush` or a [`close`](Self::close), which tell of their errors.
-/// - One read of the transport may bring several records. Where an interrupt or a `poll` says when to
-///   read, read until the transport would block, or while [`has_pending`](Self::has_pending).
-/// - It waits for one thing at a time: reading gives what has arrived, or else waits until what is
-///   unsent has left, and then for the peer. A peer that reads only when we read stops both: for
-///   such, [split](Connection::split) the connection and give each half a task.
-/// - It waits for every future of its transport that it has polled. Dropping one of its own drops
-///   the one that it waits for: that loses nothing if the transport says that this may be dropped.
-/// - Handshake messages that arrive, such as session tickets, are passed over, and a renegotiation
-///   is refused: to see them, drive the [`Connection`] yourself.
+/// The stream implements `Read`, `BufRead` and `Write` of embedded-io if the transport implements
+/// `Read` and `Write`. With the feature `embedded-io-async`, the same holds for the traits of
+/// embedded-io-async.
 ///
-/// Dropping the stream sends nothing: [`close`](Self::close) it, or the peer sees a truncation.
+/// - Reading returns 0 bytes only after the peer's close_notify. If the transport ends before it,
+///   reading fails with [`StreamError::Truncated`], unless the caller
+///   [tolerates](Self::tolerate_truncation) that.
+/// - Written data is sealed into the send buffer. It is sent when there is no room for more, when
+///   the stream is flushed, and before the stream waits for the peer.
+/// - Reading answers KeyUpdate requests.
+/// - Reading does not fail because sending failed. After an error of the transport other than an
+///   interruption or a timeout, reading sends nothing more until the transport has taken something
+///   from a `write`, a `flush` or a [`close`](Self::close), which report their errors.
+/// - One read of the transport may receive several records. If an interrupt or a `poll` says when
+///   to read, read until the transport would block, or while [`has_pending`](Self::has_pending).
+/// - The stream waits for one thing at a time. Reading returns data that has arrived; if there is
+///   none, it waits until the unsent records are sent, and then for the peer. This deadlocks with a
+///   peer that does not read while this end does not: for such a peer, [split](Connection::split)
+///   the connection and give each half its own task.
+/// - Once the stream has polled a future of the transport, it waits for that future. Dropping a
+///   future of the stream drops the transport's future: no bytes are lost if the transport's
+///   documentation allows that.
+/// - Handshake messages that arrive, such as session tickets, are ignored, and a renegotiation is
+///   refused. To process them, drive a [`Connection`] instead.
+///
+/// Dropping the stream sends nothing: [`close`](Self::close) it first, or the peer sees a
+/// truncation.
 ///
 /// ```
 /// use embedded_io::{Read, Write};
 /// use tls_record::{Connection, KeySchedule, RecordBuffer, EmbeddedStream, StreamError};
 ///
-/// /// Asks until the peer closes. `connection` has its keys from your handshake.
+/// /// Asks a question and reads until the peer closes. `connection` has the keys of a handshake.
 /// fn ask<T: Read + Write, K: KeySchedule>(
 ///     connection: Connection<K, 2048>,
 ///     transport: T,
@@ -116,52 +124,55 @@ pub struct EmbeddedStream<T, K: KeySchedule, const RX: usize, const TX: usize> {
     transport: T,
     connection: Connection<K, TX>,
     received: RecordBuffer<RX>,
-    /// Where in `received` data lies that is not read yet, and how long its record is.
+    /// The range of `received` that holds decrypted data which is not read yet.
     data: Range<usize>,
-    record: usize,
-    /// The transport has not flushed what it took.
+    /// The length of the record that holds `data`, which is not consumed yet; 0 if there is none.
+    record_len: usize,
+    /// The transport took bytes that it has not flushed.
     flush_due: bool,
-    /// Sending failed, by an error that does not pass: reading does not try it again.
-    is_stuck: bool,
+    /// Sending failed with a permanent error: reading does not try to send again.
+    send_failed: bool,
     tolerates_truncation: bool,
     transport_error: Option<ErrorKind>,
 }
 
-/// Why a [`EmbeddedStream`] did not do what it should. `E` is the transport's error.
+/// The error of an [`EmbeddedStream`]. `E` is the error of the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum StreamError<E> {
     /// The transport failed. The call may be repeated.
     Transport(E),
-    /// The transport took no bytes, and did not say why.
+    /// The transport took no bytes, without an error.
     WriteZero,
-    /// The transport ended without a close_notify: data may be missing.
+    /// The transport ended before the peer's close_notify: data may be missing.
     Truncated,
-    /// A record is longer than the buffer. The peer was sent record_overflow.
+    /// A record is longer than the receive buffer. The connection ends with the alert
+    /// record_overflow.
     TooLong(RecordTooLong),
-    /// The connection failed: by a fault of the peer, whose alert has left if the transport took it,
-    /// or an alert of the peer.
+    /// The connection failed: the peer broke the protocol and was sent an alert, if the transport
+    /// took it, or the peer sent an error alert.
     Open(OpenError),
-    /// Data was not taken: [`SealError::Closed`] after [`EmbeddedStream::close`].
+    /// Data could not be written, for instance after [`EmbeddedStream::close`]
+    /// ([`SealError::Closed`]).
     Seal(SealError),
-    /// The connection was not closed.
+    /// The connection could not be closed.
     Shutdown(ShutdownError),
 }
 
-/// What opening a record came to.
+/// The result of opening a record.
 enum Step {
-    /// There is data, or the record had none for the application.
+    /// A record was opened, with or without data for the application.
     Opened,
-    /// More has to be received first.
+    /// More bytes must be received first.
     NeedInput,
-    /// The direction has ended.
+    /// The receiving direction has ended.
     Closed,
 }
 
 impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, RX, TX> {
-    /// A stream over a transport on which the handshake was made. What arrived behind the handshake
-    /// is in `received`.
+    /// Creates a stream over a transport on which the handshake was made. `received` holds the
+    /// bytes that arrived behind the handshake.
     pub const fn new(
         connection: Connection<K, TX>,
         received: RecordBuffer<RX>,
@@ -172,46 +183,51 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
             connection,
             received,
             data: 0..0,
-            record: 0,
+            record_len: 0,
             flush_due: false,
-            is_stuck: false,
+            send_failed: false,
             tolerates_truncation: false,
             transport_error: None,
         }
     }
 
-    /// Whether the end of the transport without a close_notify ends reading like one. Anyone can cut
-    /// a connection, so that it is on only for peers that are known not to close, whose data shows
-    /// its own end. [`end`](Self::end) tells the difference.
+    /// Sets whether reading treats the end of the transport like a close_notify. Default: no.
+    ///
+    /// Anyone on the network can cut a connection. So tolerate it only from peers that are known to
+    /// send no close_notify, and whose data shows where it ends. [`end`](Self::end) tells the
+    /// difference.
     pub const fn tolerate_truncation(&mut self, tolerate: bool) {
         self.tolerates_truncation = tolerate;
     }
 
-    /// How the connection ended, or that it has not. Whether the transport failed, which no record
-    /// tells, is [`transport_error`](Self::transport_error)'s to say.
+    /// Returns how each direction ended, or that it is open. It does not tell whether the transport
+    /// failed: [`transport_error`](Self::transport_error) does.
     pub fn end(&self) -> End {
         self.connection.end()
     }
 
-    /// The first error of the transport that does not pass by itself, as an interruption and a timeout
-    /// do. It stays, even if a later call succeeds.
+    /// Returns the first permanent error of the transport: any but an interruption or a timeout. It
+    /// is kept even if a later call succeeds.
     pub const fn transport_error(&self) -> Option<ErrorKind> {
         self.transport_error
     }
 
-    /// Whether reading goes on without the transport: there is data that was decrypted and not read, a
-    /// whole record that was received and not opened, a header that will be refused, or the end. A part
-    /// of a record alone is nothing.
+    /// Returns whether reading can make progress without the transport.
     ///
-    /// A driver that waits for its transport to be readable, by `poll` on a descriptor or an interrupt,
-    /// does not learn of a record that was received together with another one. So read until the
-    /// transport would block, or while this is `true`, and wait then. A record need not hold data: a
-    /// read that finds nothing but a KeyUpdate or a session ticket goes on to the transport.
+    /// That is so if there is decrypted data that was not read, a whole record that was not opened,
+    /// a header that will be refused, or the end of the direction. A part of a record does not
+    /// count.
+    ///
+    /// A driver that waits until its transport is readable, by `poll` on a descriptor or by an
+    /// interrupt, is not woken for a record that was received together with another one. So read
+    /// until the transport would block, or while this function returns `true`, and only then wait.
+    /// A record need not hold data: a read that finds only a KeyUpdate or a session ticket goes on
+    /// to read from the transport.
     ///
     /// ```
     /// # use embedded_io::{Read, Write};
     /// # use tls_record::{KeySchedule, EmbeddedStream, StreamError};
-    /// /// Called when there is something to read; returns whether the peer may send more.
+    /// /// Called when the transport is readable. Returns whether the peer may send more.
     /// fn on_readable<T: Read + Write, K: KeySchedule>(
     ///     tls: &mut EmbeddedStream<T, K, 4096, 2048>,
     ///     mut received: impl FnMut(&[u8]),
@@ -232,39 +248,39 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
     /// }
     /// ```
     pub fn has_pending(&self) -> bool {
-        let waiting = self.received.behind(self.record);
+        let waiting = self.received.behind(self.record_len);
         let needed = self.connection.opener().needed(waiting);
         // A record that is longer than the buffer is refused.
         !self.data.is_empty() || needed <= waiting.len() || needed > RX
     }
 
-    /// The connection.
+    /// Returns the connection.
     pub const fn connection(&self) -> &Connection<K, TX> {
         &self.connection
     }
 
-    /// The connection: to update its keys, for instance, or to fill a slot. What is
-    /// [received](Connection::received) and [sent](Connection::sent) belongs to the stream.
+    /// Returns the connection, to update its keys or to fill a slot, for instance. Do not call
+    /// [`received`](Connection::received) or [`sent`](Connection::sent) on it: the stream does.
     pub const fn connection_mut(&mut self) -> &mut Connection<K, TX> {
         &mut self.connection
     }
 
-    /// The transport. Its bytes belong to the stream.
+    /// Returns the transport. Do not read from it or write to it: the stream does.
     pub const fn transport_mut(&mut self) -> &mut T {
         &mut self.transport
     }
 
     /// Takes the stream apart. Data that was decrypted and not read is lost.
     pub fn into_parts(mut self) -> (Connection<K, TX>, RecordBuffer<RX>, T) {
-        self.received.consume_len(self.record);
+        self.received.consume_len(self.record_len);
         (self.connection, self.received, self.transport)
     }
 
-    /// Opens the next record. All data of the last one has been read.
+    /// Opens the next record, when all data of the last one has been read.
     fn open<E>(&mut self) -> Result<Step, StreamError<E>> {
-        self.received.consume_len(core::mem::take(&mut self.record));
+        self.received.consume_len(core::mem::take(&mut self.record_len));
         if let ReadEnd::Closed { epoch } = self.end().read {
-            // What lies behind the close_notify is not for the connection, which would ignore it.
+            // Bytes behind the close_notify stay in the buffer: the connection would consume them.
             return closed_in(epoch);
         }
         let opened = match self.connection.received(self.received.filled()) {
@@ -274,7 +290,7 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
         };
         if let Event::ApplicationData(range) = opened.event {
             self.data = range;
-            self.record = opened.consumed;
+            self.record_len = opened.consumed;
             return Ok(Step::Opened);
         }
         self.received.consume(&opened);
@@ -287,8 +303,8 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
             }
             Event::Closed => return closed_in(self.connection.opener().epoch()),
             Event::Handshake(piece) if piece.is_last() => {
-                // In TLS 1.3 there is nothing to refuse; if it cannot be refused any more, the
-                // connection is about to end.
+                // An error does not matter: TLS 1.3 has no renegotiation, and if the direction
+                // cannot send the refusal any more, the connection is about to end.
                 let _ = self.connection.refuse_renegotiation();
                 Step::Opened
             }
@@ -296,14 +312,14 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
         })
     }
 
-    /// A record that can never be read ends the connection.
+    /// Ends the connection because the record can never fit into the receive buffer.
     fn refuse<E>(&mut self, error: RecordTooLong) -> StreamError<E> {
-        // If the connection has ended, it needs no end.
+        // An error does not matter: it means that the connection has ended already.
         let _ = self.connection.abort(AlertDescription::RECORD_OVERFLOW);
         StreamError::TooLong(error)
     }
 
-    /// The transport brought `len` bytes of the room in `received`: none if it has ended.
+    /// Handles `len` bytes that the transport put into the room of `received`: 0 at its end.
     fn arrived(&mut self, len: usize) {
         if len == 0 {
             self.connection.eof();
@@ -327,7 +343,7 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
         len
     }
 
-    /// Gives data that is not read to `rest`.
+    /// Passes the data that was not read to `rest`.
     fn pass_on(&mut self, rest: &mut impl FnMut(&[u8])) {
         if !self.data.is_empty() {
             rest(self.data());
@@ -335,53 +351,54 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
         }
     }
 
-    /// The transport took so many bytes of what is unsent, or failed.
+    /// Handles the result of a write to the transport.
     fn sent<E: Error>(&mut self, sent: Result<usize, E>) -> Result<(), StreamError<E>> {
         match sent {
             Ok(0) => {
-                self.is_stuck |= self.note(ErrorKind::WriteZero);
+                self.send_failed |= self.note_transport_error(ErrorKind::WriteZero);
                 Err(StreamError::WriteZero)
             }
             Ok(len) => {
                 self.connection.sent(len);
                 self.flush_due = true;
-                self.is_stuck = false;
+                self.send_failed = false;
                 Ok(())
             }
             Err(error) => Err(self.not_sent(error)),
         }
     }
 
-    /// The transport has flushed what it took, or failed.
+    /// Handles the result of flushing the transport.
     fn flushed<E: Error>(&mut self, flushed: Result<(), E>) -> Result<(), StreamError<E>> {
         flushed.map_err(|error| self.not_sent(error))?;
         self.flush_due = false;
-        self.is_stuck = false;
-        self.check_not_cut()
+        self.send_failed = false;
+        self.check_not_discarded()
     }
 
+    /// Handles an error of sending.
     fn not_sent<E: Error>(&mut self, error: E) -> StreamError<E> {
-        self.is_stuck |= self.note(error.kind());
+        self.send_failed |= self.note_transport_error(error.kind());
         StreamError::Transport(error)
     }
 
-    /// The transport brought nothing, because it failed.
+    /// Handles an error of receiving.
     fn not_received<E: Error>(&mut self, error: E) -> StreamError<E> {
-        self.note(error.kind());
+        self.note_transport_error(error.kind());
         StreamError::Transport(error)
     }
 
-    /// Keeps the first error that does not pass by itself. Whether this is one.
-    fn note(&mut self, kind: ErrorKind) -> bool {
-        let stays = !matches!(kind, ErrorKind::Interrupted | ErrorKind::TimedOut);
-        if stays {
+    /// Keeps the first permanent error of the transport. Returns whether `kind` is permanent.
+    fn note_transport_error(&mut self, kind: ErrorKind) -> bool {
+        let is_permanent = !matches!(kind, ErrorKind::Interrupted | ErrorKind::TimedOut);
+        if is_permanent {
             self.transport_error.get_or_insert(kind);
         }
-        stays
+        is_permanent
     }
 
-    /// Whether all that was written has left, or still can.
-    fn check_not_cut<E>(&self) -> Result<(), StreamError<E>> {
+    /// Fails if written data was discarded before it was sent.
+    fn check_not_discarded<E>(&self) -> Result<(), StreamError<E>> {
         if !self.connection.writer().has_discarded() {
             return Ok(());
         }
@@ -396,17 +413,17 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
         self.flush_due || !self.connection.unsent().is_empty()
     }
 
-    /// Whether reading is to send before it goes on to `step`: before it waits, and before it ends.
-    fn sends_before<E>(&self, step: &Result<Step, StreamError<E>>) -> bool {
-        !matches!(step, Ok(Step::Opened)) && !self.is_stuck && self.wants_write()
+    /// Returns whether reading must send before it goes on with `step`: before it waits, or ends.
+    fn must_send_before<E>(&self, step: &Result<Step, StreamError<E>>) -> bool {
+        !matches!(step, Ok(Step::Opened)) && !self.send_failed && self.wants_write()
     }
 
-    /// Takes some of `data`, or says that the transport has to take something first.
+    /// Seals some of `data` and returns how much, or `None` if the transport must take bytes first.
     fn seal<E>(&mut self, data: &[u8]) -> Result<Option<usize>, StreamError<E>> {
         match (self.connection.write(&[data]), self.end().read) {
             (Ok(taken), _) => Ok(Some(taken)),
             (Err(SealError::NoSpace { .. }), _) if !self.connection.unsent().is_empty() => Ok(None),
-            // Why the connection failed says more than that it failed.
+            // The reason why the connection failed says more than `SealError::Failed`.
             (Err(SealError::Failed), ReadEnd::PeerAlert(description)) => {
                 Err(OpenError::PeerAlert(description).into())
             }
@@ -415,18 +432,18 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
         }
     }
 
-    /// The first step of closing: whether our close_notify has left, or something is to be sent.
+    /// Takes the first step of closing. Returns whether our close_notify was sent; if not, send.
     fn close_ours<E>(&mut self) -> Result<bool, StreamError<E>> {
         match self.connection.shutdown() {
             Ok(()) | Err(ShutdownError::AlreadyClosed) => Ok(true),
             Err(ShutdownError::WouldBlock) => Ok(false),
-            // That the peer's direction was cut is for reading to tell (RFC 9846 section 6.1).
+            // Reading reports that the peer's direction was truncated (RFC 9846 section 6.1).
             Err(ShutdownError::Truncated) => Ok(self.connection.unsent().is_empty()),
             Err(error) => Err(StreamError::Shutdown(error)),
         }
     }
 
-    /// The second step of closing: whether the peer has closed, or more is to be received.
+    /// Checks the second step of closing. Returns whether the peer has closed; if not, receive.
     fn check_closed<E>(&mut self, budget: u32) -> Result<bool, StreamError<E>> {
         match self.connection.check_closed(budget) {
             Ok(()) => Ok(true),
@@ -438,8 +455,8 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
     }
 }
 
-/// The peer's close_notify came, so early. Anyone can have forged one that came before the end of the
-/// handshake.
+/// Returns the end of reading after a close_notify that came in `epoch`. One that came before the
+/// end of the handshake can be forged.
 const fn closed_in<E>(epoch: Epoch) -> Result<Step, StreamError<E>> {
     match epoch {
         Epoch::Application => Ok(Step::Closed),
@@ -496,17 +513,17 @@ impl<E: Error + 'static> Error for StreamError<E> {
     }
 }
 
-/// What failed. Why is its [`source`](core::error::Error::source).
+/// Writes what failed. The reason is the [`source`](core::error::Error::source).
 impl<E> core::fmt::Display for StreamError<E> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::Transport(_) => "the transport failed",
-            Self::WriteZero => "the transport took nothing",
+            Self::WriteZero => "the transport took no bytes",
             Self::Truncated => "the transport ended before close_notify",
             Self::TooLong(_) => "a record was refused",
-            Self::Open(_) => "nothing can be received",
-            Self::Seal(_) => "data was not taken",
-            Self::Shutdown(_) => "the connection was not closed",
+            Self::Open(_) => "receiving failed",
+            Self::Seal(_) => "data could not be written",
+            Self::Shutdown(_) => "the connection could not be closed",
         })
     }
 }

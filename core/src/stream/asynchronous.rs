@@ -1,7 +1,7 @@
-//! The stream over an asynchronous transport: one wait at a time.
+//! The stream over an asynchronous transport.
 //!
-//! embedded-io-async lets a transport lose bytes when one of its futures is dropped after a poll, so
-//! that every one that is polled here is waited for.
+//! embedded-io-async allows a transport to lose bytes when one of its futures is dropped after a
+//! poll. So there is one such future at a time, and it is awaited to its end.
 
 use embedded_io_async::{BufRead, Read, Write};
 
@@ -13,16 +13,16 @@ where
     T: Read + Write,
     T::Error: 'static,
 {
-    /// Reads until there is data, or the end.
+    /// Opens records and receives until there is data, or the direction has ended.
     async fn fill_async(&mut self) -> Result<(), StreamError<T::Error>> {
         while self.data.is_empty() && self.step_async().await? {}
         Ok(())
     }
 
-    /// Opens one record, or receives once. Whether anything may follow.
+    /// Opens one record, or receives once. Returns whether more may follow.
     async fn step_async(&mut self) -> Result<bool, StreamError<T::Error>> {
         let step = self.open();
-        if self.sends_before(&step) {
+        if self.must_send_before(&step) {
             self.send_due_async().await;
         }
         match step? {
@@ -38,6 +38,7 @@ where
         }
     }
 
+    /// Sends all unsent records, without flushing the transport.
     async fn send_async(&mut self) -> Result<(), StreamError<T::Error>> {
         while !self.connection.unsent().is_empty() {
             let sent = self.transport.write(self.connection.unsent()).await;
@@ -53,18 +54,18 @@ where
         self.flushed(flushed)
     }
 
-    /// Sends what is due. What does not leave is still there for the next call, which may report
-    /// why.
+    /// Sends all unsent records, for a caller that does not report errors of sending. Records that
+    /// were not sent stay for the next call, which may report the error.
     async fn send_due_async(&mut self) {
         if self.wants_write() {
             let _ = self.flush_all().await;
         }
     }
 
-    /// [`close`](Self::close) over an asynchronous transport.
+    /// Closes the sending direction over an asynchronous transport: see [`close`](Self::close).
     ///
     /// # Errors
-    /// Those of [`close`](Self::close).
+    /// The errors of [`close`](Self::close).
     pub async fn close_async(&mut self) -> Result<(), StreamError<T::Error>> {
         loop {
             match self.close_ours() {
@@ -78,12 +79,15 @@ where
         }
     }
 
-    /// [`close_and_drain`](Self::close_and_drain) over an asynchronous transport. It waits until our
-    /// close_notify has left before it reads. How long to wait is the caller's to say, by a timeout: the
-    /// call may be dropped and repeated, if the transport's futures may be dropped.
+    /// Closes both directions over an asynchronous transport: see
+    /// [`close_and_drain`](Self::close_and_drain).
+    ///
+    /// It waits until our close_notify is sent before it reads. The caller limits the time with a
+    /// timeout: the future may be dropped, and the call repeated, if the futures of the transport
+    /// may be dropped.
     ///
     /// # Errors
-    /// Those of [`close_and_drain`](Self::close_and_drain).
+    /// The errors of [`close_and_drain`](Self::close_and_drain).
     ///
     /// ```
     /// # use embedded_io_async::{Read, Write};
@@ -129,7 +133,7 @@ where
     }
 }
 
-/// Data is read where it was decrypted: nothing is copied.
+/// Gives access to the data where it was decrypted, without a copy.
 impl<T, K: KeySchedule, const RX: usize, const TX: usize> BufRead for EmbeddedStream<T, K, RX, TX>
 where
     T: Read + Write,
@@ -153,7 +157,7 @@ where
     async fn write(&mut self, data: &[u8]) -> Result<usize, Self::Error> {
         loop {
             match self.seal(data) {
-                // Nothing is waited for from here on: the caller learns what was taken.
+                // Do not await anything after this: a dropped future would lose how much was taken.
                 Ok(Some(taken)) => return Ok(taken),
                 Ok(None) => self.send_async().await?,
                 Err(error) => {

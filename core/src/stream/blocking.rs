@@ -10,16 +10,16 @@ where
     T: Read + Write,
     T::Error: 'static,
 {
-    /// Reads until there is data, or the end.
+    /// Opens records and receives until there is data, or the direction has ended.
     fn fill(&mut self) -> Result<(), StreamError<T::Error>> {
         while self.data.is_empty() && self.step()? {}
         Ok(())
     }
 
-    /// Opens one record, or receives once. Whether anything may follow.
+    /// Opens one record, or receives once. Returns whether more may follow.
     fn step(&mut self) -> Result<bool, StreamError<T::Error>> {
         let step = self.open();
-        if self.sends_before(&step) {
+        if self.must_send_before(&step) {
             self.send_due();
         }
         match step? {
@@ -35,6 +35,7 @@ where
         }
     }
 
+    /// Sends all unsent records, without flushing the transport.
     fn send(&mut self) -> Result<(), StreamError<T::Error>> {
         while !self.connection.unsent().is_empty() {
             let sent = self.transport.write(self.connection.unsent());
@@ -43,23 +44,27 @@ where
         Ok(())
     }
 
-    /// Sends what is due. What does not leave is still there for the next call, which may report
-    /// why.
+    /// Sends all unsent records, for a caller that does not report errors of sending. Records that
+    /// were not sent stay for the next call, which may report the error.
     fn send_due(&mut self) {
         if self.wants_write() {
             let _ = self.flush();
         }
     }
 
-    /// Closes our direction, in one step: sends a close_notify, once, and does not wait for the peer's.
-    /// Reading goes on.
+    /// Closes the sending direction: a shutdown in one step.
     ///
-    /// That the peer's direction was cut is no error of this call: what is unsent and the close_notify
-    /// leave all the same (RFC 9846 section 6.1), and reading and [`end`](Self::end) tell.
+    /// This function sends the unsent records and a close_notify, once, and does not wait for the
+    /// peer's. Reading stays possible.
+    ///
+    /// A truncation of the peer's direction is not an error here: the unsent records and the
+    /// close_notify are sent all the same (RFC 9846 section 6.1). Reading and [`end`](Self::end)
+    /// report the truncation.
     ///
     /// # Errors
-    /// [`StreamError::Transport`] and [`StreamError::WriteZero`], after which it may be called again;
-    /// [`StreamError::Shutdown`] if a slot is reserved or the connection has failed.
+    /// - [`StreamError::Transport`] or [`StreamError::WriteZero`] if the transport did not take the
+    ///   bytes: it may be called again.
+    /// - [`StreamError::Shutdown`] if a slot is reserved, or the connection has failed.
     pub fn close(&mut self) -> Result<(), StreamError<T::Error>> {
         loop {
             match self.close_ours() {
@@ -73,17 +78,18 @@ where
         }
     }
 
-    /// Closes both directions, in two steps: [`close`](Self::close), and then the data that is under
-    /// way goes to `rest`, piece by piece, up to the peer's close_notify.
+    /// Closes both directions: a shutdown in two steps, [`close`](Self::close) and then the peer's
+    /// close_notify.
     ///
-    /// The `budget` is how many bytes of records are worth waiting for. How long is for the transport
-    /// to say, by an error of its own.
+    /// Data that the peer sends before its close_notify is passed to `rest`, piece by piece.
+    /// `budget` limits how many bytes of records may arrive before it. The transport limits the
+    /// time, by an error of its own.
     ///
     /// # Errors
-    /// Those of closing and, when everything has been sent, those of reading: [`StreamError::Truncated`]
-    /// if the transport ended before the peer's close_notify. [`StreamError::Shutdown`] with
-    /// [`BudgetSpent`](crate::ShutdownError::BudgetSpent) if the budget was not enough; it may be called
-    /// again with a larger one.
+    /// The errors of [`close`](Self::close), and when everything has been sent, those of reading:
+    /// - [`StreamError::Truncated`] if the transport ended before the peer's close_notify.
+    /// - [`StreamError::Shutdown`] with [`BudgetSpent`](crate::ShutdownError::BudgetSpent) if more
+    ///   than `budget` bytes arrived: it may be called again with a larger budget.
     pub fn close_and_drain(
         &mut self,
         budget: u32,
@@ -113,7 +119,7 @@ where
     }
 }
 
-/// Data is read where it was decrypted: nothing is copied.
+/// Gives access to the data where it was decrypted, without a copy.
 impl<T, K: KeySchedule, const RX: usize, const TX: usize> BufRead for EmbeddedStream<T, K, RX, TX>
 where
     T: Read + Write,
