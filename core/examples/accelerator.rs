@@ -1,5 +1,6 @@
-//! A driver for an AES-128-GCM accelerator: a memory-mapped block of registers as a cipher of the engine.
-//! The block is emulated, below the driver.
+//! Uses an AES-128-GCM accelerator with memory-mapped registers as a cipher of the engine.
+//!
+//! The first half is the driver; the accelerator is emulated below it.
 //!
 //! ```sh
 //! cargo test -p tls-record --example accelerator
@@ -12,7 +13,7 @@ use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider, ring::Ri
 use tls_record::{Config, Epoch, Event, KeyError, RecordLayer, Role, TrafficSecret};
 use zeroize::Zeroize;
 
-/// The registers, of 32 bits each, by their numbers. On a chip: `read_volatile` and `write_volatile`.
+/// Access to the 32-bit registers by number. On a chip: `read_volatile` and `write_volatile`.
 trait Block {
     fn read(register: usize) -> u32;
     fn write(register: usize, value: u32);
@@ -22,7 +23,7 @@ trait Block {
 
 const CONTROL: usize = 0; // Starts SEAL or OPEN.
 const STATUS: usize = 1; // BUSY, FAILED.
-const LENGTHS: usize = 2; // Of the additional data in the high half, of the text in the low half.
+const LENGTHS: usize = 2; // Length of the additional data in the high half, of the text in the low half.
 const FIFO: usize = 3; // In: key, nonce, additional data, text. Out: text, tag.
 const SEAL: u32 = 1;
 const OPEN: u32 = 2;
@@ -30,18 +31,25 @@ const BUSY: u32 = 1;
 const FAILED: u32 = 2;
 
 type Nonce = [u8; NONCE_LEN];
-type Done = Result<(), AeadError>;
+type AeadResult = Result<(), AeadError>;
 
 struct Key<B>([u8; 16], PhantomData<B>);
 
 impl<B: Block> Key<B> {
-    fn work(&self, work: u32, nonce: &Nonce, data: &[u8], text: &mut [u8], tag: &mut [u8]) -> Done {
+    fn run(
+        &self,
+        operation: u32,
+        nonce: &Nonce,
+        data: &[u8],
+        text: &mut [u8],
+        tag: &mut [u8],
+    ) -> AeadResult {
         B::write(LENGTHS, (data.len() << 16 | text.len()) as u32);
         for bytes in [&self.0, &nonce[..], data, text].into_iter().flat_map(|part| part.chunks(4)) {
-            // The last one of a part is filled up with zeros.
+            // The last word of each part is filled up with zeros.
             B::write(FIFO, bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)));
         }
-        B::write(CONTROL, work);
+        B::write(CONTROL, operation);
         while B::read(STATUS) & BUSY != 0 {}
         if B::read(STATUS) & FAILED != 0 {
             return Err(AeadError);
@@ -60,7 +68,7 @@ impl<B> Zeroize for Key<B> {
 }
 
 impl<B: Block> Aead for Key<B> {
-    /// `work`, and on a chip the functions that it calls.
+    /// The stack use of `run`, and on a chip of the functions that it calls.
     const STACK: usize = 512;
 
     fn tag_len(&self) -> usize {
@@ -75,20 +83,20 @@ impl<B: Block> Aead for Key<B> {
         Algorithm::Aes128Gcm.has_explicit_nonce()
     }
 
-    fn seal(&mut self, nonce: &Nonce, data: &[u8], text: &mut [u8], tag: &mut [u8]) -> Done {
-        self.work(SEAL, nonce, data, text, tag)
+    fn seal(&mut self, nonce: &Nonce, data: &[u8], text: &mut [u8], tag: &mut [u8]) -> AeadResult {
+        self.run(SEAL, nonce, data, text, tag)
     }
 
-    fn open(&mut self, nonce: &Nonce, data: &[u8], text: &mut [u8], tag: &[u8]) -> Done {
+    fn open(&mut self, nonce: &Nonce, data: &[u8], text: &mut [u8], tag: &[u8]) -> AeadResult {
         let mut expected = [0; 16];
-        self.work(OPEN, nonce, data, text, &mut expected)?;
-        // In the same time, whichever bytes differ.
+        self.run(OPEN, nonce, data, text, &mut expected)?;
+        // Constant time: it does not depend on which bytes differ.
         let differences = expected.iter().zip(tag).fold(0, |all, (a, b)| all | (a ^ b));
         if differences == 0 { Ok(()) } else { Err(AeadError) }
     }
 }
 
-// Where the engine gets its keys: the key schedule stays in software
+// The provider: the key schedule stays in software
 
 struct Accelerator<B>(PhantomData<B>);
 
@@ -110,23 +118,24 @@ impl<B: Block> Provider for Accelerator<B> {
     }
 }
 
-// The emulated block
+// The emulated accelerator
 
-/// What an emulated block has in it.
+/// The state of the emulated accelerator.
 #[derive(Default)]
 struct Emulated {
     lengths: u32,
-    /// What was written to the FIFO, and what is to be read from it.
+    /// The bytes that were written to the FIFO.
     input: Vec<u8>,
+    /// The bytes that can be read from the FIFO.
     output: Vec<u8>,
     has_failed: bool,
-    /// Whether it is to fail from now on.
+    /// Whether every later operation fails.
     is_broken: bool,
 }
 
 thread_local!(static EMULATED: RefCell<Emulated> = RefCell::default());
 
-/// The only block.
+/// The registers of the emulated accelerator.
 struct Registers;
 
 impl Block for Registers {
@@ -134,7 +143,7 @@ impl Block for Registers {
         EMULATED.with_borrow_mut(|block| match register {
             STATUS => u32::from(block.has_failed) * FAILED,
             FIFO => u32::from_le_bytes(block.output.drain(..4).as_slice().try_into().unwrap()),
-            _ => panic!("register {register} is read"),
+            _ => panic!("register {register} cannot be read"),
         })
     }
 
@@ -142,14 +151,14 @@ impl Block for Registers {
         EMULATED.with_borrow_mut(|block| match register {
             LENGTHS => block.lengths = value,
             FIFO => block.input.extend(value.to_le_bytes()),
-            CONTROL => block.work(value),
-            _ => panic!("register {register} is written"),
+            CONTROL => block.run(value),
+            _ => panic!("register {register} cannot be written"),
         });
     }
 }
 
 impl Emulated {
-    fn work(&mut self, work: u32) {
+    fn run(&mut self, operation: u32) {
         let input = std::mem::take(&mut self.input);
         let mut input = &input[..];
         let mut take = |len: usize| {
@@ -161,12 +170,14 @@ impl Emulated {
         let nonce = take(NONCE_LEN).try_into().unwrap();
         let data = take((self.lengths >> 16) as usize);
         let mut text = take((self.lengths & 0xffff) as usize);
-        assert!(input.is_empty(), "the lengths say how much there is");
+        assert!(input.is_empty(), "the FIFO holds more than the lengths say");
 
         let mut aead = Ring::aead(Algorithm::Aes128Gcm, &key).unwrap();
         let mut tag = [0; 16];
-        if work == OPEN {
-            // GCM is its own inverse, and its tag is that of the ciphertext.
+        if operation == OPEN {
+            // Ring opens only with a valid tag, but the driver compares tags itself. The keystream
+            // of GCM is the same in both directions, so sealing the ciphertext gives the plaintext,
+            // and sealing that gives the tag.
             let ciphertext = text.clone();
             aead.seal(&nonce, b"", &mut text, &mut tag).unwrap();
             let mut again = text.clone();
@@ -183,7 +194,7 @@ impl Emulated {
 
 type Layer<P> = RecordLayer<TrafficSecret<P>>;
 
-/// A client on the accelerator, and a server on ring.
+/// Returns a connected client on the accelerator and server on ring.
 fn connected() -> Result<(Layer<Accelerator<Registers>>, Layer<Ring>), KeyError> {
     fn end<P: Provider>(role: Role) -> Result<Layer<P>, KeyError> {
         let secret = |byte| TrafficSecret::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
@@ -210,7 +221,7 @@ mod tests {
 
     use super::*;
 
-    /// Carries data of these bytes over, and returns what came of it.
+    /// Seals `data` in one record, opens the record at the other end, and returns the content.
     fn carry<P: Provider, Q: Provider>(
         from: &mut Layer<P>,
         to: &mut Layer<Q>,
@@ -262,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn hardware_that_fails_ends_the_connection() {
+    fn a_hardware_failure_ends_the_connection() {
         let (mut client, _) = connected().unwrap();
         EMULATED.with_borrow_mut(|block| block.is_broken = true);
         assert_eq!(client.seal(&[b"data"], &mut [0; 64]), Err(SealError::Crypto));
@@ -271,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suite_that_it_does_not_have_is_told_at_once() {
+    fn an_unsupported_suite_is_refused_when_the_secret_is_made() {
         let secret = TrafficSecret::<Accelerator<Registers>>::tls13(Algorithm::Aes256Gcm, &[0; 48]);
         assert_eq!(secret.err(), Some(KeyError::Unsupported));
     }

@@ -50,8 +50,8 @@ use crate::protocol::record::Epoch;
 ///   to read, read until the transport would block, or while [`has_pending`](Self::has_pending).
 /// - The stream waits for one thing at a time. Reading returns data that has arrived; if there is
 ///   none, it waits until the unsent records are sent, and then for the peer. This deadlocks with a
-///   peer that does not read while this end does not: for such a peer, [split](Connection::split)
-///   the connection and give each half its own task.
+///   peer that reads only while this end reads: for such a peer, [split](Connection::split) the
+///   connection and give each half its own task.
 /// - Once the stream has polled a future of the transport, it waits for that future. Dropping a
 ///   future of the stream drops the transport's future: no bytes are lost if the transport's
 ///   documentation allows that.

@@ -1,8 +1,8 @@
-//! The mailbox and linked halves under every interleaving of their calls: nothing that was posted is
-//! lost, and nothing is taken twice.
+//! Model-checks the mailbox and linked halves: in every interleaving of calls, nothing that was
+//! posted is lost, and nothing is taken twice.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test -p tls-record --no-default-features --features tls12,null-aead
-//! --release --test mailbox_loom` runs it.
+//! Run it with `RUSTFLAGS="--cfg loom" cargo test -p tls-record --no-default-features --features
+//! tls12,null-aead --release --test mailbox_loom`.
 
 #![cfg(loom)]
 
@@ -15,11 +15,11 @@ use tls_record::{
     SealError, Sealer, ShutdownError, Signal, TrafficSecret,
 };
 
-/// Words with flags of their own: what arrives twice is seen.
+/// Words that share no set bit, so that a word that is taken twice is noticed.
 const NOTICES: [u32; 3] = [1 << 8 | 20, 1 << 10, 1 << 11];
 const SIGNALS: [u32; 2] = [1 << 9, 1 << 8 | 80];
 
-/// Adds what was taken; none of it was there before.
+/// Adds the bits that were taken. Panics if one of them was taken before.
 fn add(all: &mut u32, taken: u32) {
     assert_eq!(*all & taken, 0, "taken twice");
     *all |= taken;
@@ -53,7 +53,7 @@ fn no_notice_is_lost_or_taken_twice() {
 }
 
 #[test]
-fn notices_come_in_the_order_of_their_posting() {
+fn notices_are_taken_in_the_order_in_which_they_were_posted() {
     loom::model(|| {
         let mailbox = Arc::new(Mailbox::new());
         let opener = {
@@ -68,14 +68,14 @@ fn notices_come_in_the_order_of_their_posting() {
         for _ in 0..3 {
             add(&mut all, mailbox.take_notice().bits());
             let posted = (0..=NOTICES.len()).map(|count| union(&NOTICES[..count]));
-            assert!(posted.into_iter().any(|posted| posted == all), "a later one came first");
+            assert!(posted.into_iter().any(|posted| posted == all), "a later notice came first");
         }
         opener.join().unwrap();
     });
 }
 
 #[test]
-fn both_words_are_independent() {
+fn notices_and_signals_are_independent() {
     loom::model(|| {
         let mailbox = Arc::new(Mailbox::new());
         // Each half posts and takes, as an opener and a sealer do.
@@ -104,7 +104,7 @@ fn both_words_are_independent() {
 }
 
 #[test]
-fn whoever_takes_at_the_same_time_shares_what_there_is() {
+fn each_notice_goes_to_one_of_two_concurrent_takers() {
     loom::model(|| {
         let mailbox = Arc::new(Mailbox::new());
         mailbox.post_notice(Notice::from_bits(NOTICES[0]));
@@ -126,7 +126,7 @@ type Secret = TrafficSecret<Null>;
 
 fn layer(role: Role) -> RecordLayer<Secret> {
     let mut config = Config::new(role);
-    // No KeyUpdate is tolerated but those that were asked for.
+    // Only KeyUpdates that were requested are tolerated.
     config.limits.key_updates = 0;
     let mut layer = RecordLayer::new(config);
     let secret = |byte| Secret::tls13(Algorithm::Aes128Gcm, &[byte; 32]).unwrap();
@@ -134,7 +134,7 @@ fn layer(role: Role) -> RecordLayer<Secret> {
     layer
 }
 
-/// The halves of a server. Threads of loom are `'static`.
+/// Returns the halves of a server, over a leaked mailbox because loom's threads are `'static`.
 fn linked() -> (Linked<'static, Opener<Secret>>, Linked<'static, Sealer<Secret>>) {
     layer(Role::Server).split_over(Box::leak(Box::new(Mailbox::new())))
 }
@@ -159,12 +159,12 @@ fn no_data_is_sealed_after_the_alert_for_a_forged_record() {
         let mut sealer = sending.join().unwrap();
         assert_eq!(seal(&mut sealer), Err(SealError::Failed));
         let mut alert = || sealer.with(|sealer| sealer.poll_control(&mut [0; 64]));
-        assert_eq!([alert(), alert()], [Ok(24), Ok(0)], "one alert");
+        assert_eq!([alert(), alert()], [Ok(24), Ok(0)], "exactly one alert is sealed");
     });
 }
 
 #[test]
-fn what_arrives_after_a_close_counts_for_the_second_step() {
+fn records_that_arrive_after_a_close_count_for_the_second_step() {
     loom::model(|| {
         let (mut opener, mut sealer) = linked();
         let sending = thread::spawn(move || sealer.with(|sealer| sealer.close()).unwrap());
@@ -200,7 +200,7 @@ fn the_opener_knows_of_a_request_before_its_record_can_be_sent() {
                 sealer
             })
         };
-        // An answer that comes as soon as it can.
+        // The earliest answer that a peer can send.
         opener.half();
         if is_sent.load(Ordering::Acquire) {
             let mut answer = [0; 64];

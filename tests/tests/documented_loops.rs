@@ -120,7 +120,7 @@ fn shut_down<K: KeySchedule>(
                 receive(tls); // A peer that waits for us to read does not read either.
             }
             Err(ShutdownError::AwaitingPeer { .. }) => receive(tls),
-            // The peer's direction was cut, which is no end of ours; or an alert is to leave.
+            // Ours still closes after a truncation, and after a fault an alert must be sent.
             Err(ShutdownError::Truncated | ShutdownError::Failed) if !tls.unsent().is_empty() => {
                 send(tls);
             }
