@@ -145,7 +145,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     ///
     /// # Errors
     /// The errors of [`Opener::open`]. The alert for an [`OpenError::Fault`] becomes
-    /// [`unsent`](Self::unsent); an [`OpenError::PeerAlert`] discards everything that is unsent.
+    /// [`unsent`](Self::unsent). An [`OpenError::PeerAlert`], and [`Fault::NotTls`], which has no
+    /// alert, discard everything that is unsent.
     #[inline]
     pub fn received(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         let opened = self.opener.open(input);
@@ -172,12 +173,12 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         end
     }
 
-    /// Reports that the transport failed in both directions, and returns how the receiving
-    /// direction ended, which is as after [`eof`](Self::eof).
+    /// Reports that the transport failed, in both directions.
     ///
     /// The [unsent](Self::unsent) records are discarded, and nothing is sealed any more. Unless the
     /// sending direction had ended before, every later [`shutdown`](Self::shutdown) returns
-    /// [`ShutdownError::TransportFailed`].
+    /// [`ShutdownError::TransportFailed`]. The receiving direction ends as by [`eof`](Self::eof);
+    /// the return value tells how.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -254,14 +255,13 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         written
     }
 
-    /// Reserves a slot for `len` bytes of application data that are filled in, by DMA for instance,
-    /// where they will be sealed.
+    /// Reserves a slot for `len` bytes of application data, to be sealed in place.
     ///
-    /// [`commit`](Self::commit) seals the slot and [`discard`](Self::discard) releases it. Until
-    /// then data is received and sent as usual, and the slot stays in place. The slot is dropped if
-    /// the connection fails, or if a TLS 1.2 peer's close_notify is replied to: an alert may then
-    /// be sealed into the same memory, so stop the DMA first. [`shutdown`](Self::shutdown) does not
-    /// drop the slot but is refused.
+    /// Fill the slot, by DMA for instance. Then [`commit`](Self::commit) seals the slot and
+    /// [`discard`](Self::discard) releases it. Until then data is received and sent as usual, and
+    /// the slot stays in place. The slot is dropped if the connection fails, or if a TLS 1.2 peer's
+    /// close_notify is replied to. An alert may then be sealed into the same memory, which DMA must
+    /// not write any more. [`shutdown`](Self::shutdown) does not drop the slot but is refused.
     ///
     /// The slot is not aligned and may share cache lines with other bytes: it lies behind the
     /// unsent records, room for a control record, and the [`headroom`](crate::Sealer::headroom).
@@ -378,9 +378,10 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         self.writer.begin_send()
     }
 
-    /// Reports that the transport took the first `len` bytes, or none if 0, of
-    /// [`unsent`](Self::unsent) or of the last [`begin_send`](Self::begin_send). Bytes beyond those
-    /// do not count.
+    /// Reports that the transport took the first `len` bytes of [`unsent`](Self::unsent).
+    ///
+    /// After [`begin_send`](Self::begin_send), `len` is how many of the bytes that it returned were
+    /// taken, or 0 if none were. A larger `len` is cut to that length.
     #[inline]
     pub fn sent(&mut self, len: usize) {
         self.writer.sent(len);
@@ -463,8 +464,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         aborted
     }
 
-    /// Returns the oldest alert that this connection has sealed and not returned here yet, for a
-    /// log (RFC 9846 section 6.2). Alerts from the peer are returned by
+    /// Returns the oldest alert that was sealed and that this function has not returned yet.
+    ///
+    /// It is for a log (RFC 9846 section 6.2). Alerts from the peer are returned by
     /// [`received`](Self::received).
     ///
     /// ```

@@ -1,5 +1,4 @@
-//! The alerts that were sealed and not yet returned to the application's log (RFC 9846
-//! section 6.2).
+//! The sealed alerts that the application's log has not received yet (RFC 9846 section 6.2).
 
 use crate::protocol::alert::AlertDescription;
 

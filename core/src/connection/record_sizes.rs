@@ -39,8 +39,9 @@ pub struct RecordSizes {
 }
 
 impl RecordSizes {
-    /// Limits records to `small` bytes of content for the first `warm_up` bytes, and for as many
-    /// again after a pause of `idle`.
+    /// Limits records to `small` bytes of content for the first `warm_up` bytes of the stream.
+    ///
+    /// The limit applies again for `warm_up` bytes after a pause of `idle`.
     pub const fn new(small: u16, warm_up: usize, idle: Duration) -> Self {
         Self { small, warm_up, idle, run: 0, last: Duration::ZERO }
     }

@@ -11,8 +11,7 @@ use crate::protocol::end::WriteEnd;
 use crate::protocol::error::{CloseError, KeyError, SealError};
 use crate::protocol::record::HEADER_LEN;
 
-/// The most bytes of a record that are not content: header, explicit nonce or inner content type,
-/// tag.
+/// The most bytes that a record adds to its content: header, explicit nonce or content type, tag.
 const MAX_OVERHEAD: usize = HEADER_LEN + 8 + 16;
 
 /// Bytes that a suspended [`Writer`] adds to those of its [`Sealer`].
@@ -165,8 +164,8 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         }
     }
 
-    /// Moves the unsent bytes, unless they are in flight, if that is necessary for `need` bytes of
-    /// room behind them. Returns whether there is this room.
+    /// Makes `need` bytes of room behind the unsent bytes, and returns whether that is possible. It
+    /// moves the unsent bytes if necessary, unless they are in flight.
     fn make_room(&mut self, need: usize) -> bool {
         need <= self.room() && self.unsent.make_room(need)
     }
@@ -330,7 +329,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     }
 
     /// Seals the control records that are due. Every function that can make one due, or make room
-    /// for one, calls this last.
+    /// for one, calls this before it returns.
     ///
     /// A KeyUpdate waits while bytes are unsent, so that requests that arrive meanwhile get one
     /// answer (RFC 9846 section 4.7.3). While bytes are unsent, it is sealed only if data or the
@@ -521,8 +520,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         self.unsent.is_empty() && self.slot.is_none()
     }
 
-    /// Calls `call` with the sending half itself, to install keys for instance, and settles the
-    /// writer.
+    /// Gives `call` the sending half, to install keys for instance, and settles the writer again.
     pub(super) fn with_sealer<R>(&mut self, call: impl FnOnce(&mut Sealer<K>) -> R) -> R {
         self.sealer.set_has_unsent(!self.is_at_rest());
         let returned = call(&mut self.sealer);

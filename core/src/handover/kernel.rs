@@ -64,8 +64,10 @@ impl<P: Provider> KernelDirection<P> {
     }
 
     /// Returns the `tls12_crypto_info_*` structure for the next record, in the layout of
-    /// `linux/tls.h`. Each generation of keys is returned only once, because the kernel counts the
-    /// records from then on.
+    /// `linux/tls.h`.
+    ///
+    /// Each generation of keys is returned only once, because the kernel counts the records from
+    /// then on.
     ///
     /// # Errors
     /// - [`KeyError::HandedOver`] if this generation was returned already.
@@ -245,8 +247,7 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
     }
 }
 
-/// Returns the `TLS_CIPHER_*` number and the length of the salt, which ChaCha20-Poly1305 does not
-/// have.
+/// Returns the number (`TLS_CIPHER_*`) and the length of the salt, 0 for ChaCha20-Poly1305.
 const fn cipher(algorithm: Algorithm) -> Option<(u16, usize)> {
     match algorithm {
         Algorithm::Aes128Gcm => Some((51, 4)),
