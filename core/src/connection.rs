@@ -208,7 +208,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// No data makes no record.
     ///
     /// # Errors
-    /// Nothing has changed, except that a KeyUpdate that was due may have been sealed.
+    /// After an error nothing has changed, except that a KeyUpdate that was due may have been
+    /// sealed.
     /// - [`SealError::NoSpace`] if there is no room for one record: send the
     ///   [`unsent`](Self::unsent) bytes, then call again.
     /// - [`SealError::SlotReserved`] while a slot is [reserved](Self::reserve).
@@ -288,7 +289,8 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     ///
     /// # Errors
     /// The errors of [`write`](Self::write), and [`SealError::TooLong`] if one record cannot carry
-    /// `len` bytes. Nothing has changed, except that a KeyUpdate that was due may have been sealed.
+    /// `len` bytes. After an error nothing has changed, except that a KeyUpdate that was due may
+    /// have been sealed.
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8], SealError> {
         self.tell_writer();
         let reserved = self.writer.reserve(len).map(drop);

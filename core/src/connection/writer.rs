@@ -47,7 +47,7 @@ impl Slot {
 pub struct Writer<K: KeySchedule, const TX: usize> {
     /// Unsent bytes were discarded, because the peer or the transport failed.
     has_discarded: bool,
-    /// [`shutdown`](Self::shutdown) has returned that the close_notify was sent.
+    /// [`shutdown`](Self::shutdown) has returned `Ok`: the close_notify was sent.
     is_close_reported: bool,
     /// The transport failed before it had taken our close_notify or fatal alert.
     has_transport_failed: bool,

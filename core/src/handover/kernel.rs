@@ -170,7 +170,7 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
     /// This half ends with [`ReadEnd::HandedOver`](crate::ReadEnd::HandedOver).
     ///
     /// # Errors
-    /// Nothing has changed.
+    /// After an error nothing has changed.
     /// - [`SuspendError::Busy`] if a record or a handshake message was received in part, or a
     ///   [notice](Self::take_notice) was not taken.
     /// - [`SuspendError::NotEstablished`] if there are no application keys, or the direction has
@@ -194,7 +194,7 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
     /// that are due.
     ///
     /// # Errors
-    /// Nothing has changed.
+    /// After an error nothing has changed.
     /// - [`SuspendError::Busy`] if an alert or a KeyUpdate is due, if a [signal](Self::take_signal)
     ///   was not taken, or if a [`Connection`] around this half has unsent records or a reserved
     ///   slot.

@@ -53,7 +53,8 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     /// The caller must also keep the received bytes that were not consumed.
     ///
     /// # Errors
-    /// [`SuspendError`] documents when each variant is returned. Nothing has changed.
+    /// [`SuspendError`] documents when each variant is returned. After an error nothing has
+    /// changed.
     ///
     /// ```
     /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -85,7 +86,8 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     /// `bytes`.
     ///
     /// # Errors
-    /// [`ResumeError`] documents when each variant is returned. `bytes` has not changed.
+    /// [`ResumeError`] documents when each variant is returned. After an error `bytes` has not
+    /// changed.
     pub fn resume(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
         let _after_the_return = Scrub(P::STACK.saturating_add(size_of::<Self>()));
         Self::opened(bytes, key)
