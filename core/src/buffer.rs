@@ -1,6 +1,6 @@
-//! Bytes: how they are copied, queued and laid out, whatever they mean.
+//! Copying, queueing and laying out bytes, whatever their meaning.
 //!
-//! The lowest floor: it uses nothing of the crate but [`SMALL`](crate::small::SMALL).
+//! This is the lowest folder: it uses nothing else of the crate but [`SMALL`](crate::small::SMALL).
 
 pub(crate) mod byte_queue;
 pub(crate) mod bytes;

@@ -1,7 +1,7 @@
 //! Keys, ciphers, and the protection of one record at a time.
 //!
-//! The floor uses [`protocol`](crate::protocol) and what is below it. It knows nothing of the state of a
-//! connection.
+//! This folder uses only [`protocol`](crate::protocol) and the folders below it. It does not know
+//! the state of a connection.
 
 pub mod aead;
 pub(crate) mod keys;

@@ -1,7 +1,7 @@
-//! The record layer: the receiving half, the sending half, and what they tell each other.
+//! The record layer: the receiving half, the sending half, and the flags that they exchange.
 //!
-//! The floor uses [`crypto`](crate::crypto) and what is below it. Every buffer is the caller's, but for
-//! [`record_buffer`], which a caller may take for its input.
+//! This folder uses only [`crypto`](crate::crypto) and the folders below it. The caller owns every
+//! buffer; [`record_buffer`] offers one for received records.
 
 pub(crate) mod budget;
 pub(crate) mod config;

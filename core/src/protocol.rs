@@ -1,7 +1,7 @@
-//! What the standards say of records, alerts, closing and errors, without keys and without buffers.
+//! The rules of the RFCs for records, alerts, closing and errors, without keys or buffers.
 //!
-//! This is what a reader checks against RFC 9846 sections 5 and 6. The floor uses [`buffer`](crate::buffer)
-//! alone, for copying.
+//! Read it beside RFC 9846 sections 5 and 6. This folder uses only [`buffer`](crate::buffer), for
+//! copying.
 
 pub(crate) mod alert;
 pub mod close;

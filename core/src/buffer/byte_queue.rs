@@ -1,9 +1,9 @@
-//! Bytes that came and have not gone, in one run of a fixed buffer: a cipher and a transport want
-//! whole slices, which a ring does not have.
+//! A queue of bytes in a fixed buffer. The queued bytes are always contiguous, because ciphers and
+//! transports need whole slices, which a ring buffer cannot provide.
 
 use crate::buffer::bytes::copy_content;
 
-/// The bytes from `start` to `end` wait; behind them is room for more.
+/// A queue of bytes. The bytes from `start` to `end` are waiting; behind them is room for more.
 #[derive(Clone)]
 #[repr(C)]
 pub(crate) struct ByteQueue<const LEN: usize> {
@@ -39,29 +39,29 @@ impl<const LEN: usize> ByteQueue<LEN> {
         self.end.saturating_sub(self.start) as usize
     }
 
-    /// Where the room behind the waiting bytes begins.
+    /// Returns the index at which the room behind the waiting bytes begins.
     pub(crate) const fn end(&self) -> usize {
         self.end as usize
     }
 
-    /// Both lie in the buffer, whose length fits.
+    /// Both are at most `LEN`, which fits into a `u32`.
     const fn set(&mut self, start: usize, end: usize) {
         (self.start, self.end) = (start as u32, end as u32);
     }
 
-    /// Room before and behind.
+    /// Returns how many bytes are free, before and behind the waiting ones.
     pub(crate) const fn total_room(&self) -> usize {
         LEN.saturating_sub(self.len())
     }
 
-    /// The room behind the waiting bytes, up to `limit` in the buffer.
+    /// Returns the room behind the waiting bytes, up to index `limit` of the buffer.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn room(&mut self, limit: usize) -> &mut [u8] {
         self.bytes.get_mut(self.end as usize..limit).unwrap_or_default()
     }
 
-    /// Sees to it that `need` bytes of room are behind the waiting ones, which are moved to the front
-    /// if need be; or says that there is no such room.
+    /// Makes room for `need` bytes behind the waiting ones, and moves these to the front if
+    /// necessary. Returns `false` if fewer bytes are free.
     pub(crate) fn make_room(&mut self, need: usize) -> bool {
         if need <= LEN.saturating_sub(self.end()) {
             return true;
@@ -75,13 +75,14 @@ impl<const LEN: usize> ByteQueue<LEN> {
         true
     }
 
-    /// The first `len` bytes of the room wait now.
+    /// Appends the first `len` bytes of the room to the waiting bytes.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn append(&mut self, len: usize) {
         self.set(self.start(), self.end().saturating_add(len).min(LEN));
     }
 
-    /// `len` bytes of the room wait now that lie at `at` in the buffer: they close up with the others.
+    /// Appends `len` bytes of the room, which begin at index `at` of the buffer, to the waiting
+    /// bytes. Closes the gap between them.
     pub(crate) fn append_from(&mut self, at: usize, len: usize) {
         if self.is_empty() {
             self.set(at, at);
@@ -92,12 +93,12 @@ impl<const LEN: usize> ByteQueue<LEN> {
         self.append(len);
     }
 
-    /// Everything from `at` on.
+    /// Returns the buffer from index `at` on.
     pub(crate) fn from(&mut self, at: usize) -> &mut [u8] {
         self.bytes.get_mut(at..).unwrap_or_default()
     }
 
-    /// The first `len` waiting bytes are gone.
+    /// Removes the first `len` waiting bytes.
     pub(crate) fn consume(&mut self, len: usize) {
         self.set(self.start().saturating_add(len).min(self.end()), self.end());
         if self.is_empty() {
@@ -110,7 +111,7 @@ impl<const LEN: usize> ByteQueue<LEN> {
     }
 }
 
-/// Moves the `len` bytes at `distance` to the front, in pieces that do not overlap where they go.
+/// Moves the `len` bytes at `distance` to the front, in pieces that do not overlap their target.
 fn shift_down(mut bytes: &mut [u8], distance: usize, mut len: usize) {
     if distance == 0 {
         return;

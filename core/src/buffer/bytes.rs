@@ -4,7 +4,7 @@ use crate::small::SMALL;
 
 /// Copies as much of `from` as fits into `to`.
 ///
-/// The compiler makes a `memcpy` of the loop, and no length check that could panic.
+/// The compiler turns the loop into a `memcpy`, without a length check that could panic.
 #[inline]
 pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
     for (to, from) in to.iter_mut().zip(from) {
@@ -12,15 +12,16 @@ pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
     }
 }
 
-/// [`copy`] for content that may be long, in pieces.
+/// Copies like [`copy`], but in pieces: for content that may be long.
 ///
-/// A `memcpy` of a whole 16 KiB record runs some 25 times slower than it should when its target lies
-/// a few bytes past its source modulo the page size, because every load seems to depend on a store
-/// just made. Page-aligned buffers and a five-byte header are that case. Short pieces avoid it. Small
-/// processors guess nothing about loads.
+/// A `memcpy` of a whole 16 KiB record runs some 25 times slower than it should when its target
+/// lies a few bytes past its source modulo the page size, because the processor takes every load to
+/// depend on a recent store. This happens with page-aligned buffers and a header of five bytes.
+/// Short pieces avoid it. Small processors do not speculate on loads, and copy in one piece.
 ///
-/// Not inlined: only between parameters does the compiler know that the slices do not overlap, which
-/// is what makes a `memcpy` of each piece. (Pieces of a constant length it would join again.)
+/// Not inlined: the compiler only knows that two slices do not overlap if they are parameters, and
+/// it needs to know that to turn each piece into a `memcpy`. (Pieces of a constant length it would
+/// join again.)
 #[inline(never)]
 pub(crate) fn copy_content(from: &[u8], to: &mut [u8]) {
     if SMALL || from.len() <= PIECE { copy(from, to) } else { copy_pieces(from, to) }
@@ -28,7 +29,7 @@ pub(crate) fn copy_content(from: &[u8], to: &mut [u8]) {
 
 const PIECE: usize = 1024;
 
-// Not with `zip`, which counts the pieces by a division that can panic where it is not inlined.
+// Without `zip`, which counts the pieces by a division that can panic where it is not inlined.
 #[inline(never)]
 fn copy_pieces(from: &[u8], to: &mut [u8]) {
     let mut pieces = from.chunks(PIECE);
@@ -51,12 +52,12 @@ impl<'a> Source<'a> {
         Self { part: &[], others: parts }
     }
 
-    /// Of one slice.
+    /// Returns a source of the bytes of one slice.
     pub(crate) const fn of(part: &'a [u8]) -> Self {
         Self { part, others: &[] }
     }
 
-    /// The next bytes that lie in one piece, `most` of them at most; none at the end.
+    /// Returns the next contiguous bytes, at most `most` of them; none at the end.
     #[inline(never)]
     fn next(&mut self, most: usize) -> &'a [u8] {
         while self.part.is_empty() {
@@ -68,7 +69,7 @@ impl<'a> Source<'a> {
         piece
     }
 
-    /// Fills `to`, as far as there is something left.
+    /// Copies the next bytes to `to`: as many as it holds, or as are left.
     pub(crate) fn copy_to(&mut self, mut to: &mut [u8]) {
         loop {
             let piece = self.next(to.len());
@@ -80,7 +81,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Leaves out `len` bytes, as far as there is something left.
+    /// Skips `len` bytes, or as many as are left.
     pub(crate) fn skip(&mut self, mut len: usize) {
         loop {
             let piece = self.next(len);
@@ -92,7 +93,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// How many bytes `parts` have together.
+/// Returns the total length of `parts` in bytes.
 #[inline(never)] // One copy for all who ask.
 pub(crate) fn length(parts: &[&[u8]]) -> usize {
     parts.iter().fold(0, |sum, part| sum.saturating_add(part.len()))

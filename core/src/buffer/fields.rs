@@ -1,10 +1,10 @@
-//! Fields of fixed lengths, one behind the other in bytes.
+//! Writing and reading consecutive fields of fixed lengths.
 
-/// The bytes that are still to be filled with fields.
+/// A writer of fields. It holds the bytes that are not written yet.
 pub(crate) struct Packer<'a>(pub(crate) &'a mut [u8]);
 
 impl<'a> Packer<'a> {
-    /// The place of the next field.
+    /// Returns the bytes of the next field, for the caller to fill.
     pub(crate) fn next<const LEN: usize>(&mut self) -> Option<&'a mut [u8; LEN]> {
         let (place, rest) = core::mem::take(&mut self.0).split_first_chunk_mut()?;
         self.0 = rest;
@@ -17,11 +17,11 @@ impl<'a> Packer<'a> {
     }
 }
 
-/// The bytes whose fields are still to be taken.
+/// A reader of fields. It holds the bytes that are not read yet.
 pub(crate) struct Unpacker<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Unpacker<'a> {
-    /// The next field.
+    /// Returns the bytes of the next field.
     pub(crate) fn next<const LEN: usize>(&mut self) -> Option<&'a [u8; LEN]> {
         let (field, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
