@@ -1,14 +1,14 @@
-//! Alerts: two bytes that say why (RFC 9846 section 6, RFC 5246 section 7.2).
+//! Alert messages: a level and a description (RFC 9846 section 6, RFC 5246 section 7.2).
 //!
-//! This module knows nothing of keys, buffers or states. [`close`](crate::close) decides *whether*
-//! an alert goes out; here is only what it looks like.
+//! This module only encodes and decodes them. [`close`](crate::close) decides *whether* an alert is
+//! sent.
 
 use crate::protocol::record::{ContentType, HEADER_LEN, Header, VERSION_FIELD};
 
 /// Length of an alert message in bytes.
 pub const ALERT_LEN: usize = 2;
 
-/// The severity byte. TLS 1.3 sends it and ignores it; TLS 1.2 obeys it.
+/// The level byte of an alert. TLS 1.2 obeys it; TLS 1.3 sends it, and ignores it when received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AlertLevel(pub u8);
@@ -32,7 +32,7 @@ pub enum AlertClass {
     Error,
 }
 
-/// The description byte of an alert. Unknown values survive a round trip.
+/// The description byte of an alert. Unknown values are kept.
 ///
 /// ```
 /// use tls_record::{AlertClass, AlertDescription};
@@ -43,13 +43,13 @@ pub enum AlertClass {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AlertDescription(pub u8);
 
-/// One line an alert: the constant, its number, its name in the registry.
+/// Each line defines an alert: its constant, its number, and its name in the IANA registry.
 macro_rules! descriptions {
     ($($constant:ident = $number:literal $name:literal,)*) => {
         impl AlertDescription {
             $(#[doc = $name] pub const $constant: Self = Self($number);)*
 
-            /// The name in the IANA registry, if the value has one.
+            /// Returns the name in the IANA registry, if the value has one.
             pub const fn name(self) -> Option<&'static str> {
                 match self.0 {
                     $($number => Some($name),)*
@@ -93,7 +93,7 @@ descriptions! {
 }
 
 impl AlertDescription {
-    /// What it means for the connection, by the rules of TLS 1.3: the level plays no part.
+    /// Returns what the alert means for the connection in TLS 1.3, which ignores the level.
     pub const fn class(self) -> AlertClass {
         match self {
             Self::CLOSE_NOTIFY => AlertClass::Closure,
@@ -102,8 +102,10 @@ impl AlertDescription {
         }
     }
 
-    /// The level with which it is sent: fatal, but for the closure alerts (RFC 9846 section 6) and
-    /// TLS 1.2's `no_renegotiation` (RFC 5246 section 7.2.2).
+    /// Returns the level with which the alert is sent.
+    ///
+    /// It is fatal, except for the closure alerts (RFC 9846 section 6) and `no_renegotiation` in
+    /// TLS 1.2 (RFC 5246 section 7.2.2).
     pub const fn level(self) -> AlertLevel {
         match self {
             Self::CLOSE_NOTIFY | Self::USER_CANCELED | Self::NO_RENEGOTIATION => {
@@ -151,24 +153,24 @@ impl defmt::Format for AlertDescription {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Alert {
-    /// The severity, as sent.
+    /// The level, as on the wire.
     pub level: AlertLevel,
     /// The reason.
     pub description: AlertDescription,
 }
 
 impl Alert {
-    /// The alert as it is to be sent: `description` at its own [level](AlertDescription::level).
+    /// Creates the alert to send for `description`, with its [level](AlertDescription::level).
     pub const fn new(description: AlertDescription) -> Self {
         Self { level: description.level(), description }
     }
 
-    /// The two bytes of the message.
+    /// Encodes the message.
     pub const fn encode(self) -> [u8; ALERT_LEN] {
         [self.level.0, self.description.0]
     }
 
-    /// Reads a message. `None` unless there are exactly two bytes: a record holds one whole alert
+    /// Decodes a message. `None` unless it has exactly two bytes: a record holds one whole alert
     /// (RFC 9846 section 5.1).
     pub const fn decode(message: &[u8]) -> Option<Self> {
         match *message {
@@ -179,7 +181,7 @@ impl Alert {
         }
     }
 
-    /// The alert as a whole unprotected record, for a connection that has no keys yet
+    /// Returns the alert as an unprotected record, for a connection that has no keys yet
     /// (RFC 9846 section 6).
     pub const fn plaintext_record(self) -> [u8; HEADER_LEN + ALERT_LEN] {
         let [a, b, c, d, e] = Header {

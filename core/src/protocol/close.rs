@@ -1,33 +1,34 @@
-//! The close-state machine: how each half of a connection ends, and what that does to the other.
+//! The close-state machine: how each half of a connection ends, and how that affects the other.
 //!
 //! The rules are those of RFC 9846 section 6 and RFC 5246 section 7.2:
 //!
 //! - Either side closes its own direction by a `close_notify`; nothing follows it (6.1).
 //! - In TLS 1.3 that leaves the other direction open (6.1). TLS 1.2 demands an immediate
-//!   `close_notify` in return (5246 7.2.1); many peers half-close there too, so that one is a choice.
+//! `close_notify` in return (5246 7.2.1); many peers half-close there too, so [`OnPeerClose`] makes
+//! this a choice.
 //! - A transport that ends without a `close_notify` is a truncation, never a clean end (6.1).
 //! - A failed connection sends one fatal alert at most, and nothing after it (6.2).
 //! - A half whose keys were [suspended](crate::RecordLayer::suspend) or given to the
-//!   [kernel](crate::KernelDirection) is over: its connection goes on elsewhere, and nothing that
-//!   happens here may speak for it.
+//!   [kernel](crate::KernelDirection) has ended: the connection continues elsewhere, and this half
+//!   seals and opens nothing more for it.
 //!
-//! [`transition`] is the machine over both halves. It is the specification: [`ReadState::after`]
-//! and [`WriteState::after`] are what the two halves of the engine run on their own, in different
-//! threads if need be, and a test compares them with it over the whole space.
+//! [`transition`] is the state machine over both halves, and the specification. The two halves of
+//! the engine run [`ReadState::after`] and [`WriteState::after`] on their own, possibly in
+//! different threads. A test compares these with `transition` for every state and trigger.
 //!
-//! Two duties hang on states rather than on transitions: keys are wiped by the half that enters
-//! [`ReadState::Failed`] or [`WriteState::Failed`], and a queued alert is what
-//! [`Sealer::poll_control`](crate::Sealer::poll_control) seals next.
+//! Two actions depend on a state and not on the transition that leads to it: the half that enters
+//! [`ReadState::Failed`] or [`WriteState::Failed`] wipes its keys, and
+//! [`Sealer::poll_control`](crate::Sealer::poll_control) seals a queued alert next.
 
 use crate::protocol::record::Version;
 
-/// How far our receiving direction is.
+/// The closing state of the receiving direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ReadState {
     /// Records are opened.
     Open,
-    /// The peer's `close_notify` was received: whatever follows is ignored.
+    /// The peer's `close_notify` was received: everything after it is ignored.
     PeerClosed,
     /// The transport ended before a `close_notify`.
     Truncated,
@@ -37,7 +38,7 @@ pub enum ReadState {
     HandedOver,
 }
 
-/// How far our sending direction is.
+/// The closing state of the sending direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum WriteState {
@@ -57,7 +58,7 @@ pub enum WriteState {
     HandedOver,
 }
 
-/// What can move the machine.
+/// An event that can change the closing state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Trigger {
@@ -65,9 +66,9 @@ pub enum Trigger {
     PeerCloseNotify,
     /// The peer's error alert arrived.
     PeerError,
-    /// The transport has no more bytes for us.
+    /// The transport has ended: no more bytes will arrive.
     TransportEof,
-    /// We found a fault, or the application aborts: a fatal alert is due.
+    /// The engine found a fault, or the application aborts: a fatal alert is due.
     Fault,
     /// The application closes its direction.
     Close,
@@ -81,26 +82,27 @@ pub enum Trigger {
     WriteHandedOver,
 }
 
-/// What our own direction does when the peer closes its own.
+/// What the sending direction does when the peer closes its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum OnPeerClose {
-    /// Stay open: TLS 1.3 always, and what many TLS 1.2 peers do.
+    /// Stays open: TLS 1.3 always does, and many TLS 1.2 peers do.
     HalfClose,
-    /// Queue a `close_notify` and discard what is not sealed yet: TLS 1.2 by the letter
+    /// Queues a `close_notify` and discards what is not sealed yet, as TLS 1.2 demands
     /// (RFC 5246 section 7.2.1).
     Reply,
 }
 
 impl OnPeerClose {
-    /// The rule in force: TLS 1.3 half-closes (RFC 9846 section 6.1), TLS 1.2 does as `chosen`.
+    /// Returns the rule that applies: [`HalfClose`](Self::HalfClose) in TLS 1.3 (RFC 9846 section
+    /// 6.1), `chosen` in TLS 1.2.
     pub const fn in_version(version: Version, chosen: Self) -> Self {
         if version.is_tls12() { chosen } else { Self::HalfClose }
     }
 }
 
 impl ReadState {
-    /// The receiving half's share of [`transition`].
+    /// Returns the state of the receiving half after `trigger`: its part of [`transition`].
     #[inline]
     #[must_use]
     pub const fn after(self, trigger: Trigger) -> Self {
@@ -124,8 +126,10 @@ impl ReadState {
 }
 
 impl WriteState {
-    /// The sending half's share of [`transition`], given that the receiving half was
-    /// [`ReadState::Open`] when it met a trigger of the peer or the transport.
+    /// Returns the state of the sending half after `trigger`: its part of [`transition`].
+    ///
+    /// A trigger that comes from the peer or the transport is assumed to have met a receiving half
+    /// in [`ReadState::Open`].
     #[inline]
     #[must_use]
     pub const fn after(self, on_peer_close: OnPeerClose, trigger: Trigger) -> Self {
@@ -164,14 +168,14 @@ impl WriteState {
         }
     }
 
-    /// Whether an alert waits to be sealed.
+    /// Returns whether an alert waits to be sealed.
     #[inline]
     pub const fn is_alert_due(self) -> bool {
         matches!(self, Self::CancelQueued | Self::CloseQueued | Self::AlertQueued)
     }
 }
 
-/// The whole machine: both halves after `trigger`.
+/// Returns the states of both halves after `trigger`.
 ///
 /// ```
 /// use tls_record::close::{transition, OnPeerClose, ReadState, Trigger, WriteState};
@@ -202,7 +206,7 @@ pub const fn transition(
 
     match (trigger, read) {
         // 9846 6.1: data after a closure alert is ignored, and so is an alert. After a failure or
-        // an end of the transport nothing can arrive, and what arrives after a hand-over is not for
+        // an end of the transport nothing can arrive. What arrives after a hand-over is not for
         // this half.
         (
             Trigger::PeerCloseNotify | Trigger::PeerError | Trigger::TransportEof,
@@ -242,10 +246,10 @@ pub const fn transition(
             }
         },
 
-        // 9846 6.1: without a close_notify, no one knows whether all data arrived.
+        // 9846 6.1: without a close_notify, it is not known whether all data arrived.
         (Trigger::TransportEof, R::Open) => (R::Truncated, write),
 
-        // 9846 6.2: one fatal alert, in place of a closure alert that has not left yet.
+        // 9846 6.2: one fatal alert, in place of a closure alert that is not sealed yet.
         (Trigger::Fault, R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver) => {
             let read = match read {
                 R::Open => R::Failed,
@@ -259,7 +263,7 @@ pub const fn transition(
             }
         }
 
-        // 9846 6.1: closing is ours alone; it has no effect on the receiving direction.
+        // 9846 6.1: closing the sending direction has no effect on the receiving direction.
         (Trigger::Close, R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver) => {
             match write {
                 W::Open => (read, W::CloseQueued),
@@ -299,7 +303,7 @@ pub const fn transition(
         (Trigger::ReadHandedOver, R::Open | R::PeerClosed | R::Truncated) => (R::HandedOver, write),
         (Trigger::ReadHandedOver, R::Failed | R::HandedOver) => (read, write),
 
-        // An alert that is queued is sealed before.
+        // A queued alert must be sealed before the keys are handed over.
         (
             Trigger::WriteHandedOver,
             R::Open | R::PeerClosed | R::Truncated | R::Failed | R::HandedOver,

@@ -1,40 +1,41 @@
-//! How a connection ended, or that it has not.
+//! How the two directions of a connection ended.
 
 use crate::protocol::alert::AlertDescription;
 use crate::protocol::error::Fault;
 use crate::protocol::record::Epoch;
 
-/// How our receiving direction ended.
+/// How the receiving direction ended, or that it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ReadEnd {
-    /// It has not.
+    /// It has not ended.
     Open,
     /// The peer closed it with a close_notify: everything it sent has arrived.
     Closed {
-        /// How early: anything before [`Epoch::Application`] was no finished handshake.
+        /// The epoch of the close_notify. Before [`Epoch::Application`], the handshake was not
+        /// finished.
         epoch: Epoch,
     },
     /// The transport ended without a close_notify: data may be missing.
     Truncated {
-        /// How early.
+        /// The epoch in which the transport ended.
         epoch: Epoch,
-        /// Whether it ended inside a record, and not at the edge of one.
+        /// Whether it ended inside a record, and not between two records.
         inside_record: bool,
     },
     /// The peer sent this error alert.
     PeerAlert(AlertDescription),
-    /// The peer broke the protocol, or the application aborted.
+    /// The peer broke the protocol, the application aborted, or keys could not be used.
     Fault(Fault),
-    /// The keys were suspended or given to the kernel: how the direction ends is not seen here.
+    /// The keys were suspended or given to the kernel: how the direction ends is not known here.
     HandedOver,
 }
 
-/// How our sending direction ended.
+/// How the sending direction ended, or that it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum WriteEnd {
-    /// It has not.
+    /// It has not ended.
     Open,
     /// A close_notify is queued and not sealed yet.
     Closing,
@@ -46,14 +47,14 @@ pub enum WriteEnd {
     AlertSent(AlertDescription),
     /// The connection failed and there was no alert to send.
     Failed,
-    /// The keys were suspended or given to the kernel: how the direction ends is not seen here.
+    /// The keys were suspended or given to the kernel: how the direction ends is not known here.
     HandedOver,
 }
 
-/// How a connection ended: both directions, at any time.
+/// How the two directions of a connection ended, or that they are open.
 ///
-/// Each half knows its part ([`Opener::end`](crate::Opener::end),
-/// [`Sealer::end`](crate::Sealer::end)); with split halves the owner puts them together.
+/// Each half returns its part ([`Opener::end`](crate::Opener::end),
+/// [`Sealer::end`](crate::Sealer::end)); with split halves the caller combines them.
 ///
 /// ```
 /// use tls_record::{End, Epoch, ReadEnd, WriteEnd};
@@ -73,8 +74,10 @@ pub struct End {
 }
 
 impl End {
-    /// Both sides closed an established connection: nothing was lost in our direction, and nothing
-    /// that we know of in the other.
+    /// Returns whether both sides closed an established connection with a close_notify.
+    ///
+    /// Then everything that the peer sent has arrived. Whether the peer received everything is not
+    /// known.
     pub const fn is_clean(self) -> bool {
         matches!(self.read, ReadEnd::Closed { epoch: Epoch::Application })
             && matches!(self.write, WriteEnd::Closed)

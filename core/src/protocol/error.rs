@@ -17,7 +17,7 @@ pub enum Fault {
     RecordOverflow,
     /// A record could not be opened: authentication failed.
     BadRecordMac,
-    /// A TLS 1.2 record under keys carries another version than 0x0303.
+    /// A protected TLS 1.2 record carries another version than 0x0303.
     RecordVersion,
     /// A record of this content type may not appear here.
     UnexpectedContentType,
@@ -35,20 +35,20 @@ pub enum Fault {
     SpansKeyChange,
     /// A change_cipher_spec message with a content other than one byte 0x01.
     BadChangeCipherSpec,
-    /// A handshake message whose length is fixed has another one: KeyUpdate 1, HelloRequest,
-    /// ServerHelloDone and EndOfEarlyData 0.
+    /// A handshake message of a fixed length has another one. The body of a KeyUpdate has 1 byte,
+    /// those of HelloRequest, ServerHelloDone and EndOfEarlyData have none.
     HandshakeLength,
-    /// A KeyUpdate whose value is neither of the two.
+    /// A KeyUpdate whose request_update is neither 0 nor 1.
     KeyUpdateValue,
     /// An alert record without content.
     EmptyAlert,
-    /// An alert record of another length than two bytes.
+    /// An alert record with a content of another length than two bytes.
     AlertLength,
-    /// A TLS 1.2 alert of a level that does not exist.
+    /// A TLS 1.2 alert of an unknown level.
     AlertLevel,
-    /// More in a row than [`Limits`](crate::Limits) tolerates.
+    /// More records without progress than [`Limits`](crate::Limits) tolerates.
     Flood(Flood),
-    /// More early data than was allowed, or more to skip than the budget.
+    /// More early data, accepted or skipped, than [`Limits::early_data`](crate::Limits) allows.
     TooMuchEarlyData,
     /// The receive sequence number would wrap (RFC 9846 section 5.3).
     SequenceExhausted,
@@ -58,7 +58,7 @@ pub enum Fault {
     Aborted(AlertDescription),
 }
 
-/// What came more often in a row than [`Limits`](crate::Limits) tolerates.
+/// The kind of records of which more came than [`Limits`](crate::Limits) tolerates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Flood {
@@ -105,7 +105,7 @@ impl Fault {
         match self {
             Self::NotTls => "the peer does not speak TLS",
             Self::RecordOverflow => "record longer than allowed",
-            Self::BadRecordMac => "record does not open",
+            Self::BadRecordMac => "record authentication failed",
             Self::RecordVersion => "TLS 1.2 record of another version",
             Self::UnexpectedContentType => "record type not allowed here",
             Self::NoContentType => "inner plaintext without a content type",
@@ -145,23 +145,26 @@ impl core::fmt::Display for Fault {
 
 impl core::error::Error for Fault {}
 
-/// The reason why no record was opened. Every later call returns the same error, except for
+/// The reason why no record was opened. Every later call returns the same error, except after
 /// [`OtherBuffer`](Self::OtherBuffer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The peer broke the protocol. Its alert is queued for the [`Sealer`](crate::Sealer).
+    /// A fault ended the connection. Its alert is in the notice for the [`Sealer`](crate::Sealer),
+    /// unless the sealer reported the fault.
     Fault(Fault),
     /// The peer sent this error alert. It is not answered (RFC 9846 section 6).
     PeerAlert(AlertDescription),
     /// The transport had ended before a close_notify ([`Opener::eof`](crate::Opener::eof)).
     Truncated,
-    /// The keys of this direction were suspended or given to the kernel, which opens what arrives.
+    /// The keys of this direction were suspended or given to the kernel: records are opened
+    /// elsewhere.
     HandedOver,
-    /// A mistake of the caller's, the only one here, and not latched: the last record was opened in
-    /// part, and its rest lies in the other buffer. Call the function again that opened it,
-    /// [`open`](crate::Opener::open) or [`open_into`](crate::Opener::open_into). Nothing has changed.
+    /// The caller called the wrong function: the last record was opened in part, and its rest is in
+    /// the buffer of the other one. Call the function that opened it again:
+    /// [`open`](crate::Opener::open) or [`open_into`](crate::Opener::open_into). Nothing has
+    /// changed.
     OtherBuffer,
 }
 
@@ -176,10 +179,10 @@ impl core::fmt::Display for OpenError {
         match self {
             Self::Fault(fault) => write!(f, "the connection failed: {fault}"),
             Self::PeerAlert(description) => write!(f, "fatal alert from the peer: {description}"),
-            Self::Truncated => f.write_str("the transport ended before close_notify"),
+            Self::Truncated => f.write_str("the transport ended before the peer's close_notify"),
             Self::HandedOver => f.write_str("the keys of this direction were handed over"),
             Self::OtherBuffer => {
-                f.write_str("the rest of the record lies in the buffer of the other open function")
+                f.write_str("the rest of the record is in the buffer of the other open function")
             }
         }
     }
@@ -200,17 +203,20 @@ pub enum SealError {
     },
     /// A KeyUpdate is due: call [`poll_control`](crate::Sealer::poll_control) first.
     ControlFirst,
-    /// Our direction is closed, or about to be: nothing may follow a close_notify.
+    /// The sending direction is closed, or its close_notify is queued: no data may follow it.
     Closed,
     /// The connection has failed.
     Failed,
-    /// The keys of this direction were suspended or given to the kernel, which seals its records.
+    /// The keys of this direction were suspended or given to the kernel: records are sealed
+    /// elsewhere.
     HandedOver,
-    /// Application data before there are keys for it.
+    /// The keys for this record are not installed yet.
     NoKeys,
-    /// More than one record can carry ([`Sealer::fragment_limit`](crate::Sealer::fragment_limit)).
+    /// The content is longer than one record can carry
+    /// ([`Sealer::fragment_limit`](crate::Sealer::fragment_limit)).
     TooLong,
-    /// Not a sequence of whole handshake messages, or a message that the engine makes itself.
+    /// Not a sequence of whole handshake messages, or a KeyUpdate, which the engine makes itself;
+    /// or a change_cipher_spec that is not allowed at this point.
     NotHandshake,
     /// The keys have sealed as much as they may, and there is no KeyUpdate to replace them
     /// (RFC 9846 section 5.5): close the connection.
@@ -218,7 +224,7 @@ pub enum SealError {
     /// A slot is reserved: [commit](crate::Connection::commit) or
     /// [discard](crate::Connection::discard) it first.
     SlotReserved,
-    /// No slot is reserved, or an end of our direction took it away.
+    /// No slot is reserved, or it was discarded because the sending direction ended.
     NoSlot,
     /// The AEAD failed, or keys could not be replaced, because hardware failed for instance. The
     /// connection has failed. Do not send what is in the output.
@@ -228,16 +234,18 @@ pub enum SealError {
 impl core::fmt::Display for SealError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::NoSpace { need } => return write!(f, "output too short: {need} bytes needed"),
-            Self::ControlFirst => "a KeyUpdate is due first",
-            Self::Closed => "write after close",
+            Self::NoSpace { need } => {
+                return write!(f, "output buffer too small: {need} bytes needed");
+            }
+            Self::ControlFirst => "a KeyUpdate is due: seal it first",
+            Self::Closed => "the sending direction is closed",
             Self::Failed => "the connection has failed",
             Self::HandedOver => "the keys of this direction were handed over",
-            Self::NoKeys => "no keys for application data",
-            Self::TooLong => "more than one record can carry",
-            Self::NotHandshake => "not whole handshake messages",
-            Self::KeyExhausted => "the keys are exhausted",
-            Self::SlotReserved => "a slot is reserved",
+            Self::NoKeys => "the keys for this record are not installed",
+            Self::TooLong => "content longer than one record can carry",
+            Self::NotHandshake => "not whole handshake messages, or not allowed at this point",
+            Self::KeyExhausted => "the keys are exhausted: close the connection",
+            Self::SlotReserved => "a slot is reserved: commit or discard it first",
             Self::NoSlot => "no slot is reserved",
             Self::Crypto => "the cipher failed",
         })
@@ -246,19 +254,19 @@ impl core::fmt::Display for SealError {
 
 impl core::error::Error for SealError {}
 
-/// The reason why our direction was not closed.
+/// The reason why the sending direction was not closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum CloseError {
-    /// Our close_notify is sealed already.
+    /// Our close_notify is already sealed.
     AlreadyClosed,
     /// The connection has failed: no close_notify follows a fatal alert.
     Failed,
-    /// The keys of this direction were suspended: close the connection where it was resumed. Or they
-    /// were given to the kernel: the alert is what
-    /// [`take_kernel_control`](crate::Sealer::take_kernel_control) gives next, unless the direction
-    /// has ended.
+    /// The keys of this direction were suspended or given to the kernel. After a suspend, close the
+    /// connection where it was resumed. In the kernel,
+    /// [`take_kernel_control`](crate::Sealer::take_kernel_control) returns the alert next, unless
+    /// the direction has ended.
     HandedOver,
     /// The transport had ended before the peer's close_notify, so that the peer may not receive this
     /// one. It is queued all the same, because a transport can end in one direction only: send it
@@ -271,11 +279,11 @@ pub enum CloseError {
 impl core::fmt::Display for CloseError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::AlreadyClosed => "our close_notify was already sent",
+            Self::AlreadyClosed => "our close_notify is already sealed",
             Self::Failed => "the connection has failed",
             Self::HandedOver => "the keys of this direction were handed over",
-            Self::Truncated => "the transport had ended before close_notify",
-            Self::NotAnErrorAlert => "not an error alert",
+            Self::Truncated => "the transport had ended before the peer's close_notify",
+            Self::NotAnErrorAlert => "not an alert that ends a connection",
         })
     }
 }
@@ -290,15 +298,16 @@ impl core::error::Error for CloseError {}
 pub enum KeyError {
     /// A key, secret or iv of a length that its suite does not have, or a suite without keys here.
     Length,
-    /// The provider of ciphers does not have the suite's: ring has no AES-CCM.
+    /// The provider does not have the cipher of the suite: ring has no AES-CCM.
     Unsupported,
-    /// Epochs only go forward, and a version has no keys for every epoch.
+    /// The call is not possible in this epoch, version or role. For keys: epochs only go forward,
+    /// and TLS 1.2 has no early data.
     Epoch,
     /// TLS 1.2 application keys at sequence number 0: the Finished had that number under the same
     /// keys, so that a nonce would repeat. Take the keys over with the number of the next record.
     NonceReuse,
-    /// The secret of the keys that one of the directions has now, of whatever epoch: every nonce
-    /// would be used twice. Secrets of keys that were replaced since are not remembered.
+    /// One of the directions has keys of the same secret now, in any epoch: every nonce would be
+    /// used twice. Secrets of keys that were replaced are not remembered.
     SameSecret,
     /// The keys are of another version than the other direction or
     /// [`Config::version`](crate::Config), or the two halves are of different roles.
@@ -306,8 +315,8 @@ pub enum KeyError {
     /// Early data cannot be skipped by trial under keys whose tags are shorter than 16 bytes: each
     /// record that is dropped is one more attempt to forge one (AES-CCM with tags of 8 bytes).
     ShortTag,
-    /// There is no KeyUpdate here: TLS 1.2, no application keys yet, or 2^48 - 1 generations used
-    /// (RFC 9846 section 4.7.3).
+    /// No KeyUpdate is possible: in TLS 1.2, before there are application keys, or after 2^48 - 1
+    /// KeyUpdates (RFC 9846 section 4.7.3).
     NoUpdate,
     /// Our last update_requested is not answered yet (RFC 9846 section 4.7.3).
     RequestOutstanding,
@@ -315,7 +324,8 @@ pub enum KeyError {
     Closed,
     /// The keys of this direction were suspended or given to the kernel.
     HandedOver,
-    /// The peer broke the protocol at this very point; the fault is latched.
+    /// The peer broke the protocol: a handshake message spans the key change. The connection has
+    /// failed.
     Fault(Fault),
     /// Keys could not be made: a hardware key store failed, for instance.
     Crypto,
@@ -325,13 +335,13 @@ impl core::fmt::Display for KeyError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::Length => "key material of a wrong length",
-            Self::Unsupported => "a cipher that the provider does not have",
-            Self::Epoch => "epochs only go forward",
+            Self::Unsupported => "the provider does not have the cipher",
+            Self::Epoch => "not possible in this epoch, version or role",
             Self::NonceReuse => "TLS 1.2 application keys cannot begin at sequence number 0",
-            Self::SameSecret => "the secret is in use already",
+            Self::SameSecret => "the secret is already in use",
             Self::Mismatch => "the directions are of different versions or roles",
             Self::ShortTag => "early data cannot be skipped under keys with short tags",
-            Self::NoUpdate => "no KeyUpdate here",
+            Self::NoUpdate => "no KeyUpdate is possible",
             Self::RequestOutstanding => "the last update_requested is not answered yet",
             Self::Closed => "the direction is closed",
             Self::HandedOver => "the keys of this direction were handed over",

@@ -1,11 +1,13 @@
-//! The boundaries of handshake messages (RFC 9846 section 5.1): enough to hand them over piece by
-//! piece, to see a KeyUpdate, and to know whether a key change falls between two of them.
+//! The boundaries of handshake messages (RFC 9846 section 5.1).
+//!
+//! The engine finds them to deliver messages piece by piece, to recognise a KeyUpdate, and to check
+//! that a key change comes between two messages.
 
 use core::ops::Range;
 
 use crate::buffer::bytes::copy;
 
-/// The type of a handshake message (RFC 9846 section 4). Unknown values survive.
+/// The type of a handshake message (RFC 9846 section 4). Unknown values are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct HandshakeType(pub u8);
@@ -41,7 +43,7 @@ impl HandshakeType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct HandshakeHeader {
-    /// The type.
+    /// The type of the message.
     pub message_type: HandshakeType,
     /// Length of the body in bytes, at most 2^24 - 1.
     pub length: u32,
@@ -51,7 +53,7 @@ impl HandshakeHeader {
     /// Length of the header in bytes.
     pub const LEN: usize = 4;
 
-    /// Reads a header.
+    /// Decodes a header.
     pub const fn decode(bytes: [u8; HandshakeHeader::LEN]) -> Self {
         let [message_type, high, middle, low] = bytes;
         Self {
@@ -60,7 +62,7 @@ impl HandshakeHeader {
         }
     }
 
-    /// Writes a header, for a transcript hash for instance: the engine hands over bodies.
+    /// Encodes a header, for instance for a transcript hash: the engine delivers only bodies.
     pub const fn encode(self) -> [u8; HandshakeHeader::LEN] {
         let [_, high, middle, low] = self.length.to_be_bytes();
         [self.message_type.0, high, middle, low]
@@ -71,38 +73,38 @@ impl HandshakeHeader {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct HandshakePiece {
-    /// The header of the message that this is a piece of.
+    /// The header of the whole message.
     pub header: HandshakeHeader,
     /// Where in the body of the message this piece begins, in bytes.
     pub offset: u32,
-    /// Where the piece lies in the slice that was given to `open`.
+    /// The range of the piece in the slice that was given to `open`.
     pub body: Range<usize>,
 }
 
 impl HandshakePiece {
-    /// Whether the message ends with this piece.
+    /// Returns whether the message ends with this piece.
     pub fn is_last(&self) -> bool {
         let len = u32::try_from(self.body.len()).ok();
         len.and_then(|len| self.offset.checked_add(len)) == Some(self.header.length)
     }
 }
 
-/// Follows the messages through a stream of handshake bytes.
+/// Tracks the boundaries of messages in a stream of handshake bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Messages {
     header: [u8; HandshakeHeader::LEN],
-    /// Bytes of the message so far, those of its header included; none between two messages.
+    /// Bytes of the current message so far, its header included; 0 between two messages.
     received: u32,
 }
 
-/// What there is of a message at the front of some content, and whose header is whole.
+/// The part of a message that is at the front of some content, once its header is complete.
 pub(crate) struct Piece {
     pub(crate) header: HandshakeHeader,
-    /// Whether the header has just become whole.
+    /// Whether the header has just become complete.
     pub(crate) is_new: bool,
     /// Where in the body of the message the piece begins.
     pub(crate) offset: u32,
-    /// Where it begins in the content, and how long it is.
+    /// Where the piece begins in the content, and its length.
     pub(crate) start: usize,
     pub(crate) len: usize,
 }
@@ -112,21 +114,21 @@ impl Messages {
         Self { header: [0; HandshakeHeader::LEN], received: 0 }
     }
 
-    /// Whether the last message is not complete yet.
+    /// Returns whether the last message is not complete yet.
     #[inline]
     pub(crate) const fn is_partial(&self) -> bool {
         self.received != 0
     }
 
-    /// Takes one message, or what there is of it, from the front of `content`; `None` if all of that
-    /// belongs to a header.
+    /// Takes one message, or the part of it that is there, from the front of `content`. Returns
+    /// `None` if its header is not complete yet.
     pub(crate) fn next(&mut self, content: &[u8]) -> Option<Piece> {
         const HEADER_LEN: u32 = HandshakeHeader::LEN as u32;
         let missing = self.header.get_mut(self.received as usize..).unwrap_or_default();
         let start = missing.len().min(content.len());
         copy(content, missing);
         let is_new = !missing.is_empty();
-        // A message is no longer than 2^24 bytes.
+        // Does not wrap, nor do the sums below: the body of a message is shorter than 2^24 bytes.
         self.received = self.received.wrapping_add(start as u32);
         let offset = self.received.checked_sub(HEADER_LEN)?;
 

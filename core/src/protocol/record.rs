@@ -17,8 +17,9 @@ pub(crate) const MAX_PROTECTED_TLS12: u16 = MAX_CONTENT + 2048;
 
 /// The longest record of any version on the wire, header included, in bytes.
 ///
-/// A receive buffer of this size holds whatever the engine does not refuse at the header. A peer
-/// that was told a smaller limit ([`Config::record_size_limit`](crate::Config)) needs less.
+/// A receive buffer of this size holds every record that the engine does not refuse by its header.
+/// If a smaller limit was negotiated ([`Config::record_size_limit`](crate::Config)), a shorter
+/// buffer will do.
 ///
 /// ```
 /// assert_eq!(tls_record::MAX_RECORD, 5 + 16_384 + 2_048);
@@ -36,15 +37,16 @@ pub enum Version {
 }
 
 impl Version {
-    /// Whether this is TLS 1.2. Never, and known to be so at compile time, without that feature.
+    /// Returns whether this is TLS 1.2: always `false`, at compile time, without the feature
+    /// `tls12`.
     #[inline]
     pub(crate) const fn is_tls12(self) -> bool {
         cfg!(feature = "tls12") && matches!(self, Self::Tls12)
     }
 
-    /// Whether keys of this version for the epoch `next` may follow those of `current` on a connection
-    /// of version `known`, and begin with this sequence number. Epochs go forward, and TLS 1.2 has one
-    /// set of keys: a second time, their nonces would begin anew.
+    /// Checks that keys of this version for the epoch `next` may follow those of `current` on a
+    /// connection of version `known`, and may start at `sequence`. Epochs only go forward. TLS 1.2
+    /// has one set of keys: installed a second time, they would repeat nonces.
     pub(crate) fn check_keys(
         self,
         known: Option<Self>,
@@ -81,21 +83,21 @@ pub enum Role {
     Server,
 }
 
-/// What the records of one direction are protected with, in the order in which it changes.
+/// The keys that protect the records of one direction, in the order in which they change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Epoch {
-    /// Nothing: before any key.
+    /// No keys: records are not protected.
     Plaintext,
     /// The client's early traffic secret (TLS 1.3 0-RTT).
     EarlyData,
     /// The handshake traffic secrets of TLS 1.3; the keys of TLS 1.2 until the Finished.
     Handshake,
-    /// Application keys, of whichever generation.
+    /// Application keys of any generation.
     Application,
 }
 
-/// The content type of a record (RFC 9846 section 5.1). Unknown values survive.
+/// The content type of a record (RFC 9846 section 5.1). Unknown values are kept.
 ///
 /// ```
 /// use tls_record::ContentType;
@@ -132,13 +134,13 @@ pub struct Header {
     pub content_type: ContentType,
     /// `legacy_record_version` in TLS 1.3, `version` in TLS 1.2, as on the wire.
     pub version: u16,
-    /// Bytes that follow the header.
+    /// Number of bytes that follow the header.
     pub length: u16,
 }
 
 impl Header {
-    /// Reads a header. Every five bytes are one; whether it is acceptable depends on the state of
-    /// the connection, which [`Opener`](crate::Opener) knows.
+    /// Decodes a header. Any five bytes decode: [`Opener`](crate::Opener) knows the state of the
+    /// connection and decides whether the header is acceptable.
     pub const fn decode(bytes: [u8; HEADER_LEN]) -> Self {
         let [content_type, major, minor, high, low] = bytes;
         Self {
@@ -148,7 +150,7 @@ impl Header {
         }
     }
 
-    /// Writes a header.
+    /// Encodes a header.
     pub const fn encode(self) -> [u8; HEADER_LEN] {
         let [major, minor] = self.version.to_be_bytes();
         let [high, low] = self.length.to_be_bytes();
@@ -156,14 +158,14 @@ impl Header {
     }
 }
 
-/// The version field of every record but a first ClientHello (RFC 9846 section 5.1).
+/// The version field of every record except a first ClientHello (RFC 9846 section 5.1).
 pub(crate) const VERSION_FIELD: u16 = 0x0303;
 
 /// The version field that a first ClientHello should carry (RFC 9846 section 5.1).
 pub(crate) const VERSION_FIELD_FIRST: u16 = 0x0301;
 
-/// Whether the first bytes of a connection are an SSLv2 hello, or plain HTTP rather than TLS: a method
-/// in capital letters, or `HTTP/`.
+/// Returns whether the first bytes of a connection are an SSLv2 hello, or plain HTTP: a method in
+/// capital letters, or `HTTP/`.
 pub(crate) fn is_not_tls(first: [u8; HEADER_LEN]) -> bool {
     let [high, _, message_type, ..] = first;
     let is_sslv2 = high & 0x80 != 0 && message_type == 1;

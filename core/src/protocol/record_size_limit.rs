@@ -1,4 +1,4 @@
-//! How long protected records may be (RFC 8449).
+//! The limit on the length of protected records (RFC 8449).
 
 use core::num::NonZeroU16;
 
@@ -27,11 +27,12 @@ use crate::protocol::record::{HEADER_LEN, MAX_CONTENT};
 pub struct RecordSizeLimit(NonZeroU16);
 
 impl RecordSizeLimit {
-    /// The least limit that there is, in bytes: an endpoint that receives a smaller one answers with
+    /// The least valid limit in bytes: an endpoint that receives a smaller one answers with
     /// illegal_parameter (RFC 8449 section 4).
     pub const MIN: u16 = 64;
 
-    /// A limit of so many bytes; `None` below [`MIN`](Self::MIN). One over 2^14 + 1 limits nothing.
+    /// Creates a limit in bytes; `None` below [`MIN`](Self::MIN). A limit over 2^14 + 1 has no
+    /// effect.
     pub const fn new(limit: u16) -> Option<Self> {
         if limit < Self::MIN {
             return None;
@@ -42,21 +43,23 @@ impl RecordSizeLimit {
         }
     }
 
-    /// The limit in bytes.
+    /// Returns the limit in bytes.
     pub const fn get(self) -> u16 {
         self.0.get()
     }
 
-    /// Length of the longest protected record that obeys this limit, header included, in bytes, in
-    /// either version and under tags of 16 bytes: what a receive buffer must hold.
+    /// Returns the length of the longest protected record that obeys this limit, in bytes.
     ///
-    /// Unprotected records are not bound by the limit: while a handshake runs on the engine, its
-    /// messages may fill records of [`MAX_CONTENT`](crate::MAX_CONTENT) bytes. Nor are records of early
-    /// data that is skipped: the client did not know the limit.
+    /// The header is included. The length holds for either version and for tags of 16 bytes. A
+    /// receive buffer must be at least that long.
+    ///
+    /// The limit does not bind unprotected records: while a handshake runs on the engine, its
+    /// messages may fill records of [`MAX_CONTENT`](crate::MAX_CONTENT) bytes. Nor does it bind
+    /// records of early data that is skipped, because the client did not know the limit.
     pub const fn max_record_len(self) -> usize {
         const MOST: usize = MAX_CONTENT as usize + 1;
         let limit = if self.get() as usize > MOST { MOST } else { self.get() as usize };
-        // The longest protection: TLS 1.2 with eight bytes of nonce and a tag.
+        // TLS 1.2 adds the most: an explicit nonce of 8 bytes, and a tag of 16.
         limit.saturating_add(HEADER_LEN + 8 + 16)
     }
 }
