@@ -3,7 +3,7 @@
 use crate::layer::config::Limits;
 use crate::protocol::error::{Fault, Flood};
 
-/// Budgets of records in a row. Each field says how many more are tolerated.
+/// For each kind of record, how many more are tolerated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
     empty_records: u8,
@@ -31,21 +31,22 @@ impl Budget {
         Self { empty_records, warnings, key_updates, renegotiations }
     }
 
-    /// A record with content that is no alert has arrived.
+    /// A record with content has arrived, and it is no alert: refills the budgets for empty records
+    /// and warnings.
     #[inline]
     pub(crate) const fn content_arrived(&mut self, limits: &Limits) {
         self.empty_records = limits.empty_records;
         self.warnings = limits.warnings;
     }
 
-    /// Application data has arrived.
+    /// Application data has arrived: refills these two budgets, and the one for KeyUpdates.
     #[inline]
     pub(crate) const fn data_arrived(&mut self, limits: &Limits) {
         self.content_arrived(limits);
         self.key_updates = limits.key_updates;
     }
 
-    /// One more of `what` has arrived.
+    /// Counts one more record of the kind `what`. Returns the fault if the budget is spent.
     pub(crate) fn spend(&mut self, what: Flood) -> Result<(), Fault> {
         let left = match what {
             Flood::EmptyRecords | Flood::ChangeCipherSpecs => &mut self.empty_records,

@@ -5,8 +5,10 @@ use crate::protocol::close::OnPeerClose;
 use crate::protocol::record::{MAX_CONTENT, Role, Version};
 use crate::protocol::record_size_limit::RecordSizeLimit;
 
-/// Limits on records and messages of the peer that make no progress. As many as a limit says are
-/// tolerated; one more is a [`Flood`](crate::Flood). The defaults are those of common TLS libraries.
+/// Limits on records and messages of the peer that make no progress.
+///
+/// As many as a limit says are tolerated; one more is a [`Flood`](crate::Flood). The defaults are
+/// those of common TLS libraries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -23,13 +25,14 @@ pub struct Limits {
     pub renegotiations: u8,
     /// Length of a handshake message in bytes, without its header. Default 65,535.
     pub handshake_message: u32,
-    /// Early data in all: bytes of content that are accepted, or bytes on the wire (headers and tags
-    /// count) that are skipped after a rejection: leave room for those. Default 16,384.
+    /// Early data of a connection, in bytes. Accepted early data counts by its content. Skipped
+    /// early data counts by its length on the wire: leave room for headers and tags. Default
+    /// 16,384.
     pub early_data: u32,
 }
 
 impl Limits {
-    /// The defaults.
+    /// The default limits.
     pub const DEFAULT: Self = Self {
         empty_records: 32,
         warnings: 4,
@@ -61,34 +64,34 @@ impl Default for Limits {
 pub struct Config {
     /// The role of this end. It decides which handshake messages the peer may send after the handshake.
     pub role: Role,
-    /// The only protocol version that may be negotiated. Keys of another one are refused, and alerts
-    /// that arrive before the version is known are judged by its rules. `None`, the default: either,
-    /// and early alerts are judged by the rules of TLS 1.2, if there is that feature.
+    /// The only protocol version that may be negotiated. Keys of another version are refused, and
+    /// alerts that arrive before the version is known are handled by the rules of this one.
+    /// Default: `None`, either version; alerts before it is known are handled by the rules of
+    /// TLS 1.2 if the feature `tls12` is enabled.
     pub version: Option<Version>,
-    /// What is tolerated from the peer.
+    /// How much is tolerated from the peer without progress.
     pub limits: Limits,
     /// The record_size_limit that we announced and the peer confirmed (RFC 8449), or its
     /// max_fragment_length. Default: `None`, neither was negotiated.
     pub record_size_limit: Option<RecordSizeLimit>,
-    /// The most bytes of content in one record that we seal, for the sake of buffers: from 1 to 2^14,
-    /// which is the default. A limit that the peer announced is set by
+    /// The most bytes of content in one sealed record, from 1 to 2^14: a lower limit allows shorter
+    /// buffers. Default: 2^14. For a limit that the peer announced, use
     /// [`Sealer::set_record_size_limit`](crate::Sealer::set_record_size_limit) instead.
     pub fragment_limit: u16,
-    /// How many records one key may seal before it is replaced, if that shall be fewer than the
-    /// cipher allows. The last four are kept for alerts and KeyUpdates; one is always there for data
-    /// (in TLS 1.2 for the Finished). `u32::MAX`, which is the default: as many as the cipher allows.
+    /// How many records one key may seal before it is replaced, if that should be fewer than the
+    /// cipher allows. The last four are reserved for alerts and KeyUpdates, and at least one can
+    /// carry data (in TLS 1.2, the Finished). Default: `u32::MAX`, as many as the cipher allows.
     pub key_limit: u32,
-    /// The padding of records that we send in TLS 1.3 (RFC 9846 section 5.4). Default:
-    /// [`Padding::None`].
+    /// The padding of sealed TLS 1.3 records (RFC 9846 section 5.4). Default: [`Padding::None`].
     pub padding: Padding,
     /// Whether [`padding`](Self::padding) applies to alerts, KeyUpdates and handshake messages as well.
     /// Then records of every type have the same lengths, and an alert takes as much room as data.
     /// Default: no, only application data is padded.
     pub pads_control: bool,
-    /// Whether the padding of the peer's records is taken off in a time that does not depend on how
-    /// long it is (RFC 9846 appendix F.3). It costs some instructions for every byte of a record,
-    /// padded or not, and hides the length only as far as the application hides it: what it does
-    /// with the content takes time too. Default: no.
+    /// Whether the padding of received records is removed in a time that does not depend on its
+    /// length (RFC 9846 appendix F.3). This costs some instructions for every byte of a record,
+    /// padded or not. It hides the length only if the application hides it too: the time that it
+    /// takes to process the content can reveal it. Default: no.
     pub constant_time_padding: bool,
     /// What a TLS 1.2 connection does when the peer closes. Default: [`OnPeerClose::Reply`].
     pub tls12_on_peer_close: OnPeerClose,
@@ -98,7 +101,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults for one end.
+    /// Creates the default settings for one end of a connection.
     pub const fn new(role: Role) -> Self {
         Self {
             role,

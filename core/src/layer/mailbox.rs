@@ -1,4 +1,4 @@
-//! The words between two halves that live apart.
+//! An atomic word that carries notices and signals between two separate halves.
 
 mod linked;
 
@@ -18,14 +18,14 @@ use portable_atomic::{AtomicU32, Ordering};
 ///
 /// It connects two threads, two tasks, or an interrupt handler and a main loop. No call blocks.
 ///
-/// Most programs only make one and give it to
+/// Most programs only create one and pass it to
 /// [`RecordLayer::split_over`](crate::RecordLayer::split_over) or
-/// [`Connection::split_over`](crate::Connection::split_over), whose [`Linked`] halves post and take by
-/// themselves.
+/// [`Connection::split_over`](crate::Connection::split_over). The [`Linked`] halves that these
+/// return post and take by themselves.
 ///
-/// The methods are for programs that carry the words themselves, because the halves are in different
-/// processes or the words travel in messages of the program's own. The rules are then the caller's to
-/// keep:
+/// The methods are for programs that carry notices and signals themselves, because the halves are
+/// in different processes, or communicate by messages of the program's own. The caller must then
+/// keep these rules:
 ///
 /// - Before the opener [opens](crate::Opener::open), it [applies](crate::Opener::apply) the
 ///   [signal](Self::take_signal). After it has, also after an error, its notice is
@@ -33,8 +33,8 @@ use portable_atomic::{AtomicU32, Ordering};
 /// - Before the sealer seals or closes, it [applies](crate::Sealer::apply) the
 ///   [notice](Self::take_notice). After it has, and before the record is sent, its signal is
 ///   [posted](Self::post_signal).
-/// - Before another connection uses the mailbox, both words are taken and dropped: an alert that the
-///   last connection has left would end the next.
+/// - Before another connection uses the mailbox, notice and signal are taken and dropped: an alert
+///   that the last connection has left would end the next one.
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -64,10 +64,10 @@ use portable_atomic::{AtomicU32, Ordering};
 /// # Targets without compare-and-swap
 ///
 /// On thumbv6m (RP2040) and riscv32imc there are no atomic read-modify-write instructions. There,
-/// `Mailbox` and [`Linked`] exist with the feature `portable-atomic`, and the binary that is linked
-/// says how the crate of that name makes up for them, by one of its features:
-/// `portable-atomic = { version = "1", features = ["critical-section"] }`, or
-/// `"unsafe-assume-single-core"` if that is true.
+/// `Mailbox` and [`Linked`] need the feature `portable-atomic`. The binary selects how the crate
+/// `portable-atomic` replaces these instructions, by a feature of that crate: `portable-atomic = {
+/// version = "1", features = ["critical-section"] }`, or `"unsafe-assume-single-core"` if the
+/// processor has a single core.
 #[derive(Debug)]
 pub struct Mailbox(AtomicU32);
 
@@ -115,7 +115,8 @@ impl Mailbox {
     }
 
     fn take(&self, mask: u32) -> u32 {
-        // Usually there is nothing, and a load does not take the cache line from the other half.
+        // Usually there is nothing to take. Unlike `fetch_and`, a load does not take the cache line
+        // from the other half.
         if self.0.load(Ordering::Relaxed) & mask == 0 {
             return 0;
         }

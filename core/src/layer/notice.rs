@@ -1,14 +1,14 @@
 //! Flags exchanged between the two halves without locking.
 //!
-//! The halves of a connection may live in two threads, two tasks, or an interrupt handler and a
-//! main loop. A [`Notice`] tells the sealer what the opener found in a record: send this alert, answer
-//! this KeyUpdate. A [`Signal`] tells the opener what the sealer did. Both are plain words, merge by OR,
-//! and are never lost: the half that makes one keeps it until it is taken.
+//! The halves of a connection may run in two threads, in two tasks, or in an interrupt handler and
+//! a main loop. A [`Notice`] tells the sealer what the opener found in a record: send this alert,
+//! answer this KeyUpdate. A [`Signal`] tells the opener what the sealer did. Both are integers
+//! whose bits merge by OR. None is lost: the half that makes one keeps it until it is taken.
 //! [`RecordLayer`](crate::RecordLayer) carries them between its halves.
 
 use crate::protocol::alert::{AlertDescription, AlertLevel};
 
-/// Both words are made alike: an alert in the low byte, which counts if `ENDS` is set, and flags.
+/// Defines a word of flags, which can also carry an alert: in its low byte, if `HAS_ALERT` is set.
 macro_rules! word {
     ($(#[$doc:meta])* $word:ident: $($(#[$flag_doc:meta])* $flag:ident = $bit:literal,)*) => {
         $(#[$doc])*
@@ -18,56 +18,57 @@ macro_rules! word {
         pub struct $word(u32);
 
         impl $word {
-            /// Nothing to tell.
+            /// No flags and no alert.
             pub const NONE: Self = Self(0);
 
-            const ENDS: u32 = 1 << 8;
-            const ALERT: u32 = 0xff;
+            const HAS_ALERT: u32 = 1 << 8;
+            const ALERT_MASK: u32 = 0xff;
             /// All bits that the engine sets.
-            const ALL: u32 = Self::ENDS | Self::ALERT $(| 1 << $bit)*;
+            const ALL: u32 = Self::HAS_ALERT | Self::ALERT_MASK $(| 1 << $bit)*;
             $($(#[$flag_doc])* pub(crate) const $flag: Self = Self(1 << $bit);)*
 
             const fn with_alert(description: AlertDescription) -> Self {
-                Self(Self::ENDS | description.0 as u32)
+                Self(Self::HAS_ALERT | description.0 as u32)
             }
 
-            /// The alert that ends the connection.
+            /// Returns the alert that ends the connection, if there is one.
             pub(crate) const fn alert(self) -> Option<AlertDescription> {
-                if self.0 & Self::ENDS == 0 {
+                if self.0 & Self::HAS_ALERT == 0 {
                     return None;
                 }
-                Some(AlertDescription((self.0 & Self::ALERT) as u8))
+                Some(AlertDescription((self.0 & Self::ALERT_MASK) as u8))
             }
 
             pub(crate) const fn contains(self, flag: Self) -> bool {
                 self.0 & flag.0 != 0
             }
 
-            /// Whether there is nothing to tell.
+            /// Returns whether there are no flags and no alert.
             #[inline]
             pub const fn is_empty(self) -> bool {
                 self.0 == 0
             }
 
-            /// Both in one. Order does not matter, and telling twice is telling once.
+            /// Returns what both words hold, in one. The order does not matter, and merging the
+            /// same word again changes nothing.
             pub const fn merge(self, other: Self) -> Self {
                 Self(self.0 | other.0)
             }
 
-            /// The word itself, for an atomic: `fetch_or` merges, `swap(0)` takes.
+            /// Returns the word as an integer, for an atomic: `fetch_or` merges, `swap(0)` takes.
             pub const fn bits(self) -> u32 {
                 self.0
             }
 
-            /// What [`bits`](Self::bits) gave. Bits that it never gives are left out, and an alert that
-            /// does not end a connection becomes an internal_error.
+            /// Creates a word from what [`bits`](Self::bits) returned. Bits that it never sets are
+            /// ignored, and an alert that does not end a connection becomes internal_error.
             pub const fn from_bits(bits: u32) -> Self {
                 let word = Self(bits & Self::ALL);
                 match word.alert() {
                     Some(alert) if alert.level().0 == AlertLevel::FATAL.0 => word,
                     Some(_) => Self::with_alert(AlertDescription::INTERNAL_ERROR)
-                        .merge(Self(word.0 & !Self::ALERT)),
-                    None => Self(word.0 & !Self::ALERT),
+                        .merge(Self(word.0 & !Self::ALERT_MASK)),
+                    None => Self(word.0 & !Self::ALERT_MASK),
                 }
             }
         }
@@ -88,7 +89,7 @@ macro_rules! word {
 }
 
 word! {
-    /// From the [`Opener`](crate::Opener) to the [`Sealer`](crate::Sealer).
+    /// What an [`Opener`](crate::Opener) tells the [`Sealer`](crate::Sealer) of its connection.
     ///
     /// ```
     /// use tls_record::Notice;
@@ -97,20 +98,20 @@ word! {
     /// assert_eq!(Notice::from_bits(notice.bits()), notice);
     /// ```
     Notice:
-    /// The peer sent an error alert, or does not speak TLS and would not understand one of ours.
+    /// The peer sent an error alert, or does not speak TLS and would not understand an alert.
     PEER_FAILED = 9,
     /// The peer sent a close_notify.
     PEER_CLOSED = 10,
-    /// The peer asked for a KeyUpdate.
+    /// The peer requested a KeyUpdate.
     UPDATE_REQUESTED = 11,
-    /// The peer updated its keys after we asked for it: it may be asked again.
+    /// The peer answered the requested KeyUpdate: another one may be requested.
     PEER_ANSWERED = 12,
     /// The transport ended before the peer's close_notify.
     TRUNCATED = 13,
 }
 
 word! {
-    /// From the [`Sealer`](crate::Sealer) to the [`Opener`](crate::Opener).
+    /// What a [`Sealer`](crate::Sealer) tells the [`Opener`](crate::Opener) of its connection.
     ///
     /// ```
     /// use tls_record::Signal;
@@ -118,27 +119,27 @@ word! {
     /// assert_eq!(signal.merge(signal), Signal::NONE);
     /// ```
     Signal:
-    /// We asked for a KeyUpdate: one that answers is no misbehaviour.
+    /// A KeyUpdate was requested from the peer: its answer does not count as a flood.
     UPDATE_REQUESTED = 9,
-    /// It was not the application that ended the connection, but the cipher.
+    /// The connection ended because the cipher failed, not by an abort of the application.
     CIPHER_FAILED = 10,
 }
 
 impl Notice {
-    /// Whether the sealing half may learn it later.
+    /// Returns whether the sealer may receive this later: it reports nothing but KeyUpdates.
     #[inline]
     pub(crate) const fn can_wait(self) -> bool {
         self.0 & !(Self::UPDATE_REQUESTED.0 | Self::PEER_ANSWERED.0) == 0
     }
 
-    /// Send this fatal alert. A connection makes one such word at most.
+    /// Asks the sealer to send this fatal alert. A connection makes one such notice at most.
     pub(crate) const fn fatal(description: AlertDescription) -> Self {
         Self::with_alert(description)
     }
 }
 
 impl Signal {
-    /// The connection was aborted with this alert: open nothing more.
+    /// Reports that the connection was aborted with this alert: nothing more may be opened.
     pub(crate) const fn stop(description: AlertDescription) -> Self {
         Self::with_alert(description)
     }

@@ -1,7 +1,7 @@
-//! Keys for the two directions of one connection, and what the halves must agree on.
+//! Installing keys in both halves of a connection, and checking that the halves fit together.
 //!
-//! Parameters are named by who writes, client or server, and the role chooses the half: there is no
-//! order of reading and writing to confuse.
+//! Keys are named after the end that seals records under them, client or server. The role decides
+//! which half gets which, so that a caller cannot swap the keys for sealing and opening.
 
 use crate::crypto::keys::KeySchedule;
 use crate::layer::opener::Opener;
@@ -12,7 +12,7 @@ use crate::protocol::record::{Epoch, Role};
 /// Keys of one direction, with the sequence number of its next record.
 pub(crate) type Numbered<K> = (K, u64);
 
-/// Gives both halves their keys, or neither.
+/// Installs keys in both halves. If a check fails, neither half gets keys.
 ///
 /// Not inlined: its frame has to be one that [`scrub_stack`](crate::crypto::scrub::scrub_stack) reaches.
 #[inline(never)]
@@ -38,7 +38,7 @@ pub(crate) fn take_over<K: KeySchedule>(
     sealer.take_over(epoch, write, write_sequence)
 }
 
-/// Gives one half the keys of the records that `writer` seals.
+/// Installs the keys of the records that `writer` seals, in the half that seals or opens them.
 #[inline(never)] // As above.
 pub(crate) fn install_one<K: KeySchedule>(
     opener: &mut Opener<K>,
@@ -59,7 +59,7 @@ pub(crate) fn install_one<K: KeySchedule>(
     Ok(())
 }
 
-/// Whether two halves can be of one connection.
+/// Checks that two halves can belong to one connection.
 fn check<K: KeySchedule>(opener: &Opener<K>, sealer: &Sealer<K>) -> Result<(), KeyError> {
     let versions = (opener.version(), sealer.version());
     if opener.role() != sealer.role() || matches!(versions, (Some(a), Some(b)) if a != b) {
@@ -71,7 +71,7 @@ fn check<K: KeySchedule>(opener: &Opener<K>, sealer: &Sealer<K>) -> Result<(), K
     Ok(())
 }
 
-/// Makes two halves those of one connection, if they can be.
+/// Gives both halves the same version, and checks that they can belong to one connection.
 pub(crate) fn join<K: KeySchedule>(
     opener: &mut Opener<K>,
     sealer: &mut Sealer<K>,
@@ -80,7 +80,7 @@ pub(crate) fn join<K: KeySchedule>(
     check(opener, sealer)
 }
 
-/// What a caller did to the halves one by one must leave them halves of one connection, or it ends.
+/// Fails the connection if its halves do not fit together after the caller has changed them.
 pub(crate) fn settle<K: KeySchedule>(opener: &mut Opener<K>, sealer: &mut Sealer<K>) {
     share_version(opener, sealer);
     if check(opener, sealer).is_err() {
@@ -88,7 +88,7 @@ pub(crate) fn settle<K: KeySchedule>(opener: &mut Opener<K>, sealer: &mut Sealer
     }
 }
 
-/// A version that one half knows is that of the other, whose keys are held against it.
+/// Sets the version that one half knows in the other half, which then refuses keys of another one.
 fn share_version<K: KeySchedule>(opener: &mut Opener<K>, sealer: &mut Sealer<K>) {
     if let Some(version) = opener.version() {
         sealer.set_version(version);

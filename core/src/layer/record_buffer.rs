@@ -1,4 +1,4 @@
-//! A place for records that arrive in pieces.
+//! A buffer for records that arrive in pieces.
 
 use crate::buffer::byte_queue::ByteQueue;
 use crate::layer::opener::{Event, Opened};
@@ -6,19 +6,20 @@ use crate::protocol::record::HEADER_LEN;
 
 /// A receive buffer of `LEN` bytes.
 ///
-/// Fill [`room`](Self::room), say how much came, open what is [`filled`](Self::filled) until more is
-/// needed, and give [`consume`](Self::consume) what each call came to, when its data is used up.
+/// Read from the transport into [`room`](Self::room), and pass the number of bytes to
+/// [`received`](Self::received). Open what is [`filled`](Self::filled) until [`Event::NeedMore`],
+/// and pass each result to [`consume`](Self::consume) once its data is used.
 ///
-/// After the handshake the longest record is as long as
-/// [`RecordSizeLimit::max_record_len`](crate::RecordSizeLimit::max_record_len) says of the limit that
-/// was negotiated, or [`MAX_RECORD`](crate::MAX_RECORD) without one.
+/// The longest record after the handshake has
+/// [`RecordSizeLimit::max_record_len`](crate::RecordSizeLimit::max_record_len) bytes if a limit was
+/// negotiated, and [`MAX_RECORD`](crate::MAX_RECORD) bytes otherwise.
 ///
 /// ```
 /// use std::error::Error;
 /// use tls_record::{Event, KeySchedule, Opener, RecordBuffer, RecordTooLong};
 ///
-/// /// Reads up to the peer's close_notify. `receive` gives the number of bytes that it brought: none
-/// /// at the end of the transport.
+/// /// Reads up to the peer's close_notify. `receive` returns the number of bytes that it wrote: 0
+/// at /// the end of the transport.
 /// fn read_to_end<K: KeySchedule>(
 ///     opener: &mut Opener<K>,
 ///     mut receive: impl FnMut(&mut [u8]) -> usize,
@@ -83,13 +84,14 @@ use crate::protocol::record::HEADER_LEN;
 #[derive(Clone)]
 pub struct RecordBuffer<const LEN: usize> {
     bytes: ByteQueue<LEN>,
-    /// Length of the record at the front, as far as it is known.
+    /// Length of the record at the front, or of a header while that is not known.
     total: usize,
 }
 
-/// The buffer is shorter than the record that arrives: it will never hold it.
+/// The error of a [`RecordBuffer`] that is shorter than the record that arrives.
 ///
-/// [`Config::record_size_limit`](crate::Config) tells a peer how long its records may be.
+/// To keep records short, negotiate a record_size_limit and set
+/// [`Config::record_size_limit`](crate::Config).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RecordTooLong {
@@ -98,14 +100,16 @@ pub struct RecordTooLong {
 }
 
 impl<const LEN: usize> RecordBuffer<LEN> {
-    /// An empty buffer.
+    /// Creates an empty buffer.
     pub const fn new() -> Self {
         Self { bytes: ByteQueue::new(), total: HEADER_LEN }
     }
 
-    /// Free room for what the transport brings, at least enough to complete the record at the front
-    /// of [`filled`](Self::filled), which this may move. It is empty only while records that were not
-    /// opened fill the buffer; never after [`Event::NeedMore`].
+    /// Returns room for bytes of the transport.
+    ///
+    /// There is at least enough to complete the record at the front of [`filled`](Self::filled),
+    /// which this call may move. The room is empty only while unopened records fill the buffer, and
+    /// never after [`Event::NeedMore`].
     ///
     /// # Errors
     /// [`RecordTooLong`] if the buffer is shorter than that record.
@@ -115,17 +119,19 @@ impl<const LEN: usize> RecordBuffer<LEN> {
             return Err(RecordTooLong { total });
         }
         let missing = total.saturating_sub(self.bytes.waiting().len());
-        // Without room a transport would give nothing, as it does at its end.
+        // Reading into an empty slice returns 0 bytes, which would look like the end of the
+        // transport.
         self.bytes.make_room(missing.max(1));
         Ok(self.bytes.room(LEN))
     }
 
-    /// The transport filled `len` bytes of the [`room`](Self::room).
+    /// Adds the first `len` bytes of the [`room`](Self::room), which the transport has filled.
     pub fn received(&mut self, len: usize) {
         self.bytes.append(len);
     }
 
-    /// What has arrived and was not consumed: for [`Opener::open`](crate::Opener::open).
+    /// Returns the bytes that have arrived and were not consumed, for
+    /// [`Opener::open`](crate::Opener::open).
     pub fn filled(&mut self) -> &mut [u8] {
         self.bytes.waiting_mut()
     }
@@ -139,13 +145,13 @@ impl<const LEN: usize> RecordBuffer<LEN> {
         }
     }
 
-    /// What has arrived behind the first `len` bytes of what is [`filled`](Self::filled).
+    /// Returns the [`filled`](Self::filled) bytes behind the first `len`.
     #[cfg(feature = "embedded-io")]
     pub(crate) fn behind(&self, len: usize) -> &[u8] {
         self.bytes.waiting().get(len..).unwrap_or_default()
     }
 
-    /// The first `len` bytes of what is filled are done with.
+    /// Removes the first `len` filled bytes.
     pub(crate) fn consume_len(&mut self, len: usize) {
         self.bytes.consume(len);
         self.total = HEADER_LEN;
@@ -158,7 +164,7 @@ impl<const LEN: usize> Default for RecordBuffer<LEN> {
     }
 }
 
-// What is in it may be decrypted already.
+// Does not show the bytes: they may be decrypted.
 impl<const LEN: usize> core::fmt::Debug for RecordBuffer<LEN> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "RecordBuffer({} of {LEN} bytes)", self.bytes.waiting().len())

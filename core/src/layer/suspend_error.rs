@@ -1,32 +1,34 @@
-//! Why a connection, or a half of it, is not given away.
+//! The error of suspending a connection, or giving a direction to the kernel.
 
-/// Why a connection was not suspended. Nothing has changed.
+/// The reason why a connection was not suspended, or not given to the kernel. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SuspendError {
-    /// It is not at rest: bytes are unsent, control is due, a slot is reserved, or a part of a
-    /// handshake message has come.
+    /// The connection is not at rest: bytes are unsent, a control record is due, a slot is
+    /// reserved, or only a part of a handshake message has arrived. For the kernel also: only a
+    /// part of a record has arrived.
     Busy,
-    /// It has not both its application keys, or it has failed.
+    /// A direction has no application keys, or has failed. For the kernel also: it is closed, or
+    /// its keys may seal no more data.
     NotEstablished,
-    /// A padding function cannot be stored as bytes: take it away before, and
-    /// [set](crate::Sealer::set_padding) it again after resuming.
+    /// A padding function cannot be stored as bytes: set another policy before suspending, and
+    /// [set](crate::Sealer::set_padding) the function again after resuming.
     PaddingFunction,
-    /// The bytes could not be sealed.
+    /// The suspended connection could not be sealed.
     Crypto,
-    /// The kernel does not have the suite's cipher: AES-CCM with tags of 8 bytes.
+    /// The kernel does not have the cipher of the suite: AES-CCM with tags of 8 bytes.
     Unsupported,
 }
 
 impl core::fmt::Display for SuspendError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::Busy => "the connection is not at rest",
+            Self::Busy => "the connection is not at rest: send and receive first",
             Self::NotEstablished => "the connection is not established",
-            Self::PaddingFunction => "a padding function cannot be suspended",
+            Self::PaddingFunction => "a padding function cannot be suspended: remove it first",
             Self::Crypto => "the cipher failed",
-            Self::Unsupported => "a cipher that the kernel does not have",
+            Self::Unsupported => "the kernel does not have the cipher",
         })
     }
 }

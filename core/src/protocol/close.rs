@@ -94,8 +94,8 @@ pub enum OnPeerClose {
 }
 
 impl OnPeerClose {
-    /// Returns the rule that applies: [`HalfClose`](Self::HalfClose) in TLS 1.3 (RFC 9846 section
-    /// 6.1), `chosen` in TLS 1.2.
+    /// Returns the rule that applies: `chosen` in TLS 1.2, [`HalfClose`](Self::HalfClose) in
+    /// TLS 1.3 (RFC 9846 section 6.1).
     pub const fn in_version(version: Version, chosen: Self) -> Self {
         if version.is_tls12() { chosen } else { Self::HalfClose }
     }

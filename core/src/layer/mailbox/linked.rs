@@ -1,4 +1,4 @@
-//! Halves that use a mailbox by themselves.
+//! Halves of a connection that exchange notices and signals by themselves.
 
 use super::Mailbox;
 use crate::crypto::keys::KeySchedule;
@@ -10,19 +10,21 @@ use crate::protocol::error::KeyError;
 /// One half of a connection, which exchanges notices and signals with the other half by itself.
 ///
 /// `H` is an [`Opener`], a [`Sealer`] or a [`Writer`](crate::Writer). [`RecordLayer::split_over`] and
-/// [`Connection::split_over`](crate::Connection::split_over) make the two halves, for two threads, tasks or interrupt levels.
+/// [`Connection::split_over`](crate::Connection::split_over) make the two halves, for two threads,
+/// tasks or interrupt levels.
 ///
-/// [`with`](Self::with) calls methods that change the half, and [`half`](Self::half) the others. Both
-/// first apply what the other half posted; when they return, what this half has to tell is posted. So
-/// an alert that a received record demands cannot be forgotten, and nothing is sealed after it.
+/// [`with`](Self::with) gives access to methods that change the half, and [`half`](Self::half) to
+/// the others. Both first apply what the other half posted. When they return, the notice or signal
+/// of this half is posted. So the alert for a received record cannot be forgotten, and no data is
+/// sealed once it is due.
 ///
 /// Two things remain for the caller:
 ///
-/// - **Send and receive after `with` has returned, not inside of it.** The receiving half must know of
-///   a KeyUpdate that asks for an answer before the answer arrives.
-/// - **Wake the thread or task of the sending half** when an alert or a KeyUpdate is due there: ask
-///   [`Opener::has_notice`] inside the closure, after the last `open`, and wake when `with` has
-///   returned. Outside of the closure the answer is `false`, because the notice is posted.
+/// - **Send and receive after `with` has returned, not inside of it.** The receiving half must be
+///   told of a KeyUpdate that requests an answer before the answer arrives.
+/// - **Wake the thread or task of the sending half** when an alert or a KeyUpdate is due there:
+///   call [`Opener::has_notice`] inside the closure, after the last `open`, and wake when `with`
+///   has returned. Outside of the closure it returns `false`, because the notice is posted.
 ///
 /// ```
 /// use std::sync::mpsc::channel;
@@ -66,13 +68,14 @@ pub struct Linked<'a, H> {
 }
 
 impl<'a, H: Half> Linked<'a, H> {
-    /// Calls methods that change the half: opening, sealing, closing, installing keys.
+    /// Calls `call` with this half, for methods that change it: opening, sealing, closing,
+    /// installing keys.
     ///
-    /// What the other half posted is applied before the call. What the call has to tell the other half
-    /// is posted after it, whatever it returns, and also if it panics.
+    /// What the other half posted is applied before the call. The notice or signal of this half is
+    /// posted after it, whatever it returns, and also if it panics.
     ///
-    /// Open all that one read of the transport brought in one call: several requests for a KeyUpdate in
-    /// it then get one answer (RFC 9846 section 4.7.3).
+    /// Open everything that one read of the transport brought in a single call of `with`: several
+    /// requests for a KeyUpdate in it then get one answer (RFC 9846 section 4.7.3).
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -94,10 +97,10 @@ impl<'a, H: Half> Linked<'a, H> {
         call(&mut posting.0.half)
     }
 
-    /// Applies what the other half posted and returns this half, to read from: for
-    /// [`Writer::unsent`](crate::Writer::unsent), say.
+    /// Applies what the other half posted, and returns this half for reading.
     ///
-    /// What it returns may be sent: the other half has been told all that it must know before.
+    /// The bytes of [`Writer::unsent`](crate::Writer::unsent) that are read through it may be sent:
+    /// the other half has been told everything that it must know before.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -122,7 +125,8 @@ impl<'a, H: Half> Linked<'a, H> {
 
     fn exchange(&mut self) {
         self.half.take(self.mailbox);
-        // A cipher may have failed at what was applied.
+        // A `Writer` may have sealed an alert when it applied the notice, and its cipher may have
+        // failed.
         self.half.post(self.mailbox);
     }
 
@@ -132,16 +136,20 @@ impl<'a, H: Half> Linked<'a, H> {
         sender: S,
         mailbox: &'a mut Mailbox,
     ) -> (Self, Linked<'a, S>) {
-        // What an earlier connection has left must not reach this one.
+        // What an earlier connection left must not reach this one.
         *mailbox = Mailbox::new();
         let mailbox = &*mailbox;
         let mut opener = Self { half: opener, mailbox };
-        // Requests for a KeyUpdate may have waited in it for the end of the input.
+        // Requests for a KeyUpdate may wait in the opener for the end of its input.
         opener.half.post(mailbox);
         (opener, Linked { half: sender, mailbox })
     }
 
-    /// Returns the halves, told what is in their mailbox. What they have to tell since is kept in them.
+    /// Applies what is in the mailbox, and returns the halves. They keep the notices and signals
+    /// that result from it.
+    ///
+    /// # Errors
+    /// [`KeyError::Mismatch`] if the halves have different mailboxes.
     pub(crate) fn unlink<S: Half>(self, sender: Linked<'_, S>) -> Result<(H, S), KeyError> {
         if !core::ptr::eq(self.mailbox, sender.mailbox) {
             return Err(KeyError::Mismatch);
@@ -153,7 +161,8 @@ impl<'a, H: Half> Linked<'a, H> {
     }
 }
 
-/// Posts at the end of a call, also when that is a panic.
+/// Posts the notice or signal of a half when it is dropped: at the end of a call, also if that
+/// panics.
 struct Posting<'c, 'a, H: Half>(&'c mut Linked<'a, H>);
 
 impl<H: Half> Drop for Posting<'_, '_, H> {
@@ -177,15 +186,15 @@ impl<H: defmt::Format> defmt::Format for Linked<'_, H> {
 }
 
 impl<K: KeySchedule> RecordLayer<K> {
-    /// Splits the connection into halves that tell each other through `mailbox` what they must know:
-    /// see [`Linked`].
+    /// Splits the connection into halves that exchange notices and signals through `mailbox`: see
+    /// [`Linked`].
     ///
-    /// The mailbox belongs to this connection as long as the halves live, and what an earlier one has
-    /// left in it is dropped. It lives where both halves can borrow it: on the stack around scoped
-    /// threads, or beside two futures that one task joins. Threads and tasks that must be `'static`
-    /// take a `&'static mut Mailbox`, from `Box::leak`, or in firmware from the crate `static_cell` or
-    /// `cortex_m::singleton!`. Such a mailbox serves one connection: halves of one after the other
-    /// should borrow a mailbox for a shorter time.
+    /// The mailbox belongs to this connection as long as the halves live. What an earlier
+    /// connection left in it is dropped. Both halves borrow it: it can be on the stack around
+    /// scoped threads, or beside two futures that one task joins. Threads and tasks that must be
+    /// `'static` need a `&'static mut Mailbox`, from `Box::leak`, or in firmware from the crate
+    /// `static_cell` or `cortex_m::singleton!`. Such a mailbox serves only one connection. For
+    /// several connections in succession, borrow a mailbox for a shorter time.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -211,11 +220,12 @@ impl<K: KeySchedule> RecordLayer<K> {
         Linked::pair(opener, sealer, mailbox)
     }
 
-    /// Joins the halves that [`split_over`](Self::split_over) made. Nothing that they have posted is
-    /// lost.
+    /// Joins the halves that [`split_over`](Self::split_over) made. What they have posted is
+    /// applied.
     ///
     /// # Errors
-    /// [`KeyError::Mismatch`] if they are of different connections, and those of [`join`](Self::join).
+    /// The errors of [`join`](Self::join), and [`KeyError::Mismatch`] if the halves are of
+    /// different connections.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -239,12 +249,13 @@ impl<K: KeySchedule> RecordLayer<K> {
     }
 }
 
-/// A half that a mailbox can serve. It has no name outside of the crate, so that there are no others.
+/// A half that can exchange words through a mailbox. Only this crate can implement it, because it
+/// is not exported.
 pub trait Half {
     /// Applies what the other half posted.
     fn take(&mut self, mailbox: &Mailbox);
 
-    /// Posts what the other half must be told.
+    /// Posts the notice or signal of this half.
     fn post(&mut self, mailbox: &Mailbox);
 }
 
