@@ -1,8 +1,8 @@
 //! The receiving half: record bytes in, events out.
 //!
 //! A record passes through the functions of this file from top to bottom: [`Opener::open`] frames
-//! it, `judge_*` refuse it by its header, the keys take its protection off, `padding` its padding, and
-//! `deliver` and what it calls decide what the content means.
+//! it, `judge_*` check its header, the keys remove its protection, `padding` removes its padding,
+//! and `deliver` handles its content by content type.
 
 mod handshake;
 mod into;
@@ -32,11 +32,12 @@ use crate::protocol::record::{
 use crate::protocol::record_size_limit::RecordSizeLimit;
 use crate::small::SMALL;
 
-/// What one call of [`Opener::open`] did.
+/// The result of one call of [`Opener::open`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Opened {
-    /// Number of bytes at the front of the input that were consumed. Give the rest again, unchanged.
+    /// Number of bytes at the front of the input that were consumed. Pass the rest again,
+    /// unchanged.
     pub consumed: usize,
     /// The meaning of these bytes.
     pub event: Event,
@@ -58,24 +59,24 @@ pub enum Event {
     },
     /// Application data, at this range of the input. Never empty.
     ApplicationData(Range<usize>),
-    /// A handshake message, or a piece of one, without its header. After the handshake of TLS 1.2
-    /// this is a request to renegotiate:
-    /// [`Sealer::refuse_renegotiation`](crate::Sealer::refuse_renegotiation) is the answer.
+    /// A handshake message, or a piece of one, without its header. After a TLS 1.2 handshake it is
+    /// a request to renegotiate: answer it with
+    /// [`Sealer::refuse_renegotiation`](crate::Sealer::refuse_renegotiation).
     Handshake(HandshakePiece),
     /// TLS 1.2: the next record is under new keys. [Install](Opener::install) them now.
     ChangeCipherSpec,
     /// The peer updated its sending keys, and this half its receiving keys.
     KeyUpdate {
-        /// Whether it asks for a KeyUpdate in return. The [`Sealer`](crate::Sealer) learns it by the
-        /// notice.
+        /// Whether the peer requests a KeyUpdate in return. The notice tells the
+        /// [`Sealer`](crate::Sealer).
         requested: bool,
     },
     /// A warning alert, which does not end the connection: user_canceled, or any warning of TLS 1.2.
     Warning(AlertDescription),
-    /// The peer's close_notify: it sends no more records. Bytes behind it are not TLS. Later calls
-    /// consume them unseen and return this event again, or [`NeedMore`](Self::NeedMore) for no bytes.
-    /// A close_notify before the handshake is complete can be forged: [`end`](Opener::end) says in which
-    /// epoch it came.
+    /// The peer's close_notify: it sends no more records. Bytes behind it are not TLS: later calls
+    /// consume them without reading them and return this event again, or
+    /// [`NeedMore`](Self::NeedMore) if the input is empty. A close_notify before the handshake is
+    /// complete can be forged: [`end`](Opener::end) returns the epoch in which it came.
     Closed,
     /// A record with no effect: empty application data, a dropped change_cipher_spec, the first bytes
     /// of a split handshake message, skipped early data.
@@ -96,8 +97,8 @@ enum EarlyData {
 }
 
 impl EarlyData {
-    /// Whether a protected record of this length is over our limit. A client whose early data is
-    /// skipped did not know the limit yet.
+    /// Returns whether the body of a protected record is longer than `limit`. Skipped early data
+    /// may have the full length of TLS 1.3, because the client did not know the limit yet.
     #[inline]
     fn is_over(self, limit: u16, length: u16) -> bool {
         length > limit && !(self == Self::SkipUndecryptable && length <= MAX_PROTECTED_TLS13)
@@ -111,8 +112,8 @@ impl EarlyData {
 ///
 /// It does no I/O and holds no bytes of the stream: input lies in the caller's buffer, is decrypted
 /// there, and what is not consumed stays there. Every call returns at once and is cancel-safe.
-// In this order, because bytes at the front have the shortest instructions on small processors, and
-// keys are long.
+// In this order, because small processors reach fields at the front with the shortest instructions:
+// the keys are long, and come last.
 #[repr(C)]
 pub struct Opener<K: KeySchedule> {
     state: ReadState,
@@ -121,16 +122,18 @@ pub struct Opener<K: KeySchedule> {
     /// The only version that may be negotiated.
     pinned: Option<Version>,
     role: Role,
-    /// Whether application data takes the fast path: the connection is established, what arrives need
-    /// not be counted for a shutdown, and no notice waits for the end of the input.
+    /// Whether application data takes the fast path: the connection is established, received bytes
+    /// are not counted for a shutdown, and no notice waits for the end of the input.
     is_fast: bool,
-    /// Whether the last input went on behind the record that was opened. Not kept up on the fast path.
-    is_amid_input: bool,
-    /// Whether what arrives is counted, because our direction is being closed.
+    /// Whether the last input continued behind the record that was opened. The fast path does not
+    /// update it.
+    has_more_input: bool,
+    /// Whether the bytes of received records are counted in `drained`, because a shutdown waits for
+    /// the peer.
     is_draining: bool,
     /// Whether no record has arrived yet.
     is_first: bool,
-    /// Whether the transport holds a part of a record that was shown and not consumed.
+    /// Whether the last input ended inside a record.
     inside_record: bool,
     /// True while a KeyUpdate that we requested is outstanding.
     answer_expected: bool,
@@ -140,20 +143,22 @@ pub struct Opener<K: KeySchedule> {
     budget: Budget,
     constant_time_padding: bool,
     post_handshake_auth: bool,
-    /// What ended it, unless it was the peer's close_notify.
+    /// The error that ended this direction. `None` while it is open, and after the peer's
+    /// close_notify.
     error: Option<OpenError>,
     /// The longest body that a protected record may have, and the longest plaintext in it.
     max_body: u16,
     max_plaintext: u16,
-    /// Decrypted handshake bytes at the front of the caller's buffer, and what lies behind them.
+    /// Number of decrypted handshake bytes that the caller passes again, and of the bytes of their
+    /// record behind them: padding and tag.
     rest: u16,
     trailer: u16,
-    /// Whether they lie in the output of [`Self::open_into`], and where.
+    /// Whether these bytes are in the output of [`Self::open_into`], and where.
     rest_is_out: bool,
     rest_at: u16,
     record_size_limit: Option<RecordSizeLimit>,
     notice: Notice,
-    /// Bytes of records that arrived since our direction is being closed.
+    /// Bytes of records that arrived since `is_draining` was set.
     drained: u32,
     /// Bytes of early data that may still come.
     early_data_left: u32,
@@ -163,7 +168,7 @@ pub struct Opener<K: KeySchedule> {
 }
 
 impl<K: KeySchedule> Opener<K> {
-    /// A receiving half without keys.
+    /// Creates a receiving half without keys.
     pub const fn new(config: Config) -> Self {
         Self {
             keys: Keys::none(),
@@ -172,7 +177,7 @@ impl<K: KeySchedule> Opener<K> {
             pinned: config.version,
             state: ReadState::Open,
             is_fast: false,
-            is_amid_input: false,
+            has_more_input: false,
             is_draining: false,
             is_first: true,
             inside_record: false,
@@ -199,22 +204,27 @@ impl<K: KeySchedule> Opener<K> {
         }
     }
 
-    /// Opens the record at the front of `input`, in place. Each call opens one record, or returns one
-    /// handshake message of a record that holds several. Call it until it returns [`Event::NeedMore`],
-    /// and then receive more from the transport. After [`Event::Closed`] there is nothing more to receive.
+    /// Opens the record at the front of `input`, in place.
     ///
-    /// The rest of a record that was opened in part is decrypted already: give it to this function
+    /// Each call opens one record, or returns one handshake message of a record that holds several.
+    /// Call it until it returns [`Event::NeedMore`], and then receive more from the transport.
+    /// After [`Event::Closed`] there is nothing more to receive.
+    ///
+    /// If a record was opened in part, its rest is already decrypted: pass it to this function
     /// again, not to [`open_into`](Self::open_into).
     ///
     /// The header is checked as soon as it is complete, before the body has arrived.
     ///
     /// # Errors
-    /// The connection has failed, and every later call gives the same error:
-    /// [`OpenError::Fault`] if the peer broke the protocol (the alert is in the
-    /// [notice](Self::take_notice)), [`OpenError::PeerAlert`] if it sent an error alert,
-    /// [`OpenError::Truncated`] after [`eof`](Self::eof), [`OpenError::HandedOver`] after a
-    /// suspend or a hand-over to the kernel. Only [`OpenError::OtherBuffer`] is a mistake of the
-    /// caller's and changes nothing.
+    /// Every later call returns the same error, except after [`OpenError::OtherBuffer`].
+    ///
+    /// - [`OpenError::Fault`] if the peer broke the protocol: the connection has failed, and the
+    ///   alert is in the [notice](Self::take_notice). The same error comes after an abort.
+    /// - [`OpenError::PeerAlert`] if the peer sent an error alert: the connection has failed.
+    /// - [`OpenError::Truncated`] after [`eof`](Self::eof) without a close_notify.
+    /// - [`OpenError::HandedOver`] after a suspend or a hand-over to the kernel.
+    /// - [`OpenError::OtherBuffer`] if [`open_into`](Self::open_into) opened the last record in
+    ///   part. Nothing has changed.
     ///
     /// ```
     /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -264,7 +274,7 @@ impl<K: KeySchedule> Opener<K> {
             return Err(Fault::RecordOverflow.into());
         }
         let length = usize::from(length);
-        // A header and a 16-bit length: far from the end of any usize.
+        // Does not wrap: 5 bytes and a 16-bit length.
         let total = HEADER_LEN.wrapping_add(length);
         let Some(body) = after.get_mut(..length) else {
             return Ok(self.need_more(available, total));
@@ -299,7 +309,7 @@ impl<K: KeySchedule> Opener<K> {
             let end = start.wrapping_add(content.len());
             return Ok(Opened { consumed: total, event: Event::ApplicationData(start..end) });
         }
-        self.is_amid_input = total != available;
+        self.has_more_input = total != available;
         if self.early_data == EarlyData::SkipUndecryptable {
             self.early_data = EarlyData::None;
         }
@@ -308,10 +318,12 @@ impl<K: KeySchedule> Opener<K> {
         self.deliver(record, total)
     }
 
-    /// Returns how many bytes [`open`](Self::open) needs at the front of `input` to do more than ask for
-    /// them. It is 0 if this direction has ended, or the header will be refused. So
-    /// `needed(input) <= input.len()` tells whether a call of `open` makes progress, before `input` is
-    /// writable or the transport is waited for.
+    /// Returns how many bytes of input [`open`](Self::open) needs to return more than
+    /// [`Event::NeedMore`].
+    ///
+    /// It is 0 if this direction has ended, or if `open` will refuse the header. So a call of
+    /// `open` makes progress if `needed(input) <= input.len()`. This can be asked before `input` is
+    /// writable, and before waiting for the transport.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -341,7 +353,7 @@ impl<K: KeySchedule> Opener<K> {
         if is_refused { 0 } else { HEADER_LEN.wrapping_add(length.into()) }
     }
 
-    /// A record without protection: its header, and what has arrived behind that.
+    /// Opens an unprotected record. `after` is the input behind its header.
     #[cfg_attr(target_pointer_width = "64", cold)]
     #[inline(never)]
     fn open_unprotected(
@@ -358,7 +370,7 @@ impl<K: KeySchedule> Opener<K> {
         };
         self.inside_record = false;
         self.is_first = false;
-        self.is_amid_input = total != available;
+        self.has_more_input = total != available;
         let start = HEADER_LEN;
         let (is_padded, was_protected) = (false, false);
         let record = Unprotected { content_type, content, start, is_padded, was_protected };
@@ -366,14 +378,16 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     fn need_more(&mut self, available: usize, total: usize) -> Opened {
-        self.is_amid_input = false;
+        self.has_more_input = false;
         self.inside_record = available != 0;
         Opened { consumed: 0, event: Event::NeedMore { total } }
     }
 
-    /// Records that are not protected (RFC 9846 section 5.1): all before there are keys, and then,
-    /// in TLS 1.3, a change_cipher_spec of the compatibility mode (section 5), and the error alert of
-    /// a peer that failed before it had keys.
+    /// Checks the header of an unprotected record (RFC 9846 section 5.1).
+    ///
+    /// Before there are keys, every record is unprotected. After that, TLS 1.3 has two: the
+    /// change_cipher_spec of the compatibility mode (section 5), and the error alert of a peer that
+    /// failed before it had keys.
     fn judge_unprotected(&self, header: &[u8; HEADER_LEN]) -> Result<(), Fault> {
         let Header { content_type, length, .. } = Header::decode(*header);
         if self.is_first && self.epoch == Epoch::Plaintext && is_not_tls(*header) {
@@ -382,8 +396,8 @@ impl<K: KeySchedule> Opener<K> {
         let mut longest = MAX_CONTENT;
         let is_expected = match (self.epoch, content_type) {
             (Epoch::Plaintext, ContentType::HANDSHAKE | ContentType::ALERT) => !self.is_keys_due(),
-            // After the first ClientHello: a client has sent its own, and a server has seen one when
-            // it knows the version.
+            // It must follow the first ClientHello. A client has sent its own before it receives
+            // anything, and a server has received one if it knows the version.
             (Epoch::Plaintext, ContentType::CHANGE_CIPHER_SPEC) => {
                 let is_after_hello = self.role == Role::Client || self.version.is_some();
                 is_after_hello && !self.is_keys_due()
@@ -405,8 +419,8 @@ impl<K: KeySchedule> Opener<K> {
         Ok(())
     }
 
-    /// A record that does not open is a forgery, or early data that we rejected
-    /// (RFC 9846 section 4.3.10).
+    /// Handles a record that does not open: a forgery, or rejected early data (RFC 9846
+    /// section 4.3.10).
     #[cold]
     #[inline(never)]
     fn not_opened(&mut self, fault: Fault, total: usize) -> Result<Opened, OpenError> {
@@ -426,15 +440,15 @@ impl<K: KeySchedule> Opener<K> {
         Ok(())
     }
 
-    // What it means
+    // Content
 
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn deliver(&mut self, record: Unprotected<'_>, total: usize) -> Result<Opened, OpenError> {
         let Unprotected { content_type, content, start, is_padded, was_protected } = record;
-        // The sum of two lengths within a record.
+        // Does not wrap: the content ends within the record.
         let end = start.wrapping_add(content.len());
         if self.is_draining {
-            self.drained = self.drained.saturating_add(total as u32); // of 16 bits
+            self.drained = self.drained.saturating_add(total as u32); // 5 bytes and a 16-bit length
         }
         match content_type {
             ContentType::APPLICATION_DATA => self.other_data(start..end, is_padded, total),
@@ -455,8 +469,8 @@ impl<K: KeySchedule> Opener<K> {
         self.is_tls12() && self.keys_due
     }
 
-    /// TLS 1.2 lets other records come between the fragments of a handshake message
-    /// (RFC 5246 section 6.2.1); RFC 9846 section 5.1 does not.
+    /// Refuses a record between the fragments of a handshake message (RFC 9846 section 5.1), which
+    /// TLS 1.2 allows (RFC 5246 section 6.2.1).
     fn check_not_interleaved(&self) -> Result<(), Fault> {
         if self.messages.is_partial() && !self.is_tls12() {
             return Err(Fault::Interleaved);
@@ -494,7 +508,7 @@ impl<K: KeySchedule> Opener<K> {
         Ok(Opened { consumed: total, event: Event::Nothing })
     }
 
-    /// RFC 9846 section 6, RFC 5246 section 7.2.
+    /// Handles an alert (RFC 9846 section 6, RFC 5246 section 7.2).
     #[cfg_attr(target_pointer_width = "64", cold)]
     fn alert(
         &mut self,
@@ -507,7 +521,8 @@ impl<K: KeySchedule> Opener<K> {
         }
         let alert = Alert::decode(content).ok_or(Fault::AlertLength)?;
         let mut class = alert.description.class();
-        // The level decides, also before the version is known: a TLS 1.2 server may warn first.
+        // In TLS 1.2 the level decides. It also decides before the version is known, because a
+        // TLS 1.2 server may send a warning before its ServerHello.
         let version = self.version.or(self.pinned);
         if cfg!(feature = "tls12") && version != Some(Version::Tls13) {
             class = match (alert.level, class) {
@@ -522,7 +537,7 @@ impl<K: KeySchedule> Opener<K> {
         }
         self.check_not_interleaved()?;
         if !is_protected && self.keys.get().is_some() {
-            // Anyone can forge one: it must not pass for the peer's.
+            // An unprotected alert can be forged, and must not count as the peer's.
             return Err(Fault::UnexpectedContentType.into());
         }
         if class == AlertClass::Closure {
@@ -533,7 +548,7 @@ impl<K: KeySchedule> Opener<K> {
         Ok(Opened { consumed: total, event: Event::Warning(alert.description) })
     }
 
-    /// RFC 9846 section 5, RFC 5246 section 7.1.
+    /// Handles a change_cipher_spec (RFC 9846 section 5, RFC 5246 section 7.1).
     #[cfg_attr(target_pointer_width = "64", cold)]
     fn change_cipher_spec(&mut self, content: &[u8], total: usize) -> Result<Opened, OpenError> {
         if content != [1] {
@@ -551,8 +566,9 @@ impl<K: KeySchedule> Opener<K> {
         Ok(Opened { consumed: total, event: Event::Nothing })
     }
 
-    // How it ends
+    // End of the direction
 
+    /// Ends this half with `error`, and makes the notice for the sealer.
     #[cold]
     fn stop(&mut self, error: OpenError) {
         let (trigger, notice) = match error {
@@ -577,7 +593,7 @@ impl<K: KeySchedule> Opener<K> {
         self.stop(OpenError::HandedOver);
     }
 
-    /// Whether keys can still be installed.
+    /// Returns an error if this direction has ended, so that keys cannot be installed.
     const fn check_state(&self) -> Result<(), KeyError> {
         match self.state {
             ReadState::Open => Ok(()),
@@ -597,7 +613,7 @@ impl<K: KeySchedule> Opener<K> {
     fn open_after_end(&self, available: usize) -> Result<Opened, OpenError> {
         match self.error {
             Some(error) => Err(error),
-            // A loop that opens until more is needed ends here, too.
+            // So that a loop which opens until `NeedMore` ends after a close_notify, too.
             None if available == 0 => {
                 Ok(Opened { consumed: 0, event: Event::NeedMore { total: HEADER_LEN } })
             }
@@ -605,9 +621,10 @@ impl<K: KeySchedule> Opener<K> {
         }
     }
 
-    /// Tells that the transport has ended, after everything that arrived was given to
-    /// [`open`](Self::open). Without a close_notify before it, the stream is truncated (RFC 9846
-    /// section 6.1).
+    /// Handles the end of the transport. Returns how this direction ended.
+    ///
+    /// Call it after everything that arrived was passed to [`open`](Self::open). Without a
+    /// close_notify before it, the data is truncated (RFC 9846 section 6.1).
     pub fn eof(&mut self) -> ReadEnd {
         if self.state == ReadState::Open {
             self.stop(OpenError::Truncated);
@@ -626,24 +643,30 @@ impl<K: KeySchedule> Opener<K> {
                 ReadEnd::Truncated { epoch, inside_record }
             }
             (Some(OpenError::HandedOver), _) => ReadEnd::HandedOver,
-            // It is never kept.
+            // `OtherBuffer` is never stored.
             (Some(OpenError::OtherBuffer), _) | (None, ReadState::Open) => ReadEnd::Open,
             (None, _) => ReadEnd::Closed { epoch },
         }
     }
 
-    /// The second step of a shutdown: whether the peer has closed its direction, too. The first step
-    /// is [`Writer::shutdown`](crate::Writer::shutdown) or [`Sealer::close`](crate::Sealer::close).
+    /// Checks whether the peer has closed its direction: the second step of a shutdown.
     ///
-    /// From the first call on, this half counts the bytes of records that arrive, unless it counts
-    /// already since a [`RecordLayer`](crate::RecordLayer) or a [`Connection`](crate::Connection) around
-    /// it began to close. `budget` is how many are worth waiting for.
+    /// The first step is [`Writer::shutdown`](crate::Writer::shutdown) or
+    /// [`Sealer::close`](crate::Sealer::close).
+    ///
+    /// This half counts the bytes of records that arrive, from the first call on. In a
+    /// [`RecordLayer`](crate::RecordLayer) or a [`Connection`](crate::Connection) it counts from
+    /// the begin of the shutdown on. `budget` is the number of bytes to wait for.
     ///
     /// # Errors
-    /// [`ShutdownError::AwaitingPeer`] and [`ShutdownError::BudgetSpent`] while the peer has not
-    /// closed; [`ShutdownError::Truncated`], [`ShutdownError::ClosedInHandshake`],
-    /// [`ShutdownError::NotTls`], [`ShutdownError::Failed`] and [`ShutdownError::HandedOver`] if this
-    /// direction ended otherwise.
+    /// - [`ShutdownError::AwaitingPeer`] if this direction is open.
+    /// - [`ShutdownError::BudgetSpent`] if it is open, and more than `budget` bytes have arrived.
+    /// - [`ShutdownError::Truncated`] if the transport ended before the peer's close_notify.
+    /// - [`ShutdownError::ClosedInHandshake`] if the close_notify came before the handshake was
+    ///   complete.
+    /// - [`ShutdownError::NotTls`] if the peer does not speak TLS.
+    /// - [`ShutdownError::Failed`] if the connection failed otherwise.
+    /// - [`ShutdownError::HandedOver`] if the keys of this direction were handed over.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -672,7 +695,7 @@ impl<K: KeySchedule> Opener<K> {
         })
     }
 
-    /// Counts what arrives from now on.
+    /// Counts the bytes of records that arrive from now on.
     #[inline]
     pub(crate) const fn drain(&mut self) {
         self.is_draining = true;
@@ -681,41 +704,41 @@ impl<K: KeySchedule> Opener<K> {
 
     const fn set_fast(&mut self) {
         if SMALL {
-            return; // It has no fast path.
+            return; // There is no fast path.
         }
         self.is_fast =
             matches!(self.epoch, Epoch::Application) && !self.is_draining && self.notice.is_empty();
     }
 
-    /// Which end of the connection this is.
+    /// Returns which end of the connection this is.
     pub const fn role(&self) -> Role {
         self.role
     }
 
-    /// What the records of this direction are protected with.
+    /// Returns the epoch whose keys protect the records of this direction.
     pub const fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// The number of the next record, if there are keys.
+    /// Returns the sequence number of the next record, if there are keys.
     pub fn sequence(&self) -> Option<u64> {
         self.keys.get().map(Protection::sequence)
     }
 
-    /// Whether a record has arrived, or keys for it are there.
+    /// Returns whether a record has arrived, or the version is known.
     pub(crate) const fn is_started(&self) -> bool {
         !self.is_first || self.version.is_some()
     }
 
-    /// How far this direction is.
+    /// Returns the closing state of this direction.
     pub const fn state(&self) -> ReadState {
         self.state
     }
 
     // The other half
 
-    /// What the [`Sealer`](crate::Sealer) of this connection must be told. Kept until it is taken,
-    /// so that returning early on an error loses no alert.
+    /// Takes the notice for the [`Sealer`](crate::Sealer) of this connection. It is kept until it
+    /// is taken, so that an early return on an error loses no alert.
     pub const fn take_notice(&mut self) -> Notice {
         let notice = core::mem::replace(&mut self.notice, Notice::NONE);
         if notice.can_wait() {
@@ -724,25 +747,25 @@ impl<K: KeySchedule> Opener<K> {
         notice
     }
 
-    /// Whether [`take_notice`](Self::take_notice) has something.
+    /// Returns whether there is a notice to [take](Self::take_notice).
     #[inline]
     pub const fn has_notice(&self) -> bool {
         !self.notice.is_empty()
     }
 
-    /// What the notice says, without taking it.
+    /// Returns the notice without taking it.
     pub(crate) const fn notice(&self) -> Notice {
         self.notice
     }
 
-    /// Whether the notice waits until all of the input is opened: several requests for a KeyUpdate that
-    /// one read of the transport brought get one answer (RFC 9846 section 4.7.3).
+    /// Returns whether the notice waits until all of the input is opened, so that several requests
+    /// for a KeyUpdate in one read of the transport get one answer (RFC 9846 section 4.7.3).
     #[inline]
     pub(crate) const fn is_notice_waiting(&self) -> bool {
-        (self.is_amid_input || self.rest != 0) && self.notice.can_wait()
+        (self.has_more_input || self.rest != 0) && self.notice.can_wait()
     }
 
-    /// Takes in what the [`Sealer`](crate::Sealer) has to tell.
+    /// Applies a signal of the [`Sealer`](crate::Sealer) of this connection.
     pub fn apply(&mut self, signal: Signal) {
         if signal.contains(Signal::UPDATE_REQUESTED) {
             self.answer_expected = true;
@@ -776,7 +799,7 @@ impl<K: KeySchedule> defmt::Format for Opener<K> {
     }
 }
 
-/// A record without its protection: what is in it, and where in the record that begins.
+/// An unprotected record, or one whose protection was removed. `start` is where its content begins.
 struct Unprotected<'a> {
     content_type: ContentType,
     content: &'a [u8],
@@ -785,7 +808,7 @@ struct Unprotected<'a> {
     was_protected: bool,
 }
 
-/// The keys that a record is under, or `None` if it is not protected.
+/// Returns the keys that protect a record, or `None` if it is not protected.
 #[inline(always)]
 fn protecting<K: KeySchedule, P: Deref<Target = Protection<K>>>(
     keys: Option<P>,
@@ -803,7 +826,7 @@ fn protecting<K: KeySchedule, P: Deref<Target = Protection<K>>>(
     }
 }
 
-/// Refuses what TLS 1.2 does not protect (RFC 5246 sections 6.1 and 6.2.3).
+/// Checks the header of a record under TLS 1.2 keys (RFC 5246 sections 6.1 and 6.2.3).
 fn judge_tls12(content_type: ContentType, version: u16) -> Result<(), Fault> {
     if version != VERSION_FIELD {
         return Err(Fault::RecordVersion);

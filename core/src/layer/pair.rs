@@ -30,7 +30,7 @@ pub(crate) fn take_over<K: KeySchedule>(
     if read.version() != write.version() {
         return Err(KeyError::Mismatch);
     }
-    if read.is_same_secret(&write) || opener.is_under(&write) || sealer.is_under(&read) {
+    if read.is_same_secret(&write) || opener.has_secret_of(&write) || sealer.has_secret_of(&read) {
         return Err(KeyError::SameSecret);
     }
     sealer.check_install(epoch, &write, write_sequence)?;
@@ -47,7 +47,7 @@ pub(crate) fn install_one<K: KeySchedule>(
     epoch: Epoch,
     schedule: K,
 ) -> Result<(), KeyError> {
-    if opener.is_under(&schedule) || sealer.is_under(&schedule) {
+    if opener.has_secret_of(&schedule) || sealer.has_secret_of(&schedule) {
         return Err(KeyError::SameSecret);
     }
     if opener.role() == writer {
@@ -65,7 +65,7 @@ fn check<K: KeySchedule>(opener: &Opener<K>, sealer: &Sealer<K>) -> Result<(), K
     if opener.role() != sealer.role() || matches!(versions, (Some(a), Some(b)) if a != b) {
         return Err(KeyError::Mismatch);
     }
-    if opener.schedule().is_some_and(|schedule| sealer.is_under(schedule)) {
+    if opener.schedule().is_some_and(|schedule| sealer.has_secret_of(schedule)) {
         return Err(KeyError::SameSecret);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Both halves of a connection in one, wired together.
+//! Both halves of a connection in one type, which carries notices and signals between them.
 
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Padding;
@@ -15,12 +15,12 @@ use crate::protocol::record::{Epoch, Role, Version};
 use crate::protocol::record_size_limit::RecordSizeLimit;
 use crate::small::SMALL;
 
-/// An [`Opener`] and a [`Sealer`] that tell each other what they must know.
+/// Both halves of a connection: an [`Opener`] and a [`Sealer`], which learn of each other's state.
 ///
-/// Its methods are those of the halves, which say what each does. After every call ask
-/// [`has_control`](Self::has_control), and send what [`poll_control`](Self::poll_control) seals.
-/// A KeyUpdate that the peer asks for falls due when all of the input that was shown is opened, so
-/// that several requests get one answer (RFC 9846 section 4.7.3), or when data is sealed before.
+/// The methods are those of the halves, where they are documented. After every call, check
+/// [`has_control`](Self::has_control), and send what [`poll_control`](Self::poll_control) seals. A
+/// KeyUpdate that the peer requested falls due when all of the input is opened, so that several
+/// requests get one answer (RFC 9846 section 4.7.3), or earlier, when data is sealed.
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -32,7 +32,7 @@ use crate::small::SMALL;
 /// let mut server = RecordLayer::new(Config::new(Role::Server));
 /// server.install(Epoch::Application, secret(1)?, secret(2)?)?;
 ///
-/// // The client closes its direction; the server still has something to say.
+/// // The client closes its direction; the server may still send data.
 /// let mut wire = [0; 64];
 /// client.close().unwrap();
 /// let length = client.poll_control(&mut wire).unwrap();
@@ -48,7 +48,7 @@ pub struct RecordLayer<K: KeySchedule> {
 }
 
 impl<K: KeySchedule> RecordLayer<K> {
-    /// A connection without keys.
+    /// Creates a connection without keys.
     #[inline(never)] // One copy for all who make one.
     pub const fn new(config: Config) -> Self {
         Self { opener: Opener::new(config), sealer: Sealer::new(config) }
@@ -57,8 +57,10 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Joins two halves of one connection.
     ///
     /// # Errors
-    /// Both halves are dropped and their keys wiped. [`KeyError::Mismatch`] if they are of
-    /// different roles or versions, [`KeyError::SameSecret`] if they have the same secret.
+    /// Both halves are dropped, and their keys wiped.
+    ///
+    /// - [`KeyError::Mismatch`] if the halves are of different roles or versions.
+    /// - [`KeyError::SameSecret`] if the halves have the same secret.
     pub fn join(mut opener: Opener<K>, mut sealer: Sealer<K>) -> Result<Self, KeyError> {
         pair::join(&mut opener, &mut sealer)?;
         let mut this = Self { opener, sealer };
@@ -67,23 +69,25 @@ impl<K: KeySchedule> RecordLayer<K> {
         Ok(this)
     }
 
-    /// Splits the connection into its two halves, for callers that carry the
-    /// [`Notice`](crate::Notice) and the [`Signal`](crate::Signal) between them from here on. Halves that
-    /// carry them by themselves are made by [`split_over`](Self::split_over).
+    /// Splits the connection into its two halves.
+    ///
+    /// The caller must then carry every [`Notice`](crate::Notice) and [`Signal`](crate::Signal)
+    /// between them. To get halves that exchange them by themselves, use
+    /// [`split_over`](Self::split_over).
     pub fn split(self) -> (Opener<K>, Sealer<K>) {
         (self.opener, self.sealer)
     }
 
-    /// See [`Opener::open`]. Call it until it says [`Event::NeedMore`]: answers to the peer wait until
-    /// then.
+    /// See [`Opener::open`]. Call it until it returns [`Event::NeedMore`]: the answer to a
+    /// requested KeyUpdate waits until then.
     ///
     /// # Errors
-    /// Those of [`Opener::open`]. The alert that a fault demands is due at once.
+    /// The errors of [`Opener::open`]. The alert for a fault is due at once.
     #[inline]
     pub fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         let opened = self.opener.open(input);
-        // Application data never produces a notice. If one waits for the end of the input, and that is
-        // it, `has_control` finds it.
+        // Application data never produces a notice. If a notice waits for the end of the input and
+        // this record was the last, `has_control` takes it into account.
         let is_data = matches!(opened, Ok(Opened { event: Event::ApplicationData(_), .. }));
         if SMALL || !is_data && self.opener.has_notice() {
             self.tell_sealer_if_due();
@@ -94,7 +98,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// See [`Opener::open_into`].
     ///
     /// # Errors
-    /// Those of [`Opener::open_into`].
+    /// The errors of [`Opener::open_into`].
     pub fn open_into(&mut self, pieces: &[&[u8]], out: &mut [u8]) -> Result<Opened, OpenError> {
         let opened = self.opener.open_into(pieces, out);
         if self.opener.has_notice() {
@@ -110,12 +114,14 @@ impl<K: KeySchedule> RecordLayer<K> {
         end
     }
 
-    /// See [`Sealer::seal`]. A KeyUpdate that the peer asked for goes before the data, also one that
-    /// waited because input behind the request was not opened: [`SealError::ControlFirst`] then comes
-    /// although [`has_control`](Self::has_control) was `false`, and it is `true` afterwards.
+    /// See [`Sealer::seal`].
+    ///
+    /// A KeyUpdate that the peer requested must be sealed before the data, even if it waited for
+    /// the end of the input. Then this returns [`SealError::ControlFirst`] although
+    /// [`has_control`](Self::has_control) was `false`; afterwards that is `true`.
     ///
     /// # Errors
-    /// Those of [`Sealer::seal`].
+    /// The errors of [`Sealer::seal`].
     pub fn seal(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
         if SMALL {
             self.tell_sealer();
@@ -127,7 +133,7 @@ impl<K: KeySchedule> RecordLayer<K> {
         sealed
     }
 
-    /// [`seal`](Self::seal) while a notice waits for the end of the input.
+    /// Carries a notice that waits for the end of the input, then [seals](Self::seal).
     #[cold]
     #[inline(never)]
     fn seal_behind_notice(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
@@ -138,7 +144,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// See [`Sealer::seal_in_place`].
     ///
     /// # Errors
-    /// Those of [`Sealer::seal_in_place`].
+    /// The errors of [`Sealer::seal_in_place`].
     #[inline]
     pub fn seal_in_place(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
         if SMALL {
@@ -151,7 +157,7 @@ impl<K: KeySchedule> RecordLayer<K> {
         sealed
     }
 
-    /// [`seal_in_place`](Self::seal_in_place) while a notice waits for the end of the input.
+    /// Carries a notice that waits for the end of the input, then [seals](Self::seal_in_place).
     #[cold]
     #[inline(never)]
     fn seal_in_place_behind_notice(
@@ -166,7 +172,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// See [`Sealer::seal_handshake`].
     ///
     /// # Errors
-    /// Those of [`Sealer::seal_handshake`].
+    /// The errors of [`Sealer::seal_handshake`].
     pub fn seal_handshake(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<usize, SealError> {
         self.tell_sealer();
         let sealed = self.sealer.seal_handshake(parts, out);
@@ -183,7 +189,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// See [`Sealer::poll_control`].
     ///
     /// # Errors
-    /// Those of [`Sealer::poll_control`].
+    /// The errors of [`Sealer::poll_control`].
     pub fn poll_control(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
         if self.opener.has_notice() {
             self.tell_sealer_if_due();
@@ -203,8 +209,8 @@ impl<K: KeySchedule> RecordLayer<K> {
         self.sealer.next_control()
     }
 
-    /// Whether all of the input is opened, and a request for a KeyUpdate among it, of which the sealer
-    /// does not know yet.
+    /// Returns whether all of the input is opened, and held a request for a KeyUpdate of which the
+    /// sealer does not know yet.
     #[inline]
     fn is_answer_due(&self) -> bool {
         self.opener.has_notice()
@@ -215,18 +221,20 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// See [`Sealer::close`].
     ///
     /// # Errors
-    /// Those of [`Sealer::close`].
+    /// The errors of [`Sealer::close`].
     pub fn close(&mut self) -> Result<(), CloseError> {
         self.tell_sealer();
         self.opener.drain();
         self.sealer.close()
     }
 
-    /// The second step of a shutdown: see [`Opener::check_closed`]. What arrives counts from
-    /// [`close`](Self::close) on, or from an earlier call of this.
+    /// Checks whether the peer has closed its direction: the second step of a shutdown.
+    ///
+    /// See [`Opener::check_closed`]. Received bytes are counted from [`close`](Self::close) or
+    /// [`cancel`](Self::cancel) on, or from an earlier call of this function.
     ///
     /// # Errors
-    /// Those of [`Opener::check_closed`].
+    /// The errors of [`Opener::check_closed`].
     pub fn check_closed(&mut self, budget: u32) -> Result<(), ShutdownError> {
         self.opener.check_closed(budget)
     }
@@ -234,17 +242,17 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// See [`Sealer::cancel`].
     ///
     /// # Errors
-    /// Those of [`Sealer::cancel`].
+    /// The errors of [`Sealer::cancel`].
     pub fn cancel(&mut self) -> Result<(), CloseError> {
         self.tell_sealer();
         self.opener.drain();
         self.sealer.cancel()
     }
 
-    /// See [`Sealer::abort`]. Nothing more is opened either.
+    /// See [`Sealer::abort`]. The receiving direction ends too: nothing more is opened.
     ///
     /// # Errors
-    /// Those of [`Sealer::abort`].
+    /// The errors of [`Sealer::abort`].
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         let aborted = self.sealer.abort(description);
         self.tell_opener();
@@ -254,7 +262,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// See [`Sealer::update_keys`].
     ///
     /// # Errors
-    /// Those of [`Sealer::update_keys`].
+    /// The errors of [`Sealer::update_keys`].
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         self.tell_sealer();
         self.sealer.update_keys(request)
@@ -263,7 +271,7 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// See [`Sealer::refuse_renegotiation`].
     ///
     /// # Errors
-    /// Those of [`Sealer::refuse_renegotiation`].
+    /// The errors of [`Sealer::refuse_renegotiation`].
     pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
         self.sealer.refuse_renegotiation()
     }
@@ -278,12 +286,14 @@ impl<K: KeySchedule> RecordLayer<K> {
         self.sealer.set_padding(padding);
     }
 
-    /// Limits what we send to what the peer announced: see [`Sealer::set_record_size_limit`].
+    /// Limits sealed records to the limit that the peer announced: see
+    /// [`Sealer::set_record_size_limit`].
     pub const fn set_peer_record_size_limit(&mut self, limit: RecordSizeLimit) {
         self.sealer.set_record_size_limit(limit);
     }
 
-    /// Limits what the peer may send to what we announced: see [`Opener::set_record_size_limit`].
+    /// Limits received records to the limit that this end announced: see
+    /// [`Opener::set_record_size_limit`].
     pub fn set_own_record_size_limit(&mut self, limit: RecordSizeLimit) {
         self.opener.set_record_size_limit(limit);
     }
@@ -294,28 +304,34 @@ impl<K: KeySchedule> RecordLayer<K> {
         self.sealer.set_version(version);
     }
 
-    /// Installs keys for both directions at once, whose records count from 0: those of the records
-    /// that the client seals, and those that the server seals. [`Config::role`] says which are ours.
+    /// Installs the keys of both directions, starting at sequence number 0.
     ///
-    /// Handshakes whose directions change at different times [install](Self::install_one) them one by
-    /// one; TLS 1.2 does, and connections of another implementation's are
-    /// [taken over](Self::take_over).
+    /// `client` protects the records that the client seals, and `server` those that the server
+    /// seals. [`Config::role`] decides which of them the sealer gets.
+    ///
+    /// If the keys of the directions change at different times, as in TLS 1.2, use
+    /// [`install_one`](Self::install_one). If another implementation has sealed or opened records
+    /// under the keys, use [`take_over`](Self::take_over).
     ///
     /// # Errors
-    /// Those of [`Opener::install`] and [`Sealer::install`], with [`KeyError::Closed`] also while an
-    /// alert waits for the keys of one direction; [`KeyError::Mismatch`] if the keys are of different
-    /// versions, [`KeyError::SameSecret`] if they are the same. After [`KeyError::Crypto`] one
-    /// of the directions may have its keys: the connection is of no use any more.
+    /// The errors of [`Opener::install`] and [`Sealer::install`]. In addition:
+    ///
+    /// - [`KeyError::Closed`] while an alert waits for the keys of one direction.
+    /// - [`KeyError::Mismatch`] if the keys are of different versions.
+    /// - [`KeyError::SameSecret`] if the keys have the same secret.
+    ///
+    /// After [`KeyError::Crypto`] only one direction may have its keys: drop the connection.
     pub fn install(&mut self, epoch: Epoch, client: K, server: K) -> Result<(), KeyError> {
         self.take_over(epoch, (client, 0), (server, 0))
     }
 
-    /// Takes over the keys of a connection on which another implementation has sealed and opened
-    /// records: for each direction the keys, and the sequence number of the next record. See
-    /// [`Sealer::take_over`].
+    /// Takes over the keys of both directions from another implementation.
+    ///
+    /// For connections on which it has sealed or opened records. Each direction has its keys, and
+    /// the sequence number of its next record: see [`Sealer::take_over`].
     ///
     /// # Errors
-    /// Those of [`install`](Self::install).
+    /// The errors of [`install`](Self::install).
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -338,19 +354,20 @@ impl<K: KeySchedule> RecordLayer<K> {
         installed
     }
 
-    /// Installs keys for the direction in which `writer` seals records, which count from 0: for
-    /// handshakes whose directions change at different times.
+    /// Installs the keys of the records that `writer` seals, starting at sequence number 0.
+    ///
+    /// For handshakes in which the keys of the directions change at different times.
     ///
     /// # Errors
-    /// Those of [`Opener::install`] or [`Sealer::install`]; [`KeyError::SameSecret`] if a direction
-    /// already has this secret.
+    /// The errors of [`Opener::install`] or [`Sealer::install`], with [`KeyError::SameSecret`] if
+    /// either direction already has this secret.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
     /// # use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret};
     /// # let mut layer = RecordLayer::new(Config::new(Role::Server));
     /// # let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
-    /// // A server has sealed its ServerHello: what it sends from here on is protected.
+    /// // A server has sealed its ServerHello: everything that it sends after that is protected.
     /// layer.install_one(Role::Server, Epoch::Handshake, secret(1)?)?;
     /// // It has sealed its Finished, and reads the client's next.
     /// layer.install_one(Role::Server, Epoch::Application, secret(2)?)?;
@@ -364,7 +381,7 @@ impl<K: KeySchedule> RecordLayer<K> {
         installed
     }
 
-    /// The alert or KeyUpdate that is due in a direction which the kernel has: see
+    /// Takes the alert or KeyUpdate that is due in a direction that the kernel has: see
     /// [`Sealer::take_kernel_control`].
     pub fn take_kernel_control(&mut self) -> Option<Control> {
         self.tell_sealer();
@@ -373,14 +390,16 @@ impl<K: KeySchedule> RecordLayer<K> {
         control
     }
 
-    /// How the connection ended, or that it has not.
+    /// Returns how the connection ended, or that it is open.
     pub fn end(&self) -> End {
         End { read: self.opener.end(), write: self.sealer.end() }
     }
 
-    /// Calls on one half alone what a handshake needs now and then, and carries what the halves have
-    /// to tell each other afterwards. If they cannot be of one connection then, because they have one
-    /// secret or different versions, the connection has failed ([`Fault::Crypto`](crate::Fault)).
+    /// Calls `call` with both halves, for methods that only a half has.
+    ///
+    /// Notices and signals are carried before and after it. If the halves do not fit together
+    /// afterwards, because they have the same secret, or different roles or versions, the
+    /// connection fails with [`Fault::Crypto`](crate::Fault).
     ///
     /// ```
     /// # use tls_record::{Config, RecordLayer, Role, TrafficSecret, aead::ring::Ring};
@@ -398,18 +417,20 @@ impl<K: KeySchedule> RecordLayer<K> {
         returned
     }
 
-    /// The receiving half.
+    /// Returns the receiving half.
     pub const fn opener(&self) -> &Opener<K> {
         &self.opener
     }
 
-    /// The sending half. It does not know yet of a KeyUpdate request that waits for the rest of the
-    /// input: ask this layer for what is due.
+    /// Returns the sending half.
+    ///
+    /// It may not know yet of a requested KeyUpdate that waits for the end of the input: for what
+    /// is due, call [`next_control`](Self::next_control) of this type.
     pub const fn sealer(&self) -> &Sealer<K> {
         &self.sealer
     }
 
-    /// Tells what the opener has found out, except for what waits for the end of the input.
+    /// Carries the notice to the sealer, unless it waits for the end of the input.
     #[cfg_attr(target_pointer_width = "64", cold)]
     #[inline(never)]
     fn tell_sealer_if_due(&mut self) {
@@ -418,8 +439,9 @@ impl<K: KeySchedule> RecordLayer<K> {
         }
     }
 
-    /// Tells all that the opener has found out. A KeyUpdate that the peer asked for goes before
-    /// everything that is sealed from now on (RFC 9846 section 4.7.3).
+    /// Carries the notice to the sealer, even if it waits for the end of the input. A KeyUpdate
+    /// that the peer requested goes before everything that is sealed from now on (RFC 9846
+    /// section 4.7.3).
     #[inline]
     pub(crate) fn tell_sealer(&mut self) {
         if SMALL || self.opener.has_notice() {

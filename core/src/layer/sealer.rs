@@ -47,8 +47,8 @@ pub struct Sealed {
 /// whose handshake was made elsewhere [installs](Self::install) application keys at once.
 ///
 /// The records of a connection must leave in the order in which they were sealed.
-// In this order, because bytes at the front have the shortest instructions on small processors, and
-// keys are long.
+// In this order, because small processors reach fields at the front with the shortest instructions:
+// the keys are long, and come last.
 #[repr(C)]
 pub struct Sealer<K: KeySchedule> {
     state: WriteState,
@@ -57,15 +57,16 @@ pub struct Sealer<K: KeySchedule> {
     /// The only version that may be negotiated.
     pinned: Option<Version>,
     role: Role,
-    /// How far this direction is in the kernel; [`WriteState::HandedOver`] if it is not there.
+    /// The closing state of this direction in the kernel; [`WriteState::HandedOver`] if the kernel
+    /// does not have it.
     in_kernel: WriteState,
     /// The fatal alert that is queued or sealed.
     fatal: Option<AlertDescription>,
-    /// A KeyUpdate is due: because the peer asked, or the application wants one.
+    /// A KeyUpdate is due, because the peer or the application asked for it.
     update_due: bool,
     /// A KeyUpdate with update_requested is due.
     request_due: bool,
-    /// Our last update_requested has not been answered.
+    /// The peer has not answered our last update_requested.
     request_outstanding: bool,
     /// The transport ended before the peer's close_notify.
     is_truncated: bool,
@@ -73,23 +74,24 @@ pub struct Sealer<K: KeySchedule> {
     keys_due: bool,
     /// TLS 1.2: refusals to renegotiate that are due.
     refusals_due: u8,
-    /// Whether a record without protection has been sealed.
-    has_spoken: bool,
-    /// Whether its owner holds records that the transport has not taken, or a slot for one.
+    /// Whether an unprotected record has been sealed.
+    has_sealed_plaintext: bool,
+    /// Whether the owner of this half has unsent records, or a slot that is reserved for one.
     has_unsent: bool,
     pads_control: bool,
     tls12_on_peer_close: OnPeerClose,
     padding: Padding,
     /// The most content of one record, under the current keys.
     max_content: u16,
-    /// What the peer demands of protected records (RFC 8449).
+    /// The peer's limit on protected records (RFC 8449).
     peer_limit: u16,
+    /// The limit of the settings, or of a buffer that is shorter.
     own_limit: u16,
-    /// What was chosen since, and is in force if it is less.
+    /// The limit that was set since, in force if it is less.
     chosen_limit: u16,
     signal: Signal,
     key_limit: u32,
-    /// The first record that the current key must not seal, but for control.
+    /// The first sequence number that the current key keeps for control records.
     data_limit: u64,
     /// KeyUpdates that may still be sent.
     updates_left: u64,
@@ -97,7 +99,7 @@ pub struct Sealer<K: KeySchedule> {
 }
 
 impl<K: KeySchedule> Sealer<K> {
-    /// A sending half without keys.
+    /// Creates a sending half without keys.
     pub const fn new(config: Config) -> Self {
         Self {
             keys: Keys::none(),
@@ -106,7 +108,7 @@ impl<K: KeySchedule> Sealer<K> {
             pinned: config.version,
             state: WriteState::Open,
             in_kernel: WriteState::HandedOver,
-            has_spoken: false,
+            has_sealed_plaintext: false,
             has_unsent: false,
             fatal: None,
             update_due: false,
@@ -132,20 +134,24 @@ impl<K: KeySchedule> Sealer<K> {
 
     // Application data
 
-    /// Seals the bytes of `parts`, one after the other, as application data, into as many records as fit
-    /// into `out`. No data makes no record.
+    /// Seals application data into as many records as fit into `out`.
     ///
-    /// Give the bytes again that were not taken. Each byte is copied once.
+    /// The data is the bytes of `parts`, one slice after the other. If it is empty, no record is
+    /// sealed. Pass the bytes that were not taken again. Each byte is copied once.
     ///
     /// # Errors
-    /// Nothing has changed.
-    /// [`SealError::NoSpace`] if `out` cannot hold the first record; the least that always makes
-    /// progress is [`record_len`](Self::record_len) of [`fragment_limit`](Self::fragment_limit).
-    /// [`SealError::ControlFirst`] while a KeyUpdate is due; [`SealError::Closed`] after
-    /// [`close`](Self::close); [`SealError::Failed`]; [`SealError::HandedOver`] after a suspend or a
-    /// hand-over to the kernel; [`SealError::NoKeys`] before there are keys for application data;
-    /// [`SealError::KeyExhausted`] if the keys may seal no more and cannot be updated.
-    /// [`SealError::Crypto`] fails the connection.
+    /// Nothing has changed, except after [`SealError::Crypto`].
+    ///
+    /// - [`SealError::NoSpace`] if `out` is shorter than the first record. Space for
+    ///   [`record_len`](Self::record_len) of [`fragment_limit`](Self::fragment_limit) bytes is
+    ///   always enough to make progress.
+    /// - [`SealError::ControlFirst`] while a KeyUpdate is due.
+    /// - [`SealError::Closed`] after [`close`](Self::close).
+    /// - [`SealError::Failed`] if the connection has failed.
+    /// - [`SealError::HandedOver`] after a suspend or a hand-over to the kernel.
+    /// - [`SealError::NoKeys`] before there are keys for application data.
+    /// - [`SealError::KeyExhausted`] if the keys may seal no more data and cannot be updated.
+    /// - [`SealError::Crypto`] if the cipher failed: the connection has failed.
     ///
     /// ```
     /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -169,7 +175,7 @@ impl<K: KeySchedule> Sealer<K> {
             let data = ContentType::APPLICATION_DATA;
             let taken = content.len();
             let sealed = keys.seal_into(data, taken, out, |place| copy_content(content, place));
-            let written = self.sealed(sealed)?;
+            let written = self.check_sealed(sealed)?;
             return Ok(Sealed { taken, written });
         }
         self.seal_data(parts, out)
@@ -180,15 +186,16 @@ impl<K: KeySchedule> Sealer<K> {
         self.seal_parts(ContentType::APPLICATION_DATA, parts, out)
     }
 
-    /// Seals one record of application data in place. Its content lies in `record` behind
-    /// [`headroom`](Self::headroom) bytes and is `len` bytes long. Returns the length of the record,
-    /// which is [`record_len`](Self::record_len) of `len`. Nothing is copied.
+    /// Seals one record of application data in place. Returns the length of the record.
     ///
-    /// A `len` of 0 makes an empty record: cover traffic (RFC 9846 section 5.4), which should be
+    /// The content is the `len` bytes of `record` behind the [`headroom`](Self::headroom). The
+    /// length of the record is [`record_len`](Self::record_len) of `len`. Nothing is copied.
+    ///
+    /// With a `len` of 0 the record is empty: cover traffic (RFC 9846 section 5.4). It should be
     /// padded, because many peers tolerate only few empty records in a row.
     ///
     /// # Errors
-    /// Those of [`seal`](Self::seal), and [`SealError::TooLong`] if `len` is over
+    /// The errors of [`seal`](Self::seal), and [`SealError::TooLong`] if `len` is greater than
     /// [`fragment_limit`](Self::fragment_limit).
     ///
     /// ```
@@ -208,7 +215,7 @@ impl<K: KeySchedule> Sealer<K> {
     pub fn seal_in_place(&mut self, record: &mut [u8], len: usize) -> Result<usize, SealError> {
         let Some(keys) = self.ready(len) else { return self.seal_in_place_slowly(record, len) };
         let sealed = keys.seal_into(ContentType::APPLICATION_DATA, len, record, |_| {});
-        self.sealed(sealed)
+        self.check_sealed(sealed)
     }
 
     #[cfg_attr(target_pointer_width = "64", cold)]
@@ -233,7 +240,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.keys.get_mut().filter(|keys| is_ready && keys.sequence() < self.data_limit)
     }
 
-    /// Whether application data may be sealed now.
+    /// Returns an error if no application data may be sealed now.
     #[inline(never)] // One copy for all who ask.
     pub(crate) fn check_data(&self) -> Result<(), SealError> {
         self.check_open()?;
@@ -268,20 +275,21 @@ impl<K: KeySchedule> Sealer<K> {
         matches!(self.version, Some(version) if version.is_tls12())
     }
 
-    /// Whether the current keys may seal nothing but control any more.
+    /// Returns whether the current keys may only seal control records.
     fn is_exhausted(&self) -> bool {
         !self.may_seal(1)
     }
 
-    /// Whether the current keys may still seal so many records, besides control.
+    /// Returns whether the current keys may seal this many records without using the control
+    /// reserve.
     #[inline(never)] // One copy for all who ask.
     fn may_seal(&self, records: u32) -> bool {
         let left = |keys: &Protection<K>| self.data_limit.saturating_sub(keys.sequence());
         self.keys.get().is_none_or(|keys| left(keys) >= records.into())
     }
 
-    /// Whether a KeyUpdate without a request is due: asked for, or because the keys run out
-    /// (RFC 9846 section 5.5).
+    /// Returns whether a KeyUpdate without a request is due, because it was asked for, or because
+    /// the keys are exhausted (RFC 9846 section 5.5).
     fn is_update_due(&self) -> bool {
         (self.update_due && self.epoch == Epoch::Application)
             || (self.may_update() && self.is_exhausted())
@@ -296,17 +304,28 @@ impl<K: KeySchedule> Sealer<K> {
 
     // Handshake messages
 
-    /// Seals whole handshake messages. Several messages share records, and a long message is split.
-    /// Without keys, the records are plaintext. Returns the number of bytes written.
+    /// Seals whole handshake messages. Returns the number of bytes written.
     ///
-    /// It seals all messages or none, so that no other record comes between the fragments of a message
-    /// (RFC 9846 section 5.1). A message before a key change must be the last one of its call.
+    /// Several messages share records, and a long message is split. Without keys, the records are
+    /// plaintext.
+    ///
+    /// It seals all messages or none, so that no other record comes between the fragments of a
+    /// message (RFC 9846 section 5.1). A message before a key change must be the last one of its
+    /// call.
     ///
     /// # Errors
-    /// Nothing has changed, except that a KeyUpdate may have fallen due, which is then the
-    /// [`SealError::ControlFirst`]. [`SealError::NoSpace`] if `out` cannot hold all of it;
-    /// [`SealError::NotHandshake`] if `parts` are not whole messages, or hold a KeyUpdate, which
-    /// [`update_keys`](Self::update_keys) sends; otherwise as [`seal`](Self::seal).
+    /// Nothing has changed, except that [`SealError::ControlFirst`] may come because this call made
+    /// a KeyUpdate due.
+    ///
+    /// - [`SealError::NoSpace`] if `out` is too short for all of the records.
+    /// - [`SealError::NotHandshake`] if `parts` are not whole messages, or hold a KeyUpdate, which
+    ///   [`update_keys`](Self::update_keys) sends.
+    /// - [`SealError::NoKeys`] in TLS 1.2, if our change_cipher_spec is written and its keys are
+    ///   not installed.
+    /// - [`SealError::KeyExhausted`] if the keys may not seal all of the records and cannot be
+    ///   updated.
+    /// - [`SealError::ControlFirst`], [`SealError::Closed`], [`SealError::Failed`],
+    ///   [`SealError::HandedOver`] and [`SealError::Crypto`] as in [`seal`](Self::seal).
     ///
     /// ```
     /// use tls_record::{Config, Role, Sealer, TrafficSecret, aead::ring::Ring};
@@ -328,7 +347,7 @@ impl<K: KeySchedule> Sealer<K> {
         let mut records = 0_u32;
         while left != 0 {
             let len = left.min(usize::from(self.max_content));
-            left = left.wrapping_sub(len); // no more than that
+            left = left.wrapping_sub(len); // `len` is not greater
             need = need.saturating_add(self.padded_len(ContentType::HANDSHAKE, len));
             records = records.saturating_add(1);
         }
@@ -341,18 +360,22 @@ impl<K: KeySchedule> Sealer<K> {
             return Err(SealError::ControlFirst);
         }
         let sealed = self.seal_parts(ContentType::HANDSHAKE, parts, out)?;
-        // There was room for all of it: only the cipher can have stopped it.
+        // There was room for all of the records: only the cipher can have failed.
         if sealed.written == need { Ok(need) } else { Err(SealError::Crypto) }
     }
 
-    /// Writes a change_cipher_spec record, which announces new keys in TLS 1.2, and which compatibility
-    /// mode sends in TLS 1.3 (RFC 9846 appendix E.4). It is always plaintext. Returns the number of bytes
+    /// Writes a change_cipher_spec record, which is never protected. Returns the number of bytes
     /// written.
     ///
+    /// In TLS 1.2 it announces new keys. In TLS 1.3 only the compatibility mode sends it (RFC 9846
+    /// appendix E.4).
+    ///
     /// # Errors
-    /// [`SealError::NoSpace`]; [`SealError::NotHandshake`] if it cannot come here: before the version
-    /// is known, after the handshake, a second time in TLS 1.2; [`SealError::Closed`],
-    /// [`SealError::Failed`] and [`SealError::HandedOver`] as in [`seal`](Self::seal).
+    /// - [`SealError::NoSpace`] if `out` is shorter than 6 bytes.
+    /// - [`SealError::NotHandshake`] if it is not allowed at this point: before the version is
+    ///   known, after the handshake, or a second time in TLS 1.2.
+    /// - [`SealError::Closed`], [`SealError::Failed`] and [`SealError::HandedOver`] as in
+    ///   [`seal`](Self::seal).
     pub fn change_cipher_spec(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
         self.check_open()?;
         let is_expected = match self.version.or(self.pinned) {
@@ -374,8 +397,8 @@ impl<K: KeySchedule> Sealer<K> {
 
     // Sealing
 
-    /// Seals as many records as fit into `out`, and as `parts` fill. For the first the keys have been
-    /// checked.
+    /// Seals `parts` into as many records as fit into `out`. The caller has checked that the keys
+    /// may seal the first.
     fn seal_parts(
         &mut self,
         content_type: ContentType,
@@ -389,13 +412,13 @@ impl<K: KeySchedule> Sealer<K> {
             let len = left.min(usize::from(self.max_content));
             let room = out.get_mut(sealed.written..).unwrap_or_default();
             match self.seal_record(content_type, &mut source, len, room) {
-                // Parts of `left`, and of the length of `out`.
+                // Nothing wraps: `len` is at most `left`, and the records fit into `out`.
                 Ok(written) => {
                     left = left.wrapping_sub(len);
                     sealed.taken = sealed.taken.wrapping_add(len);
                     sealed.written = sealed.written.wrapping_add(written);
                 }
-                // What is sealed must still reach the peer; the next call tells.
+                // The sealed records must still reach the peer. The next call returns the error.
                 Err(_) if sealed.taken != 0 => break,
                 Err(error) => return Err(error),
             }
@@ -403,8 +426,11 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(sealed)
     }
 
-    /// Seals a record of whatever kind, with `len` bytes of content: what `source` does not give of
-    /// them lies in `out` already, behind the headroom. Returns the length of the record.
+    /// Seals a record of any content type with `len` bytes of content. Returns the length of the
+    /// record.
+    ///
+    /// The content comes from `source`, or is already in `out`, behind the headroom: then `source`
+    /// is empty.
     fn seal_record(
         &mut self,
         content_type: ContentType,
@@ -422,7 +448,8 @@ impl<K: KeySchedule> Sealer<K> {
         if let Some([inner_type, padding @ ..]) = behind.get_mut(..zeros) {
             *inner_type = content_type.0;
             padding.fill(0);
-            // The last zero stands where the type does without padding.
+            // The last zero of the padding takes the place that the content type has without
+            // padding.
             (last_type, len) = (ContentType(0), len.wrapping_add(zeros));
         }
         match self.keys.get_mut() {
@@ -436,10 +463,11 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(need)
     }
 
-    /// All that a record without protection needs.
+    /// Writes the header of an unprotected record.
     fn write_header(&mut self, content_type: ContentType, record: &mut [u8]) {
-        // RFC 9846 section 5.1: only an initial ClientHello, not the one after a HelloRetryRequest.
-        let is_first = !self.has_spoken && self.version.is_none();
+        // RFC 9846 section 5.1: 0x0301 only in an initial ClientHello, not in the one after a
+        // HelloRetryRequest.
+        let is_first = !self.has_sealed_plaintext && self.version.is_none();
         let version = match (is_first, self.role, content_type) {
             (true, Role::Client, ContentType::HANDSHAKE) => VERSION_FIELD_FIRST,
             _ => VERSION_FIELD,
@@ -447,22 +475,23 @@ impl<K: KeySchedule> Sealer<K> {
         if let Some((header, content)) = record.split_first_chunk_mut() {
             *header = Header { content_type, version, length: content.len() as u16 }.encode();
         }
-        self.has_spoken = true;
+        self.has_sealed_plaintext = true;
     }
 
-    /// Fails the connection because the cipher failed.
-    fn sealed(&mut self, sealed: Result<usize, SealError>) -> Result<usize, SealError> {
+    /// Passes on the result of the cipher. Fails the connection if the cipher failed.
+    fn check_sealed(&mut self, sealed: Result<usize, SealError>) -> Result<usize, SealError> {
         if sealed == Err(SealError::Crypto) {
             return Err(self.crypto_failed());
         }
         sealed
     }
 
-    /// Without a cipher there is no alert either.
+    /// Fails the connection because its cipher failed. No alert is sent: it could not be sealed.
     #[cold]
     #[inline(never)] // One copy for all who fail.
     pub(crate) fn crypto_failed(&mut self) -> SealError {
-        // With an alert in the queue the opener knows already, and of one alert only.
+        // If an alert is queued, the opener knows of it already. It must not be told of a second
+        // one.
         if self.current() != WriteState::AlertQueued {
             let stop = Signal::stop(AlertDescription::INTERNAL_ERROR);
             self.signal = self.signal.merge(stop).merge(Signal::CIPHER_FAILED);
@@ -471,22 +500,24 @@ impl<K: KeySchedule> Sealer<K> {
         SealError::Crypto
     }
 
-    /// Bytes in front of the content of a record: the header, and with TLS 1.2 GCM the explicit
-    /// nonce.
+    /// Returns the number of bytes in front of the content of a record: the header, and in TLS 1.2
+    /// with GCM or CCM the explicit nonce.
     #[inline]
     pub fn headroom(&self) -> usize {
         self.keys.get().map_or(HEADER_LEN, Protection::headroom)
     }
 
-    /// Length on the wire of a record with `content` bytes of application data in it, and its
-    /// padding.
+    /// Returns the length on the wire of a record with `content` bytes of application data, padding
+    /// included.
     #[inline]
     pub fn record_len(&self, content: usize) -> usize {
         self.padded_len(ContentType::APPLICATION_DATA, content)
     }
 
-    /// The most application data that fits a record of `space` bytes, padding counted: the inverse of
-    /// [`record_len`](Self::record_len). `None` if not even an empty record does.
+    /// Returns the most application data that fits into a record of `space` bytes.
+    ///
+    /// Padding counts: this is the inverse of [`record_len`](Self::record_len). `None` if not even
+    /// an empty record fits.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -504,7 +535,8 @@ impl<K: KeySchedule> Sealer<K> {
         let unpadded = space.checked_sub(self.unpadded_len(0))?;
         let most = unpadded.min(usize::from(self.max_content));
         let fits = |&content: &usize| self.record_len(content) <= space;
-        // A record that is full is not padded. Below it, padding goes up to steps of its policy.
+        // A full record is not padded. A shorter one is padded up to a step of the policy: if the
+        // most content does not fit, that just below the step may.
         Some(most).filter(fits).or_else(|| self.padding.content_below(most, fits))
     }
 
@@ -513,7 +545,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.unpadded_len(content).saturating_add(self.zeros(content_type, content))
     }
 
-    /// Length on the wire of a record with `content` bytes in it, without padding.
+    /// Returns the length on the wire of a record with `content` bytes of content, without padding.
     pub(crate) fn unpadded_len(&self, content: usize) -> usize {
         match self.keys.get() {
             Some(keys) => keys.record_len(content),
@@ -521,18 +553,19 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
-    /// Whether there is a padding policy.
+    /// Returns whether there is a padding policy.
     #[inline]
     const fn pads(&self) -> bool {
         !matches!(self.padding, Padding::None)
     }
 
-    /// Whether control records are padded too.
+    /// Returns whether control records are padded too.
     pub(crate) const fn pads_control(&self) -> bool {
         self.pads() && self.pads_control
     }
 
-    /// Bytes of padding (RFC 9846 section 5.4). The limits count the content type, too.
+    /// Returns the number of padding bytes (RFC 9846 section 5.4). The policy counts the content
+    /// type too.
     fn zeros(&self, content_type: ContentType, content: usize) -> usize {
         let is_covered = self.pads_control || content_type == ContentType::APPLICATION_DATA;
         let is_tls13 = self.keys.get().is_some_and(|keys| !keys.version.is_tls12());
@@ -548,8 +581,10 @@ impl<K: KeySchedule> Sealer<K> {
         self.max_content
     }
 
-    /// Lowers the content of a record below [`Config::fragment_limit`], from the next record on: see
-    /// [`RecordSizes`](crate::RecordSizes).
+    /// Sets the limit on the content of a record, from the next one on.
+    ///
+    /// It is capped at [`Config::fragment_limit`]. [`RecordSizes`](crate::RecordSizes) chooses
+    /// limits in the course of a stream.
     ///
     /// ```
     /// # use tls_record::{Config, Role, Sealer, TrafficSecret, aead::ring::Ring};
@@ -562,13 +597,14 @@ impl<K: KeySchedule> Sealer<K> {
         self.set_max_content();
     }
 
-    /// Lowers for good what one record may carry: there is no room for more.
+    /// Lowers the limit of the settings, because the buffer of the owner has no room for longer
+    /// records.
     pub(crate) fn limit_fragments(&mut self, limit: u16) {
         self.own_limit = self.own_limit.min(limit);
         self.set_max_content();
     }
 
-    /// Sets the padding policy from the next record on: see [`Config::padding`].
+    /// Sets the padding policy, from the next record on. See [`Config::padding`].
     pub const fn set_padding(&mut self, padding: Padding) {
         self.padding = padding;
     }
@@ -592,45 +628,56 @@ impl<K: KeySchedule> Sealer<K> {
 
     // Keys
 
-    /// Sets the negotiated protocol version. Call it as soon as the ServerHello has been sent or read.
-    /// Installing keys sets it too. The first call counts; a version other than that of
-    /// [`Config::version`](crate::Config) changes nothing.
+    /// Sets the negotiated protocol version. Call it as soon as the ServerHello has been sent or
+    /// read.
+    ///
+    /// Installing keys sets the version too. Once set, it does not change. A version other than
+    /// that of [`Config::version`](crate::Config) is ignored.
     pub fn set_version(&mut self, version: Version) {
         if self.version.is_none() && self.pinned.is_none_or(|pinned| pinned == version) {
             self.version = Some(version);
         }
     }
 
-    /// Seals records under these keys from the next one on, which has sequence number 0. Keys under
-    /// which another implementation has sealed records are [taken over](Self::take_over).
+    /// Installs the keys of the next records, which start at sequence number 0.
     ///
-    /// In TLS 1.2 keys begin with our Finished: install [`Epoch::Handshake`] after
-    /// [`change_cipher_spec`](Self::change_cipher_spec), and [`establish`](Self::establish) when
-    /// application data may follow.
+    /// For keys under which another implementation has sealed records, use
+    /// [`take_over`](Self::take_over).
+    ///
+    /// In TLS 1.2 the first record under the keys is our Finished: install them as
+    /// [`Epoch::Handshake`] after [`change_cipher_spec`](Self::change_cipher_spec), and call
+    /// [`establish`](Self::establish) when application data may follow.
     ///
     /// A client that has installed [`Epoch::EarlyData`] cannot go back to plaintext for a second
     /// ClientHello: answer a HelloRetryRequest with a new connection without early data.
     ///
     /// # Errors
-    /// [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: if there are keys already).
-    /// [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2. [`KeyError::SameSecret`] if the
-    /// keys in use are made of the same secret. [`KeyError::Mismatch`] if the keys are of another
-    /// version than the connection. [`KeyError::Closed`] if this direction is closed or has failed,
-    /// unless an alert waits for these keys; [`KeyError::HandedOver`] if its keys were handed over.
-    /// [`KeyError::Crypto`] if the keys cannot be made.
+    /// - [`KeyError::Epoch`] if `epoch` is not later than the current one; in TLS 1.2 also if there
+    ///   are keys already, or for [`Epoch::EarlyData`].
+    /// - [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2.
+    /// - [`KeyError::SameSecret`] if the current keys have the same secret.
+    /// - [`KeyError::Mismatch`] if the keys are of another version than the connection.
+    /// - [`KeyError::Closed`] if this direction is closing, is closed, or has failed, unless an
+    ///   alert waits for these keys.
+    /// - [`KeyError::HandedOver`] if the keys of this direction were handed over.
+    /// - [`KeyError::Length`] if the tags are longer than 255 bytes.
+    /// - [`KeyError::Crypto`] if the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K) -> Result<(), KeyError> {
         self.take_over(epoch, schedule, 0)
     }
 
-    /// Takes over keys under which another implementation has sealed records. `sequence` is the sequence
-    /// number of the next record. **A number that was used before reveals content and allows forgeries**
-    /// (RFC 5116 section 5.1.1). Keys that begin here are [installed](Self::install).
+    /// Takes over keys under which another implementation has sealed records.
+    ///
+    /// `sequence` is the sequence number of the next record. **A number that was used before
+    /// reveals content and allows forgeries** (RFC 5116 section 5.1.1). For new keys, use
+    /// [`install`](Self::install).
     ///
     /// Ask the other implementation for the number: a TLS 1.3 server may have sent session tickets
     /// under its application keys, and in TLS 1.2 the Finished had number 0.
     ///
     /// # Errors
-    /// Those of [`install`](Self::install), with [`KeyError::NonceReuse`] only for a `sequence` of 0.
+    /// The errors of [`install`](Self::install), with [`KeyError::NonceReuse`] only if `sequence`
+    /// is 0.
     pub fn take_over(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
         let installed = self.make_keys(epoch, schedule, sequence);
         scrub_stack(K::STACK);
@@ -652,13 +699,13 @@ impl<K: KeySchedule> Sealer<K> {
         self.version = Some(version);
         self.epoch = epoch;
         self.keys_due = false;
-        // Asked for under a version that was not negotiated in the end.
+        // TLS 1.2 has no KeyUpdate.
         self.update_due &= !version.is_tls12();
         self.set_max_content();
         Ok(())
     }
 
-    /// Whether keys for `epoch` can be [taken over](Self::take_over).
+    /// Returns an error if keys for `epoch` cannot be [taken over](Self::take_over).
     pub(crate) fn check_install(
         &self,
         epoch: Epoch,
@@ -678,21 +725,21 @@ impl<K: KeySchedule> Sealer<K> {
         }
         let known = self.version.or(self.pinned);
         schedule.version().check_keys(known, self.epoch, epoch, sequence)?;
-        // The same secret in a later epoch would begin its sequence numbers anew.
-        if self.is_under(schedule) {
+        // The same secret in a later epoch would start at sequence number 0 again.
+        if self.has_secret_of(schedule) {
             return Err(KeyError::SameSecret);
         }
         Ok(())
     }
 
-    /// TLS 1.2: whether our change_cipher_spec is written and its keys are not installed. What is sent
-    /// now would be read under them.
+    /// TLS 1.2: returns whether our change_cipher_spec is written and its keys are not installed.
+    /// The peer would open a record that is sent now under these keys.
     pub(crate) const fn is_keys_due(&self) -> bool {
         self.keys_due && self.is_tls12()
     }
 
-    /// Whether the keys now in use are made of the same secret as these.
-    pub(crate) fn is_under(&self, schedule: &K) -> bool {
+    /// Returns whether the current keys have the same secret as `schedule`.
+    pub(crate) fn has_secret_of(&self, schedule: &K) -> bool {
         self.keys.get().is_some_and(|keys| keys.schedule().is_same_secret(schedule))
     }
 
@@ -704,18 +751,20 @@ impl<K: KeySchedule> Sealer<K> {
         self.role
     }
 
-    /// Tells whether records wait that must leave before the keys may be handed over.
+    /// Sets whether there are unsent records, which must leave before the keys may be handed over.
     pub(crate) const fn set_has_unsent(&mut self, has_unsent: bool) {
         self.has_unsent = has_unsent;
     }
 
-    /// TLS 1.2: application data may follow. A client may say so when its Finished is sealed (False
-    /// Start) or when the server's is verified.
+    /// TLS 1.2: allows application data.
+    ///
+    /// A client may call it when its Finished is sealed (False Start), or when the server's is
+    /// verified.
     ///
     /// # Errors
-    /// [`KeyError::Epoch`] unless TLS 1.2 keys are installed; [`KeyError::NonceReuse`] if our Finished
-    /// was not sealed under them: if another implementation sealed it, [take](Self::take_over) the keys
-    /// over.
+    /// - [`KeyError::Epoch`] unless TLS 1.2 keys are installed as [`Epoch::Handshake`].
+    /// - [`KeyError::NonceReuse`] if no record was sealed under the keys: the Finished is missing.
+    ///   If another implementation sealed it, [take over](Self::take_over) the keys.
     pub fn establish(&mut self) -> Result<(), KeyError> {
         if self.epoch != Epoch::Handshake || !self.is_tls12() {
             return Err(KeyError::Epoch);
@@ -727,9 +776,9 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(())
     }
 
-    /// Whether a record has been sealed, or one has arrived that told the version.
+    /// Returns whether an unprotected record has been sealed, or the version is known.
     pub(crate) const fn is_started(&self) -> bool {
-        self.has_spoken || self.version.is_some()
+        self.has_sealed_plaintext || self.version.is_some()
     }
 
     /// Returns the epoch whose keys protect the records of this direction.
@@ -758,7 +807,7 @@ impl<K: KeySchedule> defmt::Format for Sealer<K> {
     }
 }
 
-/// `limit`, as far as the protocol allows it; at least a byte, or there would be no progress.
+/// Returns `limit` within what the protocol allows, and at least 1: otherwise there is no progress.
 const fn content_limit(limit: u16) -> u16 {
     if limit == 0 { 1 } else { least(limit, MAX_CONTENT) }
 }
@@ -767,7 +816,7 @@ const fn least(a: u16, b: u16) -> u16 {
     if a < b { a } else { b }
 }
 
-/// The length of `parts`, if they are whole handshake messages of types that are the caller's to
+/// Returns the length of `parts` if they are whole handshake messages of types that the caller may
 /// send.
 fn check_messages(parts: &[&[u8]]) -> Result<usize, SealError> {
     let mut source = Source::new(parts);

@@ -125,8 +125,7 @@ impl<'a, H: Half> Linked<'a, H> {
 
     fn exchange(&mut self) {
         self.half.take(self.mailbox);
-        // A `Writer` may have sealed an alert when it applied the notice, and its cipher may have
-        // failed.
+        // A `Writer` that applies a notice may seal a record, and its cipher may fail.
         self.half.post(self.mailbox);
     }
 

@@ -1,4 +1,5 @@
-//! Handshake content: one message a call, and which may come (RFC 9846 sections 4.7 and 5.1).
+//! Delivering handshake messages one by one, and checking which may come (RFC 9846 sections 4.7 and
+//! 5.1).
 
 use super::{EarlyData, Event, Opened, Opener};
 use crate::crypto::keys::KeySchedule;
@@ -8,7 +9,8 @@ use crate::protocol::handshake::{HandshakeHeader, HandshakePiece, HandshakeType}
 use crate::protocol::record::{Epoch, Role};
 
 impl<K: KeySchedule> Opener<K> {
-    /// Handshake content that [`Self::handshake`] left for the next call. It is decrypted already.
+    /// Handles the handshake content that [`Self::handshake`] left for this call. It is decrypted
+    /// already.
     #[cfg_attr(target_pointer_width = "64", cold)]
     pub(super) fn open_rest(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         if self.rest_is_out {
@@ -20,12 +22,13 @@ impl<K: KeySchedule> Opener<K> {
             return Ok(self.need_more(input.len(), total));
         }
         self.inside_record = false;
-        self.is_amid_input = total != input.len();
+        self.has_more_input = total != input.len();
         let content = input.get(..rest).unwrap_or_default();
         self.handshake(content, 0, trailer)
     }
 
-    /// Hands over one message of `content`, which lies at `start` and has `trailer` bytes behind it.
+    /// Delivers one message of `content`, which begins at `start` in the input and has `trailer`
+    /// bytes of its record behind it.
     #[cfg_attr(target_pointer_width = "64", cold)]
     pub(super) fn handshake(
         &mut self,
@@ -38,7 +41,7 @@ impl<K: KeySchedule> Opener<K> {
         }
         self.budget.content_arrived(&self.limits);
         if self.early_data == EarlyData::SkipApplicationData {
-            // The second ClientHello: no early data after it.
+            // This is the second ClientHello: no early data follows it.
             self.early_data = EarlyData::None;
         }
         let mut taken = content.len();
@@ -48,7 +51,7 @@ impl<K: KeySchedule> Opener<K> {
                 self.judge_message(found.header)?;
             }
             if found.len == 0 && found.header.length != 0 {
-                // Nothing but the header.
+                // Only the header is here: there is nothing to deliver yet.
                 piece = None;
             } else {
                 taken = found.start.wrapping_add(found.len);
@@ -59,7 +62,7 @@ impl<K: KeySchedule> Opener<K> {
         if rest == 0 {
             consumed = consumed.wrapping_add(trailer);
         }
-        // Both are less than the length of a record.
+        // Both are shorter than a record.
         self.rest = rest as u16;
         self.trailer = trailer as u16;
 
@@ -68,7 +71,7 @@ impl<K: KeySchedule> Opener<K> {
         };
         let header = piece.header;
         if header.message_type == HandshakeType::KEY_UPDATE {
-            // Of one byte, as was judged.
+            // The body is one byte: `judge_message` has checked it.
             let requested = match content.get(piece.start) {
                 Some(0) => false,
                 Some(1) => true,
@@ -85,7 +88,7 @@ impl<K: KeySchedule> Opener<K> {
         Ok(Opened { consumed, event: Event::Handshake(piece) })
     }
 
-    /// RFC 9846 section 4.7.3.
+    /// Handles a KeyUpdate (RFC 9846 section 4.7.3).
     #[inline(always)] // Into its only caller.
     fn key_update(&mut self, requested: bool) -> Result<(), Fault> {
         if self.rest != 0 {
@@ -105,12 +108,13 @@ impl<K: KeySchedule> Opener<K> {
         Ok(())
     }
 
-    /// An established TLS 1.2 connection: what comes now asks for another handshake.
+    /// Returns whether a handshake message is a request to renegotiate: on an established TLS 1.2
+    /// connection each one is.
     fn is_renegotiation(&self) -> bool {
         self.epoch == Epoch::Application && self.is_tls12()
     }
 
-    /// Which handshake messages may come, as far as it is for a record layer to say.
+    /// Checks whether a handshake message may come, as far as a record layer knows.
     fn judge_message(&self, header: HandshakeHeader) -> Result<(), Fault> {
         use HandshakeType as Type;
         let message_type = header.message_type;

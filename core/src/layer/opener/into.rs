@@ -1,4 +1,4 @@
-//! Records that do not lie in one piece.
+//! Opening records that are not contiguous in memory.
 
 use core::ops::Range;
 
@@ -11,19 +11,22 @@ use crate::protocol::handshake::HandshakePiece;
 use crate::protocol::record::HEADER_LEN;
 
 impl<K: KeySchedule> Opener<K> {
-    /// [`open`](Self::open) for a record that wraps around the end of a DMA ring, or lies in several
-    /// completion buffers: it is copied to the front of `out` and opened there. `consumed` counts
-    /// bytes of `pieces`, which are left as they are; ranges are relative to `out`.
+    /// Opens the record at the front of `pieces`, which are consecutive bytes, in `out`.
     ///
-    /// While a part of the record is not consumed (handshake messages come one a call), `out` keeps
-    /// what is in it, and the next call is one of this function again, with the same `out`.
+    /// This is [`open`](Self::open) for a record that wraps around the end of a DMA ring, or is
+    /// spread over several completion buffers. It is copied to the front of `out` and opened there.
+    /// `consumed` counts bytes of `pieces`, which are not changed; ranges are relative to `out`.
     ///
-    /// [`Event::NeedMore`] says that the record is longer than `pieces`, or than `out`, which is to be
-    /// compared: nothing else tells that `out` can never hold it.
+    /// While a part of the record is not consumed (each call returns one handshake message), do not
+    /// change `out`, and call this function again with it.
+    ///
+    /// [`Event::NeedMore`] is returned if the record is longer than `pieces`, or than `out`.
+    /// Compare its `total` with the length of `out`: nothing else shows that `out` can never hold
+    /// the record.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), with [`OpenError::OtherBuffer`] if the last record was opened
-    /// in part by that one.
+    /// The errors of [`open`](Self::open), with [`OpenError::OtherBuffer`] if that function opened
+    /// the last record in part.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -62,7 +65,7 @@ impl<K: KeySchedule> Opener<K> {
             }
             at
         } else {
-            // The header alone, which `open` judges before it asks for the body.
+            // Pass the header alone: `open` checks it before it asks for the body.
             let mut header = [0; HEADER_LEN];
             let shown = header.get_mut(..available.min(HEADER_LEN)).unwrap_or_default();
             Source::new(pieces).copy_to(shown);
@@ -76,13 +79,13 @@ impl<K: KeySchedule> Opener<K> {
             Source::new(pieces).copy_to(record);
             0
         };
-        // So that `open` takes it from here.
+        // `open` finds the rest at the front of its input now, and must not refuse it.
         self.rest_is_out = false;
         let mut opened = self.open(out.get_mut(at..).unwrap_or_default());
         self.rest_is_out = self.rest != 0;
         if let Ok(Opened { consumed, event }) = &mut opened {
-            self.is_amid_input = *consumed != 0 && *consumed != available;
-            // Sums of lengths within a record.
+            self.has_more_input = *consumed != 0 && *consumed != available;
+            // The sums do not wrap: they are positions within a record.
             self.rest_at = at.wrapping_add(*consumed) as u16;
             if let Event::Handshake(HandshakePiece { body: Range { start, end }, .. }) = event {
                 (*start, *end) = (start.wrapping_add(at), end.wrapping_add(at));

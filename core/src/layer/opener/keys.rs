@@ -1,4 +1,4 @@
-//! When the keys of the receiving half change, and what its records may hold under them.
+//! Changing the keys of the receiving half, and the limits on records under them.
 
 use super::{EarlyData, Opener};
 use crate::crypto::keys::KeySchedule;
@@ -11,54 +11,67 @@ use crate::protocol::record::{
 use crate::protocol::record_size_limit::RecordSizeLimit;
 
 impl<K: KeySchedule> Opener<K> {
-    /// Sets the negotiated protocol version. Call it as soon as the ServerHello has been sent or read:
-    /// before that, plaintext alerts are taken by the rules of TLS 1.2, if there is that feature, and
-    /// a server refuses change_cipher_spec. Installing keys sets it too, and from then on it stays.
-    /// The first call counts; a version other than that of [`Config::version`](crate::Config) changes
-    /// nothing.
+    /// Sets the negotiated protocol version. Call it as soon as the ServerHello has been sent or
+    /// read.
+    ///
+    /// Until then, plaintext alerts are handled by the rules of TLS 1.2 if the feature `tls12` is
+    /// enabled, and a server refuses change_cipher_spec. Installing keys sets the version too. Once
+    /// set, it does not change. A version other than that of [`Config::version`](crate::Config) is
+    /// ignored.
     pub fn set_version(&mut self, version: Version) {
         if self.version.is_none() && self.pinned.is_none_or(|pinned| pinned == version) {
             self.version = Some(version);
         }
     }
 
-    /// Limits what the peer may send from now on to a record_size_limit of ours that it confirmed: see
-    /// [`Config::record_size_limit`](crate::Config), which is for those who know it beforehand.
+    /// Limits received records from now on to the record_size_limit that this end announced.
+    ///
+    /// Call it when the peer has confirmed the limit. If it is known beforehand, set
+    /// [`Config::record_size_limit`](crate::Config) instead.
     pub fn set_record_size_limit(&mut self, limit: RecordSizeLimit) {
         self.record_size_limit = Some(limit);
         self.set_limits();
     }
 
-    /// Opens records under these keys from the next one on, which has sequence number 0. Keys under
-    /// which another implementation has opened records are [taken over](Self::take_over).
+    /// Installs the keys of the next records, which start at sequence number 0.
     ///
-    /// In TLS 1.2 keys begin with the peer's Finished: install [`Epoch::Handshake`] at
-    /// [`Event::ChangeCipherSpec`](crate::Event::ChangeCipherSpec), and
-    /// [`establish`](Self::establish) when the Finished is verified.
+    /// For keys under which another implementation has opened records, use
+    /// [`take_over`](Self::take_over).
+    ///
+    /// In TLS 1.2 the first record under the keys is the peer's Finished: install them as
+    /// [`Epoch::Handshake`] at [`Event::ChangeCipherSpec`](crate::Event::ChangeCipherSpec), and
+    /// call [`establish`](Self::establish) when the Finished is verified.
     ///
     /// # Errors
-    /// [`KeyError::Fault`] if a handshake message is split by the key change (RFC 9846 section 5.1):
-    /// the connection has failed. [`KeyError::Epoch`] unless epochs go forward (in TLS 1.2: if there
-    /// are keys already). [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2.
-    /// [`KeyError::SameSecret`] if the keys in use are made of the same secret.
-    /// [`KeyError::Mismatch`] if the keys are of another version than the connection.
-    /// [`KeyError::ShortTag`] if early data is [skipped](Self::skip_early_data) by trial and the tags
-    /// are shorter than 16 bytes. [`KeyError::Closed`] if this direction has ended,
-    /// [`KeyError::HandedOver`] if its keys were handed over. [`KeyError::Crypto`] if the keys cannot
-    /// be made.
+    /// - [`KeyError::Fault`] if a handshake message spans the key change (RFC 9846 section 5.1):
+    ///   the connection has failed.
+    /// - [`KeyError::Epoch`] if `epoch` is not later than the current one; in TLS 1.2 also if there
+    ///   are keys already, or for [`Epoch::EarlyData`].
+    /// - [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2.
+    /// - [`KeyError::SameSecret`] if the current keys have the same secret.
+    /// - [`KeyError::Mismatch`] if the keys are of another version than the connection.
+    /// - [`KeyError::ShortTag`] if early data is [skipped](Self::skip_early_data) by trial and the
+    ///   tags are shorter than 16 bytes.
+    /// - [`KeyError::Closed`] if this direction has ended.
+    /// - [`KeyError::HandedOver`] if the keys of this direction were handed over.
+    /// - [`KeyError::Length`] if the tags are longer than 255 bytes.
+    /// - [`KeyError::Crypto`] if the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K) -> Result<(), KeyError> {
         self.take_over(epoch, schedule, 0)
     }
 
-    /// Opens records under keys under which another implementation has opened some: `sequence` is
-    /// the number of the next one. Keys that begin here are [installed](Self::install).
+    /// Takes over keys under which another implementation has opened records.
     ///
-    /// After a handshake by another library this is 1 in TLS 1.2, where the Finished had number 0. In
-    /// TLS 1.3 it is 0 in a server, and in a client the number of records, of NewSessionTickets for
-    /// instance, that the library has opened under the application keys.
+    /// `sequence` is the sequence number of the next record. For new keys, use
+    /// [`install`](Self::install).
+    ///
+    /// After a TLS 1.2 handshake by another library `sequence` is 1, because the Finished had
+    /// number 0. In TLS 1.3 it is 0 in a server. In a client it is the number of records, such as
+    /// those of NewSessionTickets, that the library has opened under the application keys.
     ///
     /// # Errors
-    /// Those of [`install`](Self::install), with [`KeyError::NonceReuse`] only for a `sequence` of 0.
+    /// The errors of [`install`](Self::install), with [`KeyError::NonceReuse`] only if `sequence`
+    /// is 0.
     pub fn take_over(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
         let installed = self.make_keys(epoch, schedule, sequence);
         scrub_stack(K::STACK);
@@ -71,8 +84,8 @@ impl<K: KeySchedule> Opener<K> {
         self.check_state()?;
         let version = schedule.version();
         version.check_keys(self.version.or(self.pinned), self.epoch, epoch, sequence)?;
-        // The same secret in a later epoch would begin its sequence numbers anew.
-        if self.is_under(&schedule) {
+        // The same secret in a later epoch would start at sequence number 0 again.
+        if self.has_secret_of(&schedule) {
             return Err(KeyError::SameSecret);
         }
         self.check_key_change()?;
@@ -81,7 +94,8 @@ impl<K: KeySchedule> Opener<K> {
             (Epoch::EarlyData, _) => EarlyData::Accepted,
             (Epoch::Handshake, EarlyData::SkipUndecryptable) if !version.is_tls12() => {
                 if self.has_short_tags() {
-                    // There were none before: early data is skipped from the ClientHello on.
+                    // Nothing has changed then: there were no keys before, because early data is
+                    // skipped from the ClientHello on.
                     self.keys.wipe();
                     return Err(KeyError::ShortTag);
                 }
@@ -98,18 +112,21 @@ impl<K: KeySchedule> Opener<K> {
         Ok(())
     }
 
-    /// Whether there are keys whose tags are so short that a peer must not be let try many.
+    /// Returns whether there are keys with tags so short that a peer must not get many attempts to
+    /// forge one.
     fn has_short_tags(&self) -> bool {
         self.keys.get().is_some_and(|keys| keys.tag_len() < 16)
     }
 
-    /// TLS 1.2: the peer's Finished is verified, application data may come.
+    /// TLS 1.2: allows application data. Call it when the peer's Finished is verified.
     ///
     /// # Errors
-    /// [`KeyError::Epoch`] unless TLS 1.2 keys are installed; [`KeyError::NonceReuse`] if no Finished
-    /// was opened under them; [`KeyError::Fault`] if the Finished was not the end of its record;
-    /// [`KeyError::Closed`] if this direction has ended, [`KeyError::HandedOver`] if its keys were
-    /// handed over.
+    /// - [`KeyError::Epoch`] unless TLS 1.2 keys are installed as [`Epoch::Handshake`].
+    /// - [`KeyError::NonceReuse`] if no record was opened under the keys: the Finished is missing.
+    /// - [`KeyError::Fault`] if the Finished was not the end of its record: the connection has
+    ///   failed.
+    /// - [`KeyError::Closed`] if this direction has ended.
+    /// - [`KeyError::HandedOver`] if the keys of this direction were handed over.
     pub fn establish(&mut self) -> Result<(), KeyError> {
         if self.epoch != Epoch::Handshake || !self.is_tls12() {
             return Err(KeyError::Epoch);
@@ -123,15 +140,18 @@ impl<K: KeySchedule> Opener<K> {
         Ok(())
     }
 
-    /// Server, TLS 1.3: early data was offered and is rejected. It is skipped, as many bytes as
-    /// [`Limits::early_data`](crate::Limits) allows on the wire: after a HelloRetryRequest up to the
-    /// second ClientHello, otherwise up to the first record that opens under the handshake keys,
-    /// which may be installed before or after this call, but before the next [`open`](Self::open).
+    /// Skips early data that was offered and is rejected. For servers, in TLS 1.3.
+    ///
+    /// As many bytes are skipped as [`Limits::early_data`](crate::Limits) allows on the wire. After
+    /// a HelloRetryRequest, early data is skipped up to the second ClientHello, otherwise up to the
+    /// first record that opens under the handshake keys. These may be installed before or after
+    /// this call, but before the next [`open`](Self::open).
     ///
     /// # Errors
-    /// [`KeyError::Epoch`] under early data or application keys, after a record has opened under the
-    /// handshake keys, on a client, and in TLS 1.2: every record that does not open is a forgery there.
-    /// [`KeyError::ShortTag`] if tags are shorter than 16 bytes.
+    /// - [`KeyError::Epoch`] under early data or application keys, after a record has opened under
+    ///   the handshake keys, on a client, and in TLS 1.2, where every record that does not open is
+    ///   a forgery. After a HelloRetryRequest also under handshake keys.
+    /// - [`KeyError::ShortTag`] if the tags are shorter than 16 bytes.
     pub fn skip_early_data(&mut self, after_hello_retry_request: bool) -> Result<(), KeyError> {
         self.early_data = match (after_hello_retry_request, self.epoch) {
             _ if self.is_tls12() || self.role == Role::Client => return Err(KeyError::Epoch),
@@ -148,12 +168,12 @@ impl<K: KeySchedule> Opener<K> {
         Ok(())
     }
 
-    /// Whether the keys now in use are made of the same secret as these.
-    pub(crate) fn is_under(&self, schedule: &K) -> bool {
+    /// Returns whether the current keys have the same secret as `schedule`.
+    pub(crate) fn has_secret_of(&self, schedule: &K) -> bool {
         self.keys.get().is_some_and(|keys| keys.schedule().is_same_secret(schedule))
     }
 
-    /// The secret of the keys in use.
+    /// Returns the schedule of the current keys, if there are keys.
     pub(crate) fn schedule(&self) -> Option<&K> {
         self.keys.get().map(Protection::schedule)
     }
@@ -171,7 +191,8 @@ impl<K: KeySchedule> Opener<K> {
         Ok(())
     }
 
-    /// RFC 9846 sections 5.2 and 5.4, RFC 5246 section 6.2.3, RFC 8449 section 4.
+    /// Sets the limits on the length of protected records (RFC 9846 sections 5.2 and 5.4, RFC 5246
+    /// section 6.2.3, RFC 8449 section 4).
     fn set_limits(&mut self) {
         let Some(keys) = self.keys.get() else { return };
         let (is_tls12, expansion) = (keys.version.is_tls12(), keys.expansion());
@@ -182,7 +203,8 @@ impl<K: KeySchedule> Opener<K> {
         };
         (self.max_body, self.max_plaintext) = match self.record_size_limit {
             Some(limit) => {
-                // In TLS 1.3 the limit counts the content type, which the expansion counts too.
+                // In TLS 1.3 both the limit and the expansion count the content type: count it
+                // once.
                 let counted = u16::from(!is_tls12);
                 let limit = limit.get().min(max_plaintext);
                 let expansion = expansion.wrapping_sub(counted);

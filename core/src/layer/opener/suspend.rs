@@ -1,4 +1,4 @@
-//! An [`Opener`] at rest, in bytes.
+//! Packing an [`Opener`] into bytes, and unpacking it.
 
 use super::Opener;
 use crate::buffer::fields::{Packer, Unpacker};
@@ -12,11 +12,12 @@ use crate::protocol::error::OpenError;
 use crate::protocol::record::{Epoch, Role};
 use crate::protocol::record_size_limit::RecordSizeLimit;
 
-/// Sequence number, limits, their budget, the limit of a record, what a shutdown has drained, the rest.
+/// Secret, sequence number, limits, their budgets, record_size_limit, drained bytes, and seven
+/// fields of one byte.
 pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 12 + 4 + 2 + 4 + 7;
 
 impl<P: Provider> Opener<TrafficSecret<P>> {
-    /// Whether nothing is under way that bytes cannot tell.
+    /// Checks that the half has application keys, and is in no state that cannot be packed.
     pub(crate) fn check_rest(&self) -> Result<(), SuspendError> {
         let has_keys = self.epoch == Epoch::Application && self.keys.get().is_some();
         if !has_keys {
@@ -28,8 +29,8 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         Ok(())
     }
 
-    /// The secret and the number of the next record, if another can go on with it: the direction is
-    /// open, and what was read of it ends at the edge of a record.
+    /// Returns the secret and the sequence number of the next record, if another implementation can
+    /// continue with them: the direction is open, and the input did not end inside a record.
     pub(crate) fn next_record(&self) -> Result<(&TrafficSecret<P>, u64), SuspendError> {
         self.check_rest()?;
         if self.state != ReadState::Open {
@@ -80,7 +81,7 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         ])
     }
 
-    /// Makes this half, which is a new one, the one that was [packed](Self::pack).
+    /// Restores the half that was [packed](Self::pack). `self` must be a new half.
     pub(crate) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Option<()> {
         let secret = TrafficSecret::unpack(from.next()?)?;
         let sequence = u64::from_le_bytes(from.take()?);

@@ -1,5 +1,6 @@
-//! The records that the sending half sends by itself: alerts and KeyUpdates. When each is due, in which
-//! order they are sealed, and how the direction ends.
+//! Control records, which the sending half makes by itself: alerts and KeyUpdates.
+//!
+//! This file decides when each is due and in which order they are sealed, and ends the direction.
 
 use super::Sealer;
 use crate::buffer::bytes::Source;
@@ -13,7 +14,7 @@ use crate::protocol::handshake::{HandshakeHeader, HandshakeType};
 use crate::protocol::record::{ContentType, Epoch, Version};
 use crate::small::SMALL;
 
-/// A KeyUpdate: the header of the message and one byte.
+/// Length of a KeyUpdate message: its header and one byte.
 pub(crate) const KEY_UPDATE_LEN: usize = HandshakeHeader::LEN + 1;
 
 /// A record that the engine makes by itself.
@@ -24,14 +25,15 @@ pub enum Control {
     Alert(AlertDescription),
     /// A KeyUpdate (RFC 9846 section 4.7.3).
     KeyUpdate {
-        /// Whether it asks the peer for one in return.
+        /// Whether it requests a KeyUpdate in return.
         request: bool,
     },
 }
 
 impl Control {
-    /// The record's content type and content, without protection: what the kernel is given of a
-    /// record that is not application data, after [`Sealer::take_kernel_control`].
+    /// Returns the content type and the content of the record, without protection.
+    ///
+    /// This is what the kernel needs to send the record, after [`Sealer::take_kernel_control`].
     ///
     /// ```
     /// use tls_record::{AlertDescription, ContentType, Control};
@@ -74,12 +76,12 @@ pub struct ControlMessage {
 }
 
 impl ControlMessage {
-    /// alert or handshake.
+    /// Returns the content type: alert or handshake.
     pub const fn content_type(&self) -> ContentType {
         self.content_type
     }
 
-    /// An alert or a KeyUpdate.
+    /// Returns the content: an alert or a KeyUpdate message.
     pub fn as_bytes(&self) -> &[u8] {
         let [alert @ .., _, _, _] = &self.bytes;
         if self.content_type == ContentType::ALERT { alert } else { &self.bytes }
@@ -89,15 +91,17 @@ impl ControlMessage {
 impl<K: KeySchedule> Sealer<K> {
     // Sealing
 
-    /// Returns whether [`poll_control`](Self::poll_control) has a record to seal. Ask after every call, so
-    /// that a connection without data answers too.
+    /// Returns whether [`poll_control`](Self::poll_control) has a record to seal.
+    ///
+    /// Check it after every call, so that the peer is answered even if there is no data to send.
     #[inline]
     pub fn has_control(&self) -> bool {
         self.next_control().is_some()
     }
 
-    /// What [`poll_control`](Self::poll_control) seals next: for a log of the alerts that are sent
-    /// (RFC 9846 section 6.2).
+    /// Returns the record that [`poll_control`](Self::poll_control) seals next.
+    ///
+    /// With it, the caller can log the alerts that are sent (RFC 9846 section 6.2).
     ///
     /// ```
     /// use tls_record::{AlertDescription, Config, Control, Role, Sealer, TrafficSecret};
@@ -110,11 +114,12 @@ impl<K: KeySchedule> Sealer<K> {
     /// # Ok::<(), tls_record::CloseError>(())
     /// ```
     pub fn next_control(&self) -> Option<Control> {
-        // Behind our change_cipher_spec the peer reads under its keys: an alert waits for them.
+        // After our change_cipher_spec the peer opens records under its keys: an alert waits for
+        // them.
         if self.is_keys_due() { None } else { self.control_in(self.state) }
     }
 
-    /// What is due in a direction that is so far.
+    /// Returns the control record that is due in a direction in this state.
     fn control_in(&self, state: WriteState) -> Option<Control> {
         match state {
             WriteState::AlertQueued => self.fatal.map(Control::Alert),
@@ -132,14 +137,16 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
-    /// The alert or KeyUpdate that is due in a direction which the
-    /// [kernel has](Self::hand_to_kernel): the caller sends it, as a record of its own kind, by the
-    /// kernel's control message. One a call, each once; `None` if nothing is due, and while the
-    /// direction is not in the kernel.
+    /// Takes the alert or KeyUpdate that is due in a direction that the [kernel
+    /// has](Self::hand_to_kernel).
     ///
-    /// Ask after every call, keep what this returns until the kernel has taken it, and write no data
-    /// before it. Behind a KeyUpdate the kernel is to be given the
-    /// [next keys](crate::KernelDirection::update).
+    /// The caller sends it through the kernel, as a record of the content type of its
+    /// [`message`](Control::message). Each is returned once, and each call returns one. `None` if
+    /// nothing is due, or if the kernel does not have the direction.
+    ///
+    /// Call it after every other call, keep what it returns until the kernel has taken it, and
+    /// write no data before it. After a KeyUpdate, give the kernel the [next
+    /// keys](crate::KernelDirection::update).
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -166,18 +173,21 @@ impl<K: KeySchedule> Sealer<K> {
             Control::Alert(_) => {
                 self.trigger(Trigger::AlertSealed);
             }
-            Control::KeyUpdate { request } => self.key_update_is_out(request),
+            Control::KeyUpdate { request } => self.on_key_update_sent(request),
         }
         Some(control)
     }
 
-    /// Seals the alert or KeyUpdate that is due, one record a call, under the current keys or in
-    /// plaintext if there are none (RFC 9846 section 6). Returns the bytes written: 0 if nothing is
+    /// Seals the alert or KeyUpdate that is due. Returns the number of bytes written: 0 if none is
     /// due.
     ///
+    /// Each call seals one record, under the current keys, or in plaintext if there are none
+    /// (RFC 9846 section 6).
+    ///
     /// # Errors
-    /// [`SealError::NoSpace`]: nothing has changed, and what is due stays due.
-    /// [`SealError::Crypto`] fails the connection.
+    /// - [`SealError::NoSpace`] if `out` is shorter than the record. Nothing has changed: the
+    ///   record stays due.
+    /// - [`SealError::Crypto`] if the cipher failed: the connection has failed.
     ///
     /// ```
     /// use tls_record::{Config, Role, Sealer, TrafficSecret, aead::ring::Ring};
@@ -211,7 +221,7 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
-    /// How many KeyUpdates data has to wait for: one that the peer asked for, one that asks the peer.
+    /// Returns how many KeyUpdates are due before data: one without a request, one with a request.
     pub(crate) fn updates_due(&self) -> usize {
         usize::from(self.is_update_due()).saturating_add(self.request_due.into())
     }
@@ -227,7 +237,7 @@ impl<K: KeySchedule> Sealer<K> {
                     *place = Alert::new(description).encode();
                 }
             });
-            return self.sealed(sealed);
+            return self.check_sealed(sealed);
         }
         let message = control.message();
         let bytes = message.as_bytes();
@@ -235,7 +245,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     fn alert_sealed(&mut self) {
-        // The only alert that ends nothing is a refusal to renegotiate.
+        // The only alert of an open direction is a refusal to renegotiate.
         if self.is_tls12() && self.state == WriteState::Open {
             self.refusals_due = self.refusals_due.saturating_sub(1);
             return;
@@ -246,22 +256,22 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
-    /// The next record is under the next keys (RFC 9846 section 4.7.3).
+    /// Replaces the keys after a KeyUpdate was sealed (RFC 9846 section 4.7.3).
     fn key_update_sealed(&mut self, request: bool, out: &mut [u8]) -> Result<(), SealError> {
         if let Some(keys) = self.keys.get_mut()
             && keys.update().is_err()
         {
-            // Without new keys it must not be sent.
+            // Without new keys the KeyUpdate must not be sent.
             out.fill(0);
             return Err(self.crypto_failed());
         }
-        self.key_update_is_out(request);
+        self.on_key_update_sent(request);
         Ok(())
     }
 
-    /// Counts a KeyUpdate.
-    fn key_update_is_out(&mut self, request: bool) {
-        // None is due when none is left.
+    /// Counts a KeyUpdate that was sealed, or taken for the kernel.
+    fn on_key_update_sent(&mut self, request: bool) {
+        // Does not wrap: no KeyUpdate is due when none is left.
         self.updates_left = self.updates_left.wrapping_sub(1);
         if request {
             self.request_due = false;
@@ -278,25 +288,29 @@ impl<K: KeySchedule> Sealer<K> {
 
     // Closing
 
-    /// Closes our direction: a close_notify is queued for [`poll_control`](Self::poll_control), and
-    /// no data follows it. The receiving direction stays open (RFC 9846 section 6.1). Safe to repeat:
-    /// the alert is sent once.
+    /// Closes the sending direction: queues a close_notify for
+    /// [`poll_control`](Self::poll_control).
+    ///
+    /// No data may follow it. The receiving direction stays open (RFC 9846 section 6.1). If it is
+    /// called again, the alert is still sent only once.
     ///
     /// # Errors
-    /// [`CloseError::AlreadyClosed`] if our close_notify is sealed; [`CloseError::Failed`] if the
-    /// connection has failed; [`CloseError::HandedOver`] if the keys of this direction were handed
-    /// over; [`CloseError::Truncated`] if the transport had ended before the peer's close_notify, and
-    /// then ours is queued all the same.
+    /// - [`CloseError::AlreadyClosed`] if our close_notify is sealed.
+    /// - [`CloseError::Failed`] if the connection has failed.
+    /// - [`CloseError::HandedOver`] if the keys of this direction were handed over.
+    /// - [`CloseError::Truncated`] if the transport had ended before the peer's close_notify. Ours
+    ///   is queued all the same.
     pub fn close(&mut self) -> Result<(), CloseError> {
         self.end_by(Trigger::Close)
     }
 
-    /// Gives up a handshake: user_canceled, then close_notify. After the handshake,
-    /// [`close`](Self::close) is more appropriate (RFC 9846 section 6.1): some peers take what follows
-    /// a user_canceled for an error.
+    /// Cancels a handshake: queues a user_canceled, and a close_notify behind it.
+    ///
+    /// After the handshake, [`close`](Self::close) is more appropriate (RFC 9846 section 6.1): some
+    /// peers treat a record after a user_canceled as an error.
     ///
     /// # Errors
-    /// As [`close`](Self::close).
+    /// The errors of [`close`](Self::close).
     pub fn cancel(&mut self) -> Result<(), CloseError> {
         self.end_by(Trigger::Cancel)
     }
@@ -315,7 +329,7 @@ impl<K: KeySchedule> Sealer<K> {
         if self.is_truncated { Err(CloseError::Truncated) } else { Ok(()) }
     }
 
-    /// How far this direction is, here or in the kernel.
+    /// Returns the closing state of this direction, here or in the kernel.
     pub(super) const fn current(&self) -> WriteState {
         match self.state {
             WriteState::HandedOver => self.in_kernel,
@@ -323,10 +337,11 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
-    /// Moves this direction on, here or in the kernel. Returns whether it has moved.
+    /// Changes the closing state of this direction, here or in the kernel. Returns whether it is
+    /// another.
     #[inline]
     fn trigger(&mut self, trigger: Trigger) -> bool {
-        // It counts for a close_notify of the peer alone.
+        // `on_peer_close` matters only for the peer's close_notify.
         let on_peer_close = match trigger {
             Trigger::PeerCloseNotify => self.on_peer_close(),
             _ => OnPeerClose::HalfClose,
@@ -340,16 +355,20 @@ impl<K: KeySchedule> Sealer<K> {
         *state != before
     }
 
-    /// Ends the connection with a fatal alert: what a handshake does when it fails
-    /// (RFC 9846 section 6.2). Data that is sealed already still goes out before it.
+    /// Ends the connection with a fatal alert, as a handshake does when it fails (RFC 9846
+    /// section 6.2).
+    ///
+    /// Records that are already sealed are still to be sent before it.
     ///
     /// # Errors
-    /// [`CloseError::NotAnErrorAlert`] for close_notify, user_canceled and the other alerts that are no errors;
-    /// [`CloseError::AlreadyClosed`] if our close_notify is sealed, [`CloseError::Failed`] if the
-    /// connection has failed: no alert is sent then. [`CloseError::HandedOver`] if the keys of this
-    /// direction were handed over; the other one is closed all the same.
+    /// - [`CloseError::NotAnErrorAlert`] for close_notify and user_canceled, and for alerts that
+    ///   are reserved or only sent as a warning (no_renegotiation).
+    /// - [`CloseError::AlreadyClosed`] if our close_notify is sealed: no alert is sent.
+    /// - [`CloseError::Failed`] if the connection has failed: no alert is sent.
+    /// - [`CloseError::HandedOver`] if the keys of this direction were handed over. The receiving
+    ///   direction ends all the same.
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
-        // RFC 9846 appendix B: what older versions used must not be sent.
+        // RFC 9846 appendix B: alerts that only older versions used must not be sent.
         let is_reserved = matches!(description.0, 21 | 30 | 41 | 60 | 100 | 111 | 114);
         if description.class() != AlertClass::Error || is_reserved {
             return Err(CloseError::NotAnErrorAlert);
@@ -363,7 +382,7 @@ impl<K: KeySchedule> Sealer<K> {
             | WriteState::HandedOver => {}
         }
         let before = self.state;
-        // Of one connection one alert is told, once, though its close_notify is sealed.
+        // The opener is told of one alert only, and is told even if our close_notify is sealed.
         if self.fatal.is_none() {
             self.signal = self.signal.merge(Signal::stop(description));
         }
@@ -383,7 +402,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.clear_updates();
     }
 
-    /// The connection has failed and there is no alert to send.
+    /// Fails the connection without an alert.
     pub(crate) fn fail(&mut self) {
         if self.trigger(Trigger::PeerError) {
             self.fatal = None;
@@ -392,8 +411,8 @@ impl<K: KeySchedule> Sealer<K> {
         self.keys.wipe();
     }
 
-    /// Ends this half: another owner of the keys seals the records from now on. `in_kernel` if it is the
-    /// kernel.
+    /// Ends this half: another owner of the keys seals the records from now on. `in_kernel` is true
+    /// if that is the kernel.
     pub(crate) fn hand_over(&mut self, in_kernel: bool) {
         let before = self.state;
         self.state = before.after(OnPeerClose::HalfClose, Trigger::WriteHandedOver);
@@ -410,7 +429,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     fn on_peer_close(&self) -> OnPeerClose {
-        // Before the version is known there is nothing to reply with but plaintext.
+        // Before the version is known, the reply would be plaintext: do not reply.
         let version = self.version.unwrap_or(Version::Tls13);
         OnPeerClose::in_version(version, self.tls12_on_peer_close)
     }
@@ -428,12 +447,12 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
-    /// Whether the transport ended before the peer's close_notify.
+    /// Returns whether the transport ended before the peer's close_notify.
     pub(crate) const fn is_truncated(&self) -> bool {
         self.is_truncated
     }
 
-    /// Whether our close_notify is queued or sealed.
+    /// Returns whether our close_notify is queued or sealed.
     pub(crate) const fn is_closing(&self) -> bool {
         matches!(
             self.state,
@@ -441,22 +460,25 @@ impl<K: KeySchedule> Sealer<K> {
         )
     }
 
-    /// How far this direction is.
+    /// Returns the closing state of this direction.
     pub const fn state(&self) -> WriteState {
         self.state
     }
 
     // KeyUpdates and refusals on request
 
-    /// Queues a KeyUpdate for [`poll_control`](Self::poll_control) (RFC 9846 section 4.7.3): with
-    /// it this half goes on to its next generation of keys, and `request` asks the peer to do the
-    /// same. Data waits for it.
+    /// Queues a KeyUpdate for [`poll_control`](Self::poll_control) (RFC 9846 section 4.7.3).
+    ///
+    /// After the KeyUpdate this half seals records under its next generation of keys. With
+    /// `request`, the peer is asked to update its keys too. No data is sealed before the KeyUpdate.
     ///
     /// # Errors
-    /// [`KeyError::NoUpdate`] unless TLS 1.3 application keys are installed and fewer than 2^48 - 1
-    /// updates were sent; [`KeyError::RequestOutstanding`] if the peer has not answered the last
-    /// request; [`KeyError::Closed`] if this direction is closed or has failed,
-    /// [`KeyError::HandedOver`] if its keys were handed over.
+    /// - [`KeyError::NoUpdate`] unless TLS 1.3 application keys are installed and fewer than 2^48 -
+    ///   1 KeyUpdates were sent.
+    /// - [`KeyError::RequestOutstanding`] if `request` is set and the peer has not answered the
+    ///   last request.
+    /// - [`KeyError::Closed`] if this direction is closing, is closed, or has failed.
+    /// - [`KeyError::HandedOver`] if the keys of this direction were handed over.
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         match self.state {
             WriteState::Open => {}
@@ -476,14 +498,18 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(())
     }
 
-    /// TLS 1.2: queues the warning no_renegotiation, the answer to a HelloRequest or a ClientHello on
-    /// an established connection (RFC 5246 section 7.2.2).
+    /// TLS 1.2: queues a warning of no_renegotiation, to refuse a renegotiation.
+    ///
+    /// It answers a HelloRequest or a ClientHello on an established connection (RFC 5246
+    /// section 7.2.2). If the kernel has this direction,
+    /// [`take_kernel_control`](Self::take_kernel_control) returns the alert.
     ///
     /// # Errors
-    /// [`KeyError::Epoch`] in TLS 1.3, where it is never sent, and before the handshake is over;
-    /// [`KeyError::Closed`] if this direction is closed or has failed, or if the keys may seal no
-    /// more than its end; [`KeyError::HandedOver`] if they were suspended. In a direction which the
-    /// kernel has, [`take_kernel_control`](Self::take_kernel_control) gives the alert.
+    /// - [`KeyError::Epoch`] in TLS 1.3, where it is never sent, and before the handshake is
+    ///   complete.
+    /// - [`KeyError::Closed`] if this direction is closing, is closed, or has failed, or if its
+    ///   keys may only seal the alerts that end it.
+    /// - [`KeyError::HandedOver`] if the keys of this direction were suspended.
     pub fn refuse_renegotiation(&mut self) -> Result<(), KeyError> {
         if self.epoch != Epoch::Application || !self.is_tls12() {
             return Err(KeyError::Epoch);
@@ -504,18 +530,18 @@ impl<K: KeySchedule> Sealer<K> {
         if notice.contains(Notice::PEER_CLOSED) {
             self.trigger(Trigger::PeerCloseNotify);
         }
-        // Usually the only flag set.
+        // Usually this is the only flag.
         if SMALL || notice != Notice::PEER_CLOSED {
             self.apply_others(notice);
         }
     }
 
-    /// Everything but the peer's close_notify.
+    /// Applies everything except the peer's close_notify.
     fn apply_others(&mut self, notice: Notice) {
         if notice.contains(Notice::PEER_ANSWERED) {
             self.request_outstanding = false;
         }
-        // A client may be asked before it has application keys of its own.
+        // The server may ask a client before the client has application keys to update.
         self.update_due |= self.answers(notice);
         if notice.contains(Notice::TRUNCATED) {
             self.is_truncated = true;
@@ -528,7 +554,7 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
-    /// Whether a notice makes a KeyUpdate due, now or when there are application keys.
+    /// Returns whether a notice makes a KeyUpdate due, now or when there are application keys.
     fn answers(&self, notice: Notice) -> bool {
         notice.contains(Notice::UPDATE_REQUESTED)
             && self.version == Some(Version::Tls13)
@@ -536,7 +562,7 @@ impl<K: KeySchedule> Sealer<K> {
             && self.updates_left != 0
     }
 
-    /// Whether a KeyUpdate is the next control record when this notice is applied.
+    /// Returns whether a KeyUpdate is the next control record once this notice is applied.
     pub(crate) fn would_answer(&self, notice: Notice) -> bool {
         self.answers(notice) && self.state == WriteState::Open && self.epoch == Epoch::Application
     }
@@ -547,7 +573,7 @@ impl<K: KeySchedule> Sealer<K> {
         core::mem::replace(&mut self.signal, Signal::NONE)
     }
 
-    /// Whether [`take_signal`](Self::take_signal) has something.
+    /// Returns whether there is a signal to [take](Self::take_signal).
     #[inline]
     pub const fn has_signal(&self) -> bool {
         !self.signal.is_empty()
@@ -576,7 +602,7 @@ mod tests {
         sealer.updates_left = 1;
 
         let mut out = [0; 64];
-        // Two are due, and only one is left.
+        // Two KeyUpdates are due, and only one may still be sent.
         sealer.apply(Notice::UPDATE_REQUESTED);
         sealer.update_keys(true).unwrap();
         assert_eq!(sealer.poll_control(&mut out), Ok(27));

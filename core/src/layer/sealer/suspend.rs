@@ -1,4 +1,4 @@
-//! A [`Sealer`] at rest, in bytes.
+//! Packing a [`Sealer`] into bytes, and unpacking it.
 
 use super::Sealer;
 use crate::buffer::fields::{Packer, Unpacker};
@@ -9,11 +9,12 @@ use crate::layer::suspend_error::SuspendError;
 use crate::protocol::close::{OnPeerClose, WriteState};
 use crate::protocol::record::{Epoch, Role};
 
-/// Sequence number, key updates and the limit of a key, limits of a record, padding, the rest.
+/// Secret, sequence number, KeyUpdates left and key limit, limits of a record, padding, and six
+/// fields of one byte.
 pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 12 + 6 + 3 + 6;
 
 impl<P: Provider> Sealer<TrafficSecret<P>> {
-    /// Whether nothing is under way that bytes cannot tell.
+    /// Checks that the half has application keys, and is in no state that cannot be packed.
     pub(crate) fn check_rest(&self) -> Result<(), SuspendError> {
         let has_keys = self.epoch == Epoch::Application && self.keys.get().is_some();
         if !has_keys {
@@ -25,13 +26,13 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         Ok(())
     }
 
-    /// Whether a function of the caller's would be lost.
+    /// Returns whether the padding policy is a function of the caller, which cannot be packed.
     pub(crate) const fn has_padding_function(&self) -> bool {
         matches!(self.padding, Padding::By(_))
     }
 
-    /// The secret and the number of the next record, if another can go on with it: the direction is
-    /// open, and its keys may seal more.
+    /// Returns the secret and the sequence number of the next record, if another implementation can
+    /// continue with them: the direction is open, and its keys may seal more data.
     pub(crate) fn next_record(&self) -> Result<(&TrafficSecret<P>, u64), SuspendError> {
         self.check_rest()?;
         if self.state != WriteState::Open || self.is_exhausted() {
@@ -80,7 +81,7 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         ])
     }
 
-    /// Makes this half, which is a new one, the one that was [packed](Self::pack).
+    /// Restores the half that was [packed](Self::pack). `self` must be a new half.
     pub(crate) fn unpack(&mut self, from: &mut Unpacker<'_>) -> Option<()> {
         let secret = TrafficSecret::unpack(from.next()?)?;
         let sequence = u64::from_le_bytes(from.take()?);
