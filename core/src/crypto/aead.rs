@@ -58,9 +58,11 @@ impl Algorithm {
         }
     }
 
-    /// How many records one key may seal. For AES-GCM 2^24.5, rounded down (RFC 9846 section 5.5);
-    /// for ChaCha20-Poly1305 the sequence number ends first; for AES-CCM 2^23, which is as safe
-    /// (RFC 9147 section 4.5.3: RFC 9846 has no number for it).
+    /// Returns how many records one key may seal.
+    ///
+    /// For AES-GCM this is 2^24.5, rounded down (RFC 9846 section 5.5). ChaCha20-Poly1305 has no
+    /// limit: the sequence numbers run out first. For AES-CCM it is 2^23, which is as safe
+    /// (RFC 9147 section 4.5.3; RFC 9846 has no number for it).
     pub const fn confidentiality_limit(self) -> u64 {
         match self {
             Self::Aes128Gcm | Self::Aes256Gcm => 23_726_566,
@@ -69,7 +71,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether a TLS 1.2 record carries eight bytes of its nonce (RFC 5288 section 3,
+    /// Returns whether a TLS 1.2 record carries an explicit nonce of 8 bytes (RFC 5288 section 3,
     /// RFC 6655 section 3), or none (RFC 7905 section 2).
     pub const fn has_explicit_nonce(self) -> bool {
         match self {
@@ -79,7 +81,7 @@ impl Algorithm {
     }
 }
 
-/// The AEAD failed: authentication on opening, its hardware on sealing.
+/// The error of an AEAD: authentication failed on opening, or hardware failed on sealing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AeadError;
@@ -89,25 +91,26 @@ pub struct AeadError;
 /// The engine never repeats a nonce under one key when sealing. `&mut self` is for drivers: a key
 /// belongs to one direction of one connection and is never shared.
 ///
-/// `zeroize` wipes what the type can reach; the engine holds a key in an `Option` and overwrites
-/// all of its bytes besides, so that an empty body is right for a type without heap.
+/// `zeroize` wipes what the type can reach. Its body may be empty for a type without heap memory,
+/// because the engine overwrites all bytes of the key itself.
 pub trait Aead: Zeroize {
-    /// How deep into the stack, in bytes, [`seal`](Self::seal) and [`open`](Self::open) go. Copies of
-    /// the key are left there, which the engine overwrites when it wipes the key: after a failure, and
-    /// on drop. It takes that much stack itself then. 0, the default, is for ciphers that keep no key in
-    /// memory.
+    /// How many bytes of stack [`seal`](Self::seal) and [`open`](Self::open) use.
     ///
-    /// A record that does not open wipes the key: a peer that is not authenticated decides when this
-    /// stack is used, so it is not to be more than the cipher takes by itself.
+    /// Copies of the key are left there. The engine overwrites them when it wipes the key, after a
+    /// failure and on drop, and uses that much stack itself then. 0, the default, is for ciphers
+    /// that keep no key in memory.
+    ///
+    /// A record that does not open wipes the key. A peer that is not authenticated can therefore
+    /// cause this use of stack: do not set more than the cipher itself uses.
     const STACK: usize = 0;
 
-    /// Length of the tag in bytes: 1 to 255.
+    /// Returns the length of the tag in bytes: 1 to 255.
     fn tag_len(&self) -> usize;
 
-    /// How many records this key may seal (RFC 9846 section 5.5).
+    /// Returns how many records this key may seal (RFC 9846 section 5.5).
     fn confidentiality_limit(&self) -> u64;
 
-    /// Whether TLS 1.2 records carry eight bytes of the nonce (RFC 5288 section 3).
+    /// Returns whether TLS 1.2 records carry an explicit nonce of 8 bytes (RFC 5288 section 3).
     fn has_explicit_nonce(&self) -> bool;
 
     /// Encrypts `in_out` and writes the tag, which is [`tag_len`](Self::tag_len) bytes long.
@@ -145,13 +148,14 @@ pub trait Provider {
     /// The type of its AEAD keys.
     type Aead: Aead;
 
-    /// How deep into the stack, in bytes, making and deriving keys goes: see
+    /// How many bytes of stack making and deriving keys use: see
     /// [`KeySchedule::STACK`](crate::KeySchedule::STACK).
     const STACK: usize;
 
-    /// Whether it has `algorithm`: by default it has all of them. A
-    /// [`TrafficSecret`](crate::TrafficSecret) asks, so that a suite that is not there shows when its
-    /// secret is made, and not when keys are.
+    /// Returns whether the provider has `algorithm`. By default it has all of them.
+    ///
+    /// [`TrafficSecret`](crate::TrafficSecret) calls this, so that a missing algorithm is an error
+    /// when the secret is created, and not only when keys are made.
     fn supports(_algorithm: Algorithm) -> bool {
         true
     }
@@ -160,8 +164,9 @@ pub trait Provider {
     /// have the algorithm.
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<Self::Aead>;
 
-    /// HKDF-Expand (RFC 5869) with the hash that TLS 1.3 pairs with `algorithm`, `info` given in
-    /// parts. `None` if `out` is longer than the hash can give. Parts of `info` may be secret: no copy of
-    /// them may be left on a heap.
+    /// HKDF-Expand (RFC 5869) with the hash that TLS 1.3 pairs with `algorithm`.
+    ///
+    /// `info` is passed in parts. They may be secret: leave no copy of them on a heap. `None` if
+    /// `out` is longer than HKDF-Expand can fill.
     fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()>;
 }

@@ -9,12 +9,13 @@ use crate::crypto::aead::{Aead, Algorithm, NONCE_LEN, Provider};
 use crate::protocol::error::KeyError;
 use crate::protocol::record::Version;
 
-/// The key and the iv of one direction for one generation.
+/// The key and the iv of one generation of one direction.
 pub struct DirectionKeys<A> {
     /// The key.
     pub aead: A,
-    /// What the sequence number is combined with (RFC 9846 section 5.3). In TLS 1.2 with GCM and CCM:
-    /// the salt, then the start of the explicit nonce (RFC 5288 section 3, RFC 6655 section 3).
+    /// The value that is combined with the sequence number (RFC 9846 section 5.3). In TLS 1.2 with
+    /// GCM and CCM: the salt, then the explicit nonce of sequence number 0 (RFC 5288 section 3,
+    /// RFC 6655 section 3).
     pub iv: [u8; NONCE_LEN],
 }
 
@@ -26,23 +27,27 @@ pub trait KeySchedule: Zeroize {
     /// The cipher of the suite.
     type Aead: Aead;
 
-    /// How deep into the stack, in bytes, installing and updating keys goes. Copies are left there,
-    /// which the engine overwrites when keys were installed, updated, suspended or resumed: it takes that
-    /// much stack itself then. What sealing and opening leave is [`Aead::STACK`]. 0, the default, is for
-    /// keys that never lie in memory: handles of a key store in hardware.
+    /// How many bytes of stack installing and updating keys use.
+    ///
+    /// Copies of keys are left there. The engine overwrites them after keys were installed,
+    /// updated, suspended or resumed, and uses that much stack itself then. For what sealing and
+    /// opening leave, see [`Aead::STACK`]. 0, the default, is for keys that are never in memory:
+    /// handles of a key store in hardware.
     const STACK: usize = 0;
 
-    /// The version whose records these keys protect.
+    /// Returns the version whose records these keys protect.
     fn version(&self) -> Version;
 
-    /// The keys of the current generation.
+    /// Returns the keys of the current generation.
     ///
     /// # Errors
     /// [`KeyError::Crypto`] if they cannot be made.
     fn keys(&self) -> Result<DirectionKeys<Self::Aead>, KeyError>;
 
-    /// Whether `other` holds the same secret: one for both directions of a connection is refused,
-    /// because every nonce would be used twice. A key store compares its handles.
+    /// Returns whether `other` has the same secret. A key store compares its handles.
+    ///
+    /// The engine refuses one secret for both directions of a connection, because every nonce would
+    /// be used twice.
     fn is_same_secret(&self, other: &Self) -> bool;
 
     /// Derives the next generation of the secret and wipes the current one (RFC 9846 section 7.2).
@@ -55,8 +60,10 @@ pub trait KeySchedule: Zeroize {
 const MAX_SECRET_LEN: usize = 48;
 pub(crate) const MAX_KEY_LEN: usize = 32;
 
-/// One direction's secret: in TLS 1.3 the traffic secret of the current generation, in TLS 1.2 the
-/// key and the iv themselves. Wiped when it is dropped.
+/// The secret of one direction, which is wiped when it is dropped.
+///
+/// In TLS 1.3 it is the traffic secret of the current generation, in TLS 1.2 the key and the iv
+/// themselves.
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -76,11 +83,11 @@ pub struct TrafficSecret<P> {
 }
 
 impl<P: Provider> TrafficSecret<P> {
-    /// A TLS 1.3 traffic secret, as the key schedule gives it (RFC 9846 section 7.1).
+    /// Creates a TLS 1.3 traffic secret from the output of the key schedule (RFC 9846 section 7.1).
     ///
     /// # Errors
-    /// [`KeyError::Length`] unless `secret` has [`Algorithm::secret_len`] bytes;
-    /// [`KeyError::Unsupported`] if the provider has no such algorithm.
+    /// - [`KeyError::Length`] unless `secret` has [`Algorithm::secret_len`] bytes.
+    /// - [`KeyError::Unsupported`] if the provider does not have the algorithm.
     pub fn tls13(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         if !P::supports(algorithm) {
             return Err(KeyError::Unsupported);
@@ -93,16 +100,22 @@ impl<P: Provider> TrafficSecret<P> {
         Ok(this)
     }
 
-    /// A TLS 1.2 write key and its iv, as cut from the key block (RFC 5246 section 6.3).
+    /// Creates the secret of a TLS 1.2 direction from its write key and iv (RFC 5246 section 6.3).
     ///
-    /// `iv` is the 4-byte salt for GCM and CCM (the explicit nonce of a record is then its sequence
-    /// number), or 12 bytes: for GCM and CCM the salt and a number that is combined with the sequence
-    /// number by XOR to make the explicit nonces; for ChaCha20-Poly1305 the whole iv. To take keys
-    /// over from an implementation whose explicit nonces are sequence numbers, give the salt.
+    /// `iv` has 4 or 12 bytes:
+    ///
+    /// - GCM and CCM, 4 bytes: the salt. The explicit nonce of a record is its sequence number.
+    /// - GCM and CCM, 12 bytes: the salt and 8 bytes. The explicit nonce of a record is these bytes
+    ///   XOR its sequence number.
+    /// - ChaCha20-Poly1305, 12 bytes: the whole iv.
+    ///
+    /// To take over keys from an implementation whose explicit nonces are sequence numbers, pass
+    /// the salt.
     ///
     /// # Errors
-    /// [`KeyError::Length`] unless `key` has [`Algorithm::key_len`] bytes and `iv` one of these
-    /// lengths; [`KeyError::Unsupported`] if the provider has no such algorithm.
+    /// - [`KeyError::Length`] unless `key` has [`Algorithm::key_len`] bytes and `iv` one of these
+    ///   lengths.
+    /// - [`KeyError::Unsupported`] if the provider does not have the algorithm.
     #[cfg(feature = "tls12")]
     pub fn tls12(algorithm: Algorithm, key: &[u8], iv: &[u8]) -> Result<Self, KeyError> {
         if !P::supports(algorithm) {
@@ -124,7 +137,8 @@ impl<P: Provider> TrafficSecret<P> {
         Ok(this)
     }
 
-    /// The key, as long as the algorithm's, and the iv of this generation (RFC 9846 section 7.3).
+    /// Writes the key of this generation to the first [`Algorithm::key_len`] bytes of `key`, and
+    /// its iv to `iv` (RFC 9846 section 7.3).
     pub(crate) fn derive(
         &self,
         key: &mut [u8; MAX_KEY_LEN],
@@ -142,7 +156,7 @@ impl<P: Provider> TrafficSecret<P> {
         expand_label::<P>(self.algorithm, secret, b"iv", iv)
     }
 
-    /// The algorithm of the suite.
+    /// Returns the algorithm of the suite.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
@@ -220,7 +234,7 @@ impl<P: Provider> KeySchedule for TrafficSecret<P> {
     }
 
     fn is_same_secret(&self, other: &Self) -> bool {
-        // In TLS 1.2 the key alone: with another iv it is the same key still.
+        // In TLS 1.2 only the key is compared: with another iv it is still the same key.
         let len = if self.version.is_tls12() { MAX_KEY_LEN } else { MAX_SECRET_LEN };
         let pairs = self.material.iter().zip(&other.material).take(len);
         self.version == other.version

@@ -13,10 +13,9 @@ use crate::small::SMALL;
 /// A padding policy for TLS 1.3 records (RFC 9846 section 5.4). TLS 1.2 and plaintext records have no
 /// padding.
 ///
-/// The length that counts is that of the inner plaintext: the content, one byte of content type,
-/// and the padding. On the wire it takes the header and the tag more. No policy makes a record
-/// longer than one that is full ([`Sealer::fragment_limit`](crate::Sealer::fragment_limit)), or
-/// shorter than its content.
+/// Lengths are those of the inner plaintext: the content, one byte of content type, and the
+/// padding. On the wire, header and tag are added. No policy makes a record longer than a full one
+/// ([`Sealer::fragment_limit`](crate::Sealer::fragment_limit)), or shorter than its content.
 ///
 /// ```
 /// use tls_record::{Config, Padding, Role};
@@ -44,8 +43,8 @@ impl Padding {
     /// Pads every record to the length of a full one.
     pub const FULL: Self = Self::Size(u16::MAX);
 
-    /// How many zeros follow the content type in a record with `content` bytes of content, whose
-    /// inner plaintext may be `max` bytes long.
+    /// Returns how many zeros follow the content type in a record with `content` bytes of content,
+    /// whose inner plaintext may be `max` bytes long.
     pub(crate) fn zeros(self, content_type: ContentType, content: usize, max: usize) -> usize {
         let unpadded = content.saturating_add(1);
         let padded = match self {
@@ -60,30 +59,30 @@ impl Padding {
         padded.min(max).saturating_sub(unpadded)
     }
 
-    /// The most content below `most` that `fits`: that of a step of the policy.
+    /// Returns the most content below `most` that `fits`: content that fills a step of the policy.
     pub(crate) fn content_below(self, most: usize, fits: impl Fn(&usize) -> bool) -> Option<usize> {
         let inner = most.saturating_add(1);
         let step = match self {
             Self::None | Self::Size(_) => 0,
             Self::Block(size) => inner.saturating_sub(inner.checked_rem(size.into())?),
             Self::PowerOfTwo => 1_usize.checked_shl(inner.ilog2()).unwrap_or(0),
-            // It may have steps anywhere.
+            // A function may have steps anywhere.
             Self::By(_) => return (0..most).rev().find(fits),
         };
         step.checked_sub(1).filter(fits)
     }
 }
 
-/// A padding policy of the caller's.
+/// A padding policy of the caller.
 ///
-/// The function is given the content type and the length of the inner plaintext without padding: at
-/// least 1, which is an empty record. It returns the length that it shall have. It must give the
-/// same answer to the same question, because it is asked when the space that a record takes is
-/// reckoned, and again when the record is made.
+/// The function gets the content type, and the length of the inner plaintext without padding: 1 for
+/// an empty record. It returns the length with padding. It must always return the same length for
+/// the same arguments, because it is called when the length of a record is computed, and again when
+/// the record is sealed.
 ///
 /// ```
 /// use tls_record::{ContentType, Padding, PaddingFn};
-/// /// Short requests look alike, and long ones as they are.
+/// /// Pads short records to the same length, and does not pad long ones.
 /// fn at_least_512(_: ContentType, length: usize) -> usize {
 ///     length.max(512)
 /// }
@@ -93,7 +92,7 @@ impl Padding {
 #[derive(Clone, Copy, Debug)]
 pub struct PaddingFn(pub fn(ContentType, usize) -> usize);
 
-/// Equal when it is the same function at the same address; one function can have several.
+/// Equal if the addresses are equal. One function can have several addresses.
 impl PartialEq for PaddingFn {
     fn eq(&self, other: &Self) -> bool {
         core::ptr::fn_addr_eq(self.0, other.0)
@@ -109,14 +108,14 @@ impl defmt::Format for PaddingFn {
     }
 }
 
-/// An inner plaintext, taken apart.
+/// The content type and the content of an inner plaintext.
 pub(crate) struct Inner<'a> {
     pub(crate) content_type: ContentType,
     pub(crate) content: &'a [u8],
 }
 
-/// Finds the content type: the last byte that is not zero. The time it takes tells how long the
-/// padding is.
+/// Finds the content type, which is the last byte that is not zero. Its time depends on the length
+/// of the padding.
 #[inline]
 pub(crate) fn strip(inner: &[u8]) -> Result<Inner<'_>, Fault> {
     match inner.split_last() {
@@ -138,21 +137,22 @@ fn strip_zeros(mut inner: &[u8]) -> Result<Inner<'_>, Fault> {
     Err(Fault::NoContentType)
 }
 
-/// [`strip`] with the same instructions and the same memory accesses for every inner plaintext of
-/// one length, up to the verdict.
+/// Like [`strip`], but the instructions and memory accesses until the content type is known are the
+/// same for every inner plaintext of one length.
 #[inline]
 pub(crate) fn strip_in_constant_time(inner: &[u8]) -> Result<Inner<'_>, Fault> {
     let (last, zeros) = scan_in_constant_time(inner);
     if last == 0 {
         return Err(Fault::NoContentType);
     }
-    // `last` and the zeros are bytes of `inner`.
+    // Does not wrap: `last` and the zeros are bytes of `inner`.
     let len = inner.len().wrapping_sub(zeros).wrapping_sub(1);
     let content = inner.get(..len).unwrap_or_default();
     Ok(Inner { content_type: ContentType(last), content })
 }
 
-/// The last byte that is not zero, and how many bytes lie behind it; 0 if there is none.
+/// Returns the last byte that is not zero, and how many bytes are behind it. The byte is 0 if there
+/// is none.
 ///
 /// Not inlined, so that its instructions can be counted.
 #[inline(never)]
@@ -175,7 +175,7 @@ fn scan_blocks(inner: &[u8]) -> (u8, usize) {
     for bytes in blocks.iter().rev() {
         block.look(words(bytes));
     }
-    // What is left at the front is a block too, behind zeros of which none counts.
+    // The bytes that are left at the front make one more block, behind zeros that do not count.
     let mut first = [0; BLOCK];
     let start = BLOCK.wrapping_sub(front.len());
     copy(front, first.get_mut(start..).unwrap_or_default());
@@ -193,7 +193,7 @@ fn scan_blocks(inner: &[u8]) -> (u8, usize) {
 
 const WORD: usize = size_of::<usize>();
 
-/// So long that looking at a block costs little more than reading it.
+/// Long enough that looking at a block costs little more than reading it.
 const BLOCK: usize = 8 * WORD;
 
 fn words(block: &[u8; BLOCK]) -> [usize; BLOCK / WORD] {
@@ -204,19 +204,19 @@ fn words(block: &[u8; BLOCK]) -> [usize; BLOCK / WORD] {
     words
 }
 
-/// Of some pieces the last that is not all zeros; zeros if all are.
+/// The last of several pieces that is not all zeros; zeros if there is none.
 struct Last<const N: usize> {
     words: [usize; N],
-    /// How many pieces lie behind it.
+    /// How many pieces are behind it.
     behind: usize,
-    /// All ones until it is found, then zero.
+    /// All ones until the piece is found, then zero.
     searching: usize,
 }
 
 impl<const N: usize> Last<N> {
     const NONE: Self = Self { words: [0; N], behind: 0, searching: usize::MAX };
 
-    /// Looks at the piece in front of the last one that it was shown.
+    /// Looks at the next piece, from the last to the first.
     #[inline(always)]
     fn look(&mut self, piece: [usize; N]) {
         const HALF: u32 = usize::BITS / 2;
@@ -225,8 +225,9 @@ impl<const N: usize> Last<N> {
         }
         let any = piece.into_iter().fold(0, |any, word| any | word);
         let any = (any | any >> HALF) & (usize::MAX >> HALF);
-        // Less than half of all numbers, so that only of 0 the predecessor is negative. The compiler
-        // must not know either, or it sees a condition and may make a branch of it.
+        // `any` is so small that only for 0 the subtraction gives a negative number. `black_box`
+        // hides that from the compiler, which could otherwise see a condition and make a branch of
+        // it.
         let is_zero = (black_box(any).wrapping_sub(1).cast_signed() >> (usize::BITS - 1)) as usize;
         self.searching &= is_zero;
         self.behind = self.behind.wrapping_add(self.searching & 1);
@@ -255,7 +256,7 @@ mod tests {
                     assert_eq!((found.content_type, found.content.len()), (DATA, at));
                 }
                 for byte in [1, 0x5a, 0x80, 0xff] {
-                    // Zeros in the content are none of the padding.
+                    // Zeros in the content are not padding.
                     let mut sparse = [0; 200];
                     sparse[at] = byte;
                     // All words are the same, and so are both of their halves.

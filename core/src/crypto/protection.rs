@@ -1,5 +1,6 @@
-//! One record at a time: nonce, additional data, inner plaintext (RFC 9846 sections 5.2 to 5.4;
-//! RFC 5246 section 6.2.3.3, RFC 5288 section 3, RFC 7905 section 2).
+//! The protection of one record: nonce, additional data, inner plaintext.
+//!
+//! RFC 9846 sections 5.2 to 5.4; RFC 5246 section 6.2.3.3, RFC 5288 section 3, RFC 7905 section 2.
 
 use zeroize::Zeroize;
 
@@ -9,21 +10,20 @@ use crate::crypto::scrub::scrub_stack;
 use crate::protocol::error::{Fault, KeyError, SealError};
 use crate::protocol::record::{ContentType, HEADER_LEN, Header, VERSION_FIELD, Version};
 
-/// Bytes of the nonce that a TLS 1.2 GCM record carries.
+/// Length of the explicit nonce that a TLS 1.2 record with GCM or CCM carries.
 const EXPLICIT_NONCE_LEN: usize = 8;
 
-/// Bytes of the inner content type of TLS 1.3.
+/// Length of the content type in a TLS 1.3 inner plaintext.
 const INNER_TYPE_LEN: usize = 1;
 
-/// Records that are kept back for control when a key runs out: a KeyUpdate or two, user_canceled
-/// and close_notify.
+/// Records that a key reserves for control: a KeyUpdate or two, user_canceled and close_notify.
 pub(crate) const CONTROL_RESERVE: u64 = 4;
 
 /// Bytes of stack from a call that seals or opens a record down to the cipher.
 const RECORD_FRAMES: usize = 48 * size_of::<usize>();
 
-/// The keys of one direction at work: the current generation, where the next comes from, and the
-/// number of the next record.
+/// The keys of one direction: the current generation, the schedule that makes the next one, and the
+/// sequence number of the next record.
 pub(crate) struct Protection<K: KeySchedule> {
     schedule: K,
     aead: K::Aead,
@@ -49,13 +49,13 @@ impl<K: KeySchedule> Protection<K> {
             HEADER_LEN
         } as u8;
         let inner_type = u16::from(!version.is_tls12());
-        // Three numbers of 8 bits.
+        // Does not wrap: three numbers of 8 bits.
         let overhead = u16::from(headroom).wrapping_add(inner_type).wrapping_add(tag_len.into());
         Ok(Self { schedule, aead, iv, sequence, version, headroom, overhead })
     }
 
-    /// Goes over to the next generation (RFC 9846 section 7.2); its records count from zero (section
-    /// 5.3). After an error there are no keys for any more records.
+    /// Replaces the keys by the next generation (RFC 9846 section 7.2), which starts at sequence
+    /// number 0 (section 5.3). After an error the keys must not be used any more.
     pub(crate) fn update(&mut self) -> Result<(), KeyError> {
         let updated = self.replace_keys();
         scrub_stack(K::STACK);
@@ -87,33 +87,36 @@ impl<K: KeySchedule> Protection<K> {
         self.aead.confidentiality_limit()
     }
 
-    /// Bytes in front of the content.
+    /// Returns the number of bytes in front of the content.
     #[inline]
     pub(crate) const fn headroom(&self) -> usize {
         self.headroom as usize
     }
 
-    /// Length of a record with `content` bytes in it, without padding.
+    /// Returns the length of a record with `content` bytes of content, without padding.
     #[inline]
     pub(crate) fn record_len(&self, content: usize) -> usize {
         content.saturating_add(self.overhead.into())
     }
 
-    /// Length of a tag.
+    /// Returns the length of a tag.
     pub(crate) fn tag_len(&self) -> usize {
         self.aead.tag_len()
     }
 
-    /// Bytes that protection adds to the body of a record: explicit nonce, inner content type, tag.
+    /// Returns how many bytes protection adds to the body of a record: explicit nonce, inner
+    /// content type, tag.
     pub(crate) fn expansion(&self) -> u16 {
         self.overhead.wrapping_sub(HEADER_LEN as u16)
     }
 
-    /// The nonce of the record with this number (RFC 9846 section 5.3). In TLS 1.2 the same combination
-    /// gives RFC 7905's nonce, and RFC 5288's with an explicit part that never repeats.
+    /// Returns the nonce for a sequence number (RFC 9846 section 5.3).
     ///
-    /// In the pieces in which ciphers load it: a load of what several stores have left has to wait for
-    /// them.
+    /// In TLS 1.2 the same XOR makes the nonce of RFC 7905, and that of RFC 5288 with an explicit
+    /// part that never repeats.
+    ///
+    /// It is written in the pieces in which ciphers load it: a load that covers several stores has
+    /// to wait for them.
     #[inline]
     fn nonce(&self, number: u64) -> [u8; NONCE_LEN] {
         let mut nonce = self.iv;
@@ -127,14 +130,15 @@ impl<K: KeySchedule> Protection<K> {
         nonce
     }
 
-    /// The part of the iv that the number of a record is combined with.
+    /// Returns the part of the iv that is combined with the sequence number.
     #[inline]
     fn iv_counter(&self) -> u64 {
         self.iv.last_chunk().map_or(0, |back| u64::from_be_bytes(*back))
     }
 
-    /// Seals a record at the front of `out`, with `len` bytes of content that `fill` writes behind the
-    /// headroom. Returns its length.
+    /// Seals a record at the front of `out`. Returns its length.
+    ///
+    /// `fill` gets the bytes behind the headroom and writes the `len` bytes of content.
     #[inline]
     pub(crate) fn seal_into(
         &mut self,
@@ -154,11 +158,12 @@ impl<K: KeySchedule> Protection<K> {
         }
     }
 
-    /// Seals `record` in place. Its content lies behind [`Self::headroom`] and is `len` bytes long,
-    /// and there is exactly room for the rest behind it.
+    /// Seals `record` in place. Its content is the `len` bytes behind the [`Self::headroom`], with
+    /// exactly enough room behind it for the inner content type and the tag.
     ///
-    /// Of a padded record, content type and padding count as content, but for the last zero, which
-    /// is given as the type: it is the last byte of an inner plaintext.
+    /// For a padded record, content type and padding are passed as content, except for the last
+    /// zero. That is passed as `content_type`, which is written as the last byte of the inner
+    /// plaintext.
     ///
     /// Inlined, so that each caller has it without the calls, and without the checks that it knows the
     /// answers to: a fifth of what the engine does for a record.
@@ -191,17 +196,17 @@ impl<K: KeySchedule> Protection<K> {
             let outer = outer.first_chunk().ok_or(AeadError)?;
             *header = *outer;
             *body.get_mut(len).ok_or(AeadError)? = content_type.0;
-            // The index of a byte is less than the length of a slice.
+            // Does not wrap: `len` is the index of a byte in a slice.
             (len.wrapping_add(INNER_TYPE_LEN), outer)
         };
         let (plaintext, tag) = body.split_at_mut_checked(plaintext_len).ok_or(AeadError)?;
         self.aead.seal(&nonce, additional_data, plaintext, tag)?;
-        self.sequence = self.sequence.wrapping_add(1); // less than the last
+        self.sequence = self.sequence.wrapping_add(1); // `u64::MAX` is refused above
         Ok(())
     }
 
-    /// Opens the body of a record in place: where its plaintext begins in it, and the plaintext. In
-    /// TLS 1.3 this is the inner plaintext.
+    /// Opens the body of a record in place. Returns where the plaintext begins in the body, and the
+    /// plaintext: in TLS 1.3, the inner plaintext.
     #[inline]
     pub(crate) fn open<'a>(
         &mut self,
@@ -214,7 +219,7 @@ impl<K: KeySchedule> Protection<K> {
         let mut number = self.sequence;
         let mut start = 0;
         let tls12_data;
-        // If the record is shorter than its overhead, the length wraps around.
+        // If the record is shorter than its overhead, the length wraps, and the split below fails.
         let mut len = body.len().wrapping_add(HEADER_LEN).wrapping_sub(self.overhead.into());
         let additional_data: &[u8] = if self.version.is_tls12() {
             if self.headroom() != HEADER_LEN {
@@ -234,11 +239,11 @@ impl<K: KeySchedule> Protection<K> {
         let nonce = self.nonce(number);
         let (plaintext, tag) = body.split_at_mut_checked(len).ok_or(Fault::BadRecordMac)?;
         if self.aead.open(&nonce, additional_data, plaintext, tag).is_err() {
-            // Whatever the cipher left of it is nobody's to read.
+            // The cipher may have left plaintext that is not authenticated.
             plaintext.fill(0);
             return Err(Fault::BadRecordMac);
         }
-        self.sequence = self.sequence.wrapping_add(1); // less than the last
+        self.sequence = self.sequence.wrapping_add(1); // `u64::MAX` is refused above
         Ok((start, plaintext))
     }
 }
@@ -251,13 +256,14 @@ impl<K: KeySchedule> Zeroize for Protection<K> {
     }
 }
 
-/// The place of a direction's keys. They are overwritten when they are taken away, not just left.
+/// The keys of one direction, if there are any. They are overwritten when they are removed.
 pub(crate) struct Keys<K: KeySchedule>(Option<Protection<K>>);
 
 impl<K: KeySchedule> Keys<K> {
-    /// How deep copies of the keys lie when no keys were made since [`scrub_stack`] last reached them:
-    /// not as deep as [`KeySchedule::STACK`], because a forged record wipes keys. A caller that drops a
-    /// connection is as deep as it was when it had a record sealed or opened.
+    /// How many bytes of the stack are overwritten when keys are wiped: what sealing and opening a
+    /// record use. Not [`KeySchedule::STACK`], because what making keys leaves is overwritten at once,
+    /// and a forged record, which wipes keys, must not cost that much stack. A caller that drops a
+    /// connection is assumed to be as deep in the stack as when it sealed or opened a record.
     const STACK: usize = if K::STACK == 0 && K::Aead::STACK == 0 {
         0
     } else if K::Aead::STACK < size_of::<Self>() {
@@ -281,7 +287,7 @@ impl<K: KeySchedule> Keys<K> {
         self.0.as_mut()
     }
 
-    /// Makes keys and puts them in the place of those that are there.
+    /// Makes keys, and replaces the current ones by them.
     ///
     /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
     #[inline(never)]
@@ -296,10 +302,11 @@ impl<K: KeySchedule> Keys<K> {
     pub(crate) fn wipe(&mut self) {
         let Some(protection) = &mut self.0 else { return };
         protection.zeroize();
-        // Dropped where they are, because moving them would leave a copy.
+        // Dropped in place, because moving them would leave a copy.
         self.0 = None;
-        // What the cipher left there at work. Now, because overwriting ends with a `None` that is
-        // made on the stack, and whose other bytes are whatever lay there.
+        // Overwrites what the cipher left on the stack. This comes before `overwrite`, which ends
+        // by writing a `None` that is made on the stack: its unused bytes are what was there
+        // before.
         scrub_stack(Self::STACK);
         self.overwrite();
     }
@@ -317,8 +324,8 @@ impl<K: KeySchedule> Drop for Keys<K> {
     }
 }
 
-/// The header of a TLS 1.3 record (RFC 9846 section 5.2) in the first bytes of one word, for the sake of
-/// whoever loads it: see [`Protection::nonce`].
+/// Returns the header of a protected TLS 1.3 record (RFC 9846 section 5.2), in the first bytes of
+/// one word, so that a cipher can load it as one: see [`Protection::nonce`].
 #[inline]
 const fn tls13_header(length: u16) -> [u8; 8] {
     let [major, minor] = VERSION_FIELD.to_be_bytes();
@@ -326,7 +333,8 @@ const fn tls13_header(length: u16) -> [u8; 8] {
     (front | (length.swap_bytes() as u64) << 24).to_le_bytes()
 }
 
-/// seq_num, type, version, length (RFC 5246 section 6.2.3.3).
+/// Returns the additional data of TLS 1.2: seq_num, type, version, length (RFC 5246
+/// section 6.2.3.3).
 #[inline]
 fn tls12_additional_data(sequence: u64, header: [u8; HEADER_LEN], len: usize) -> [u8; 13] {
     let mut data = [0; 13];
@@ -336,7 +344,7 @@ fn tls12_additional_data(sequence: u64, header: [u8; HEADER_LEN], len: usize) ->
     if let Some(back) = data.last_chunk_mut() {
         *back = header;
     }
-    // In the place of the length that is on the wire.
+    // The length of the plaintext replaces the length on the wire.
     if let Some(back) = data.last_chunk_mut() {
         *back = (len as u16).to_be_bytes();
     }

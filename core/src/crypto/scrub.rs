@@ -5,18 +5,23 @@ use core::hint::black_box;
 /// Bytes of one frame of [`scrub_stack`] that are overwritten.
 const BLOCK: usize = 256;
 
-/// And what else the frame has at least: the address of the return, the depth, the address of the block.
+/// The least length of the whole frame: the block, the return address, the depth, and the address
+/// of the block.
 const FRAME: usize = BLOCK + 3 * size_of::<usize>();
 
-/// Overwrites the stack below the frame of the caller, `depth` bytes of it: what functions left there
-/// that it called and that have returned. Moving a key from one function to the next leaves a copy
-/// behind each time. Registers are out of reach, and so are the frames of the caller's callers.
+/// Overwrites `depth` bytes of the stack below the frame of the caller.
 ///
-/// The engine does this by itself for the keys that it is given. It is for code that has keys in its
-/// hands before the engine: a handshake, or what reads a secret from a key store. The functions that
-/// are cleaned up after must not be inlined into the caller, or their frames are its own.
+/// Functions that the caller has called, and that have returned, may have left copies of keys
+/// there: each time a key moves from one function to the next, a copy remains. Registers are not
+/// overwritten, nor are the frames of the caller and its callers.
 ///
-/// It takes `depth` bytes of stack itself. Debug builds leave more copies, and deeper down.
+/// The engine does this for the keys that it is given. Call it in code that handles keys before the
+/// engine gets them: a handshake, or a function that reads a secret from a key store. The functions
+/// whose stack is to be overwritten must not be inlined into the caller, because their frames would
+/// be part of its frame.
+///
+/// The call uses `depth` bytes of stack itself. Debug builds leave more copies, deeper in the
+/// stack.
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, Provider, ring::Ring};
@@ -45,13 +50,14 @@ pub fn scrub_stack(depth: usize) {
     let mut block = [0_u8; BLOCK];
     black_box(&mut block);
     scrub_stack(depth.saturating_sub(FRAME));
-    // Used again, so that the call before it does not take over this frame.
+    // Used after the call, so that the call is no tail call, which would reuse this frame.
     black_box(&mut block);
 }
 
-/// [Overwrites the stack](scrub_stack), so deep, when it is dropped: after a function's last
-/// expression has put what it returns where the caller wants it. A variable in between would be one
-/// more copy.
+/// [Overwrites](scrub_stack) this many bytes of the stack when it is dropped.
+///
+/// That is after the last expression of a function has written the value that it returns. To keep
+/// the value in a variable until the stack is overwritten would make one more copy.
 pub(crate) struct Scrub(pub(crate) usize);
 
 impl Drop for Scrub {

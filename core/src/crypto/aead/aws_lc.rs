@@ -71,7 +71,7 @@ pub struct AwsLcAead {
 }
 
 impl Zeroize for AwsLcAead {
-    // AWS-LC exports nothing to wipe, and wipes the key when this is dropped.
+    // AWS-LC has no function to wipe a key. It wipes the key when this is dropped.
     fn zeroize(&mut self) {}
 }
 

@@ -1,7 +1,7 @@
-//! A cipher that protects nothing: the engine alone, for tests, benches and fuzzing.
+//! A cipher that protects nothing, to test, measure and fuzz the engine alone.
 //!
-//! The tag spells out the nonce and the first bytes of the key, and opening compares it: a sequence
-//! number or a key that is off by one shows, and a test can write a record by hand.
+//! The tag is the nonce and the first bytes of the key, and opening compares it. So a wrong
+//! sequence number or key is noticed, and a test can write a record by hand.
 
 use zeroize::Zeroize;
 
@@ -11,7 +11,7 @@ use crate::buffer::bytes::copy;
 const TAG_LEN: usize = 16;
 const MARK_LEN: usize = TAG_LEN - NONCE_LEN;
 
-/// The absence of ciphers as a [`Provider`].
+/// The [`Provider`] of [`NullAead`].
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Null;
@@ -28,7 +28,7 @@ impl Provider for Null {
         Some(NullAead { mark: *key.first_chunk()?, algorithm })
     }
 
-    /// Adds one to every byte: different for every generation, and easy to follow by hand.
+    /// Adds 1 to every byte: every generation differs, and a test can compute it by hand.
     fn hkdf_expand(_: Algorithm, prk: &[u8], _: &[&[u8]], out: &mut [u8]) -> Option<()> {
         for (out, prk) in out.iter_mut().zip(prk.iter().cycle()) {
             *out = prk.wrapping_add(1);

@@ -60,7 +60,7 @@ pub struct RingAead {
 }
 
 impl Zeroize for RingAead {
-    // ring exports nothing to wipe and holds no heap: see the trait.
+    // ring has no function to wipe a key, and keeps none on a heap: see `Aead`.
     fn zeroize(&mut self) {}
 }
 

@@ -78,7 +78,7 @@ impl RustCryptoAead {
 }
 
 impl Zeroize for RustCryptoAead {
-    // The ciphers wipe themselves when they are dropped, and the engine overwrites them besides.
+    // The ciphers wipe themselves when they are dropped, and the engine overwrites them too.
     fn zeroize(&mut self) {}
 }
 
