@@ -18,7 +18,7 @@ pub struct Limits {
     pub empty_records: u8,
     /// Warning alerts and user_canceled, in a row. Default 4.
     pub warnings: u8,
-    /// KeyUpdates without application data between them, not counting the answer to one of ours.
+    /// KeyUpdates without application data between them, not counting answers to a requested one.
     /// Default 32.
     pub key_updates: u8,
     /// Requests to renegotiate a TLS 1.2 connection, in all. Default 32.
@@ -71,7 +71,7 @@ pub struct Config {
     pub version: Option<Version>,
     /// How much is tolerated from the peer without progress.
     pub limits: Limits,
-    /// The record_size_limit that we announced and the peer confirmed (RFC 8449), or its
+    /// The record_size_limit that this end announced and the peer confirmed (RFC 8449), or its
     /// max_fragment_length. Default: `None`, neither was negotiated.
     pub record_size_limit: Option<RecordSizeLimit>,
     /// The most bytes of content in one sealed record, from 1 to 2^14: a lower limit allows shorter

@@ -110,8 +110,8 @@ impl EarlyData {
 /// It starts without keys, so that a handshake can run on it from the ClientHello; a connection
 /// whose handshake was made elsewhere [installs](Self::install) application keys at once.
 ///
-/// It does no I/O and holds no bytes of the stream: input lies in the caller's buffer, is decrypted
-/// there, and what is not consumed stays there. Every call returns at once and is cancel-safe.
+/// It does no I/O and buffers no records: input is decrypted in the caller's buffer, and bytes that
+/// are not consumed stay there. Every call returns at once and is cancel-safe.
 // In this order, because small processors reach fields at the front with the shortest instructions:
 // the keys are long, and come last.
 #[repr(C)]
@@ -135,7 +135,7 @@ pub struct Opener<K: KeySchedule> {
     is_first: bool,
     /// Whether the last input ended inside a record.
     inside_record: bool,
-    /// True while a KeyUpdate that we requested is outstanding.
+    /// True while a KeyUpdate that was requested from the peer is outstanding.
     answer_expected: bool,
     /// TLS 1.2: the peer's change_cipher_spec has arrived, and its keys are not installed.
     keys_due: bool,

@@ -18,8 +18,8 @@ use crate::protocol::record::HEADER_LEN;
 /// use std::error::Error;
 /// use tls_record::{Event, KeySchedule, Opener, RecordBuffer, RecordTooLong};
 ///
-/// /// Reads up to the peer's close_notify. `receive` returns the number of bytes that it wrote: 0
-/// at /// the end of the transport.
+/// /// Reads up to the peer's close_notify. `receive` returns how many bytes it has written: 0 at
+/// /// the end of the transport.
 /// fn read_to_end<K: KeySchedule>(
 ///     opener: &mut Opener<K>,
 ///     mut receive: impl FnMut(&mut [u8]) -> usize,

@@ -807,7 +807,7 @@ impl<K: KeySchedule> defmt::Format for Sealer<K> {
     }
 }
 
-/// Returns `limit` within what the protocol allows, and at least 1: otherwise there is no progress.
+/// Clamps `limit` to what the protocol allows, and to at least 1: with 0 there is no progress.
 const fn content_limit(limit: u16) -> u16 {
     if limit == 0 { 1 } else { least(limit, MAX_CONTENT) }
 }

@@ -299,7 +299,7 @@ pub const fn transition(
             W::Open | W::Closed | W::Failed | W::HandedOver => (read, write),
         },
 
-        // A connection that has failed has no keys to give away.
+        // A connection that has failed has no keys to hand over.
         (Trigger::ReadHandedOver, R::Open | R::PeerClosed | R::Truncated) => (R::HandedOver, write),
         (Trigger::ReadHandedOver, R::Failed | R::HandedOver) => (read, write),
 

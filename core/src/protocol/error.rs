@@ -58,7 +58,7 @@ pub enum Fault {
     Aborted(AlertDescription),
 }
 
-/// The kind of records of which more came than [`Limits`](crate::Limits) tolerates.
+/// The kind of record that arrived more often than [`Limits`](crate::Limits) tolerates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Flood {
