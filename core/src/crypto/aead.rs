@@ -71,8 +71,10 @@ impl Algorithm {
         }
     }
 
-    /// Returns whether a TLS 1.2 record carries an explicit nonce of 8 bytes (RFC 5288 section 3,
-    /// RFC 6655 section 3), or none (RFC 7905 section 2).
+    /// Returns whether a TLS 1.2 record carries an explicit nonce of 8 bytes.
+    ///
+    /// AES-GCM and AES-CCM have one (RFC 5288 section 3, RFC 6655 section 3), ChaCha20-Poly1305 has
+    /// none (RFC 7905 section 2).
     pub const fn has_explicit_nonce(self) -> bool {
         match self {
             Self::Aes128Gcm | Self::Aes256Gcm | Self::Aes128Ccm | Self::Aes128Ccm8 => true,

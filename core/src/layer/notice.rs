@@ -49,8 +49,9 @@ macro_rules! word {
                 self.0 == 0
             }
 
-            /// Returns what both words hold, in one. The order does not matter, and merging the
-            /// same word again changes nothing.
+            /// Returns one word with the flags and alerts of both.
+            ///
+            /// The order does not matter, and merging the same word again changes nothing.
             pub const fn merge(self, other: Self) -> Self {
                 Self(self.0 | other.0)
             }
@@ -60,8 +61,10 @@ macro_rules! word {
                 self.0
             }
 
-            /// Creates a word from what [`bits`](Self::bits) returned. Bits that it never sets are
-            /// ignored, and an alert that does not end a connection becomes internal_error.
+            /// Creates a word from what [`bits`](Self::bits) returned.
+            ///
+            /// Bits that it never sets are ignored, and an alert that does not end a connection
+            /// becomes internal_error.
             pub const fn from_bits(bits: u32) -> Self {
                 let word = Self(bits & Self::ALL);
                 match word.alert() {

@@ -128,8 +128,8 @@ pub struct Opener<K: KeySchedule> {
     /// Whether the last input continued behind the record that was opened. The fast path does not
     /// update it.
     has_more_input: bool,
-    /// Whether the bytes of received records are counted in `drained`, because a shutdown waits for
-    /// the peer.
+    /// Whether the bytes of received records are counted in `drained`, because the connection is
+    /// being shut down.
     is_draining: bool,
     /// Whether no record has arrived yet.
     is_first: bool,
@@ -656,7 +656,7 @@ impl<K: KeySchedule> Opener<K> {
     ///
     /// This half counts the bytes of records that arrive, from the first call on. In a
     /// [`RecordLayer`](crate::RecordLayer) or a [`Connection`](crate::Connection) it counts from
-    /// the begin of the shutdown on. `budget` is the number of bytes to wait for.
+    /// the start of the shutdown on. `budget` is the number of bytes to wait for.
     ///
     /// # Errors
     /// - [`ShutdownError::AwaitingPeer`] if this direction is open.
@@ -737,8 +737,9 @@ impl<K: KeySchedule> Opener<K> {
 
     // The other half
 
-    /// Takes the notice for the [`Sealer`](crate::Sealer) of this connection. It is kept until it
-    /// is taken, so that an early return on an error loses no alert.
+    /// Takes the notice for the [`Sealer`](crate::Sealer) of this connection.
+    ///
+    /// It is kept until it is taken, so that an early return on an error loses no alert.
     pub const fn take_notice(&mut self) -> Notice {
         let notice = core::mem::replace(&mut self.notice, Notice::NONE);
         if notice.can_wait() {

@@ -15,7 +15,7 @@ use crate::protocol::record::{Epoch, Role, Version};
 use crate::protocol::record_size_limit::RecordSizeLimit;
 use crate::small::SMALL;
 
-/// Both halves of a connection: an [`Opener`] and a [`Sealer`], which learn of each other's state.
+/// An [`Opener`] and a [`Sealer`], with the notices and signals between them carried.
 ///
 /// The methods are those of the halves, where they are documented. After every call, check
 /// [`has_control`](Self::has_control), and send what [`poll_control`](Self::poll_control) seals. A
@@ -78,8 +78,10 @@ impl<K: KeySchedule> RecordLayer<K> {
         (self.opener, self.sealer)
     }
 
-    /// See [`Opener::open`]. Call it until it returns [`Event::NeedMore`]: the answer to a
-    /// requested KeyUpdate waits until then.
+    /// See [`Opener::open`].
+    ///
+    /// Call it until it returns [`Event::NeedMore`]: the answer to a requested KeyUpdate waits
+    /// until then.
     ///
     /// # Errors
     /// The errors of [`Opener::open`]. The alert for a fault is due at once.

@@ -500,15 +500,17 @@ impl<K: KeySchedule> Sealer<K> {
         SealError::Crypto
     }
 
-    /// Returns the number of bytes in front of the content of a record: the header, and in TLS 1.2
-    /// with GCM or CCM the explicit nonce.
+    /// Returns the number of bytes in front of the content of a record.
+    ///
+    /// These are the header and, in TLS 1.2 with GCM or CCM, the explicit nonce.
     #[inline]
     pub fn headroom(&self) -> usize {
         self.keys.get().map_or(HEADER_LEN, Protection::headroom)
     }
 
-    /// Returns the length on the wire of a record with `content` bytes of application data, padding
-    /// included.
+    /// Returns the length on the wire of a record with `content` bytes of application data.
+    ///
+    /// Padding is included.
     #[inline]
     pub fn record_len(&self, content: usize) -> usize {
         self.padded_len(ContentType::APPLICATION_DATA, content)
@@ -535,8 +537,8 @@ impl<K: KeySchedule> Sealer<K> {
         let unpadded = space.checked_sub(self.unpadded_len(0))?;
         let most = unpadded.min(usize::from(self.max_content));
         let fits = |&content: &usize| self.record_len(content) <= space;
-        // A full record is not padded. A shorter one is padded up to a step of the policy: if the
-        // most content does not fit, that just below the step may.
+        // A full record is not padded. A shorter one is padded up to a step of the policy: if
+        // `most` does not fit, content that fills a lower step may.
         Some(most).filter(fits).or_else(|| self.padding.content_below(most, fits))
     }
 
@@ -575,8 +577,10 @@ impl<K: KeySchedule> Sealer<K> {
         self.padding.zeros(content_type, content, usize::from(self.max_content).saturating_add(1))
     }
 
-    /// Returns the most bytes of content that a record may carry now: the least of our own limit, the
-    /// peer's, and the protocol's.
+    /// Returns the most bytes of content that a record may carry now.
+    ///
+    /// This is the least of the limits that were set here, that of the peer, and that of the
+    /// protocol.
     pub const fn fragment_limit(&self) -> u16 {
         self.max_content
     }
@@ -609,8 +613,10 @@ impl<K: KeySchedule> Sealer<K> {
         self.padding = padding;
     }
 
-    /// Limits protected records to the record_size_limit that the peer announced
-    /// (RFC 8449 section 4), or the max_fragment_length that it confirmed (RFC 6066 section 4).
+    /// Limits protected records to what the peer accepts.
+    ///
+    /// This is the record_size_limit that it announced (RFC 8449 section 4), or the
+    /// max_fragment_length that it confirmed (RFC 6066 section 4).
     pub const fn set_record_size_limit(&mut self, limit: RecordSizeLimit) {
         self.peer_limit = limit.get();
         self.set_max_content();
@@ -628,11 +634,11 @@ impl<K: KeySchedule> Sealer<K> {
 
     // Keys
 
-    /// Sets the negotiated protocol version. Call it as soon as the ServerHello has been sent or
-    /// read.
+    /// Sets the negotiated protocol version.
     ///
-    /// Installing keys sets the version too. Once set, it does not change. A version other than
-    /// that of [`Config::version`](crate::Config) is ignored.
+    /// Call it as soon as the ServerHello has been sent or read. Installing keys sets the version
+    /// too. Once set, it does not change. A version other than that of
+    /// [`Config::version`](crate::Config) is ignored.
     pub fn set_version(&mut self, version: Version) {
         if self.version.is_none() && self.pinned.is_none_or(|pinned| pinned == version) {
             self.version = Some(version);

@@ -4,8 +4,8 @@
 //!
 //! - Either side closes its own direction by a `close_notify`; nothing follows it (6.1).
 //! - In TLS 1.3 that leaves the other direction open (6.1). TLS 1.2 demands an immediate
-//! `close_notify` in return (5246 7.2.1); many peers half-close there too, so [`OnPeerClose`] makes
-//! this a choice.
+//!   `close_notify` in return (5246 7.2.1). Many peers half-close there too, so that [`OnPeerClose`]
+//!   gives the choice.
 //! - A transport that ends without a `close_notify` is a truncation, never a clean end (6.1).
 //! - A failed connection sends one fatal alert at most, and nothing after it (6.2).
 //! - A half whose keys were [suspended](crate::RecordLayer::suspend) or given to the

@@ -2,9 +2,10 @@
 
 use crate::protocol::alert::AlertDescription;
 
-/// The reason why the engine failed a connection: a fault of the peer, an
-/// [`abort`](crate::Connection::abort), or keys that cannot be used any more. The first fault ends the
-/// connection and is returned by every later call.
+/// The reason why the engine failed a connection.
+///
+/// It is a fault of the peer, an [`abort`](crate::Connection::abort), or keys that cannot be used
+/// any more. The first fault ends the connection and is returned by every later call.
 ///
 /// [`Fault::alert`] is the alert that is sent for it. All failures to open a record are one variant on
 /// purpose (RFC 9846 section 6.2, bad_record_mac).
@@ -190,8 +191,10 @@ impl core::fmt::Display for OpenError {
 
 impl core::error::Error for OpenError {}
 
-/// The reason why no record was sealed. No state, no sequence number and no byte of the output changed,
-/// except for [`Crypto`](Self::Crypto).
+/// The reason why no record was sealed.
+///
+/// No state, no sequence number and no byte of the output has changed, except after
+/// [`Crypto`](Self::Crypto).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

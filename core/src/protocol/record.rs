@@ -139,8 +139,10 @@ pub struct Header {
 }
 
 impl Header {
-    /// Decodes a header. Any five bytes decode: [`Opener`](crate::Opener) knows the state of the
-    /// connection and decides whether the header is acceptable.
+    /// Decodes a header.
+    ///
+    /// Any five bytes decode. [`Opener`](crate::Opener), which knows the state of the connection,
+    /// decides whether the header is acceptable.
     pub const fn decode(bytes: [u8; HEADER_LEN]) -> Self {
         let [content_type, major, minor, high, low] = bytes;
         Self {

@@ -4,8 +4,9 @@ use core::num::NonZeroU16;
 
 use crate::protocol::record::{HEADER_LEN, MAX_CONTENT};
 
-/// A record_size_limit (RFC 8449 section 4) or a max_fragment_length (RFC 6066 section 4): the most
-/// plaintext that a protected record may carry, in bytes.
+/// The most plaintext that a protected record may carry, in bytes.
+///
+/// This is a record_size_limit (RFC 8449 section 4) or a max_fragment_length (RFC 6066 section 4).
 ///
 /// In TLS 1.3 it counts the content type and the padding, in TLS 1.2 the content alone. For a
 /// max_fragment_length of M use M in TLS 1.2. In TLS 1.3 use M + 1 for received records, because

@@ -11,13 +11,12 @@ use crate::protocol::record::{
 use crate::protocol::record_size_limit::RecordSizeLimit;
 
 impl<K: KeySchedule> Opener<K> {
-    /// Sets the negotiated protocol version. Call it as soon as the ServerHello has been sent or
-    /// read.
+    /// Sets the negotiated protocol version.
     ///
-    /// Until then, plaintext alerts are handled by the rules of TLS 1.2 if the feature `tls12` is
-    /// enabled, and a server refuses change_cipher_spec. Installing keys sets the version too. Once
-    /// set, it does not change. A version other than that of [`Config::version`](crate::Config) is
-    /// ignored.
+    /// Call it as soon as the ServerHello has been sent or read. Until then, plaintext alerts are
+    /// handled by the rules of TLS 1.2 if the feature `tls12` is enabled, and a server refuses
+    /// change_cipher_spec. Installing keys sets the version too. Once set, it does not change. A
+    /// version other than that of [`Config::version`](crate::Config) is ignored.
     pub fn set_version(&mut self, version: Version) {
         if self.version.is_none() && self.pinned.is_none_or(|pinned| pinned == version) {
             self.version = Some(version);

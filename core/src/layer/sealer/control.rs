@@ -337,8 +337,7 @@ impl<K: KeySchedule> Sealer<K> {
         }
     }
 
-    /// Changes the closing state of this direction, here or in the kernel. Returns whether it is
-    /// another.
+    /// Applies `trigger` to the closing state, here or in the kernel. Returns whether that changed.
     #[inline]
     fn trigger(&mut self, trigger: Trigger) -> bool {
         // `on_peer_close` matters only for the peer's close_notify.
@@ -567,8 +566,10 @@ impl<K: KeySchedule> Sealer<K> {
         self.answers(notice) && self.state == WriteState::Open && self.epoch == Epoch::Application
     }
 
-    /// Takes the signal for the [`Opener`](crate::Opener) of this connection. Apply it there before the
-    /// record that caused it is sent, because the peer may answer at once. It is kept until it is taken.
+    /// Takes the signal for the [`Opener`](crate::Opener) of this connection.
+    ///
+    /// Apply it there before the record that caused it is sent, because the peer may answer at
+    /// once. It is kept until it is taken.
     pub const fn take_signal(&mut self) -> Signal {
         core::mem::replace(&mut self.signal, Signal::NONE)
     }
