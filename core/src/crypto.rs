@@ -6,5 +6,7 @@
 pub mod aead;
 pub(crate) mod keys;
 pub(crate) mod padding;
+#[cfg(all(feature = "takeover", feature = "tls12"))]
+pub(crate) mod prf;
 pub(crate) mod protection;
 pub(crate) mod scrub;

@@ -6,3 +6,5 @@
 
 pub(crate) mod kernel;
 pub(crate) mod suspend;
+#[cfg(feature = "takeover")]
+pub mod takeover;

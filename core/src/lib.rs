@@ -144,6 +144,8 @@ pub use crypto::padding::{Padding, PaddingFn};
 pub use crypto::scrub::scrub_stack;
 pub use handover::kernel::{CryptoInfo, KernelDirection};
 pub use handover::suspend::{ResumeError, SUSPENDED_LEN};
+#[cfg(feature = "takeover")]
+pub use handover::takeover;
 pub use layer::config::{Config, Limits};
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use layer::mailbox::{Linked, Mailbox};

@@ -171,4 +171,19 @@ pub trait Provider {
     /// `info` is passed in parts. They may be secret: leave no copy of them on a heap. `None` if
     /// `out` is longer than HKDF-Expand can fill.
     fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()>;
+
+    /// HMAC (RFC 2104) with the hash that the suites of TLS 1.2 and 1.3 pair with `algorithm`, `message`
+    /// given in parts. Fills `out`, which is as long as the hash.
+    ///
+    /// Only [`takeover`](crate::takeover) of TLS 1.2 connections needs it: by default it is `None`, which
+    /// says that there is none. Parts of `message` may be secret: no copy of them may be left on a heap.
+    #[cfg(all(feature = "takeover", feature = "tls12"))]
+    fn hmac(
+        _algorithm: Algorithm,
+        _key: &[u8],
+        _message: &[&[u8]],
+        _out: &mut [u8],
+    ) -> Option<()> {
+        None
+    }
 }

@@ -62,6 +62,18 @@ impl Provider for AwsLc {
         }
         Some(())
     }
+
+    #[cfg(all(feature = "takeover", feature = "tls12"))]
+    fn hmac(algorithm: Algorithm, key: &[u8], message: &[&[u8]], out: &mut [u8]) -> Option<()> {
+        let hash = match algorithm {
+            Algorithm::Aes256Gcm => hmac::HMAC_SHA384,
+            _ => hmac::HMAC_SHA256,
+        };
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hash, key));
+        message.iter().for_each(|part| context.update(part));
+        copy(context.sign().as_ref(), out);
+        Some(())
+    }
 }
 
 /// A key of AWS-LC's.

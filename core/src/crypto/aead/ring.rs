@@ -43,6 +43,18 @@ impl Provider for Ring {
         let prk = hkdf::Prk::new_less_safe(hash, prk);
         prk.expand(info, OutputLen(out.len())).ok()?.fill(out).ok()
     }
+
+    #[cfg(all(feature = "takeover", feature = "tls12"))]
+    fn hmac(algorithm: Algorithm, key: &[u8], message: &[&[u8]], out: &mut [u8]) -> Option<()> {
+        let hash = match algorithm {
+            Algorithm::Aes256Gcm => ring::hmac::HMAC_SHA384,
+            _ => ring::hmac::HMAC_SHA256,
+        };
+        let mut context = ring::hmac::Context::with_key(&ring::hmac::Key::new(hash, key));
+        message.iter().for_each(|part| context.update(part));
+        crate::buffer::bytes::copy(context.sign().as_ref(), out);
+        Some(())
+    }
 }
 
 struct OutputLen(usize);

@@ -8,10 +8,14 @@ use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use ccm::Ccm;
 use chacha20poly1305::ChaCha20Poly1305;
 use hkdf::Hkdf;
+#[cfg(all(feature = "takeover", feature = "tls12"))]
+use hkdf::hmac::{Hmac, Mac};
 use sha2::{Sha256, Sha384};
 use zeroize::Zeroize;
 
 use super::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
+#[cfg(all(feature = "takeover", feature = "tls12"))]
+use crate::buffer::bytes::copy;
 
 /// RustCrypto as a [`Provider`].
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +52,20 @@ impl Provider for RustCrypto {
             Algorithm::Aes256Gcm => {
                 Hkdf::<Sha384>::from_prk(prk).ok()?.expand_multi_info(info, out).ok()
             }
+        }
+    }
+
+    #[cfg(all(feature = "takeover", feature = "tls12"))]
+    fn hmac(algorithm: Algorithm, key: &[u8], message: &[&[u8]], out: &mut [u8]) -> Option<()> {
+        fn mac<M: Mac + KeyInit>(key: &[u8], message: &[&[u8]], out: &mut [u8]) -> Option<()> {
+            let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
+            message.iter().for_each(|part| mac.update(part));
+            copy(&mac.finalize().into_bytes(), out);
+            Some(())
+        }
+        match algorithm {
+            Algorithm::Aes256Gcm => mac::<Hmac<Sha384>>(key, message, out),
+            _ => mac::<Hmac<Sha256>>(key, message, out),
         }
     }
 }

@@ -1,0 +1,92 @@
+//! The keys of a TLS 1.2 connection, from its master secret (RFC 5246 sections 5 and 6.3).
+
+use zeroize::Zeroize;
+
+use crate::buffer::bytes::copy;
+use crate::crypto::aead::{Algorithm, NONCE_LEN, Provider};
+use crate::crypto::keys::{MAX_KEY_LEN, TrafficSecret};
+use crate::protocol::error::KeyError;
+use crate::protocol::record::Role;
+
+/// The longest output of a hash of the suites, in bytes: SHA-384.
+const MAX_HASH_LEN: usize = 48;
+/// Two keys and two ivs.
+const MAX_BLOCK_LEN: usize = 2 * (MAX_KEY_LEN + NONCE_LEN);
+/// Length of the salt of GCM and CCM in bytes (RFC 5288 section 3, RFC 6655 section 3).
+const SALT_LEN: usize = 4;
+
+/// The values that the keys are derived from.
+pub(crate) struct Tls12Secrets<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) master: &'a [u8],
+    pub(crate) client_random: &'a [u8],
+    pub(crate) server_random: &'a [u8],
+}
+
+impl Tls12Secrets<'_> {
+    /// Returns the keys with which `writer` seals. `explicit_start` is what explicit nonces are combined
+    /// with, for suites that have them.
+    pub(crate) fn keys<P: Provider>(
+        &self,
+        writer: Role,
+        explicit_start: [u8; 8],
+    ) -> Result<TrafficSecret<P>, KeyError> {
+        let mut block = [0; MAX_BLOCK_LEN];
+        let keys = self.cut(writer, explicit_start, &mut block);
+        block.zeroize();
+        keys
+    }
+
+    fn cut<P: Provider>(
+        &self,
+        writer: Role,
+        explicit_start: [u8; 8],
+        block: &mut [u8; MAX_BLOCK_LEN],
+    ) -> Result<TrafficSecret<P>, KeyError> {
+        let key_len = self.algorithm.key_len();
+        let has_salt = self.algorithm.has_explicit_nonce();
+        let iv_len = if has_salt { SALT_LEN } else { NONCE_LEN };
+        let len = key_len.saturating_add(iv_len).saturating_mul(2);
+        let block = block.get_mut(..len).ok_or(KeyError::Length)?;
+        self.expand::<P>(b"key expansion", block).ok_or(KeyError::Crypto)?;
+
+        // No MAC keys (RFC 5246 section 6.2.3.3): the client's key, the server's, and their ivs.
+        let (client_key, rest) = block.split_at_checked(key_len).ok_or(KeyError::Length)?;
+        let (server_key, rest) = rest.split_at_checked(key_len).ok_or(KeyError::Length)?;
+        let (client_iv, server_iv) = rest.split_at_checked(iv_len).ok_or(KeyError::Length)?;
+        let (key, own_iv) = match writer {
+            Role::Client => (client_key, client_iv),
+            Role::Server => (server_key, server_iv),
+        };
+        let mut iv = [0; NONCE_LEN];
+        copy(own_iv, &mut iv);
+        if let Some(start) = iv.get_mut(SALT_LEN..).filter(|_| has_salt) {
+            copy(&explicit_start, start);
+        }
+        let keys = TrafficSecret::tls12(self.algorithm, key, &iv);
+        iv.zeroize();
+        keys
+    }
+
+    /// PRF(master, label, server_random + client_random) = P_hash (RFC 5246 section 5):
+    /// HMAC(master, A(i) + seed) for each i, where A(0) is the seed and A(i) is HMAC(master, A(i - 1)).
+    fn expand<P: Provider>(&self, label: &[u8], out: &mut [u8]) -> Option<()> {
+        let (server, client) = (self.server_random, self.client_random);
+        let hash_len = self.algorithm.secret_len();
+        let mut hashes = [[0; MAX_HASH_LEN]; 2];
+        let expanded = (|| {
+            let [a, hash] = hashes.each_mut().map(|hash| hash.get_mut(..hash_len));
+            let (a, hash) = (a?, hash?);
+            P::hmac(self.algorithm, self.master, &[label, server, client], a)?;
+            for chunk in out.chunks_mut(hash_len) {
+                P::hmac(self.algorithm, self.master, &[a, label, server, client], hash)?;
+                copy(hash, chunk);
+                P::hmac(self.algorithm, self.master, &[a], hash)?;
+                copy(hash, a);
+            }
+            Some(())
+        })();
+        hashes.zeroize();
+        expanded
+    }
+}

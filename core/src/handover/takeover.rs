@@ -1,0 +1,505 @@
+//! Takes a connection over from the handshake of any TLS library, by the bytes and the secrets alone.
+//!
+//! The library is used over memory: the caller moves its bytes between it and the transport, and shows
+//! each record to a [`Follower`] as well. The library tells its secrets as lines of a key log, or by a
+//! callback. When both Finished messages have passed, the follower gives an [`Opener`] and a [`Sealer`]
+//! that go on where the library stopped, and the library is not needed any more.
+//!
+//! ```
+//! # use tls_record::aead::ring::Ring;
+//! # use tls_record::{Config, Event, HEADER_LEN, Header, Opener, Role, Sealer, TrafficSecret};
+//! # use tls_record::takeover::{Follower, TakeoverError};
+//! type Secret = TrafficSecret<Ring>;
+//!
+//! /// A client of your TLS library, over memory.
+//! trait Library {
+//!     /// Goes on with the handshake: takes bytes of the peer, gives bytes for it.
+//!     fn advance(&mut self, received: &[u8]) -> Vec<u8>;
+//!     /// The lines of the key log since the last call.
+//!     fn key_log(&mut self) -> Vec<Vec<u8>>;
+//! }
+//!
+//! fn hand_over(
+//!     library: &mut dyn Library,
+//!     mut receive_record: impl FnMut() -> Vec<u8>,
+//!     mut send: impl FnMut(&[u8]),
+//! ) -> Result<(Opener<Secret>, Sealer<Secret>), TakeoverError> {
+//!     let mut follower = Follower::<Ring>::new();
+//!     let mut received = Vec::new();
+//!     loop {
+//!         let mut sent = library.advance(&received);
+//!         for line in library.key_log() {
+//!             follower.key_log(&line)?;
+//!         }
+//!         send(&sent);
+//!         // The records are decrypted where they lie, so this comes last.
+//!         follow(&mut follower, Role::Client, &mut sent)?;
+//!         if follower.is_complete() {
+//!             return follower.finish(Config::new(Role::Client));
+//!         }
+//!         // One record at a time: the library must not see those behind the Finished.
+//!         received = receive_record();
+//!         follow(&mut follower, Role::Server, &mut received.clone())?;
+//!     }
+//! }
+//!
+//! fn follow(
+//!     follower: &mut Follower<Ring>,
+//!     sender: Role,
+//!     mut records: &mut [u8],
+//! ) -> Result<(), TakeoverError> {
+//!     while !records.is_empty() {
+//!         let consumed = follower.follow(sender, records)?.consumed;
+//!         records = &mut records[consumed..];
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The same follower reads a recorded connection to its end: go on following after
+//! [`is_complete`](Follower::is_complete), and never [`finish`](Follower::finish).
+
+mod error;
+mod secrets;
+
+use crate::crypto::aead::{Algorithm, Provider};
+use crate::crypto::keys::{KeySchedule, TrafficSecret};
+#[cfg(feature = "tls12")]
+use crate::crypto::prf::Tls12Secrets;
+use crate::layer::config::{Config, Limits};
+use crate::layer::opener::{Event, Opened, Opener};
+use crate::layer::sealer::Sealer;
+use crate::protocol::handshake::{HandshakePiece, HandshakeType};
+use crate::protocol::hello::{HelloReader, Hellos, RANDOM_LEN};
+pub use crate::protocol::key_log::{KeyLogLine, SecretKind};
+use crate::protocol::record::{ContentType, Epoch, HEADER_LEN, Header, Role, Version};
+use crate::protocol::record_size_limit::RecordSizeLimit;
+
+pub use error::TakeoverError;
+use secrets::Secrets;
+
+/// Follows a handshake of another TLS library until the engine can take the connection over.
+///
+/// Both directions are shown to [`follow`](Self::follow), in an order in which they can have happened: a
+/// message before its answer. Secrets may come at any time before the first record under them.
+pub struct Follower<P: Provider> {
+    client: Direction<P>,
+    server: Direction<P>,
+    hellos: Hellos,
+    reader: HelloReader,
+    secrets: Secrets,
+    /// What the suite and the version of the ServerHello are, once that is complete.
+    negotiated: Option<(Version, Algorithm)>,
+}
+
+/// The records of one sender.
+struct Direction<P: Provider> {
+    opener: Opener<TrafficSecret<P>>,
+    /// The keys of the next record, while they are not installed.
+    due: Option<Epoch>,
+    is_finished: bool,
+    /// TLS 1.2: the first bit of the explicit nonces that were seen.
+    nonce_bit: Option<bool>,
+}
+
+impl<P: Provider> Direction<P> {
+    /// `sender` writes the records, so that the opener has the other role.
+    fn new(sender: Role) -> Self {
+        let mut config = Config::new(match sender {
+            Role::Client => Role::Server,
+            Role::Server => Role::Client,
+        });
+        // The library judges its peer. What does not fit its limits ends the handshake there.
+        config.limits = Limits {
+            empty_records: u8::MAX,
+            warnings: u8::MAX,
+            key_updates: u8::MAX,
+            renegotiations: 0,
+            handshake_message: u32::MAX,
+            early_data: u32::MAX,
+        };
+        config.post_handshake_auth = true;
+        Self { opener: Opener::new(config), due: None, is_finished: false, nonce_bit: None }
+    }
+}
+
+impl<P: Provider> Follower<P> {
+    /// Returns a follower of a connection whose ClientHello has not been sent yet.
+    pub fn new() -> Self {
+        Self {
+            client: Direction::new(Role::Client),
+            server: Direction::new(Role::Server),
+            hellos: Hellos::new(),
+            reader: HelloReader::new(),
+            secrets: Secrets::new(),
+            negotiated: None,
+        }
+    }
+
+    /// Follows the next record of `sender`, or the next handshake message of a record that holds several.
+    ///
+    /// `input` begins with that record and is decrypted in place: give a copy of what the library has to
+    /// see, too. [`Opened::consumed`] bytes are done with; an [`Event::NeedMore`] consumes none, and the
+    /// record is to be given again when more of it is there.
+    ///
+    /// # Errors
+    /// [`TakeoverError::MissingSecret`] if the record is under a secret that is not known yet: nothing has
+    /// changed, and the record can be given again. All other errors end the take-over: see
+    /// [`TakeoverError`]. The connection itself goes on, if the library's caller lets it.
+    pub fn follow(&mut self, sender: Role, input: &mut [u8]) -> Result<Opened, TakeoverError> {
+        self.change_keys(sender, input)?;
+        if let Some(skipped) = self.skip_early_data(sender, input) {
+            return Ok(skipped);
+        }
+        self.note_nonce(sender, input)?;
+        let opened = self.direction(sender).opener.open(input)?;
+        match &opened.event {
+            Event::Handshake(piece) => {
+                let body = input.get(piece.body.clone()).unwrap_or_default();
+                self.message(sender, piece, body)?;
+            }
+            Event::ChangeCipherSpec => self.direction(sender).due = Some(Epoch::Handshake),
+            _ => {}
+        }
+        Ok(opened)
+    }
+
+    /// Returns whether the Finished of `sender` was followed. Records of this direction that come later
+    /// belong to the engine, not to the library.
+    pub fn is_finished(&self, sender: Role) -> bool {
+        match sender {
+            Role::Client => self.client.is_finished,
+            Role::Server => self.server.is_finished,
+        }
+    }
+
+    /// Returns whether both Finished messages were followed, so that the connection can be taken over.
+    pub fn is_complete(&self) -> bool {
+        self.client.is_finished && self.server.is_finished
+    }
+
+    /// Takes a secret from a line of the library's key log. Returns whether it was one of this connection:
+    /// lines of others, comments, and lines that are no key log change nothing.
+    ///
+    /// # Errors
+    /// Those of [`secret`](Self::secret).
+    pub fn key_log(&mut self, line: &[u8]) -> Result<bool, TakeoverError> {
+        match KeyLogLine::parse(line) {
+            Some(line) if line.client_random() == self.client_random() => {
+                self.secret(line.kind(), line.secret())?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Takes a secret of this connection. One that is not needed, or not any more, changes nothing.
+    ///
+    /// # Errors
+    /// [`TakeoverError::SecretLength`] for a secret of more than 48 bytes.
+    pub fn secret(&mut self, kind: SecretKind, secret: &[u8]) -> Result<(), TakeoverError> {
+        self.secrets.put(kind, secret).ok_or(TakeoverError::SecretLength)
+    }
+
+    /// Returns the random value of the ClientHello, by which a key log names the connection: zeros before
+    /// it was followed.
+    pub fn client_random(&self) -> &[u8; RANDOM_LEN] {
+        &self.hellos.client_random
+    }
+
+    /// Returns the version and the cipher of the ServerHello, once that was followed.
+    pub fn negotiated(&self) -> Option<(Version, Algorithm)> {
+        self.negotiated
+    }
+
+    /// Returns the application protocol that the server chose (RFC 7301), as far as it was followed.
+    /// `None` if it chose none, or one with a name of more than 24 bytes.
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.hellos.alpn()
+    }
+
+    /// Makes the halves that go on where the library stopped. `config` is the engine's; its role is that
+    /// of the library. The sizes of records that the handshake agreed on come on top of it.
+    ///
+    /// # Errors
+    /// [`TakeoverError::NotComplete`] unless [`is_complete`](Self::is_complete);
+    /// [`TakeoverError::MissingSecret`] if no record came under the secret, and it was not told;
+    /// [`TakeoverError::Key`] if the halves do not take the keys.
+    pub fn finish(
+        mut self,
+        config: Config,
+    ) -> Result<(Opener<TrafficSecret<P>>, Sealer<TrafficSecret<P>>), TakeoverError> {
+        if !self.is_complete() {
+            return Err(TakeoverError::NotComplete);
+        }
+        let (own, peer) = match config.role {
+            Role::Client => (Role::Client, Role::Server),
+            Role::Server => (Role::Server, Role::Client),
+        };
+        let mut opener = Opener::new(config);
+        let (secret, sequence) = self.next_record(peer, false)?;
+        opener.take_over(Epoch::Application, secret, sequence)?;
+        let mut sealer = Sealer::new(config);
+        let (secret, sequence) = self.next_record(own, true)?;
+        sealer.take_over(Epoch::Application, secret, sequence)?;
+        self.limit_records(&mut opener, &mut sealer);
+        Ok((opener, sealer))
+    }
+
+    fn direction(&mut self, sender: Role) -> &mut Direction<P> {
+        match sender {
+            Role::Client => &mut self.client,
+            Role::Server => &mut self.server,
+        }
+    }
+
+    // Keys
+
+    /// Installs the keys of the next record, if that is under new ones. In TLS 1.3 an unprotected
+    /// change_cipher_spec or alert may still come before them.
+    fn change_keys(&mut self, sender: Role, input: &[u8]) -> Result<(), TakeoverError> {
+        let Some((version, _)) = self.negotiated else { return Ok(()) };
+        let Some(epoch) = self.direction(sender).due else { return Ok(()) };
+        let is_protected = match input.first() {
+            None => false,
+            Some(_) if version.is_tls12() => true,
+            Some(content_type) => *content_type == ContentType::APPLICATION_DATA.0,
+        };
+        if is_protected { self.install(sender, epoch) } else { Ok(()) }
+    }
+
+    fn install(&mut self, sender: Role, epoch: Epoch) -> Result<(), TakeoverError> {
+        let secret = self.keys(sender, epoch, [0; 8])?;
+        // A server that rejects early data drops what does not open (RFC 9846 section 4.3.10).
+        let skips = sender == Role::Client
+            && epoch == Epoch::Handshake
+            && self.hellos.offers_early_data
+            && secret_is_tls13(&secret);
+        let direction = self.direction(sender);
+        direction.opener.install(epoch, secret)?;
+        if skips {
+            direction.opener.skip_early_data(false)?;
+        }
+        direction.due = None;
+        Ok(())
+    }
+
+    /// Makes the keys with which `sender` seals.
+    fn keys(
+        &self,
+        sender: Role,
+        epoch: Epoch,
+        explicit_start: [u8; 8],
+    ) -> Result<TrafficSecret<P>, TakeoverError> {
+        let (version, algorithm) = self.negotiated.ok_or(TakeoverError::NotComplete)?;
+        let kind = match (version, sender, epoch) {
+            (Version::Tls12, ..) => SecretKind::Master,
+            (_, Role::Client, Epoch::Handshake) => SecretKind::ClientHandshake,
+            (_, Role::Server, Epoch::Handshake) => SecretKind::ServerHandshake,
+            (_, Role::Client, _) => SecretKind::ClientTraffic,
+            (_, Role::Server, _) => SecretKind::ServerTraffic,
+        };
+        let secret = self.secrets.get(kind).ok_or(TakeoverError::MissingSecret(kind))?;
+        Ok(match version {
+            Version::Tls13 => TrafficSecret::tls13(algorithm, secret)?,
+            #[cfg(feature = "tls12")]
+            Version::Tls12 => Tls12Secrets {
+                algorithm,
+                master: secret,
+                client_random: &self.hellos.client_random,
+                server_random: &self.hellos.server_random,
+            }
+            .keys(sender, explicit_start)?,
+            #[cfg(not(feature = "tls12"))]
+            Version::Tls12 => return Err(TakeoverError::Version(0x0303)),
+        })
+    }
+
+    /// Returns the keys and the sequence number of the next record of `sender`.
+    ///
+    /// In TLS 1.2 libraries choose their explicit nonces as they like: sequence numbers, or numbers that
+    /// begin anywhere. Ours begin with the other bit than all that were seen, so that none repeats.
+    fn next_record(
+        &mut self,
+        sender: Role,
+        seals: bool,
+    ) -> Result<(TrafficSecret<P>, u64), TakeoverError> {
+        let mut explicit_start = [0; 8];
+        let direction = self.direction(sender);
+        if seals && direction.nonce_bit == Some(false) {
+            explicit_start = (1_u64 << 63).to_be_bytes();
+        }
+        if let Some(epoch) = direction.due {
+            return Ok((self.keys(sender, epoch, explicit_start)?, 0));
+        }
+        let sequence = direction.opener.sequence().ok_or(TakeoverError::NotComplete)?;
+        let current = direction.opener.schedule().map(TrafficSecret::duplicate);
+        let current = current.ok_or(TakeoverError::NotComplete)?;
+        let is_tls13 = secret_is_tls13(&current);
+        let secret =
+            if is_tls13 { current } else { self.keys(sender, Epoch::Application, explicit_start)? };
+        Ok((secret, sequence))
+    }
+
+    /// TLS 1.2: notes how the explicit nonce of a record begins.
+    fn note_nonce(&mut self, sender: Role, input: &[u8]) -> Result<(), TakeoverError> {
+        let Some((Version::Tls12, algorithm)) = self.negotiated else { return Ok(()) };
+        let direction = self.direction(sender);
+        if !algorithm.has_explicit_nonce() || direction.opener.sequence().is_none() {
+            return Ok(());
+        }
+        let Some(first) = input.get(HEADER_LEN) else { return Ok(()) };
+        let bit = first & 0x80 != 0;
+        match direction.nonce_bit.replace(bit) {
+            Some(before) if before != bit => Err(TakeoverError::ExplicitNonces),
+            _ => Ok(()),
+        }
+    }
+
+    // Messages
+
+    /// Passes over a record of early data that comes before the server has rejected it. It is under keys
+    /// that are not known, and nothing else that is protected can come so early.
+    fn skip_early_data(&mut self, sender: Role, input: &[u8]) -> Option<Opened> {
+        let is_early = sender == Role::Client
+            && self.hellos.offers_early_data
+            && self.client.opener.epoch() == Epoch::Plaintext;
+        let header = Header::decode(*input.first_chunk()?);
+        if !is_early || header.content_type != ContentType::APPLICATION_DATA {
+            return None;
+        }
+        let total = HEADER_LEN.saturating_add(header.length.into());
+        Some(if input.len() < total {
+            Opened { consumed: 0, event: Event::NeedMore { total } }
+        } else {
+            Opened { consumed: total, event: Event::Nothing }
+        })
+    }
+
+    fn message(
+        &mut self,
+        sender: Role,
+        piece: &HandshakePiece,
+        body: &[u8],
+    ) -> Result<(), TakeoverError> {
+        use HandshakeType as Type;
+        let message_type = piece.header.message_type;
+        match (sender, message_type) {
+            (Role::Client, Type::CLIENT_HELLO)
+            | (Role::Server, Type::SERVER_HELLO | Type::ENCRYPTED_EXTENSIONS) => {
+                if piece.offset == 0 {
+                    self.reader.begin(message_type, &mut self.hellos);
+                }
+                self.reader.read(body, &mut self.hellos).map_err(|_| TakeoverError::Malformed)?;
+                if piece.is_last() {
+                    self.reader.end().map_err(|_| TakeoverError::Malformed)?;
+                    self.end_of_hello(message_type)?;
+                }
+            }
+            (_, Type::FINISHED) if piece.is_last() => self.end_of_handshake(sender)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end_of_hello(&mut self, message_type: HandshakeType) -> Result<(), TakeoverError> {
+        match message_type {
+            HandshakeType::SERVER_HELLO if !self.hellos.is_retry() => {
+                let version = self.hellos.version();
+                let version = version.ok_or(TakeoverError::Version(self.hellos.version))?;
+                let algorithm = algorithm(version, self.hellos.suite);
+                let algorithm = algorithm.ok_or(TakeoverError::Suite(self.hellos.suite))?;
+                self.client.opener.set_version(version);
+                self.server.opener.set_version(version);
+                self.negotiated = Some((version, algorithm));
+                if !version.is_tls12() {
+                    self.server.due = Some(Epoch::Handshake);
+                }
+            }
+            HandshakeType::ENCRYPTED_EXTENSIONS => {
+                if self.hellos.accepts_early_data {
+                    return Err(TakeoverError::EarlyData);
+                }
+                self.client.due = Some(Epoch::Handshake);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end_of_handshake(&mut self, sender: Role) -> Result<(), TakeoverError> {
+        let is_tls12 = matches!(self.negotiated, Some((Version::Tls12, _)));
+        let direction = self.direction(sender);
+        if is_tls12 {
+            direction.opener.establish()?;
+        } else {
+            direction.due = Some(Epoch::Application);
+        }
+        direction.is_finished = true;
+        Ok(())
+    }
+
+    /// Applies record_size_limit (RFC 8449), which needs both ends, or max_fragment_length (RFC 6066
+    /// section 4), which the server repeats.
+    fn limit_records(
+        &self,
+        opener: &mut Opener<TrafficSecret<P>>,
+        sealer: &mut Sealer<TrafficSecret<P>>,
+    ) {
+        let Hellos { client_limit, server_limit, fragment_code, .. } = self.hellos;
+        let (received, sent) = match (client_limit, server_limit) {
+            (0, _) | (_, 0) => {
+                let length = match fragment_code {
+                    code @ 1..=4 => 256_u16 << code,
+                    _ => return,
+                };
+                sealer.set_fragment_limit(length);
+                let is_tls12 = matches!(self.negotiated, Some((Version::Tls12, _)));
+                // Some peers do not count the content type of TLS 1.3.
+                (length.saturating_add(u16::from(!is_tls12)), None)
+            }
+            (client, server) if opener.role() == Role::Client => (client, Some(server)),
+            (client, server) => (server, Some(client)),
+        };
+        if let Some(limit) = RecordSizeLimit::new(received) {
+            opener.set_record_size_limit(limit);
+        }
+        if let Some(limit) = sent.and_then(RecordSizeLimit::new) {
+            sealer.set_record_size_limit(limit);
+        }
+    }
+}
+
+impl<P: Provider> Default for Follower<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<P: Provider> core::fmt::Debug for Follower<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Follower({:?}, {:?})", self.client.opener, self.server.opener)
+    }
+}
+
+fn secret_is_tls13<P: Provider>(secret: &TrafficSecret<P>) -> bool {
+    KeySchedule::version(secret) == Version::Tls13
+}
+
+/// The cipher of a suite that both libraries and the engine have (RFC 9846 appendix B.4; RFC 5288, 5289,
+/// 5487, 6655, 7251 and 7905). CBC, export and null suites have none.
+const fn algorithm(version: Version, suite: u16) -> Option<Algorithm> {
+    Some(match (version, suite) {
+        (Version::Tls13, 0x1301) => Algorithm::Aes128Gcm,
+        (Version::Tls13, 0x1302) => Algorithm::Aes256Gcm,
+        (Version::Tls13, 0x1303) => Algorithm::Chacha20Poly1305,
+        (Version::Tls13, 0x1304) => Algorithm::Aes128Ccm,
+        (Version::Tls13, 0x1305) => Algorithm::Aes128Ccm8,
+        (Version::Tls12, 0x009c | 0x009e | 0x00a8 | 0x00aa | 0x00ac | 0xc02b | 0xc02f) => Algorithm::Aes128Gcm,
+        (Version::Tls12, 0x009d | 0x009f | 0x00a9 | 0x00ab | 0x00ad | 0xc02c | 0xc030) => Algorithm::Aes256Gcm,
+        (Version::Tls12, 0xcca8..=0xccae) => Algorithm::Chacha20Poly1305,
+        (Version::Tls12, 0xc09c | 0xc09e | 0xc0a4 | 0xc0a6 | 0xc0ac) => Algorithm::Aes128Ccm,
+        (Version::Tls12, 0xc0a0 | 0xc0a2 | 0xc0a8 | 0xc0aa | 0xc0ae) => Algorithm::Aes128Ccm8,
+        _ => return None,
+    })
+}

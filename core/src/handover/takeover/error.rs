@@ -1,0 +1,63 @@
+//! Why a connection cannot be taken over.
+
+use crate::protocol::error::{KeyError, OpenError};
+use crate::protocol::key_log::SecretKind;
+
+/// The reason why a handshake was not followed, or its connection not taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum TakeoverError {
+    /// The next record is under this secret, which is not known yet. Nothing has changed: give the record
+    /// again when the library has told the secret.
+    MissingSecret(SecretKind),
+    /// A secret of more than 48 bytes.
+    SecretLength,
+    /// The version of the ServerHello is neither TLS 1.2 nor TLS 1.3, or a feature is missing.
+    Version(u16),
+    /// The cipher suite is not one of AES-GCM, AES-128-CCM and ChaCha20-Poly1305: CBC, for instance.
+    Suite(u16),
+    /// The server accepted early data, whose records are not followed.
+    EarlyData,
+    /// A length in a ClientHello, ServerHello or EncryptedExtensions exceeds what is around it.
+    Malformed,
+    /// TLS 1.2: the explicit nonces of the library have no range that it leaves to others.
+    ExplicitNonces,
+    /// A Finished message is missing.
+    NotComplete,
+    /// A record is not what it should be, or holds a fatal alert: the handshake has failed.
+    Open(OpenError),
+    /// The engine does not take the keys, for instance because its provider has no such cipher.
+    Key(KeyError),
+}
+
+impl From<OpenError> for TakeoverError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
+}
+
+impl From<KeyError> for TakeoverError {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}
+
+impl core::fmt::Display for TakeoverError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::MissingSecret(kind) => write!(f, "the library has not told its secret: {kind:?}"),
+            Self::SecretLength => f.write_str("a secret of more than 48 bytes"),
+            Self::Version(version) => write!(f, "protocol version {version:#06x} is not supported"),
+            Self::Suite(suite) => write!(f, "cipher suite {suite:#06x} is not supported"),
+            Self::EarlyData => f.write_str("the server accepted early data"),
+            Self::Malformed => f.write_str("a malformed hello message"),
+            Self::ExplicitNonces => f.write_str("explicit nonces that cannot be continued"),
+            Self::NotComplete => f.write_str("the handshake is not complete"),
+            Self::Open(error) => error.fmt(f),
+            Self::Key(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for TakeoverError {}

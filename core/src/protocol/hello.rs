@@ -1,0 +1,282 @@
+//! What a handshake agrees on for the record layer, read from its messages byte by byte.
+//!
+//! [`HelloReader`] reads a ClientHello, a ServerHello or an EncryptedExtensions (RFC 9846 sections 4.2 and
+//! 4.4.1, RFC 5246 section 7.4.1), which may arrive in pieces of any length, and keeps in [`Hellos`] what
+//! decides how records are protected. It judges nothing else: the TLS library does.
+
+use crate::protocol::handshake::HandshakeType;
+use crate::protocol::record::Version;
+
+/// Length of a random value in bytes.
+pub(crate) const RANDOM_LEN: usize = 32;
+/// The longest protocol name that is kept, in bytes.
+pub(crate) const MAX_ALPN_LEN: usize = 24;
+
+/// The random value of a ServerHello that is a HelloRetryRequest (RFC 9846 section 4.2.3).
+const HELLO_RETRY_REQUEST: [u8; RANDOM_LEN] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
+/// The extensions that matter to records.
+const MAX_FRAGMENT_LENGTH: u16 = 1;
+const ALPN: u16 = 16;
+const RECORD_SIZE_LIMIT: u16 = 28;
+const EARLY_DATA: u16 = 42;
+const SUPPORTED_VERSIONS: u16 = 43;
+
+/// What the messages said.
+pub(crate) struct Hellos {
+    pub(crate) client_random: [u8; RANDOM_LEN],
+    pub(crate) server_random: [u8; RANDOM_LEN],
+    /// The version of the ServerHello, or of its supported_versions.
+    pub(crate) version: u16,
+    pub(crate) suite: u16,
+    /// The record_size_limit of each end (RFC 8449); 0 if it sent none.
+    pub(crate) client_limit: u16,
+    pub(crate) server_limit: u16,
+    /// The max_fragment_length that the server confirmed (RFC 6066 section 4); 0 if there is none.
+    pub(crate) fragment_code: u8,
+    /// Whether the last ClientHello offered early data, and the server accepted it.
+    pub(crate) offers_early_data: bool,
+    pub(crate) accepts_early_data: bool,
+    alpn: [u8; MAX_ALPN_LEN],
+    alpn_len: u8,
+}
+
+impl Hellos {
+    pub(crate) const fn new() -> Self {
+        Self {
+            client_random: [0; RANDOM_LEN],
+            server_random: [0; RANDOM_LEN],
+            version: 0,
+            suite: 0,
+            client_limit: 0,
+            server_limit: 0,
+            fragment_code: 0,
+            offers_early_data: false,
+            accepts_early_data: false,
+            alpn: [0; MAX_ALPN_LEN],
+            alpn_len: 0,
+        }
+    }
+
+    /// Whether the ServerHello was a HelloRetryRequest.
+    pub(crate) fn is_retry(&self) -> bool {
+        self.server_random == HELLO_RETRY_REQUEST
+    }
+
+    /// The version, if records of it are known.
+    pub(crate) const fn version(&self) -> Option<Version> {
+        match self.version {
+            0x0303 => Some(Version::Tls12),
+            0x0304 => Some(Version::Tls13),
+            _ => None,
+        }
+    }
+
+    /// The protocol that the server chose, unless its name is too long.
+    pub(crate) fn alpn(&self) -> Option<&[u8]> {
+        self.alpn.get(..self.alpn_len.into()).filter(|name| !name.is_empty())
+    }
+
+    /// Forgets what an earlier message of this kind said: a second ClientHello or ServerHello counts.
+    const fn begin(&mut self, message: HandshakeType) {
+        match message {
+            HandshakeType::CLIENT_HELLO => {
+                self.client_limit = 0;
+                self.offers_early_data = false;
+            }
+            HandshakeType::SERVER_HELLO => {
+                self.server_limit = 0;
+                self.fragment_code = 0;
+                self.alpn_len = 0;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A length in a message exceeds what is around it, or the message ends too early.
+#[derive(Debug)]
+pub(crate) struct Malformed;
+
+/// The parts of the messages, in their order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    LegacyVersion,
+    Random,
+    SessionIdLength,
+    SessionId,
+    /// All that a client offers, or the one that the server chose.
+    SuitesLength,
+    Suites,
+    Suite,
+    CompressionsLength,
+    Compressions,
+    Compression,
+    /// A TLS 1.2 hello may end before it.
+    ExtensionsLength,
+    /// A message may end before it, if the extensions fill their length.
+    ExtensionType,
+    ExtensionLength,
+    Extension,
+}
+
+/// Reads one message at a time.
+pub(crate) struct HelloReader {
+    message: HandshakeType,
+    field: Field,
+    /// Bytes of the field that are still to come, and the value of those that came, if it is a number.
+    left: u16,
+    number: u16,
+    /// Bytes of extensions behind the one that is being read.
+    extensions: u16,
+    extension_type: u16,
+    extension_len: u16,
+}
+
+impl HelloReader {
+    pub(crate) const fn new() -> Self {
+        Self {
+            message: HandshakeType::CLIENT_HELLO,
+            field: Field::ExtensionsLength,
+            left: 2,
+            number: 0,
+            extensions: 0,
+            extension_type: 0,
+            extension_len: 0,
+        }
+    }
+
+    /// Begins a message of one of the three kinds.
+    pub(crate) fn begin(&mut self, message: HandshakeType, hellos: &mut Hellos) {
+        *self = Self::new();
+        self.message = message;
+        if message != HandshakeType::ENCRYPTED_EXTENSIONS {
+            self.field = Field::LegacyVersion;
+        }
+        hellos.begin(message);
+    }
+
+    /// Reads the next bytes of the body.
+    pub(crate) fn read(&mut self, bytes: &[u8], hellos: &mut Hellos) -> Result<(), Malformed> {
+        for &byte in bytes {
+            // Only the extensions can be at their end here.
+            self.left = self.left.checked_sub(1).ok_or(Malformed)?;
+            self.number = (self.number << 8) | u16::from(byte);
+            match self.field {
+                Field::Random => self.random(byte, hellos),
+                Field::Extension => self.extension(byte, hellos),
+                _ => {}
+            }
+            while self.left == 0 && self.next(hellos)? {
+                self.number = 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells whether the message may end here.
+    pub(crate) fn end(&self) -> Result<(), Malformed> {
+        match (self.field, self.left) {
+            (Field::ExtensionsLength, 2) | (Field::ExtensionType, 0) => Ok(()),
+            _ => Err(Malformed),
+        }
+    }
+
+    fn is_client_hello(&self) -> bool {
+        self.message == HandshakeType::CLIENT_HELLO
+    }
+
+    /// Goes on to the next field. Returns false at the end of the extensions, where none is left.
+    fn next(&mut self, hellos: &mut Hellos) -> Result<bool, Malformed> {
+        (self.field, self.left) = match self.field {
+            Field::LegacyVersion => {
+                if !self.is_client_hello() {
+                    hellos.version = self.number;
+                }
+                (Field::Random, RANDOM_LEN as u16)
+            }
+            Field::Random => (Field::SessionIdLength, 1),
+            Field::SessionIdLength => (Field::SessionId, self.number),
+            Field::SessionId if self.is_client_hello() => (Field::SuitesLength, 2),
+            Field::SessionId => (Field::Suite, 2),
+            Field::SuitesLength => (Field::Suites, self.number),
+            Field::Suites => (Field::CompressionsLength, 1),
+            Field::Suite => {
+                hellos.suite = self.number;
+                (Field::Compression, 1)
+            }
+            Field::CompressionsLength => (Field::Compressions, self.number),
+            Field::Compressions | Field::Compression => (Field::ExtensionsLength, 2),
+            Field::ExtensionsLength => {
+                self.extensions = self.number;
+                return Ok(self.next_extension());
+            }
+            Field::ExtensionType => {
+                self.extension_type = self.number;
+                (Field::ExtensionLength, 2)
+            }
+            Field::ExtensionLength => {
+                self.extension_len = self.number;
+                self.extensions =
+                    self.number.checked_add(4).and_then(|all| self.extensions.checked_sub(all)).ok_or(Malformed)?;
+                (Field::Extension, self.number)
+            }
+            Field::Extension => {
+                self.end_of_extension(hellos);
+                return Ok(self.next_extension());
+            }
+        };
+        Ok(true)
+    }
+
+    fn next_extension(&mut self) -> bool {
+        let has_more = self.extensions != 0;
+        (self.field, self.left) = (Field::ExtensionType, if has_more { 2 } else { 0 });
+        has_more
+    }
+
+    fn random(&self, byte: u8, hellos: &mut Hellos) {
+        let at = RANDOM_LEN.wrapping_sub(1).wrapping_sub(self.left.into());
+        let random = if self.is_client_hello() {
+            &mut hellos.client_random
+        } else {
+            &mut hellos.server_random
+        };
+        if let Some(place) = random.get_mut(at) {
+            *place = byte;
+        }
+    }
+
+    /// Keeps a byte of the chosen protocol: a list of one name, behind two lengths (RFC 7301 section
+    /// 3.1).
+    fn extension(&self, byte: u8, hellos: &mut Hellos) {
+        const LENGTHS: u16 = 3;
+        if self.extension_type != ALPN || self.is_client_hello() {
+            return;
+        }
+        let at = self.extension_len.wrapping_sub(1).wrapping_sub(self.left);
+        let place = at.checked_sub(LENGTHS).and_then(|at| hellos.alpn.get_mut(usize::from(at)));
+        if let Some(place) = place {
+            *place = byte;
+            hellos.alpn_len = hellos.alpn_len.wrapping_add(1);
+        } else if at >= LENGTHS {
+            hellos.alpn_len = u8::MAX;
+        }
+    }
+
+    fn end_of_extension(&self, hellos: &mut Hellos) {
+        let is_client = self.is_client_hello();
+        match self.extension_type {
+            RECORD_SIZE_LIMIT if is_client => hellos.client_limit = self.number,
+            RECORD_SIZE_LIMIT => hellos.server_limit = self.number,
+            MAX_FRAGMENT_LENGTH if !is_client => hellos.fragment_code = self.number as u8,
+            EARLY_DATA if is_client => hellos.offers_early_data = true,
+            EARLY_DATA => hellos.accepts_early_data = true,
+            SUPPORTED_VERSIONS if !is_client => hellos.version = self.number,
+            _ => {}
+        }
+    }
+}
