@@ -178,12 +178,7 @@ pub trait Provider {
     /// Only [`takeover`](crate::takeover) of TLS 1.2 connections needs it: by default it is `None`, which
     /// says that there is none. Parts of `message` may be secret: no copy of them may be left on a heap.
     #[cfg(all(feature = "takeover", feature = "tls12"))]
-    fn hmac(
-        _algorithm: Algorithm,
-        _key: &[u8],
-        _message: &[&[u8]],
-        _out: &mut [u8],
-    ) -> Option<()> {
+    fn hmac(_algorithm: Algorithm, _key: &[u8], _message: &[&[u8]], _out: &mut [u8]) -> Option<()> {
         None
     }
 }

@@ -2,15 +2,13 @@
 //!
 //! The library is used over memory: the caller moves its bytes between it and the transport, and shows
 //! each record to a [`Follower`] as well. The library tells its secrets as lines of a key log, or by a
-//! callback. When both Finished messages have passed, the follower gives an [`Opener`] and a [`Sealer`]
-//! that go on where the library stopped, and the library is not needed any more.
+//! callback. When both Finished messages have passed, the follower gives a [`RecordLayer`] that goes on
+//! where the library stopped, and the library is not needed any more.
 //!
 //! ```
 //! # use tls_record::aead::ring::Ring;
-//! # use tls_record::{Config, Event, HEADER_LEN, Header, Opener, Role, Sealer, TrafficSecret};
+//! # use tls_record::{Config, RecordLayer, Role, TrafficSecret};
 //! # use tls_record::takeover::{Follower, TakeoverError};
-//! type Secret = TrafficSecret<Ring>;
-//!
 //! /// A client of your TLS library, over memory.
 //! trait Library {
 //!     /// Goes on with the handshake: takes bytes of the peer, gives bytes for it.
@@ -23,7 +21,7 @@
 //!     library: &mut dyn Library,
 //!     mut receive_record: impl FnMut() -> Vec<u8>,
 //!     mut send: impl FnMut(&[u8]),
-//! ) -> Result<(Opener<Secret>, Sealer<Secret>), TakeoverError> {
+//! ) -> Result<RecordLayer<TrafficSecret<Ring>>, TakeoverError> {
 //!     let mut follower = Follower::<Ring>::new();
 //!     let mut received = Vec::new();
 //!     loop {
@@ -68,7 +66,7 @@ use crate::crypto::keys::{KeySchedule, TrafficSecret};
 use crate::crypto::prf::Tls12Secrets;
 use crate::layer::config::{Config, Limits};
 use crate::layer::opener::{Event, Opened, Opener};
-use crate::layer::sealer::Sealer;
+use crate::layer::record_layer::RecordLayer;
 use crate::protocol::handshake::{HandshakePiece, HandshakeType};
 use crate::protocol::hello::{HelloReader, Hellos, RANDOM_LEN};
 pub use crate::protocol::key_log::{KeyLogLine, SecretKind};
@@ -173,13 +171,15 @@ impl<P: Provider> Follower<P> {
         }
     }
 
-    /// Returns whether both Finished messages were followed, so that the connection can be taken over.
+    /// Returns whether both Finished messages were followed. Whether they are right is for the library to
+    /// say: take the connection over only if it tells that its handshake has succeeded.
     pub fn is_complete(&self) -> bool {
         self.client.is_finished && self.server.is_finished
     }
 
     /// Takes a secret from a line of the library's key log. Returns whether it was one of this connection:
-    /// lines of others, comments, and lines that are no key log change nothing.
+    /// lines of others, comments, and malformed lines change nothing. Every line is one of others until
+    /// the ClientHello was followed.
     ///
     /// # Errors
     /// Those of [`secret`](Self::secret).
@@ -218,32 +218,26 @@ impl<P: Provider> Follower<P> {
         self.hellos.alpn()
     }
 
-    /// Makes the halves that go on where the library stopped. `config` is the engine's; its role is that
-    /// of the library. The sizes of records that the handshake agreed on come on top of it.
+    /// Makes the record layer that goes on where the library stopped. `config` is the engine's; its role
+    /// is that of the library. The sizes of records that the handshake agreed on come on top of it.
     ///
     /// # Errors
     /// [`TakeoverError::NotComplete`] unless [`is_complete`](Self::is_complete);
     /// [`TakeoverError::MissingSecret`] if no record came under the secret, and it was not told;
-    /// [`TakeoverError::Key`] if the halves do not take the keys.
+    /// [`TakeoverError::Key`] if the engine does not take the keys.
     pub fn finish(
         mut self,
         config: Config,
-    ) -> Result<(Opener<TrafficSecret<P>>, Sealer<TrafficSecret<P>>), TakeoverError> {
+    ) -> Result<RecordLayer<TrafficSecret<P>>, TakeoverError> {
         if !self.is_complete() {
             return Err(TakeoverError::NotComplete);
         }
-        let (own, peer) = match config.role {
-            Role::Client => (Role::Client, Role::Server),
-            Role::Server => (Role::Server, Role::Client),
-        };
-        let mut opener = Opener::new(config);
-        let (secret, sequence) = self.next_record(peer, false)?;
-        opener.take_over(Epoch::Application, secret, sequence)?;
-        let mut sealer = Sealer::new(config);
-        let (secret, sequence) = self.next_record(own, true)?;
-        sealer.take_over(Epoch::Application, secret, sequence)?;
-        self.limit_records(&mut opener, &mut sealer);
-        Ok((opener, sealer))
+        let client = self.next_record(Role::Client)?;
+        let server = self.next_record(Role::Server)?;
+        let mut layer = RecordLayer::new(config);
+        layer.take_over(Epoch::Application, client, server)?;
+        self.limit_records(&mut layer);
+        Ok(layer)
     }
 
     fn direction(&mut self, sender: Role) -> &mut Direction<P> {
@@ -319,16 +313,12 @@ impl<P: Provider> Follower<P> {
     ///
     /// In TLS 1.2 libraries choose their explicit nonces as they like: sequence numbers, or numbers that
     /// begin anywhere. Ours begin with the other bit than all that were seen, so that none repeats.
-    fn next_record(
-        &mut self,
-        sender: Role,
-        seals: bool,
-    ) -> Result<(TrafficSecret<P>, u64), TakeoverError> {
-        let mut explicit_start = [0; 8];
+    fn next_record(&mut self, sender: Role) -> Result<(TrafficSecret<P>, u64), TakeoverError> {
         let direction = self.direction(sender);
-        if seals && direction.nonce_bit == Some(false) {
-            explicit_start = (1_u64 << 63).to_be_bytes();
-        }
+        let explicit_start = match direction.nonce_bit {
+            Some(false) => (1_u64 << 63).to_be_bytes(),
+            _ => [0; 8],
+        };
         if let Some(epoch) = direction.due {
             return Ok((self.keys(sender, epoch, explicit_start)?, 0));
         }
@@ -404,13 +394,16 @@ impl<P: Provider> Follower<P> {
 
     fn end_of_hello(&mut self, message_type: HandshakeType) -> Result<(), TakeoverError> {
         match message_type {
-            HandshakeType::SERVER_HELLO if !self.hellos.is_retry() => {
+            HandshakeType::SERVER_HELLO => {
                 let version = self.hellos.version();
                 let version = version.ok_or(TakeoverError::Version(self.hellos.version))?;
-                let algorithm = algorithm(version, self.hellos.suite);
-                let algorithm = algorithm.ok_or(TakeoverError::Suite(self.hellos.suite))?;
                 self.client.opener.set_version(version);
                 self.server.opener.set_version(version);
+                if self.hellos.is_retry() {
+                    return Ok(());
+                }
+                let algorithm = algorithm(version, self.hellos.suite);
+                let algorithm = algorithm.ok_or(TakeoverError::Suite(self.hellos.suite))?;
                 self.negotiated = Some((version, algorithm));
                 if !version.is_tls12() {
                     self.server.due = Some(Epoch::Handshake);
@@ -441,31 +434,23 @@ impl<P: Provider> Follower<P> {
 
     /// Applies record_size_limit (RFC 8449), which needs both ends, or max_fragment_length (RFC 6066
     /// section 4), which the server repeats.
-    fn limit_records(
-        &self,
-        opener: &mut Opener<TrafficSecret<P>>,
-        sealer: &mut Sealer<TrafficSecret<P>>,
-    ) {
+    fn limit_records(&self, layer: &mut RecordLayer<TrafficSecret<P>>) {
         let Hellos { client_limit, server_limit, fragment_code, .. } = self.hellos;
-        let (received, sent) = match (client_limit, server_limit) {
-            (0, _) | (_, 0) => {
-                let length = match fragment_code {
-                    code @ 1..=4 => 256_u16 << code,
-                    _ => return,
-                };
-                sealer.set_fragment_limit(length);
-                let is_tls12 = matches!(self.negotiated, Some((Version::Tls12, _)));
-                // Some peers do not count the content type of TLS 1.3.
-                (length.saturating_add(u16::from(!is_tls12)), None)
+        let is_client = layer.opener().role() == Role::Client;
+        let (own, peer) =
+            if is_client { (client_limit, server_limit) } else { (server_limit, client_limit) };
+        let limits = [own, peer].map(RecordSizeLimit::new);
+        if let [Some(own), Some(peer)] = limits {
+            layer.set_own_record_size_limit(own);
+            layer.set_peer_record_size_limit(peer);
+        } else if let code @ 1..=4 = fragment_code {
+            let length = 256_u16 << code;
+            layer.set_fragment_limit(length);
+            // Some peers do not count the content type of TLS 1.3.
+            let is_tls12 = matches!(self.negotiated, Some((Version::Tls12, _)));
+            if let Some(limit) = RecordSizeLimit::new(length.saturating_add((!is_tls12).into())) {
+                layer.set_own_record_size_limit(limit);
             }
-            (client, server) if opener.role() == Role::Client => (client, Some(server)),
-            (client, server) => (server, Some(client)),
-        };
-        if let Some(limit) = RecordSizeLimit::new(received) {
-            opener.set_record_size_limit(limit);
-        }
-        if let Some(limit) = sent.and_then(RecordSizeLimit::new) {
-            sealer.set_record_size_limit(limit);
         }
     }
 }
@@ -495,8 +480,12 @@ const fn algorithm(version: Version, suite: u16) -> Option<Algorithm> {
         (Version::Tls13, 0x1303) => Algorithm::Chacha20Poly1305,
         (Version::Tls13, 0x1304) => Algorithm::Aes128Ccm,
         (Version::Tls13, 0x1305) => Algorithm::Aes128Ccm8,
-        (Version::Tls12, 0x009c | 0x009e | 0x00a8 | 0x00aa | 0x00ac | 0xc02b | 0xc02f) => Algorithm::Aes128Gcm,
-        (Version::Tls12, 0x009d | 0x009f | 0x00a9 | 0x00ab | 0x00ad | 0xc02c | 0xc030) => Algorithm::Aes256Gcm,
+        (Version::Tls12, 0x009c | 0x009e | 0x00a8 | 0x00aa | 0x00ac | 0xc02b | 0xc02f) => {
+            Algorithm::Aes128Gcm
+        }
+        (Version::Tls12, 0x009d | 0x009f | 0x00a9 | 0x00ab | 0x00ad | 0xc02c | 0xc030) => {
+            Algorithm::Aes256Gcm
+        }
         (Version::Tls12, 0xcca8..=0xccae) => Algorithm::Chacha20Poly1305,
         (Version::Tls12, 0xc09c | 0xc09e | 0xc0a4 | 0xc0a6 | 0xc0ac) => Algorithm::Aes128Ccm,
         (Version::Tls12, 0xc0a0 | 0xc0a2 | 0xc0a8 | 0xc0aa | 0xc0ae) => Algorithm::Aes128Ccm8,

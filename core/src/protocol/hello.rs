@@ -220,8 +220,11 @@ impl HelloReader {
             }
             Field::ExtensionLength => {
                 self.extension_len = self.number;
-                self.extensions =
-                    self.number.checked_add(4).and_then(|all| self.extensions.checked_sub(all)).ok_or(Malformed)?;
+                self.extensions = self
+                    .number
+                    .checked_add(4)
+                    .and_then(|all| self.extensions.checked_sub(all))
+                    .ok_or(Malformed)?;
                 (Field::Extension, self.number)
             }
             Field::Extension => {

@@ -35,6 +35,20 @@ impl SecretLog {
         secrets.get(&key).unwrap_or_else(|| panic!("there is no {label}")).clone()
     }
 
+    /// Everything that was logged, as lines of a key log, in no order.
+    ///
+    /// # Panics
+    ///
+    /// If a peer panicked.
+    pub fn lines(&self) -> Vec<String> {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let secrets = self.0.lock().expect("no peer panicked");
+        let lines = secrets
+            .iter()
+            .map(|((label, random), secret)| format!("{label} {} {}", hex(random), hex(secret)));
+        lines.collect()
+    }
+
     /// Forgets all connections.
     pub fn clear(&self) {
         self.0.lock().expect("no peer panicked").clear();
