@@ -1,23 +1,29 @@
-//! Takes a connection over from the handshake of any TLS library, by the bytes and the secrets alone.
+//! Takes connections over from the handshake of any TLS library, by the bytes and the secrets alone.
 //!
-//! The library is used over memory: the caller moves its bytes between it and the transport, and shows
-//! each record to a [`Follower`] as well. The library tells its secrets as lines of a key log, or by a
-//! callback. When both Finished messages have passed, the follower gives a [`RecordLayer`] that goes on
+//! The library works on memory. The caller moves its bytes between the library and the transport, and shows
+//! each record to a [`Follower`] as well. The library tells its secrets by a callback, or as lines of a key
+//! log (RFC 9850). When both Finished messages have passed, the follower makes a [`RecordLayer`] that goes on
 //! where the library stopped, and the library is not needed any more.
 //!
+//! The library gets one record at a time, and no further one before that was followed: so it never sees a
+//! record behind the peer's Finished, which is for the engine.
+//!
 //! ```
-//! # use tls_record::aead::ring::Ring;
-//! # use tls_record::{Config, RecordLayer, Role, TrafficSecret};
-//! # use tls_record::takeover::{Follower, TakeoverError};
+//! use tls_record::aead::ring::Ring;
+//! use tls_record::takeover::{Follower, SecretKind, TakeoverError};
+//! use tls_record::{Config, RecordLayer, Role, TrafficSecret};
+//!
 //! /// A client of your TLS library, over memory.
 //! trait Library {
-//!     /// Goes on with the handshake: takes bytes of the peer, gives bytes for it.
-//!     fn advance(&mut self, received: &[u8]) -> Vec<u8>;
-//!     /// The lines of the key log since the last call.
-//!     fn key_log(&mut self) -> Vec<Vec<u8>>;
+//!     /// Goes on with the handshake: takes a record of the peer, and returns the bytes for it.
+//!     fn advance(&mut self, record: &[u8]) -> Vec<u8>;
+//!     /// The secrets that its callback was given since the last call.
+//!     fn secrets(&mut self) -> Vec<(SecretKind, Vec<u8>)>;
+//!     /// Whether the handshake has succeeded. Only the library knows whether each Finished is right.
+//!     fn is_done(&self) -> bool;
 //! }
 //!
-//! fn hand_over(
+//! fn connect(
 //!     library: &mut dyn Library,
 //!     mut receive_record: impl FnMut() -> Vec<u8>,
 //!     mut send: impl FnMut(&[u8]),
@@ -26,18 +32,17 @@
 //!     let mut received = Vec::new();
 //!     loop {
 //!         let mut sent = library.advance(&received);
-//!         for line in library.key_log() {
-//!             follower.key_log(&line)?;
+//!         for (kind, secret) in library.secrets() {
+//!             follower.secret(kind, &secret)?;
 //!         }
 //!         send(&sent);
-//!         // The records are decrypted where they lie, so this comes last.
+//!         // What the library has read, and then what it has written. It is decrypted where it lies.
+//!         follow(&mut follower, Role::Server, &mut received)?;
 //!         follow(&mut follower, Role::Client, &mut sent)?;
-//!         if follower.is_complete() {
+//!         if library.is_done() && follower.is_complete() {
 //!             return follower.finish(Config::new(Role::Client));
 //!         }
-//!         // One record at a time: the library must not see those behind the Finished.
 //!         received = receive_record();
-//!         follow(&mut follower, Role::Server, &mut received.clone())?;
 //!     }
 //! }
 //!
@@ -54,8 +59,8 @@
 //! }
 //! ```
 //!
-//! The same follower reads a recorded connection to its end: go on following after
-//! [`is_complete`](Follower::is_complete), and never [`finish`](Follower::finish).
+//! The follower also reads a connection from outside, recorded or mirrored, if its secrets are known: it
+//! follows both directions to their ends, and never [finishes](Follower::finish).
 
 mod error;
 mod secrets;
@@ -64,9 +69,11 @@ use crate::crypto::aead::{Algorithm, Provider};
 use crate::crypto::keys::{KeySchedule, TrafficSecret};
 #[cfg(feature = "tls12")]
 use crate::crypto::prf::Tls12Secrets;
+use crate::crypto::scrub::{Scrub, scrub_stack};
 use crate::layer::config::{Config, Limits};
 use crate::layer::opener::{Event, Opened, Opener};
 use crate::layer::record_layer::RecordLayer;
+use crate::protocol::close::ReadState;
 use crate::protocol::handshake::{HandshakePiece, HandshakeType};
 use crate::protocol::hello::{HelloReader, Hellos, RANDOM_LEN};
 pub use crate::protocol::key_log::{KeyLogLine, SecretKind};
@@ -75,6 +82,10 @@ use crate::protocol::record_size_limit::RecordSizeLimit;
 
 pub use error::TakeoverError;
 use secrets::Secrets;
+
+/// What the functions here take of the stack while they handle secrets, besides the provider: measured in
+/// debug builds.
+const FRAMES: usize = 1024;
 
 /// Follows a handshake of another TLS library until the engine can take the connection over.
 ///
@@ -145,11 +156,17 @@ impl<P: Provider> Follower<P> {
     /// changed, and the record can be given again. All other errors end the take-over: see
     /// [`TakeoverError`]. The connection itself goes on, if the library's caller lets it.
     pub fn follow(&mut self, sender: Role, input: &mut [u8]) -> Result<Opened, TakeoverError> {
-        self.change_keys(sender, input)?;
-        if let Some(skipped) = self.skip_early_data(sender, input) {
-            return Ok(skipped);
+        if let Some(epoch) = self.due(sender, input) {
+            let installed = self.install(sender, epoch);
+            scrub_stack(FRAMES.saturating_add(P::STACK));
+            installed?;
         }
-        self.note_nonce(sender, input)?;
+        if !self.direction(sender).opener.is_amid_record() {
+            if let Some(skipped) = self.skip_early_data(sender, input) {
+                return Ok(skipped);
+            }
+            self.note_nonce(sender, input)?;
+        }
         let opened = self.direction(sender).opener.open(input)?;
         match &opened.event {
             Event::Handshake(piece) => {
@@ -184,6 +201,15 @@ impl<P: Provider> Follower<P> {
     /// # Errors
     /// Those of [`secret`](Self::secret).
     pub fn key_log(&mut self, line: &[u8]) -> Result<bool, TakeoverError> {
+        let taken = self.parse(line);
+        scrub_stack(FRAMES);
+        taken
+    }
+
+    /// Not inlined, nor is [`install`](Self::install): their frames have to be ones that [`scrub_stack`]
+    /// reaches.
+    #[inline(never)]
+    fn parse(&mut self, line: &[u8]) -> Result<bool, TakeoverError> {
         match KeyLogLine::parse(line) {
             Some(line) if line.client_random() == self.client_random() => {
                 self.secret(line.kind(), line.secret())?;
@@ -218,17 +244,30 @@ impl<P: Provider> Follower<P> {
         self.hellos.alpn()
     }
 
-    /// Makes the record layer that goes on where the library stopped. `config` is the engine's; its role
-    /// is that of the library. The sizes of records that the handshake agreed on come on top of it.
+    /// Makes the record layer that goes on where the library stopped, and wipes the secrets here. `config` is
+    /// the engine's; its role is that of the library. The sizes of records that the handshake agreed on
+    /// (RFC 8449, RFC 6066 section 4) come on top of it.
     ///
     /// # Errors
-    /// [`TakeoverError::NotComplete`] unless [`is_complete`](Self::is_complete);
+    /// [`TakeoverError::NotComplete`] unless [`is_complete`](Self::is_complete), and after a success;
     /// [`TakeoverError::MissingSecret`] if no record came under the secret, and it was not told;
-    /// [`TakeoverError::Key`] if the engine does not take the keys.
+    /// [`TakeoverError::Busy`] if a message has arrived in part, or a KeyUpdate is not answered;
+    /// [`TakeoverError::Ended`] if a direction was closed or has failed; [`TakeoverError::Key`] if the engine
+    /// does not take the keys.
     pub fn finish(
-        mut self,
+        &mut self,
         config: Config,
     ) -> Result<RecordLayer<TrafficSecret<P>>, TakeoverError> {
+        let _after_the_return = Scrub(
+            FRAMES
+                .saturating_add(P::STACK)
+                .saturating_add(size_of::<RecordLayer<TrafficSecret<P>>>()),
+        );
+        self.layer(config)
+    }
+
+    #[inline(never)]
+    fn layer(&mut self, config: Config) -> Result<RecordLayer<TrafficSecret<P>>, TakeoverError> {
         if !self.is_complete() {
             return Err(TakeoverError::NotComplete);
         }
@@ -237,6 +276,11 @@ impl<P: Provider> Follower<P> {
         let mut layer = RecordLayer::new(config);
         layer.take_over(Epoch::Application, client, server)?;
         self.limit_records(&mut layer);
+        self.secrets = Secrets::new();
+        for direction in [&mut self.client, &mut self.server] {
+            direction.opener.hand_over();
+            direction.is_finished = false;
+        }
         Ok(layer)
     }
 
@@ -249,26 +293,26 @@ impl<P: Provider> Follower<P> {
 
     // Keys
 
-    /// Installs the keys of the next record, if that is under new ones. In TLS 1.3 an unprotected
+    /// Returns the epoch whose keys are to be installed before the next record. In TLS 1.3 an unprotected
     /// change_cipher_spec or alert may still come before them.
-    fn change_keys(&mut self, sender: Role, input: &[u8]) -> Result<(), TakeoverError> {
-        let Some((version, _)) = self.negotiated else { return Ok(()) };
-        let Some(epoch) = self.direction(sender).due else { return Ok(()) };
-        let is_protected = match input.first() {
-            None => false,
-            Some(_) if version.is_tls12() => true,
-            Some(content_type) => *content_type == ContentType::APPLICATION_DATA.0,
-        };
-        if is_protected { self.install(sender, epoch) } else { Ok(()) }
+    fn due(&mut self, sender: Role, input: &[u8]) -> Option<Epoch> {
+        let (version, _) = self.negotiated?;
+        let direction = self.direction(sender);
+        let content_type = *input.first()?;
+        let is_protected = version.is_tls12()
+            || content_type == ContentType::APPLICATION_DATA.0
+            || direction.opener.is_amid_record();
+        direction.due.filter(|_| is_protected)
     }
 
+    #[inline(never)]
     fn install(&mut self, sender: Role, epoch: Epoch) -> Result<(), TakeoverError> {
         let secret = self.keys(sender, epoch, [0; 8])?;
         // A server that rejects early data drops what does not open (RFC 9846 section 4.3.10).
         let skips = sender == Role::Client
             && epoch == Epoch::Handshake
             && self.hellos.offers_early_data
-            && secret_is_tls13(&secret);
+            && secret.version() == Version::Tls13;
         let direction = self.direction(sender);
         direction.opener.install(epoch, secret)?;
         if skips {
@@ -319,16 +363,17 @@ impl<P: Provider> Follower<P> {
             Some(false) => (1_u64 << 63).to_be_bytes(),
             _ => [0; 8],
         };
+        if direction.opener.state() != ReadState::Open {
+            return Err(TakeoverError::Ended);
+        }
         if let Some(epoch) = direction.due {
             return Ok((self.keys(sender, epoch, explicit_start)?, 0));
         }
-        let sequence = direction.opener.sequence().ok_or(TakeoverError::NotComplete)?;
-        let current = direction.opener.schedule().map(TrafficSecret::duplicate);
-        let current = current.ok_or(TakeoverError::NotComplete)?;
-        let is_tls13 = secret_is_tls13(&current);
-        let secret =
-            if is_tls13 { current } else { self.keys(sender, Epoch::Application, explicit_start)? };
-        Ok((secret, sequence))
+        let (current, sequence) = direction.opener.next_record()?;
+        if current.version() == Version::Tls13 {
+            return Ok((current.duplicate(), sequence));
+        }
+        Ok((self.keys(sender, Epoch::Application, explicit_start)?, sequence))
     }
 
     /// TLS 1.2: notes how the explicit nonce of a record begins.
@@ -386,7 +431,9 @@ impl<P: Provider> Follower<P> {
                     self.end_of_hello(message_type)?;
                 }
             }
-            (_, Type::FINISHED) if piece.is_last() => self.end_of_handshake(sender)?,
+            (_, Type::FINISHED) if piece.is_last() && !self.is_finished(sender) => {
+                self.end_of_handshake(sender)?;
+            }
             _ => {}
         }
         Ok(())
@@ -465,10 +512,6 @@ impl<P: Provider> core::fmt::Debug for Follower<P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Follower({:?}, {:?})", self.client.opener, self.server.opener)
     }
-}
-
-fn secret_is_tls13<P: Provider>(secret: &TrafficSecret<P>) -> bool {
-    KeySchedule::version(secret) == Version::Tls13
 }
 
 /// The cipher of a suite that both libraries and the engine have (RFC 9846 appendix B.4; RFC 5288, 5289,

@@ -759,6 +759,12 @@ impl<K: KeySchedule> Opener<K> {
         self.notice
     }
 
+    /// Returns whether the last record holds handshake messages that were not returned yet.
+    #[cfg(feature = "takeover")]
+    pub(crate) const fn is_amid_record(&self) -> bool {
+        self.rest != 0
+    }
+
     /// Returns whether the notice waits until all of the input is opened, so that several requests
     /// for a KeyUpdate in one read of the transport get one answer (RFC 9846 section 4.7.3).
     #[inline]

@@ -261,13 +261,14 @@ impl HelloReader {
             return;
         }
         let at = self.extension_len.wrapping_sub(1).wrapping_sub(self.left);
-        let place = at.checked_sub(LENGTHS).and_then(|at| hellos.alpn.get_mut(usize::from(at)));
-        if let Some(place) = place {
-            *place = byte;
-            hellos.alpn_len = hellos.alpn_len.wrapping_add(1);
-        } else if at >= LENGTHS {
-            hellos.alpn_len = u8::MAX;
-        }
+        let Some(at) = at.checked_sub(LENGTHS) else { return };
+        hellos.alpn_len = match hellos.alpn.get_mut(usize::from(at)) {
+            Some(place) => {
+                *place = byte;
+                at.wrapping_add(1) as u8
+            }
+            None => u8::MAX,
+        };
     }
 
     fn end_of_extension(&self, hellos: &mut Hellos) {
@@ -281,5 +282,129 @@ impl HelloReader {
             SUPPORTED_VERSIONS if !is_client => hellos.version = self.number,
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// A body of a hello: what comes before the extensions, and these.
+    fn hello(before: &[&[u8]], extensions: &[(u16, &[u8])]) -> Vec<u8> {
+        let mut list = Vec::new();
+        for (extension_type, body) in extensions {
+            list.extend(extension_type.to_be_bytes());
+            list.extend((body.len() as u16).to_be_bytes());
+            list.extend(*body);
+        }
+        let mut hello = before.concat();
+        hello.extend((list.len() as u16).to_be_bytes());
+        hello.extend(list);
+        hello
+    }
+
+    fn client_hello(extensions: &[(u16, &[u8])]) -> Vec<u8> {
+        let (suites, compressions) = ([0, 4, 0x13, 1, 0x13, 2], [1, 0]);
+        hello(&[&[3, 3], &[0xc1; 32], &[2, 7, 7], &suites, &compressions], extensions)
+    }
+
+    fn server_hello(random: &[u8; 32], extensions: &[(u16, &[u8])]) -> Vec<u8> {
+        hello(&[&[3, 3], random, &[0], &[0x13, 1], &[0]], extensions)
+    }
+
+    /// Reads a body whole, and in pieces of every length.
+    fn read(message: HandshakeType, body: &[u8], hellos: &mut Hellos) -> Result<(), Malformed> {
+        for len in 1..=body.len().max(1) {
+            let mut reader = HelloReader::new();
+            reader.begin(message, hellos);
+            body.chunks(len).try_for_each(|piece| reader.read(piece, hellos))?;
+            reader.end()?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_a_client_offers_is_kept() {
+        let mut hellos = Hellos::new();
+        let body = client_hello(&[(0, b"name"), (28, &[0x40, 1]), (42, &[]), (43, &[2, 3, 4])]);
+        read(HandshakeType::CLIENT_HELLO, &body, &mut hellos).unwrap();
+        assert_eq!(hellos.client_random, [0xc1; 32]);
+        assert_eq!((hellos.client_limit, hellos.server_limit), (0x4001, 0));
+        assert!(hellos.offers_early_data && !hellos.accepts_early_data);
+        // A list of versions is not the choice.
+        assert_eq!(hellos.version, 0);
+
+        // The second one counts, after a HelloRetryRequest.
+        let body = client_hello(&[]);
+        read(HandshakeType::CLIENT_HELLO, &body, &mut hellos).unwrap();
+        assert_eq!(hellos.client_limit, 0);
+        assert!(!hellos.offers_early_data);
+    }
+
+    #[test]
+    fn what_a_server_chooses_is_kept() {
+        let mut hellos = Hellos::new();
+        let body = server_hello(&[9; 32], &[(43, &[3, 4]), (51, &[0; 36])]);
+        read(HandshakeType::SERVER_HELLO, &body, &mut hellos).unwrap();
+        assert_eq!((hellos.version(), hellos.suite), (Some(Version::Tls13), 0x1301));
+        assert_eq!(hellos.server_random, [9; 32]);
+        assert!(!hellos.is_retry());
+
+        let extensions = [(16, &[0, 3, 2, b'h', b'2'][..]), (28, &[2, 0]), (1, &[4])];
+        let body = hello(&[], &extensions);
+        read(HandshakeType::ENCRYPTED_EXTENSIONS, &body, &mut hellos).unwrap();
+        assert_eq!(hellos.alpn(), Some(&b"h2"[..]));
+        assert_eq!((hellos.server_limit, hellos.fragment_code), (512, 4));
+        assert!(!hellos.accepts_early_data);
+        let body = hello(&[], &[(42, &[])]);
+        read(HandshakeType::ENCRYPTED_EXTENSIONS, &body, &mut hellos).unwrap();
+        assert!(hellos.accepts_early_data);
+
+        read(HandshakeType::SERVER_HELLO, &server_hello(&HELLO_RETRY_REQUEST, &[]), &mut hellos)
+            .unwrap();
+        assert!(hellos.is_retry());
+        assert_eq!(hellos.version(), Some(Version::Tls12));
+        // TLS 1.2 may leave the extensions out.
+        let mut body = server_hello(&[9; 32], &[]);
+        body.truncate(body.len() - 2);
+        read(HandshakeType::SERVER_HELLO, &body, &mut hellos).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_is_not_kept() {
+        for len in 0..=255_u8 {
+            let mut extension = (u16::from(len) + 1).to_be_bytes().to_vec();
+            extension.push(len);
+            extension.resize(usize::from(len) + 3, b'x');
+            let mut hellos = Hellos::new();
+            let body = hello(&[], &[(16, &extension)]);
+            let mut reader = HelloReader::new();
+            reader.begin(HandshakeType::ENCRYPTED_EXTENSIONS, &mut hellos);
+            reader.read(&body, &mut hellos).unwrap();
+            let kept = (1..=MAX_ALPN_LEN).contains(&len.into());
+            assert_eq!(hellos.alpn().map(<[u8]>::len), kept.then_some(len.into()), "{len}");
+        }
+    }
+
+    #[test]
+    fn lengths_that_do_not_fit_are_malformed() {
+        let whole = client_hello(&[(0, b"name"), (42, &[])]);
+        for len in 0..whole.len() {
+            // Without its extensions it is whole, too.
+            let is_whole = len == whole.len() - 14;
+            let read = read(HandshakeType::CLIENT_HELLO, &whole[..len], &mut Hellos::new());
+            assert_eq!(read.is_ok(), is_whole, "{len} bytes");
+        }
+        let mut longer = whole.clone();
+        longer.push(0);
+        assert!(read(HandshakeType::CLIENT_HELLO, &longer, &mut Hellos::new()).is_err());
+        let mut inner = whole;
+        let at = inner.len() - 13;
+        inner[at] -= 1; // The list of extensions ends inside of the last.
+        assert!(read(HandshakeType::CLIENT_HELLO, &inner, &mut Hellos::new()).is_err());
     }
 }

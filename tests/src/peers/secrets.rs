@@ -11,6 +11,7 @@ use openssl::{hash::MessageDigest, pkey::PKey, sign::Signer};
 use tls_record::{
     Epoch, TrafficSecret,
     aead::{Algorithm, Provider},
+    takeover::{KeyLogLine, SecretKind},
 };
 
 use super::{Negotiated, Role, Suite, Version};
@@ -47,6 +48,17 @@ impl SecretLog {
             .iter()
             .map(|((label, random), secret)| format!("{label} {} {}", hex(random), hex(secret)));
         lines.collect()
+    }
+
+    /// The line of the only connection that was logged for a secret.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn line(&self, kind: SecretKind) -> KeyLogLine {
+        let lines = self.lines();
+        let mut lines = lines.iter().filter_map(|line| KeyLogLine::parse(line.as_bytes()));
+        lines.find(|line| line.kind() == kind).expect("it was logged")
     }
 
     /// Forgets all connections.

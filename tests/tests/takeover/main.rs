@@ -2,16 +2,18 @@
 //! the bytes of both directions and the lines of a key log.
 
 mod connection;
+mod recorded;
 mod refusals;
 
+use recorded::Recording;
 use tls_record::aead::ring::Ring;
 use tls_record::aead::rustcrypto::RustCrypto;
 use tls_record::aead::{Algorithm, Provider};
 use tls_record::takeover::{Follower, KeyLogLine, SecretKind, TakeoverError};
 use tls_record::{Config, Event, HEADER_LEN, Header, Opened, RecordLayer, TrafficSecret};
 use tls_record_tests::peers::{
-    Extras, Group, Negotiated, OpensslContext, Peer, PeerEnd, Role, RustlsPeer,
-    SecretLog, Suite, Version, pump, rustls_client_config_with, rustls_server_config_with,
+    Extras, Group, Negotiated, OpensslContext, Peer, PeerEnd, Role, RustlsPeer, SecretLog, Suite,
+    Version, pump, rustls_client_config_with, rustls_server_config_with,
 };
 
 /// The implementations.
@@ -119,7 +121,7 @@ impl Takeover {
     }
 
     fn finish<P: Provider>(&mut self) -> RecordLayer<TrafficSecret<P>> {
-        let follower = self.run::<P>().expect("the handshake can be followed");
+        let mut follower = self.run::<P>().expect("the handshake can be followed");
         follower.finish(Config::new(engine_role(self.role))).expect("the connection is taken over")
     }
 }

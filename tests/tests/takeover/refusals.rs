@@ -19,67 +19,44 @@ fn takeover(agreed: Negotiated) -> Takeover {
 #[test]
 fn a_secret_that_is_late_is_asked_for_and_nothing_is_lost() {
     for agreed in Negotiated::all() {
-        let mut takeover = takeover(agreed);
-        let follower = takeover.run::<Ring>().expect("all secrets are there");
-        let (mut client, mut server) = (Vec::new(), Vec::new());
-        let _ = (follower, &mut client, &mut server);
-
-        // The same handshake again, with the key log only when it is asked for.
-        let log = SecretLog::default();
-        let logging = Extras { log: Some(log.clone()), ..Extras::default() };
-        let mut library = Stack::Openssl.peer(Role::Client, agreed, &logging);
-        let mut peer = Stack::Openssl.peer(Role::Server, agreed, &Extras::default());
-        for _ in 0..10 {
-            let sent = library.take_output();
-            client.push(sent.clone());
-            peer.receive(&sent);
-            let sent = peer.take_output();
-            server.push(sent.clone());
-            library.receive(&sent);
-        }
+        let Recording { log, turns, .. } = Recording::of_handshake(agreed);
         let mut follower = Follower::<Ring>::new();
         let mut asked = Vec::new();
-        for (client, server) in client.iter().zip(&server) {
-            for (sender, bytes) in [(Role::Client, client), (Role::Server, server)] {
-                let (mut bytes, mut at) = (bytes.clone(), 0);
-                while at < bytes.len() {
-                    let before = bytes.clone();
-                    match follower.follow(engine_role(sender), &mut bytes[at..]) {
-                        Ok(opened) => at += opened.consumed,
-                        Err(TakeoverError::MissingSecret(kind)) => {
-                            assert_eq!(bytes, before, "nothing has changed");
-                            asked.push(kind);
-                            for line in log.lines() {
-                                let line = KeyLogLine::parse(line.as_bytes());
-                                if let Some(line) = line.filter(|line| line.kind() == kind) {
-                                    follower.secret(kind, line.secret()).unwrap();
-                                }
-                            }
-                        }
-                        Err(error) => panic!("{error}"),
+        for (sender, mut bytes) in turns {
+            let mut at = 0;
+            while at < bytes.len() {
+                let before = bytes.clone();
+                match follower.follow(engine_role(sender), &mut bytes[at..]) {
+                    Ok(opened) => at += opened.consumed,
+                    Err(TakeoverError::MissingSecret(kind)) => {
+                        assert_eq!(bytes, before, "nothing has changed");
+                        asked.push(kind);
+                        follower.secret(kind, log.line(kind).secret()).unwrap();
                     }
+                    Err(error) => panic!("{error}"),
                 }
             }
         }
         assert!(follower.is_complete());
-        let mut expected = match agreed.version {
-            Version::Tls12 => vec![SecretKind::Master],
-            // The server has sent tickets, and the client nothing: its secret is not asked for yet.
-            Version::Tls13 => vec![
+        // The server has sent tickets, and the client nothing: its secret is needed at the end.
+        let expected: &[_] = match agreed.version {
+            Version::Tls12 => &[SecretKind::Master],
+            Version::Tls13 => &[
                 SecretKind::ServerHandshake,
                 SecretKind::ClientHandshake,
                 SecretKind::ServerTraffic,
             ],
         };
         assert_eq!(asked, expected);
-        let finished = follower.finish(Config::new(tls_record::Role::Client));
-        match agreed.version {
-            Version::Tls12 => assert!(finished.is_ok()),
-            Version::Tls13 => {
-                expected = vec![SecretKind::ClientTraffic];
-                assert_eq!(finished.err(), Some(TakeoverError::MissingSecret(expected[0])));
-            }
+        let config = Config::new(tls_record::Role::Client);
+        if agreed.version == Version::Tls13 {
+            let kind = SecretKind::ClientTraffic;
+            let error = Some(TakeoverError::MissingSecret(kind));
+            assert_eq!(follower.finish(config).err(), error);
+            follower.secret(kind, log.line(kind).secret()).unwrap();
         }
+        assert!(follower.finish(config).is_ok());
+        assert_eq!(follower.finish(config).err(), Some(TakeoverError::NotComplete));
     }
 }
 

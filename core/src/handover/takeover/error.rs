@@ -1,5 +1,6 @@
 //! Why a connection cannot be taken over.
 
+use crate::layer::suspend_error::SuspendError;
 use crate::protocol::error::{KeyError, OpenError};
 use crate::protocol::key_log::SecretKind;
 
@@ -25,6 +26,10 @@ pub enum TakeoverError {
     ExplicitNonces,
     /// A Finished message is missing.
     NotComplete,
+    /// A handshake message has arrived in part, or a KeyUpdate is not answered: follow more first.
+    Busy,
+    /// A direction was closed, or its keys are used up.
+    Ended,
     /// A record is not what it should be, or holds a fatal alert: the handshake has failed.
     Open(OpenError),
     /// The engine does not take the keys, for instance because its provider has no such cipher.
@@ -43,6 +48,12 @@ impl From<KeyError> for TakeoverError {
     }
 }
 
+impl From<SuspendError> for TakeoverError {
+    fn from(error: SuspendError) -> Self {
+        if error == SuspendError::Busy { Self::Busy } else { Self::Ended }
+    }
+}
+
 impl core::fmt::Display for TakeoverError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
@@ -54,6 +65,8 @@ impl core::fmt::Display for TakeoverError {
             Self::Malformed => f.write_str("a malformed hello message"),
             Self::ExplicitNonces => f.write_str("explicit nonces that cannot be continued"),
             Self::NotComplete => f.write_str("the handshake is not complete"),
+            Self::Busy => f.write_str("a message or a KeyUpdate is not complete"),
+            Self::Ended => f.write_str("a direction of the connection has ended"),
             Self::Open(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
         }
