@@ -393,14 +393,20 @@ impl<P: Provider> Follower<P> {
 
     // Messages
 
-    /// Passes over a record of early data that comes before the server has rejected it. It is under keys
+    /// Passes over a record of early data that comes before the server has rejected it, and over the
+    /// change_cipher_spec before it (RFC 9846 section 4.3.10 and appendix E.4). The early data is under keys
     /// that are not known, and nothing else that is protected can come so early.
     fn skip_early_data(&mut self, sender: Role, input: &[u8]) -> Option<Opened> {
         let is_early = sender == Role::Client
             && self.hellos.offers_early_data
-            && self.client.opener.epoch() == Epoch::Plaintext;
+            && self.client.opener.epoch() == Epoch::Plaintext
+            && !matches!(self.negotiated, Some((Version::Tls12, _)));
         let header = Header::decode(*input.first_chunk()?);
-        if !is_early || header.content_type != ContentType::APPLICATION_DATA {
+        let is_skipped = matches!(
+            header.content_type,
+            ContentType::APPLICATION_DATA | ContentType::CHANGE_CIPHER_SPEC
+        );
+        if !(is_early && is_skipped) {
             return None;
         }
         let total = HEADER_LEN.saturating_add(header.length.into());

@@ -1,5 +1,9 @@
 //! What connections do that were taken over.
 
+use std::sync::Arc;
+
+use tls_record_tests::records::CCS;
+
 use super::*;
 
 /// The engine in the place of the library.
@@ -185,5 +189,115 @@ fn a_resumed_handshake_is_taken_over() {
             received: Vec::new(),
         };
         live::<Ring>(takeover, agreed);
+    }
+}
+
+/// A client by rustls that sends early data to a server with these tickets, which accepts it or not.
+fn early_data(accepts: bool, role: Role, agreed: Negotiated) -> Takeover {
+    let log = SecretLog::default();
+    let extras = |logs| Extras {
+        log: (logs == role).then(|| log.clone()),
+        early_data: 16_384,
+        ..Extras::default()
+    };
+    let Negotiated { version, suite } = agreed;
+    let client = Arc::new(rustls_client_config_with(version, suite, &extras(Role::Client)));
+    let rejecting = OpensslContext::with(&agreed.setup(Role::Server), &extras(Role::Server));
+    let accepting = Arc::new(rustls_server_config_with(version, suite, &extras(Role::Server)));
+    let server = || -> Box<dyn Peer> {
+        if accepts {
+            Box::new(RustlsPeer::server(accepting.clone()))
+        } else {
+            Box::new(rejecting.peer())
+        }
+    };
+    let mut first = server();
+    pump(&mut RustlsPeer::client(client.clone()), &mut *first);
+    log.clear();
+
+    let mut client = RustlsPeer::client(client);
+    client.write_early(&[b'e'; 9_000]);
+    let (client, server) = (Box::new(client), server());
+    let (library, peer): (Box<dyn Peer>, Box<dyn Peer>) = match role {
+        Role::Client => (client, server),
+        Role::Server => (server, client),
+    };
+    Takeover { role, library, peer, log, received: Vec::new() }
+}
+
+#[test]
+fn early_data_that_the_server_rejects_is_passed_over() {
+    for role in [Role::Client, Role::Server] {
+        for suite in Suite::ALL {
+            let agreed = Negotiated { version: Version::Tls13, suite };
+            println!("{role:?}: {agreed:?}");
+            live::<Ring>(early_data(false, role, agreed), agreed);
+        }
+    }
+}
+
+#[test]
+fn early_data_that_the_server_accepts_is_named() {
+    for role in [Role::Client, Role::Server] {
+        let agreed = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
+        let followed = early_data(true, role, agreed).run::<Ring>();
+        assert_eq!(followed.err(), Some(TakeoverError::EarlyData));
+    }
+}
+
+#[test]
+fn no_explicit_nonce_of_tls12_is_used_twice() {
+    // RFC 5288 section 3: the nonce of a record is the salt, and eight bytes behind its header.
+    let explicit = |record: &[u8]| <[u8; 8]>::try_from(&record[HEADER_LEN..][..8]).unwrap();
+    for stack in Stack::ALL {
+        for suite in [Suite::Aes128Gcm, Suite::Aes256Gcm] {
+            let agreed = Negotiated { version: Version::Tls12, suite };
+            let log = SecretLog::default();
+            let logging = Extras { log: Some(log.clone()), ..Extras::default() };
+            let mut library = stack.peer(Role::Client, agreed, &logging);
+            let mut peer = Stack::Openssl.peer(Role::Server, agreed, &Extras::default());
+            let mut follower = Follower::<Ring>::new();
+            let (mut nonces, mut is_protected) = (Vec::new(), false);
+            for turn in 0..10 {
+                if turn == 5 {
+                    // The library goes on for a while: its numbers are not those of a handshake alone.
+                    library.write(&[7; 100]);
+                }
+                let sent = library.take_output();
+                for line in log.lines() {
+                    follower.key_log(line.as_bytes()).unwrap();
+                }
+                let mut rest = &sent[..];
+                while let Some(len) = first_record(rest) {
+                    // What follows the change_cipher_spec is protected.
+                    if is_protected {
+                        nonces.push(explicit(rest));
+                    }
+                    is_protected |= rest[0] == CCS.0;
+                    rest = &rest[len..];
+                }
+                follow(&mut follower, Role::Client, &sent).unwrap();
+                peer.receive(&sent);
+                let sent = peer.take_output();
+                library.receive(&sent);
+                for line in log.lines() {
+                    follower.key_log(line.as_bytes()).unwrap();
+                }
+                follow(&mut follower, Role::Server, &sent).unwrap();
+            }
+            assert!(nonces.len() >= 2, "the Finished, and data");
+            let mut layer = follower.finish(Config::new(tls_record::Role::Client)).unwrap();
+            for _ in 0..3 {
+                let mut record = [0; 64];
+                let sealed = layer.seal(&[b"data"], &mut record).unwrap();
+                nonces.push(explicit(&record));
+                peer.receive(&record[..sealed.written]);
+            }
+            assert_eq!(peer.read(), [&[7; 100][..], b"datadatadata"].concat());
+            let count = nonces.len();
+            nonces.sort_unstable();
+            nonces.dedup();
+            assert_eq!(nonces.len(), count);
+        }
     }
 }
