@@ -20,6 +20,8 @@
 //! - [`close`] is the state machine of closing. [`End`] tells, at any time, how each direction
 //!   ended.
 //! - [`TrafficSecret`] holds the secret of one direction. The traits in [`aead`] plug in a cipher.
+//! - `takeover`, of the feature of this name, follows the handshake of any TLS library and takes the
+//!   connection over.
 //! - A connection at rest can be [suspended](RecordLayer::suspend) into a few bytes, or handed to
 //!   the [TLS of the Linux kernel](KernelDirection).
 //!
@@ -97,8 +99,8 @@
 //!
 //! `ring` (default), `rustcrypto`, `aws-lc-rs`: backends; `tls12` (default); `defmt`: logging of
 //! every public type; `embedded-io`, `embedded-io-async`: `EmbeddedStream`, over their transports;
-//! `portable-atomic`: [`Mailbox`] on targets without compare-and-swap; `null-aead`: no protection at
-//! all, for tests and fuzzing.
+//! `takeover`: following the handshakes of other TLS libraries; `portable-atomic`: [`Mailbox`] on targets
+//! without compare-and-swap; `null-aead`: no protection at all, for tests and fuzzing.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -327,7 +327,7 @@ impl<P: Provider> Follower<P> {
         &self,
         sender: Role,
         epoch: Epoch,
-        explicit_start: [u8; 8],
+        #[cfg_attr(not(feature = "tls12"), expect(unused_variables))] explicit_start: [u8; 8],
     ) -> Result<TrafficSecret<P>, TakeoverError> {
         let (version, algorithm) = self.negotiated.ok_or(TakeoverError::NotComplete)?;
         let kind = match (version, sender, epoch) {

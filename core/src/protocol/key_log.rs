@@ -26,19 +26,15 @@ pub enum SecretKind {
     Exporter,
 }
 
-impl SecretKind {
-    const fn of(label: &[u8]) -> Option<Self> {
-        Some(match label {
-            b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => Self::ClientHandshake,
-            b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => Self::ServerHandshake,
-            b"CLIENT_TRAFFIC_SECRET_0" => Self::ClientTraffic,
-            b"SERVER_TRAFFIC_SECRET_0" => Self::ServerTraffic,
-            b"CLIENT_RANDOM" => Self::Master,
-            b"EXPORTER_SECRET" => Self::Exporter,
-            _ => return None,
-        })
-    }
-}
+/// The labels, as a key log spells them.
+const LABELS: [(&[u8], SecretKind); 6] = [
+    (b"CLIENT_HANDSHAKE_TRAFFIC_SECRET", SecretKind::ClientHandshake),
+    (b"SERVER_HANDSHAKE_TRAFFIC_SECRET", SecretKind::ServerHandshake),
+    (b"CLIENT_TRAFFIC_SECRET_0", SecretKind::ClientTraffic),
+    (b"SERVER_TRAFFIC_SECRET_0", SecretKind::ServerTraffic),
+    (b"CLIENT_RANDOM", SecretKind::Master),
+    (b"EXPORTER_SECRET", SecretKind::Exporter),
+];
 
 /// One line of a key log. Wiped when it is dropped.
 ///
@@ -65,16 +61,15 @@ impl KeyLogLine {
     /// Reads a line, with or without its end. Returns `None` for a comment, an empty line, a label of no
     /// [`SecretKind`], and a line that is malformed or was cut off.
     pub fn parse(line: &[u8]) -> Option<Self> {
-        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let mut this = Self {
-            kind: SecretKind::of(words.next()?)?,
-            client_random: [0; RANDOM_LEN],
-            secret: [0; MAX_SECRET_LEN],
-            len: 0,
-        };
-        let random_len = decode_hex(words.next()?, &mut this.client_random)?;
-        this.len = decode_hex(words.next()?, &mut this.secret)?;
-        let is_right = random_len == RANDOM_LEN && this.len != 0 && words.next().is_none();
+        let (label, rest) = word(line);
+        let (random, rest) = word(rest);
+        let (secret, rest) = word(rest);
+        let (_, kind) = *LABELS.iter().find(|(known, _)| *known == label)?;
+        let mut this =
+            Self { kind, client_random: [0; RANDOM_LEN], secret: [0; MAX_SECRET_LEN], len: 0 };
+        let random_len = decode_hex(random, &mut this.client_random)?;
+        this.len = decode_hex(secret, &mut this.secret)?;
+        let is_right = random_len == RANDOM_LEN && this.len != 0 && word(rest).0.is_empty();
         is_right.then_some(this)
     }
 
@@ -104,6 +99,13 @@ impl core::fmt::Debug for KeyLogLine {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "KeyLogLine({:?}, redacted)", self.kind)
     }
+}
+
+/// The first word of a line, and what is behind it.
+fn word(line: &[u8]) -> (&[u8], &[u8]) {
+    let line = line.trim_ascii_start();
+    let len = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+    line.split_at_checked(len).unwrap_or((line, &[]))
 }
 
 /// Decodes pairs of digits. Returns how many bytes they are; `None` if they are more than `out` holds.

@@ -16,6 +16,7 @@ mod linked;
 mod messages;
 mod stream;
 mod suspend;
+mod takeover;
 mod words;
 
 use core::hint::black_box as any;
@@ -50,6 +51,7 @@ extern "C" fn _start() {
     stream::prove::<_, 600, 128>(secret);
     stream::prove::<_, 18437, 16640>(secret);
     suspend::prove();
+    takeover::prove();
     messages::prove();
     #[cfg(feature = "planted")]
     any([0, 1, 2, 3][any(4)]);

@@ -1,0 +1,15 @@
+//! The record layer, and in it the halves, with secrets in software: what `takeover` adds to.
+
+#![no_std]
+#![no_main]
+
+use stub::Library;
+use tls_record::{RecordLayer, TrafficSecret};
+
+type Secret = TrafficSecret<Library>;
+
+sizes::keep! {
+    RecordLayer<Secret>: new join split open eof seal seal_in_place seal_handshake has_control
+        poll_control next_control close cancel abort update_keys set_version install end opener
+        sealer;
+}
