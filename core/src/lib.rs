@@ -78,10 +78,19 @@
 //!
 //! # Features
 //!
-//! `ring` (default), `rustcrypto`, `aws-lc-rs`: backends; `tls12` (default); `defmt`: logging of
+//! `ring` (default), `rustcrypto`, `aws-lc-rs`: backends; `rustcrypto-aes128-gcm`,
+//! `rustcrypto-aes256-gcm`, `rustcrypto-chacha20-poly1305`, `rustcrypto-aes128-ccm`: some of the
+//! ciphers of RustCrypto, alone or together, where `rustcrypto` has all of them; `tls12` (default); `defmt`: logging of
 //! every public type; `embedded-io`, `embedded-io-async`: `EmbeddedStream`, over their transports;
 //! `portable-atomic`: [`Mailbox`] on targets without compare-and-swap; `null-aead`: no protection at
 //! all, for tests and fuzzing.
+//!
+//! Without an operating system the default features do not compile, because ring asks getrandom:
+//! `default-features = false, features = ["rustcrypto"]`. To be small, firmware takes only the ciphers
+//! that it speaks, and has
+//! `RUSTFLAGS='--cfg sha2_backend_soft="compact" --cfg aes_backend_soft="compact"'`: RustCrypto's SHA-2
+//! and AES are not unrolled then. AES-256-GCM brings SHA-384, the largest part of what is unrolled;
+//! ChaCha20-Poly1305 is also what seals [suspended](RecordLayer::suspend) connections.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]

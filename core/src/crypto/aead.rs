@@ -6,7 +6,12 @@ pub mod aws_lc;
 pub mod null;
 #[cfg(feature = "ring")]
 pub mod ring;
-#[cfg(feature = "rustcrypto")]
+#[cfg(any(
+    feature = "rustcrypto-aes128-gcm",
+    feature = "rustcrypto-aes256-gcm",
+    feature = "rustcrypto-chacha20-poly1305",
+    feature = "rustcrypto-aes128-ccm"
+))]
 pub mod rustcrypto;
 
 use zeroize::Zeroize;

@@ -151,6 +151,9 @@ fn suspend<P: Provider>(
 ) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
     opener.check_rest()?;
     sealer.check_rest()?;
+    if !P::supports(ALGORITHM) {
+        return Err(SuspendError::Unsupported);
+    }
     if sealer.has_padding_function() {
         return Err(SuspendError::PaddingFunction);
     }
@@ -231,7 +234,8 @@ pub enum ResumeError {
     Format,
     /// They were tampered with, or sealed under another key.
     Forged,
-    /// Keys could not be made.
+    /// Keys could not be made: the provider does not have the connection's algorithm, or not
+    /// ChaCha20-Poly1305, which seals suspended connections.
     Crypto,
 }
 

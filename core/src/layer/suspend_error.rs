@@ -14,7 +14,8 @@ pub enum SuspendError {
     PaddingFunction,
     /// The bytes could not be sealed.
     Crypto,
-    /// The kernel does not have the suite's cipher: AES-CCM with tags of 8 bytes.
+    /// The kernel does not have the suite's cipher: AES-CCM with tags of 8 bytes. Or the provider does
+    /// not have ChaCha20-Poly1305, which seals suspended connections: its feature of RustCrypto is off.
     Unsupported,
 }
 
@@ -25,7 +26,7 @@ impl core::fmt::Display for SuspendError {
             Self::NotEstablished => "the connection is not established",
             Self::PaddingFunction => "a padding function cannot be suspended",
             Self::Crypto => "the cipher failed",
-            Self::Unsupported => "a cipher that the kernel does not have",
+            Self::Unsupported => "a cipher that the kernel or the provider does not have",
         })
     }
 }

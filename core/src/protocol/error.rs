@@ -286,7 +286,8 @@ impl core::error::Error for CloseError {}
 pub enum KeyError {
     /// A key, secret or iv of a length that its suite does not have, or a suite without keys here.
     Length,
-    /// The provider of ciphers does not have the suite's: ring has no AES-CCM.
+    /// The provider of ciphers does not have the suite's: ring has no AES-CCM, RustCrypto no cipher
+    /// whose feature is off.
     Unsupported,
     /// Epochs only go forward, and a version has no keys for every epoch.
     Epoch,
