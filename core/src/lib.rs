@@ -23,7 +23,7 @@
 //! |---|---|
 //! | sends each record as soon as it is sealed | [`RecordLayer`] |
 //! | has keys that another library uses already | the same or one of the next, and [`take_over`](RecordLayer::take_over) |
-//! | makes a handshake on the engine | [`Connection`], [`write_handshake`](Connection::write_handshake), [`Event::Handshake`] and [`install_one`](Connection::install_one) |
+//! | makes a handshake on the engine | [`Connection`], [`write_handshake`](Connection::write_handshake), [`Event::Handshake`] and [`install_one`](Connection::install_one); [`expand_label`] and [`Algorithm::from_suite`](aead::Algorithm::from_suite) |
 //! | has a transport that takes a part of what it is given, or is busy | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |
 //! | gives bytes to io_uring or DMA, which read them later | [`Connection`], [`begin_send`](Connection::begin_send) and [`sent`](Connection::sent) |
 //! | reads and writes in two threads, tasks or interrupt levels | [`RecordLayer::split_over`] or [`Connection::split_over`] |
@@ -127,7 +127,7 @@ mod stream;
 
 pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, RecordSizes, Writer};
 pub use crypto::aead;
-pub use crypto::keys::{DirectionKeys, KeySchedule, TrafficSecret};
+pub use crypto::keys::{DirectionKeys, KeySchedule, TrafficSecret, expand_label};
 pub use crypto::padding::{Padding, PaddingFn};
 pub use crypto::scrub::scrub_stack;
 pub use handover::kernel::{CryptoInfo, KernelDirection};

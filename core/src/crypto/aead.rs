@@ -13,6 +13,7 @@ pub mod ring;
     feature = "rustcrypto-aes128-ccm"
 ))]
 pub mod rustcrypto;
+mod suite;
 
 use zeroize::Zeroize;
 
@@ -54,11 +55,23 @@ impl Algorithm {
         }
     }
 
-    /// Length of a TLS 1.3 traffic secret in bytes: the suite's hash (RFC 9846 appendix B.4).
-    pub const fn secret_len(self) -> usize {
+    /// The hash of the suite: of HKDF and of the transcript in TLS 1.3 (RFC 9846 appendix B.4), of the
+    /// PRF in TLS 1.2 (RFC 5288, RFC 5289, RFC 6655, RFC 7905).
+    pub const fn hash(self) -> Hash {
         match self {
-            Self::Aes128Gcm | Self::Chacha20Poly1305 | Self::Aes128Ccm | Self::Aes128Ccm8 => 32,
-            Self::Aes256Gcm => 48,
+            Self::Aes128Gcm | Self::Chacha20Poly1305 | Self::Aes128Ccm | Self::Aes128Ccm8 => {
+                Hash::Sha256
+            }
+            Self::Aes256Gcm => Hash::Sha384,
+        }
+    }
+
+    /// Length of a TLS 1.3 traffic secret in bytes: that of the suite's [`hash`](Self::hash)
+    /// (RFC 9846 section 7.1).
+    pub const fn secret_len(self) -> usize {
+        match self.hash() {
+            Hash::Sha256 => 32,
+            Hash::Sha384 => 48,
         }
     }
 
@@ -81,6 +94,16 @@ impl Algorithm {
             Self::Chacha20Poly1305 => false,
         }
     }
+}
+
+/// The hash functions of the suites that the engine knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Hash {
+    /// SHA-256: 32 bytes.
+    Sha256,
+    /// SHA-384: 48 bytes.
+    Sha384,
 }
 
 /// The AEAD failed: authentication on opening, its hardware on sealing.
@@ -164,7 +187,7 @@ pub trait Provider {
     /// have the algorithm.
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<Self::Aead>;
 
-    /// HKDF-Expand (RFC 5869) with the hash that TLS 1.3 pairs with `algorithm`, `info` given in
+    /// HKDF-Expand (RFC 5869) with the [hash](Algorithm::hash) of `algorithm`, `info` given in
     /// parts. `None` if `out` is longer than the hash can give. Parts of `info` may be secret: no copy of
     /// them may be left on a heap.
     fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()>;

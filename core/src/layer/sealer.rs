@@ -563,8 +563,8 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// Lowers for good what one record may carry: there is no room for more.
-    pub(crate) fn limit_fragments(&mut self, limit: u16) {
-        self.own_limit = self.own_limit.min(limit);
+    pub(crate) const fn limit_fragments(&mut self, limit: u16) {
+        self.own_limit = least(self.own_limit, limit);
         self.set_max_content();
     }
 

@@ -3,7 +3,7 @@
 use ring::{aead, hkdf};
 use zeroize::Zeroize;
 
-use super::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
+use super::{Aead, AeadError, Algorithm, Hash, NONCE_LEN, Provider};
 
 /// ring as a [`Provider`].
 #[derive(Clone, Copy, Debug)]
@@ -33,12 +33,9 @@ impl Provider for Ring {
     }
 
     fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
-        let hash = match algorithm {
-            Algorithm::Aes128Gcm
-            | Algorithm::Chacha20Poly1305
-            | Algorithm::Aes128Ccm
-            | Algorithm::Aes128Ccm8 => hkdf::HKDF_SHA256,
-            Algorithm::Aes256Gcm => hkdf::HKDF_SHA384,
+        let hash = match algorithm.hash() {
+            Hash::Sha256 => hkdf::HKDF_SHA256,
+            Hash::Sha384 => hkdf::HKDF_SHA384,
         };
         let prk = hkdf::Prk::new_less_safe(hash, prk);
         prk.expand(info, OutputLen(out.len())).ok()?.fill(out).ok()

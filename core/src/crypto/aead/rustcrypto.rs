@@ -10,7 +10,7 @@ use hkdf::Hkdf;
 use sha2::{Sha256, Sha384};
 use zeroize::Zeroize;
 
-use super::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
+use super::{Aead, AeadError, Algorithm, Hash, NONCE_LEN, Provider};
 
 #[cfg(feature = "rustcrypto-aes128-gcm")]
 type Aes128Gcm = aes_gcm::Aes128Gcm;
@@ -76,16 +76,9 @@ impl Provider for RustCrypto {
         if !Self::supports(algorithm) {
             return None;
         }
-        match algorithm {
-            Algorithm::Aes128Gcm
-            | Algorithm::Chacha20Poly1305
-            | Algorithm::Aes128Ccm
-            | Algorithm::Aes128Ccm8 => {
-                Hkdf::<Sha256>::from_prk(prk).ok()?.expand_multi_info(info, out).ok()
-            }
-            Algorithm::Aes256Gcm => {
-                Hkdf::<Sha384>::from_prk(prk).ok()?.expand_multi_info(info, out).ok()
-            }
+        match algorithm.hash() {
+            Hash::Sha256 => Hkdf::<Sha256>::from_prk(prk).ok()?.expand_multi_info(info, out).ok(),
+            Hash::Sha384 => Hkdf::<Sha384>::from_prk(prk).ok()?.expand_multi_info(info, out).ok(),
         }
     }
 }
