@@ -527,7 +527,7 @@ fn lines_are_read_where_they_were_decrypted_asynchronously_too() {
 fn a_stream_for_a_log_says_how_far_it_is() {
     let tls = stream(Role::Server, TLS13, Stack::Openssl);
     let words = format!("{tls:?}");
-    assert!(words.starts_with("Stream(") && words.contains("Application keys"), "{words}");
+    assert!(words.starts_with("EmbeddedStream(") && words.contains("Application keys"), "{words}");
 }
 
 #[test]
