@@ -61,14 +61,15 @@ impl Provider for RustCrypto {
     }
 
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<RustCryptoAead> {
-        let key = match algorithm {
-            Algorithm::Aes128Gcm => Cipher::new(key).map(Key::Aes128Gcm),
-            Algorithm::Aes256Gcm => Cipher::new(key).map(Key::Aes256Gcm),
-            Algorithm::Chacha20Poly1305 => Cipher::new(key).map(Key::Chacha20Poly1305),
-            Algorithm::Aes128Ccm => Cipher::new(key).map(Key::Aes128Ccm),
-            Algorithm::Aes128Ccm8 => Cipher::new(key).map(Key::Aes128Ccm8),
-        };
-        key.map(RustCryptoAead)
+        // In the place of what is returned. One that is moved there, by `map` for instance, brings along
+        // what lay on the stack in the bytes that a small cipher does not use: copies of older keys.
+        Some(RustCryptoAead(match algorithm {
+            Algorithm::Aes128Gcm => Key::Aes128Gcm(Cipher::new(key)?),
+            Algorithm::Aes256Gcm => Key::Aes256Gcm(Cipher::new(key)?),
+            Algorithm::Chacha20Poly1305 => Key::Chacha20Poly1305(Cipher::new(key)?),
+            Algorithm::Aes128Ccm => Key::Aes128Ccm(Cipher::new(key)?),
+            Algorithm::Aes128Ccm8 => Key::Aes128Ccm8(Cipher::new(key)?),
+        }))
     }
 
     fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
@@ -187,6 +188,7 @@ trait Cipher: Sized {
 }
 
 impl<C: KeyInit + AeadInOut<NonceSize = U12>> Cipher for C {
+    #[inline]
     fn new(key: &[u8]) -> Option<Self> {
         Self::new_from_slice(key).ok()
     }
