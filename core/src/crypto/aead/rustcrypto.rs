@@ -1,7 +1,6 @@
 //! The portable backend: RustCrypto. Links everywhere, without a C compiler.
 //!
-//! Each cipher has a feature, so that firmware links only what it speaks. The type of a cipher whose
-//! feature is off is [`Absent`], which has no values: the compiler drops its code.
+//! Each cipher has a feature, so that firmware links only what it speaks.
 
 use aead::consts::U12;
 use aead::inout::InOutBuf;
@@ -222,7 +221,7 @@ impl<C: KeyInit + AeadInOut<NonceSize = U12>> Cipher for C {
     }
 }
 
-/// A cipher whose feature is off.
+/// A cipher whose feature is off. It has no values, so that the compiler drops its code.
 #[allow(dead_code)] // With all features on.
 enum Absent {}
 
