@@ -81,9 +81,10 @@
 //!
 //! `std` (default): `Stream`, `Acceptor`, and rustls with `std`; without it the crate needs `alloc` alone.
 //! `tokio`: `TokioStream`.
-//! `ring` (default): ring, for the records, and rustls's feature `ring`. In a program that uses rustls with
-//! its default `aws_lc_rs` as well, rustls does not know which provider to take by default: call
-//! `CryptoProvider::install_default`, or `builder_with_provider` for each config. `rustcrypto`: RustCrypto for the
+//! `ring` (default): ring, for the records, and rustls's feature `ring`. `aws-lc-rs`: AWS-LC, for the
+//! records, and rustls's feature `aws_lc_rs`, a default of rustls's. In a program with both of these, rustls
+//! does not know which provider to take by default: call `CryptoProvider::install_default`, or
+//! `builder_with_provider` for each config. `rustcrypto`: RustCrypto for the
 //! records; the handshake uses whatever provider its config has. TLS 1.2 is always there.
 
 #![no_std]

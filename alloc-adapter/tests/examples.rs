@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -233,13 +234,22 @@ fn a_silent_client_is_left_and_one_that_sends_nonsense_is_closed() {
     assert_status(&output, 0);
 }
 
+/// Said, because with all features of the adapter on rustls does not know which one to take.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
 type Client = Stream<TcpStream, Ring>;
 
 fn client(addr: SocketAddr) -> Client {
     let mut roots = RootCertStore::empty();
     let file = std::fs::read(&PEM.0).expect("it was written");
     roots.add(CertificateDer::from_pem_slice(&file).expect("PEM")).expect("a certificate");
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("ring has suites of both versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
     let name = "localhost".try_into().expect("a name");
     let tcp = TcpStream::connect(addr).expect("it listens");
     Client::connect(Arc::new(config), name, tcp).expect("a handshake")
@@ -338,7 +348,9 @@ fn the_server_survives_every_kind_of_client_and_leaves_each_of_them() {
 fn odd_server(tls: &str, act: fn(Stream<TcpStream, Ring>)) -> SocketAddr {
     let version = if tls == "1.2" { &rustls::version::TLS12 } else { &rustls::version::TLS13 };
     let (cert, key) = &*PEM;
-    let config = ServerConfig::builder_with_protocol_versions(&[version])
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[version])
+        .expect("ring has suites of both versions")
         .with_no_client_auth()
         .with_single_cert(
             vec![CertificateDer::from_pem_file(cert).expect("PEM")],

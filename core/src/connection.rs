@@ -22,6 +22,7 @@ pub use writer::Writer;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Padding;
 use crate::crypto::scrub::scrub_stack;
+use crate::layer::config::Config;
 use crate::layer::opener::{Opened, Opener};
 use crate::layer::pair;
 use crate::layer::record_layer::RecordLayer;
@@ -53,7 +54,8 @@ use crate::protocol::record_size_limit::RecordSizeLimit;
 /// [`Config::fragment_limit`](crate::Config) to `TX / 2 - 70` or less.
 ///
 /// Moving a value that holds keys leaves copies of the keys on the stack. Put the connection in its
-/// final place, a `static` for instance, before you install the keys.
+/// final place, a `static` for instance ([`without_keys`](Self::without_keys)), before you install
+/// the keys.
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -104,6 +106,32 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         this.writer.settle();
         this.tell();
         this
+    }
+
+    /// A connection without keys, whose handshake is to begin, or whose keys are
+    /// [installed](Self::install) later. `TX` is at least 128.
+    ///
+    /// For a `static`, in which keys are where they stay. One that is made in its initializer lies in
+    /// `.data`, which takes as much flash as memory; one that is written at run time, as by
+    /// `static_cell::StaticCell`, in `.bss`.
+    ///
+    /// ```
+    /// use std::sync::Mutex;
+    /// use tls_record::aead::{Algorithm, ring::Ring};
+    /// use tls_record::{Config, Connection, Epoch, KeyError, Role, TrafficSecret};
+    ///
+    /// static CONNECTION: Mutex<Connection<TrafficSecret<Ring>, 2048>> =
+    ///     Mutex::new(Connection::without_keys(Config::new(Role::Client)));
+    ///
+    /// fn established(client: &[u8; 32], server: &[u8; 32]) -> Result<(), KeyError> {
+    ///     let secret = |secret| TrafficSecret::tls13(Algorithm::Aes128Gcm, secret);
+    ///     let mut connection = CONNECTION.lock().unwrap();
+    ///     connection.install(Epoch::Application, secret(client)?, secret(server)?)
+    /// }
+    /// # established(&[1; 32], &[2; 32]).unwrap();
+    /// ```
+    pub const fn without_keys(config: Config) -> Self {
+        Self { opener: Opener::new(config), writer: Writer::without_keys(config) }
     }
 
     /// Returns an unsettled connection. The caller must settle it in its final place, by

@@ -31,7 +31,7 @@
 //! |---|---|
 //! | sends each record as soon as it is sealed | [`RecordLayer`] |
 //! | takes over keys that another TLS library has used | [`RecordLayer`] or [`Connection`], and [`take_over`](RecordLayer::take_over) |
-//! | runs a handshake on the engine | [`Connection`], [`write_handshake`](Connection::write_handshake), [`Event::Handshake`] and [`install_one`](Connection::install_one) |
+//! | runs a handshake on the engine | [`Connection`], [`write_handshake`](Connection::write_handshake), [`Event::Handshake`] and [`install_one`](Connection::install_one); [`expand_label`] and [`Algorithm::from_suite`](aead::Algorithm::from_suite) |
 //! | has a transport that may take only some of the bytes, or be busy | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |
 //! | gives bytes to io_uring or DMA, which read them later | [`Connection`], [`begin_send`](Connection::begin_send) and [`sent`](Connection::sent) |
 //! | reads and writes in two threads, tasks or interrupt levels | [`RecordLayer::split_over`] or [`Connection::split_over`] |
@@ -97,10 +97,18 @@
 //!
 //! # Features
 //!
-//! `ring` (default), `rustcrypto`, `aws-lc-rs`: backends; `tls12` (default); `defmt`: logging of
+//! `ring` (default), `rustcrypto`, `aws-lc-rs`: backends; `rustcrypto-aes128-gcm`,
+//! `rustcrypto-aes256-gcm`, `rustcrypto-chacha20-poly1305`, `rustcrypto-aes128-ccm`: some of the
+//! ciphers of RustCrypto, alone or together, where `rustcrypto` has all of them; `tls12` (default); `defmt`: logging of
 //! every public type; `embedded-io`, `embedded-io-async`: `EmbeddedStream`, over their transports;
 //! `takeover`: following the handshakes of other TLS libraries; `portable-atomic`: [`Mailbox`] on targets
 //! without compare-and-swap; `null-aead`: no protection at all, for tests and fuzzing.
+//!
+//! Without an operating system the default features do not compile, because ring needs getrandom: use
+//! `default-features = false, features = ["rustcrypto"]`. Where flash is scarce, enable only the ciphers in
+//! use, and set `RUSTFLAGS='--cfg sha2_backend_soft="compact" --cfg aes_backend_soft="compact"'`, which
+//! keeps RustCrypto's SHA-2 and AES from being unrolled. AES-256-GCM needs SHA-384, the largest of them;
+//! [suspended](RecordLayer::suspend) connections need ChaCha20-Poly1305.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -141,7 +149,7 @@ pub mod guide;
 
 pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, RecordSizes, Writer};
 pub use crypto::aead;
-pub use crypto::keys::{DirectionKeys, KeySchedule, TrafficSecret};
+pub use crypto::keys::{DirectionKeys, KeySchedule, TrafficSecret, expand_label};
 pub use crypto::padding::{Padding, PaddingFn};
 pub use crypto::scrub::scrub_stack;
 pub use handover::kernel::{CryptoInfo, KernelDirection};

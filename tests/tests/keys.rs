@@ -5,7 +5,7 @@ use std::any::type_name;
 #[cfg(feature = "aws-lc-rs")]
 use tls_record::aead::aws_lc::AwsLc;
 use tls_record::aead::{Aead, Algorithm, Provider, null::Null, rustcrypto::RustCrypto};
-use tls_record::{KeyError, KeySchedule, TrafficSecret, Version};
+use tls_record::{KeyError, KeySchedule, TrafficSecret, Version, expand_label};
 use tls_record_tests::Backend;
 use zeroize::Zeroize;
 
@@ -154,7 +154,40 @@ fn a_suite_that_a_provider_does_not_have_shows_in_its_secret() {
         let tls12 = TrafficSecret::<Ring>::tls12(algorithm, &[7; 16], &[7; 4]);
         assert_eq!(tls12.err(), Some(KeyError::Unsupported));
         assert!(Ring::aead(algorithm, &[7; 16]).is_none());
+        let expanded = expand_label::<Ring>(algorithm, &[7; 32], b"key", b"", &mut [0; 16]);
+        assert_eq!(expanded, Err(KeyError::Unsupported));
     }
+}
+
+// RFC 9846 section 7.1: the lengths are of 8 bits, "tls13 " among them, and HKDF gives 255 blocks.
+#[test]
+fn a_label_is_expanded_within_the_lengths_of_the_rfc() {
+    fn check<P: Provider>() {
+        for algorithm in algorithms::<P>() {
+            let secret_len = algorithm.secret_len();
+            let expand = |secret_len, label_len, context_len, out_len| {
+                let [secret, label, context] =
+                    [secret_len, label_len, context_len].map(|len| vec![b'x'; len]);
+                expand_label::<P>(algorithm, &secret, &label, &context, &mut vec![0; out_len])
+            };
+            assert_eq!(expand(secret_len, 0, 0, 0), Ok(()), "{algorithm:?}");
+            assert_eq!(expand(secret_len, 249, 255, 255 * secret_len), Ok(()), "{algorithm:?}");
+            for (secret_len, label_len, context_len, out_len) in [
+                (secret_len - 1, 3, 0, 16),
+                (secret_len + 1, 3, 0, 16),
+                (secret_len, 250, 0, 16),
+                (secret_len, 3, 256, 16),
+                (secret_len, 3, 0, 255 * secret_len + 1),
+            ] {
+                let expanded = expand(secret_len, label_len, context_len, out_len);
+                assert_eq!(expanded, Err(KeyError::Length), "{algorithm:?}");
+            }
+        }
+    }
+    check::<RustCrypto>();
+    check::<Backend>();
+    #[cfg(feature = "aws-lc-rs")]
+    check::<AwsLc>();
 }
 
 // RFC 5869 section 2.3: at most 255 times the length of the hash.

@@ -8,7 +8,7 @@ use tls_record::aead::ring::Ring;
 use tls_record::aead::{Algorithm, Provider, rustcrypto::RustCrypto};
 use tls_record::{
     Config, ContentType, Epoch, Event, HandshakeHeader, KeySchedule, Opener, ReadEnd, Role, Sealer,
-    TrafficSecret, Version, WriteEnd,
+    TrafficSecret, Version, WriteEnd, expand_label,
 };
 use tls_record_tests::rfc8448::{self, Record, Secret, Sender, Trace, traces};
 
@@ -199,4 +199,45 @@ fn ivs_are_those_of_the_traces() {
         check::<AwsLc>(secret);
         check::<RustCrypto>(secret);
     }
+}
+
+#[test]
+fn a_label_is_expanded_to_the_values_of_the_traces() {
+    fn check<P: Provider>() {
+        let suite = Algorithm::Aes128Gcm;
+        for secret in traces().iter().flat_map(|trace| &trace.secrets) {
+            let (mut key, mut iv) = ([0; 16], [0; 12]);
+            expand_label::<P>(suite, &secret.secret, b"key", b"", &mut key).unwrap();
+            expand_label::<P>(suite, &secret.secret, b"iv", b"", &mut iv).unwrap();
+            assert_eq!((key, iv), (secret.key, secret.iv));
+        }
+        // Section 3, "derive secret for handshake": the context is the hash of nothing.
+        let early_secret = bytes(
+            0x33ad_0a1c_607e_c03b_09e6_cd98_9368_0ce2,
+            0x10ad_f300_aa1f_2660_e1b2_2e10_f170_f92a,
+        );
+        let empty_hash = bytes(
+            0xe3b0_c442_98fc_1c14_9afb_f4c8_996f_b924,
+            0x27ae_41e4_649b_934c_a495_991b_7852_b855,
+        );
+        let expected = bytes(
+            0x6f26_15a1_08c7_02c5_678f_54fc_9dba_b697,
+            0x16c0_7618_9c48_250c_ebea_c357_6c36_11ba,
+        );
+        let mut derived = [0; 32];
+        expand_label::<P>(suite, &early_secret, b"derived", &empty_hash, &mut derived).unwrap();
+        assert_eq!(derived, expected);
+    }
+    #[cfg(feature = "ring")]
+    check::<Ring>();
+    #[cfg(feature = "aws-lc-rs")]
+    check::<AwsLc>();
+    check::<RustCrypto>();
+}
+
+fn bytes(front: u128, back: u128) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..16].copy_from_slice(&front.to_be_bytes());
+    bytes[16..].copy_from_slice(&back.to_be_bytes());
+    bytes
 }

@@ -19,11 +19,13 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use rustls::client::UnbufferedClientConnection;
-use rustls::crypto::ring as crypto;
+use rustls::crypto::{CryptoProvider, aws_lc_rs, ring};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
-use rustls::{ClientConfig, KeyLog, RootCertStore, ServerConfig, SupportedCipherSuite};
+use rustls::{
+    CipherSuite, ClientConfig, KeyLog, RootCertStore, ServerConfig, SupportedCipherSuite,
+};
 use tls_record::aead::{Algorithm, Provider, ring::Ring, rustcrypto::RustCrypto};
 use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret, Version};
 use tls_record_alloc::{
@@ -65,22 +67,26 @@ impl Log {
 /// What a handshake agrees upon.
 #[derive(Clone, Copy)]
 struct Suite {
+    provider: fn() -> CryptoProvider,
     suite: SupportedCipherSuite,
     algorithm: Algorithm,
 }
 
 impl Suite {
-    fn all() -> [Self; 6] {
-        use crypto::cipher_suite::*;
+    fn all(provider: fn() -> CryptoProvider) -> [Self; 6] {
+        let suites = provider().cipher_suites;
         [
-            (TLS13_AES_128_GCM_SHA256, Algorithm::Aes128Gcm),
-            (TLS13_AES_256_GCM_SHA384, Algorithm::Aes256Gcm),
-            (TLS13_CHACHA20_POLY1305_SHA256, Algorithm::Chacha20Poly1305),
-            (TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, Algorithm::Aes128Gcm),
-            (TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, Algorithm::Aes256Gcm),
-            (TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, Algorithm::Chacha20Poly1305),
+            CipherSuite::TLS13_AES_128_GCM_SHA256,
+            CipherSuite::TLS13_AES_256_GCM_SHA384,
+            CipherSuite::TLS13_CHACHA20_POLY1305_SHA256,
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
         ]
-        .map(|(suite, algorithm)| Self { suite, algorithm })
+        .map(|name| {
+            let suite = *suites.iter().find(|suite| suite.suite() == name).unwrap();
+            Self { provider, suite, algorithm: Algorithm::from_suite(name.into()).unwrap() }
+        })
     }
 
     fn version(&self) -> Version {
@@ -96,7 +102,7 @@ impl Suite {
         let key = PrivatePkcs8KeyDer::from(identity.signing_key.serialize_der());
         let mut roots = RootCertStore::empty();
         roots.add(certificate.clone()).unwrap();
-        let mut provider = crypto::default_provider();
+        let mut provider = (self.provider)();
         provider.cipher_suites = vec![self.suite];
         let provider = Arc::new(provider);
         let mut client = ClientConfig::builder_with_provider(provider.clone())
@@ -677,10 +683,10 @@ fn find<P: Provider, Other: Provider, T: Tls<P>>(
     found
 }
 
-fn find_everywhere<P: Provider, Other: Provider>() -> Vec<String> {
+fn find_everywhere<P: Provider, Other: Provider>(provider: fn() -> CryptoProvider) -> Vec<String> {
     let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
     let mut found = vec![];
-    for suite in Suite::all() {
+    for suite in Suite::all(provider) {
         let reference = Reference::measure::<P, Other>(suite);
         found.extend(find::<P, Other, Stream<Pipe, P>>(suite, Plant::None, &reference));
         found.extend(find::<P, Other, TokioStream<Pipe, P>>(suite, Plant::None, &reference));
@@ -691,20 +697,26 @@ fn find_everywhere<P: Provider, Other: Provider>() -> Vec<String> {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn streams_over_ring_have_each_secret_once() {
-    assert_eq!(find_everywhere::<Ring, RustCrypto>(), [""; 0]);
+    assert_eq!(find_everywhere::<Ring, RustCrypto>(ring::default_provider), [""; 0]);
 }
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn streams_over_rustcrypto_have_each_secret_once() {
-    assert_eq!(find_everywhere::<RustCrypto, Ring>(), [""; 0]);
+    assert_eq!(find_everywhere::<RustCrypto, Ring>(ring::default_provider), [""; 0]);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn streams_after_a_handshake_by_aws_lc_have_each_secret_once() {
+    assert_eq!(find_everywhere::<Ring, RustCrypto>(aws_lc_rs::default_provider), [""; 0]);
 }
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn a_planted_copy_is_found() {
     let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
-    let suite = Suite::all()[0];
+    let suite = Suite::all(ring::default_provider)[0];
     let reference = Reference::measure::<Ring, RustCrypto>(suite);
     for (plant, what) in [
         (Plant::Early, "step 2, from before, and not wiped"),
@@ -720,7 +732,7 @@ fn a_planted_copy_is_found() {
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn tickets_keep_one_copy_of_each_secret_of_the_start() {
     let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
-    for suite in &Suite::all()[..3] {
+    for suite in &Suite::all(ring::default_provider)[..3] {
         let Alone { with_tickets, without } = Alone::measure::<RustCrypto>(*suite);
         let kept: Counts = with_tickets.iter().zip(&without).map(|(a, b)| a - b).collect();
         // Client, server, exporter.
@@ -744,7 +756,8 @@ enum Fate {
 
 fn hold_plaintext<T: Tls<Ring>>(fate: Fate, pieces: &[Masked], steps: &Steps) {
     let _arrive = Arrive(steps);
-    let (client, server) = Suite::all()[0].configs(Arc::<Log>::default());
+    let suite = Suite::all(ring::default_provider)[0];
+    let (client, server) = suite.configs(Arc::<Log>::default());
     let mut client = Handshake::client(client, server_name()).unwrap();
     let mut server = Handshake::server(server).unwrap();
     complete(&mut client, &mut server);

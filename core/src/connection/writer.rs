@@ -3,6 +3,7 @@
 use super::alert_log::AlertLog;
 use crate::buffer::byte_queue::ByteQueue;
 use crate::crypto::keys::KeySchedule;
+use crate::layer::config::Config;
 use crate::layer::notice::{Notice, Signal};
 use crate::layer::sealer::{Control, KEY_UPDATE_LEN, Sealed, Sealer};
 use crate::layer::shutdown::ShutdownError;
@@ -86,22 +87,28 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
         }
     }
 
+    /// [`new`](Self::new) for a sending half without keys, which has nothing to seal.
+    pub(super) const fn without_keys(config: Config) -> Self {
+        let mut this = Self::unsettled(Sealer::new(config));
+        this.limit_fragments(MAX_OVERHEAD);
+        this
+    }
+
     /// Limits fragments to what fits into the buffer, and seals the control records that are due.
     pub(super) fn settle(&mut self) {
-        self.limit_fragments();
+        // Keys may come later, and those of a cipher of the caller's may have longer tags.
+        self.limit_fragments(self.sealer.unpadded_len(0).max(MAX_OVERHEAD));
         self.seal_control();
     }
 
     /// Limits fragments so that the longest record and the longest control record before it fit.
-    fn limit_fragments(&mut self) {
-        // Keys may be installed later, and the caller's own cipher may have longer tags.
-        let overhead = self.sealer.unpadded_len(0).max(MAX_OVERHEAD);
+    const fn limit_fragments(&mut self, overhead: usize) {
         let room = if self.sealer.pads_control() {
             (TX / 2).saturating_sub(overhead)
         } else {
             TX.saturating_sub(overhead).saturating_sub(overhead).saturating_sub(KEY_UPDATE_LEN)
         };
-        self.sealer.limit_fragments(u16::try_from(room).unwrap_or(u16::MAX));
+        self.sealer.limit_fragments(if room < u16::MAX as usize { room as u16 } else { u16::MAX });
     }
 
     // Data in

@@ -6,8 +6,14 @@ pub mod aws_lc;
 pub mod null;
 #[cfg(feature = "ring")]
 pub mod ring;
-#[cfg(feature = "rustcrypto")]
+#[cfg(any(
+    feature = "rustcrypto-aes128-gcm",
+    feature = "rustcrypto-aes256-gcm",
+    feature = "rustcrypto-chacha20-poly1305",
+    feature = "rustcrypto-aes128-ccm"
+))]
 pub mod rustcrypto;
+mod suite;
 
 use zeroize::Zeroize;
 
@@ -50,11 +56,23 @@ impl Algorithm {
         }
     }
 
-    /// Length of a TLS 1.3 traffic secret in bytes: the suite's hash (RFC 9846 appendix B.4).
-    pub const fn secret_len(self) -> usize {
+    /// The hash of the suite: of HKDF and of the transcript in TLS 1.3 (RFC 9846 appendix B.4), of the
+    /// PRF in TLS 1.2 (RFC 5288, RFC 5289, RFC 6655, RFC 7905).
+    pub const fn hash(self) -> Hash {
         match self {
-            Self::Aes128Gcm | Self::Chacha20Poly1305 | Self::Aes128Ccm | Self::Aes128Ccm8 => 32,
-            Self::Aes256Gcm => 48,
+            Self::Aes128Gcm | Self::Chacha20Poly1305 | Self::Aes128Ccm | Self::Aes128Ccm8 => {
+                Hash::Sha256
+            }
+            Self::Aes256Gcm => Hash::Sha384,
+        }
+    }
+
+    /// Length of a TLS 1.3 traffic secret in bytes: that of the suite's [`hash`](Self::hash)
+    /// (RFC 9846 section 7.1).
+    pub const fn secret_len(self) -> usize {
+        match self.hash() {
+            Hash::Sha256 => 32,
+            Hash::Sha384 => 48,
         }
     }
 
@@ -81,6 +99,16 @@ impl Algorithm {
             Self::Chacha20Poly1305 => false,
         }
     }
+}
+
+/// The hash functions of the suites that the engine knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Hash {
+    /// SHA-256: 32 bytes.
+    Sha256,
+    /// SHA-384: 48 bytes.
+    Sha384,
 }
 
 /// The error of an AEAD: authentication failed on opening, or hardware failed on sealing.
@@ -166,7 +194,7 @@ pub trait Provider {
     /// have the algorithm.
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<Self::Aead>;
 
-    /// HKDF-Expand (RFC 5869) with the hash that TLS 1.3 pairs with `algorithm`.
+    /// HKDF-Expand (RFC 5869) with the [hash](Algorithm::hash) of `algorithm`.
     ///
     /// `info` is passed in parts. They may be secret: leave no copy of them on a heap. `None` if
     /// `out` is longer than HKDF-Expand can fill.

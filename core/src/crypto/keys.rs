@@ -58,6 +58,7 @@ pub trait KeySchedule: Zeroize {
 }
 
 const MAX_SECRET_LEN: usize = 48;
+const LABEL_PREFIX: &[u8] = b"tls13 ";
 pub(crate) const MAX_KEY_LEN: usize = 32;
 
 /// The secret of one direction, which is wiped when it is dropped.
@@ -152,8 +153,8 @@ impl<P: Provider> TrafficSecret<P> {
             return Some(());
         }
         let secret = self.material.get(..self.algorithm.secret_len())?;
-        expand_label::<P>(self.algorithm, secret, b"key", key)?;
-        expand_label::<P>(self.algorithm, secret, b"iv", iv)
+        expand_label::<P>(self.algorithm, secret, b"key", b"", key).ok()?;
+        expand_label::<P>(self.algorithm, secret, b"iv", b"", iv).ok()
     }
 
     /// Returns the algorithm of the suite.
@@ -250,7 +251,8 @@ impl<P: Provider> KeySchedule for TrafficSecret<P> {
         let mut next = [0; MAX_SECRET_LEN];
         let made = (|| {
             let current = self.material.get(..length)?;
-            expand_label::<P>(self.algorithm, current, b"traffic upd", next.get_mut(..length)?)
+            let next = next.get_mut(..length)?;
+            expand_label::<P>(self.algorithm, current, b"traffic upd", b"", next).ok()
         })();
         if made.is_some() {
             self.material = next;
@@ -260,17 +262,57 @@ impl<P: Provider> KeySchedule for TrafficSecret<P> {
     }
 }
 
-/// HKDF-Expand-Label with an empty context (RFC 9846 section 7.1).
-fn expand_label<P: Provider>(
+/// HKDF-Expand-Label (RFC 9846 section 7.1) with the [hash](Algorithm::hash) of `algorithm`, for
+/// handshakes on the engine: derives `out` from `secret`. Derive-Secret is this with a transcript hash as
+/// `context`. `label` is without the "tls13 " before it.
+///
+/// Copies of the secrets may be left on the stack, some [`Provider::STACK`] bytes deep:
+/// [`scrub_stack`](crate::scrub_stack) overwrites them.
+///
+/// # Errors
+/// What `out` holds then is nothing to use.
+///
+/// - [`KeyError::Unsupported`] if the provider does not have the algorithm.
+/// - [`KeyError::Length`] unless `secret` has [`Algorithm::secret_len`] bytes, `label` at most 249,
+///   `context` at most 255, and `out` at most 255 times [`Algorithm::secret_len`].
+/// - [`KeyError::Crypto`] if the provider fails.
+///
+/// The traffic key of the server's handshake in RFC 8448 section 3:
+///
+/// ```
+/// use tls_record::aead::{Algorithm, ring::Ring};
+/// use tls_record::expand_label;
+///
+/// let secret = [
+///     0xb6, 0x7b, 0x7d, 0x69, 0x0c, 0xc1, 0x6c, 0x4e, 0x75, 0xe5, 0x42, 0x13, 0xcb, 0x2d, 0x37, 0xb4,
+///     0xe9, 0xc9, 0x12, 0xbc, 0xde, 0xd9, 0x10, 0x5d, 0x42, 0xbe, 0xfd, 0x59, 0xd3, 0x91, 0xad, 0x38,
+/// ];
+/// let mut key = [0; 16];
+/// expand_label::<Ring>(Algorithm::Aes128Gcm, &secret, b"key", b"", &mut key)?;
+/// assert_eq!(u128::from_be_bytes(key), 0x3fce_5160_09c2_1727_d0f2_e4e8_6ee4_03bc);
+/// # Ok::<(), tls_record::KeyError>(())
+/// ```
+pub fn expand_label<P: Provider>(
     algorithm: Algorithm,
     secret: &[u8],
     label: &[u8],
+    context: &[u8],
     out: &mut [u8],
-) -> Option<()> {
-    const PREFIX: &[u8] = b"tls13 ";
-    let out_len = u16::try_from(out.len()).ok()?.to_be_bytes();
-    let label_len = [u8::try_from(PREFIX.len().checked_add(label.len())?).ok()?];
-    P::hkdf_expand(algorithm, secret, &[&out_len, &label_len, PREFIX, label, &[0]], out)
+) -> Result<(), KeyError> {
+    if !P::supports(algorithm) {
+        return Err(KeyError::Unsupported);
+    }
+    let most = algorithm.secret_len().saturating_mul(u8::MAX.into());
+    if secret.len() != algorithm.secret_len() || out.len() > most {
+        return Err(KeyError::Length);
+    }
+    let prefixed_len = LABEL_PREFIX.len().saturating_add(label.len());
+    let label_len = u8::try_from(prefixed_len).map_err(|_| KeyError::Length)?;
+    let context_len = u8::try_from(context.len()).map_err(|_| KeyError::Length)?;
+    // 255 times 48 at most.
+    let out_len = (out.len() as u16).to_be_bytes();
+    let info: [&[u8]; 6] = [&out_len, &[label_len], LABEL_PREFIX, label, &[context_len], context];
+    P::hkdf_expand(algorithm, secret, &info, out).ok_or(KeyError::Crypto)
 }
 
 impl<P> Zeroize for TrafficSecret<P> {

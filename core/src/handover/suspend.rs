@@ -162,6 +162,9 @@ fn suspend<P: Provider>(
 ) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
     opener.check_rest()?;
     sealer.check_rest()?;
+    if !P::supports(ALGORITHM) {
+        return Err(SuspendError::Unsupported);
+    }
     if sealer.has_padding_function() {
         return Err(SuspendError::PaddingFunction);
     }
@@ -243,7 +246,8 @@ pub enum ResumeError {
     Format,
     /// The bytes were tampered with, or sealed under another key.
     Forged,
-    /// The keys could not be made.
+    /// The keys could not be made: the provider does not have the algorithm of the connection, or not
+    /// ChaCha20-Poly1305, which seals suspended connections.
     Crypto,
 }
 

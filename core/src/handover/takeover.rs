@@ -455,8 +455,10 @@ impl<P: Provider> Follower<P> {
                 if self.hellos.is_retry() {
                     return Ok(());
                 }
-                let algorithm = algorithm(version, self.hellos.suite);
-                let algorithm = algorithm.ok_or(TakeoverError::Suite(self.hellos.suite))?;
+                let suite = self.hellos.suite;
+                let is_of_version = (suite >> 8 == 0x13) == (version == Version::Tls13);
+                let algorithm = Algorithm::from_suite(suite).filter(|_| is_of_version);
+                let algorithm = algorithm.ok_or(TakeoverError::Suite(suite))?;
                 self.negotiated = Some((version, algorithm));
                 if !version.is_tls12() {
                     self.server.due = Some(Epoch::Handshake);
@@ -518,26 +520,4 @@ impl<P: Provider> core::fmt::Debug for Follower<P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Follower({:?}, {:?})", self.client.opener, self.server.opener)
     }
-}
-
-/// The cipher of a suite that both libraries and the engine have (RFC 9846 appendix B.4; RFC 5288, 5289,
-/// 5487, 6655, 7251 and 7905). CBC, export and null suites have none.
-const fn algorithm(version: Version, suite: u16) -> Option<Algorithm> {
-    Some(match (version, suite) {
-        (Version::Tls13, 0x1301) => Algorithm::Aes128Gcm,
-        (Version::Tls13, 0x1302) => Algorithm::Aes256Gcm,
-        (Version::Tls13, 0x1303) => Algorithm::Chacha20Poly1305,
-        (Version::Tls13, 0x1304) => Algorithm::Aes128Ccm,
-        (Version::Tls13, 0x1305) => Algorithm::Aes128Ccm8,
-        (Version::Tls12, 0x009c | 0x009e | 0x00a8 | 0x00aa | 0x00ac | 0xc02b | 0xc02f) => {
-            Algorithm::Aes128Gcm
-        }
-        (Version::Tls12, 0x009d | 0x009f | 0x00a9 | 0x00ab | 0x00ad | 0xc02c | 0xc030) => {
-            Algorithm::Aes256Gcm
-        }
-        (Version::Tls12, 0xcca8..=0xccae) => Algorithm::Chacha20Poly1305,
-        (Version::Tls12, 0xc09c | 0xc09e | 0xc0a4 | 0xc0a6 | 0xc0ac) => Algorithm::Aes128Ccm,
-        (Version::Tls12, 0xc0a0 | 0xc0a2 | 0xc0a8 | 0xc0aa | 0xc0ae) => Algorithm::Aes128Ccm8,
-        _ => return None,
-    })
 }

@@ -603,8 +603,8 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Lowers the limit of the settings, because the buffer of the owner has no room for longer
     /// records.
-    pub(crate) fn limit_fragments(&mut self, limit: u16) {
-        self.own_limit = self.own_limit.min(limit);
+    pub(crate) const fn limit_fragments(&mut self, limit: u16) {
+        self.own_limit = least(self.own_limit, limit);
         self.set_max_content();
     }
 

@@ -17,7 +17,8 @@ pub enum SuspendError {
     PaddingFunction,
     /// The suspended connection could not be sealed.
     Crypto,
-    /// The kernel does not have the cipher of the suite: AES-CCM with tags of 8 bytes.
+    /// The kernel does not have the cipher of the suite: AES-CCM with tags of 8 bytes. Or the provider
+    /// does not have ChaCha20-Poly1305, which seals suspended connections, because its feature is off.
     Unsupported,
 }
 
@@ -28,7 +29,7 @@ impl core::fmt::Display for SuspendError {
             Self::NotEstablished => "the connection is not established",
             Self::PaddingFunction => "a padding function cannot be suspended: remove it first",
             Self::Crypto => "the cipher failed",
-            Self::Unsupported => "the kernel does not have the cipher",
+            Self::Unsupported => "a cipher that the kernel or the provider does not have",
         })
     }
 }

@@ -1,6 +1,8 @@
 //! `tls-record-alloc` with OpenSSL and rustls as peers.
 
 mod acceptor;
+#[cfg(feature = "aws-lc-rs")]
+mod aws_lc;
 mod disconnect;
 mod early_data;
 mod edges;

@@ -1,39 +1,18 @@
 //! The records that firmware has as known answers are what OpenSSL makes of their keys, nonces and
 //! content; and what the engine makes of them here.
 
+#[path = "../../../core/tests/ciphers/check.rs"]
+mod check;
+#[path = "../../../core/tests/ciphers/known.rs"]
 mod known;
 
-use known::{Known, RECORDS};
+use check::check;
+use known::RECORDS;
 use tls_record::aead::{Provider, rustcrypto::RustCrypto};
-use tls_record::{Config, Epoch, Event, Opener, Role, Sealer, TrafficSecret, Version};
 use tls_record_tests::Backend;
 
 #[test]
 fn the_engine_seals_and_opens_them_here() {
-    fn check<P: Provider>(known: &Known) {
-        let suite = known.suite;
-        let secret = || match known.version {
-            Version::Tls13 => {
-                TrafficSecret::<P>::tls13(suite, &Known::SECRET[..suite.secret_len()]).unwrap()
-            }
-            Version::Tls12 => {
-                let key = &Known::SECRET[..suite.key_len()];
-                TrafficSecret::tls12(suite, key, &Known::IV).unwrap()
-            }
-        };
-        let mut sealer = Sealer::new(Config::new(Role::Client));
-        sealer.take_over(Epoch::Application, secret(), Known::SEQUENCE).unwrap();
-        let mut record = [0; 128];
-        let sealed = sealer.seal(&[Known::CONTENT], &mut record).unwrap();
-        assert_eq!(&record[..sealed.written], known.record.get());
-        let mut opener = Opener::new(Config::new(Role::Server));
-        opener.take_over(Epoch::Application, secret(), Known::SEQUENCE).unwrap();
-        let mut record = known.record;
-        let record = record.get_mut();
-        let opened = opener.open(record).unwrap();
-        let Event::ApplicationData(range) = opened.event else { panic!("{:?}", opened.event) };
-        assert_eq!(&record[range], Known::CONTENT);
-    }
     for known in &RECORDS {
         check::<RustCrypto>(known);
         if Backend::supports(known.suite) {

@@ -6,7 +6,7 @@
 use aws_lc_rs::{aead, hmac};
 use zeroize::Zeroize;
 
-use super::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
+use super::{Aead, AeadError, Algorithm, Hash, NONCE_LEN, Provider};
 use crate::buffer::bytes::copy;
 
 /// aws-lc-rs as a [`Provider`].
@@ -38,13 +38,7 @@ impl Provider for AwsLc {
     /// By hand, because `aws_lc_rs::hkdf` copies a long `info` to the heap and does not wipe it there:
     /// T(n) = HMAC(PRK, T(n-1) | info | n) (RFC 5869 section 2.3).
     fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
-        let hash = match algorithm {
-            Algorithm::Aes128Gcm
-            | Algorithm::Chacha20Poly1305
-            | Algorithm::Aes128Ccm
-            | Algorithm::Aes128Ccm8 => hmac::HMAC_SHA256,
-            Algorithm::Aes256Gcm => hmac::HMAC_SHA384,
-        };
+        let hash = hash(algorithm);
         let hash_len = hash.digest_algorithm().output_len();
         if out.len() > hash_len.saturating_mul(u8::MAX.into()) {
             return None;
@@ -65,14 +59,18 @@ impl Provider for AwsLc {
 
     #[cfg(all(feature = "takeover", feature = "tls12"))]
     fn hmac(algorithm: Algorithm, key: &[u8], message: &[&[u8]], out: &mut [u8]) -> Option<()> {
-        let hash = match algorithm {
-            Algorithm::Aes256Gcm => hmac::HMAC_SHA384,
-            _ => hmac::HMAC_SHA256,
-        };
+        let hash = hash(algorithm);
         let mut context = hmac::Context::with_key(&hmac::Key::new(hash, key));
         message.iter().for_each(|part| context.update(part));
         copy(context.sign().as_ref(), out);
         Some(())
+    }
+}
+
+fn hash(algorithm: Algorithm) -> hmac::Algorithm {
+    match algorithm.hash() {
+        Hash::Sha256 => hmac::HMAC_SHA256,
+        Hash::Sha384 => hmac::HMAC_SHA384,
     }
 }
 

@@ -1,9 +1,13 @@
 //! The default backend: ring. Links on hosts and on RISC-V, not on bare-metal Arm. It has no AES-CCM.
 
+#[cfg(all(feature = "takeover", feature = "tls12"))]
+use ring::hmac;
 use ring::{aead, hkdf};
 use zeroize::Zeroize;
 
-use super::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
+use super::{Aead, AeadError, Algorithm, Hash, NONCE_LEN, Provider};
+#[cfg(all(feature = "takeover", feature = "tls12"))]
+use crate::buffer::bytes::copy;
 
 /// ring as a [`Provider`].
 #[derive(Clone, Copy, Debug)]
@@ -33,12 +37,9 @@ impl Provider for Ring {
     }
 
     fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
-        let hash = match algorithm {
-            Algorithm::Aes128Gcm
-            | Algorithm::Chacha20Poly1305
-            | Algorithm::Aes128Ccm
-            | Algorithm::Aes128Ccm8 => hkdf::HKDF_SHA256,
-            Algorithm::Aes256Gcm => hkdf::HKDF_SHA384,
+        let hash = match algorithm.hash() {
+            Hash::Sha256 => hkdf::HKDF_SHA256,
+            Hash::Sha384 => hkdf::HKDF_SHA384,
         };
         let prk = hkdf::Prk::new_less_safe(hash, prk);
         prk.expand(info, OutputLen(out.len())).ok()?.fill(out).ok()
@@ -46,13 +47,13 @@ impl Provider for Ring {
 
     #[cfg(all(feature = "takeover", feature = "tls12"))]
     fn hmac(algorithm: Algorithm, key: &[u8], message: &[&[u8]], out: &mut [u8]) -> Option<()> {
-        let hash = match algorithm {
-            Algorithm::Aes256Gcm => ring::hmac::HMAC_SHA384,
-            _ => ring::hmac::HMAC_SHA256,
+        let hash = match algorithm.hash() {
+            Hash::Sha256 => hmac::HMAC_SHA256,
+            Hash::Sha384 => hmac::HMAC_SHA384,
         };
-        let mut context = ring::hmac::Context::with_key(&ring::hmac::Key::new(hash, key));
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hash, key));
         message.iter().for_each(|part| context.update(part));
-        crate::buffer::bytes::copy(context.sign().as_ref(), out);
+        copy(context.sign().as_ref(), out);
         Some(())
     }
 }

@@ -9,7 +9,7 @@ use core::hint::black_box;
 use tls_record::aead::Algorithm;
 #[cfg(feature = "ring")]
 use tls_record::aead::ring::Ring as Library;
-#[cfg(feature = "rustcrypto")]
+#[cfg(not(feature = "ring"))]
 use tls_record::aead::rustcrypto::RustCrypto as Library;
 use tls_record::{Config, Connection, Epoch, KeyError, Mailbox, RecordLayer, Role, TrafficSecret};
 

@@ -17,6 +17,7 @@ pub(crate) fn prove<K: KeySchedule, const TX: usize>(keys: impl Keys<K>) {
 
 fn connection<K: KeySchedule, const TX: usize>(keys: impl Keys<K>) {
     let mut buffer = [0; 64];
+    any(Connection::<K, TX>::without_keys(config()));
     let connection = any(Connection::<K, TX>::new(any(RecordLayer::new(config()))));
     let (mut opener, mut writer) = Connection::split(connection);
     any((&mut opener, &mut writer));

@@ -3,12 +3,13 @@
 use core::hint::black_box as any;
 use core::time::Duration;
 
+use stub::Library;
 use tls_record::aead::Algorithm;
 use tls_record::close::{self, OnPeerClose, ReadState, Trigger, WriteState};
 use tls_record::{
     Alert, AlertDescription, Control, ControlMessage, End, Epoch, Event, Fault, HandshakeHeader,
     HandshakePiece, HandshakeType, Header, Limits, Mailbox, Notice, Opened, ReadEnd, RecordBuffer,
-    RecordSizeLimit, RecordSizes, Signal, Version, WriteEnd,
+    RecordSizeLimit, RecordSizes, Signal, Version, WriteEnd, expand_label,
 };
 
 pub(crate) fn prove() {
@@ -63,6 +64,12 @@ fn records() {
     any(Algorithm::tag_len(algorithm));
     any(Algorithm::confidentiality_limit(algorithm));
     any(Algorithm::has_explicit_nonce(algorithm));
+    any(Algorithm::hash(algorithm));
+    any(Algorithm::from_suite(any(0x1301)));
+    let [secret, label, context]: [&[u8]; 3] = any([&[7; 48], b"key", b"context"]);
+    let mut out = [0; 16];
+    let out: &mut [u8] = any(&mut out);
+    let _ = any(expand_label::<Library>(algorithm, secret, label, context, out));
 
     any(Limits::default());
     if let Some(limit) = any(RecordSizeLimit::new(any(64))) {

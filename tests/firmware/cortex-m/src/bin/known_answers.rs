@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-#[path = "../../../../tests/known_records/known.rs"]
+#[path = "../../../../../core/tests/ciphers/known.rs"]
 mod known;
 
 use cortex_m_rt::entry;

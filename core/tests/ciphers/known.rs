@@ -1,5 +1,5 @@
 //! Records whose bytes are known, for each suite in both versions: OpenSSL has sealed them. Firmware
-//! has this file, too.
+//! and the tests with peers have this file, too.
 
 use tls_record::Version;
 use tls_record::aead::Algorithm;
