@@ -33,12 +33,12 @@ const MET: [&str; 6] = [
 struct Reader<'a> {
     tests: Tests,
     macros: BTreeSet<String>,
-    /// The source that `mod name;` stands for.
-    submodule: &'a dyn Fn(&str) -> TokenStream,
+    /// The source of `mod name;`, by the names of the modules from the file's folder on.
+    submodule: &'a dyn Fn(&[&str]) -> TokenStream,
 }
 
 impl<'a> Reader<'a> {
-    fn new(submodule: &'a dyn Fn(&str) -> TokenStream) -> Self {
+    fn new(submodule: &'a dyn Fn(&[&str]) -> TokenStream) -> Self {
         Self { tests: Tests::new(), macros: BTreeSet::new(), submodule }
     }
 
@@ -70,8 +70,9 @@ impl<'a> Reader<'a> {
                 }
                 [Ident(word), Ident(name), Punct(_), rest @ ..] if word == "mod" => {
                     let name = name.to_string();
-                    let source = (self.submodule)(&name);
-                    self.read(source, &[path, &[&name]].concat(), reason.as_deref());
+                    let inner = [path, &[&name]].concat();
+                    let source = (self.submodule)(&inner[1..]);
+                    self.read(source, &inner, reason.as_deref());
                     rest
                 }
                 [Ident(word), Ident(name), rest @ ..] if word == "fn" => {
@@ -161,7 +162,8 @@ impl Project {
         for package in ["tests", "alloc-adapter", "benches", "fuzz"] {
             for (name, path) in list(&root.join(package).join("tests")) {
                 let main = if path.is_dir() { path.join("main.rs") } else { path.clone() };
-                let submodule = |name: &str| source(&path.join(name).with_extension("rs"));
+                let submodule =
+                    |names: &[&str]| source(&path.join(names.join("/")).with_extension("rs"));
                 let mut reader = Reader::new(&submodule);
                 reader.read(source(&main), &[&name], None);
                 this.tests.extend(reader.tests);

@@ -14,6 +14,8 @@ use tls_record_tests::peers::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::support::message;
+
 const AGREED: [Negotiated; 2] = [
     Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm },
     Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm },
@@ -128,10 +130,6 @@ fn for_each_server(test: impl Fn(Server)) {
 fn client(agreed: Negotiated, tcp: TcpStream) -> Tls {
     let config = Arc::new(rustls_client_config(agreed.version, agreed.suite));
     Stream::connect(config, SERVER_NAME.try_into().unwrap(), tcp).unwrap()
-}
-
-fn message(len: usize) -> Vec<u8> {
-    (0..len).map(|i| (i * 31 % 251) as u8).collect()
 }
 
 // A socket that is closed with unread input is reset, which destroys what the client has not read.

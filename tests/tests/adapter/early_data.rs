@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use crate::support::{Adapter, client_handshake, server_handshake};
+use crate::support::{Adapter, TLS13, client_handshake, server_handshake};
 use tls_record_alloc::rustls::crypto::cipher::{
     AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, MessageDecrypter, MessageEncrypter,
     Tls13AeadAlgorithm, UnsupportedOperationError,
@@ -14,12 +14,10 @@ use tls_record_alloc::rustls::{
 };
 use tls_record_alloc::tls_record::aead::ring::Ring;
 use tls_record_tests::peers::{
-    Extras, Negotiated, Peer, RustlsPeer, SERVER_NAME, Suite, Version, pump, rustls_client_config,
-    rustls_client_config_with, rustls_server_config, rustls_server_config_with,
+    Extras, Peer, RustlsPeer, SERVER_NAME, pump, rustls_client_config, rustls_client_config_with,
+    rustls_server_config, rustls_server_config_with,
 };
 use tls_record_tests::records::split;
-
-const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
 
 #[test]
 fn a_client_offers_no_early_data() {

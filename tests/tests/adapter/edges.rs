@@ -1,12 +1,12 @@
 //! Where errors, alerts and ends meet data: each of these was wrong once.
 
 use std::collections::VecDeque;
-use std::future::{Future, ready};
+use std::future::ready;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -14,14 +14,12 @@ use tls_record_alloc::tls_record::AlertDescription;
 use tls_record_alloc::tls_record::aead::ring::Ring;
 use tls_record_alloc::{Shutdown, Stream, TokioStream, disconnect_async};
 use tls_record_tests::peers::{
-    Negotiated, Peer, PeerEnd, Role, SERVER_NAME, Suite, Version, rustls_client_config,
-    rustls_server_config,
+    Peer, PeerEnd, Role, SERVER_NAME, rustls_client_config, rustls_server_config,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::support::Adapter;
-
-const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
+use crate::polling::{now, poll_once};
+use crate::support::{Adapter, TLS13};
 
 type Server = Adapter<Ring>;
 
@@ -152,17 +150,6 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
-    }
-}
-
-fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
-    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-fn now<F: Future>(future: F) -> F::Output {
-    match poll_once(future) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("not ready"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use crate::support::{
-    Adapter, ROLES, Stack, client_handshake, distrustful_config, handshake, other,
+    Adapter, ROLES, Stack, TLS12, TLS13, client_handshake, distrustful_config, handshake, other,
     server_handshake, take_unsent,
 };
 use rustls::client::danger::HandshakeSignatureValid;
@@ -18,9 +18,6 @@ use tls_record_tests::peers::{
     rustls_client_config, rustls_server_config,
 };
 use tls_record_tests::records::split;
-
-const TLS12: Negotiated = Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm };
-const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
 
 // Failures
 

@@ -1,6 +1,6 @@
 //! Connections with real peers: both roles, both versions, three suites, two peers, two backends.
 
-use crate::support::{Adapter, ROLES, Stack, other};
+use crate::support::{Adapter, ROLES, Stack, message, other};
 use tls_record_alloc::rustls::HandshakeKind;
 use tls_record_alloc::rustls::pki_types::ServerName;
 use tls_record_alloc::tls_record::aead::{Provider, ring::Ring, rustcrypto::RustCrypto};
@@ -51,10 +51,6 @@ impl<P: Provider> Case for Adapter<P> {
     fn as_peer(&mut self) -> &mut dyn Peer {
         self
     }
-}
-
-fn message(len: usize) -> Vec<u8> {
-    (0..len).map(|i| (i * 31 % 251) as u8).collect()
 }
 
 /// Data of several sizes goes both ways.

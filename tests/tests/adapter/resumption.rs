@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 
-use crate::support::{Adapter, client_handshake, server_handshake};
+use crate::support::{Adapter, TLS13, client_handshake, server_handshake};
 use tls_record_alloc::Stream;
 use tls_record_alloc::rustls::client::{ClientSessionMemoryCache, Resumption};
 use tls_record_alloc::rustls::{ClientConfig, HandshakeKind, ServerConfig};
@@ -14,8 +14,6 @@ use tls_record_tests::peers::{
     Negotiated, OpensslContext, OpensslPeer, Peer, PeerEnd, Role, RustlsPeer, SERVER_NAME, Suite,
     Version, identity, pump, rustls_client_config, rustls_server_config,
 };
-
-const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
 
 fn exchange(a: &mut dyn Peer, b: &mut dyn Peer) {
     a.write(b"one way");

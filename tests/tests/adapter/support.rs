@@ -43,6 +43,26 @@ pub(crate) const fn other(role: Role) -> Role {
 
 pub(crate) const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
+pub(crate) const TLS12: Negotiated =
+    Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm };
+pub(crate) const TLS13: Negotiated =
+    Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
+
+/// The length of a KeyUpdate's record in TLS 1.3: header, message, content type, tag.
+pub(crate) const KEY_UPDATE_RECORD: usize = 5 + 5 + 1 + 16;
+
+/// Data of a length, different in each place.
+pub(crate) fn message(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i * 31 % 251) as u8).collect()
+}
+
+/// A record that no peer can open: it fails with bad_record_mac.
+pub(crate) fn forged_record() -> [u8; 35] {
+    let mut record = [7; 35];
+    record[..5].copy_from_slice(&[23, 3, 3, 0, 30]);
+    record
+}
+
 /// A handshake of the adapter that agrees to one version and suite.
 pub(crate) fn handshake(role: Role, agreed: Negotiated) -> Handshake {
     let Negotiated { version, suite } = agreed;
