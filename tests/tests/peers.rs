@@ -1,4 +1,4 @@
-//! The peers among themselves: what the engine's tests rely on.
+//! The peers with each other: the behaviour that tests of the engine rely on.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tls_record_tests::peers::{
 
 const BAD_RECORD_MAC: u8 = 20;
 
-/// A KeyUpdate's record in TLS 1.3: header, message, content type, tag.
+/// The length of a KeyUpdate's record in TLS 1.3: header, message, content type, tag.
 const KEY_UPDATE_RECORD: usize = 5 + 5 + 1 + 16;
 
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +50,12 @@ fn for_each_established_pair(mut test: impl FnMut(Negotiated, &mut dyn Peer, &mu
     });
 }
 
-/// Data without a period that any record size has.
+/// Data without a period that is a record size.
 fn data(seed: u8, len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8 ^ (i / 251) as u8 ^ seed).collect()
 }
 
-/// Sends data both ways at once and checks its arrival.
+/// Sends data in both directions at once and checks that it arrives.
 fn exchange(a: &mut dyn Peer, b: &mut dyn Peer, len: usize) {
     let (from_a, from_b) = (data(0x0a, len), data(0x0b, len));
     a.write(&from_a);
@@ -126,7 +126,7 @@ fn writes_amid_a_message_after_the_handshake() {
     for suite in Suite::ALL {
         let agreed = Negotiated { version: Version::Tls13, suite };
         let mut config = rustls_server_config(agreed.version, suite);
-        config.max_fragment_size = Some(32); // of which the tickets take several
+        config.max_fragment_size = Some(32); // so that the tickets take several records
         let mut server = RustlsPeer::server(Arc::new(config));
         let mut client = OpensslPeer::new(&agreed.setup(Role::Client));
         server.receive(&client.take_output());
@@ -304,7 +304,7 @@ fn corrupt(a: &mut dyn Peer, b: &mut dyn Peer) {
     is_dead(b);
 }
 
-/// The peer neither sends nor receives any more.
+/// Checks that the peer neither sends nor receives any more.
 fn is_dead(peer: &mut dyn Peer) {
     peer.write(b"unheard");
     peer.receive(b"unheeded");
@@ -353,8 +353,8 @@ fn openssl_resumes_with_rustls() {
     }
 }
 
-/// Has OpenSSL clients resume each the newest session of the clients before, the first of which
-/// did not close its connection, at servers of one kind.
+/// Checks that each of several OpenSSL clients resumes the newest session of the clients before, at
+/// servers of one kind. The first client does not close its connection.
 fn resumes(agreed: Negotiated, new_server: impl Fn() -> Box<dyn Peer>) {
     println!("{agreed:?}");
     let setup = agreed.setup(Role::Client);
