@@ -1,5 +1,5 @@
-//! What is particular to the stream of the core, over transports of embedded-io and embedded-io-async:
-//! see `every_stream` for the rest.
+//! Tests of the core's stream alone, over transports of embedded-io and embedded-io-async: see
+//! `every_stream` for those of all streams.
 
 mod closing;
 mod futures;

@@ -1,4 +1,4 @@
-//! Every kind of stream behind one trait, so that a test of what they have in common runs over all.
+//! Every kind of stream behind one trait, so that one test runs over all of them.
 
 pub(crate) mod blocking;
 pub(crate) mod embedded;
@@ -56,7 +56,7 @@ impl AdapterKind {
     }
 }
 
-/// The streams of both crates. That of the core is called in two ways.
+/// The streams of both crates. The core's stream is called in two ways.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Adapter(AdapterKind),
@@ -83,7 +83,7 @@ impl Kind {
         }
     }
 
-    /// A client whose server is an engine of ours, which a test can have send any message.
+    /// Returns a client whose server is an engine of ours, which can send any message.
     pub(crate) fn stream_to_adapter(self, agreed: Negotiated) -> Box<dyn Endpoint<Adapter<Ring>>> {
         self.stream(Role::Client, agreed, Box::new(Adapter::new(Role::Server, agreed)))
     }
@@ -129,7 +129,7 @@ pub(crate) trait Endpoint<Q: Peer + ?Sized> {
     fn flush(&mut self) -> Result<(), Failure>;
     /// Closes our direction. For tokio this is a shutdown in one step.
     fn close(&mut self) -> Result<(), Failure>;
-    /// Closes both directions, and adds the data that is under way to `rest`.
+    /// Closes both directions, and adds the data in flight to `rest`.
     fn close_and_drain(&mut self, budget: u32, rest: &mut Vec<u8>) -> Result<(), Failure>;
     fn end(&self) -> End;
     fn has_pending(&self) -> bool;
@@ -184,14 +184,14 @@ pub(crate) trait Endpoint<Q: Peer + ?Sized> {
     }
 }
 
-/// What only the streams of `tls-record-alloc` can do.
+/// Functions that only the streams of `tls-record-alloc` have.
 pub(crate) trait AdapterEndpoint<Q: Peer + ?Sized>: Endpoint<Q> {
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> Result<usize, Failure>;
     fn wants_write(&self) -> bool;
 }
 
-/// Why a call failed, in one form for every kind of stream. The conversions check the kinds that the
-/// streams give their errors.
+/// Why a call failed, in one form for every kind of stream. The conversions check the kinds that
+/// the streams give their errors.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// A real transport would have made the call wait.

@@ -1,4 +1,4 @@
-//! What all kinds of stream have in common, tested over each of them.
+//! Tests that run over every kind of stream.
 
 mod closing;
 mod data;

@@ -1,4 +1,4 @@
-//! The halves of a stream, which share no lock.
+//! The two halves of a stream, which share no lock.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -57,7 +57,7 @@ fn read_some<Q: Peer + ?Sized>(read: &mut ReadHalf<SharedWire<Q>, Ring>) -> Vec<
 }
 
 #[test]
-fn the_answer_to_a_key_update_leaves_with_the_next_call_of_the_writing_half() {
+fn the_answer_to_a_key_update_is_sent_by_the_next_call_of_the_writing_half() {
     for stack in Stack::ALL {
         let ((mut read, mut write), wire) = halves(TLS13, stack.peer(Role::Server, TLS13));
         for _ in 0..3 {
@@ -79,7 +79,7 @@ fn the_answer_to_a_key_update_leaves_with_the_next_call_of_the_writing_half() {
 }
 
 #[test]
-fn an_alert_of_the_reading_half_leaves_and_nothing_is_written_after_it() {
+fn an_alert_of_the_reading_half_is_sent_and_nothing_after_it() {
     for_each_peer(|_, (mut read, mut write), wire| {
         wire.get().peer.write(b"forged");
         *wire.get().collect().back_mut().unwrap() ^= 1;
@@ -96,7 +96,7 @@ fn an_alert_of_the_reading_half_leaves_and_nothing_is_written_after_it() {
 }
 
 #[test]
-fn what_is_unsent_at_a_fatal_alert_of_the_peer_is_discarded() {
+fn unsent_data_is_discarded_at_a_fatal_alert_of_the_peer() {
     for_each_peer(|_, (mut read, mut write), wire| {
         wire.get().peer.receive(&forged_record());
         wire.get().is_blocked = true;
@@ -121,7 +121,7 @@ fn each_half_closes_its_direction() {
             write.write_all(b"an answer").unwrap();
             assert_eq!(wire.get().peer.read(), b"an answer");
         } else {
-            // RFC 5246 section 7.2.1: nothing but the reply.
+            // RFC 5246 section 7.2.1: only the reply is sent.
             assert_eq!(write.write(b"an answer").unwrap_err().kind(), ErrorKind::BrokenPipe);
         }
         write.close().unwrap();
@@ -134,7 +134,7 @@ fn each_half_closes_its_direction() {
 }
 
 #[test]
-fn a_malformed_ticket_stops_the_reading_half_at_once_and_its_alert_leaves() {
+fn a_malformed_ticket_stops_the_reading_half_at_once_and_its_alert_is_sent() {
     let (tls, wire) = stream(TLS13, Box::new(Adapter::<Ring>::new(Role::Server, TLS13)));
     let (mut read, mut write) = tls.into_split(|wire| (wire.clone(), wire));
     wire.get().peer.write_handshake(&[4, 0, 0, 3, 1, 2, 3]);
@@ -151,7 +151,7 @@ fn a_malformed_ticket_stops_the_reading_half_at_once_and_its_alert_leaves() {
 }
 
 #[test]
-fn tickets_are_for_the_first_keys_of_the_writing_half_too() {
+fn tickets_are_passed_over_after_a_key_update_of_the_writing_half() {
     let (tls, wire) = stream(TLS13, Box::new(Adapter::<Ring>::new(Role::Server, TLS13)));
     let (mut read, mut write) = tls.into_split(|wire| (wire.clone(), wire));
     write.update_keys(false).unwrap();
@@ -185,7 +185,7 @@ fn a_renegotiation_is_refused_by_the_writing_half() {
 }
 
 #[test]
-fn halves_are_joined_with_what_was_not_read_and_not_sent() {
+fn joining_keeps_data_that_was_not_read_or_not_sent() {
     for_each_peer(|agreed, (mut read, mut write), wire| {
         wire.get().peer.write(b"some data");
         read.read_exact(&mut [0; 5]).unwrap();
@@ -209,7 +209,7 @@ fn halves_are_joined_with_what_was_not_read_and_not_sent() {
 }
 
 #[test]
-fn what_the_halves_had_to_tell_each_other_is_told_by_joining_and_splitting() {
+fn joining_and_splitting_deliver_pending_notices() {
     // A request that was opened before the split.
     let (mut tls, wire) = stream(TLS13, Stack::Openssl.peer(Role::Server, TLS13));
     wire.get().peer.key_update(true);
@@ -220,7 +220,7 @@ fn what_the_halves_had_to_tell_each_other_is_told_by_joining_and_splitting() {
     read.read_exact(&mut [0; 4]).unwrap();
     assert!(write.wants_write(), "the answer");
 
-    // And one that the reading half opened before joining.
+    // A request that the reading half opened before joining.
     write.flush().unwrap();
     wire.get().peer.key_update(true);
     wire.get().peer.write(b"some");

@@ -1,4 +1,4 @@
-//! What is particular to the blocking stream: see `every_stream` for the rest.
+//! Tests of the blocking stream alone: see `every_stream` for those of all streams.
 
 mod closing;
 mod data;
@@ -26,7 +26,7 @@ fn for_each_stream(test: impl Fn(Tls, Negotiated)) {
     }
 }
 
-/// A client whose server is an engine of ours, which a test can have send any message.
+/// Returns a client whose server is an engine of ours, which can send any message.
 fn stream_to_adapter(agreed: Negotiated) -> Tls<Adapter<Ring>> {
     stream(Role::Client, agreed, Box::new(Adapter::new(Role::Server, agreed)))
 }

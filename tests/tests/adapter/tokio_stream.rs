@@ -1,4 +1,4 @@
-//! What is particular to the stream of tokio: see `every_stream` for the rest.
+//! Tests of the tokio stream alone: see `every_stream` for those of all streams.
 
 mod data;
 mod handshake;

@@ -1,7 +1,7 @@
 //! A transport in memory with a peer at its other end, for every kind of stream.
 //!
-//! It never blocks. Where a real transport would wait for the peer or for room, a blocking call fails
-//! with [`WireError::WouldWait`] and an asynchronous one is pending.
+//! It never blocks. Where a real transport would wait for the peer or for room, a blocking call
+//! fails with [`WireError::WouldWait`] and an asynchronous one is pending.
 
 use std::cell::{RefCell, RefMut};
 use std::collections::VecDeque;
@@ -33,7 +33,7 @@ pub(crate) struct Wire<Q: ?Sized> {
     /// Every second asynchronous call of a direction is pending, and wakes its task at once.
     pub(crate) hesitates: bool,
     hesitated: [bool; 2],
-    /// There is no room for bytes: writing waits.
+    /// The transport has no room for bytes: writing waits.
     pub(crate) is_blocked: bool,
     /// Flushing waits.
     pub(crate) is_flush_blocked: bool,
@@ -154,8 +154,8 @@ impl<Q: Peer + ?Sized> Wire<Q> {
         *hesitated
     }
 
-    /// Fails if a stream goes on to wait for the peer with bytes that it could have flushed. The stream
-    /// of tokio flushes after it has read, for its reading does not wait.
+    /// Checks that a stream has flushed its bytes before it waits for the peer. It is not called
+    /// for the tokio stream, which flushes after it has read, because its reading does not wait.
     pub(crate) fn assert_flushed(&self) {
         let cannot_flush = self.is_broken
             || self.times_out
@@ -372,7 +372,7 @@ impl<Q: ?Sized> SharedWire<Q> {
 
 impl<Q: Peer + ?Sized> io::Read for SharedWire<Q> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        // The half that reads flushes nothing.
+        // The half that reads does not flush.
         let mut wire = self.get();
         wire.refuse()?;
         Ok(wire.receive(out)?)

@@ -18,7 +18,7 @@ use crate::polling::{finish, poll_once};
 use crate::support::{Stack, TLS13, message};
 use crate::wire::WireError;
 
-/// A peer that never stops sending, at the other end of a transport that takes everything.
+/// A transport that takes everything, with a peer that never stops sending.
 struct Endless {
     peer: RecordLayer<TrafficSecret<Ring>>,
     sends: Sends,
@@ -93,7 +93,7 @@ impl asynch::Write for Endless {
     }
 }
 
-// RFC 9846 section 6.1: the two directions are apart.
+// RFC 9846 section 6.1: the two directions are independent.
 #[test]
 fn closing_sends_everything_though_the_peers_direction_was_cut() {
     for calls in Calls::BOTH {
@@ -119,7 +119,7 @@ fn closing_sends_everything_though_the_peers_direction_was_cut() {
 }
 
 #[test]
-fn closing_in_two_steps_tells_of_a_cut_when_everything_is_sent() {
+fn closing_in_two_steps_reports_a_truncation_when_everything_is_sent() {
     for calls in Calls::BOTH {
         for is_known in [false, true] {
             for_each_stream(|mut tls, _| {
@@ -144,7 +144,7 @@ fn closing_in_two_steps_tells_of_a_cut_when_everything_is_sent() {
 }
 
 #[test]
-fn closing_in_two_steps_delivers_what_is_under_way() {
+fn closing_in_two_steps_delivers_data_in_flight() {
     for_each_stream(|mut tls, _| {
         tls.transport_mut().peer.write(&message(20_000));
         tls.transport_mut().collect();

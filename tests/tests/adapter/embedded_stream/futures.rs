@@ -17,7 +17,7 @@ use crate::wire::{SharedWire, Wire, WireError};
 /// are ready.
 struct Hasty(Wire<dyn Peer>);
 
-/// What such a future holds while it waits.
+/// A guard that such a future holds while it waits.
 struct Underway;
 
 impl Drop for Underway {
@@ -140,7 +140,7 @@ fn futures_of_the_transport_are_never_dropped_by_the_stream() {
 }
 
 #[test]
-fn what_has_arrived_is_read_though_the_transport_takes_nothing() {
+fn received_data_is_read_though_the_transport_takes_nothing() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
     settle(&mut tls);
     tls.transport_mut().peer.write(b"one");
@@ -151,7 +151,7 @@ fn what_has_arrived_is_read_though_the_transport_takes_nothing() {
     tls.transport_mut().is_blocked = true;
     let mut out = [0; 9];
     assert_eq!(poll_once(asynch::Read::read(&mut tls, &mut out)), Poll::Ready(Ok(3)));
-    // Before it waits for the peer it waits until the answer has left.
+    // It waits until the answer is sent before it waits for the peer.
     tls.transport_mut().peer.write(b"three");
     assert!(poll_once(asynch::Read::read(&mut tls, &mut out)).is_pending());
     assert!(!tls.transport_mut().collect().is_empty());

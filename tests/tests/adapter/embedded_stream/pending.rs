@@ -11,8 +11,9 @@ use crate::polling::poll_once;
 use crate::support::{Adapter, Stack, TLS12, TLS13};
 use crate::wire::Wire;
 
-/// Receives a record and, by the same read of the transport, what `behind` adds; reads the record.
-/// Whether reading goes on without the transport then, which is tried.
+/// Receives a record and, in the same read of the transport, the bytes that `behind` adds, and
+/// reads the record. Returns whether `has_pending` is true then, and checks it by reading once
+/// more.
 fn goes_on<const RX: usize>(
     calls: Calls,
     agreed: Negotiated,
@@ -61,7 +62,7 @@ fn a_header_that_will_be_refused_is_pending_when_it_is_whole() {
     const OVER_THE_LIMIT: [u8; 5] = [23, 3, 3, 0x49, 0];
     const OF_NO_TYPE: [u8; 5] = [99, 3, 3, 0, 30];
     const OF_ANOTHER_VERSION: [u8; 5] = [23, 3, 1, 0, 30];
-    /// Of 600 bytes, for a buffer of 512.
+    /// A record of 600 bytes, for a buffer of 512.
     const LONGER_THAN_THE_BUFFER: [u8; 5] = [23, 3, 3, 2, 0x53];
     for calls in Calls::BOTH {
         for (agreed, header, is_refused) in [

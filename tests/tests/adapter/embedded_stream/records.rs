@@ -39,7 +39,7 @@ fn a_renegotiation_in_pieces_is_refused_once() {
 }
 
 #[test]
-fn a_stream_can_be_taken_apart_and_goes_on() {
+fn a_stream_can_be_taken_apart_and_put_together() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
     tls.transport_mut().peer.write(b"one");
     tls.transport_mut().peer.write(b"two");
@@ -49,9 +49,9 @@ fn a_stream_can_be_taken_apart_and_goes_on() {
     assert_eq!(read_some(&mut tls), b"two");
 }
 
-// FTP's CCC, LDAP: what lies behind the peer's close_notify is plaintext.
+// With FTP's CCC and LDAP, plaintext follows the peer's close_notify.
 #[test]
-fn what_follows_tls_on_the_transport_stays_in_the_buffer() {
+fn bytes_after_the_close_notify_stay_in_the_buffer() {
     for calls in Calls::BOTH {
         let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
         settle(&mut tls);

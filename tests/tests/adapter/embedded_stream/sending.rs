@@ -1,4 +1,4 @@
-//! What the transport refuses to take, and when it is tried again.
+//! Records that the transport refuses, and when they are sent again.
 
 use embedded_io::{Error, ErrorKind, Read, Write};
 use tls_record_alloc::tls_record::{OpenError, StreamError};
@@ -30,7 +30,7 @@ fn a_transport_that_carries_a_byte_at_a_time_loses_nothing() {
 }
 
 #[test]
-fn written_data_leaves_at_a_flush_and_before_the_stream_waits() {
+fn written_data_is_sent_by_a_flush_and_before_the_stream_waits() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
     tls.write_all(b"one ").unwrap();
     assert_eq!(tls.transport_mut().peer.read(), b"");
@@ -43,7 +43,7 @@ fn written_data_leaves_at_a_flush_and_before_the_stream_waits() {
 }
 
 #[test]
-fn an_error_of_the_transport_is_the_streams_and_nothing_is_lost() {
+fn an_error_of_the_transport_is_returned_and_nothing_is_lost() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
     tls.write_all(b"one").unwrap();
     tls.transport_mut().is_broken = true;
@@ -75,7 +75,7 @@ fn a_timeout_is_no_failure_of_the_transport() {
 }
 
 #[test]
-fn reading_does_not_try_again_to_send_what_the_transport_refused() {
+fn reading_does_not_send_again_what_the_transport_refused() {
     for calls in Calls::BOTH {
         let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
         settle(&mut tls);
@@ -162,10 +162,10 @@ fn reading_tries_again_after_an_error_that_passes() {
     }
 }
 
-// A transport with a buffer of its own passes bytes on when it is flushed. That it is flushed before
-// every wait is what `Wire` asserts.
+// A buffering transport passes bytes on when it is flushed. `Wire` asserts that it is flushed
+// before every wait.
 #[test]
-fn what_a_write_gave_to_a_buffering_transport_is_flushed_before_reading_waits() {
+fn a_buffering_transport_is_flushed_before_reading_waits() {
     for calls in Calls::BOTH {
         for_each_stream(|mut tls, _| {
             settle(&mut tls);
@@ -178,9 +178,9 @@ fn what_a_write_gave_to_a_buffering_transport_is_flushed_before_reading_waits() 
     }
 }
 
-// The peer's alert discards what is unsent. What the transport has taken before is on its way.
+// The peer's alert discards unsent records. Records that the transport has taken are still flushed.
 #[test]
-fn what_the_transport_took_is_flushed_though_the_rest_was_discarded() {
+fn a_buffering_transport_is_flushed_though_the_rest_was_discarded() {
     for calls in Calls::BOTH {
         for_each_stream(|mut tls, _| {
             settle(&mut tls);

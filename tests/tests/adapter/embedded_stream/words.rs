@@ -10,7 +10,7 @@ use crate::support::{Stack, TLS13};
 use crate::wire::WireError;
 
 #[test]
-fn a_stream_for_a_log_says_how_far_it_is() {
+fn debug_output_of_a_stream_shows_its_state() {
     let tls = stream(Role::Server, TLS13, Stack::Openssl);
     let words = format!("{tls:?}");
     assert!(words.starts_with("EmbeddedStream(") && words.contains("Application keys"), "{words}");

@@ -133,7 +133,10 @@ fn the_first_lasting_error_of_the_transport_is_remembered() {
         assert_eq!(tls.transport_error(), Some(Failure::Broken));
         tls.wire().ends = true;
         assert_eq!(tls.read(&mut [0]), Err(Failure::Open(OpenError::Truncated)));
-        assert!(matches!(tls.end().read, ReadEnd::Truncated { .. }), "which is no error of it");
+        assert!(
+            matches!(tls.end().read, ReadEnd::Truncated { .. }),
+            "a truncation is not an error of the transport"
+        );
         assert_eq!(tls.transport_error(), Some(Failure::Broken));
     }
 }

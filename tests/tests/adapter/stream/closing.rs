@@ -13,7 +13,7 @@ use crate::wire::Wire;
 
 // 9846 6.1: the end of the peer's direction has no effect on ours.
 #[test]
-fn everything_leaves_though_the_peer_was_cut_off() {
+fn everything_is_sent_though_the_peer_was_cut_off() {
     for_each_stream(|mut tls, _| {
         assert!(tls.read(&mut [0]).is_err(), "tickets");
         tls.transport_mut().piece = 7;
@@ -34,7 +34,7 @@ fn everything_leaves_though_the_peer_was_cut_off() {
 }
 
 #[test]
-fn an_end_is_clean_when_our_close_notify_has_left() {
+fn an_end_is_clean_when_our_close_notify_is_sent() {
     for_each_stream(|mut tls, _| {
         assert!(tls.read(&mut [0]).is_err(), "tickets");
         tls.transport_mut().peer.close();
@@ -60,7 +60,7 @@ fn a_write_after_a_close_that_waits_is_an_error_at_once() {
 }
 
 #[test]
-fn what_comes_after_a_close_has_a_budget() {
+fn data_after_a_close_has_a_budget() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
     assert!(tls.read(&mut [0]).is_err(), "tickets");
     tls.transport_mut().peer.write(&message(3 * 16_384));
@@ -74,9 +74,9 @@ fn what_comes_after_a_close_has_a_budget() {
     assert!(tls.end().is_clean());
 }
 
-// FTP's CCC, LDAP: what lies behind the peer's close_notify is plaintext.
+// With FTP's CCC and LDAP, plaintext follows the peer's close_notify.
 #[test]
-fn what_follows_tls_on_the_transport_is_given_back() {
+fn bytes_after_the_close_notify_are_given_back() {
     for_each_stream(|mut tls, _| {
         assert!(tls.read(&mut [0]).is_err(), "tickets");
         tls.transport_mut().peer.write(b"the last");
@@ -94,7 +94,7 @@ fn what_follows_tls_on_the_transport_is_given_back() {
 }
 
 #[test]
-fn a_stream_that_is_taken_apart_gives_back_what_was_not_read_and_not_sent() {
+fn a_stream_that_is_taken_apart_gives_back_unread_and_unsent_bytes() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
     assert!(tls.read(&mut [0]).is_err(), "tickets");
     tls.transport_mut().peer.write(b"data");
@@ -109,7 +109,7 @@ fn a_stream_that_is_taken_apart_gives_back_what_was_not_read_and_not_sent() {
 }
 
 #[test]
-fn a_close_notify_that_is_padded_more_than_data_leaves() {
+fn a_close_notify_that_is_padded_more_than_data_is_sent() {
     fn padded(content_type: ContentType, len: usize) -> usize {
         if content_type == ContentType::APPLICATION_DATA { len } else { 512 }
     }
@@ -125,7 +125,7 @@ fn a_close_notify_that_is_padded_more_than_data_leaves() {
 }
 
 #[test]
-fn closing_and_reading_the_rest_delivers_what_is_under_way() {
+fn closing_and_reading_the_rest_delivers_data_in_flight() {
     for_each_stream(|mut tls, _| {
         tls.transport_mut().peer.write(&message(50_000));
         tls.transport_mut().collect();

@@ -21,7 +21,7 @@ fn one_call_seals_a_bounded_part_of_much_data() {
 }
 
 #[test]
-fn fragments_are_no_longer_than_the_engine_is_told() {
+fn fragments_keep_to_the_configured_limit() {
     let mut handshake = handshake(Role::Client, TLS13);
     handshake.engine_config().fragment_limit = 10;
     let mut wire = Wire::to(Stack::Openssl.peer(Role::Server, TLS13));
@@ -119,7 +119,7 @@ fn interrupted_calls_are_repeated() {
     assert_eq!(tls.transport().peer.end(), PeerEnd::CloseNotify);
 }
 
-// A proxy's buffer is longer than the records of many peers.
+// A proxy reads with a buffer that is longer than many records.
 #[test]
 fn one_read_takes_all_records_that_have_arrived_and_one_call_of_the_transport_brings_many() {
     for_each_stream(|mut tls, _| {
@@ -142,7 +142,7 @@ fn one_read_takes_all_records_that_have_arrived_and_one_call_of_the_transport_br
 }
 
 #[test]
-fn a_read_ends_with_the_data_before_a_fault_and_the_next_tells_of_the_fault() {
+fn a_read_returns_the_data_before_a_fault_and_the_next_read_the_fault() {
     for_each_stream(|mut tls, _| {
         assert!(tls.read(&mut [0]).is_err(), "tickets");
         tls.transport_mut().peer.write(b"one");

@@ -18,19 +18,19 @@ use crate::support::{Adapter, Stack, TLS12, TLS13, handshake};
 use crate::wire::Wire;
 
 #[test]
-fn a_peer_that_leaves_data_and_goes_is_still_read() {
+fn data_of_a_peer_that_is_gone_is_still_read() {
     let mut peer = Stack::Openssl.peer(Role::Client, TLS13);
     peer.write(b"a testament");
     peer.close();
     let mut handshake = handshake(Role::Server, TLS13);
     let mut wire = Wire::to(peer);
-    // Up to the client's last flight.
+    // The handshake up to the client's last flight.
     assert!(handshake.receive(&wire.peer.take_output()) != 0);
     handshake.advance().unwrap();
     wire.write_all(handshake.unsent()).unwrap();
     wire.flush().unwrap();
     handshake.sent(handshake.unsent().len());
-    // It takes no tickets any more.
+    // The peer is gone, and takes no tickets.
     wire.is_broken = true;
     handshake.complete(&mut wire).unwrap();
     assert!(!handshake.unsent().is_empty());
@@ -41,7 +41,7 @@ fn a_peer_that_leaves_data_and_goes_is_still_read() {
 }
 
 #[test]
-fn what_the_peer_warns_of_and_asks_for_in_vain_is_seen() {
+fn warnings_and_refused_renegotiations_are_reported() {
     let mut tls = stream_to_adapter(TLS12);
     assert!(!tls.renegotiation_refused());
     tls.transport_mut().peer.write_handshake(&[0, 0, 0, 0]);
@@ -70,7 +70,7 @@ fn a_long_renegotiation_request_is_refused_once() {
 }
 
 #[test]
-fn other_messages_are_passed_over() {
+fn other_handshake_messages_are_passed_over() {
     let mut client = handshake(Role::Client, TLS13);
     client.engine_config().post_handshake_auth = true;
     let mut wire = Wire::to(Box::new(Adapter::<Ring>::new(Role::Server, TLS13)));

@@ -1,4 +1,4 @@
-//! KeyUpdates before the limit of a key, and answers that cannot leave.
+//! KeyUpdates before the limit of a key, and answers that cannot be sent.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -19,7 +19,7 @@ fn keys_are_updated_before_they_are_used_up() {
         client.complete(&mut wire).unwrap();
         let mut tls = Tls::new(client.finish().unwrap(), wire);
         let before = tls.transport().sent;
-        // 100 records, 6 a key: four are kept for control.
+        // 100 records, 6 under each key: four are reserved for control.
         tls.write_all(&message(10_000)).unwrap();
         assert_eq!(tls.transport_mut().peer.read(), message(10_000));
         let updates = tls.transport().sent - before - 100 * (5 + 100 + 1 + 16);
@@ -28,14 +28,14 @@ fn keys_are_updated_before_they_are_used_up() {
 }
 
 #[test]
-fn data_is_delivered_though_the_answer_to_a_key_update_cannot_leave() {
+fn data_is_delivered_though_the_answer_to_a_key_update_cannot_be_sent() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
     tls.transport_mut().peer.key_update(true);
     tls.transport_mut().peer.write(b"still here");
     tls.transport_mut().is_broken = true;
     assert_eq!(read_some(&mut tls), b"still here");
     assert_eq!(tls.flush().unwrap_err().kind(), ErrorKind::ConnectionReset);
-    // Reading does not try again what failed for good, flushing does.
+    // Reading does not retry after a lasting error; flushing does.
     let calls = tls.transport().calls;
     for _ in 0..100 {
         assert_eq!(tls.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);

@@ -22,7 +22,7 @@ fn streams_and_handshakes_move_between_threads() {
     is_send::<tls_record_alloc::Established<Ring>>();
 }
 
-// A record that came together with another is in the stream, where `poll` does not see it.
+// A second record of one read waits in the stream, where `poll` does not see it.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_stream_is_polled_by_its_descriptor_when_nothing_is_pending() {
@@ -77,7 +77,7 @@ fn two_streams_talk_over_tcp() {
             let mut data = Vec::new();
             tls.read_to_end(&mut data).unwrap();
             if version == Version::Tls13 {
-                // The client listens on after its close_notify.
+                // The client reads on after its close_notify.
                 tls.write_all(&data).unwrap();
             }
             tls.close().unwrap();

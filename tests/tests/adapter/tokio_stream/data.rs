@@ -84,7 +84,7 @@ fn futures_that_are_dropped_at_every_poll_lose_nothing() {
     }
 }
 
-// A proxy's buffer is longer than the records of many peers.
+// A proxy reads with a buffer that is longer than many records.
 #[test]
 fn one_read_takes_all_records_that_have_arrived_and_one_poll_of_the_transport_brings_many() {
     for_each_stream(|mut tls, _| {
@@ -100,8 +100,8 @@ fn one_read_takes_all_records_that_have_arrived_and_one_poll_of_the_transport_br
             reads += 1;
         }
         assert_eq!(out[..len], [7; 64 * 1024]);
-        // The memory grows as it is filled, from 2 KiB on.
-        // The room of the caller is filled as long as the transport has more.
+        // The buffer grows from 2 KiB as it is filled. A read fills the room of the caller as long
+        // as the transport has more.
         assert!(reads <= 2 && tls.transport().calls - polls <= 8, "{reads} reads");
     });
 }

@@ -21,7 +21,7 @@ use crate::wire::Wire;
 
 // A pipe of 16 bytes: neither side does anything after its handshake.
 #[test]
-fn a_handshake_is_complete_when_its_last_flight_has_left() {
+fn a_handshake_is_complete_when_its_last_flight_is_sent() {
     for agreed in [TLS12, TLS13] {
         for piece in [1, 16, 100] {
             let (near, far) = tokio::io::duplex(piece);
@@ -45,15 +45,15 @@ fn a_handshake_is_complete_when_its_last_flight_has_left() {
                     ends.1 = Some(end.unwrap());
                 }
                 polls += 1;
-                assert!(polls < 20_000, "one waits for the other");
+                assert!(polls < 20_000, "the ends wait for each other");
             }
         }
     }
 }
 
-// A peer that sends much before it reads our Finished does not stop the handshake.
+// The peer sends much before it reads our Finished.
 #[test]
-fn a_handshake_is_complete_when_there_is_no_room_for_what_the_peer_sends_first() {
+fn a_handshake_completes_though_the_peers_data_fills_the_buffer() {
     struct Flood;
     impl AsyncRead for Flood {
         fn poll_read(
@@ -81,7 +81,7 @@ fn a_handshake_is_complete_when_there_is_no_room_for_what_the_peer_sends_first()
             Poll::Pending
         }
     }
-    // The client is complete, and its Finished unsent.
+    // The client has completed its handshake, and its Finished is unsent.
     let mut client = handshake(Role::Client, TLS13);
     let mut server = handshake(Role::Server, TLS13);
     client.advance().unwrap();
@@ -94,12 +94,12 @@ fn a_handshake_is_complete_when_there_is_no_room_for_what_the_peer_sends_first()
 }
 
 #[test]
-fn a_server_that_cannot_send_its_tickets_reads_all_the_same() {
+fn a_server_that_cannot_send_its_tickets_still_reads() {
     let mut peer = Stack::Openssl.peer(Role::Client, TLS13);
     peer.write(b"impatient");
     let mut handshake = handshake(Role::Server, TLS13);
     let mut wire = Wire::to(peer);
-    // Up to the client's last flight.
+    // The handshake up to the client's last flight.
     assert!(handshake.receive(&wire.peer.take_output()) != 0);
     handshake.advance().unwrap();
     now(wire.write_all(handshake.unsent())).unwrap();

@@ -14,7 +14,7 @@ use crate::polling::{again, now, poll_once};
 use crate::support::{Stack, TLS13, message};
 
 #[test]
-fn shutting_down_in_two_steps_waits_and_keeps_what_is_under_way() {
+fn shutting_down_in_two_steps_waits_and_keeps_data_in_flight() {
     for_each_stream(|mut tls, agreed| {
         tls.set_shutdown(Shutdown::TwoSteps { budget: 50_000 });
         tls.transport_mut().peer.write(&message(49_990));
@@ -42,7 +42,7 @@ fn shutting_down_in_two_steps_waits_and_keeps_what_is_under_way() {
 }
 
 #[test]
-fn what_comes_during_a_shutdown_has_a_budget() {
+fn data_during_a_shutdown_has_a_budget() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
     assert!(is_idle(&mut tls), "tickets");
     tls.set_shutdown(Shutdown::TwoSteps { budget: 20_000 });
@@ -65,7 +65,7 @@ fn what_comes_during_a_shutdown_has_a_budget() {
 
 // 9846 6.1: the end of the peer's direction has no effect on ours.
 #[test]
-fn everything_leaves_though_the_peer_was_cut_off() {
+fn everything_is_sent_though_the_peer_was_cut_off() {
     for two_steps in [false, true] {
         for_each_stream(|mut tls, _| {
             assert!(is_idle(&mut tls), "tickets");
@@ -120,7 +120,7 @@ fn closing_leaves_the_transport_open_for_what_follows_tls() {
 }
 
 #[test]
-fn a_stream_that_is_taken_apart_gives_back_what_was_not_read_and_not_sent() {
+fn a_stream_that_is_taken_apart_gives_back_unread_and_unsent_bytes() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
     assert!(is_idle(&mut tls), "tickets");
     tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
@@ -137,7 +137,7 @@ fn a_stream_that_is_taken_apart_gives_back_what_was_not_read_and_not_sent() {
     assert_eq!(parts.unsent.filled().len(), 5 + 6 + 1 + 16);
 }
 
-// What was decrypted before shutting down counts for no budget, and is kept.
+// Data that was decrypted before the shutdown does not count for the budget, and is kept.
 #[test]
 fn data_that_is_half_read_survives_a_shutdown_without_a_budget() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
@@ -181,7 +181,7 @@ fn shutting_down_in_two_steps_reads_while_it_cannot_send() {
     tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
     tls.transport_mut().is_blocked = true;
     now(tls.write(b"some")).unwrap();
-    // The peer reads only when its own data is taken.
+    // The peer reads only after its own data is taken.
     tls.transport_mut().peer.write(&message(500));
     assert!(poll_once(tls.shutdown()).is_pending());
     assert!(tls.transport_mut().collect().is_empty());
@@ -196,7 +196,7 @@ fn shutting_down_in_two_steps_reads_while_it_cannot_send() {
 }
 
 #[test]
-fn shutting_down_a_failed_stream_waits_until_its_alert_has_left() {
+fn shutting_down_a_failed_stream_waits_until_its_alert_is_sent() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
     assert!(is_idle(&mut tls), "tickets");
     tls.transport_mut().peer.write(b"bad");

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 
 use crate::support::{TLS12, TLS13, message};
 
-/// An OpenSSL that sends back what it receives, and asks for a KeyUpdate now and then.
+/// Runs an OpenSSL server that echoes data, and sometimes requests a KeyUpdate.
 fn echo(mut tcp: TcpStream, agreed: Negotiated) -> usize {
     let mut peer = OpensslPeer::new(&agreed.setup(Role::Server));
     let mut echoed = 0;
@@ -77,7 +77,7 @@ fn two_tasks_transfer_both_ways_at_once() {
             reader.read_exact(&mut data).await.unwrap();
             assert!(data == message(LEN));
             let mut tls = reader.unsplit(writing.await.unwrap());
-            // KeyUpdates may be under way.
+            // KeyUpdates may be in flight.
             tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
             tls.shutdown().await.unwrap();
             assert!(tls.end().is_clean());

@@ -40,7 +40,7 @@ impl Wake for Task {
 }
 
 #[test]
-fn reading_that_has_to_send_leaves_a_waiting_writer_its_wake_up() {
+fn reading_that_has_to_send_does_not_take_the_wake_up_of_a_writer() {
     let (reader, writer) = (Arc::new(Task::default()), Arc::new(Task::default()));
     for is_reader_dropped in [false, true] {
         let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
@@ -53,7 +53,7 @@ fn reading_that_has_to_send_leaves_a_waiting_writer_its_wake_up() {
         tls.transport_mut().unblock();
         assert_eq!(writer.wakes() - wakes, 1);
         if !is_reader_dropped {
-            // It is quicker than the writer, for whom nothing is left to do.
+            // The reader comes first, and leaves the writer nothing to do.
             assert!(reader.poll(tls.read(&mut [0])).is_pending());
         }
         assert!(writer.poll(tls.flush()).is_ready());
@@ -62,13 +62,13 @@ fn reading_that_has_to_send_leaves_a_waiting_writer_its_wake_up() {
 }
 
 #[test]
-fn what_one_task_sends_for_another_wakes_it() {
+fn a_task_is_woken_when_another_has_sent_its_data() {
     let (reader, writer) = (Arc::new(Task::default()), Arc::new(Task::default()));
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
     tls.transport_mut().is_blocked = true;
     now(tls.write(b"some")).unwrap();
     assert!(writer.poll(tls.flush()).is_pending());
-    // The transport is ready before it wakes anyone.
+    // The transport is ready before it wakes a task.
     tls.transport_mut().is_blocked = false;
     assert!(reader.poll(tls.read(&mut [0])).is_pending());
     assert_eq!(writer.wakes(), 1);
@@ -113,7 +113,7 @@ fn a_reader_learns_from_the_writer_that_the_cipher_failed() {
 }
 
 #[test]
-fn shutting_down_in_two_steps_leaves_a_waiting_reader_its_wake_up() {
+fn shutting_down_in_two_steps_does_not_take_the_wake_up_of_a_reader() {
     let (reader, closer) = (Arc::new(Task::default()), Arc::new(Task::default()));
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
     tls.set_shutdown(Shutdown::TwoSteps { budget: 100 });
@@ -123,7 +123,7 @@ fn shutting_down_in_two_steps_leaves_a_waiting_reader_its_wake_up() {
     tls.transport_mut().peer.write(b"for the reader");
     tls.transport_mut().reader.take().unwrap().wake();
     assert_eq!((reader.wakes(), closer.wakes()), (1, 1));
-    // Whoever comes first.
+    // Either task may be polled first.
     assert!(reader.poll(tls.read(&mut [0; 4])).is_ready());
     assert!(closer.poll(tls.shutdown()).is_pending());
     assert_eq!(read_some(&mut tls), b"the reader");
@@ -135,7 +135,7 @@ fn shutting_down_in_two_steps_leaves_a_waiting_reader_its_wake_up() {
 }
 
 #[test]
-fn nothing_is_polled_that_was_not_woken() {
+fn each_call_polls_the_transport_once_and_wakes_nothing() {
     for_each_stream(|mut tls, _| {
         assert!(is_idle(&mut tls), "tickets");
         let task = Arc::new(Task::default());
