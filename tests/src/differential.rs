@@ -559,8 +559,8 @@ pub enum KnownDifference {
     /// notifies the recipient that the sender will not send any more messages on this connection",
     /// whatever its level.
     OpensslFatalCloseNotify,
-    /// OpenSSL fails at no_renegotiation, even without a request. RFC 5246 section 7.2.2: "This message is
-    /// always a warning."
+    /// OpenSSL fails at no_renegotiation, even without a request. RFC 5246 section 7.2.2: "This
+    /// message is always a warning."
     OpensslNoRenegotiation,
     /// OpenSSL counts a close_notify among the warnings of TLS 1.2, of which it takes four. RFC
     /// 5246 section 7.2.1: "Any data received after a closure alert is ignored": it is no warning
@@ -576,8 +576,8 @@ pub enum KnownDifference {
     /// OpenSSL has a lower limit of its own for the records of TLS 1.2. RFC 5246 section 6.2.3:
     /// "The length MUST NOT exceed 2^14 + 2048."
     OpensslShorterLimit,
-    /// OpenSSL sends internal_error for a TLS 1.2 record that is shorter than a tag. RFC 5246 section
-    /// 6.2.3.3: "If the decryption fails, a fatal bad_record_mac alert MUST be generated."
+    /// OpenSSL sends internal_error for a TLS 1.2 record that is shorter than a tag. RFC 5246
+    /// section 6.2.3.3: "If the decryption fails, a fatal bad_record_mac alert MUST be generated."
     OpensslTooShort,
     /// OpenSSL decrypts a record of TLS 1.2 before it looks at its type. RFC 5246 section 6: "If a
     /// TLS implementation receives an unexpected record type, it MUST send an unexpected_message
@@ -594,9 +594,9 @@ pub enum KnownDifference {
     /// 9846 section 5: one "received [...] after the peer's Finished message [...] MUST be treated
     /// as an unexpected record type".
     OpensslLateChangeCipherSpec,
-    /// rustls sends decode_error for an empty alert, protected or not. RFC 9846 section 5.4: "if such
-    /// a message is received, the receiving implementation MUST terminate the connection with an
-    /// "unexpected_message" alert."
+    /// rustls sends decode_error for an empty alert, protected or not. RFC 9846 section 5.4: "if
+    /// such a message is received, the receiving implementation MUST terminate the connection with
+    /// an "unexpected_message" alert."
     RustlsEmptyRecord,
     /// rustls sends no alert when there are too many warnings, KeyUpdates or the like. RFC 9846
     /// section 6.2: an implementation that encounters a fatal error condition "SHOULD send an
@@ -615,14 +615,14 @@ pub enum KnownDifference {
     /// rustls has the limit of TLS 1.2 for the records of TLS 1.3, too. RFC 9846 section 5.2: "The
     /// length MUST NOT exceed 2^14 + 256 bytes."
     RustlsLongerLimit,
-    /// rustls sends decode_error for a record type that does not exist. RFC 9846 section 5: "If a TLS
-    /// implementation receives an unexpected record type, it MUST terminate the connection with an
-    /// "unexpected_message" alert."
+    /// rustls sends decode_error for a record type that does not exist. RFC 9846 section 5: "If a
+    /// TLS implementation receives an unexpected record type, it MUST terminate the connection with
+    /// an "unexpected_message" alert."
     RustlsUnknownType,
-    /// rustls sends decode_error for a version that does not begin with 3, and of others in TLS 1.2
-    /// bad_record_mac. RFC 5246 section 6.2.1: "TLS Version 1.2, which uses the version { 3, 3 }":
-    /// it is the protocol_version that is wrong. In TLS 1.3, RFC 9846 section 6.2: "bad_record_mac
-    /// [...] is used for all deprotection failures".
+    /// rustls sends decode_error for a version that does not begin with 3, and in TLS 1.2
+    /// bad_record_mac for others. RFC 5246 section 6.2.1: "TLS Version 1.2, which uses the version
+    /// { 3, 3 }": it is the protocol_version that is wrong. In TLS 1.3, RFC 9846 section 6.2:
+    /// "bad_record_mac [...] is used for all deprotection failures".
     RustlsVersion,
     /// rustls authenticates a TLS 1.3 record as if its version and type were right, and takes it.
     /// RFC 9846 section 5.2: "additional_data = TLSCiphertext.opaque_type ||
@@ -633,13 +633,13 @@ pub enum KnownDifference {
     /// "If a TLS implementation receives an unexpected record type, it MUST terminate the
     /// connection with an "unexpected_message" alert."
     RustlsDecryptsFirst,
-    /// rustls interprets the level of an alert in TLS 1.3: a user_canceled of level 2 is an error, and
-    /// an error of level 1 is answered. RFC 9846 section 6: "the "level" field can safely be
+    /// rustls interprets the level of an alert in TLS 1.3: a user_canceled of level 2 is an error,
+    /// and an error of level 1 is answered. RFC 9846 section 6: "the "level" field can safely be
     /// ignored", and nothing is sent after an error alert.
     RustlsObeysLevel,
-    /// rustls sends decode_error for a change_cipher_spec that is not one byte 0x01. RFC 9846 section
-    /// 5: one with "any other change_cipher_spec value [...] MUST abort the handshake with an
-    /// "unexpected_message" alert."
+    /// rustls sends decode_error for a change_cipher_spec that is not one byte 0x01. RFC 9846
+    /// section 5: one with "any other change_cipher_spec value [...] MUST abort the handshake with
+    /// an "unexpected_message" alert."
     RustlsChangeCipherSpec,
 }
 
