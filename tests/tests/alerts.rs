@@ -43,7 +43,7 @@ fn levels_and_classes() {
 // The registry of 9846 section 6 and appendix B.2 as far as it is in use, and 5246's
 // no_renegotiation.
 #[test]
-fn names() {
+fn alerts_have_the_names_of_the_registry() {
     let named = (0..=255).filter_map(|value| Some((value, AlertDescription(value).name()?)));
     let numbers: Vec<u8> = named.clone().map(|(value, _)| value).collect();
     let registry = [

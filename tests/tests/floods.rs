@@ -113,7 +113,7 @@ fn assert_goes_on(
 
 // CVE-2016-6305
 #[test]
-fn empty_records() {
+fn empty_records_in_a_row_are_limited() {
     for suite in Suite::ALL {
         assert_floods(Flood::EmptyRecords, with(suite, |_| ()), 32, empty);
         for limit in [0, 1, 255] {
@@ -143,7 +143,7 @@ fn warning_of(suite: Suite) -> Nuisance {
 }
 
 #[test]
-fn empty_early_data() {
+fn empty_early_data_in_a_row_is_limited() {
     let early = Connection::new(Config::new(Role::Server)).install(Epoch::EarlyData, Suite::Tls13);
     assert_floods(Flood::EmptyRecords, early, 32, empty);
 }
@@ -157,7 +157,7 @@ fn padded_records_are_no_flood() {
 
 // CVE-2016-8610
 #[test]
-fn warnings() {
+fn warnings_in_a_row_are_limited() {
     for suite in Suite::ALL {
         let nuisance = warning_of(suite);
         assert_floods(Flood::Warnings, with(suite, |_| ()), 4, nuisance);
@@ -180,7 +180,7 @@ fn warnings() {
 }
 
 #[test]
-fn warnings_before_keys() {
+fn warnings_before_keys_are_limited() {
     for version in [None, Some(Version::Tls12), Some(Version::Tls13)] {
         let connection = || {
             let connection = Connection::new(Config::new(Role::Client));
@@ -198,7 +198,7 @@ fn warnings_before_keys() {
 
 // CVE-2026-32283, CVE-2026-56862, CVE-2026-39304
 #[test]
-fn key_updates() {
+fn key_updates_without_data_are_limited() {
     let connection = || with(Suite::Tls13, |_| ());
     for nuisance in [update as Nuisance, requested_update] {
         assert_floods(Flood::KeyUpdates, connection(), 32, nuisance);
@@ -232,7 +232,7 @@ fn the_answer_to_our_request_is_no_flood_once() {
 
 // CVE-2020-25648
 #[test]
-fn change_cipher_specs() {
+fn change_cipher_specs_in_a_row_are_limited() {
     assert_floods(Flood::ChangeCipherSpecs, handshaking(|_| ()), 32, ccs);
     for limit in [0, 1, 255] {
         assert_floods(
@@ -261,7 +261,7 @@ fn change_cipher_specs_count_together_with_empty_records() {
 }
 
 #[test]
-fn requests_to_renegotiate() {
+fn requests_to_renegotiate_are_limited() {
     let client_hello: Nuisance = |c| c.peer.seal(HANDSHAKE, &message(1, b"hello"));
     let server = |set: fn(&mut Limits)| {
         Connection::configured(Suite::Tls12Gcm, |config| {

@@ -134,8 +134,8 @@ fn messages_across_a_key_change_are_refused() {
         (Some(Epoch::EarlyData), Epoch::Handshake),
         (Some(Epoch::Handshake), Epoch::Application),
     ] {
-        // A fragment of a message behind another, of any length; all of one; and one of which only
-        // the first part has come.
+        // A fragment of any length after another message, a whole message, and a message of which
+        // only the first part has come.
         for rest in 1..=hello.len() {
             let mut connection = match first {
                 None => fresh(),
@@ -158,7 +158,7 @@ fn messages_across_a_key_change_are_refused() {
     let secret = |byte| Suite::Tls13.secret(byte);
     assert_eq!(connection.layer.install(Epoch::Handshake, secret(1), secret(2)), fault);
 
-    // TLS 1.2: what lies behind a Finished, and what is cut by a change_cipher_spec.
+    // TLS 1.2: a message after a Finished, and a message that a change_cipher_spec interrupts.
     let mut connection = fresh().install(Epoch::Handshake, Suite::Tls12Gcm);
     let mut record =
         connection.peer.seal(HANDSHAKE, &[message(20, b"verify"), message(0, b"")].concat());

@@ -269,7 +269,7 @@ fn a_linked_writer_sends_the_alert_for_a_record_that_does_not_open() {
 }
 
 #[test]
-fn a_linked_writer_discards_what_a_peer_that_failed_cannot_read() {
+fn a_linked_writer_discards_records_for_a_peer_that_has_failed() {
     let Connection { layer, mut peer, .. } = Connection::established(Suite::Tls13, Role::Server);
     let mut mailbox = Mailbox::new();
     let (mut opener, mut writer) = Owning::new(layer).split_over(&mut mailbox);

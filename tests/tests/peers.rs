@@ -66,7 +66,7 @@ fn exchange(a: &mut dyn Peer, b: &mut dyn Peer, len: usize) {
 }
 
 #[test]
-fn handshake() {
+fn every_pair_completes_a_handshake() {
     for_each_pair(|agreed, client, server| {
         for peer in [&*client, &*server] {
             assert!(peer.is_handshaking());
@@ -83,7 +83,7 @@ fn handshake() {
 }
 
 #[test]
-fn data_both_ways() {
+fn data_goes_both_ways() {
     for_each_established_pair(|_, client, server| {
         exchange(client, server, 100_000);
         exchange(client, server, 1);
@@ -91,7 +91,7 @@ fn data_both_ways() {
 }
 
 #[test]
-fn data_written_before_the_handshake() {
+fn data_written_before_the_handshake_arrives() {
     for_each_pair(|_, client, server| {
         client.write(b"early");
         server.write(b"ea");
@@ -105,7 +105,7 @@ fn data_written_before_the_handshake() {
 }
 
 #[test]
-fn a_wire_cut_into_single_bytes() {
+fn a_wire_cut_into_single_bytes_loses_nothing() {
     fn carry(from: &mut dyn Peer, to: &mut dyn Peer) -> usize {
         let bytes = from.take_output();
         bytes.chunks(1).for_each(|byte| to.receive(byte));
@@ -122,7 +122,7 @@ fn a_wire_cut_into_single_bytes() {
 }
 
 #[test]
-fn writes_amid_a_message_after_the_handshake() {
+fn writes_between_the_fragments_of_a_ticket_arrive() {
     for suite in Suite::ALL {
         let agreed = Negotiated { version: Version::Tls13, suite };
         let mut config = rustls_server_config(agreed.version, suite);
@@ -146,7 +146,7 @@ fn writes_amid_a_message_after_the_handshake() {
 }
 
 #[test]
-fn key_update() {
+fn a_requested_key_update_is_answered() {
     for_each_established_pair(|agreed, client, server| {
         if agreed.version != Version::Tls13 {
             return;
@@ -172,7 +172,7 @@ fn update_keys(a: &mut dyn Peer, b: &mut dyn Peer) {
 }
 
 #[test]
-fn key_update_without_request() {
+fn a_key_update_without_a_request_is_not_answered() {
     for suite in Suite::ALL {
         let agreed = Negotiated { version: Version::Tls13, suite };
         for other in [Stack::Openssl, Stack::Rustls] {
@@ -190,7 +190,7 @@ fn key_update_without_request() {
 }
 
 #[test]
-fn a_key_update_of_both_at_once() {
+fn key_updates_of_both_at_once_are_answered() {
     for_each_established_pair(|agreed, client, server| {
         if agreed.version != Version::Tls13 {
             return;
@@ -230,7 +230,7 @@ fn rustls_sends_no_key_update_without_request() {
 }
 
 #[test]
-fn close_both_ways() {
+fn each_side_closes_its_direction() {
     for_each_established_pair(|_, client, server| {
         client.write(b"last words");
         client.close();
@@ -274,7 +274,7 @@ fn a_key_update_is_not_answered_after_the_close() {
 }
 
 #[test]
-fn a_corrupted_record() {
+fn a_corrupted_record_is_answered_with_an_alert() {
     for_each_established_pair(|_, client, server| {
         corrupt(client, server);
     });
@@ -314,7 +314,7 @@ fn is_dead(peer: &mut dyn Peer) {
 }
 
 #[test]
-fn a_handshake_without_common_ground() {
+fn a_handshake_without_a_common_suite_fails() {
     const HANDSHAKE_FAILURE: u8 = 40;
 
     for clients in [Stack::Openssl, Stack::Rustls] {
@@ -381,7 +381,7 @@ fn resumes(agreed: Negotiated, new_server: impl Fn() -> Box<dyn Peer>) {
 }
 
 #[test]
-fn a_session_unknown_to_the_server() {
+fn a_session_unknown_to_the_server_is_not_resumed() {
     for agreed in Negotiated::all() {
         let setup = agreed.setup(Role::Client);
         let mut client = OpensslPeer::new(&setup);

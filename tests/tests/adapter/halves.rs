@@ -284,7 +284,7 @@ fn tcp() -> [TcpStream; 2] {
 }
 
 #[test]
-fn two_threads_a_side_transfer_both_ways_at_once() {
+fn two_threads_on_each_side_transfer_both_ways_at_once() {
     for agreed in [TLS12, TLS13] {
         let [client, server] = tcp();
         let Negotiated { version, suite } = agreed;
@@ -325,7 +325,7 @@ fn transfer(tls: Stream<TcpStream, Ring>, own: u8, agreed: Negotiated) {
 }
 
 #[test]
-fn two_tasks_a_side_transfer_both_ways_at_once() {
+fn two_tasks_on_each_side_transfer_both_ways_at_once() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for agreed in [TLS12, TLS13] {
         runtime.block_on(async {

@@ -242,7 +242,7 @@ fn a_changed_byte_anywhere_fails_the_handshake_or_changes_nothing() {
                 at += 1;
             }
             // The version fields of plaintext records are not looked at (RFC 9846 section 5.1), and
-            // TLS 1.3 data behind the Finished is not the handshake's.
+            // TLS 1.3 data after the Finished is not part of the handshake.
             println!("{role:?} {agreed:?}: {completed} of {at} changes");
             assert!(completed < at / 10, "{completed} of {at}");
         }

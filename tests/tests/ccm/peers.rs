@@ -74,7 +74,7 @@ fn talk(ours: &mut Layer, peer: &mut OpensslPeer, data: &[u8]) -> Vec<u8> {
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
 #[test]
-fn openssl_is_spoken_to_from_the_first_byte_to_the_close() {
+fn data_and_key_updates_go_both_ways_up_to_the_close() {
     for agreed in Negotiated::all_ccm() {
         for role in ROLES {
             println!("{agreed:?} {role:?}");

@@ -6,7 +6,7 @@ use tls_record_tests::records::{ALERT, DATA, Suite};
 use crate::support::{Wired, alert, data};
 
 #[test]
-fn a_fatal_alert_of_the_peers_discards_what_is_unsent() {
+fn a_fatal_alert_of_the_peer_discards_unsent_records() {
     for suite in Suite::ALL {
         let mut end = Wired::<512>::new(suite);
         end.tls.write(&[b"data"]).unwrap();

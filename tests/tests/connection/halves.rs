@@ -8,7 +8,7 @@ use tls_record_tests::records::{
 use crate::support::{Wired, alert, data};
 
 #[test]
-fn split_and_joined_a_connection_goes_on() {
+fn a_connection_continues_after_splitting_and_joining() {
     for suite in Suite::ALL {
         let mut end = Wired::<512>::new(suite);
         end.tls.write(&[b"before"]).unwrap();

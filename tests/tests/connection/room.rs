@@ -90,7 +90,7 @@ fn can_write_counts_two_key_updates_if_two_are_due() {
 }
 
 #[test]
-fn control_takes_the_room_of_what_was_sent_before_all_is_sent() {
+fn control_records_take_the_room_of_sent_bytes() {
     let mut end = Wired::<512>::new(Suite::Tls13);
     end.fill();
     end.take(100);

@@ -78,7 +78,7 @@ fn bytes_in_a_buffering_transport_want_to_be_flushed_and_reading_flushes_them() 
 }
 
 #[test]
-fn sealed_data_that_the_transport_refused_leaves_before_anything_else() {
+fn refused_data_is_sent_before_later_data() {
     for kind in AdapterKind::ALL {
         let mut tls = kind.stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
         assert!(tls.is_idle());

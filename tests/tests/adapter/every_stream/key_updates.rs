@@ -50,7 +50,7 @@ fn all_requests_of_one_read_get_one_answer() {
     }
 }
 
-// The request is held back while records behind it are not opened. Writing must not be refused then.
+// The request is held back while later records are not opened. Writing must not be refused then.
 #[test]
 fn a_write_between_two_reads_answers_a_request_that_came_before_them() {
     for kind in Kind::all() {

@@ -1,4 +1,4 @@
-//! Closing our direction, and reading what is under way in the other.
+//! Closing our direction, and reading data in flight in the other.
 
 use std::io::{self, ErrorKind, Read, Write};
 
