@@ -1,4 +1,4 @@
-//! A real cipher that breaks when a test wants it to.
+//! A real cipher that fails on request.
 
 use std::cell::Cell;
 
@@ -7,19 +7,19 @@ use tls_record::aead::{Aead, AeadError, Algorithm, Provider};
 use zeroize::Zeroize;
 
 thread_local! {
-    /// Whether all ciphers that work in this thread are broken.
+    /// True while all ciphers of this thread fail.
     static IS_BROKEN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Breaks all ciphers that work in this thread, or mends them.
+/// Makes all ciphers of this thread fail, or work again.
 pub fn set_broken(is_broken: bool) {
     IS_BROKEN.set(is_broken);
 }
 
-/// Ring's cipher, until somebody breaks it.
+/// The provider of ring, with ciphers that fail on request.
 pub struct Breakable;
 
-/// A key of it.
+/// A key whose cipher fails on request.
 pub struct BreakableAead(RingAead);
 
 impl Provider for Breakable {

@@ -1,5 +1,5 @@
-//! Keys in hardware: a chip that has tags of its own length, that fails when it is told to, and that
-//! remembers what it was given and told to forget.
+//! Keys in hardware: a chip with tags of a configurable length, which fails on request and records
+//! its inputs and the keys that it was told to erase.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -8,24 +8,24 @@ use tls_record::aead::{Aead, AeadError, NONCE_LEN};
 use tls_record::{Config, DirectionKeys, Epoch, KeyError, KeySchedule, RecordLayer, Role, Version};
 use zeroize::Zeroize;
 
-/// A chip, which does as it is told.
+/// A simulated chip.
 pub struct Chip {
     /// Length of a tag, in bytes.
     pub tag_len: Cell<usize>,
-    /// Records that it seals before it fails.
+    /// The number of records that it seals before it fails.
     pub seals: Cell<u32>,
-    /// Keys that it makes before it fails.
+    /// The number of keys that it makes before it fails.
     pub keys: Cell<u32>,
-    /// Generations that it goes on by before it fails.
+    /// The number of generations that it derives before it fails.
     pub updates: Cell<u32>,
-    /// Schedules and keys that it was told to forget.
+    /// The number of schedules and keys that it was told to erase.
     pub forgotten: Cell<(u32, u32)>,
-    /// The nonces and the additional data that it was given.
+    /// The nonces and the additional data that it has received.
     pub given: RefCell<Vec<([u8; NONCE_LEN], Vec<u8>)>>,
 }
 
 impl Chip {
-    /// One with tags of 16 bytes that does not fail.
+    /// Returns a chip with tags of 16 bytes that does not fail.
     pub fn new() -> Rc<Self> {
         Rc::new(Self {
             tag_len: Cell::new(16),
@@ -37,7 +37,7 @@ impl Chip {
         })
     }
 
-    /// The secret of a direction, which stays in the chip.
+    /// Returns the handle of a secret, which stays in the chip.
     pub fn slot(self: &Rc<Self>) -> Slot {
         self.slot_of(Version::Tls13)
     }
@@ -66,7 +66,7 @@ fn spend(left: &Cell<u32>) -> Option<()> {
     Some(())
 }
 
-/// Where a secret is.
+/// The handle of a secret.
 pub struct Slot {
     chip: Rc<Chip>,
     version: Version,
@@ -91,7 +91,7 @@ impl KeySchedule for Slot {
     }
 
     fn is_same_secret(&self, _: &Self) -> bool {
-        false // Each slot is a secret of its own.
+        false // Each slot holds another secret.
     }
 
     fn update(&mut self) -> Result<(), KeyError> {
@@ -101,7 +101,7 @@ impl KeySchedule for Slot {
 
 const IV: [u8; NONCE_LEN] = [0xf0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 
-/// Where a key is. It leaves content as it is, and its tags are zeros.
+/// The handle of a key. It leaves the content unencrypted, and its tags are zeros.
 pub struct Key(Rc<Chip>);
 
 impl Zeroize for Key {

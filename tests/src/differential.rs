@@ -1,8 +1,8 @@
-//! The engine against OpenSSL and rustls as receivers: a stream of records is given to a real peer and
-//! to the engine in the very same state, and both must deliver the same bytes, end the same way and
-//! send the same alert. Where they may not, [`KnownDifference`] says why.
+//! The engine compared with OpenSSL and rustls as receivers. A stream of records is given to a real
+//! peer and to the engine in the same state. Both must deliver the same bytes, end in the same way
+//! and send the same alert. [`KnownDifference`] lists the exceptions and their reasons.
 //!
-//! A test makes random [`Plan`]s, and a fuzz target those that it likes.
+//! A test makes random [`Plan`]s, and a fuzz target makes its own.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -20,13 +20,13 @@ use crate::records::{ALERT, CCS, DATA, HANDSHAKE, header, key_update, plaintext}
 
 type Secret = TrafficSecret<Ring>;
 
-// What is sent
+// Sending
 
 /// A part of a stream.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)] // of fields, which the variant explains
 pub enum Step {
-    /// So many bytes of data, in records of at most so many.
+    /// Data of a length, in records of at most another length.
     Data { len: usize, fragment: usize },
     /// A record of data that is padded in TLS 1.3.
     Padded { len: usize, padding: usize },
@@ -34,15 +34,15 @@ pub enum Step {
     Empty { count: usize },
     /// KeyUpdates, in TLS 1.3.
     KeyUpdates { value: u8, count: usize },
-    /// A KeyUpdate that is split over two records, in TLS 1.3.
+    /// A KeyUpdate that is fragmented over two records, in TLS 1.3.
     SplitKeyUpdate { at: usize },
-    /// A record with more content than may be.
+    /// A record with more content than is allowed.
     TooLong { excess: usize },
     /// Alert records with this content.
     Alerts { content: Vec<u8>, count: usize },
 }
 
-/// What happens to the stream on its way. Records and bytes are counted modulo how many there are.
+/// A change to the stream in transit. Indices of records and bytes are taken modulo their number.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)] // of fields, which the variant explains
 pub enum Tampering {
@@ -50,30 +50,31 @@ pub enum Tampering {
     None,
     /// It ends early.
     Truncate { at: usize },
-    /// A bit of a header is another.
+    /// A bit of a header is flipped.
     FlipHeader { record: usize, byte: usize, bit: u8 },
-    /// A bit of a body is another.
+    /// A bit of a body is flipped.
     FlipBody { record: usize, byte: usize, bit: u8 },
-    /// An unprotected record comes in between.
+    /// An unprotected record is inserted.
     Inject { before: usize, content_type: ContentType, content: Vec<u8> },
 }
 
-/// One case.
+/// A test case.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The receiver's role.
     pub role: Role,
     /// The cipher suite.
     pub suite: Suite,
-    /// What is sent.
+    /// The stream.
     pub steps: Vec<Step>,
-    /// What becomes of it.
+    /// The change to the stream.
     pub tampering: Tampering,
-    /// Lengths of the pieces in which the stream arrives, over and over.
+    /// The lengths of the pieces in which the stream arrives, repeated.
     pub pieces: Vec<usize>,
 }
 
-/// The sender: record by record, so that it can do what no [`Sealer`](tls_record::Sealer) would.
+/// The sender: it makes records one by one, also those that a [`Sealer`](tls_record::Sealer)
+/// refuses.
 struct Sender {
     secret: Secret,
     keys: DirectionKeys<<Ring as Provider>::Aead>,
@@ -150,7 +151,7 @@ impl Sender {
         }
     }
 
-    /// The whole stream, as it arrives.
+    /// Returns the whole stream as it arrives.
     fn stream(&mut self, plan: &Plan) -> Vec<u8> {
         let mut records: Vec<_> = plan.steps.iter().flat_map(|step| self.records(step)).collect();
         if records.is_empty() {
@@ -180,7 +181,7 @@ impl Sender {
     }
 }
 
-/// In TLS 1.2 each side's Finished was number 0 under its keys.
+/// In TLS 1.2 each side's Finished has used sequence number 0.
 fn first_record(version: Version) -> u64 {
     match version {
         Version::Tls12 => 1,
@@ -192,12 +193,12 @@ fn data(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8).collect()
 }
 
-// Who receives it
+// Receiving
 
-/// How a receiver ended.
+/// The end of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Ended {
-    /// It did not: an end of the transport now is a truncation.
+    /// No end: the end of the transport would be a truncation now.
     Open,
     /// By a close_notify.
     Closed,
@@ -207,7 +208,7 @@ enum Ended {
     Failed(Option<u8>),
 }
 
-/// All that counts.
+/// The results that are compared.
 #[derive(Clone)]
 struct Verdict {
     ended: Ended,
@@ -216,7 +217,7 @@ struct Verdict {
     updated: bool,
 }
 
-/// An answer to a KeyUpdate that is due when a connection fails may leave or not.
+/// An answer to a KeyUpdate that is due when a connection fails may be sent or not.
 impl PartialEq for Verdict {
     fn eq(&self, other: &Self) -> bool {
         let is_alive = matches!(self.ended, Ended::Open | Ended::Closed);
@@ -232,13 +233,13 @@ impl fmt::Debug for Verdict {
     }
 }
 
-/// The other end of a receiver, which only looks at what that sends.
+/// The other end of a receiver, which only opens the records of the receiver.
 struct Mirror(Opener<Secret>, bool);
 
 impl Mirror {
     fn new(role: Role, keys: Secret, version: Version) -> Self {
         let mut config = Config::new(engine_role(other(role)));
-        // More than a plan asks for, as answers come without data.
+        // More than a plan requests, because answers come without data.
         config.limits.key_updates = u8::MAX;
         let mut opener = Opener::new(config);
         let sequence = first_record(version);
@@ -251,7 +252,7 @@ impl Mirror {
         while !rest.is_empty() {
             match self.0.open(rest) {
                 Ok(opened) => {
-                    assert!(opened.consumed > 0, "half a record was sent");
+                    assert!(opened.consumed > 0, "only a part of a record was sent");
                     self.1 |= matches!(opened.event, Event::KeyUpdate { .. });
                     rest = &mut rest[opened.consumed..];
                 }
@@ -283,7 +284,7 @@ fn engine_role(role: Role) -> End {
     }
 }
 
-/// What the engine makes of a stream, and the fault that it finds.
+/// Returns the outcome of a stream in the engine, and the fault that it finds.
 fn engine(
     plan: &Plan,
     secrets: &Secrets,
@@ -341,7 +342,7 @@ fn pieces<'a>(plan: &'a Plan, stream: &'a [u8]) -> impl Iterator<Item = &'a [u8]
     })
 }
 
-/// What a real peer makes of a stream.
+/// Returns the outcome of a stream in a real peer.
 fn real(mut peer: Box<dyn Peer>, mut mirror: Mirror, plan: &Plan, stream: &[u8]) -> Verdict {
     for piece in pieces(plan, stream) {
         peer.receive(piece);
@@ -350,7 +351,7 @@ fn real(mut peer: Box<dyn Peer>, mut mirror: Mirror, plan: &Plan, stream: &[u8])
     let ended = match peer.end() {
         PeerEnd::Open => Ended::Open,
         PeerEnd::CloseNotify => Ended::Closed,
-        // rustls calls it so too when it answers an alert that it finds fault with.
+        // rustls reports this too when it answers an alert that it rejects.
         PeerEnd::Alert(description) if mirror.alert().is_none() => Ended::Alerted(description),
         PeerEnd::Alert(_) | PeerEnd::Failed(_) => Ended::Failed(mirror.alert()),
     };
@@ -392,7 +393,7 @@ impl Stage {
             .map(|suite| (suite, Arc::new(rustls_client_config_with(version, suite, &extras))));
         let rustls_servers = Suite::ALL.map(|suite| {
             let mut config = rustls_server_config_with(version, suite, &extras);
-            // They would be records number 0 and 1.
+            // They would have sequence numbers 0 and 1.
             config.send_tls13_tickets = 0;
             (suite, Arc::new(config))
         });
@@ -413,8 +414,8 @@ impl Stage {
         })
     }
 
-    /// A peer that is done with its handshake, with a rustls peer that is then gone. What it sends
-    /// under its application keys has gone to the mirror.
+    /// Returns a peer after its handshake with a rustls peer, which is then dropped. The records
+    /// that it has sent under its application keys have gone to the mirror.
     fn establish(&self, suite: Suite, role: Role) -> (Box<dyn Peer>, Secrets, Mirror) {
         let agreed = Negotiated { version: self.version, suite };
         self.log.clear();
@@ -451,10 +452,10 @@ impl Stage {
         (peer, secrets, mirror)
     }
 
-    /// Gives a plan to a peer and the engine: how they differ, if they do.
+    /// Gives a plan to a peer and to the engine. Returns their difference, if there is one.
     ///
     /// # Errors
-    /// A difference that is not known.
+    /// A difference that is not in [`KnownDifference`].
     pub fn check(&self, plan: &Plan) -> Result<Option<KnownDifference>, String> {
         let (peer, secrets, mirror) = self.establish(plan.suite, plan.role);
         let sender_keys = secrets.keys(other(plan.role), Epoch::Application);
@@ -473,37 +474,37 @@ impl Stage {
     }
 }
 
-// Where they differ
+// Differences
 
-/// A stream of which two receivers made different things.
+/// A stream with different outcomes in two receivers.
 struct Difference<'a> {
     stack: Stack,
     version: Version,
     plan: &'a Plan,
-    /// What the engine found.
+    /// The fault that the engine found.
     fault: Option<Fault>,
     ours: Verdict,
     theirs: Verdict,
 }
 
 impl Difference<'_> {
-    /// Only the alert is another.
+    /// Returns whether only the alert differs.
     fn is_alert(&self) -> bool {
         let failed = |verdict: &Verdict| matches!(verdict.ended, Ended::Failed(_));
         failed(&self.ours) && failed(&self.theirs) && self.ours.data == self.theirs.data
     }
 
-    /// The peer stopped where the engine went on.
+    /// Returns whether the peer stopped where the engine went on.
     fn they_stop(&self) -> bool {
         self.ours.data.starts_with(&self.theirs.data)
     }
 
-    /// The engine stopped where the peer went on.
+    /// Returns whether the engine stopped where the peer went on.
     fn they_go_on(&self) -> bool {
         self.theirs.data.starts_with(&self.ours.data)
     }
 
-    /// A bit of this byte of a header is another.
+    /// Returns whether a bit of this byte of a header was flipped.
     fn flips(&self, bytes: &[usize]) -> bool {
         matches!(self.plan.tampering, Tampering::FlipHeader { byte, .. } if bytes.contains(&byte))
     }
@@ -515,7 +516,7 @@ impl Difference<'_> {
         }
     }
 
-    /// How many of the alerts that were sent are such.
+    /// Counts the sent alerts that match.
     fn alerts(&self, is: impl Fn(&[u8]) -> bool) -> usize {
         self.total(|step| match step {
             Step::Alerts { content, count } if is(content) => *count,
@@ -551,94 +552,94 @@ impl fmt::Display for Difference<'_> {
     }
 }
 
-/// Where the engine and a peer differ, and are to.
+/// A difference between the engine and a peer that is intended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KnownDifference {
-    /// OpenSSL takes a close_notify of level 2 for an error. RFC 5246 section 7.2.1: "This message
+    /// OpenSSL treats a close_notify of level 2 as an error. RFC 5246 section 7.2.1: "This message
     /// notifies the recipient that the sender will not send any more messages on this connection",
     /// whatever its level.
     OpensslFatalCloseNotify,
-    /// OpenSSL fails at no_renegotiation, even unasked. RFC 5246 section 7.2.2: "This message is
-    /// always a warning."
+    /// OpenSSL fails at no_renegotiation, even without a request. RFC 5246 section 7.2.2: "This
+    /// message is always a warning."
     OpensslNoRenegotiation,
-    /// OpenSSL counts a close_notify among the warnings of TLS 1.2, of which it takes four. RFC 5246
-    /// section 7.2.1: "Any data received after a closure alert is ignored": it is no warning that
-    /// others may follow.
+    /// OpenSSL counts a close_notify among the warnings of TLS 1.2, of which it takes four. RFC
+    /// 5246 section 7.2.1: "Any data received after a closure alert is ignored": it is no warning
+    /// that others may follow.
     OpensslCloseNotifyIsCounted,
     /// OpenSSL reports an error at the close_notify that follows a user_canceled. RFC 9846 section
     /// 6.1: "Receiving implementations SHOULD continue to read data from the peer until a
     /// "close_notify" is received", and that one is the end.
     OpensslCloseAfterCancel,
-    /// OpenSSL says unexpected_message of an alert that has not two bytes. RFC 9846 section 6.2,
+    /// OpenSSL sends unexpected_message for an alert that has not two bytes. RFC 9846 section 6.2,
     /// decode_error: "the length of the message was incorrect".
     OpensslAlertLength,
-    /// OpenSSL has a lower limit of its own for the records of TLS 1.2. RFC 5246 section 6.2.3: "The
-    /// length MUST NOT exceed 2^14 + 2048."
+    /// OpenSSL has a lower limit of its own for the records of TLS 1.2. RFC 5246 section 6.2.3:
+    /// "The length MUST NOT exceed 2^14 + 2048."
     OpensslShorterLimit,
-    /// OpenSSL says internal_error of a TLS 1.2 record that is shorter than a tag. RFC 5246 section
-    /// 6.2.3.3: "If the decryption fails, a fatal bad_record_mac alert MUST be generated."
+    /// OpenSSL sends internal_error for a TLS 1.2 record that is shorter than a tag. RFC 5246
+    /// section 6.2.3.3: "If the decryption fails, a fatal bad_record_mac alert MUST be generated."
     OpensslTooShort,
     /// OpenSSL decrypts a record of TLS 1.2 before it looks at its type. RFC 5246 section 6: "If a
     /// TLS implementation receives an unexpected record type, it MUST send an unexpected_message
     /// alert."
     OpensslDecryptsFirst,
-    /// OpenSSL says decode_error of a protected TLS 1.3 record with another version. RFC 9846 section
-    /// 5.1: the field "MUST be ignored for all purposes"; but section 5.2 has it authenticated, and
-    /// "bad_record_mac [...] is used for all deprotection failures" (6.2).
+    /// OpenSSL sends decode_error for a protected TLS 1.3 record with another version. RFC 9846
+    /// section 5.1: the field "MUST be ignored for all purposes"; but section 5.2 has it
+    /// authenticated, and "bad_record_mac [...] is used for all deprotection failures" (6.2).
     OpensslVersion,
     /// OpenSSL takes any number of KeyUpdates. RFC 9846 does not say how many to take; 32 without
     /// data in between is BoringSSL's number, and rustls's.
     OpensslKeyUpdates,
-    /// OpenSSL drops a change_cipher_spec that comes as the first record after the handshake. RFC 9846
-    /// section 5: one "received [...] after the peer's Finished message [...] MUST be treated as an
-    /// unexpected record type".
+    /// OpenSSL drops a change_cipher_spec that comes as the first record after the handshake. RFC
+    /// 9846 section 5: one "received [...] after the peer's Finished message [...] MUST be treated
+    /// as an unexpected record type".
     OpensslLateChangeCipherSpec,
-    /// rustls says decode_error of an empty alert, protected or not. RFC 9846 section 5.4: "if such a
-    /// message is received, the receiving implementation MUST terminate the connection with an
-    /// "unexpected_message" alert."
+    /// rustls sends decode_error for an empty alert, protected or not. RFC 9846 section 5.4: "if
+    /// such a message is received, the receiving implementation MUST terminate the connection with
+    /// an "unexpected_message" alert."
     RustlsEmptyRecord,
-    /// rustls sends no alert when there are too many warnings, KeyUpdates or the like. RFC 9846 section
-    /// 6.2: an implementation that encounters a fatal error condition "SHOULD send an appropriate
-    /// fatal alert".
+    /// rustls sends no alert when there are too many warnings, KeyUpdates or the like. RFC 9846
+    /// section 6.2: an implementation that encounters a fatal error condition "SHOULD send an
+    /// appropriate fatal alert".
     RustlsSilentFlood,
-    /// rustls counts warnings in all, not in a row. RFC 9846 section 6.1: "Receiving implementations
-    /// SHOULD continue to read data".
+    /// rustls counts warnings in all, not in a row. RFC 9846 section 6.1: "Receiving
+    /// implementations SHOULD continue to read data".
     RustlsWarningsInAll,
-    /// To rustls an empty record is data, after which it takes 32 KeyUpdates again. RFC 9846 does not
-    /// say how many to take; an empty record is no progress.
+    /// To rustls an empty record is data, after which it takes 32 KeyUpdates again. RFC 9846 does
+    /// not say how many to take; an empty record is no progress.
     RustlsEmptyIsData,
-    /// rustls says decode_error of a length that is over the limit. RFC 9846 section 6.2,
+    /// rustls sends decode_error for a length that is over the limit. RFC 9846 section 6.2,
     /// record_overflow: "A TLSCiphertext record was received that had a length more than 2^14 + 256
     /// bytes".
     RustlsOverflow,
-    /// rustls has the limit of TLS 1.2 for the records of TLS 1.3, too. RFC 9846 section 5.2: "The length
-    /// MUST NOT exceed 2^14 + 256 bytes."
+    /// rustls has the limit of TLS 1.2 for the records of TLS 1.3, too. RFC 9846 section 5.2: "The
+    /// length MUST NOT exceed 2^14 + 256 bytes."
     RustlsLongerLimit,
-    /// rustls says decode_error of a record type that does not exist. RFC 9846 section 5: "If a TLS
-    /// implementation receives an unexpected record type, it MUST terminate the connection with an
-    /// "unexpected_message" alert."
+    /// rustls sends decode_error for a record type that does not exist. RFC 9846 section 5: "If a
+    /// TLS implementation receives an unexpected record type, it MUST terminate the connection with
+    /// an "unexpected_message" alert."
     RustlsUnknownType,
-    /// rustls says decode_error of a version that does not begin with 3, and of others in TLS 1.2
-    /// bad_record_mac. RFC 5246 section 6.2.1: "TLS Version 1.2, which uses the version { 3, 3 }": it
-    /// is the protocol_version that is wrong. In TLS 1.3, RFC 9846 section 6.2: "bad_record_mac [...]
-    /// is used for all deprotection failures".
+    /// rustls sends decode_error for a version that does not begin with 3, and in TLS 1.2
+    /// bad_record_mac for others. RFC 5246 section 6.2.1: "TLS Version 1.2, which uses the version
+    /// { 3, 3 }": it is the protocol_version that is wrong. In TLS 1.3, RFC 9846 section 6.2:
+    /// "bad_record_mac [...] is used for all deprotection failures".
     RustlsVersion,
-    /// rustls authenticates a TLS 1.3 record as if its version and type were right, and takes it. RFC
-    /// 9846 section 5.2: "additional_data = TLSCiphertext.opaque_type ||
+    /// rustls authenticates a TLS 1.3 record as if its version and type were right, and takes it.
+    /// RFC 9846 section 5.2: "additional_data = TLSCiphertext.opaque_type ||
     /// TLSCiphertext.legacy_record_version || TLSCiphertext.length".
     RustlsAssumesHeader,
     /// rustls decrypts every record of TLS 1.3, whatever its outer type. RFC 9846 section 5.2: "The
-    /// outer opaque_type field of a TLSCiphertext record is always set to the value 23"; section 5: "If
-    /// a TLS implementation receives an unexpected record type, it MUST terminate the connection with
-    /// an "unexpected_message" alert."
+    /// outer opaque_type field of a TLSCiphertext record is always set to the value 23"; section 5:
+    /// "If a TLS implementation receives an unexpected record type, it MUST terminate the
+    /// connection with an "unexpected_message" alert."
     RustlsDecryptsFirst,
-    /// rustls obeys the level of an alert in TLS 1.3: a user_canceled of level 2 is an error, and an
-    /// error of level 1 is answered. RFC 9846 section 6: "the "level" field can safely be ignored", and
-    /// nothing is sent after an error alert.
+    /// rustls interprets the level of an alert in TLS 1.3: a user_canceled of level 2 is an error,
+    /// and an error of level 1 is answered. RFC 9846 section 6: "the "level" field can safely be
+    /// ignored", and nothing is sent after an error alert.
     RustlsObeysLevel,
-    /// rustls says decode_error of a change_cipher_spec that is not one byte 0x01. RFC 9846 section 5:
-    /// one with "any other change_cipher_spec value [...] MUST abort the handshake with an
-    /// "unexpected_message" alert."
+    /// rustls sends decode_error for a change_cipher_spec that is not one byte 0x01. RFC 9846
+    /// section 5: one with "any other change_cipher_spec value [...] MUST abort the handshake with
+    /// an "unexpected_message" alert."
     RustlsChangeCipherSpec,
 }
 
@@ -781,7 +782,7 @@ impl KnownDifference {
             {
                 Self::RustlsObeysLevel
             }
-            // There is no such level: rustls sees nothing of what comes behind it.
+            // There is no such level: rustls does not see the records after it.
             (Tls13, Some(_), Failed(Some(47)))
                 if it.they_stop() && it.alerts(|alert| matches!(alert, [0 | 3.., _])) > 0 =>
             {
@@ -797,7 +798,7 @@ impl KnownDifference {
     }
 }
 
-/// Where in a header its fields are.
+/// The positions of the fields in a header.
 const TYPE: [usize; 1] = [0];
 const VERSION: [usize; 2] = [1, 2];
 const LENGTH: [usize; 2] = [3, 4];

@@ -11,11 +11,11 @@ pub mod peers;
 pub mod records;
 pub mod rfc8448;
 
-/// Which of many cases alike are tried: every one, or under Miri, which is a thousand times slower,
-/// a few.
+/// Selects from many similar cases: all of them, or a few under Miri, which is a thousand times
+/// slower.
 pub const STRIDE: usize = if cfg!(miri) { 90 } else { 1 };
 
-/// A real cipher, where one is as good as the other.
+/// A real cipher, where the choice does not matter.
 #[cfg(feature = "ring")]
 pub use tls_record::aead::ring::Ring as Backend;
 #[cfg(not(feature = "ring"))]

@@ -1,7 +1,7 @@
 //! Records by hand, and connections to try them on.
 //!
-//! Nothing here is the engine's work but [`Layer`]: records are put together and taken apart byte by
-//! byte, under the null cipher, whose tag is the nonce and the first bytes of the key.
+//! Only [`Layer`] is part of the engine. Records are made and opened byte by byte, under the null
+//! cipher, whose tag is the nonce and the first bytes of the key.
 
 use tls_record::aead::{Algorithm, null::Null};
 use tls_record::{
@@ -24,7 +24,7 @@ pub const CLOSE_NOTIFY: [u8; 2] = [1, 0];
 /// A user_canceled message.
 pub const USER_CANCELED: [u8; 2] = [1, 90];
 
-/// A record_size_limit of so many bytes.
+/// A record_size_limit of a number of bytes.
 pub fn record_size_limit(bytes: u16) -> RecordSizeLimit {
     RecordSizeLimit::new(bytes).expect("at least 64 bytes")
 }
@@ -61,21 +61,21 @@ pub fn key_update(request: u8) -> Vec<u8> {
     message(24, &[request])
 }
 
-/// What records are protected as.
+/// The protection of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suite {
     /// Not at all: before any key.
     Plain,
-    /// TLS 1.3; limits are those of AES-GCM.
+    /// TLS 1.3, with the limits of AES-GCM.
     Tls13,
     /// TLS 1.2 with eight bytes of the nonce in each record.
     Tls12Gcm,
-    /// TLS 1.2 without.
+    /// TLS 1.2 with an implicit nonce.
     Tls12Chacha,
 }
 
 impl Suite {
-    /// All that protect.
+    /// All suites with protection.
     pub const ALL: [Self; 3] = [Self::Tls13, Self::Tls12Gcm, Self::Tls12Chacha];
 
     /// The version that it belongs to.
@@ -87,7 +87,7 @@ impl Suite {
         }
     }
 
-    /// A secret, all of whose bytes are `byte`.
+    /// Returns a secret whose bytes are all `byte`.
     pub fn secret(self, byte: u8) -> Secret {
         match self {
             Self::Plain => panic!("nothing is secret"),
@@ -116,10 +116,10 @@ impl Suite {
     }
 }
 
-/// One direction of a connection, worked by hand.
+/// One direction of a connection, played by hand.
 #[derive(Clone, Debug)]
 pub struct Hand {
-    /// How it protects.
+    /// The protection.
     pub suite: Suite,
     /// The number of the next record.
     pub sequence: u64,
@@ -143,7 +143,7 @@ impl Hand {
         self
     }
 
-    /// Goes on to the next generation of keys.
+    /// Updates to the next generation of keys.
     pub fn update(&mut self) {
         *self = Self::new(self.suite, self.secret.wrapping_add(1));
     }
@@ -186,7 +186,7 @@ impl Hand {
         self.seal_inner(&[content, &[inner.0], &vec![0; padding]].concat())
     }
 
-    /// A TLS 1.3 record of which even the inner plaintext is made by hand.
+    /// A TLS 1.3 record whose inner plaintext is made by hand.
     pub fn seal_inner(&mut self, inner: &[u8]) -> Vec<u8> {
         assert_eq!(self.suite, Suite::Tls13);
         plaintext(DATA, &[inner, &self.tag()].concat())
@@ -199,7 +199,7 @@ impl Hand {
         record
     }
 
-    /// Takes one unpadded record apart, and checks all of it but the content.
+    /// Opens one unpadded record by hand, and checks everything but the content.
     pub fn open(&mut self, record: &[u8]) -> (ContentType, Vec<u8>) {
         let (head, body) = record.split_at(5);
         let outer = ContentType(head[0]);
@@ -228,27 +228,27 @@ impl Hand {
     }
 }
 
-/// What the engine made of some bytes, without their place in the buffer.
+/// An event of the engine, without positions in the buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Got {
     /// Application data.
     Data(Vec<u8>),
     /// A piece of a handshake message: its type, where the piece begins, the piece.
     Message(u8, u32, Vec<u8>),
-    /// A KeyUpdate, and whether it asks for one.
+    /// A KeyUpdate, and whether it requests one.
     KeyUpdate(bool),
     /// A warning.
     Warning(AlertDescription),
-    /// TLS 1.2's announcement of keys.
+    /// A change_cipher_spec of TLS 1.2.
     ChangeCipherSpec,
-    /// The peer's end.
+    /// The peer's close_notify.
     Closed,
-    /// A record without meaning.
+    /// A record without an effect.
     Nothing,
 }
 
 impl Got {
-    /// What `event` says about the slice that was opened; `None` if that was too short.
+    /// Converts `event`, given the slice that was opened; `None` if the slice was too short.
     pub fn of(event: &Event, input: &[u8]) -> Option<Self> {
         Some(match event {
             Event::NeedMore { .. } => return None,
@@ -268,8 +268,8 @@ impl Got {
     }
 }
 
-/// Opens what there is in `wire`. Returns what it meant, and how many bytes are left over or what
-/// went wrong.
+/// Opens the records in `wire`. Returns their events, and the number of bytes left over or the
+/// error.
 pub fn open_all(
     mut open: impl FnMut(&mut [u8]) -> Result<Opened, OpenError>,
     wire: &[u8],
@@ -296,18 +296,18 @@ pub fn open_all(
 const PEER: u8 = 0x40;
 const OWN: u8 = 0x80;
 
-/// A connection of the engine's whose other end is worked by hand.
+/// A connection of the engine whose other end is played by hand.
 pub struct Connection {
     /// Our end.
     pub layer: Layer,
-    /// Seals what our end opens.
+    /// Seals the records that our end opens.
     pub peer: Hand,
-    /// Opens what our end seals.
+    /// Opens the records that our end seals.
     pub mirror: Hand,
 }
 
 impl Connection {
-    /// A connection without keys, of which not even the version is known.
+    /// A connection without keys and without a known version.
     pub const fn new(config: Config) -> Self {
         Self {
             layer: Layer::new(config),
@@ -321,7 +321,7 @@ impl Connection {
         Self::new(Config::new(role)).install(Epoch::Application, suite)
     }
 
-    /// An established connection of which something is configured.
+    /// An established connection with another configuration.
     pub fn configured(suite: Suite, configure: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new(Role::Client);
         configure(&mut config);
@@ -330,7 +330,7 @@ impl Connection {
 
     /// Installs keys for both directions.
     pub fn install(mut self, epoch: Epoch, suite: Suite) -> Self {
-        // The secrets of each epoch are others.
+        // Each epoch has other secrets.
         let distance = 0x10 * epoch as u8;
         let (peer, own) = (PEER + distance, OWN + distance);
         let first = suite.first_sequence(epoch);
@@ -345,7 +345,7 @@ impl Connection {
         self
     }
 
-    /// Says which version it is.
+    /// Sets the version.
     pub fn set_version(mut self, version: Version) -> Self {
         self.layer.set_version(version);
         self
@@ -363,7 +363,7 @@ impl Connection {
         done
     }
 
-    /// Whole records arrive. Returns what they meant.
+    /// Receives whole records. Returns their events.
     pub fn receive(&mut self, wire: &[u8]) -> Result<Vec<Got>, OpenError> {
         let (got, left) = open_all(|input| self.layer.open(input), wire);
         left.map(|left| {
@@ -372,7 +372,7 @@ impl Connection {
         })
     }
 
-    /// A record of the peer's arrives and is no fault.
+    /// Receives a record of the peer, which must not be a fault.
     #[track_caller]
     pub fn accept(&mut self, content_type: ContentType, content: &[u8]) -> Vec<Got> {
         let record = self.peer.seal(content_type, content);
@@ -383,7 +383,7 @@ impl Connection {
         got
     }
 
-    /// What our end sends on its own, record by record, until it has no more.
+    /// Returns the control records of our end, until there are no more.
     #[track_caller]
     pub fn control(&mut self) -> Vec<(ContentType, Vec<u8>)> {
         let mut sent = Vec::new();
@@ -402,7 +402,7 @@ impl Connection {
         sent
     }
 
-    /// Seals data into records and takes them apart.
+    /// Seals data into records and opens them by hand.
     #[track_caller]
     pub fn send(&mut self, data: &[u8]) -> Result<Vec<Vec<u8>>, SealError> {
         let mut out = vec![0; 2 * data.len() + 100];
@@ -410,7 +410,7 @@ impl Connection {
         Ok(split(&out[..sealed.written]).map(|record| self.mirror.open(record).1).collect())
     }
 
-    /// Checks all that becomes of a connection on which `wire` is a fault.
+    /// Checks a connection on which `wire` is a fault.
     #[track_caller]
     pub fn assert_refuses(mut self, wire: &[u8], fault: Fault, alert: AlertDescription) {
         let error = Err(OpenError::Fault(fault));
@@ -418,7 +418,7 @@ impl Connection {
         assert_eq!(result.map(drop), error.clone().map(|_: Opened| ()), "after {got:?}");
         assert!(!got.iter().any(|got| matches!(got, Got::Data(_))), "delivered {got:?}");
 
-        // Latched, the read keys gone.
+        // The fault is latched, and the read keys are erased.
         let opener = self.layer.opener();
         assert_eq!((opener.state(), opener.sequence()), (ReadState::Failed, None));
         let next =
@@ -428,7 +428,7 @@ impl Connection {
         }
         assert_eq!(self.layer.eof(), ReadEnd::Fault(fault));
 
-        // One alert and nothing else leaves, and the write keys go with it.
+        // One alert is sent and nothing else, and then the write keys are erased.
         assert_eq!(self.layer.seal(&[b"data"], &mut [0; 64]), Err(SealError::Failed));
         assert_eq!(self.layer.end().write, WriteEnd::AlertQueued(alert));
         assert_eq!(self.control(), [(ALERT, vec![2, alert.0])]);
@@ -440,7 +440,7 @@ impl Connection {
     }
 }
 
-/// The records that lie in `wire`, one after the other.
+/// Splits `wire` into its records.
 pub fn split(wire: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = wire;
     std::iter::from_fn(move || {

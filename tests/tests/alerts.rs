@@ -1,4 +1,4 @@
-//! Alerts: their two bytes, and every one of them in every state.
+//! Alerts: the encoding of their messages, and every alert in every state.
 
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
@@ -43,7 +43,7 @@ fn levels_and_classes() {
 // The registry of 9846 section 6 and appendix B.2 as far as it is in use, and 5246's
 // no_renegotiation.
 #[test]
-fn names() {
+fn alerts_have_the_names_of_the_registry() {
     let named = (0..=255).filter_map(|value| Some((value, AlertDescription(value).name()?)));
     let numbers: Vec<u8> = named.clone().map(|(value, _)| value).collect();
     let registry = [
@@ -57,16 +57,16 @@ fn names() {
     }
 }
 
-/// What an alert does.
+/// The effect of an alert that is received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     /// The peer has closed.
     PeerClosed,
-    /// The caller is told, and the connection goes on.
+    /// The caller gets a warning, and the connection goes on.
     Reported,
-    /// The connection has failed, and no alert answers.
+    /// The connection has failed, and no alert is sent.
     FatalReceived,
-    /// A fatal alert of ours, of this description.
+    /// A fatal alert with this description is sent.
     Refused(u8),
 }
 
@@ -87,10 +87,10 @@ fn in_tls12(level: u8, description: u8) -> Answer {
     }
 }
 
-/// The states that an alert can arrive in.
+/// The states in which an alert can arrive.
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    /// Before keys; of a known version or not.
+    /// Before keys, with or without a known version.
     Plaintext(Option<Version>),
     /// Under the keys of an epoch.
     Protected(Suite, Epoch),
@@ -127,7 +127,7 @@ impl Place {
 
     fn answer(self, level: u8, description: u8) -> Answer {
         match self {
-            // Before the version is known it may be a TLS 1.2 server that warns.
+            // Before the version is known, the peer may be a TLS 1.2 server that sends a warning.
             Self::Plaintext(None | Some(Version::Tls12)) => in_tls12(level, description),
             Self::Plaintext(Some(Version::Tls13)) => in_tls13(description),
             Self::Protected(Suite::Tls13, _) => in_tls13(description),
@@ -140,7 +140,7 @@ impl Place {
     }
 }
 
-/// Checks what a connection is like after `answer`.
+/// Checks the state of a connection after `answer`.
 fn check(place: Place, mut connection: Connection, record: &[u8], alert: Alert, answer: Answer) {
     let received = connection.receive(record);
     let description = alert.description;
@@ -187,7 +187,7 @@ fn check(place: Place, mut connection: Connection, record: &[u8], alert: Alert, 
     }
 }
 
-// CVE-2020-24659: an alert at an unexpected time was a null pointer.
+// CVE-2020-24659: an alert at an unexpected time dereferenced a null pointer.
 #[test]
 fn every_alert_in_every_state() {
     let descriptions = || (0..=255).step_by(STRIDE);
@@ -213,7 +213,7 @@ fn every_alert_in_every_state() {
     assert_eq!(cases, 2 * 13 * 4 * descriptions().count());
 }
 
-// No alert that is received makes one that is sent, but for those that break the protocol.
+// An alert is answered with an alert only if it violates the protocol.
 #[test]
 fn faults_send_the_alerts_that_they_are_named_after() {
     let aborted = |value| Fault::Aborted(AlertDescription(value));

@@ -1,4 +1,4 @@
-//! What one backend seals, every other opens, to the last byte the same.
+//! All backends seal the same bytes, and open the records of each other.
 
 use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring, rustcrypto::RustCrypto};
 use tls_record::{
@@ -9,7 +9,7 @@ use tls_record::{
 const ALGORITHMS: [Algorithm; 3] =
     [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305];
 
-/// Around the blocks of the ciphers, and of their code for many blocks at once.
+/// Lengths around the block size of the ciphers and of their code for many blocks.
 const LENGTHS: [usize; 14] =
     [0, 1, 15, 16, 17, 63, 64, 255, 256, 1_000, 1_024, 8_192, 16_383, 16_384];
 
@@ -22,7 +22,7 @@ fn layer<P: Provider>(role: Role, version: Version, algorithm: Algorithm) -> Lay
             TrafficSecret::tls12(algorithm, &vec![byte; algorithm.key_len()], &[byte; 12])
         }
     };
-    // In TLS 1.2 the Finished had number 0.
+    // In TLS 1.2 the Finished has used sequence number 0.
     let first = u64::from(version == Version::Tls12);
     let [client, server] = [1, 2].map(|byte| (secret(byte).unwrap(), first));
     let mut layer = Layer::new(Config::new(role));
@@ -34,7 +34,7 @@ fn content(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i * 31 % 251) as u8).collect()
 }
 
-/// A record of every length, with a KeyUpdate in the midst, and the end.
+/// Seals a record of every length, with a KeyUpdate in between, and a close_notify.
 fn life<P: Provider>(version: Version, algorithm: Algorithm) -> Vec<Vec<u8>> {
     let mut client = layer::<P>(Role::Client, version, algorithm);
     let mut wire = Vec::new();
@@ -102,10 +102,10 @@ fn every_backend_opens_what_another_sealed() {
 }
 
 #[test]
-fn every_backend_refuses_what_was_changed_anywhere() {
+fn every_backend_refuses_a_record_with_any_byte_changed() {
     fn refuses<P: Provider>(version: Version, algorithm: Algorithm) {
         let wire = life::<P>(version, algorithm);
-        // Behind the header, which has other rules.
+        // The header has rules of its own.
         for at in 5..wire[4].len() {
             let mut server = layer::<P>(Role::Server, version, algorithm);
             for record in &wire[..4] {
@@ -125,7 +125,7 @@ fn every_backend_refuses_what_was_changed_anywhere() {
 }
 
 #[test]
-fn what_one_backend_suspends_every_other_resumes() {
+fn every_backend_resumes_a_connection_that_another_suspended() {
     const KEY: [u8; 32] = [0x5e; 32];
     fn asleep<P: Provider>(version: Version, algorithm: Algorithm) -> [u8; SUSPENDED_LEN] {
         let mut client = layer::<P>(Role::Client, version, algorithm);

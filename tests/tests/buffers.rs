@@ -1,4 +1,4 @@
-//! Buffers: input cut anywhere means the same, output that is too short changes nothing.
+//! Buffers: cuts of the input have no effect, and an output that is too short changes nothing.
 
 use tls_record::aead::Algorithm;
 use tls_record::{
@@ -12,11 +12,10 @@ use tls_record_tests::records::{
 };
 use tls_record_tests::rfc8448::{Sender, traces};
 
-/// What the handshake does to the opener when a message, or a change_cipher_spec (`None`), has
-/// arrived.
+/// What the handshake does to the opener after a message, or after a change_cipher_spec (`None`).
 type Steps<K> = Box<dyn Fn(&mut Opener<K>, Option<u8>)>;
 
-/// Bytes of a connection in one direction, and how they are to be read.
+/// The bytes of a connection in one direction, and how to open them.
 struct Session<K: KeySchedule> {
     name: &'static str,
     role: Role,
@@ -24,7 +23,7 @@ struct Session<K: KeySchedule> {
     steps: Steps<K>,
 }
 
-/// What became of the bytes of a session.
+/// The result of opening the bytes of a session.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     got: Vec<Got>,
@@ -33,7 +32,8 @@ struct Outcome {
 }
 
 impl<K: KeySchedule> Session<K> {
-    /// Opens the session's bytes, which arrive in `chunks`, and then the transport's end.
+    /// Opens the session's bytes, which arrive in `chunks`, and then reports the end of the
+    /// transport.
     fn read<'a>(&self, chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
         let mut opener = Opener::new(Config::new(self.role));
         let (mut buffer, mut got, mut error) = (Vec::new(), Vec::new(), None);
@@ -58,7 +58,7 @@ impl<K: KeySchedule> Session<K> {
         Outcome { got, error, end: opener.eof() }
     }
 
-    /// Does what the handshake does when `event` has happened.
+    /// Does what the handshake does after `event`.
     fn act(&self, opener: &mut Opener<K>, event: &Event) {
         match event {
             Event::Handshake(piece) if piece.is_last() => {
@@ -69,8 +69,8 @@ impl<K: KeySchedule> Session<K> {
         }
     }
 
-    /// Opens the session's bytes into a buffer of their own. They arrive up to each of `arrivals`, and
-    /// lie in pieces that begin at `edges`.
+    /// Opens the session's bytes into a separate buffer. They arrive up to each of `arrivals`, in
+    /// pieces that begin at `edges`.
     fn read_into(&self, arrivals: impl IntoIterator<Item = usize>, edges: &[usize]) -> Outcome {
         let mut opener = Opener::new(Config::new(self.role));
         let (mut at, mut got, mut error) = (0, Vec::new(), None);
@@ -100,8 +100,8 @@ impl<K: KeySchedule> Session<K> {
         Outcome { got, error, end: opener.eof() }
     }
 
-    /// Opens the session's bytes, of which the transport brings at most `piece` at a time, in a buffer
-    /// that has `LEN` bytes; or says which record it cannot hold.
+    /// Opens the session's bytes, which arrive in pieces of at most `piece`, in a buffer of `LEN`
+    /// bytes. Returns the record that the buffer cannot hold, if there is one.
     fn read_buffered<const LEN: usize>(&self, piece: usize) -> Result<Outcome, RecordTooLong> {
         let mut opener = Opener::new(Config::new(self.role));
         let (mut buffer, mut transport) = (RecordBuffer::<LEN>::new(), &self.wire[..]);
@@ -109,7 +109,7 @@ impl<K: KeySchedule> Session<K> {
         'reading: loop {
             let room = buffer.room()?;
             let (now, later) = transport.split_at(room.len().min(piece).min(transport.len()));
-            assert!(!room.is_empty(), "there is room for what is missing");
+            assert!(!room.is_empty(), "there is room for the rest of the record");
             room[..now.len()].copy_from_slice(now);
             buffer.received(now.len());
             transport = later;
@@ -144,8 +144,8 @@ impl<K: KeySchedule> Session<K> {
     }
 }
 
-/// The server's side of a TLS 1.3 connection, from its ServerHello on, with everything that comes in
-/// more than one piece or more than one to a record; then `last`, which is made with its last keys.
+/// The server's side of a TLS 1.3 connection from its ServerHello on, with fragmented messages and
+/// with several messages in a record, followed by `last`, which is sealed under the last keys.
 fn tls13(name: &'static str, last: impl Fn(&mut Hand) -> Vec<u8>) -> Session<Secret> {
     let [mut early, mut late] = [Hand::new(Suite::Tls13, 1), Hand::new(Suite::Tls13, 2)];
     let mut wire = plaintext(HANDSHAKE, &message(2, b"server hello"));
@@ -174,7 +174,7 @@ fn tls13(name: &'static str, last: impl Fn(&mut Hand) -> Vec<u8>) -> Session<Sec
     Session { name, role: Role::Client, wire, steps }
 }
 
-/// The same of TLS 1.2.
+/// The same in TLS 1.2.
 fn tls12(name: &'static str, suite: Suite, last: impl Fn(&mut Hand) -> Vec<u8>) -> Session<Secret> {
     let mut hand = Hand::new(suite, 1);
     let mut wire = plaintext(ALERT, &[1, 112]);
@@ -257,7 +257,7 @@ fn assert_cuts_do_not_matter<K: KeySchedule>(session: &Session<K>) {
 }
 
 #[test]
-fn the_sessions_end_as_they_are_called() {
+fn the_sessions_end_as_their_names_say() {
     let application = Epoch::Application;
     for session in sessions() {
         let Outcome { got, error, end } = session.whole();
@@ -279,18 +279,18 @@ fn the_sessions_end_as_they_are_called() {
     }
 }
 
-// CVE-2024-11738: a ClientHello in pieces was a panic.
+// CVE-2024-11738: a fragmented ClientHello caused a panic.
 #[test]
-fn cuts_of_the_input_do_not_matter() {
+fn cuts_of_the_input_have_no_effect() {
     sessions().iter().for_each(assert_cuts_do_not_matter);
 }
 
 #[test]
-fn cuts_of_recorded_sessions_do_not_matter() {
+fn cuts_of_recorded_sessions_have_no_effect() {
     recorded().iter().for_each(assert_cuts_do_not_matter);
 }
 
-// Records that do not lie in one piece
+// Records in several pieces
 
 fn assert_pieces_do_not_matter<K: KeySchedule>(session: &Session<K>) {
     let (whole, len) = (session.whole(), session.wire.len());
@@ -299,7 +299,7 @@ fn assert_pieces_do_not_matter<K: KeySchedule>(session: &Session<K>) {
         assert_eq!(session.read_into([len], &[at]), whole, "{name}: two pieces, cut at {at}");
         let three = [at, (at + 7).min(len)];
         assert_eq!(session.read_into([len], &three), whole, "{name}: three, from {at}");
-        // An empty piece is nothing.
+        // An empty piece has no effect.
         assert_eq!(session.read_into([len], &[at, at, at]), whole, "{name}: empty ones at {at}");
         assert_eq!(session.read_into([at, len], &[at / 2]), whole, "{name}: {at} bytes at first");
     }
@@ -330,7 +330,7 @@ fn an_output_that_is_too_short_for_a_record_in_pieces_changes_nothing() {
         while got.len() < whole.got.len() {
             let (front, back) = session.wire[at..].split_at((session.wire.len() - at) / 2);
             let pieces = [front, back];
-            // Of a record, or of what is left of one that is open already.
+            // The length of a record, or of the rest of one that has been opened.
             let opened = opener.open_into(&pieces, &mut []).unwrap();
             let Event::NeedMore { total } = opened.event else { panic!("it does not fit") };
             for short in 0..total {
@@ -357,10 +357,10 @@ fn a_record_in_pieces_that_is_refused_by_its_header_is_refused_at_once() {
     assert_eq!(opener.open_into(&pieces, &mut [0; 64]), error);
 }
 
-// A buffer for what arrives
+// Record buffers
 
 #[test]
-fn a_record_buffer_of_any_size_that_can_do_gives_the_same_events() {
+fn a_record_buffer_of_any_sufficient_size_gives_the_same_events() {
     const LONGEST: usize = 48;
     for session in sessions() {
         let whole = session.whole();
@@ -381,7 +381,7 @@ fn a_record_buffer_of_any_size_that_can_do_gives_the_same_events() {
 }
 
 #[test]
-fn a_record_that_can_never_fit_is_told_by_its_header() {
+fn a_record_that_can_never_fit_is_refused_by_its_header() {
     for len in 0..300 {
         let mut buffer = RecordBuffer::<100>::new();
         let mut opener = Opener::<Secret>::new(Config::new(Role::Server));
@@ -399,21 +399,21 @@ fn a_record_that_can_never_fit_is_told_by_its_header() {
 }
 
 #[test]
-fn a_record_buffer_gives_no_more_than_came() {
+fn a_record_buffer_returns_only_bytes_that_were_received() {
     let mut buffer = RecordBuffer::<10>::new();
     assert_eq!(buffer.room().unwrap().len(), 10);
     buffer.received(1000);
     assert_eq!(buffer.filled().len(), 10, "there were no more");
     assert_eq!(buffer.room(), Ok(&mut [][..]));
     buffer.consume(&Opened { consumed: 4, event: Event::Nothing });
-    // What is left moves to the front to make room.
+    // The rest moves to the front to make room.
     buffer.filled().copy_from_slice(b"middle");
     assert_eq!(buffer.room().unwrap().len(), 4);
     assert_eq!(buffer.filled(), b"middle");
     buffer.consume(&Opened { consumed: 1000, event: Event::Nothing });
     assert_eq!(buffer.filled(), b"");
-    // A record as long as the buffer fits, and none that is longer; until another record is at the
-    // front.
+    // A record of the length of the buffer fits, and a longer one does not, until another record is
+    // at the front.
     for (total, room) in [(10, Ok(10)), (11, Err(RecordTooLong { total: 11 })), (5, Ok(10))] {
         buffer.consume(&Opened { consumed: 0, event: Event::NeedMore { total } });
         assert_eq!(buffer.room().map(|room| room.len()), room);
@@ -424,7 +424,7 @@ fn a_record_buffer_gives_no_more_than_came() {
 }
 
 #[test]
-fn truncation_is_told_at_every_byte() {
+fn truncation_is_reported_at_every_byte() {
     let session = tls13("truncated", |_| vec![]);
     let mut edges = vec![0];
     for record in split(&session.wire) {
@@ -449,7 +449,7 @@ fn truncation_is_told_at_every_byte() {
 }
 
 #[test]
-fn a_message_of_several_in_a_record_that_is_left_counts_as_inside_it() {
+fn a_record_with_unread_messages_is_truncated_inside_it() {
     let mut opener = Opener::<Secret>::new(Config::new(Role::Client));
     let mut wire = plaintext(HANDSHAKE, &[message(8, b"one"), message(8, b"two")].concat());
     let opened = opener.open(&mut wire).unwrap();
@@ -460,7 +460,7 @@ fn a_message_of_several_in_a_record_that_is_left_counts_as_inside_it() {
 }
 
 #[test]
-fn what_is_needed_is_told_exactly() {
+fn need_more_is_exact() {
     for session in
         [tls13("1.3", |_| vec![]), tls12("1.2", Suite::Tls12Gcm, |hand| hand.seal(DATA, b"x"))]
     {
@@ -491,22 +491,22 @@ fn what_is_needed_is_told_exactly() {
     }
 }
 
-/// What comes before a call.
+/// The calls before the one that is tried.
 type Prepare = fn(&mut Sealer<Secret>);
 /// A call that writes records.
 type Call = fn(&mut Sealer<Secret>, &mut [u8]) -> Result<usize, SealError>;
 
-/// A call to try with every size of its output.
+/// A call that is tried with every size of its output.
 struct Try {
     suite: Suite,
     epoch: Epoch,
     prepare: Prepare,
     call: Call,
-    /// What is in the records that it writes when it has just enough room.
+    /// The contents of the records that it writes if it has just enough room.
     contents: Vec<Vec<u8>>,
 }
 
-/// A sending half, how it got there, and the overhead of its records.
+/// A sealer, the calls that led to its state, and the overhead of its records.
 fn sealer(suite: Suite, epoch: Epoch) -> Sealer<Secret> {
     let mut config = Config::new(Role::Server);
     config.fragment_limit = 10;
@@ -533,7 +533,7 @@ fn snapshot(sealer: &Sealer<Secret>) -> Snapshot {
     )
 }
 
-/// Every call that writes, in every suite that has it.
+/// Returns every call that writes, in every suite that supports it.
 fn tries() -> Vec<Try> {
     let poll: Call = Sealer::poll_control;
     let nothing: Prepare = |_| {};
@@ -547,7 +547,7 @@ fn tries() -> Vec<Try> {
             let seal: Call =
                 |sealer, out| sealer.seal(&[b"some ", b"data"], out).map(|it| it.written);
             add(nothing, seal, &[b"some data"]);
-            // As much as fits: the first record.
+            // As many records as fit: the first.
             let seal: Call = |sealer, out| sealer.seal(&[&[7; 25]], out).map(|it| it.written);
             add(nothing, seal, &[&[7; 10]]);
             let in_place: Call = |sealer, out| sealer.seal_in_place(out, 3);
@@ -597,7 +597,7 @@ fn too_short_an_output_changes_nothing() {
         }
         let mut out = vec![0xaa; need];
         assert_eq!(call(&mut sealer, &mut out), Ok(need), "call {index}, {suite:?}");
-        // Not a sequence number was lost: the tags are those of the first records.
+        // No sequence number was lost: the tags are those of the first records.
         let first = if suite == Suite::Plain { 0 } else { suite.first_sequence(epoch) };
         let mut mirror = Hand::new(suite, 1).at(first);
         let opened: Vec<_> = split(&out).map(|record| mirror.open(record).1).collect();
@@ -611,7 +611,7 @@ fn too_short_an_output_changes_nothing() {
 }
 
 #[test]
-fn what_is_behind_the_record_is_left_alone() {
+fn bytes_after_a_record_are_not_changed() {
     for Try { suite, epoch, prepare, call, contents } in tries() {
         if contents.len() > 1 {
             continue;
@@ -645,8 +645,8 @@ fn as_many_records_are_sealed_as_fit() {
     }
 }
 
-// What is left of a record lies decrypted in the buffer of the call that opened it: read from another,
-// whatever bytes lie there would pass for authenticated.
+// The rest of a record is plaintext in the buffer of the call that opened it. If it were read from
+// another buffer, unauthenticated bytes would pass for plaintext.
 #[test]
 fn the_rest_of_a_record_is_not_read_from_another_buffer() {
     let tickets = [message(4, b"first"), message(4, b"second"), message(4, b"third")].concat();
@@ -670,7 +670,7 @@ fn the_rest_of_a_record_is_not_read_from_another_buffer() {
         assert_eq!(wrong, Err(OpenError::OtherBuffer));
         assert_eq!(out, stale, "nothing is copied");
     }
-    // Nothing has changed: the function that opened it goes on.
+    // Nothing has changed: the function that opened the record continues.
     let (got, left) = open_all(|input| opener.open(input), &rest);
     assert_eq!(
         got,
@@ -686,7 +686,7 @@ fn the_rest_of_a_record_is_not_read_from_another_buffer() {
         assert_eq!(wrong, Err(OpenError::OtherBuffer));
         assert_eq!(opener.end(), ReadEnd::Open);
     }
-    // The rest is waited for as a record is: in the input, and in the output that must hold it.
+    // The rest needs input and room in the output, as a record does.
     let need_more = |total| Ok(Opened { consumed: 0, event: Event::NeedMore { total } });
     assert_eq!(opener.open_into(&[], &mut out), need_more(rest.len()));
     assert_eq!(opener.open_into(&[&rest[..5]], &mut out), need_more(rest.len()));
@@ -696,14 +696,14 @@ fn the_rest_of_a_record_is_not_read_from_another_buffer() {
     assert_eq!(Got::of(&second.event, &out), Some(Got::Message(4, 0, b"second".to_vec())));
     let third = opener.open_into(&[&rest[second.consumed..]], &mut out).unwrap();
     assert_eq!(Got::of(&third.event, &out), Some(Got::Message(4, 0, b"third".to_vec())));
-    // Between records either function may be called.
+    // Between records both functions may be called.
     let mut next = hand.seal(HANDSHAKE, &message(4, b"fourth"));
     let fourth = opener.open(&mut next).unwrap();
     assert_eq!(Got::of(&fourth.event, &next), Some(Got::Message(4, 0, b"fourth".to_vec())));
 }
 
 #[test]
-fn the_longest_record_under_a_limit_fits_the_buffer_that_the_limit_asks_for() {
+fn the_longest_record_under_a_limit_fits_the_buffer_of_that_limit() {
     assert_eq!(
         record_size_limit(u16::MAX).max_record_len(),
         record_size_limit(16_385).max_record_len()
@@ -716,7 +716,7 @@ fn the_longest_record_under_a_limit_fits_the_buffer_that_the_limit_asks_for() {
             sealer.take_over(Epoch::Application, suite.secret(1), 1).unwrap();
             let longest = sealer.record_len(sealer.fragment_limit().into());
             assert!(longest <= limit.max_record_len(), "{suite:?}, {bytes}: {longest}");
-            // In one suite it is needed to the last byte.
+            // One suite needs the last byte of it.
             let is_longest = suite == Suite::Tls12Gcm;
             assert_eq!(longest == limit.max_record_len(), is_longest, "{suite:?}, {bytes}");
         }

@@ -1,4 +1,4 @@
-//! The closing machine, over its whole space, and the engine that runs it.
+//! The closing state machine over its whole state space, and the engine that runs it.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ const TRIGGERS: [Trigger; 9] = [
     Trigger::WriteHandedOver,
 ];
 
-/// One step of the machine.
+/// One transition of the state machine.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     policy: OnPeerClose,
@@ -64,7 +64,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// Checks every step of the machine, and that none was left out.
+/// Checks every transition of the state machine, and that none is left out.
 fn for_each_case(check: impl Fn(Case)) {
     let cases = cases();
     cases.iter().copied().for_each(check);
@@ -73,10 +73,10 @@ fn for_each_case(check: impl Fn(Case)) {
 }
 
 #[test]
-fn the_halves_do_what_the_product_does() {
+fn each_half_agrees_with_the_state_of_the_connection() {
     for_each_case(|case| {
         let Case { policy, read, write, trigger } = case;
-        // What is not read any more reaches nobody.
+        // After the end of reading no event is delivered.
         let reaches_write = match trigger {
             Trigger::PeerCloseNotify | Trigger::PeerError | Trigger::TransportEof => {
                 read == ReadState::Open
@@ -110,16 +110,16 @@ fn ends_are_final() {
     });
 }
 
-// What was suspended or is in the kernel ends there, not here.
+// A half that was suspended or is in the kernel ends there.
 #[test]
-fn a_half_that_was_handed_over_stays_so_and_only_a_hand_over_makes_one() {
+fn a_half_is_handed_over_only_by_a_hand_over_and_for_good() {
     for_each_case(|case| {
         let (read, write) = case.after();
         let was_given = case.trigger == Trigger::ReadHandedOver && case.read != ReadState::Failed;
         let was_over = case.read == ReadState::HandedOver;
         assert_eq!(read == ReadState::HandedOver, was_over || was_given, "{case:?}");
 
-        // An alert that is due is not left behind.
+        // A pending alert is not left behind.
         let may_be_given = matches!(case.write, WriteState::Open | WriteState::Closed);
         let was_given = case.trigger == Trigger::WriteHandedOver && may_be_given;
         let was_over = case.write == WriteState::HandedOver;
@@ -135,7 +135,7 @@ fn a_half_that_was_handed_over_stays_so_and_only_a_hand_over_makes_one() {
 }
 
 #[test]
-fn no_way_leads_back() {
+fn closing_states_never_go_back() {
     type State = (ReadState, WriteState);
     fn reachable(from: State) -> BTreeSet<String> {
         let (mut seen, mut todo) = (BTreeSet::new(), vec![from]);
@@ -161,8 +161,8 @@ fn no_way_leads_back() {
     assert_eq!(pairs, 217, "a transition has come or gone");
 }
 
-// 9846 6.1: "If a transport-level close is received prior to a close_notify, the receiver cannot know
-// that all the data that was sent has been received."
+// 9846 6.1: "If a transport-level close is received prior to a close_notify, the receiver cannot
+// know that all the data that was sent has been received."
 #[test]
 fn only_a_close_notify_is_a_clean_end() {
     for_each_case(|case| {
@@ -221,8 +221,8 @@ fn the_peers_error_alert_stops_both_directions() {
     });
 }
 
-// 9846 6.2: one fatal alert; a close_notify that has not left yet gives way to it, one that has left
-// keeps it from leaving.
+// 9846 6.2: one fatal alert. It replaces a close_notify that is not sealed yet, and is not sent
+// after one that is.
 #[test]
 fn a_fault_sends_an_alert_unless_our_end_has_left() {
     for_each_case(|case| {
@@ -237,7 +237,7 @@ fn a_fault_sends_an_alert_unless_our_end_has_left() {
     });
 }
 
-/// What a step of the machine puts on the wire.
+/// The alert that a transition sends.
 fn sent(case: Case) -> Option<&'static str> {
     match (case.trigger, case.write) {
         (Trigger::AlertSealed, WriteState::CancelQueued) => Some("user_canceled"),
@@ -248,7 +248,7 @@ fn sent(case: Case) -> Option<&'static str> {
 }
 
 #[test]
-fn every_path_sends_one_end_at_most_and_nothing_after_it() {
+fn every_path_sends_at_most_one_end_and_nothing_after_it() {
     let mut logs = BTreeSet::new();
     let mut seen = BTreeSet::new();
     let mut steps = 0;
@@ -263,8 +263,8 @@ fn every_path_sends_one_end_at_most_and_nothing_after_it() {
                 let (read, write) = case.after();
                 let mut log = log.clone();
                 log.extend(sent(case));
-                // 9846 6.1: user_canceled "MUST be followed by a close_notify"; only a fault of ours
-                // or an error alert of theirs comes in between.
+                // 9846 6.1: user_canceled "MUST be followed by a close_notify"; only a fault of
+                // ours or an error alert of theirs comes in between.
                 if log == ["user_canceled"] {
                     assert!(
                         matches!(write, WriteState::CloseQueued | WriteState::AlertQueued)
@@ -295,8 +295,8 @@ fn every_path_sends_one_end_at_most_and_nothing_after_it() {
     assert_eq!(logs.iter().map(Vec::as_slice).collect::<Vec<_>>(), expected);
 }
 
-/// Lets `trigger` happen to a real connection. Whether the engine takes it: of two states that may be
-/// suspended it gives only one to the kernel.
+/// Applies `trigger` to a real connection. Returns whether the engine accepts it: of the two states
+/// that can be suspended, it hands only one to the kernel.
 fn pull(connection: &mut Connection, trigger: Trigger) -> bool {
     let is_reading = connection.layer.opener().state() == ReadState::Open;
     match trigger {
@@ -308,7 +308,7 @@ fn pull(connection: &mut Connection, trigger: Trigger) -> bool {
             };
             let _ = connection.receive(&record);
         }
-        // Whatever arrives now is nobody's.
+        // Input is not opened any more.
         Trigger::PeerCloseNotify | Trigger::PeerError => {
             let _ = connection.receive(&[21, 3, 3, 0, 2, 2, 40]);
         }
@@ -333,7 +333,7 @@ fn pull(connection: &mut Connection, trigger: Trigger) -> bool {
 }
 
 #[test]
-fn the_engine_runs_the_machine() {
+fn the_engine_runs_the_state_machine() {
     const LENGTH: u32 = 4;
     let mut paths = 0;
     for (suite, chosen) in [

@@ -1,9 +1,9 @@
-//! `conformance.md` holds: every row has a test that runs, or a reason; every function is where a row
-//! says; and no requirement of a section is missing.
+//! Checks `conformance.md`: every row has a test that runs, or a reason; every function is where a
+//! row says; and no requirement of a section is missing.
 //!
-//! What runs is read from the sources. The test binaries list it too, but which of those in the target
-//! folder were built from this commit nobody can tell. That the reading is right is tested on this file:
-//! its own binary is at hand and must list the same, with modules, macros and `proptest!` in it.
+//! The names of tests are read from the sources. The test binaries could list them too, but those
+//! in the target folder may be of another commit. The reader is tested on this file, which has
+//! modules, macros and `proptest!`: it must find the tests that the running binary lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use std::{env, fs};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
-/// The tests that a source has, by the paths that `--list` gives them; an error says why one does not
-/// run.
+/// The tests of a source by the paths that `--list` gives them. An error is the reason why a test
+/// does not run.
 type Tests = BTreeMap<String, Result<(), String>>;
 
-/// Conditions that `cargo test --workspace` meets: some package turns each of these features on.
-/// CI runs what needs optimized code in a step of its own.
+/// Conditions that `cargo test --workspace` meets, because some package enables each of these
+/// features. CI runs the tests that need optimized code in a separate step.
 const MET: [&str; 6] = [
     "cfg(test)",
     r#"cfg(all(test,feature="null-aead"))"#,
@@ -28,17 +28,17 @@ const MET: [&str; 6] = [
     r#"cfg_attr(debug_assertions,ignore="foroptimizedcode")"#,
 ];
 
-/// Reads what items are made of: tests, modules, `proptest!`, and macros that make a test of each entry
-/// `name: …;`. What is inside of functions is no test, whatever it looks like.
+/// Reads items: tests, modules, `proptest!`, and macros that make a test of each entry `name: …;`.
+/// Function bodies are skipped.
 struct Reader<'a> {
     tests: Tests,
     macros: BTreeSet<String>,
-    /// The source that `mod name;` stands for.
-    submodule: &'a dyn Fn(&str) -> TokenStream,
+    /// The source of `mod name;`, by the names of the modules from the file's folder on.
+    submodule: &'a dyn Fn(&[&str]) -> TokenStream,
 }
 
 impl<'a> Reader<'a> {
-    fn new(submodule: &'a dyn Fn(&str) -> TokenStream) -> Self {
+    fn new(submodule: &'a dyn Fn(&[&str]) -> TokenStream) -> Self {
         Self { tests: Tests::new(), macros: BTreeSet::new(), submodule }
     }
 
@@ -78,8 +78,9 @@ impl<'a> Reader<'a> {
                 }
                 [Ident(word), Ident(name), Punct(_), rest @ ..] if word == "mod" => {
                     let name = name.to_string();
-                    let source = (self.submodule)(&name);
-                    self.read(source, &[path, &[&name]].concat(), reason.as_deref());
+                    let inner = [path, &[&name]].concat();
+                    let source = (self.submodule)(&inner[1..]);
+                    self.read(source, &inner, reason.as_deref());
                     rest
                 }
                 [Ident(word), Ident(name), rest @ ..] if word == "fn" => {
@@ -127,20 +128,20 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Why what has this attribute does not run, if that is so.
+/// Returns the attribute if it keeps an item from running.
 fn why_skipped(attribute: TokenStream) -> Option<String> {
     let attribute: String = attribute.to_string().split_whitespace().collect();
     let may_skip = ["cfg(", "cfg_attr(", "ignore"].iter().any(|start| attribute.starts_with(start));
     (may_skip && !MET.contains(&&*attribute)).then_some(attribute)
 }
 
-/// Whether a macro has one rule, `$($name:ident: …`, and makes `#[test] fn $name()` of it.
+/// True if a macro has one rule, `$($name:ident: …`, which expands to `#[test] fn $name()`.
 fn makes_tests(definition: &TokenStream) -> bool {
     let definition: String = definition.to_string().split_whitespace().collect();
     definition.starts_with("($($name:ident:") && definition.contains("#[test]fn$name()")
 }
 
-/// The names in `name: …; name: …;`.
+/// Returns the names in `name: …; name: …;`.
 fn entries(body: TokenStream) -> Vec<String> {
     let tokens: Vec<TokenTree> = body.into_iter().collect();
     let is_end =
@@ -162,14 +163,15 @@ struct Project {
 }
 
 impl Project {
-    /// Files of tests go by the name of their file, unit tests by that of their package.
+    /// Test files are named by their file, unit tests by their package.
     fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
         let mut this = Self { tests: Tests::new(), items: BTreeSet::new() };
         for package in ["tests", "alloc-adapter", "benches", "fuzz"] {
             for (name, path) in list(&root.join(package).join("tests")) {
                 let main = if path.is_dir() { path.join("main.rs") } else { path.clone() };
-                let submodule = |name: &str| source(&path.join(name).with_extension("rs"));
+                let submodule =
+                    |names: &[&str]| source(&path.join(names.join("/")).with_extension("rs"));
                 let mut reader = Reader::new(&submodule);
                 reader.read(source(&main), &[&name], None);
                 this.tests.extend(reader.tests);
@@ -193,7 +195,7 @@ impl Project {
             }
             let source = source(&entry);
             add_items(source.clone(), &format!("{file}{name}.rs"), &mut self.items);
-            // Each file by its own path: `mod name;` is nothing to follow.
+            // Each file is read by its own path, so that `mod name;` is not followed.
             let mut reader = Reader::new(&|_| TokenStream::new());
             reader.read(source, if name == "lib" { path } else { &inner }, None);
             self.tests.extend(reader.tests);
@@ -201,7 +203,7 @@ impl Project {
     }
 }
 
-/// The files and folders in a folder, by their names without extension.
+/// Returns the files and folders in a folder, with their names without extension.
 fn list(folder: &Path) -> impl Iterator<Item = (String, PathBuf)> {
     fs::read_dir(folder).expect("a folder").map(|entry| {
         let path = entry.expect("an entry").path();
@@ -231,10 +233,10 @@ fn add_items(code: TokenStream, file: &str, items: &mut BTreeSet<String>) {
     }
 }
 
-/// A row: its cells, by the heads of their columns.
+/// The cells of a row by the headings of their columns.
 type Row<'a> = BTreeMap<&'a str, &'a str>;
 
-/// The rows of all tables, by the head of their first column.
+/// Returns the rows of all tables whose first column has the heading `first`.
 fn rows<'a>(text: &'a str, first: &str) -> Result<Vec<Row<'a>>, String> {
     let mut rows = Vec::new();
     let mut heads: Option<Vec<&str>> = None;
@@ -267,12 +269,12 @@ fn rows<'a>(text: &'a str, first: &str) -> Result<Vec<Row<'a>>, String> {
 const KEYWORDS: [&str; 7] =
     ["MUST", "MUST NOT", "SHALL", "SHOULD", "SHOULD NOT", "MAY", "OPTIONAL"];
 
-/// What is in backquotes, one after the other with commas between; `None` if there is anything else.
+/// Returns the items of a list in backquotes, with commas between; `None` for any other text.
 fn quoted(cell: &str) -> Option<Vec<&str>> {
     cell.split(", ").map(|part| part.strip_prefix('`')?.strip_suffix('`')).collect()
 }
 
-/// What is wrong with the table.
+/// Returns the faults of the table.
 fn complaints(text: &str, project: &Project) -> Vec<String> {
     let (rows, counts) = match (rows(text, "id"), rows(text, "section")) {
         (Ok(rows), Ok(counts)) => (rows, counts),
@@ -345,9 +347,9 @@ fn the_table_holds() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-/// The binary of this file says which tests it has; reading must find them, and no others.
+/// The reader must find the tests that the binary of this file lists, and no others.
 #[test]
-fn reading_finds_what_the_binary_lists() {
+fn the_reader_finds_the_tests_that_the_binary_lists() {
     let listed = Command::new(env::current_exe().unwrap()).arg("--list").output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
     let listed: BTreeSet<_> =
@@ -359,7 +361,7 @@ fn reading_finds_what_the_binary_lists() {
 }
 
 #[test]
-fn reading_tells_what_does_not_run() {
+fn the_reader_finds_which_tests_do_not_run() {
     let source = r##"
         #[test] #[ignore] fn ignored() {}
         #[ignore = "slow"] #[test] fn ignored_too() {}
@@ -394,7 +396,7 @@ fn reading_tells_what_does_not_run() {
     );
 }
 
-/// A table without a fault, and a project that it fits to.
+/// A table without a fault, for the project of [`project`].
 const GOOD: &str = "
 | id | keyword | where | tests |
 |---|---|---|---|
@@ -434,7 +436,8 @@ fn functions_and_constants_are_found_in_their_files() {
 mod a_broken_table {
     use super::*;
 
-    /// One test a row: with this in place of that, the table is refused for this.
+    /// Each entry is a test: with the second text in place of the first, the table gets this
+    /// complaint.
     macro_rules! refused {
         ($($name:ident: $good:literal => $bad:literal, $complaint:literal;)*) => {$(
             #[test]

@@ -1,10 +1,10 @@
-//! The engine against OpenSSL and rustls as receivers: each random stream of records, most of them
-//! good, is given to a real peer and to the engine in the very same state, and both must deliver the
-//! same bytes, end the same way and send the same alert. Where they may not, [`KnownDifference`] says
-//! why.
+//! The engine compared with OpenSSL and rustls as receivers. Each random stream of records, most of
+//! them valid, is given to a real peer and to the engine in the same state. Both must deliver the
+//! same bytes, end in the same way and send the same alert. [`KnownDifference`] lists the
+//! exceptions and their reasons.
 //!
-//! There are 10,000 streams over all peers and versions, the same ones in each run.
-//! `TLS_RECORD_DIFFERENTIAL_CASES` asks for another number, of new ones.
+//! There are 10,000 streams over all peers and versions, the same in each run.
+//! `TLS_RECORD_DIFFERENTIAL_CASES` sets another number, and other streams.
 
 use std::env;
 
@@ -80,7 +80,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         })
 }
 
-/// One plan for each difference: nothing is in the table that is not so.
+/// One plan for each difference, so that the table has no entry without an example.
 fn examples() -> Vec<(KnownDifference, Version, Vec<Step>, Tampering)> {
     use KnownDifference::*;
     use Version::{Tls12, Tls13};
@@ -147,11 +147,11 @@ fn examples() -> Vec<(KnownDifference, Version, Vec<Step>, Tampering)> {
 }
 
 #[test]
-fn every_known_difference_is_there() {
+fn every_known_difference_has_an_example() {
     for (known, version, steps, tampering) in examples() {
         let stack = if format!("{known:?}").starts_with("Openssl") { Openssl } else { Rustls };
         let stage = Stage::new(stack, version);
-        // Some of the differences are of clients only.
+        // Some differences exist only at clients.
         let outcomes = [Role::Client, Role::Server].map(|role| {
             let (steps, tampering) = (steps.clone(), tampering.clone());
             let (suite, pieces) = (Suite::Aes128Gcm, vec![usize::MAX]);
@@ -162,8 +162,8 @@ fn every_known_difference_is_there() {
     }
 }
 
-/// Gives a peer and the engine a quarter of all plans: the same ones each time, unless a number is
-/// asked for.
+/// Gives a quarter of all plans to a peer and to the engine. The plans are the same each time,
+/// unless a number is set.
 fn agree(stack: Stack, version: Version) {
     let asked = env::var("TLS_RECORD_DIFFERENTIAL_CASES").ok();
     let cases = asked.as_ref().map_or(10_000, |cases| cases.parse().expect("a number")) / 4;

@@ -1,4 +1,4 @@
-//! The loops that the documentation shows, as users copy them: each ends, with all data delivered and
+//! The loops of the documentation, as users copy them. Each returns, with all data delivered and
 //! all records sent, however the connection ends.
 
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use tls_record::{
 };
 use tls_record_tests::records::{self, ALERT, CLOSE_NOTIFY, DATA, Hand, Layer, Secret, Suite};
 
-// As they are in the documentation, which a test compares
+// The loops, which a test compares with the documentation
 
 fn received(
     layer: &mut Layer,
@@ -195,7 +195,7 @@ fn the_loops_are_those_of_the_documentation() {
     }
 }
 
-/// A text without its line breaks, indentation and the marks of comments before its lines.
+/// Returns a text without line breaks, indentation and comment markers.
 fn words(text: &str) -> String {
     let lines = text.lines().map(|line| {
         let line = line.trim_start();
@@ -204,18 +204,18 @@ fn words(text: &str) -> String {
     lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }
 
-// How a connection may end
+// Ends of a connection
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     /// A close_notify, and the end of the transport.
     Clean,
-    /// The end of the transport at the edge of a record, and inside one.
+    /// The end of the transport between two records, and inside one.
     Cut,
     CutInside,
     /// A forged record.
     Fault,
-    /// A close_notify of a peer that goes on to read: the transport does not end.
+    /// A close_notify of a peer that reads on: the transport does not end.
     HalfClose,
 }
 
@@ -225,7 +225,7 @@ impl Ending {
     const ALL: [Self; 5] = [Clean, Cut, CutInside, Self::Fault, HalfClose];
 }
 
-/// What arrives, and what may still be sent to.
+/// A transport with the records of a peer, which takes everything that is sent.
 struct Transport {
     incoming: VecDeque<u8>,
     ending: Ending,
@@ -237,7 +237,7 @@ struct Transport {
 }
 
 impl Transport {
-    /// About so many bytes of records, and the end. Returns what they hold.
+    /// Holds at least `len` bytes of records and then the end. Returns their data as well.
     fn new(peer: &mut Hand, len: usize, ending: Ending, piece: usize) -> (Self, Vec<u8>) {
         let (mut incoming, mut data) = (Vec::new(), Vec::new());
         while incoming.len() < len {
@@ -255,11 +255,11 @@ impl Transport {
         (Self { incoming, ending, piece, has_ended: false, sent: Vec::new(), reads: 0 }, data)
     }
 
-    /// As many bytes as there are, none at the end. After the end, or where there is none, it is not
-    /// to be asked.
+    /// Returns the number of bytes received, 0 at the end. A loop must not call it after the end,
+    /// or when no bytes will come.
     fn receive(&mut self, room: &mut [u8]) -> usize {
         assert!(!room.is_empty());
-        assert!(!self.has_ended, "it reads behind the end");
+        assert!(!self.has_ended, "it reads after the end");
         self.reads += 1;
         let len = room.len().min(self.piece);
         let len = std::io::Read::read(&mut self.incoming, &mut room[..len]).unwrap();
@@ -298,8 +298,8 @@ impl Write for Transport {
     }
 }
 
-/// Runs a test with a connection, what arrives on it, in pieces and 100,000 bytes at once, and the data
-/// that is in it.
+/// Runs a test with every ending: the connection, the peer that opens its records, the transport,
+/// in small pieces or with 100,000 bytes at once, and the data in its records.
 fn for_each_ending(test: impl Fn(Layer, Hand, Transport, &[u8])) {
     for ending in Ending::ALL {
         for (len, piece) in [(2000, 7), (100_000, usize::MAX)] {
@@ -316,14 +316,14 @@ fn established() -> (Layer, Hand, Hand) {
     (connection.layer, connection.peer, connection.mirror)
 }
 
-/// The contents of the records that were sent: data, and the alert at the end.
+/// Opens the records that were sent. Returns their data, and the alerts at the end.
 fn opened(mirror: &mut Hand, mut sent: &[u8]) -> (Vec<u8>, Vec<[u8; 2]>) {
     let (mut data, mut alerts) = (Vec::new(), Vec::new());
     while let Some(&[_, _, _, high, low]) = sent.first_chunk() {
         let (record, rest) = sent.split_at(5 + usize::from(u16::from_be_bytes([high, low])));
         match mirror.open(record) {
             (DATA, content) => {
-                assert!(alerts.is_empty(), "data behind an alert");
+                assert!(alerts.is_empty(), "data after an alert");
                 data.extend(content);
             }
             (ALERT, content) => alerts.push(content.try_into().unwrap()),
@@ -345,10 +345,10 @@ fn error_of(ending: Ending) -> Option<OpenError> {
     }
 }
 
-// What becomes of them
+// Tests
 
 #[test]
-fn a_record_layer_that_is_driven_as_documented() {
+fn a_record_layer_driven_as_documented_delivers_everything() {
     for_each_ending(|mut layer, mut mirror, mut transport, expected| {
         let (mut buffer, mut data, mut sent) = (Vec::new(), Vec::new(), Vec::new());
         let ended = loop {
@@ -374,7 +374,7 @@ fn a_record_layer_that_is_driven_as_documented() {
         assert_eq!(data, expected);
         let alerts = if transport.ending == Ending::Fault { vec![BAD_RECORD_MAC] } else { vec![] };
         assert_eq!(opened(&mut mirror, &sent).1, alerts);
-        // It may be called again, with what is left or with nothing.
+        // It may be called again, with the rest of the input or with none.
         for mut left in [vec![], vec![23, 3, 3]] {
             let again = received(&mut layer, &mut left, &mut data, &mut |_| panic!("an alert"));
             assert_eq!(again.err(), error_of(transport.ending));
@@ -384,7 +384,7 @@ fn a_record_layer_that_is_driven_as_documented() {
 }
 
 #[test]
-fn an_opener_that_is_read_to_its_end_as_documented() {
+fn an_opener_read_to_its_end_as_documented_delivers_everything() {
     for_each_ending(|layer, _, mut transport, expected| {
         let (mut opener, _) = layer.split();
         let mut data = Vec::new();
@@ -395,7 +395,7 @@ fn an_opener_that_is_read_to_its_end_as_documented() {
     });
 }
 
-/// Opens all that arrives, as far as it can be.
+/// Opens all records that arrive, up to an error.
 fn receive_all<const TX: usize>(tls: &mut Connection<Secret, TX>, transport: &mut Transport) {
     let mut wire = Vec::from(std::mem::take(&mut transport.incoming));
     let mut at = 0;
@@ -410,7 +410,7 @@ fn receive_all<const TX: usize>(tls: &mut Connection<Secret, TX>, transport: &mu
     }
 }
 
-/// What is sent by closing, and what closing comes to.
+/// Checks the result of closing and the records that it sent.
 fn assert_closed(
     ending: Ending,
     closed: Result<(), ShutdownError>,
@@ -431,7 +431,7 @@ fn assert_closed(
 }
 
 #[test]
-fn a_connection_that_is_closed_as_documented() {
+fn a_connection_closed_as_documented_sends_everything() {
     for_each_ending(|layer, mut mirror, mut transport, _| {
         let mut tls = Connection::<_, 512>::new(layer);
         let written = vec![b'w'; tls.writer().sealer().fragment_limit().into()];
@@ -444,7 +444,7 @@ fn a_connection_that_is_closed_as_documented() {
 }
 
 #[test]
-fn a_half_that_is_closed_as_documented() {
+fn a_half_closed_as_documented_sends_everything() {
     for_each_ending(|layer, mut mirror, mut transport, _| {
         let mut tls = Connection::<_, 512>::new(layer);
         let written = vec![b'w'; tls.writer().sealer().fragment_limit().into()];
@@ -459,7 +459,7 @@ fn a_half_that_is_closed_as_documented() {
 }
 
 #[test]
-fn a_half_that_is_closed_as_documented_while_the_peers_alert_arrives() {
+fn a_half_closed_as_documented_stops_at_an_alert_of_the_peer() {
     let (layer, mut peer, _) = established();
     let mut mailbox = Mailbox::new();
     let (mut opener, mut writer) = Connection::<_, 512>::new(layer).split_over(&mut mailbox);
@@ -479,7 +479,7 @@ fn a_half_that_is_closed_as_documented_while_the_peers_alert_arrives() {
 }
 
 #[test]
-fn a_connection_that_is_shut_down_as_documented() {
+fn a_connection_shut_down_as_documented_delivers_and_sends_everything() {
     for_each_ending(|layer, mut mirror, transport, expected| {
         let is_over_budget = transport.incoming.len() > 1 << 16;
         let ending = transport.ending;
@@ -495,7 +495,7 @@ fn a_connection_that_is_shut_down_as_documented() {
         let receive = |tls: &mut Connection<Secret, 4096>| {
             calls += 1;
             assert!(calls < 10_000, "it does not end");
-            // What a transport brings that does not block: nothing after its end.
+            // A transport that does not block brings nothing after its end.
             let mut transport = transport.borrow_mut();
             let len = transport.incoming.len().min(transport.piece);
             buffer.extend(transport.incoming.drain(..len));
@@ -515,14 +515,14 @@ fn a_connection_that_is_shut_down_as_documented() {
         let closed = shut_down(&mut tls, send, receive);
         assert_eq!(data, expected);
         if is_over_budget && matches!(ending, Cut | CutInside) {
-            // More than is worth waiting for: told before the end of the transport is met.
+            // The budget is spent before the end of the transport.
             let Err(ShutdownError::BudgetSpent { drained }) = closed else { panic!("{closed:?}") };
             assert!(drained > 1 << 16);
             return;
         }
         let sent = opened(&mut mirror, &transport.borrow().sent);
         if ending == Ending::Fault {
-            // Our close_notify was sealed before the fault came: no alert follows it.
+            // Our close_notify was sealed before the fault: no alert follows it.
             assert_eq!(closed, Err(ShutdownError::Failed));
             assert_eq!(sent, (written, vec![CLOSE_NOTIFY]));
             return;
@@ -532,7 +532,7 @@ fn a_connection_that_is_shut_down_as_documented() {
 }
 
 #[test]
-fn what_was_due_before_a_shutdown_as_documented_leaves() {
+fn records_due_before_a_shutdown_as_documented_are_sent() {
     for_each_ending(|layer, mut mirror, mut transport, _| {
         let mut tls = Connection::<_, 4096>::new(layer);
         assert_eq!(tls.write(&[b"written"]), Ok(7));
@@ -561,7 +561,7 @@ fn a_shutdown_as_documented_ends_when_the_transport_fails() {
 }
 
 #[test]
-fn a_stream_that_asks_as_documented() {
+fn a_stream_asked_as_documented_answers() {
     for_each_ending(|layer, mut mirror, mut transport, expected| {
         let asked = ask(Connection::new(layer), Lent(&mut transport));
         match error_of(transport.ending) {
@@ -578,7 +578,7 @@ fn a_stream_that_asks_as_documented() {
 }
 
 #[test]
-fn a_stream_that_is_read_as_documented_when_there_is_something_to_read() {
+fn a_stream_read_as_documented_is_read_only_when_readable() {
     for_each_ending(|layer, _, mut transport, expected| {
         let ending = transport.ending;
         let mut tls =
@@ -597,7 +597,7 @@ fn a_stream_that_is_read_as_documented_when_there_is_something_to_read() {
     });
 }
 
-/// A transport that the test keeps.
+/// A transport that the test keeps a reference to.
 struct Lent<'a>(&'a mut Transport);
 
 impl ErrorType for Lent<'_> {

@@ -1,5 +1,5 @@
-//! What a peer may send without getting anywhere: the numbers of `conformance.md`. Exactly N is
-//! accepted, N + 1 is unexpected_message.
+//! Records without progress, up to the limits of `conformance.md`: exactly N are accepted, and N +
+//! 1 is answered with unexpected_message.
 
 use tls_record::{AlertDescription, Config, Epoch, Fault, Flood, Limits, Role, Version};
 use tls_record_tests::records::{
@@ -7,7 +7,7 @@ use tls_record_tests::records::{
     message, plaintext,
 };
 
-/// A record that says nothing; the connection it is for updates its keys if it must.
+/// Makes a record without progress; the connection that receives it updates its keys if necessary.
 type Nuisance = fn(&mut Connection) -> Vec<u8>;
 
 fn empty(connection: &mut Connection) -> Vec<u8> {
@@ -58,7 +58,7 @@ fn with(suite: Suite, set: impl FnOnce(&mut Limits)) -> Connection {
     Connection::configured(suite, |config| set(&mut config.limits))
 }
 
-/// A TLS 1.3 connection before its end of the handshake.
+/// A TLS 1.3 connection during its handshake.
 fn handshaking(set: impl FnOnce(&mut Limits)) -> Connection {
     let mut config = Config::new(Role::Client);
     set(&mut config.limits);
@@ -78,12 +78,12 @@ fn assert_accepts(connection: &mut Connection, count: usize, nuisance: Nuisance)
 fn assert_floods(of: Flood, mut connection: Connection, count: usize, nuisance: Nuisance) {
     assert_accepts(&mut connection, count, nuisance);
     let record = nuisance(&mut connection);
-    // Answers that are due would leave with the alert otherwise.
+    // Pending answers would be sent with the alert otherwise.
     connection.control();
     connection.assert_refuses(&record, Fault::Flood(of), AlertDescription::UNEXPECTED_MESSAGE);
 }
 
-/// After `count` of them and one `other` record, another `count` are accepted, and no more.
+/// Checks that after `count` records and one `other`, another `count` are accepted and no more.
 #[track_caller]
 fn assert_starts_again(
     of: Flood,
@@ -97,7 +97,7 @@ fn assert_starts_again(
     assert_floods(of, connection, count, nuisance);
 }
 
-/// After `count` of them and one `other` record, no more is accepted.
+/// Checks that after `count` records and one `other`, no more are accepted.
 #[track_caller]
 fn assert_goes_on(
     of: Flood,
@@ -113,7 +113,7 @@ fn assert_goes_on(
 
 // CVE-2016-6305
 #[test]
-fn empty_records() {
+fn empty_records_in_a_row_are_limited() {
     for suite in Suite::ALL {
         assert_floods(Flood::EmptyRecords, with(suite, |_| ()), 32, empty);
         for limit in [0, 1, 255] {
@@ -143,12 +143,12 @@ fn warning_of(suite: Suite) -> Nuisance {
 }
 
 #[test]
-fn empty_early_data() {
+fn empty_early_data_in_a_row_is_limited() {
     let early = Connection::new(Config::new(Role::Server)).install(Epoch::EarlyData, Suite::Tls13);
     assert_floods(Flood::EmptyRecords, early, 32, empty);
 }
 
-// 9846 5.4: padded ones are cover traffic.
+// 9846 5.4: padded empty records are cover traffic.
 #[test]
 fn padded_records_are_no_flood() {
     let mut connection = with(Suite::Tls13, |limits| limits.empty_records = 0);
@@ -157,7 +157,7 @@ fn padded_records_are_no_flood() {
 
 // CVE-2016-8610
 #[test]
-fn warnings() {
+fn warnings_in_a_row_are_limited() {
     for suite in Suite::ALL {
         let nuisance = warning_of(suite);
         assert_floods(Flood::Warnings, with(suite, |_| ()), 4, nuisance);
@@ -180,7 +180,7 @@ fn warnings() {
 }
 
 #[test]
-fn warnings_before_keys() {
+fn warnings_before_keys_are_limited() {
     for version in [None, Some(Version::Tls12), Some(Version::Tls13)] {
         let connection = || {
             let connection = Connection::new(Config::new(Role::Client));
@@ -198,7 +198,7 @@ fn warnings_before_keys() {
 
 // CVE-2026-32283, CVE-2026-56862, CVE-2026-39304
 #[test]
-fn key_updates() {
+fn key_updates_without_data_are_limited() {
     let connection = || with(Suite::Tls13, |_| ());
     for nuisance in [update as Nuisance, requested_update] {
         assert_floods(Flood::KeyUpdates, connection(), 32, nuisance);
@@ -207,7 +207,7 @@ fn key_updates() {
             assert_floods(Flood::KeyUpdates, limited, limit.into(), nuisance);
         }
         assert_starts_again(Flood::KeyUpdates, connection(), 32, nuisance, data);
-        // Only data is progress.
+        // Only data resets the budget.
         for other in [empty as Nuisance, padded, ticket, user_canceled] {
             assert_goes_on(Flood::KeyUpdates, connection(), 32, nuisance, other);
         }
@@ -223,7 +223,7 @@ fn the_answer_to_our_request_is_no_flood_once() {
     assert_accepts(&mut connection, 1, update);
     assert_floods(Flood::KeyUpdates, connection, 0, update);
 
-    // An update that asks for nothing has no answer.
+    // A KeyUpdate that requests no update has no answer.
     let mut connection = with(Suite::Tls13, |limits| limits.key_updates = 2);
     connection.layer.update_keys(false).unwrap();
     connection.control();
@@ -232,7 +232,7 @@ fn the_answer_to_our_request_is_no_flood_once() {
 
 // CVE-2020-25648
 #[test]
-fn change_cipher_specs() {
+fn change_cipher_specs_in_a_row_are_limited() {
     assert_floods(Flood::ChangeCipherSpecs, handshaking(|_| ()), 32, ccs);
     for limit in [0, 1, 255] {
         assert_floods(
@@ -261,7 +261,7 @@ fn change_cipher_specs_count_together_with_empty_records() {
 }
 
 #[test]
-fn requests_to_renegotiate() {
+fn requests_to_renegotiate_are_limited() {
     let client_hello: Nuisance = |c| c.peer.seal(HANDSHAKE, &message(1, b"hello"));
     let server = |set: fn(&mut Limits)| {
         Connection::configured(Suite::Tls12Gcm, |config| {
@@ -283,9 +283,9 @@ fn requests_to_renegotiate() {
         0,
         hello_request,
     );
-    // In all.
+    // The budget is for the whole connection.
     assert_goes_on(Flood::Renegotiations, with(Suite::Tls12Gcm, |_| ()), 32, hello_request, data);
-    // However many pieces it comes in.
+    // A request in several fragments counts once.
     let mut connection = server(|limits| limits.renegotiations = 1);
     let hello = message(1, b"hello");
     for piece in [&hello[..3], &hello[3..4], &hello[4..6], &hello[6..]] {
@@ -295,7 +295,7 @@ fn requests_to_renegotiate() {
 }
 
 #[test]
-fn floods_end_with_a_close_notify_as_well() {
+fn a_close_notify_is_accepted_after_every_limit() {
     let mut connection = with(Suite::Tls13, |_| ());
     assert_accepts(&mut connection, 32, empty);
     assert_accepts(&mut connection, 4, user_canceled);
@@ -304,7 +304,7 @@ fn floods_end_with_a_close_notify_as_well() {
 }
 
 #[test]
-fn the_defaults() {
+fn the_default_limits_are_32_records_and_4_warnings() {
     let limits = Limits::default();
     assert_eq!(
         (limits.empty_records, limits.warnings, limits.key_updates, limits.renegotiations),
@@ -312,7 +312,8 @@ fn the_defaults() {
     );
 }
 
-// 9846 4.7.1: a server may send tickets at any time. What makes a TLS 1.2 handshake is none either.
+// 9846 4.7.1: a server may send tickets at any time. The messages of a TLS 1.2 handshake do not
+// count either.
 #[test]
 fn other_handshake_messages_are_no_requests_to_renegotiate() {
     let mut tls13 = with(Suite::Tls13, |limits| limits.renegotiations = 0);

@@ -1,4 +1,4 @@
-//! Split halves: what one must tell the other arrives, whoever carries it and whenever.
+//! Split halves: notices and signals arrive, however and whenever they are carried.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,8 +12,8 @@ use tls_record_tests::records::{
     open_all,
 };
 
-/// The halves of a connection, and the hands at its other end: what seals for the opener, and what
-/// opens what the sealer makes.
+/// The halves of a connection, and its other end: one [`Hand`] seals for the opener, and one opens
+/// the records of the sealer.
 struct Halves {
     opener: Opener<Secret>,
     sealer: Sealer<Secret>,
@@ -33,7 +33,7 @@ impl Halves {
         left.map(|_| got)
     }
 
-    /// A record that makes the opener tell the sealer something.
+    /// A record that makes the opener post a notice.
     fn make_notice(mut self, kind: Kind) -> Notice {
         let record = match kind {
             Kind::Requested => self.peer.seal(HANDSHAKE, &key_update(1)),
@@ -99,7 +99,7 @@ fn a_fault_that_a_caller_drops_still_reaches_the_peer() {
         let notice = halves.opener.take_notice();
         assert!(!halves.opener.has_notice() && halves.opener.take_notice().is_empty());
 
-        // Until it is told, the sealer knows nothing.
+        // The sealer knows nothing before it has the notice.
         let sealed = halves.sealer.seal(&[b"data"], &mut [0; 64]).unwrap();
         assert_eq!(sealed.taken, 4);
         halves.mirror.sequence += 1;
@@ -114,7 +114,7 @@ fn a_fault_that_a_caller_drops_still_reaches_the_peer() {
 
 // 9846 6.1, 5246 7.2.1: the application closes, and the peer's close_notify demands an answer.
 #[test]
-fn two_closers_make_one_close_notify() {
+fn a_close_at_both_halves_sends_one_close_notify() {
     for suite in Suite::ALL {
         for ours_comes_first in [false, true] {
             for one_has_left in [false, true] {
@@ -145,7 +145,7 @@ fn two_closers_make_one_close_notify() {
 
 // 9846 6.2: the application aborts while the opener finds a fault.
 #[test]
-fn two_failures_make_one_alert() {
+fn a_failure_of_both_halves_sends_one_alert() {
     for suite in Suite::ALL {
         for ours_comes_first in [false, true] {
             let mut halves = Halves::new(suite);
@@ -227,7 +227,7 @@ fn notices_merge_by_or_in_any_order_and_any_number() {
 }
 
 #[test]
-fn a_mailbox_keeps_either_word_for_its_half() {
+fn a_mailbox_keeps_a_notice_and_a_signal_apart() {
     let mut requesting = tls13();
     requesting.sealer.update_keys(true).unwrap();
     requesting.control();
@@ -260,7 +260,7 @@ fn an_abort_stops_the_opener() {
         let signal = halves.sealer.take_signal();
         assert!(!halves.sealer.has_signal() && halves.sealer.take_signal().is_empty());
 
-        // Until it is told, the opener knows nothing.
+        // The opener knows nothing before it has the signal.
         let record = halves.peer.seal(DATA, b"data");
         assert_eq!(halves.receive(&record), Ok(vec![Got::Data(b"data".to_vec())]));
         for _ in 0..2 {
@@ -273,7 +273,7 @@ fn an_abort_stops_the_opener() {
                 (halves.opener.state(), halves.opener.sequence()),
                 (ReadState::Failed, None)
             );
-            // It is our own alert: there is nothing to send back.
+            // It is our own alert: the opener has no notice to post.
             assert!(!halves.opener.has_notice());
         }
         assert_eq!(halves.control(), [[2, 116]]);
@@ -292,7 +292,7 @@ fn a_stop_does_not_undo_the_end_of_the_other_direction() {
     assert_eq!(halves.opener.sequence(), None, "the connection has failed, the keys are gone");
 }
 
-/// A sending half whose cipher can seal no more.
+/// Halves whose sealing cipher fails from now on.
 fn without_cipher() -> Halves {
     let mut halves = tls13();
     halves.sealer = Sealer::new(Config::new(Role::Client));
@@ -314,19 +314,19 @@ fn a_cipher_that_fails_stops_the_opener() {
     assert_eq!(halves.opener.end(), ReadEnd::Fault(Fault::Crypto));
 }
 
-// notice.rs: "The connection was aborted with this alert"; one word carries one alert.
+// One signal carries one alert.
 #[test]
 fn a_cipher_that_fails_on_the_alert_of_an_abort_does_not_make_another_of_it() {
     let mut halves = without_cipher();
     halves.sealer.abort(AlertDescription::HANDSHAKE_FAILURE).unwrap();
     assert_eq!(halves.sealer.poll_control(&mut [0; 64]), Err(SealError::Crypto));
     halves.opener.apply(halves.sealer.take_signal());
-    // 40 | 80 is 120: no_application_protocol.
+    // By OR, 40 and 80 would be 120: no_application_protocol.
     let fault = Fault::Aborted(AlertDescription::HANDSHAKE_FAILURE);
     assert_eq!(halves.opener.end(), ReadEnd::Fault(fault));
 }
 
-// The same when the first word is in the mailbox already, and not yet taken out.
+// The same if the first signal is in the mailbox and not taken yet.
 #[test]
 fn signals_of_one_connection_merge_into_one_alert() {
     let mut halves = without_cipher();
@@ -353,7 +353,7 @@ fn requests_and_answers_are_accounted_for() {
     halves.opener.apply(halves.sealer.take_signal());
     assert_eq!(halves.sealer.update_keys(true), Err(KeyError::RequestOutstanding));
 
-    // One answer is none too many, and lets us ask again.
+    // One answer is within the budget, and allows another request.
     let record = halves.peer.seal(HANDSHAKE, &key_update(0));
     assert_eq!(halves.receive(&record), Ok(vec![Got::KeyUpdate(false)]));
     halves.peer.update();
@@ -365,14 +365,14 @@ fn requests_and_answers_are_accounted_for() {
     assert_eq!(halves.receive(&record), Err(OpenError::Fault(Fault::Flood(Flood::KeyUpdates))));
 }
 
-// 9846 4.7.3: "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another
-// KeyUpdate with request_update set to update_requested."
+// 9846 4.7.3: "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send
+// another KeyUpdate with request_update set to update_requested."
 #[test]
 fn an_update_from_before_our_request_is_not_its_answer() {
     let mut halves = tls13();
     let record = halves.peer.seal(HANDSHAKE, &key_update(0));
     halves.receive(&record).unwrap();
-    // In another thread, at the same time: the notice has not arrived yet.
+    // As in another thread at the same time: the notice has not arrived yet.
     halves.sealer.update_keys(true).unwrap();
     assert_eq!(halves.control(), [key_update(1)]);
     halves.sealer.apply(halves.opener.take_notice());
@@ -380,7 +380,7 @@ fn an_update_from_before_our_request_is_not_its_answer() {
 }
 
 #[test]
-fn joining_tells_what_was_not_told() {
+fn joining_delivers_pending_notices_and_signals() {
     let mut halves = tls13();
     let record = halves.peer.seal(HANDSHAKE, &key_update(1));
     halves.receive(&record).unwrap();
@@ -393,7 +393,7 @@ fn joining_tells_what_was_not_told() {
     assert_eq!(layer.opener().state(), ReadState::Failed);
 }
 
-// keys or not, a KeyError says: "Nothing changed."
+// A `KeyError` means that nothing has changed.
 #[test]
 fn keys_for_both_directions_are_installed_or_none_are() {
     let secret = |byte| Suite::Tls13.secret(byte);
@@ -405,9 +405,9 @@ fn keys_for_both_directions_are_installed_or_none_are() {
     assert_eq!(connection.layer.opener().epoch(), Epoch::Handshake);
 }
 
-/// Two threads and two words: the reader's notice and the writer's signal.
+/// Two threads exchange the opener's notice and the sealer's signal.
 #[test]
-fn halves_work_in_threads_of_their_own() {
+fn halves_work_in_two_threads() {
     const ROUNDS: u8 = 100;
     let Halves { mut opener, mut sealer, mut peer, mut mirror } = tls13();
     let (notices, done) = (&AtomicU32::new(0), &AtomicU32::new(0));
@@ -438,7 +438,7 @@ fn halves_work_in_threads_of_their_own() {
                 if length == 0 {
                     assert!(!is_last, "the alert is due");
                     let has_failed = reader.is_finished() && done.load(Ordering::Acquire) == 0;
-                    assert!(!has_failed, "nothing will come any more");
+                    assert!(!has_failed, "no more records come");
                     std::thread::yield_now();
                     continue;
                 }
@@ -478,7 +478,7 @@ fn an_abort_after_our_close_notify_stops_the_opener_too() {
     }
 }
 
-// 9846 4.7.3: the server may ask as soon as its Finished is sent, when the client has not sent its own.
+// 9846 4.7.3: the server may send a request after its Finished, before the client has sent its own.
 #[test]
 fn a_request_before_our_application_keys_is_answered_under_them() {
     let secret = || Suite::Tls13.secret(1);
@@ -502,9 +502,9 @@ fn a_request_before_our_application_keys_is_answered_under_them() {
     assert_eq!(sealer.next_control(), Some(Control::KeyUpdate { request: false }));
 }
 
-// A word passes through the caller's hands, as bits.
+// The caller carries a notice as bits.
 #[test]
-fn the_alert_of_any_word_leaves_once() {
+fn the_alert_of_any_notice_is_sent_once() {
     const ENDS: u32 = 1 << 8;
     for description in 0..=255 {
         let mut halves = tls13();
@@ -515,7 +515,7 @@ fn the_alert_of_any_word_leaves_once() {
 }
 
 #[test]
-fn aborts_after_the_close_are_told_as_one() {
+fn aborts_after_the_close_are_signalled_as_one() {
     let mut layer = tls_record_tests::records::Layer::new(Config::new(Role::Client));
     let suite = Suite::Tls13;
     layer.install(Epoch::Application, suite.secret(1), suite.secret(2)).unwrap();
@@ -525,7 +525,7 @@ fn aborts_after_the_close_are_told_as_one() {
     let mut word = Signal::NONE;
     for description in [AlertDescription::INTERNAL_ERROR, AlertDescription::DECODE_ERROR] {
         assert_eq!(sealer.abort(description), Err(CloseError::AlreadyClosed));
-        // By OR, as a mailbox does.
+        // A mailbox combines them by OR.
         word = word.merge(sealer.take_signal());
     }
     opener.apply(word);
@@ -533,9 +533,10 @@ fn aborts_after_the_close_are_told_as_one() {
     assert_eq!(opener.end(), ReadEnd::Fault(fault));
 }
 
-// A foreign word must not make the engine send what it could not have fallen due: see `Notice::from_bits`.
+// A notice from elsewhere must not make the engine send a record that could not be due: see
+// `Notice::from_bits`.
 #[test]
-fn no_notice_word_makes_a_key_update_due_in_tls12_or_after_close_notify() {
+fn no_notice_makes_a_key_update_due_in_tls12_or_after_close_notify() {
     let update_requested = Notice::from_bits(1 << 11);
     let mut sealer = Sealer::new(Config::new(Role::Client));
     sealer.apply(update_requested);
@@ -563,9 +564,9 @@ fn no_notice_word_makes_a_key_update_due_in_tls12_or_after_close_notify() {
     }
 }
 
-// A close_notify in the place of a fatal alert would pass a failure off as a clean end.
+// A close_notify in place of a fatal alert would make a failure look like a clean end.
 #[test]
-fn no_word_sends_an_alert_that_ends_nothing_as_a_fatal_one() {
+fn no_notice_sends_a_closure_alert_as_a_fatal_one() {
     const ENDS: u32 = 1 << 8;
     for description in 0..=255 {
         let mut sealer = Sealer::new(Config::new(Role::Client));
@@ -577,6 +578,6 @@ fn no_word_sends_an_alert_that_ends_nothing_as_a_fatal_one() {
         };
         assert_eq!(sealer.end(), WriteEnd::AlertQueued(expected));
     }
-    assert!(Notice::from_bits(0x40).is_empty(), "an alert that is not one");
+    assert!(Notice::from_bits(0x40).is_empty(), "not an error alert");
     assert!(Signal::from_bits(0xffff_0000).is_empty());
 }

@@ -1,5 +1,5 @@
-//! Halves whose keys were suspended or given to the kernel: they are over, and nothing they do can speak
-//! for the connection, which goes on elsewhere.
+//! Halves whose keys were suspended or given to the kernel. They have ended here, and must send
+//! nothing for the connection, which goes on elsewhere.
 
 use tls_record::aead::{Algorithm, null::Null};
 use tls_record::close::{OnPeerClose, ReadState, WriteState};
@@ -18,7 +18,7 @@ fn established(suite: Suite) -> records::Connection {
     records::Connection::established(suite, Role::Client)
 }
 
-/// Nothing is sealed by this half, whatever it is asked for, and not a byte is written.
+/// Checks that this half seals nothing and writes no byte, whichever function is called.
 #[track_caller]
 fn assert_sends_nothing(layer: &mut Layer) {
     let mut out = [0xaa; 256];
@@ -38,7 +38,7 @@ fn assert_sends_nothing(layer: &mut Layer) {
     assert_eq!(sealer.end(), WriteEnd::HandedOver);
 }
 
-/// Nothing is opened by this half, and no input changes it.
+/// Checks that this half opens nothing, and that no input changes it.
 #[track_caller]
 fn assert_opens_nothing(layer: &mut Layer, record: &[u8]) {
     let close_notify = plaintext(ALERT, &CLOSE_NOTIFY);
@@ -56,7 +56,7 @@ fn assert_opens_nothing(layer: &mut Layer, record: &[u8]) {
 }
 
 #[test]
-fn a_suspended_connection_is_dead_and_says_nothing() {
+fn a_suspended_connection_seals_and_opens_nothing() {
     for suite in Suite::ALL {
         let mut connection = established(suite);
         connection.layer.suspend(&KEY).unwrap();
@@ -69,7 +69,7 @@ fn a_suspended_connection_is_dead_and_says_nothing() {
             let aborted = connection.layer.abort(AlertDescription::INTERNAL_ERROR);
             assert_eq!(aborted, Err(CloseError::HandedOver));
             assert_eq!(connection.layer.update_keys(true), Err(KeyError::HandedOver));
-            // What it would send would be taken for the resumed connection's.
+            // The peer would take its records for those of the resumed connection.
             assert_eq!(connection.layer.take_kernel_control(), None);
         }
         assert!(!connection.layer.end().is_clean());
@@ -77,7 +77,7 @@ fn a_suspended_connection_is_dead_and_says_nothing() {
     }
 }
 
-// CVE-2026-5446: the same secret again, at sequence number 0, would repeat every nonce.
+// CVE-2026-5446: installing the same secret again at sequence number 0 would repeat every nonce.
 #[test]
 fn a_handed_over_half_takes_no_keys_again() {
     let mut connection = established(Suite::Tls13);
@@ -100,7 +100,7 @@ fn a_handed_over_half_takes_no_keys_again() {
 }
 
 #[test]
-fn a_suspended_connection_of_any_ending_is_over_here() {
+fn a_suspended_connection_in_any_closing_state_is_handed_over() {
     for (read, write) in [(true, false), (false, true), (true, true)] {
         let mut connection = established(Suite::Tls13);
         if write {
@@ -119,9 +119,9 @@ fn a_suspended_connection_of_any_ending_is_over_here() {
     }
 }
 
-// Sending in the kernel, receiving here: the kernel would seal what we write as application data.
+// The kernel would seal every record that we write as application data.
 #[test]
-fn a_sender_in_the_kernel_offers_its_close_notify_once_and_seals_none() {
+fn a_sealer_in_the_kernel_offers_its_close_notify_once_and_seals_none() {
     for suite in Suite::ALL {
         let mut connection = established(suite);
         let kernel = connection.layer.hand_sender_to_kernel();
@@ -134,7 +134,7 @@ fn a_sender_in_the_kernel_offers_its_close_notify_once_and_seals_none() {
             let close_notify = Control::Alert(AlertDescription::CLOSE_NOTIFY);
             assert_eq!(control, (round == 0).then_some(close_notify));
         }
-        // The other direction goes on until its own end.
+        // The other direction continues to its own end.
         assert_eq!(connection.accept(DATA, b"data"), [Got::Data(b"data".to_vec())]);
         assert_eq!(connection.accept(ALERT, &CLOSE_NOTIFY), [Got::Closed]);
         assert!(
@@ -145,7 +145,7 @@ fn a_sender_in_the_kernel_offers_its_close_notify_once_and_seals_none() {
 }
 
 #[test]
-fn a_sender_in_the_kernel_offers_user_canceled_and_then_its_close_notify() {
+fn a_sealer_in_the_kernel_offers_user_canceled_and_then_its_close_notify() {
     let mut connection = established(Suite::Tls13);
     connection.layer.hand_sender_to_kernel().unwrap();
     assert_eq!(connection.layer.cancel(), Err(CloseError::HandedOver));
@@ -154,7 +154,7 @@ fn a_sender_in_the_kernel_offers_user_canceled_and_then_its_close_notify() {
     assert_eq!(due, expected.map(Control::Alert));
 }
 
-// 9846 6.2: one fatal alert, in place of a close_notify that has not left, and nothing after it.
+// 9846 6.2: one fatal alert, in place of a close_notify that was not sent, and nothing after it.
 #[test]
 fn a_fault_is_offered_to_the_kernel_as_a_value_and_nothing_after_it() {
     for suite in Suite::ALL {
@@ -173,7 +173,7 @@ fn a_fault_is_offered_to_the_kernel_as_a_value_and_nothing_after_it() {
             connection.layer.abort(AlertDescription::INTERNAL_ERROR).unwrap_err();
             assert_eq!(connection.layer.take_kernel_control(), None);
         }
-        // A close_notify that was offered keeps the alert from leaving.
+        // After a close_notify was offered, the alert is not sent.
         let mut connection = established(suite);
         connection.layer.hand_sender_to_kernel().unwrap();
         connection.layer.close().unwrap_err();
@@ -228,7 +228,7 @@ fn after_the_peers_error_alert_nothing_is_offered_to_the_kernel() {
 }
 
 #[test]
-fn a_receiver_in_the_kernel_leaves_the_sender_as_it_was() {
+fn an_opener_in_the_kernel_does_not_affect_the_sealer() {
     for suite in Suite::ALL {
         let mut connection = established(suite);
         connection.layer.hand_receiver_to_kernel().unwrap();
@@ -243,7 +243,7 @@ fn a_receiver_in_the_kernel_leaves_the_sender_as_it_was() {
 }
 
 #[test]
-fn a_connection_gives_its_sender_to_the_kernel_only_when_nothing_is_unsent() {
+fn a_connection_gives_its_sealer_to_the_kernel_only_when_nothing_is_unsent() {
     let records::Connection { layer, mut peer, .. } = established(Suite::Tls13);
     let mut tls = Connection::<_, 512>::new(layer);
     assert_eq!(tls.write(&[b"data"]), Ok(4));
@@ -265,7 +265,7 @@ fn a_connection_gives_its_sender_to_the_kernel_only_when_nothing_is_unsent() {
     assert_eq!(tls.take_kernel_control(), Some(close_notify));
     assert_eq!(tls.take_kernel_control(), None);
 
-    // The second step is asked for alone, and counts from the first.
+    // The second step can be asked for alone; its budget counts from the first.
     let mut under_way = peer.seal(DATA, b"under way");
     let drained = under_way.len() as u32;
     tls.received(&mut under_way).unwrap();
@@ -276,7 +276,7 @@ fn a_connection_gives_its_sender_to_the_kernel_only_when_nothing_is_unsent() {
 }
 
 #[test]
-fn a_connection_whose_receiver_is_in_the_kernel_shuts_down_in_one_step() {
+fn a_connection_whose_opener_is_in_the_kernel_shuts_down_in_one_step() {
     let mut tls = Connection::<_, 512>::new(established(Suite::Tls13).layer);
     assert!(tls.hand_receiver_to_kernel().is_ok());
     assert_eq!(tls.shutdown(), Err(ShutdownError::WouldBlock));
@@ -285,7 +285,8 @@ fn a_connection_whose_receiver_is_in_the_kernel_shuts_down_in_one_step() {
     assert_eq!(tls.shutdown_both(100), Err(ShutdownError::HandedOver));
 }
 
-// The kernel counts from the number that it is given; a second time it would count through used ones.
+// The kernel counts from the sequence number that it is given: a second time it would repeat
+// nonces.
 #[test]
 fn the_kernel_gets_the_keys_of_each_generation_once() {
     let secret = |byte| TrafficSecret::<Null>::tls13(Algorithm::Aes128Gcm, &[byte; 32]).unwrap();
@@ -299,7 +300,7 @@ fn the_kernel_gets_the_keys_of_each_generation_once() {
     }
 }
 
-// 5246 7.2.2: a refusal to renegotiate is an alert, too.
+// 5246 7.2.2: a renegotiation is refused with an alert.
 #[test]
 fn a_refusal_to_renegotiate_is_offered_to_the_kernel_for_each_request() {
     let mut connection = established(Suite::Tls12Gcm);

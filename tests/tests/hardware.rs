@@ -1,5 +1,5 @@
-//! Keys that live in hardware: it has tags of its own length, it can fail, and it is told when keys
-//! are to be forgotten.
+//! Keys in hardware, which may have tags of another length, may fail, and must be told when to
+//! erase keys.
 
 use std::rc::Rc;
 
@@ -19,12 +19,12 @@ fn sealer(chip: &Rc<Chip>) -> Sealer<Slot> {
     sealer
 }
 
-/// A record under a key of a chip that has tags of 16 bytes.
+/// Makes a record as a chip with tags of 16 bytes seals it.
 fn record(content_type: u8, content: &[u8]) -> Vec<u8> {
     plaintext(tls_record::ContentType(23), &[content, &[content_type], &[0; 16]].concat())
 }
 
-// AES-CCM_8 has 8 (RFC 6655 section 3).
+// AES-CCM_8 has tags of 8 bytes (RFC 6655 section 3).
 #[test]
 fn tags_may_have_1_to_255_bytes() {
     for tag_len in [1, 8, 16, 255] {
@@ -47,7 +47,7 @@ fn tags_may_have_1_to_255_bytes() {
 // 9846 5.2 and 5.3: the header of the record, and the sequence number in the iv; 5246 6.2.3.3 and
 // 7905 2: seq_num, type, version and the length of the plaintext, and the same nonce.
 #[test]
-fn a_cipher_is_given_what_the_version_says() {
+fn a_cipher_gets_the_nonce_and_additional_data_of_its_version() {
     const SEQUENCE: u64 = 0x0102_0304_0506_0708;
     let nonce = [0xf0, 1, 2, 3, 4 ^ 1, 5 ^ 2, 6 ^ 3, 7 ^ 4, 8 ^ 5, 9 ^ 6, 10 ^ 7, 11 ^ 8];
     for (version, additional_data) in [
@@ -105,7 +105,7 @@ fn a_cipher_that_fails_ends_the_connection_without_an_alert() {
 }
 
 #[test]
-fn what_was_sealed_before_the_cipher_failed_still_leaves() {
+fn records_sealed_before_the_cipher_failed_are_still_sent() {
     let chip = Chip::new();
     let mut sealer = sealer(&chip);
     chip.seals.set(2);
@@ -115,7 +115,7 @@ fn what_was_sealed_before_the_cipher_failed_still_leaves() {
     assert_eq!(sealer.seal(&[b"data"], &mut out), Err(SealError::Failed));
 }
 
-// All of a flight or nothing: the caller cannot tell which of its messages left.
+// The caller could not tell which messages of the flight were sealed.
 #[test]
 fn a_flight_amid_which_the_cipher_fails_is_an_error() {
     let chip = Chip::new();
@@ -138,7 +138,7 @@ fn a_next_generation_that_cannot_be_made_is_an_internal_error() {
 }
 
 #[test]
-fn an_update_of_our_own_that_cannot_be_made_ends_the_connection() {
+fn a_next_generation_of_our_own_that_cannot_be_made_ends_the_connection() {
     let chip = Chip::new();
     let mut sealer = sealer(&chip);
     sealer.update_keys(false).unwrap();
@@ -149,7 +149,7 @@ fn an_update_of_our_own_that_cannot_be_made_ends_the_connection() {
     assert_eq!(out, [0; 64], "a KeyUpdate that could be sent by mistake");
 }
 
-// 9846 6.2 and 7.2: keys are forgotten when they are replaced, after a failure, and at the end.
+// 9846 6.2 and 7.2: keys are erased when they are replaced, after a failure, and at the end.
 mod keys_are_forgotten {
     use super::*;
 

@@ -1,4 +1,4 @@
-//! Keys for the two directions of a connection, and what they must agree on.
+//! Installing keys for the two directions of a connection, and the checks on them.
 
 use tls_record::aead::Algorithm;
 use tls_record::{
@@ -7,9 +7,9 @@ use tls_record::{
 };
 use tls_record_tests::records::{Layer, Secret, Suite};
 
-// The client's keys and the server's, whoever we are.
+// The arguments are the client's keys and the server's, whichever role is ours.
 #[test]
-fn keys_are_named_by_who_writes_and_the_role_chooses_the_half() {
+fn keys_are_named_by_the_role_that_writes() {
     for suite in [Suite::Tls13, Suite::Tls12Gcm] {
         let first = suite.first_sequence(Epoch::Application);
         let keys = || [1, 2].map(|byte| (suite.secret(byte), first));
@@ -43,7 +43,8 @@ fn one_secret_for_both_directions_is_refused() {
             assert_eq!(layer.install_one(Role::Server, Epoch::Handshake, secret(1)), same);
             assert_eq!(layer.install_one(Role::Server, Epoch::Handshake, secret(2)), Ok(()));
         }
-        // By hand there is nobody to tell: the connection fails before it seals anything.
+        // With split halves neither can return an error: the connection fails before it seals
+        // anything.
         let mut layer = Layer::new(Config::new(Role::Client));
         layer.with_halves(|opener, sealer| {
             opener.take_over(Epoch::Application, secret(1), 1).unwrap();
@@ -62,7 +63,7 @@ fn one_secret_for_both_directions_is_refused() {
     }
 }
 
-// The same key is the same nonces, whatever the salt: RFC 5288 section 3.
+// The same key with the same explicit nonces: the salt does not help (RFC 5288 section 3).
 #[test]
 fn one_tls12_key_with_two_salts_is_one_secret() {
     let secret = |salt| Secret::tls12(Algorithm::Aes128Gcm, &[1; 16], &[salt; 4]).unwrap();
@@ -78,7 +79,7 @@ fn halves_of_two_versions_or_two_roles_are_refused() {
     let mismatch = Err(KeyError::Mismatch);
     assert_eq!(layer.install(Epoch::Handshake, tls13(), tls12()), mismatch);
     assert_eq!(layer.install(Epoch::Handshake, tls12(), tls13()), mismatch);
-    // One after the other, at either half.
+    // With the keys installed one after the other, at either half.
     for (first, second) in [(Role::Client, Role::Server), (Role::Server, Role::Client)] {
         let mut layer = Layer::new(Config::new(Role::Client));
         layer.install_one(first, Epoch::Handshake, tls13()).unwrap();
@@ -117,7 +118,7 @@ fn a_pinned_version_refuses_the_keys_of_another() {
     }
 }
 
-// Handshake keys again as application keys, or those of the peer: the numbers would begin anew.
+// With the handshake keys, or the peer's, as application keys, sequence numbers would start again.
 #[test]
 fn a_secret_of_an_earlier_epoch_is_refused() {
     let secret = |byte| Suite::Tls13.secret(byte);
@@ -149,7 +150,7 @@ fn a_version_that_one_half_knows_binds_the_other() {
     let installed = layer.install_one(Role::Client, Epoch::Handshake, Suite::Tls13.secret(1));
     assert_eq!(installed, Err(KeyError::Mismatch));
 
-    // Early data has told the version already.
+    // Early data has set the version already.
     let mut layer = Layer::new(Config::new(Role::Server));
     layer.install_one(Role::Client, Epoch::EarlyData, Suite::Tls13.secret(1)).unwrap();
     layer.set_version(Version::Tls12);
@@ -157,8 +158,8 @@ fn a_version_that_one_half_knows_binds_the_other() {
     assert_eq!(installed, Err(KeyError::Mismatch));
 }
 
-// 9846 4.7.3: a KeyUpdate is sealed under application keys; a loop over what is due must have an end
-// until they are there.
+// 9846 4.7.3: a KeyUpdate is sealed under application keys. A loop over pending control records
+// must end before they are installed.
 #[test]
 fn a_request_waits_for_the_application_keys_of_the_other_direction() {
     let suite = Suite::Tls13;
@@ -174,7 +175,7 @@ fn a_request_waits_for_the_application_keys_of_the_other_direction() {
     client.install_one(Role::Server, Epoch::Application, suite.secret(3)).unwrap();
     let opened = client.open(&mut wire[..request + behind]).unwrap();
     assert_eq!(opened.event, Event::KeyUpdate { requested: true });
-    // The end of the input, behind which the request is answered.
+    // At the end of the input the request is answered.
     let opened = client.open(&mut wire[request..][..behind]).unwrap();
     assert!(matches!(opened.event, Event::ApplicationData(_)));
     assert!(!client.has_control());

@@ -1,4 +1,4 @@
-//! Secrets: which lengths they have, what is derived from them, and what is left of a wiped one.
+//! Traffic secrets: their lengths, the keys derived from them, and the memory of a wiped one.
 
 use std::any::type_name;
 
@@ -17,7 +17,7 @@ const ALGORITHMS: [Algorithm; 5] = [
     Algorithm::Aes128Ccm8,
 ];
 
-/// Those that a provider has.
+/// Returns the suites that a provider supports.
 fn algorithms<P: Provider>() -> impl Iterator<Item = Algorithm> {
     ALGORITHMS.into_iter().filter(|&algorithm| P::supports(algorithm))
 }
@@ -73,7 +73,7 @@ fn a_secret_knows_its_suite_and_version() {
     algorithms::<AwsLc>().for_each(check::<AwsLc>);
 }
 
-/// What a cipher makes of nothing under these keys, or why there are none.
+/// Seals an empty plaintext under the keys of a secret, or returns why it has none.
 fn mark<P: Provider>(secret: &TrafficSecret<P>) -> Result<([u8; 12], [u8; 16]), KeyError> {
     let mut keys = secret.keys()?;
     let mut tag = [0; 16];
@@ -108,7 +108,7 @@ fn nothing_is_left_of_a_wiped_secret() {
     check::<AwsLc>();
 }
 
-// 9846 7.2: every generation has other keys; 4.7.3: TLS 1.2 has one generation.
+// 9846 7.2: every generation has different keys. 4.7.3: TLS 1.2 has one generation.
 #[test]
 fn backends_agree_on_every_generation() {
     for algorithm in algorithms::<Backend>() {
@@ -127,7 +127,7 @@ fn backends_agree_on_every_generation() {
 }
 
 #[test]
-fn a_key_of_another_length_is_none() {
+fn a_key_of_another_length_is_refused() {
     fn check<P: Provider>() {
         for algorithm in algorithms::<P>() {
             for len in 0..=64 {
@@ -145,7 +145,7 @@ fn a_key_of_another_length_is_none() {
 
 #[test]
 #[cfg(feature = "ring")]
-fn a_suite_that_a_provider_does_not_have_shows_in_its_secret() {
+fn a_secret_of_a_suite_that_the_provider_lacks_is_refused() {
     use tls_record::aead::ring::Ring;
 
     for algorithm in [Algorithm::Aes128Ccm, Algorithm::Aes128Ccm8] {
@@ -193,7 +193,7 @@ fn a_label_is_expanded_within_the_lengths_of_the_rfc() {
 // RFC 5869 section 2.3: at most 255 times the length of the hash.
 #[test]
 #[cfg_attr(miri, ignore = "6,000 blocks of a hash are too many")]
-fn a_hash_gives_no_more_than_it_can() {
+fn at_most_255_hashes_are_expanded() {
     fn check<P: Provider>() {
         for algorithm in ALGORITHMS {
             let most = 255 * algorithm.secret_len();

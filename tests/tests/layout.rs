@@ -1,15 +1,15 @@
-//! The sources of the engine are laid out in floors, and none uses a higher one.
+//! The modules of the engine form floors, and none uses a higher one.
 //!
-//! What a file uses is read from its tokens: paths that begin with `crate` or `super`, wherever they
-//! stand. Links in the documentation are no tokens, and may lead anywhere.
+//! The uses of a file are read from its tokens: all paths that begin with `crate` or `super`. Links
+//! in the documentation are not tokens, and may point anywhere.
 
 use std::fs;
 use std::path::Path;
 
 use proc_macro2::{TokenStream, TokenTree};
 
-/// What is in `core/src` besides `lib.rs`, the lowest floor first: modules that stand in one entry are
-/// beside each other. A module uses itself and those of the entries before.
+/// The modules of `core/src` except `lib.rs`, by floor, the lowest first. A module may use itself
+/// and the modules of lower floors.
 const FLOORS: [&[&str]; 8] = [
     &["small"],
     &["buffer"],
@@ -26,7 +26,7 @@ fn height(module: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&module))
 }
 
-/// What is wrong with the uses in a file, whose name is relative to `core/src`.
+/// Returns the forbidden uses in a file, whose name is relative to `core/src`.
 fn complaints(file: &str, code: &str) -> Vec<String> {
     let module: Vec<&str> = file.trim_end_matches(".rs").split('/').collect();
     let Some(own) = height(module[0]) else { return vec![format!("{file} is on no floor")] };
@@ -36,7 +36,7 @@ fn complaints(file: &str, code: &str) -> Vec<String> {
     used.into_iter().map(|used| format!("{file} uses crate::{used}")).collect()
 }
 
-/// Adds what the paths in `code` name at the crate's root, from a module `depth` below it.
+/// Adds the root modules that the paths in `code` name, from a module `depth` below the root.
 fn read(code: TokenStream, depth: usize, used: &mut Vec<String>) {
     use TokenTree::{Group, Ident};
     let tokens: Vec<TokenTree> = code.into_iter().collect();
@@ -67,7 +67,7 @@ fn read(code: TokenStream, depth: usize, used: &mut Vec<String>) {
     }
 }
 
-/// Adds what `path` names at the root, from a module `depth` below it.
+/// Adds the root module that `path` names, from a module `depth` below the root.
 fn follow(path: &[TokenTree], depth: usize, used: &mut Vec<String>) {
     let is_comma =
         |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
@@ -95,7 +95,7 @@ fn behind_colons(tokens: &[TokenTree]) -> Option<&[TokenTree]> {
     }
 }
 
-/// The complaints about all files below `folder`, whose names begin with `prefix`.
+/// Returns the complaints about all files below `folder`, with `prefix` before their names.
 fn read_folder(folder: &Path, prefix: &str) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     let entries = entries.map(|entry| entry.expect("an entry").path());
@@ -119,13 +119,13 @@ fn sources() -> &'static Path {
 }
 
 #[test]
-fn no_floor_uses_a_higher_one() {
+fn no_module_uses_a_higher_floor() {
     let complaints = read_folder(sources(), "");
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 #[test]
-fn every_floor_exists() {
+fn every_module_of_a_floor_exists() {
     for module in FLOORS.concat() {
         assert!(sources().join(module).with_extension("rs").is_file(), "{module}");
     }
@@ -144,7 +144,7 @@ fn a_use_of_a_higher_floor_is_found() {
         ("crypto.rs", "use super::layer::opener::Opener;", "layer"),
         ("crypto.rs", "mod tests { use super::super::layer::opener::Opener; }", "layer"),
         ("small.rs", "use crate::buffer::bytes::copy;", "buffer"),
-        // A floor beside, and names of the root, which stands above all floors.
+        // A module on the same floor, and names of the root, which is above all floors.
         ("stream.rs", "use crate::handover::suspend::SUSPENDED_LEN;", "handover"),
         ("stream.rs", "use crate::Connection;", "Connection"),
         ("stream.rs", "use crate::*;", "*"),
@@ -156,7 +156,7 @@ fn a_use_of_a_higher_floor_is_found() {
 }
 
 #[test]
-fn what_lies_below_or_on_the_same_floor_may_be_used() {
+fn lower_floors_and_the_own_module_may_be_used() {
     for (file, code) in [
         ("layer/opener.rs", "use crate::{layer::notice::Notice, crypto::keys::KeySchedule};"),
         ("layer/opener/into.rs", "use super::super::notice::Notice; use super::Opener;"),

@@ -1,6 +1,5 @@
-//! Lessons that others paid for: those of `conformance.md`, each with what it is known by. What is
-//! said at length elsewhere is here in a line: CVE-2020-24659 (every alert in every state) is
-//! `alerts.rs`.
+//! Regression tests for faults of other TLS stacks, as listed in `conformance.md`. Some are tested
+//! in other files: CVE-2020-24659 (every alert in every state) in `alerts.rs`.
 
 use std::collections::HashSet;
 
@@ -37,13 +36,13 @@ fn every_epoch() -> [Connection; 7] {
     ]
 }
 
-/// Both ends of one direction under a real cipher.
+/// Returns both ends of one direction under a real cipher.
 fn pair<P: Provider>(
     secret: impl Fn() -> TrafficSecret<P>,
 ) -> (Sealer<TrafficSecret<P>>, Opener<TrafficSecret<P>>) {
     let mut sealer = Sealer::new(Config::new(Role::Client));
     let mut opener = Opener::new(Config::new(Role::Server));
-    // In TLS 1.2 the Finished had number 0.
+    // In TLS 1.2 the Finished has used sequence number 0.
     sealer.take_over(Epoch::Application, secret(), 1).unwrap();
     opener.take_over(Epoch::Application, secret(), 1).unwrap();
     (sealer, opener)
@@ -75,7 +74,7 @@ fn seal<P: Provider>(sealer: &mut Sealer<TrafficSecret<P>>, content: &[u8]) -> V
     record
 }
 
-/// CVE-2024-32650: rustls looped for ever on a close_notify amid the handshake.
+/// CVE-2024-32650: rustls looped forever on a close_notify during the handshake.
 #[test]
 fn a_close_notify_in_any_state_makes_progress() {
     for suffix in [&b""[..], b"\x16\x03\x03\x00\x00", b"more"] {
@@ -101,10 +100,10 @@ fn a_close_notify_in_any_state_makes_progress() {
     }
 }
 
-/// CVE-2024-11738: rustls panicked on a fragmented ClientHello. Cuts of the transport are
+/// CVE-2024-11738: rustls panicked on a fragmented ClientHello. For cuts of the input see
 /// `buffers.rs`.
 #[test]
-fn a_client_hello_in_fragments_of_any_size() {
+fn a_client_hello_in_fragments_of_any_size_is_accepted() {
     let hello = message(1, b"a ClientHello of some length");
     for size in 1..=hello.len() {
         let mut connection = fresh();
@@ -124,8 +123,8 @@ fn a_client_hello_in_fragments_of_any_size() {
     }
 }
 
-/// RUSTSEC-2026-0285, CVE-2025-61730, CVE-2023-6937; 9846 5.1: "Implementations MUST verify that all
-/// messages immediately preceding a key change align with a record boundary".
+/// RUSTSEC-2026-0285, CVE-2025-61730, CVE-2023-6937; 9846 5.1: "Implementations MUST verify that
+/// all messages immediately preceding a key change align with a record boundary".
 #[test]
 fn messages_across_a_key_change_are_refused() {
     let hello = message(2, b"hello");
@@ -135,8 +134,8 @@ fn messages_across_a_key_change_are_refused() {
         (Some(Epoch::EarlyData), Epoch::Handshake),
         (Some(Epoch::Handshake), Epoch::Application),
     ] {
-        // A fragment of a message behind another, of any length; all of one; and one of which only
-        // the first part has come.
+        // A fragment of any length after another message, a whole message, and a message of which
+        // only the first part has come.
         for rest in 1..=hello.len() {
             let mut connection = match first {
                 None => fresh(),
@@ -159,7 +158,7 @@ fn messages_across_a_key_change_are_refused() {
     let secret = |byte| Suite::Tls13.secret(byte);
     assert_eq!(connection.layer.install(Epoch::Handshake, secret(1), secret(2)), fault);
 
-    // TLS 1.2: what lies behind a Finished, and what is cut by a change_cipher_spec.
+    // TLS 1.2: a message after a Finished, and a message that a change_cipher_spec interrupts.
     let mut connection = fresh().install(Epoch::Handshake, Suite::Tls12Gcm);
     let mut record =
         connection.peer.seal(HANDSHAKE, &[message(20, b"verify"), message(0, b"")].concat());
@@ -172,9 +171,10 @@ fn messages_across_a_key_change_are_refused() {
     connection.assert_refuses(&record, Fault::SpansKeyChange, AlertDescription::UNEXPECTED_MESSAGE);
 }
 
-/// CVE-2026-32283, CVE-2026-56862, CVE-2026-39304: a peer that asks for keys and does not read.
+/// CVE-2026-32283, CVE-2026-56862, CVE-2026-39304: a peer that requests KeyUpdates and does not
+/// read.
 #[test]
-fn key_updates_of_a_peer_that_does_not_read() {
+fn key_updates_of_a_peer_that_does_not_read_are_limited() {
     let mut connection = tls13();
     for _ in 0..10 {
         for _ in 0..32 {
@@ -197,7 +197,7 @@ fn key_updates_of_a_peer_that_does_not_read() {
 
 /// CVE-2016-8610
 #[test]
-fn a_flood_of_warnings() {
+fn a_flood_of_warnings_ends_the_connection() {
     for (suite, alert) in [(Suite::Tls13, USER_CANCELED), (Suite::Tls12Gcm, [1, 41])] {
         let mut connection = Connection::established(suite, Role::Server);
         for _ in 0..4 {
@@ -267,7 +267,7 @@ fn after_a_fault_every_call_fails() {
     }
 }
 
-/// CVE-2019-1559: a second error after the first told padding from MAC.
+/// CVE-2019-1559: a second error after the first distinguished bad padding from a bad MAC.
 #[test]
 fn nothing_is_decrypted_after_a_fault_and_all_faults_of_protection_are_one() {
     fn check<P: Provider>((mut sealer, mut opener): Pair<P>) {
@@ -286,7 +286,7 @@ fn nothing_is_decrypted_after_a_fault_and_all_faults_of_protection_are_one() {
 
 /// CVE-2017-3731: an out-of-bounds read on short records.
 #[test]
-fn records_shorter_than_their_protection() {
+fn records_shorter_than_their_protection_are_refused() {
     fn check<P: Provider>((sealer, mut opener): Pair<P>, length: usize) {
         let overhead = sealer.record_len(0) - HEADER_LEN;
         let opened = opener.open(&mut plaintext(DATA, &vec![0; length.min(overhead)]));
@@ -297,10 +297,10 @@ fn records_shorter_than_their_protection() {
     }
 }
 
-/// CVE-2016-7054: a bad tag on a long record. What was decrypted before the tag was known to be bad
-/// is not left for anyone to read.
+/// CVE-2016-7054: a bad tag on a long record. Plaintext that was decrypted before the tag was
+/// checked does not stay in the buffer.
 #[test]
-fn nothing_is_left_of_a_forged_record() {
+fn no_plaintext_of_a_forged_record_is_left() {
     fn check<P: Provider>((mut sealer, mut opener): Pair<P>) {
         let content = vec![0xc5; 16_384];
         let start = sealer.headroom();
@@ -309,14 +309,14 @@ fn nothing_is_left_of_a_forged_record() {
         assert_eq!(opener.open(&mut record), Err(OpenError::Fault(Fault::BadRecordMac)));
         assert!(record[start..start + content.len()].iter().all(|&byte| byte == 0));
     }
-    // One that leaves what it decrypted: the engine wipes it, whatever the cipher does.
+    // The engine wipes the plaintext even if the cipher leaves it.
     check(pair(|| Suite::Tls13.secret(7)));
     check(pair(|| Suite::Tls12Gcm.secret(7)));
     under_every_cipher!(check);
 }
 
 #[test]
-fn a_forged_tag_on_an_empty_plaintext() {
+fn a_forged_tag_on_an_empty_plaintext_is_refused() {
     fn check<P: Provider>((mut sealer, mut opener): Pair<P>) {
         let mut record = seal(&mut sealer, b"");
         *record.last_mut().unwrap() ^= 1;
@@ -327,7 +327,7 @@ fn a_forged_tag_on_an_empty_plaintext() {
 
 /// CVE-2020-25648 (a flood of them), CVE-2020-12457 (one after Finished)
 #[test]
-fn change_cipher_specs_come_few_and_before_finished() {
+fn change_cipher_specs_are_limited_and_refused_after_finished() {
     let ccs = plaintext(CCS, &[1]);
     let mut connection = fresh().install(Epoch::Handshake, Suite::Tls13);
     for _ in 0..32 {
@@ -347,7 +347,8 @@ fn change_cipher_specs_come_few_and_before_finished() {
     );
 }
 
-/// CVE-2026-5446: a nonce came twice. The null cipher's tag is the nonce and the mark of the key.
+/// CVE-2026-5446: a nonce was repeated. The null cipher's tag holds the nonce and identifies the
+/// key.
 #[test]
 fn nonces_are_unique_also_across_key_updates() {
     let mut seen = HashSet::new();
@@ -372,7 +373,7 @@ fn nonces_are_unique_also_across_key_updates() {
             };
             assert!(seen.len() < 10_000, "control does not end");
             for record in split(&out[..written]) {
-                assert!(seen.insert(record[record.len() - 16..].to_vec()), "a nonce came twice");
+                assert!(seen.insert(record[record.len() - 16..].to_vec()), "a nonce is repeated");
             }
             if !connection.layer.has_control() {
                 break;
@@ -383,9 +384,9 @@ fn nonces_are_unique_also_across_key_updates() {
     assert!(seen.len() > 400);
 }
 
-/// CVE-2021-28165, CVE-2026-45416: what a header claims is no reason to wait or to make room.
+/// CVE-2021-28165, CVE-2026-45416: the length in a header made the receiver wait or allocate.
 #[test]
-fn oversize_is_refused_at_the_header() {
+fn a_record_that_is_too_long_is_refused_by_its_header() {
     let edges = (16_380..16_400).chain(16_630..16_650).chain(18_425..18_440);
     for length in (0..=u16::MAX).step_by(101).chain(edges).chain([u16::MAX]) {
         for content_type in [DATA, HANDSHAKE, ALERT] {
@@ -442,9 +443,9 @@ fn a_shutdown_without_room_loses_no_alert_and_sends_it_once() {
     }
 }
 
-/// ntex#899: the reply waited for a write that never came.
+/// ntex#899: the answer to a KeyUpdate waited for a write that never came.
 #[test]
-fn the_reply_to_a_key_update_leaves_an_idle_connection() {
+fn the_answer_to_a_key_update_is_sent_on_an_idle_connection() {
     let mut connection = tls13();
     assert!(!connection.layer.has_control());
     connection.accept(HANDSHAKE, &key_update(1));

@@ -1,4 +1,4 @@
-//! Halves that are linked by a mailbox: nothing that one must tell the other can be forgotten.
+//! Halves linked by a mailbox: no notice and no signal can be forgotten.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -21,14 +21,14 @@ type LinkedOpener<'a> = Linked<'a, Opener<Secret>>;
 type LinkedSealer<'a> = Linked<'a, Sealer<Secret>>;
 type Owning = tls_record::Connection<Secret, 512>;
 
-/// Opens a record, and leaves early on an error.
+/// Opens a record and returns early on an error.
 fn receive(opener: &mut LinkedOpener<'_>, record: &[u8]) -> Result<Got, OpenError> {
     let mut record = record.to_vec();
     let Opened { event, .. } = opener.with(|opener| opener.open(&mut record))?;
     Ok(Got::of(&event, &record).expect("a whole record"))
 }
 
-/// What the sealing half sends by itself.
+/// Returns the control records that the sealer sends on its own.
 fn control(sealer: &mut LinkedSealer<'_>, mirror: &mut Hand) -> Vec<Vec<u8>> {
     let (mut sent, mut out) = (Vec::new(), [0; 64]);
     while sealer.half().has_control() {
@@ -43,7 +43,7 @@ fn control(sealer: &mut LinkedSealer<'_>, mirror: &mut Hand) -> Vec<Vec<u8>> {
     sent
 }
 
-/// Seals data, and takes it apart.
+/// Seals data and opens the record by hand.
 fn seal(
     sealer: &mut LinkedSealer<'_>,
     mirror: &mut Hand,
@@ -106,11 +106,11 @@ fn a_mailbox_used_before_does_not_affect_the_next_connection() {
     let established = || Connection::established(Suite::Tls13, Role::Client);
     let mut mailbox = Mailbox::new();
 
-    // Linked halves leave an alert that the sealer did not take.
+    // Linked halves leave an alert that the sealer has not taken.
     let Connection { layer, mut peer, .. } = established();
     let (mut opener, _) = layer.split_over(&mut mailbox);
     receive(&mut opener, &peer.forge(DATA, b"forged")).unwrap_err();
-    // Halves whose words are carried by hand leave one in each direction.
+    // Halves that post by hand leave a notice and a signal.
     let Connection { layer, mut peer, .. } = established();
     let (mut opener, mut sealer) = layer.split();
     opener.open(&mut peer.forge(DATA, b"forged")).unwrap_err();
@@ -126,10 +126,10 @@ fn a_mailbox_used_before_does_not_affect_the_next_connection() {
 }
 
 #[test]
-fn what_the_layer_has_not_told_yet_is_told_over_the_mailbox() {
+fn notices_of_a_layer_are_posted_when_it_is_linked() {
     let Connection { mut layer, mut peer, mut mirror } =
         Connection::established(Suite::Tls13, Role::Client);
-    // A request waits while there is more input to be opened.
+    // A request is held back while more input can be opened.
     let mut input = [peer.seal(HANDSHAKE, &key_update(1)), vec![23]].concat();
     let opened = layer.open(&mut input).unwrap();
     assert_eq!(opened.event, Event::KeyUpdate { requested: true });
@@ -182,7 +182,7 @@ fn both_steps_of_a_shutdown_have_a_byte_budget() {
             Connection::established(suite, Role::Client);
         let mut mailbox = Mailbox::new();
         let (mut opener, mut sealer) = layer.split_over(&mut mailbox);
-        // What arrives before the first step does not count.
+        // Bytes that arrive before the first step do not count.
         receive(&mut opener, &peer.seal(DATA, b"before")).unwrap();
 
         sealer.with(|sealer| sealer.close()).unwrap();
@@ -221,7 +221,7 @@ fn tls12_replies_to_a_close_notify_of_the_peer() {
 // Joining
 
 #[test]
-fn joining_loses_nothing_that_was_posted() {
+fn joining_keeps_everything_that_was_posted() {
     let Connection { layer, mut peer, .. } = Connection::established(Suite::Tls13, Role::Client);
     let mut mailbox = Mailbox::new();
     let (mut opener, sealer) = layer.split_over(&mut mailbox);
@@ -249,7 +249,7 @@ fn halves_of_different_connections_do_not_join() {
     assert_eq!(Owning::join_linked(opener, writer).unwrap_err(), KeyError::Mismatch);
 }
 
-// A half that owns its output
+// A writer, which owns its output
 
 #[test]
 fn a_linked_writer_sends_the_alert_for_a_record_that_does_not_open() {
@@ -269,7 +269,7 @@ fn a_linked_writer_sends_the_alert_for_a_record_that_does_not_open() {
 }
 
 #[test]
-fn a_linked_writer_discards_what_a_peer_that_failed_cannot_read() {
+fn a_linked_writer_discards_records_for_a_peer_that_has_failed() {
     let Connection { layer, mut peer, .. } = Connection::established(Suite::Tls13, Role::Server);
     let mut mailbox = Mailbox::new();
     let (mut opener, mut writer) = Owning::new(layer).split_over(&mut mailbox);
@@ -279,7 +279,7 @@ fn a_linked_writer_discards_what_a_peer_that_failed_cannot_read() {
     assert!(writer.half().unsent().is_empty());
 }
 
-/// The opener learns of a failure even if the writer is only looked at.
+// The opener learns of the failure even if the caller only looks at the writer.
 #[test]
 fn a_cipher_that_fails_at_a_reply_stops_the_opener() {
     let mut layer = Layer::new(Config::new(Role::Client));
@@ -294,9 +294,9 @@ fn a_cipher_that_fails_at_a_reply_stops_the_opener() {
     assert_eq!(opener.half().sequence(), None, "the keys are wiped");
 }
 
-/// `sent` seals a request for a KeyUpdate: the opener knows of it before the record is shown.
+// `sent` seals a KeyUpdate request: the opener knows of it before the caller can send the record.
 #[test]
-fn a_request_sealed_when_there_is_room_is_told_before_it_can_be_sent() {
+fn a_request_sealed_when_there_is_room_is_posted_before_it_can_be_sent() {
     let Connection { layer, mut peer, mut mirror } =
         Connection::configured(Suite::Tls13, |config| {
             config.limits.key_updates = 0;
@@ -332,7 +332,7 @@ fn a_linked_writer_and_its_opener_shut_down_in_two_steps() {
         }
         assert_eq!(mirror.open(&wire), (ALERT, CLOSE_NOTIFY.to_vec()));
 
-        // The count begins with the first call.
+        // The budget counts from the first call.
         let awaiting = ShutdownError::AwaitingPeer { drained: 0 };
         assert_eq!(opener.with(|opener| opener.check_closed(0)), Err(awaiting));
         let record = peer.seal(DATA, b"under way");
@@ -353,7 +353,7 @@ fn a_linked_writer_and_its_opener_shut_down_in_two_steps() {
 type RealSecret = TrafficSecret<Backend>;
 type RealConnection = tls_record::Connection<RealSecret, 4096>;
 
-/// What a sending thread is to do.
+/// A task for the sending thread.
 enum Task {
     /// The receiving thread has posted something.
     Wake,
@@ -392,7 +392,7 @@ fn receive_all<'a>(
             opener.has_notice()
         });
         if has_notice {
-            // A sending thread that has shut down may have ended.
+            // The sending thread may have ended after its shutdown.
             let _ = wake.send(Task::Wake);
         }
     }
@@ -407,7 +407,7 @@ fn send_all<'a>(
 ) -> RealWriter<'a> {
     let flush = |writer: &mut RealWriter<'a>| {
         while !writer.half().unsent().is_empty() {
-            // A piece, so that records arrive in parts.
+            // Pieces, so that records arrive in parts.
             let unsent = writer.half().unsent();
             let taken = unsent.len().min(1000);
             let _ = transport.send(unsent[..taken].to_vec());
@@ -448,12 +448,12 @@ fn chunk(round: usize) -> Vec<u8> {
 
 const ROUNDS: usize = if cfg!(miri) { 4 } else { 60 };
 
-/// Runs one end in two threads. Returns what arrived, and whether the connection ended well.
+/// Runs one end in two threads. Returns the data that arrived, and whether the end is clean.
 fn run(role: Role, incoming: Receiver<Vec<u8>>, outgoing: Sender<Vec<u8>>) -> (Vec<u8>, bool) {
     let mut config = Config::new(role);
     config.fragment_limit = 1024;
     if role == Role::Client {
-        // It asks for KeyUpdates, and tolerates none that is no answer.
+        // It requests KeyUpdates, and tolerates only answers.
         config.limits.key_updates = 0;
     }
     let mut layer = RecordLayer::new(config);

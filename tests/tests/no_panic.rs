@@ -1,4 +1,4 @@
-//! Arbitrary bytes and arbitrary calls: nothing panics, and the invariants hold.
+//! Random calls with random bytes: nothing panics, and the invariants hold.
 
 use proptest::prelude::{
     Arbitrary, Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest,
@@ -10,12 +10,12 @@ use tls_record::{
 };
 use tls_record_tests::records::{ALERT, DATA, HANDSHAKE, Hand, Layer, Secret, Suite, plaintext};
 
-/// A call, and what it is given.
+/// A call and its arguments.
 #[derive(Clone, Debug)]
 enum Call {
     Open(Vec<u8>),
     OpenPlaintext(u8, Vec<u8>),
-    /// A record that opens, if the keys are those that `Install` installs.
+    /// A record that opens under the keys of `Install`.
     OpenProtected(u8, Vec<u8>),
     Eof,
     Seal(Vec<u8>, usize),
@@ -41,7 +41,7 @@ enum Call {
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         prop::collection::vec(any::<u8>(), 0..40),
-        // Bytes that mean something.
+        // Bytes with a meaning in TLS.
         prop::collection::vec(prop_oneof![Just(0), Just(1), Just(2), Just(4), Just(24)], 0..12),
         // A header, as likely as not of a type and a version that exist, and a few bytes.
         (20..25_u8, any::<(u8, u8)>(), prop::collection::vec(any::<u8>(), 0..12)).prop_map(
@@ -95,7 +95,7 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// Calls that no engine's notices and signals lead to.
+/// Calls, among them notices and signals that no engine posts.
 fn any_call() -> impl Strategy<Value = Call> {
     prop_oneof![
         10 => call(),
@@ -125,7 +125,7 @@ fn config() -> impl Strategy<Value = Config> {
     })
 }
 
-/// Two halves and what was seen of them.
+/// Two halves and the states that they were seen in.
 struct Seen {
     opener: Opener<Secret>,
     sealer: Sealer<Secret>,
@@ -134,7 +134,7 @@ struct Seen {
     alerts: u32,
 }
 
-/// Whether the direction may go from the one state to the other.
+/// True if a direction may go from one state to the other.
 fn read_may_go(from: ReadState, to: ReadState) -> bool {
     from == to || from == ReadState::Open
 }
@@ -164,7 +164,7 @@ impl Seen {
         loop {
             let (before, state) = (self.opener.sequence(), self.opener.state());
             let opened = self.opener.open(&mut input[at..]);
-            assert!(self.error.is_none_or(|error| opened == Err(error)), "an error is for good");
+            assert!(self.error.is_none_or(|error| opened == Err(error)), "an error is latched");
             assert!(read_may_go(state, self.opener.state()));
             let opened = match opened {
                 Ok(opened) => opened,
@@ -180,7 +180,7 @@ impl Seen {
                     return;
                 }
             };
-            assert!(at + opened.consumed <= input.len(), "more than there is");
+            assert!(at + opened.consumed <= input.len(), "it consumes more than the input");
             let input_len = input.len() - at;
             match opened.event {
                 Event::NeedMore { total } => {
@@ -203,7 +203,7 @@ impl Seen {
                 _ => {}
             }
             let after = self.opener.sequence();
-            assert!(after >= before || after == Some(0), "sequence numbers go up or start again");
+            assert!(after >= before || after == Some(0), "sequence numbers go up or restart");
             at += opened.consumed;
             if opened.consumed == 0 || at == input.len() {
                 return;
@@ -211,7 +211,7 @@ impl Seen {
         }
     }
 
-    /// A call that writes: it changes what it says, and no byte behind it.
+    /// Checks a call that writes: it changes as many bytes as it returns, and none after them.
     fn write(
         &mut self,
         room: usize,
@@ -233,7 +233,10 @@ impl Seen {
             }
             Err(error) => {
                 assert_eq!((self.sealer.sequence(), self.sealer.state()), (before, state));
-                assert!(!control || self.sealer.has_control(), "what is due stays due");
+                assert!(
+                    !control || self.sealer.has_control(),
+                    "a pending control record stays pending"
+                );
                 if let SealError::NoSpace { need } = error {
                     assert!(need > room);
                 }
@@ -254,7 +257,7 @@ impl Seen {
             Call::Open(bytes) => self.open(&bytes),
             Call::OpenPlaintext(kind, body) => self.open(&plaintext(ContentType(kind), &body)),
             Call::OpenProtected(kind, body) => {
-                // What the opener left of its last record would swallow the next.
+                // The rest of the last record would come before the next record.
                 if let (Some(peer), Some(sequence)) = (&mut self.peer, self.opener.sequence()) {
                     peer.sequence = sequence;
                     if sequence < u64::MAX {
@@ -291,7 +294,7 @@ impl Seen {
                 let due = self.sealer.has_control();
                 self.write(room, |sealer, out| {
                     let sealed = sealer.poll_control(out);
-                    assert!(sealed.is_err() || (sealed != Ok(0)) == due, "has_control tells");
+                    assert!(sealed.is_err() || (sealed != Ok(0)) == due, "has_control is right");
                     sealed
                 });
             }
@@ -301,7 +304,7 @@ impl Seen {
             Call::UpdateKeys(request) => drop(self.sealer.update_keys(request)),
             Call::SetVersion(is_tls13) => {
                 let version = if is_tls13 { Version::Tls13 } else { Version::Tls12 };
-                // Under keys there is a version already, and the caller does not contradict it.
+                // Keys have set the version, which the caller must not contradict.
                 if self.opener.epoch() == Epoch::Plaintext {
                     self.opener.set_version(version);
                 }
@@ -332,7 +335,7 @@ impl Seen {
         }
         assert!(read_may_go(read, self.opener.state()), "{read:?}");
         assert!(write_may_go(write, self.sealer.state()), "{write:?}");
-        assert!(self.alerts <= 2, "user_canceled and an end");
+        assert!(self.alerts <= 2, "at most user_canceled and an end");
         assert!(self.sealer.fragment_limit() > 0);
     }
 }
@@ -375,7 +378,7 @@ proptest! {
         }
     }
 
-    /// Records of which one bit is wrong, or nothing is.
+    /// Records with one bit changed, or none.
     #[test]
     fn flipped_bits(
         bits in prop::collection::vec((any::<usize>(), any::<bool>()), 1..10),
@@ -396,7 +399,7 @@ proptest! {
         }
     }
 
-    /// What one half seals the other opens, whatever the sizes.
+    /// The opener opens the records that the sealer seals, whatever the sizes.
     #[test]
     fn data_arrives(
         fragment_limit in any::<u16>(),
@@ -441,8 +444,8 @@ proptest! {
 }
 
 #[test]
-fn the_vocabulary_reaches_every_end() {
-    // What the strategies above are made of does what it is there for.
+fn the_random_calls_can_reach_every_end() {
+    // The strategies above contain the calls that they need for this.
     let mut seen = Seen::new(Config::new(Role::Client));
     seen.call(Call::Install(Epoch::Application, Suite::Tls13, 0));
     seen.call(Call::OpenProtected(HANDSHAKE.0, vec![24, 0, 0, 1, 1]));

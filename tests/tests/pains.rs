@@ -1,10 +1,10 @@
-//! What users of other libraries ask for, a test for each.
+//! One test for each thing that users of other libraries ask for.
 //!
-//! Two halves without a lock (rustls#288, #1958, #2761; embedded-tls#94) are in `threads.rs`; an
-//! alert that is lost, a reply to a KeyUpdate that waits for a write (mbedtls#8859, ktls#78, ntex#899)
-//! and a write after our close_notify (rustls#3047) in `lessons.rs`. Suspending and resuming
-//! (mbedtls#3141, #6812) is in `adapter/suspend.rs`, and tickets that outlive the hand-over of secrets
-//! (rustls#2362) in `adapter/resumption.rs`.
+//! Some are tested in other files: two halves without a lock (rustls#288, #1958, #2761;
+//! embedded-tls#94) in `threads.rs`; a lost alert, an answer to a KeyUpdate that waits for a write
+//! (mbedtls#8859, ktls#78, ntex#899) and a write after our close_notify (rustls#3047) in
+//! `lessons.rs`; suspending and resuming (mbedtls#3141, #6812) in `adapter/suspend.rs`; tickets
+//! that arrive after the hand-over of secrets (rustls#2362) in `adapter/resumption.rs`.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -22,7 +22,7 @@ use tls_record_tests::records::{
 
 type Tls<const TX: usize> = Connection<Secret, TX>;
 
-/// A connection, and the hands that seal for it and open what it seals.
+/// A connection, one [`Hand`] that seals for it, and one that opens its records.
 fn with_hands(suite: Suite, configure: impl FnOnce(&mut Config)) -> (Tls<512>, Hand, Hand) {
     let records::Connection { layer, peer, mirror } =
         records::Connection::configured(suite, configure);
@@ -53,9 +53,9 @@ fn pair<const CLIENT: usize, const SERVER: usize>(
 }
 
 /// rustls#779, #959, #1637; mbedtls#2173; pyopenssl#229: a close_notify, an end of the transport, a
-/// fatal alert and "not yet" are four things, and the data that came before is delivered first.
+/// fatal alert and "no record yet" are four results, and earlier data is delivered first.
 #[test]
-fn four_ends_of_reading_are_told_apart_behind_the_data_before_them() {
+fn four_ends_of_reading_are_distinguished_after_earlier_data() {
     for suite in Suite::ALL {
         let new = || {
             let (tls, mut peer, _) = with_hands(suite, |_| {});
@@ -96,7 +96,7 @@ fn four_ends_of_reading_are_told_apart_behind_the_data_before_them() {
 }
 
 /// rsyslog#1231, curl#4487, aiohttp#11091, s2n-tls#213: a peer that never closes, or never stops
-/// sending, does not keep us.
+/// sending, does not delay the end.
 #[test]
 fn a_shutdown_does_not_wait_for_a_peer_that_does_not_answer() {
     for suite in Suite::ALL {
@@ -126,10 +126,10 @@ fn a_shutdown_does_not_wait_for_a_peer_that_does_not_answer() {
     }
 }
 
-/// s2n-tls#598, #4374; rustls#1895: in TLS 1.3 a close ends one direction; in TLS 1.2 it is the
-/// caller who says.
+/// s2n-tls#598, #4374; rustls#1895: in TLS 1.3 a close ends one direction; in TLS 1.2 the caller
+/// chooses.
 #[test]
-fn half_close_goes_by_the_version_and_the_callers_choice() {
+fn half_close_depends_on_the_version_and_the_configuration() {
     for suite in Suite::ALL {
         for policy in [OnPeerClose::Reply, OnPeerClose::HalfClose] {
             let half_closes = suite == Suite::Tls13 || policy == OnPeerClose::HalfClose;
@@ -156,7 +156,7 @@ fn half_close_goes_by_the_version_and_the_callers_choice() {
     }
 }
 
-/// A transport whose calls are not ready at first, each time.
+/// A transport whose calls are pending at first, every time.
 struct Slow<'a> {
     wire: &'a [u8],
     taken: Vec<u8>,
@@ -186,7 +186,7 @@ impl Slow<'_> {
     }
 }
 
-/// A driver as anybody would write it, that waits for the transport in several places.
+/// A simple driver that waits for the transport in several places.
 async fn drive(
     tls: &mut Tls<512>,
     buffer: &mut RecordBuffer<512>,
@@ -216,7 +216,7 @@ async fn drive(
     }
 }
 
-/// embedded-tls#142, #204: a future that was dropped took bytes along.
+/// embedded-tls#142, #204: a dropped future lost bytes.
 #[test]
 fn dropping_a_future_anywhere_loses_nothing() {
     for patience in 1..30 {
@@ -265,7 +265,7 @@ fn dropping_a_future_anywhere_loses_nothing() {
 /// rustls#585, openssl#955, embedded-tls#126: a connection in little memory, and in more in one
 /// direction than in the other.
 #[test]
-fn a_connection_in_little_memory_with_asymmetric_buffers() {
+fn a_connection_works_in_little_memory_with_asymmetric_buffers() {
     // The client sends commands and receives much: 128 bytes out, and in what it announced.
     const LIMIT: RecordSizeLimit = RecordSizeLimit::new(512).unwrap();
     const RECORD: usize = LIMIT.max_record_len();
@@ -294,7 +294,7 @@ fn a_connection_in_little_memory_with_asymmetric_buffers() {
     assert_eq!(request, [b'r'; 60]);
 }
 
-/// What one end has to send reaches the other through its buffer.
+/// Carries the unsent records of one end to the other, through its buffer.
 fn carry<const FROM: usize, const BUFFER: usize, const TO: usize>(
     from: &mut Tls<FROM>,
     buffer: &mut RecordBuffer<BUFFER>,
@@ -320,10 +320,10 @@ fn carry<const FROM: usize, const BUFFER: usize, const TO: usize>(
     }
 }
 
-/// rustls#2362, #2370; ktls#59, #75: a connection that another implementation began goes on at its
-/// sequence numbers, and its keys can still be updated.
+/// rustls#2362, #2370; ktls#59, #75: a connection that another implementation has established
+/// continues at its sequence numbers, and its keys can still be updated.
 #[test]
-fn a_connection_that_is_taken_over_goes_on_and_updates_its_keys() {
+fn a_connection_that_is_taken_over_continues_and_updates_its_keys() {
     for suite in Suite::ALL {
         let mut tls = Tls::<512>::new(RecordLayer::new(Config::new(Role::Client)));
         tls.with_halves(|opener, sealer| {

@@ -1,4 +1,4 @@
-//! The peers among themselves: what the engine's tests rely on.
+//! The peers with each other: the behaviour that tests of the engine rely on.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tls_record_tests::peers::{
 
 const BAD_RECORD_MAC: u8 = 20;
 
-/// A KeyUpdate's record in TLS 1.3: header, message, content type, tag.
+/// The length of a KeyUpdate's record in TLS 1.3: header, message, content type, tag.
 const KEY_UPDATE_RECORD: usize = 5 + 5 + 1 + 16;
 
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +50,12 @@ fn for_each_established_pair(mut test: impl FnMut(Negotiated, &mut dyn Peer, &mu
     });
 }
 
-/// Data without a period that any record size has.
+/// Data without a period that is a record size.
 fn data(seed: u8, len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8 ^ (i / 251) as u8 ^ seed).collect()
 }
 
-/// Sends data both ways at once and checks its arrival.
+/// Sends data in both directions at once and checks that it arrives.
 fn exchange(a: &mut dyn Peer, b: &mut dyn Peer, len: usize) {
     let (from_a, from_b) = (data(0x0a, len), data(0x0b, len));
     a.write(&from_a);
@@ -66,7 +66,7 @@ fn exchange(a: &mut dyn Peer, b: &mut dyn Peer, len: usize) {
 }
 
 #[test]
-fn handshake() {
+fn every_pair_completes_a_handshake() {
     for_each_pair(|agreed, client, server| {
         for peer in [&*client, &*server] {
             assert!(peer.is_handshaking());
@@ -83,7 +83,7 @@ fn handshake() {
 }
 
 #[test]
-fn data_both_ways() {
+fn data_goes_both_ways() {
     for_each_established_pair(|_, client, server| {
         exchange(client, server, 100_000);
         exchange(client, server, 1);
@@ -91,7 +91,7 @@ fn data_both_ways() {
 }
 
 #[test]
-fn data_written_before_the_handshake() {
+fn data_written_before_the_handshake_arrives() {
     for_each_pair(|_, client, server| {
         client.write(b"early");
         server.write(b"ea");
@@ -105,7 +105,7 @@ fn data_written_before_the_handshake() {
 }
 
 #[test]
-fn a_wire_cut_into_single_bytes() {
+fn a_wire_cut_into_single_bytes_loses_nothing() {
     fn carry(from: &mut dyn Peer, to: &mut dyn Peer) -> usize {
         let bytes = from.take_output();
         bytes.chunks(1).for_each(|byte| to.receive(byte));
@@ -122,11 +122,11 @@ fn a_wire_cut_into_single_bytes() {
 }
 
 #[test]
-fn writes_amid_a_message_after_the_handshake() {
+fn writes_between_the_fragments_of_a_ticket_arrive() {
     for suite in Suite::ALL {
         let agreed = Negotiated { version: Version::Tls13, suite };
         let mut config = rustls_server_config(agreed.version, suite);
-        config.max_fragment_size = Some(32); // of which the tickets take several
+        config.max_fragment_size = Some(32); // so that the tickets take several records
         let mut server = RustlsPeer::server(Arc::new(config));
         let mut client = OpensslPeer::new(&agreed.setup(Role::Client));
         server.receive(&client.take_output());
@@ -146,7 +146,7 @@ fn writes_amid_a_message_after_the_handshake() {
 }
 
 #[test]
-fn key_update() {
+fn a_requested_key_update_is_answered() {
     for_each_established_pair(|agreed, client, server| {
         if agreed.version != Version::Tls13 {
             return;
@@ -172,7 +172,7 @@ fn update_keys(a: &mut dyn Peer, b: &mut dyn Peer) {
 }
 
 #[test]
-fn key_update_without_request() {
+fn a_key_update_without_a_request_is_not_answered() {
     for suite in Suite::ALL {
         let agreed = Negotiated { version: Version::Tls13, suite };
         for other in [Stack::Openssl, Stack::Rustls] {
@@ -190,7 +190,7 @@ fn key_update_without_request() {
 }
 
 #[test]
-fn a_key_update_of_both_at_once() {
+fn key_updates_of_both_at_once_are_answered() {
     for_each_established_pair(|agreed, client, server| {
         if agreed.version != Version::Tls13 {
             return;
@@ -230,7 +230,7 @@ fn rustls_sends_no_key_update_without_request() {
 }
 
 #[test]
-fn close_both_ways() {
+fn each_side_closes_its_direction() {
     for_each_established_pair(|_, client, server| {
         client.write(b"last words");
         client.close();
@@ -274,7 +274,7 @@ fn a_key_update_is_not_answered_after_the_close() {
 }
 
 #[test]
-fn a_corrupted_record() {
+fn a_corrupted_record_is_answered_with_an_alert() {
     for_each_established_pair(|_, client, server| {
         corrupt(client, server);
     });
@@ -304,7 +304,7 @@ fn corrupt(a: &mut dyn Peer, b: &mut dyn Peer) {
     is_dead(b);
 }
 
-/// The peer neither sends nor receives any more.
+/// Checks that the peer neither sends nor receives any more.
 fn is_dead(peer: &mut dyn Peer) {
     peer.write(b"unheard");
     peer.receive(b"unheeded");
@@ -314,7 +314,7 @@ fn is_dead(peer: &mut dyn Peer) {
 }
 
 #[test]
-fn a_handshake_without_common_ground() {
+fn a_handshake_without_a_common_suite_fails() {
     const HANDSHAKE_FAILURE: u8 = 40;
 
     for clients in [Stack::Openssl, Stack::Rustls] {
@@ -353,8 +353,8 @@ fn openssl_resumes_with_rustls() {
     }
 }
 
-/// Has OpenSSL clients resume each the newest session of the clients before, the first of which
-/// did not close its connection, at servers of one kind.
+/// Checks that each of several OpenSSL clients resumes the newest session of the clients before, at
+/// servers of one kind. The first client does not close its connection.
 fn resumes(agreed: Negotiated, new_server: impl Fn() -> Box<dyn Peer>) {
     println!("{agreed:?}");
     let setup = agreed.setup(Role::Client);
@@ -381,7 +381,7 @@ fn resumes(agreed: Negotiated, new_server: impl Fn() -> Box<dyn Peer>) {
 }
 
 #[test]
-fn a_session_unknown_to_the_server() {
+fn a_session_unknown_to_the_server_is_not_resumed() {
     for agreed in Negotiated::all() {
         let setup = agreed.setup(Role::Client);
         let mut client = OpensslPeer::new(&setup);

@@ -1,7 +1,7 @@
-//! A handshake on the engine, from the first byte: connections of OpenSSL and rustls are recorded
-//! together with their key logs, and each direction is opened from the ClientHello to the
-//! close_notify. The opener is told what a handshake would tell it, where one would: at a
-//! ServerHello, EndOfEarlyData, Finished or change_cipher_spec, and not before.
+//! Connections of OpenSSL and rustls are recorded together with their key logs, and the engine
+//! opens each direction from the ClientHello to the close_notify. The opener gets the version and
+//! keys at the points where a handshake would set them: at a ServerHello, EndOfEarlyData, Finished
+//! or change_cipher_spec, and not before.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use tls_record_tests::peers::{
 };
 use tls_record_tests::records::{CCS, split};
 
-/// What happens before the data.
+/// The kind of handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     Full,
@@ -28,7 +28,7 @@ enum Kind {
     Resumed,
     EarlyDataAccepted,
     EarlyDataRejected,
-    /// Early data and a key share that the server takes neither of.
+    /// Early data and a key share, both of which the server rejects.
     EarlyDataRetried,
 }
 
@@ -67,7 +67,7 @@ struct Scenario {
 }
 
 impl Scenario {
-    /// Every one that the implementations can play.
+    /// Returns every scenario that the implementations support.
     fn all() -> impl Iterator<Item = Self> {
         use Kind::*;
         let kinds = [
@@ -97,7 +97,7 @@ impl Scenario {
             (PeerVersion::Tls12, _) => false,
             (_, Kind::HelloRetryRequest) => true,
             (_, Kind::NoCompatibilityMode) => clients == Openssl,
-            // Those of OpenSSL here neither send early data nor accept any.
+            // The OpenSSL peers here neither send nor accept early data.
             (_, Kind::EarlyDataRejected) => clients == Rustls,
             (_, Kind::EarlyDataAccepted | Kind::EarlyDataRetried) => {
                 (clients, servers) == (Rustls, Rustls)
@@ -109,7 +109,7 @@ impl Scenario {
         self.agreed.version == PeerVersion::Tls13
     }
 
-    /// The handshake messages that `sender` sends, in a row of one type each once.
+    /// Returns the handshake messages that `sender` sends; several of one type in a row count once.
     fn messages(self, sender: Role) -> Vec<u8> {
         let full = !self.kind.resumes();
         let auth = self.kind == Kind::ClientAuthentication;
@@ -154,7 +154,8 @@ impl Scenario {
                 push_if(true, &[FINISHED]);
             }
         }
-        // The ClientHello and the ServerHello of a retry are two in a row; tickets may be, too.
+        // With a retry there are two ClientHellos and two ServerHellos in a row; there may be two
+        // tickets.
         all.dedup();
         all
     }
@@ -174,23 +175,23 @@ const CLIENT_KEY_EXCHANGE: u8 = 16;
 const FINISHED: u8 = 20;
 const KEY_UPDATE: u8 = 24;
 
-/// Bytes of early data that are sent at most, and that a ticket allows. What is skipped counts for
-/// more, with its header and tag.
+/// The most bytes of early data that are sent, and that a ticket allows. Skipped records count with
+/// their headers and tags.
 const MAX_EARLY_DATA: usize = 5_000;
 const EARLY_DATA_ALLOWED: u32 = 16_384;
 
-/// The two directions, by who sends.
+/// The two directions, by their sender.
 const SENDERS: [Role; 2] = [Role::Client, Role::Server];
 
 /// One direction of a recorded connection.
 #[derive(Default)]
 struct Direction {
     wire: Vec<u8>,
-    /// The application data that the other side is to get.
+    /// The application data that was written.
     data: Vec<u8>,
 }
 
-/// A connection, from its first byte to its last.
+/// A connection from its first byte to its last.
 struct Recording {
     scenario: Scenario,
     client: Direction,
@@ -218,7 +219,7 @@ impl Recording {
         let log = SecretLog::default();
         let Scenario { kind, clients, servers, agreed } = scenario;
         let (version, suite) = (agreed.version, agreed.suite);
-        // What the client is, and the server of a connection before this one that gives out sessions.
+        // The client, and the server of an earlier connection that issues sessions.
         let usual = Extras {
             log: Some(log.clone()),
             groups: vec![Group::X25519, Group::P256],
@@ -242,7 +243,7 @@ impl Recording {
             (Openssl, None) => AnyPeer::Openssl(openssl_client.peer()),
             (Rustls, _) => AnyPeer::Rustls(RustlsPeer::client(rustls_client.clone()).into()),
         };
-        // It resumes only its own sessions, and rejects early data in any case.
+        // It resumes only its own sessions, and always rejects early data.
         let openssl_extras = if kind.resumes() { &usual } else { &extras };
         let openssl_server = OpensslContext::with(&agreed.setup(Role::Server), openssl_extras);
         let first_config = rustls_server_config_with(version, suite, &usual);
@@ -257,7 +258,7 @@ impl Recording {
         if kind.resumes() {
             let (mut client, mut server) = (client(None), server(first_config));
             pump(client.peer(), server.peer());
-            // An OpenSSL server that keeps sessions itself forgets those of unclosed connections.
+            // An OpenSSL server that stores sessions drops those of unclosed connections.
             client.peer().close();
             server.peer().close();
             pump(client.peer(), server.peer());
@@ -303,7 +304,7 @@ impl Recording {
         self.carry(client, server);
         for (peer, sender) in [(client, &self.server), (server, &self.client)] {
             assert_eq!(peer.end(), PeerEnd::CloseNotify);
-            assert!(peer.read() == sender.data, "the peers themselves agree");
+            assert!(peer.read() == sender.data, "the peers agree with each other");
         }
     }
 
@@ -349,25 +350,25 @@ struct Receiver<'a> {
     recording: &'a Recording,
     sender: Role,
     opener: Opener<TrafficSecret<Ring>>,
-    /// What has arrived and is not opened.
+    /// Bytes that have arrived and are not opened.
     buffer: Vec<u8>,
     /// The body of the handshake message that is arriving.
     message: Vec<u8>,
     outcome: Outcome,
-    /// How many switches of keys there were, and which of them is left out.
+    /// The number of key changes so far, and the one that is left out.
     switches: usize,
     omitted: Option<usize>,
 }
 
-/// What came out of one direction.
+/// The contents of one direction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Outcome {
     /// The types of the handshake messages.
     messages: Vec<u8>,
     data: Vec<u8>,
-    /// Records without meaning.
+    /// Records without an effect.
     nothings: usize,
-    /// Those of TLS 1.2, which announce keys.
+    /// change_cipher_specs of TLS 1.2, which announce keys.
     change_cipher_specs: usize,
     hello_retries: usize,
     left_over: usize,
@@ -439,7 +440,7 @@ impl<'a> Receiver<'a> {
         Ok(())
     }
 
-    /// Whether this switch of keys, the next, is to be made.
+    /// Returns whether the next key change is to be made, and counts it.
     fn switches(&mut self) -> bool {
         self.switches += 1;
         self.omitted != Some(self.switches)
@@ -453,7 +454,7 @@ impl<'a> Receiver<'a> {
         self.opener.install(epoch, keys).expect("at a record's edge");
     }
 
-    /// What a handshake does at a message.
+    /// Does what a handshake does at a message.
     fn act(&mut self, message_type: HandshakeType, body: &[u8]) {
         let scenario = self.recording.scenario;
         match message_type {
@@ -498,7 +499,7 @@ impl<'a> Receiver<'a> {
     }
 }
 
-/// The version of a ServerHello: that of its supported_versions, if it has them.
+/// Returns the version of a ServerHello: that of supported_versions, if it has the extension.
 fn selected_version(server_hello: &[u8]) -> Version {
     const SUPPORTED_VERSIONS: [u8; 2] = [0, 43];
     // Version, random, session identifier, cipher suite, compression.
@@ -541,7 +542,7 @@ fn check(recording: &Recording, sender: Role, outcome: &Outcome) {
     let mut messages = outcome.messages.clone();
     messages.dedup();
     assert_eq!(messages, scenario.messages(sender));
-    assert!(outcome.data == *data, "the data is what was written");
+    assert!(outcome.data == *data, "the data that was written");
     assert_eq!(outcome.left_over, 0);
 
     let (is_client, retries) = (sender == Role::Client, usize::from(scenario.kind.retries()));
@@ -574,7 +575,7 @@ fn every_recording_opens_from_client_hello_to_close_notify() {
 }
 
 #[test]
-fn every_recording_opens_when_it_comes_byte_by_byte() {
+fn every_recording_opens_byte_by_byte() {
     for scenario in Scenario::all() {
         println!("{scenario:?}");
         let recording = Recording::new(scenario, 50);
@@ -607,7 +608,7 @@ fn a_recording_split_at_any_byte_opens_alike() {
 }
 
 #[test]
-fn every_key_switch_is_needed() {
+fn a_recording_does_not_open_without_any_one_key_change() {
     for scenario in Scenario::all() {
         let recording = Recording::new(scenario, 50);
         for sender in SENDERS {
@@ -645,7 +646,7 @@ fn a_recording_that_ends_early_is_truncated() {
 }
 
 #[test]
-fn the_recordings_are_of_everything_that_the_peers_can_do() {
+fn every_scenario_of_every_pair_is_recorded() {
     let count = |kind| Scenario::all().filter(|scenario| scenario.kind == kind).count();
     // Both versions, three suites, four pairs of implementations.
     assert_eq!([Kind::Full, Kind::Resumed, Kind::ClientAuthentication].map(count), [24; 3]);

@@ -27,7 +27,7 @@ fn schedule<P: Provider>(secret: &Secret) -> TrafficSecret<P> {
     TrafficSecret::tls13(Algorithm::Aes128Gcm, &secret.secret).expect("32 bytes")
 }
 
-/// The keys that `record` is protected with, if they are not `installed` yet.
+/// Returns the keys that protect `record`, if they are not `installed` yet.
 fn next_keys<P: Provider>(
     trace: &Trace,
     record: &Record,
@@ -39,7 +39,7 @@ fn next_keys<P: Provider>(
         .then(|| (next, schedule(trace.secrets.iter().find(is_its).expect("a secret"))))
 }
 
-/// Opens a whole record: the content of its messages, with their headers.
+/// Opens a whole record. Returns the content of its messages with their headers.
 fn open<P: Provider>(opener: &mut Opener<TrafficSecret<P>>, record: &Record) -> Vec<u8> {
     let (mut buffer, mut at, mut payload) = (record.wire.clone(), 0, Vec::new());
     while at < buffer.len() {
@@ -90,7 +90,7 @@ fn every_record_opens<P: Provider>() {
     }
 }
 
-/// Seals the content of a record the way in which a user of the engine would.
+/// Seals the content of a record as a user of the engine does.
 fn seal<P: Provider>(sealer: &mut Sealer<TrafficSecret<P>>, record: &Record) -> Vec<u8> {
     let mut out = [0; 2048];
     let written = match ContentType(record.content_type) {
@@ -167,7 +167,7 @@ fn every_record_is_sealed_to_the_same_bytes_with_rustcrypto() {
 }
 
 #[test]
-fn the_traces_hold_what_these_tests_are_about() {
+fn the_traces_contain_every_kind_of_record() {
     let traces = traces();
     let has = |epoch, kind: ContentType| {
         let mut records = traces.iter().flat_map(|trace| &trace.records);

@@ -1,9 +1,9 @@
-//! 10,000 connections in one process, over transports of every temper: they take a part, stall, and
-//! are cut at any byte; who is woken next is a matter of chance. Nobody may wait for ever, lose a
-//! byte behind a clean end, or end twice.
+//! 10,000 connections in one process, over transports that take a part of what they are given,
+//! stall, or are cut at any byte, under a scheduler that picks the next task at random. No end may
+//! wait forever, lose a byte before a clean end, or end twice.
 //!
-//! There is no clock and no thread: a seed decides everything. `TLS_RECORD_SIMULATION_SEED` asks for
-//! another than the usual one, and for the same again.
+//! There is no clock and no thread: a seed determines everything. `TLS_RECORD_SIMULATION_SEED` sets
+//! another seed, and repeats a run.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::env;
@@ -47,9 +47,9 @@ impl Random {
 struct Pipe {
     bytes: VecDeque<u8>,
     capacity: usize,
-    /// Bytes that it still carries before it is cut.
+    /// The number of bytes until the transport is cut.
     life: usize,
-    /// Whether its end is told to who writes, or bytes are taken and lost.
+    /// True if writing fails after the cut; otherwise bytes are taken and lost.
     is_silent: bool,
     is_cut: bool,
     /// Its writer or its reader has gone.
@@ -70,7 +70,7 @@ impl Pipe {
         }
     }
 
-    /// Takes some bytes, none if there is no room, or says that it is broken.
+    /// Takes some bytes, none if there is no room, or fails if the transport is broken.
     fn write(&mut self, bytes: &[u8]) -> Option<usize> {
         if self.is_cut && self.is_silent {
             return Some(bytes.len());
@@ -107,10 +107,10 @@ enum Manner {
     TwoSteps {
         budget: u32,
     },
-    /// When the peer has.
+    /// After the peer has closed.
     AfterPeer,
     Abort,
-    /// Leaves without a word.
+    /// Leaves without a close_notify.
     Vanish,
 }
 
@@ -132,7 +132,7 @@ struct Endpoint {
     end: Option<End>,
 }
 
-/// Byte `at` of the stream that `salt` stands for.
+/// Returns byte `at` of the stream of `salt`.
 fn byte(salt: u64, at: u64) -> u8 {
     (at.wrapping_mul(31).wrapping_add(salt) % 251) as u8
 }
@@ -177,8 +177,8 @@ impl Endpoint {
         (0..len as u64).map(move |i| byte(salt, written + i))
     }
 
-    /// Does some of what can be done. Returns whether anything happened, or might when it is tried
-    /// again.
+    /// Does some of the work that can be done. Returns whether anything happened, or might happen
+    /// at the next try.
     fn step(
         &mut self,
         incoming: &mut Pipe,
@@ -356,7 +356,7 @@ impl Endpoint {
     /// Whether the application is done with the connection, and how that ended.
     fn final_end(&mut self) -> Option<End> {
         if self.slot.is_some() || (self.to_write != self.written && self.tls.may_write()) {
-            // A transport that takes nothing makes no progress any more.
+            // A transport that takes nothing cannot make progress any more.
             return (self.is_broken && self.tls.end().read != ReadEnd::Open)
                 .then(|| self.tls.end());
         }
@@ -379,7 +379,7 @@ impl Endpoint {
 
     fn leave(&mut self, end: End) {
         assert_eq!(self.end, None, "it ends once");
-        // Whatever happens now, the end stays.
+        // From now on the end must not change.
         let _ = self.tls.shutdown();
         self.tls.sent(0);
         if end.read != ReadEnd::Open {
@@ -419,7 +419,7 @@ impl Pair {
         self.ends[which].step(incoming, outgoing, peer_salt, random)
     }
 
-    /// What one end says must be explained by what the other says and by the transport.
+    /// Checks that the end of one side agrees with that of the other side and of the transport.
     fn check(&self, which: usize) -> (End, bool) {
         let [us, peer] = [&self.ends[which], &self.ends[1 - which]];
         let [end, theirs] = [us, peer].map(|end| end.end.expect("it has ended"));
@@ -476,7 +476,7 @@ fn simulate(seed: u64) -> BTreeMap<String, usize> {
         }
         let is_awake = pair.step(which, &mut random);
         let has_ended = pair.ends[which].end.is_some();
-        // Whatever happened may concern the other end; now and then it is woken for nothing.
+        // The event may concern the other end, which is sometimes woken for nothing.
         for (number, wakes) in [
             (number, is_awake && !has_ended),
             (number ^ 1, is_awake || has_ended || random.one_in(16)),
@@ -510,7 +510,7 @@ fn simulate(seed: u64) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn ten_thousand_connections_end_once_and_lose_nothing_behind_a_clean_end() {
+fn ten_thousand_connections_end_once_and_lose_nothing_before_a_clean_end() {
     let seed = match env::var("TLS_RECORD_SIMULATION_SEED") {
         Ok(seed) => seed.parse().expect("TLS_RECORD_SIMULATION_SEED is a number"),
         Err(_) => 1,
@@ -518,7 +518,7 @@ fn ten_thousand_connections_end_once_and_lose_nothing_behind_a_clean_end() {
     println!("TLS_RECORD_SIMULATION_SEED={seed}");
     let ends = simulate(seed);
     println!("{ends:#?}");
-    // Every kind of end is among them, in numbers.
+    // Every kind of end occurs often.
     for kind in [
         "clean",
         "Closed / Closing",

@@ -1,4 +1,5 @@
-//! Connections that become bytes and come back, and directions that the kernel takes over.
+//! Connections that are suspended to bytes and resumed, and directions that are given to the
+//! kernel.
 
 use std::collections::HashSet;
 
@@ -33,21 +34,20 @@ fn pair(configure: impl Fn(&mut Config)) -> (Layer, Layer) {
     (layer(Role::Client), layer(Role::Server))
 }
 
-/// Suspends and resumes a connection of which everything is known, and which goes on as if it had
-/// not slept.
+/// Suspends and resumes a connection, and checks that it is unchanged.
 fn sleep(connection: &mut records::Connection) {
     let mut bytes = connection.layer.suspend(&KEY).unwrap();
     let slept = bytes;
     connection.layer = records::Layer::resume(&mut bytes, &KEY).unwrap();
-    // And of which nothing was forgotten: it is the same bytes again.
+    // Nothing was lost: suspending it again gives the same bytes.
     let mut bytes = connection.layer.suspend(&KEY).unwrap();
     assert_eq!(bytes, slept);
     connection.layer = records::Layer::resume(&mut bytes, &KEY).unwrap();
 }
 
-// The heart of CVE-2026-34877.
+// CVE-2026-34877.
 #[test]
-fn tampered_bytes_of_any_kind_are_refused_and_kept() {
+fn tampered_bytes_are_refused_and_left_unchanged() {
     let (mut client, _) = pair(|_| {});
     let bytes = client.suspend(&KEY).unwrap();
     for at in 0..bytes.len() {
@@ -74,7 +74,7 @@ fn tampered_bytes_of_any_kind_are_refused_and_kept() {
 }
 
 #[test]
-fn no_secret_lies_open_in_the_bytes() {
+fn the_bytes_contain_no_secret_in_the_clear() {
     let (mut client, _) = pair(|_| {});
     let bytes = client.suspend(&KEY).unwrap();
     for secret in [[1; 8], [2; 8]] {
@@ -82,9 +82,9 @@ fn no_secret_lies_open_in_the_bytes() {
     }
 }
 
-// CVE-2026-5446, over the sleep.
+// CVE-2026-5446, across a suspension.
 #[test]
-fn nonces_stay_unique_across_sleep() {
+fn nonces_stay_unique_across_a_suspension() {
     let mut connection = records::Connection::established(Suite::Tls13, Role::Client);
     let mut tags = HashSet::new();
     for round in 0..20 {
@@ -103,7 +103,7 @@ fn nonces_stay_unique_across_sleep() {
 }
 
 #[test]
-fn every_suite_and_version_goes_on_where_it_was() {
+fn connections_of_every_suite_and_version_continue() {
     for suite in Suite::ALL {
         for role in [Role::Client, Role::Server] {
             let mut connection = records::Connection::established(suite, role);
@@ -125,7 +125,7 @@ fn every_suite_and_version_goes_on_where_it_was() {
 }
 
 #[test]
-fn keys_of_every_algorithm_go_on_in_both_versions() {
+fn keys_of_every_algorithm_continue_in_both_versions() {
     let secret = |algorithm: Algorithm, version, byte| match version {
         Version::Tls13 => TrafficSecret::tls13(algorithm, &[byte; 48][..algorithm.secret_len()]),
         Version::Tls12 => {
@@ -189,7 +189,7 @@ fn closing_states_survive() {
             let closes_too = suite != Suite::Tls13 && on_peer_close == OnPeerClose::Reply;
             let configure = |config: &mut Config| config.tls12_on_peer_close = on_peer_close;
 
-            // The peer closed: the policy of TLS 1.2 has slept, too.
+            // The peer has closed: the configured policy of TLS 1.2 survives, too.
             let mut connection = records::Connection::configured(suite, configure);
             sleep(&mut connection);
             connection.accept(ALERT, &CLOSE_NOTIFY);
@@ -201,7 +201,7 @@ fn closing_states_survive() {
             assert_eq!(end.write, if closes_too { WriteEnd::Closed } else { WriteEnd::Open });
             assert_eq!(connection.layer.open(&mut [1, 2, 3]).unwrap().event, Event::Closed);
 
-            // We closed, and read on.
+            // We have closed and read on.
             let mut connection = records::Connection::configured(suite, configure);
             connection.layer.close().unwrap();
             assert_eq!(connection.layer.suspend(&KEY).err(), Some(SuspendError::Busy));
@@ -210,7 +210,7 @@ fn closing_states_survive() {
             assert_eq!(connection.send(b"late"), Err(SealError::Closed));
             assert_eq!(connection.accept(DATA, b"in"), [Got::Data(b"in".to_vec())]);
 
-            // The transport ended, inside a record or not.
+            // The transport has ended, inside a record or between two.
             for inside_record in [false, true] {
                 let mut connection = records::Connection::configured(suite, configure);
                 if inside_record {
@@ -236,7 +236,7 @@ fn closing_states_survive() {
 }
 
 #[test]
-fn what_is_not_at_rest_stays_awake() {
+fn a_connection_that_is_not_at_rest_is_not_suspended() {
     let busy = |connection: &mut records::Connection, error| {
         let before = format!("{:?}", connection.layer);
         assert_eq!(connection.layer.suspend(&KEY).err(), Some(error));
@@ -274,7 +274,7 @@ fn what_is_not_at_rest_stays_awake() {
 }
 
 #[test]
-fn a_connection_with_unsent_bytes_or_a_slot_stays_awake() {
+fn a_connection_with_unsent_bytes_or_a_slot_is_not_suspended() {
     let (client, mut server) = pair(|_| {});
     let mut client = Connection::<_, 512>::new(client);
     client.write(&[b"data"]).unwrap();
@@ -290,12 +290,12 @@ fn a_connection_with_unsent_bytes_or_a_slot_stays_awake() {
     assert_eq!(bytes, [0; SUSPENDED_LEN]);
     client.write(&[b"more"]).unwrap();
     let mut wire = client.unsent().to_vec();
-    // The record before it is still under way.
+    // The record before it is not sent yet.
     assert!(server.open(&mut wire).is_err());
 }
 
 #[test]
-fn a_suspended_connection_leaves_nothing_in_memory_and_nothing_to_say() {
+fn a_suspended_connection_leaves_nothing_in_memory_and_nothing_to_send() {
     let (client, _) = pair(|_| {});
     let mut client = Connection::<_, 512>::new(client);
     client.reserve(100).unwrap().fill(0x77);
@@ -311,8 +311,8 @@ fn a_suspended_connection_leaves_nothing_in_memory_and_nothing_to_say() {
 }
 
 #[test]
-fn limits_and_counts_survive() {
-    // The flood counts on where it was.
+fn limits_and_budgets_survive() {
+    // The budget of the flood keeps its count.
     let mut connection =
         records::Connection::configured(Suite::Tls13, |config| config.limits.warnings = 2);
     connection.accept(ALERT, &records::USER_CANCELED);
@@ -322,7 +322,7 @@ fn limits_and_counts_survive() {
     let third = connection.peer.seal(ALERT, &records::USER_CANCELED);
     connection.receive(&third).unwrap_err();
 
-    // Limits of both ends on the length of a record.
+    // The record size limits of both ends.
     let (mut client, mut server) = pair(|config| {
         config.fragment_limit = 200;
         config.record_size_limit = Some(records::record_size_limit(300));
@@ -345,7 +345,7 @@ fn limits_and_counts_survive() {
     assert_eq!(server.sealer().fragment_limit(), 10);
     assert!(server.open(&mut [23, 3, 3, 1, 61]).is_err(), "longer than 300 and the tag");
 
-    // A short key phase goes on where it was.
+    // A key keeps its count of records.
     let mut connection =
         records::Connection::configured(Suite::Tls13, |config| config.key_limit = 8);
     for _ in 0..4 {
@@ -355,7 +355,7 @@ fn limits_and_counts_survive() {
     assert_eq!(connection.control(), [(HANDSHAKE, key_update(0))]);
     sleep(&mut connection);
 
-    // A request of ours is still without an answer, and the answer is none of a flood.
+    // Our request has no answer yet, and its answer does not count as a flood.
     let mut connection =
         records::Connection::configured(Suite::Tls13, |config| config.limits.key_updates = 0);
     connection.layer.update_keys(true).unwrap();
@@ -368,7 +368,7 @@ fn limits_and_counts_survive() {
 }
 
 #[test]
-fn a_padding_function_is_told_not_lost() {
+fn a_connection_with_a_padding_function_is_not_suspended() {
     let (mut client, _) = pair(|config| config.padding = Padding::By(PaddingFn(|_, len| len + 1)));
     assert_eq!(client.suspend(&KEY).err(), Some(SuspendError::PaddingFunction));
     client.with_halves(|_, sealer| sealer.set_padding(Padding::None));
@@ -377,7 +377,7 @@ fn a_padding_function_is_told_not_lost() {
 
 // The kernel
 
-/// `tls12_crypto_info_aes_gcm_128` and its kin, field by field as `linux/tls.h` has them.
+/// `tls12_crypto_info_aes_gcm_128` and the like, field by field as in `linux/tls.h`.
 fn info(version: u16, cipher: u16, fields: [&[u8]; 4]) -> Vec<u8> {
     let [iv, key, salt, sequence] = fields;
     [&version.to_ne_bytes(), &cipher.to_ne_bytes(), iv, key, salt, sequence].concat()
@@ -436,16 +436,16 @@ fn the_kernel_gets_no_keys_of_a_cipher_that_it_does_not_have() {
     assert!(layer.seal(&[b"data"], &mut [0; 64]).is_ok(), "nothing has changed");
 }
 
-// The kernel counts the explicit nonce of TLS 1.2 GCM up from the iv it gets; we combine a start with
-// the sequence number by XOR. A nonce under one key must never come twice (RFC 5288 section 3).
+// The kernel counts the explicit nonce of TLS 1.2 GCM up from the iv it gets; the engine XORs a
+// start with the sequence number. A nonce must not be repeated under one key (RFC 5288 section 3).
 #[test]
-fn no_nonce_that_was_used_before_the_kernel_took_over_comes_again() {
+fn the_kernel_repeats_no_nonce_that_was_used_before() {
     for start in [0_u64, 1, 7, 8, 0x0fff, 0xffff_ffff_ffff_fff0, u64::MAX] {
         for last in [1_u64, 2, 3, 7, 8, 9, 200] {
             let iv = [&[0xaa; 4][..], &start.to_be_bytes()].concat();
             let secret = TrafficSecret::<RustCrypto>::tls12(Algorithm::Aes128Gcm, &[3; 16], &iv);
             let mut sealer = tls_record::Sealer::new(Config::new(Role::Client));
-            // The Finished had number 0.
+            // The Finished has used sequence number 0.
             sealer.take_over(Epoch::Application, secret.unwrap(), 1).unwrap();
             let mut used = HashSet::from([start]);
             for _ in 1..last {
@@ -470,7 +470,7 @@ fn no_nonce_that_was_used_before_the_kernel_took_over_comes_again() {
 }
 
 #[test]
-fn what_is_under_way_does_not_go_to_the_kernel() {
+fn a_sealer_with_a_pending_key_update_is_not_given_to_the_kernel() {
     let (mut client, _) = pair(|_| {});
     client.update_keys(false).unwrap();
     client.with_halves(|opener, sealer| {
@@ -481,7 +481,7 @@ fn what_is_under_way_does_not_go_to_the_kernel() {
 }
 
 #[test]
-fn the_kernel_gets_neither_keys_of_a_handshake_nor_a_half_with_something_to_tell() {
+fn the_kernel_gets_neither_handshake_keys_nor_a_sealer_with_a_pending_signal() {
     let mut layer = Layer::new(Config::new(Role::Client));
     layer.install(Epoch::Handshake, secret(1), secret(2)).unwrap();
     let refused = layer.with_halves(|opener, sealer| {
@@ -500,7 +500,7 @@ fn the_kernel_gets_neither_keys_of_a_handshake_nor_a_half_with_something_to_tell
 }
 
 #[test]
-fn what_the_kernel_gets_is_not_shown() {
+fn debug_output_hides_the_keys_for_the_kernel() {
     let (mut client, _) = pair(|_| {});
     let mut kernel = client.with_halves(|_, sealer| sealer.hand_to_kernel()).unwrap();
     let info = kernel.crypto_info().unwrap();
@@ -513,7 +513,7 @@ fn what_the_kernel_gets_is_not_shown() {
     );
 }
 
-// What the kernel must not be given
+// Directions that are not given to the kernel
 
 #[test]
 fn the_kernel_gets_no_direction_that_has_ended() {
@@ -533,7 +533,7 @@ fn the_kernel_gets_no_direction_that_has_ended() {
 }
 
 #[test]
-fn the_kernel_does_not_begin_inside_a_record() {
+fn the_kernel_does_not_start_inside_a_record() {
     let mut connection = records::Connection::established(Suite::Tls13, Role::Client);
     let mut record = connection.peer.seal(DATA, b"data");
     connection.layer.open(&mut record[..5]).unwrap();
@@ -555,10 +555,10 @@ fn the_kernel_gets_no_key_that_may_seal_no_more() {
     });
 }
 
-// What a connection knows besides its halves
+// State of a connection outside its halves
 
 #[test]
-fn what_a_shutdown_has_come_to_survives() {
+fn the_progress_of_a_shutdown_survives() {
     type Tls = Connection<TrafficSecret<Ring>, 512>;
     let (client, mut server) = pair(|_| {});
     let mut client = Tls::new(client);
@@ -589,9 +589,9 @@ fn an_aborted_connection_is_not_established() {
     assert_eq!(connection.layer.suspend(&KEY).err(), Some(SuspendError::NotEstablished));
 }
 
-// RFC 5297 section 2: a nonce that is made of the content cannot be used for two.
+// RFC 5297 section 2: a nonce derived from the content differs for different contents.
 #[test]
-fn no_two_connections_are_sealed_under_one_nonce() {
+fn suspended_connections_never_share_a_nonce() {
     let nonce = |bytes: &[u8; SUSPENDED_LEN]| bytes[4..16].to_vec();
     let mut nonces = HashSet::new();
     let (mut client, mut server) = pair(|_| {});
@@ -601,11 +601,12 @@ fn no_two_connections_are_sealed_under_one_nonce() {
         server.open(&mut wire[..sealed.written]).unwrap();
         for layer in [&mut client, &mut server] {
             let mut bytes = layer.suspend(&KEY).unwrap();
-            assert!(nonces.insert(nonce(&bytes)), "a nonce twice");
+            assert!(nonces.insert(nonce(&bytes)), "a nonce is repeated");
             *layer = Layer::resume(&mut bytes, &KEY).unwrap();
         }
     }
-    // The same connection at the same point is the same bytes; under another key it is not.
+    // The same connection at the same point gives the same bytes, and other bytes under another
+    // key.
     let mut bytes = client.suspend(&KEY).unwrap();
     let before = bytes;
     client = Layer::resume(&mut bytes, &KEY).unwrap();
@@ -617,9 +618,10 @@ fn no_two_connections_are_sealed_under_one_nonce() {
     assert_ne!(other[16..], before[16..]);
 }
 
-// A request for a KeyUpdate, or an answer to ours, that waits for the end of the input is told before.
+// A KeyUpdate request, or an answer to ours, that waits for the end of the input is passed on
+// before.
 #[test]
-fn what_waits_for_the_end_of_the_input_keeps_no_connection_awake() {
+fn a_notice_held_for_the_end_of_the_input_does_not_prevent_suspending() {
     let mut connection = records::Connection::established(Suite::Tls13, Role::Client);
     connection.layer.update_keys(true).unwrap();
     connection.control();
@@ -636,7 +638,7 @@ fn what_waits_for_the_end_of_the_input_keeps_no_connection_awake() {
     request.extend([23, 3, 3]);
     tls.received(&mut request).unwrap();
     assert_eq!(tls.suspend(&KEY).err(), Some(SuspendError::Busy));
-    // The answer is why.
+    // The reason is the answer.
     assert_eq!(tls.unsent().len(), 27);
     tls.sent(27);
     assert!(tls.suspend(&KEY).is_ok());

@@ -17,7 +17,7 @@ use tls_record_tests::peers::{
     rustls_client_config, rustls_server_config,
 };
 
-/// Room for records of full length, some of them.
+/// Room for several records of full length.
 const BUFFER: usize = 1 << 15;
 
 const TLS12: Negotiated = Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm };
@@ -27,7 +27,7 @@ type Secret = TrafficSecret<Breakable>;
 
 // Both ends
 
-/// A connection that is established with OpenSSL, and bytes that came behind the handshake.
+/// A connection established with OpenSSL, and the bytes that arrived after the handshake.
 fn establish(role: Role, agreed: Negotiated) -> (Connection<Secret, BUFFER>, Vec<u8>, OpensslPeer) {
     let Negotiated { version, suite } = agreed;
     let (mut handshake, peer_role) = match role {
@@ -57,13 +57,13 @@ fn establish(role: Role, agreed: Negotiated) -> (Connection<Secret, BUFFER>, Vec
     (Connection::new(RecordLayer::join(*opener, *sealer).unwrap()), left_over, peer)
 }
 
-/// What reaches the receiving thread.
+/// An input of the receiving thread.
 enum Input {
     Bytes(Vec<u8>),
     BreakCipher,
 }
 
-/// What the receiving thread came to.
+/// The result of the receiving thread.
 struct Received {
     opener: Opener<Secret>,
     data: Vec<u8>,
@@ -71,8 +71,8 @@ struct Received {
     error: Option<OpenError>,
 }
 
-/// Opens what the transport brings, until either ends. Whatever a record has to tell the other half is
-/// in the mailbox before the next one is opened.
+/// Opens the bytes of the transport until it or the connection ends. The notices of a record are in
+/// the mailbox before the next record is opened.
 fn receive(
     opener: Opener<Secret>,
     transport: &Receiver<Input>,
@@ -98,7 +98,7 @@ fn receive(
                 let opened = this.opener.open(buffer.filled());
                 if this.opener.has_notice() {
                     mailbox.post_notice(this.opener.take_notice());
-                    wake.send(Task::Wake).expect("somebody is there");
+                    wake.send(Task::Wake).expect("the sending thread lives");
                 }
                 let opened = match opened {
                     Ok(opened) => opened,
@@ -126,9 +126,9 @@ fn receive(
     this
 }
 
-/// What the sending thread is to do.
+/// A task for the sending thread.
 enum Task {
-    /// Look into the mailbox.
+    /// Take from the mailbox.
     Wake,
     Write(Vec<u8>),
     UpdateKeys {
@@ -139,13 +139,13 @@ enum Task {
     BreakCipher,
 }
 
-/// What the sending thread came to.
+/// The result of the sending thread.
 struct Sent {
     writer: Writer<Secret, BUFFER>,
     error: Option<SealError>,
 }
 
-/// Works until all who give it tasks have gone.
+/// Works until all senders of tasks have gone.
 fn send(
     writer: Writer<Secret, BUFFER>,
     tasks: &Receiver<Task>,
@@ -154,11 +154,11 @@ fn send(
 ) -> Sent {
     let mut this = Sent { writer, error: None };
     let flush = |writer: &mut Writer<Secret, BUFFER>| {
-        // Before the record that made it leaves: the answer may come at once.
+        // Post the signal before the record is sent: the answer may come at once.
         mailbox.post_signal(writer.take_signal());
         let unsent = writer.unsent().to_vec();
         writer.sent(unsent.len());
-        transport.send(unsent).expect("the transport is there");
+        transport.send(unsent).expect("the transport lives");
     };
     for task in tasks {
         this.writer.apply(mailbox.take_notice());
@@ -207,7 +207,7 @@ impl Wire {
         self.tasks.send(task).expect("the sending thread lives");
     }
 
-    /// Carries bytes both ways.
+    /// Carries bytes in both directions.
     fn carry(&mut self) {
         while let Ok(mut bytes) = self.from_writer.recv_timeout(Duration::from_millis(1)) {
             if let Some(last) = bytes.last_mut()
@@ -225,12 +225,12 @@ impl Wire {
     fn carry_back(&mut self) {
         let output = self.peer.take_output();
         if !output.is_empty() {
-            // Nobody is there any more after an error.
+            // The receiving thread has ended after an error.
             let _ = self.to_opener.send(Input::Bytes(output));
         }
     }
 
-    /// Carries bytes both ways until the peer's receiving direction has ended.
+    /// Carries bytes in both directions until the peer's receiving direction has ended.
     fn carry_to_the_end(&mut self) -> PeerEnd {
         while self.peer.end() == PeerEnd::Open {
             self.carry();
@@ -239,7 +239,7 @@ impl Wire {
     }
 }
 
-/// What became of a connection, all put together again.
+/// The result of a connection whose halves are joined again.
 struct Outcome {
     connection: Connection<Secret, BUFFER>,
     peer: OpensslPeer,
@@ -280,7 +280,7 @@ fn run(role: Role, agreed: Negotiated, script: impl FnOnce(&mut Wire)) -> Outcom
         for bytes in from_writer {
             peer.receive(&bytes);
         }
-        // What was posted last was perhaps not taken.
+        // The last notice or signal may not be taken yet.
         opener.apply(mailbox.take_signal());
         writer.apply(mailbox.take_notice());
         let connection = Connection::join(opener, writer).unwrap();
@@ -301,10 +301,10 @@ fn data(seed: u8, len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8 ^ (i / 251) as u8 ^ seed).collect()
 }
 
-// The tests
+// Tests
 
 #[test]
-fn full_duplex_with_key_updates_from_both_ends() {
+fn data_goes_both_ways_at_once_with_key_updates_from_both_ends() {
     const ROUNDS: usize = 60;
     for_each_connection(|role, agreed| {
         let updates_keys = agreed.version == Version::Tls13;
@@ -332,8 +332,13 @@ fn full_duplex_with_key_updates_from_both_ends() {
             wire.peer.close();
             wire.carry();
         });
-        assert!(outcome.data == all, "what OpenSSL sent: {} of {}", outcome.data.len(), all.len());
-        assert!(delivered == all, "what we sent: {} of {}", delivered.len(), all.len());
+        assert!(
+            outcome.data == all,
+            "received from OpenSSL: {} of {}",
+            outcome.data.len(),
+            all.len()
+        );
+        assert!(delivered == all, "received by OpenSSL: {} of {}", delivered.len(), all.len());
         assert_eq!((outcome.open_error, outcome.seal_error), (None, None));
         assert_eq!(outcome.key_updates >= 15, updates_keys, "{} updates", outcome.key_updates);
         assert!(outcome.end().is_clean());
@@ -341,7 +346,7 @@ fn full_duplex_with_key_updates_from_both_ends() {
     });
 }
 
-/// A record for the receiving half that nobody sealed.
+/// A forged record for the opener.
 fn forged() -> Input {
     Input::Bytes([&[23, 3, 3, 0, 40][..], &[7; 40]].concat())
 }
@@ -365,7 +370,7 @@ fn the_alert_for_a_forged_record_reaches_openssl_from_the_other_thread() {
             wire.peer.write(b"before");
             wire.carry();
             wire.to_opener.send(forged()).unwrap();
-            // In the middle of sending.
+            // While data is being sent.
             for round in 0..20 {
                 let _ = wire.tasks.send(Task::Write(data(round, 10_000)));
             }
@@ -398,7 +403,7 @@ fn an_abort_of_the_sending_half_reaches_openssl_and_stops_the_receiving_half() {
         let outcome = run(role, agreed, |wire| {
             wire.task(Task::Abort(DECODE_ERROR));
             assert_eq!(wire.carry_to_the_end(), PeerEnd::Alert(DECODE_ERROR.0));
-            // What comes now, in whatever state, is not opened.
+            // Later records are not opened.
             let _ = wire.to_opener.send(forged());
         });
         let fault = Fault::Aborted(DECODE_ERROR);
@@ -408,7 +413,7 @@ fn an_abort_of_the_sending_half_reaches_openssl_and_stops_the_receiving_half() {
     });
 }
 
-/// Without a cipher there is no alert either: OpenSSL is told nothing, and we know it.
+/// Without a cipher no alert can be sent: the end says that OpenSSL got none.
 #[test]
 fn a_cipher_that_fails_to_seal_stops_both_halves() {
     for_each_connection(|role, agreed| {

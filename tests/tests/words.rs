@@ -1,4 +1,4 @@
-//! What the engine says in words: errors for a log, halves that keep their secrets, and how it ended.
+//! The text of errors, `Debug` output without secrets, and which ends are clean.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -44,7 +44,7 @@ const FAULTS: [Fault; 26] = [
 fn distinct<E: Error>(errors: impl IntoIterator<Item = E>) -> Vec<String> {
     let texts: Vec<_> = errors.into_iter().map(|error| error.to_string()).collect();
     for text in &texts {
-        // One line of a log, and not just the name of a variant.
+        // A sentence for a log, not just the name of a variant.
         assert!(text.contains(' ') && text.is_ascii() && !text.contains('\n'), "{text:?}");
     }
     assert_eq!(texts.iter().collect::<HashSet<_>>().len(), texts.len(), "{texts:?}");
@@ -53,7 +53,7 @@ fn distinct<E: Error>(errors: impl IntoIterator<Item = E>) -> Vec<String> {
 
 // 9846 6.2: implementations should have a way to log alerts.
 #[test]
-fn a_fault_tells_what_it_is_and_which_alert_it_sends() {
+fn a_fault_names_itself_and_the_alert_it_sends() {
     for (fault, text) in FAULTS.into_iter().zip(distinct(FAULTS)) {
         match fault.alert().and_then(AlertDescription::name) {
             Some(alert) => assert!(text.ends_with(&format!(" ({alert})")), "{text}"),
@@ -63,7 +63,7 @@ fn a_fault_tells_what_it_is_and_which_alert_it_sends() {
 }
 
 #[test]
-fn errors_tell_what_is_in_them() {
+fn errors_show_their_fields() {
     let fault = Fault::Aborted(AlertDescription(200));
     assert_eq!(OpenError::from(fault), OpenError::Fault(fault));
     for text in distinct([
@@ -100,7 +100,7 @@ fn errors_tell_what_is_in_them() {
 }
 
 #[test]
-fn alerts_are_called_by_their_names() {
+fn alerts_are_shown_by_name() {
     for (alert, name) in [
         (AlertDescription::CLOSE_NOTIFY, "close_notify"),
         (AlertDescription::NO_APPLICATION_PROTOCOL, "no_application_protocol"),
@@ -111,7 +111,7 @@ fn alerts_are_called_by_their_names() {
 }
 
 #[test]
-fn halves_show_how_far_they_are_and_no_secret() {
+fn halves_show_their_state_and_no_secret() {
     let mut connection = Connection::new(Config::new(Role::Client));
     let text = format!("{:?}", connection.layer);
     assert_eq!(
@@ -139,7 +139,7 @@ fn halves_show_how_far_they_are_and_no_secret() {
 }
 
 #[test]
-fn what_the_halves_tell_each_other_can_be_read() {
+fn notices_and_signals_can_be_shown() {
     let mut connection = Connection::established(Suite::Tls13, Role::Client);
     let words = connection.halves(|opener, sealer| {
         let none = (opener.take_notice(), sealer.take_signal());
@@ -169,7 +169,7 @@ fn a_layer_names_the_control_record_that_is_next() {
     assert_eq!(layer.next_control(), None);
 }
 
-// 9846 6.1: without a close_notify of either side, nobody knows that nothing is missing.
+// 9846 6.1: without a close_notify in each direction, data may be missing.
 #[test]
 fn an_end_is_clean_if_both_sides_closed_an_established_connection() {
     let alert = AlertDescription::INTERNAL_ERROR;
@@ -200,7 +200,7 @@ fn an_end_is_clean_if_both_sides_closed_an_established_connection() {
 }
 
 #[test]
-fn the_answers_of_a_connection_are_told_apart() {
+fn the_answers_of_a_connection_have_different_texts() {
     let texts = distinct([
         ShutdownError::SlotReserved,
         ShutdownError::WouldBlock,
@@ -212,7 +212,7 @@ fn the_answers_of_a_connection_are_told_apart() {
         ShutdownError::NotStarted,
         ShutdownError::Failed,
     ]);
-    assert!(texts[4].contains("70000"), "how far it came: {}", texts[4]);
+    assert!(texts[4].contains("70000"), "the progress: {}", texts[4]);
     distinct([
         SuspendError::Busy,
         SuspendError::Unsupported,
@@ -226,7 +226,7 @@ fn the_answers_of_a_connection_are_told_apart() {
 }
 
 #[test]
-fn a_buffer_does_not_show_what_is_in_it() {
+fn a_buffer_does_not_show_its_content() {
     let mut buffer = RecordBuffer::<64>::default();
     buffer.room().unwrap()[..6].copy_from_slice(b"secret");
     buffer.received(6);

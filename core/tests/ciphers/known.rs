@@ -1,10 +1,10 @@
-//! Records whose bytes are known, for each suite in both versions: OpenSSL has sealed them. Firmware
-//! and the tests with peers have this file, too.
+//! Records sealed by OpenSSL for each suite in both versions. The firmware and the tests with peers use this
+//! file, too.
 
 use tls_record::Version;
 use tls_record::aead::Algorithm;
 
-/// What is written in hexadecimal digits.
+/// Bytes that are written in hexadecimal digits.
 #[derive(Clone, Copy)]
 pub(crate) struct Bytes {
     bytes: [u8; 64],
@@ -41,13 +41,13 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// The traffic secret, or in TLS 1.2 the key, is the front of this.
+    /// Its first bytes are the traffic secret, or in TLS 1.2 the key.
     pub(crate) const SECRET: [u8; 48] = counted(0x40);
     /// In TLS 1.2.
     pub(crate) const IV: [u8; 12] = counted(0x80);
-    /// Its number under these keys.
+    /// Its sequence number under these keys.
     pub(crate) const SEQUENCE: u64 = 0x0001_0203;
-    /// What is in it.
+    /// Its content.
     pub(crate) const CONTENT: &'static [u8] = b"the same in every suite";
 }
 
@@ -65,7 +65,7 @@ const fn known(version: Version, suite: Algorithm, digits: &str) -> Known {
     Known { version, suite, record: Bytes::of_hex(digits) }
 }
 
-/// All of them.
+/// All known records.
 pub(crate) const RECORDS: [Known; 10] = [
     known(
         Version::Tls13,

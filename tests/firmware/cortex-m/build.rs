@@ -1,4 +1,4 @@
-//! Where the linker finds its scripts.
+//! Tells the linker where its scripts are.
 
 use std::path::PathBuf;
 use std::{env, fs};

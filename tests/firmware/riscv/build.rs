@@ -1,4 +1,4 @@
-//! Where the linker finds its scripts.
+//! Tells the linker where its scripts are.
 
 fn main() {
     println!("cargo::rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));

@@ -1,7 +1,8 @@
-# The deepest chain of calls below the functions that `entry` matches, in bytes of stack, from the
-# disassembly (llvm-objdump) of a Thumb binary: what each function pushes and takes from the stack pointer,
-# and whom it calls. What is not the engine's own counts nothing (the stub, memcpy and its like), nor does
-# a KeyUpdate. Calls through pointers are not seen: the engine has one, to a padding function.
+# Prints the deepest chain of calls below the functions that `entry` matches, in bytes of stack, from the
+# disassembly (llvm-objdump) of a Thumb binary: the bytes that each function pushes and subtracts from the
+# stack pointer, and the functions that it calls. Functions outside the engine (the stub, memcpy and the
+# like) and a KeyUpdate are not counted. Calls through pointers are not seen: the engine has one, to a
+# padding function.
 
 /^[0-9a-f]+ <.*>:$/ {
     current = substr($2, 2, length($2) - 3)

@@ -1,4 +1,4 @@
-//! The one certificate of the process, and the authority that vouches for it.
+//! The certificate of the process, and the authority that signs it.
 
 use std::sync::LazyLock;
 
@@ -11,11 +11,11 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 /// The name that the server's certificate is made out to.
 pub const SERVER_NAME: &str = "localhost";
 
-/// A server's certificate with its key (ECDSA over P-256), and its issuer's certificate. Clients that
-/// authenticate themselves use it too.
+/// A server's certificate with its key (ECDSA over P-256), and its issuer's certificate. Clients
+/// that authenticate themselves use it too.
 #[derive(Debug)]
 pub struct Identity {
-    /// The certificate of the authority, which all trust.
+    /// The certificate of the authority, which every peer trusts.
     pub authority: CertificateDer<'static>,
     /// The server's certificate, for [`SERVER_NAME`].
     pub certificate: CertificateDer<'static>,

@@ -5,8 +5,8 @@
 //! [`OpensslPeer`], and one over rustls, [`RustlsPeer`]; both are pinned by a [`Setup`] to one
 //! protocol version and one cipher suite, and both use the certificate of [`identity()`].
 //!
-//! Everything a peer does in answer to bytes, it does at once, within [`Peer::receive`]: the
-//! output that is due is there when the call returns.
+//! A peer reacts to bytes at once, within [`Peer::receive`]: its output is complete when the call
+//! returns.
 
 mod identity;
 mod openssl;
@@ -34,10 +34,10 @@ pub trait Peer {
     /// Hands over the bytes that wait to go to the wire.
     fn take_output(&mut self) -> Vec<u8>;
 
-    /// Whether the handshake is yet to be completed on this side; true for good if it failed.
+    /// True until the handshake is complete on this side, and forever if it has failed.
     fn is_handshaking(&self) -> bool;
 
-    /// Sends application data, all of it; during the handshake, as soon as that is completed.
+    /// Sends all of the application data; during the handshake, as soon as it is complete.
     ///
     /// # Panics
     ///
@@ -49,7 +49,7 @@ pub trait Peer {
 
     /// Closes this side for writing: sends a `close_notify`, once, after what has been written.
     ///
-    /// The other direction stays open: what the other side still sends can be read.
+    /// The other direction stays open: later data of the other side can be read.
     fn close(&mut self);
 
     /// Sends a KeyUpdate, which asks the other side for one too if `request` is set.
@@ -60,27 +60,27 @@ pub trait Peer {
     /// implementation has no means of sending the kind asked for, see [`RustlsPeer`].
     fn key_update(&mut self, request: bool);
 
-    /// How the receiving direction ended, if it did.
+    /// Returns the end of the receiving direction.
     fn end(&self) -> PeerEnd;
 
     /// Whether the connection resumed an earlier session; known once the handshake is completed.
     fn resumed(&self) -> bool;
 
-    /// What was agreed upon, once the handshake is completed.
+    /// Returns the negotiated version and suite, once the handshake is complete.
     fn negotiated(&self) -> Option<Negotiated>;
 }
 
-/// How the receiving direction of a [`Peer`] ended. The first end stays.
+/// The end of the receiving direction of a [`Peer`]. The first end stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PeerEnd {
-    /// It did not: more may come.
+    /// The direction is open.
     #[default]
     Open,
     /// The other side sent a `close_notify`.
     CloseNotify,
     /// The other side sent a fatal alert, of this description.
     Alert(u8),
-    /// This side found an error, described here in its own words, and as a rule sent an alert.
+    /// This side found an error, with its description, and usually sent an alert.
     Failed(String),
 }
 
@@ -91,7 +91,7 @@ impl PeerEnd {
     }
 }
 
-/// What a peer is to be: its role, and the one version and cipher suite that it agrees to.
+/// The configuration of a peer: its role, and the only version and cipher suite that it accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Setup {
     /// Which end of the connection it is.
@@ -102,10 +102,10 @@ pub struct Setup {
     pub suite: Suite,
 }
 
-/// What may be asked of a peer besides its [`Setup`].
+/// Options of a peer besides its [`Setup`].
 #[derive(Clone, Debug, Default)]
 pub struct Extras {
-    /// Where it logs its secrets.
+    /// The log of its secrets.
     pub log: Option<SecretLog>,
     /// The groups of the key exchange, which a client offers in this order with a key share for the
     /// first one alone. Empty: as the implementation has it.
@@ -113,8 +113,8 @@ pub struct Extras {
     /// Whether the client authenticates itself, with the certificate of [`identity()`]: a server
     /// demands it.
     pub client_auth: bool,
-    /// How many bytes of early data the tickets of a server allow. For a client, whether it offers
-    /// any. In TLS 1.3 only.
+    /// The number of bytes of early data that the tickets of a server allow; for a client, whether
+    /// it offers early data. Only in TLS 1.3.
     pub early_data: u32,
     /// Whether an OpenSSL peer does without the compatibility mode of TLS 1.3.
     pub no_compatibility_mode: bool,
@@ -234,7 +234,7 @@ impl Suite {
     }
 }
 
-/// Carries bytes both ways until neither peer has any to send.
+/// Carries bytes in both directions until neither peer has any to send.
 ///
 /// # Panics
 ///

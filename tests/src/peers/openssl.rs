@@ -38,7 +38,7 @@ impl OpensslContext {
         Self::with(setup, &Extras::default())
     }
 
-    /// A new context of which more is asked. It never accepts early data, and never sends any.
+    /// A new context with options. It never accepts early data, and never sends any.
     pub fn with(setup: &Setup, extras: &Extras) -> Self {
         Self {
             setup: *setup,
@@ -169,13 +169,13 @@ pub struct OpensslSession(Vec<u8>);
 
 /// One end of a TLS connection by OpenSSL.
 ///
-/// Each KeyUpdate that asks for one is answered within the [`Peer::receive`] that takes it. (OpenSSL
-/// by itself keeps the answer until data is written, or another message of the handshake protocol is
-/// read. The latter holds even after its own `close_notify`: a second request then has it answer
-/// the first.)
+/// Each KeyUpdate that asks for one is answered within the [`Peer::receive`] that takes it.
+/// (OpenSSL by itself keeps the answer until data is written, or another message of the handshake
+/// protocol is read. The latter holds even after its own `close_notify`: a second request then has
+/// it answer the first.)
 ///
-/// While such a message has come in part, OpenSSL writes nothing: data and a `close_notify` wait for
-/// the rest of it, and [`Peer::key_update`] panics.
+/// While such a message has come in part, OpenSSL writes nothing: data and a `close_notify` wait
+/// for the rest of it, and [`Peer::key_update`] panics.
 #[derive(Debug)]
 pub struct OpensslPeer {
     stream: SslStream<Wire>,
@@ -183,12 +183,12 @@ pub struct OpensslPeer {
     /// Application data that could not be written yet.
     unsent: Vec<u8>,
     end: PeerEnd,
-    // OpenSSL's own account of this does not outlast a fatal error.
+    // OpenSSL forgets this after a fatal error.
     established: bool,
     close: Close,
 }
 
-/// How far the closing of the sending direction has come.
+/// The state of closing the sending direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Close {
     No,
@@ -211,7 +211,7 @@ impl OpensslPeer {
         OpensslContext::new(setup).resume(session)
     }
 
-    /// The last session that this client was given to resume.
+    /// Returns the last session that this client received.
     ///
     /// In TLS 1.2 there is one after a full handshake, but not after one that resumed a session. In
     /// TLS 1.3 there is one after the server's first ticket, which follows the handshake.
@@ -232,7 +232,7 @@ impl OpensslPeer {
         peer
     }
 
-    /// Goes on with everything as far as the input allows.
+    /// Continues as far as the input allows.
     fn advance(&mut self) {
         if self.end == PeerEnd::Open && !self.established {
             let done = self.stream.do_handshake();
@@ -287,7 +287,7 @@ impl OpensslPeer {
         self.note(sent);
     }
 
-    /// Takes down how the connection ended, if an operation did not just lack input.
+    /// Records the end of the connection, unless an operation only lacked input.
     fn note<T>(&mut self, result: Result<T, openssl::ssl::Error>) -> Option<T> {
         result
             .inspect_err(|error| match error.code() {
@@ -299,7 +299,7 @@ impl OpensslPeer {
     }
 }
 
-/// The end that an error of OpenSSL's means.
+/// Converts an error of OpenSSL to an end.
 fn end_of(error: &openssl::ssl::Error) -> PeerEnd {
     // A received alert is an error with the alert's number added to this.
     const ALERT_REASONS: i32 = 1000;

@@ -25,7 +25,7 @@ pub fn rustls_client_config(version: Version, suite: Suite) -> ClientConfig {
     rustls_client_config_with(version, suite, &Extras::default())
 }
 
-/// A client's configuration of which more is asked.
+/// A client's configuration with options.
 pub fn rustls_client_config_with(version: Version, suite: Suite, extras: &Extras) -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(provider(version, suite, extras))
         .with_protocol_versions(&[protocol_version(version)])
@@ -50,7 +50,7 @@ pub fn rustls_server_config(version: Version, suite: Suite) -> ServerConfig {
     rustls_server_config_with(version, suite, &Extras::default())
 }
 
-/// A server's configuration of which more is asked.
+/// A server's configuration with options.
 pub fn rustls_server_config_with(version: Version, suite: Suite, extras: &Extras) -> ServerConfig {
     let provider = provider(version, suite, extras);
     let builder = ServerConfig::builder_with_provider(provider.clone())
@@ -113,8 +113,8 @@ fn protocol_version(version: Version) -> &'static SupportedProtocolVersion {
 /// A server that accepts early data reads it like other data.
 ///
 /// Of the two kinds of KeyUpdate it can send only the one that asks for another:
-/// [`Peer::key_update`] panics unless `request` is set. The other kind it sends in answer, within the
-/// [`Peer::receive`] that takes the request, once for all requests in it. It fails at the 33rd
+/// [`Peer::key_update`] panics unless `request` is set. The other kind it sends in answer, within
+/// the [`Peer::receive`] that takes the request, once for all requests in it. It fails at the 33rd
 /// KeyUpdate without application data in between.
 #[derive(Debug)]
 pub struct RustlsPeer {
@@ -187,7 +187,7 @@ impl RustlsPeer {
         }
     }
 
-    /// Sends what is held back: a KeyUpdate in answer to one, and the `close_notify`.
+    /// Sends pending records: the answer to a KeyUpdate, and the `close_notify`.
     fn flush(&mut self) {
         if self.connection.is_handshaking() || !self.end.lets_write() {
             return;

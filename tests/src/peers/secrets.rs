@@ -1,5 +1,5 @@
-//! Key logs: the secrets of a connection, from either implementation, and the engine's keys made of
-//! them.
+//! Key logs: the secrets of a connection from either implementation, and the keys of the engine
+//! that are derived from them.
 
 use std::{
     collections::HashMap,
@@ -16,8 +16,8 @@ use tls_record::{
 
 use super::{Negotiated, Role, Suite, Version};
 
-/// The secrets that peers have logged, by the labels of the NSS key log format and the random of the
-/// ClientHello. Clones share their content.
+/// The secrets that peers have logged, by the labels of the NSS key log format and the random of
+/// the ClientHello. Clones share their content.
 #[derive(Clone, Debug, Default)]
 pub struct SecretLog(Arc<Mutex<Lines>>);
 
@@ -118,7 +118,7 @@ impl Secrets {
         Self { log: log.clone(), agreed, client_random, server_random }
     }
 
-    /// What `sender` protects with in `epoch`: in TLS 1.2 that is the same in both.
+    /// Returns the keys of `sender` in `epoch`; in TLS 1.2 both epochs have the same keys.
     ///
     /// # Panics
     ///

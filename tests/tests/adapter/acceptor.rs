@@ -1,4 +1,4 @@
-//! Servers that choose their config by the ClientHello.
+//! Servers that choose their configuration by the ClientHello.
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use tls_record_tests::peers::{
     rustls_client_config_with, rustls_server_config, rustls_server_config_with,
 };
 
-/// A server's config for a protocol.
+/// Returns a server's configuration for a protocol.
 fn server(agreed: Negotiated, protocol: &[u8]) -> Arc<ServerConfig> {
     let mut config = rustls_server_config(agreed.version, agreed.suite);
     config.alpn_protocols = vec![protocol.to_vec()];
@@ -29,7 +29,8 @@ fn client(agreed: Negotiated) -> ClientConfig {
     config
 }
 
-/// Gives an acceptor the flight of a client in pieces, and chooses by the name.
+/// Gives the flight of a client to an acceptor in pieces, and chooses the configuration by its
+/// name.
 fn accept(agreed: Negotiated, flight: &[u8], piece: usize) -> Handshake {
     let mut acceptor = Acceptor::new();
     let mut pieces = flight.chunks(piece);
@@ -54,7 +55,7 @@ fn accept(agreed: Negotiated, flight: &[u8], piece: usize) -> Handshake {
 }
 
 #[test]
-fn a_server_chooses_its_config_by_the_name_that_the_client_asks_for() {
+fn a_server_chooses_its_configuration_by_the_name_in_the_client_hello() {
     for agreed in Negotiated::all() {
         for sends_name in [false, true] {
             for piece in [1, 7, usize::MAX] {
@@ -80,7 +81,7 @@ fn a_server_chooses_its_config_by_the_name_that_the_client_asks_for() {
 }
 
 #[test]
-fn what_arrives_behind_the_client_hello_is_not_lost() {
+fn data_after_the_client_hello_is_not_lost() {
     const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
     let extras = Extras { early_data: 16_384, ..Extras::default() };
     let issuer = rustls_server_config_with(TLS13.version, TLS13.suite, &extras);
@@ -107,12 +108,12 @@ fn a_malformed_client_hello_is_answered_with_the_alert_of_rustls() {
         client
     });
     let mut cut = hello.clone();
-    // The first of the lengths inside, of the session id.
+    // The first length inside, that of the session id.
     cut[43] = 255;
     for (bytes, alert) in [
         (&b"GET / HTTP/1.1"[..], DECODE_ERROR),
         (&cut, DECODE_ERROR),
-        // rustls sends nothing if it is another message.
+        // rustls sends no alert if the message has another type.
         (&[22, 3, 1, 0, 4, 14, 0, 0, 0], SILENCE),
     ] {
         let mut acceptor = Acceptor::new();
@@ -131,7 +132,7 @@ fn a_malformed_client_hello_is_answered_with_the_alert_of_rustls() {
 }
 
 #[test]
-fn a_client_hello_of_any_length_is_bounded() {
+fn the_length_of_a_client_hello_is_bounded() {
     // A ClientHello of 16 MiB that comes in records of 100 bytes.
     let mut acceptor = Acceptor::new();
     let _ = acceptor.receive(&[22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff]);
@@ -144,7 +145,7 @@ fn a_client_hello_of_any_length_is_bounded() {
     }
 }
 
-/// A client's first flight that comes in pieces, and what is written.
+/// A transport with a client's first flight in pieces; it keeps what is written.
 struct Wire(Vec<u8>, Vec<u8>);
 
 impl Read for Wire {
@@ -198,7 +199,7 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// The name in the ClientHello that arrives, by both ways of reading it.
+/// Returns the name in the ClientHello, read in both ways.
 fn names(flight: &[u8]) -> [(io::Result<Option<String>>, Vec<u8>); 2] {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     [false, true].map(|is_async| {
@@ -226,7 +227,7 @@ fn a_client_hello_is_read_over_a_transport_and_a_failure_sends_its_alert() {
             assert!(sent.is_empty());
         }
     }
-    // A ClientHello without anything in it.
+    // An empty ClientHello.
     for (name, sent) in names(&[22, 3, 1, 0, 4, 1, 0, 0, 0]) {
         assert_eq!(name.unwrap_err().kind(), io::ErrorKind::InvalidData);
         assert_eq!(sent, [21, 3, 3, 0, 2, 2, 50], "decode_error");

@@ -1,4 +1,4 @@
-//! Connections that end together with their TCP connection, so that everything arrives.
+//! TLS connections that are closed with their TCP connection, without losing data.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -14,15 +14,17 @@ use tls_record_tests::peers::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::support::message;
+
 const AGREED: [Negotiated; 2] = [
     Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm },
     Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm },
 ];
 
-/// Longer than anything takes that is not waited for on purpose.
+/// Longer than any step that is not meant to time out.
 const LONG: Duration = Duration::from_secs(20);
 
-/// What one call of `write` takes, whole.
+/// A length that one call of `write` takes completely.
 const RESPONSE: usize = 40_000;
 
 type Tls = Stream<TcpStream, Ring>;
@@ -33,8 +35,8 @@ enum Driver {
     Tokio,
 }
 
-/// What a server does: it reads `read` bytes, writes `response` bytes or as many as the transport takes,
-/// and disconnects.
+/// A server that reads `read` bytes, writes `response` bytes or as many as the transport takes, and
+/// disconnects.
 #[derive(Clone, Copy)]
 struct Server {
     driver: Driver,
@@ -45,7 +47,7 @@ struct Server {
     patience: Duration,
 }
 
-/// How that went: the end, and how long it took to disconnect.
+/// The end of the connection, and the time that disconnecting took.
 type Outcome = (io::Result<End>, Duration);
 
 impl Server {
@@ -130,20 +132,18 @@ fn client(agreed: Negotiated, tcp: TcpStream) -> Tls {
     Stream::connect(config, SERVER_NAME.try_into().unwrap(), tcp).unwrap()
 }
 
-fn message(len: usize) -> Vec<u8> {
-    (0..len).map(|i| (i * 31 % 251) as u8).collect()
-}
-
-// A socket that is closed with unread input is reset, which destroys what the client has not read.
+// Closing a socket with unread input resets the connection, and the client loses what it has not
+// read.
 #[test]
-fn a_response_arrives_whole_while_the_client_still_sends() {
+fn a_response_arrives_completely_while_the_client_still_sends() {
     for_each_server(|server| {
         for _ in 0..10 {
             let (tcp, served) = server.start();
             let mut tls = client(server.agreed, tcp);
             tls.write_all(b"GET").unwrap();
             for _ in 0..20 {
-                // In TLS 1.2 the close_notify may have come already, and ends this direction too.
+                // In TLS 1.2 the close_notify may have arrived already, which ends this direction
+                // too.
                 let _ = tls.write_all(&[0; 10_000]);
             }
             thread::sleep(Duration::from_millis(20));
@@ -160,7 +160,7 @@ fn a_response_arrives_whole_while_the_client_still_sends() {
 }
 
 #[test]
-fn a_client_that_never_ends_is_left_after_a_while() {
+fn a_client_that_never_closes_is_left_after_the_time_limit() {
     for_each_server(|server| {
         let patience = Duration::from_millis(200);
         let (tcp, served) = Server { patience, ..server }.start();
@@ -176,7 +176,7 @@ fn a_client_that_never_ends_is_left_after_a_while() {
 }
 
 #[test]
-fn a_client_that_sends_for_ever_is_left_when_the_budget_is_spent() {
+fn a_client_that_sends_forever_is_left_when_the_budget_is_spent() {
     for_each_server(|server| {
         let (tcp, served) = Server { budget: 100_000, ..server }.start();
         let mut tls = client(server.agreed, tcp);
@@ -207,7 +207,7 @@ fn both_sides_may_have_much_unsent_and_read_only_afterwards() {
         let (tcp, served) = server.start();
         let mut tls = client(server.agreed, tcp);
         tls.write_all(b"GET").unwrap();
-        // More than the sockets hold: it leaves only because the server reads it away.
+        // More than the sockets hold: it can be sent only because the server reads and discards it.
         let data = vec![0; 16_000_000];
         if tls.write_all(&data).is_ok() {
             tls.flush().unwrap();

@@ -1,9 +1,9 @@
-//! Early data: a client of ours sends none, and a server of ours rejects what comes.
+//! Early data: our client sends none, and our server rejects it.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use crate::support::{Adapter, client_handshake, server_handshake};
+use crate::support::{Adapter, TLS13, client_handshake, server_handshake};
 use tls_record_alloc::rustls::crypto::cipher::{
     AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, MessageDecrypter, MessageEncrypter,
     Tls13AeadAlgorithm, UnsupportedOperationError,
@@ -14,12 +14,10 @@ use tls_record_alloc::rustls::{
 };
 use tls_record_alloc::tls_record::aead::ring::Ring;
 use tls_record_tests::peers::{
-    Extras, Negotiated, Peer, RustlsPeer, SERVER_NAME, Suite, Version, pump, rustls_client_config,
-    rustls_client_config_with, rustls_server_config, rustls_server_config_with,
+    Extras, Peer, RustlsPeer, SERVER_NAME, pump, rustls_client_config, rustls_client_config_with,
+    rustls_server_config, rustls_server_config_with,
 };
 use tls_record_tests::records::split;
-
-const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
 
 #[test]
 fn a_client_offers_no_early_data() {
@@ -48,7 +46,7 @@ fn early_data_of_an_old_ticket_is_rejected_and_the_handshake_goes_on() {
     let mut client = rustls_client_config(version, suite);
     client.enable_early_data = true;
     let client = Arc::new(client);
-    // rustls itself gives tickets for early data; the adapter gives none.
+    // rustls itself issues tickets for early data; the adapter does not.
     pump(&mut RustlsPeer::client(client.clone()), &mut RustlsPeer::server(server.clone()));
 
     for early in [true, false] {
@@ -59,7 +57,7 @@ fn early_data_of_an_old_ticket_is_rejected_and_the_handshake_goes_on() {
                 assert!(early);
                 data.write_all(&[1; 2000]).unwrap();
             }
-            None => assert!(!early, "its ticket is one of the adapter's"),
+            None => assert!(!early, "its ticket is one of the adapter"),
         }
         let mut ours = Adapter::<Ring>::over(server_handshake(server.clone()));
         for _ in 0..5 {
@@ -86,7 +84,7 @@ fn early_data_of_an_old_ticket_is_rejected_and_the_handshake_goes_on() {
     }
 }
 
-/// How a flight of the client arrives.
+/// The form in which a flight of the client arrives.
 #[derive(Clone, Copy, Debug)]
 enum Arrival {
     AtOnce,
@@ -94,7 +92,7 @@ enum Arrival {
     InPiecesOf(usize),
 }
 
-/// Hands our server a flight of early data, and completes the handshake.
+/// Gives a flight of early data to our server, and completes the handshake.
 fn early_data_is_skipped(
     client: &Arc<ClientConfig>,
     server: ServerConfig,
@@ -123,7 +121,7 @@ fn early_data_is_skipped(
     ours.connection().info.kind
 }
 
-/// A client that has a ticket for early data, of a server with this config.
+/// Returns a client with a ticket for early data from a server with this configuration.
 fn client_with_a_ticket(extras: &Extras, server: &Arc<ServerConfig>) -> ClientConfig {
     let config = rustls_client_config_with(TLS13.version, TLS13.suite, extras);
     pump(
@@ -167,9 +165,9 @@ fn a_client_certificate_in_many_records_follows_rejected_early_data() {
         for arrival in ARRIVALS {
             for records in [&[][..], &[900; 5], &[1; 10]] {
                 let mut client = client_with_a_ticket(&extras, &issuer);
-                // Of early data too.
+                // Early data comes in such records too.
                 client.max_fragment_size = Some(fragment);
-                // It does not know the ticket, and wants the certificate.
+                // It does not know the ticket, and requires the certificate.
                 let server = rustls_server_config_with(TLS13.version, TLS13.suite, &extras);
                 let kind = early_data_is_skipped(&Arc::new(client), server, records, arrival);
                 assert_eq!(kind, HandshakeKind::Full);
@@ -197,7 +195,7 @@ fn more_rejected_early_data_than_rustls_skips_fails_the_handshake() {
     let server = Arc::new(rustls_server_config_with(TLS13.version, TLS13.suite, &EXTRAS));
     let client = client_with_a_ticket(&EXTRAS, &server);
     let mut theirs = RustlsPeer::client(Arc::new(client));
-    // 18 KiB with what protection adds.
+    // 18 KiB with the overhead of the records.
     for _ in 0..1024 {
         theirs.write_early(&[b'e'; 1]);
     }
@@ -207,7 +205,7 @@ fn more_rejected_early_data_than_rustls_skips_fails_the_handshake() {
 }
 
 #[test]
-fn a_cipher_that_leaves_what_it_cannot_decrypt_as_it_was_is_no_obstacle() {
+fn early_data_is_skipped_with_a_cipher_that_leaves_it_unchanged() {
     let server = rustls_server_config_with(TLS13.version, TLS13.suite, &EXTRAS);
     let mut provider = (**server.crypto_provider()).clone();
     for suite in &mut provider.cipher_suites {
@@ -241,7 +239,7 @@ fn a_cipher_that_leaves_what_it_cannot_decrypt_as_it_was_is_no_obstacle() {
     }
 }
 
-/// ring overwrites what it cannot decrypt. This looks first.
+/// A cipher that leaves a record unchanged if it cannot decrypt it; ring overwrites it.
 struct Careful(&'static dyn Tls13AeadAlgorithm);
 
 impl Tls13AeadAlgorithm for Careful {

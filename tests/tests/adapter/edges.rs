@@ -1,12 +1,12 @@
-//! Where errors, alerts and ends meet data: each of these was wrong once.
+//! Regression tests: errors, alerts and ends that arrive together with data.
 
 use std::collections::VecDeque;
-use std::future::{Future, ready};
+use std::future::ready;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -14,14 +14,12 @@ use tls_record_alloc::tls_record::AlertDescription;
 use tls_record_alloc::tls_record::aead::ring::Ring;
 use tls_record_alloc::{Shutdown, Stream, TokioStream, disconnect_async};
 use tls_record_tests::peers::{
-    Negotiated, Peer, PeerEnd, Role, SERVER_NAME, Suite, Version, rustls_client_config,
-    rustls_server_config,
+    Peer, PeerEnd, Role, SERVER_NAME, rustls_client_config, rustls_server_config,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::support::Adapter;
-
-const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
+use crate::polling::{now, poll_once};
+use crate::support::{Adapter, TLS13};
 
 type Server = Adapter<Ring>;
 
@@ -29,20 +27,20 @@ type Server = Adapter<Ring>;
 struct Wire {
     peer: Server,
     incoming: VecDeque<u8>,
-    /// What reading gives when all is read: otherwise it would block.
+    /// The error of reading when all bytes are read, in place of `WouldBlock`.
     read_error: Option<ErrorKind>,
     is_blocked: bool,
-    /// Which flush is interrupted, from 1 on.
+    /// The number of the flush that is interrupted, from 1 on.
     interrupted_flush: usize,
     flushes: usize,
-    /// What is written reaches the peer when it is flushed.
+    /// Bytes that are written reach the peer when they are flushed.
     buffers: bool,
     held: Vec<u8>,
     written: usize,
-    /// After so many errors `late` arrives.
+    /// The number of errors before `late` arrives.
     interruptions: usize,
     late: VecDeque<u8>,
-    /// Endless bytes arrive behind what the peer sent, so many were read.
+    /// Endless bytes arrive after those of the peer.
     floods: bool,
     flooded: usize,
 }
@@ -81,7 +79,7 @@ impl Read for Wire {
             return self.incoming.read(out);
         }
         if self.floods {
-            assert!(self.flooded < FLOOD, "it reads for ever, and wrote {}", self.written);
+            assert!(self.flooded < FLOOD, "it reads without end, and wrote {}", self.written);
             self.flooded += out.len();
             return Ok(out.len());
         }
@@ -155,17 +153,6 @@ impl AsyncWrite for Wire {
     }
 }
 
-fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
-    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-fn now<F: Future>(future: F) -> F::Output {
-    match poll_once(future) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("not ready"),
-    }
-}
-
 fn tokio_stream() -> TokioStream<Wire, Ring> {
     let config = Arc::new(rustls_client_config(TLS13.version, TLS13.suite));
     let mut tls =
@@ -181,23 +168,23 @@ fn std_stream() -> Stream<Wire, Ring> {
     tls
 }
 
-/// A stream that has read all data, with an error of the transport that came behind it.
+/// Returns a stream that has read all data, and has an error of the transport after it.
 fn stream_with_a_read_error() -> TokioStream<Wire, Ring> {
     let mut tls = tokio_stream();
     for _ in 0..16 {
-        // With header, content type and tag 128 bytes: together they fill the room.
+        // Each record has 128 bytes; together they fill the room.
         tls.transport_mut().peer.write(&[7; 106]);
     }
     tls.transport_mut().read_error = Some(ErrorKind::ConnectionReset);
     assert_eq!(now(tls.read(&mut [0; 10_000])).unwrap(), 16 * 106);
     assert_eq!(tls.transport_error(), Some(ErrorKind::ConnectionReset), "it has come");
-    // As a socket, whose error is told once.
+    // A socket reports its error once.
     tls.transport_mut().read_error = None;
     tls
 }
 
 #[test]
-fn an_error_of_the_transport_behind_data_is_told_after_splitting() {
+fn an_error_of_the_transport_after_data_is_reported_after_splitting() {
     let tls = stream_with_a_read_error();
     let (mut read, _write) = tls.into_split(|wire| (wire, tokio::io::sink()));
     match poll_once(AsyncReadExt::read(&mut read, &mut [0])) {
@@ -207,7 +194,7 @@ fn an_error_of_the_transport_behind_data_is_told_after_splitting() {
 }
 
 #[test]
-fn an_error_of_the_transport_behind_data_is_pending() {
+fn an_error_of_the_transport_after_data_is_pending() {
     let mut tls = stream_with_a_read_error();
     let is_pending = tls.has_pending();
     assert!(now(tls.read(&mut [0])).is_err(), "without the transport");
@@ -235,11 +222,11 @@ fn nothing_is_sent_after_a_fatal_alert_that_came_with_data() {
     tls.transport_mut().peer.connection().layer.abort(AlertDescription::INTERNAL_ERROR).unwrap();
     tls.transport_mut().peer.send_control();
     tls.read_exact(&mut [0; 5]).unwrap();
-    // All of it has been received.
+    // All records have been received.
     tls.transport_mut().is_blocked = false;
     let before = tls.transport().written;
     assert_eq!(tls.read(&mut [0; 100]).unwrap(), 4);
-    // The alert was opened with the data: every call from here on says that it came.
+    // The alert was opened together with the data: every later call reports it.
     assert!(tls.write(b"more").is_err());
     assert!(tls.read(&mut [0; 100]).is_err());
     assert_eq!(tls.transport().written, before, "RFC 9846 section 6");
@@ -253,7 +240,7 @@ fn a_disconnect_sends_nothing_after_a_fatal_alert_of_the_peer() {
     tls.transport_mut().peer.connection().layer.abort(AlertDescription::INTERNAL_ERROR).unwrap();
     tls.transport_mut().peer.send_control();
     tls.transport_mut().read_error = Some(ErrorKind::ConnectionReset);
-    // It waits for the transport to take what must not be sent.
+    // It must not wait for the transport to take records that must not be sent.
     assert!(now(tls.disconnect(1000, ready(()))).is_ok());
 }
 
@@ -261,7 +248,7 @@ fn a_disconnect_sends_nothing_after_a_fatal_alert_of_the_peer() {
 fn tickets_are_passed_over_when_halves_join_after_a_key_update() {
     let mut tls = std_stream();
     tls = {
-        // Both halves of the transport are one here.
+        // Both halves share one transport.
         let (read, mut write) = tls.into_split(|wire| {
             let wire = std::rc::Rc::new(std::cell::RefCell::new(wire));
             (Shared(wire.clone()), Shared(wire))
@@ -298,37 +285,37 @@ impl Write for Shared {
 }
 
 #[test]
-fn shutting_down_in_two_steps_waits_until_everything_has_left_after_a_fault() {
+fn shutting_down_in_two_steps_waits_until_everything_is_sent_after_a_fault() {
     let mut tls = tokio_stream();
     tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
     tls.transport_mut().is_blocked = true;
     tls.transport_mut().peer.write(b"forged");
     *tls.transport_mut().collect().back_mut().unwrap() ^= 1;
-    // In one step it waits, see a test of the stream.
+    // For one step see `shutting_down_a_failed_stream_waits_until_its_alert_is_sent`.
     let shut = poll_once(tls.shutdown());
     assert!(shut.is_pending(), "{shut:?}, and the alert is there: {}", tls.wants_write());
     tls.transport_mut().is_blocked = false;
     assert!(now(tls.shutdown()).is_err());
-    // It was sealed before the fault, so that no alert can follow it.
+    // The close_notify was sealed before the fault, so that no alert can follow it.
     assert_eq!(tls.transport().peer.end(), PeerEnd::CloseNotify);
 }
 
 #[test]
-fn disconnecting_is_over_when_patience_is_though_the_peer_sends_without_end() {
+fn disconnecting_ends_in_time_though_the_peer_sends_without_end() {
     let mut tls = tokio_stream();
     tls.transport_mut().floods = true;
     now(tls.disconnect(u64::MAX, ready(()))).unwrap();
 }
 
 #[test]
-fn disconnecting_a_transport_is_over_when_patience_is_though_the_peer_sends_without_end() {
+fn disconnecting_a_transport_ends_in_time_though_the_peer_sends_without_end() {
     let mut wire = Wire::new();
     wire.floods = true;
     now(disconnect_async(wire, u64::MAX, ready(())));
 }
 
 #[test]
-fn a_blocking_disconnect_sends_as_long_as_there_is_time_when_the_budget_is_spent() {
+fn a_blocking_disconnect_sends_until_its_time_is_up_when_the_budget_is_spent() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (accepted, _) = listener.accept().unwrap();
@@ -336,7 +323,7 @@ fn a_blocking_disconnect_sends_as_long_as_there_is_time_when_the_budget_is_spent
         let config = Arc::new(rustls_client_config(TLS13.version, TLS13.suite));
         let name = SERVER_NAME.try_into().unwrap();
         let mut tls = Stream::<_, Ring>::connect(config, name, tcp).unwrap();
-        // One byte more than the server has patience for, and busy for a while.
+        // More bytes than the budget of the server, and a pause.
         tls.write_all(&[1; 2000]).unwrap();
         thread::sleep(Duration::from_millis(700));
         let mut all = Vec::new();
@@ -359,7 +346,7 @@ fn a_blocking_disconnect_sends_as_long_as_there_is_time_when_the_budget_is_spent
 }
 
 #[test]
-fn what_the_rest_did_not_take_is_given_again_and_nothing_twice() {
+fn every_byte_of_the_rest_is_written_once_after_an_error() {
     struct Rest(Vec<u8>, usize);
     impl Write for Rest {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -395,7 +382,7 @@ fn an_interrupted_flush_does_not_end_the_handshake() {
     assert!(tls.is_ok(), "{tls:?}");
 }
 
-/// A client's Finished stays in the transport, and the stream does not know.
+/// A client's Finished stays in the transport, and the stream does not know of it.
 #[test]
 fn an_interrupted_flush_of_the_last_flight_is_repeated() {
     let config = Arc::new(rustls_client_config(TLS13.version, TLS13.suite));
@@ -407,7 +394,8 @@ fn an_interrupted_flush_of_the_last_flight_is_repeated() {
     while let Err(error) = handshake.complete(&mut wire) {
         assert!(matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock), "{error}");
     }
-    // "When it is complete, the peer can complete it too: its output has left."
+    // When the handshake is complete, its output has been sent, so that the peer can complete it
+    // too.
     let mut tls = Stream::<_, Ring>::new(handshake.finish().unwrap(), wire);
     println!("handshaking: {}", tls.transport().peer.is_handshaking());
     tls.transport_mut().peer.write(b"as soon as the handshake is complete");
@@ -420,7 +408,7 @@ fn an_interrupted_flush_of_the_last_flight_is_repeated() {
 }
 
 #[test]
-fn a_disconnect_throws_away_what_was_kept_and_not_read() {
+fn a_disconnect_discards_data_that_was_kept_and_not_read() {
     let mut tls = tokio_stream();
     tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
     tls.transport_mut().peer.write(b"kept");

@@ -1,11 +1,7 @@
-//! The halves of a stream, which share no lock.
+//! The two halves of a stream, which share no lock.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
@@ -15,74 +11,28 @@ use tls_record_alloc::tls_record::{
 };
 use tls_record_alloc::{ReadHalf, Stream, TokioStream, WriteHalf};
 use tls_record_tests::peers::{
-    Negotiated, Peer, PeerEnd, Role, SERVER_NAME, Suite, Version, rustls_client_config,
+    Negotiated, Peer, PeerEnd, Role, SERVER_NAME, Version, rustls_client_config,
     rustls_server_config,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{Adapter, Stack};
+use crate::endpoint::inner;
+use crate::support::{Adapter, Stack, TLS12, TLS13, forged_record};
+use crate::wire::{SharedWire, Wire};
 
-const TLS12: Negotiated = Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm };
-const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
+type Halves<Q> = (ReadHalf<SharedWire<Q>, Ring>, WriteHalf<SharedWire<Q>, Ring>);
 
-/// A transport with a peer in memory at its other end, which never blocks.
-struct Wire<Q: ?Sized> {
-    peer: Rc<RefCell<Box<Q>>>,
-    incoming: Rc<RefCell<VecDeque<u8>>>,
-    is_broken: Rc<RefCell<bool>>,
-}
-
-impl<Q: ?Sized> Clone for Wire<Q> {
-    fn clone(&self) -> Self {
-        let Self { peer, incoming, is_broken } = self;
-        Self { peer: peer.clone(), incoming: incoming.clone(), is_broken: is_broken.clone() }
-    }
-}
-
-impl<Q: Peer + ?Sized> Wire<Q> {
-    fn collect(&self) {
-        self.incoming.borrow_mut().extend(self.peer.borrow_mut().take_output());
-    }
-}
-
-impl<Q: Peer + ?Sized> Read for Wire<Q> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.collect();
-        match self.incoming.borrow_mut().read(out)? {
-            0 => Err(ErrorKind::WouldBlock.into()),
-            len => Ok(len),
-        }
-    }
-}
-
-impl<Q: Peer + ?Sized> Write for Wire<Q> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if *self.is_broken.borrow() {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        self.peer.borrow_mut().receive(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-type Halves<Q> = (ReadHalf<Wire<Q>, Ring>, WriteHalf<Wire<Q>, Ring>);
-
-fn stream<Q: Peer + ?Sized>(agreed: Negotiated, peer: Box<Q>) -> (Stream<Wire<Q>, Ring>, Wire<Q>) {
-    let wire = Wire {
-        peer: Rc::new(RefCell::new(peer)),
-        incoming: Rc::default(),
-        is_broken: Rc::default(),
-    };
+fn stream<Q: Peer + ?Sized>(
+    agreed: Negotiated,
+    peer: Box<Q>,
+) -> (Stream<SharedWire<Q>, Ring>, SharedWire<Q>) {
+    let wire = SharedWire::new(Wire::to(peer));
     let config = Arc::new(rustls_client_config(agreed.version, agreed.suite));
     let tls = Stream::connect(config, SERVER_NAME.try_into().unwrap(), wire.clone());
     (tls.unwrap(), wire)
 }
 
-fn halves<Q: Peer + ?Sized>(agreed: Negotiated, peer: Box<Q>) -> (Halves<Q>, Wire<Q>) {
+fn halves<Q: Peer + ?Sized>(agreed: Negotiated, peer: Box<Q>) -> (Halves<Q>, SharedWire<Q>) {
     let (tls, wire) = stream(agreed, peer);
     let mut halves = tls.into_split(|wire| (wire.clone(), wire));
     // Tickets.
@@ -90,7 +40,7 @@ fn halves<Q: Peer + ?Sized>(agreed: Negotiated, peer: Box<Q>) -> (Halves<Q>, Wir
     (halves, wire)
 }
 
-fn for_each_peer(test: impl Fn(Negotiated, Halves<dyn Peer>, Wire<dyn Peer>)) {
+fn for_each_peer(test: impl Fn(Negotiated, Halves<dyn Peer>, SharedWire<dyn Peer>)) {
     for agreed in [TLS12, TLS13] {
         for stack in Stack::ALL {
             println!("{agreed:?} {stack:?}");
@@ -100,89 +50,83 @@ fn for_each_peer(test: impl Fn(Negotiated, Halves<dyn Peer>, Wire<dyn Peer>)) {
     }
 }
 
-fn inner<E: Error + Copy + 'static>(error: &io::Error) -> E {
-    *error.get_ref().and_then(|inner| inner.downcast_ref()).expect("an error of our own")
-}
-
-fn read_some<Q: Peer + ?Sized>(read: &mut ReadHalf<Wire<Q>, Ring>) -> Vec<u8> {
+fn read_some<Q: Peer + ?Sized>(read: &mut ReadHalf<SharedWire<Q>, Ring>) -> Vec<u8> {
     let mut out = [0; 100];
     let len = read.read(&mut out).unwrap();
     out[..len].to_vec()
 }
 
 #[test]
-fn the_answer_to_a_key_update_leaves_with_the_next_call_of_the_writing_half() {
+fn the_answer_to_a_key_update_is_sent_by_the_next_call_of_the_writing_half() {
     for stack in Stack::ALL {
         let ((mut read, mut write), wire) = halves(TLS13, stack.peer(Role::Server, TLS13));
         for _ in 0..3 {
-            wire.peer.borrow_mut().key_update(true);
-            wire.peer.borrow_mut().write(b"new keys");
+            wire.get().peer.key_update(true);
+            wire.get().peer.write(b"new keys");
             assert_eq!(read_some(&mut read), b"new keys");
             assert!(write.wants_write());
             write.write_all(b"here too").unwrap();
-            assert_eq!(wire.peer.borrow_mut().read(), b"here too");
+            assert_eq!(wire.get().peer.read(), b"here too");
         }
         write.update_keys(true).unwrap();
         assert_eq!(write.update_keys(true), Err(KeyError::RequestOutstanding));
         write.flush().unwrap();
         assert!(!write.wants_write());
-        wire.peer.borrow_mut().write(b"with the keys that were asked for");
+        wire.get().peer.write(b"with the keys that were asked for");
         assert_eq!(read_some(&mut read), b"with the keys that were asked for");
         write.update_keys(true).unwrap();
     }
 }
 
 #[test]
-fn an_alert_of_the_reading_half_leaves_and_nothing_is_written_after_it() {
+fn an_alert_of_the_reading_half_is_sent_and_nothing_after_it() {
     for_each_peer(|_, (mut read, mut write), wire| {
-        wire.peer.borrow_mut().write(b"forged");
-        wire.collect();
-        *wire.incoming.borrow_mut().back_mut().unwrap() ^= 1;
+        wire.get().peer.write(b"forged");
+        *wire.get().collect().back_mut().unwrap() ^= 1;
         let error = read.read(&mut [0]).unwrap_err();
         let (fault, alert) = (Fault::BadRecordMac, AlertDescription::BAD_RECORD_MAC);
         assert_eq!(inner::<OpenError>(&error), OpenError::Fault(fault));
         assert_eq!(read.end(), ReadEnd::Fault(fault));
         let error = write.write(b"more").unwrap_err();
         assert_eq!(inner::<SealError>(&error), SealError::Failed);
-        assert_eq!(wire.peer.borrow().end(), PeerEnd::Alert(alert.0));
+        assert_eq!(wire.get().peer.end(), PeerEnd::Alert(alert.0));
         assert_eq!(write.end(), WriteEnd::AlertSent(alert));
         assert_eq!(inner::<CloseError>(&write.close().unwrap_err()), CloseError::Failed);
     });
 }
 
 #[test]
-fn what_is_unsent_at_a_fatal_alert_of_the_peer_is_discarded() {
+fn unsent_data_is_discarded_at_a_fatal_alert_of_the_peer() {
     for_each_peer(|_, (mut read, mut write), wire| {
-        wire.peer.borrow_mut().receive(&[23, 3, 3, 0, 30]);
-        wire.peer.borrow_mut().receive(&[7; 30]);
-        *wire.is_broken.borrow_mut() = true;
+        wire.get().peer.receive(&forged_record());
+        wire.get().is_blocked = true;
         assert_eq!(write.write(b"never to leave").unwrap(), 14);
         assert!(matches!(inner(&read.read(&mut [0]).unwrap_err()), OpenError::PeerAlert(_)));
-        *wire.is_broken.borrow_mut() = false;
+        wire.get().is_blocked = false;
         let error = write.flush().unwrap_err();
         assert_eq!(inner::<SealError>(&error), SealError::Failed);
         assert_eq!(write.end(), WriteEnd::Failed);
-        assert_eq!(wire.peer.borrow_mut().read(), b"");
+        assert_eq!(wire.get().peer.read(), b"");
     });
 }
 
 #[test]
 fn each_half_closes_its_direction() {
     for_each_peer(|agreed, (mut read, mut write), wire| {
-        wire.peer.borrow_mut().write(b"the last");
-        wire.peer.borrow_mut().close();
+        wire.get().peer.write(b"the last");
+        wire.get().peer.close();
         assert_eq!(read_some(&mut read), b"the last");
         assert_eq!(read.read(&mut [0]).unwrap(), 0);
         if agreed.version == Version::Tls13 {
             write.write_all(b"an answer").unwrap();
-            assert_eq!(wire.peer.borrow_mut().read(), b"an answer");
+            assert_eq!(wire.get().peer.read(), b"an answer");
         } else {
-            // RFC 5246 section 7.2.1: nothing but the reply.
+            // RFC 5246 section 7.2.1: only the reply is sent.
             assert_eq!(write.write(b"an answer").unwrap_err().kind(), ErrorKind::BrokenPipe);
         }
         write.close().unwrap();
         write.close().unwrap();
-        assert_eq!(wire.peer.borrow().end(), PeerEnd::CloseNotify);
+        assert_eq!(wire.get().peer.end(), PeerEnd::CloseNotify);
         assert_eq!(write.end(), WriteEnd::Closed);
         assert!(matches!(read.end(), ReadEnd::Closed { .. }));
         assert_eq!(write.write(b"late").unwrap_err().kind(), ErrorKind::BrokenPipe);
@@ -190,11 +134,11 @@ fn each_half_closes_its_direction() {
 }
 
 #[test]
-fn a_malformed_ticket_stops_the_reading_half_at_once_and_its_alert_leaves() {
+fn a_malformed_ticket_stops_the_reading_half_at_once_and_its_alert_is_sent() {
     let (tls, wire) = stream(TLS13, Box::new(Adapter::<Ring>::new(Role::Server, TLS13)));
     let (mut read, mut write) = tls.into_split(|wire| (wire.clone(), wire));
-    wire.peer.borrow_mut().write_handshake(&[4, 0, 0, 3, 1, 2, 3]);
-    wire.peer.borrow_mut().write(b"data behind it");
+    wire.get().peer.write_handshake(&[4, 0, 0, 3, 1, 2, 3]);
+    wire.get().peer.write(b"data behind it");
     let alert = AlertDescription::DECODE_ERROR;
     for _ in 0..2 {
         let error = read.read(&mut [0]).unwrap_err();
@@ -202,29 +146,29 @@ fn a_malformed_ticket_stops_the_reading_half_at_once_and_its_alert_leaves() {
     }
     assert_eq!(read.end(), ReadEnd::Fault(Fault::Aborted(alert)));
     assert!(write.write(b"more").is_err());
-    assert_eq!(wire.peer.borrow().end(), PeerEnd::Alert(alert.0));
+    assert_eq!(wire.get().peer.end(), PeerEnd::Alert(alert.0));
     assert!(read.read(&mut [0]).is_err());
 }
 
 #[test]
-fn tickets_are_for_the_first_keys_of_the_writing_half_too() {
+fn tickets_are_passed_over_after_a_key_update_of_the_writing_half() {
     let (tls, wire) = stream(TLS13, Box::new(Adapter::<Ring>::new(Role::Server, TLS13)));
     let (mut read, mut write) = tls.into_split(|wire| (wire.clone(), wire));
     write.update_keys(false).unwrap();
     write.flush().unwrap();
-    wire.peer.borrow_mut().write_handshake(&[4, 0, 0, 3, 1, 2, 3]);
-    wire.peer.borrow_mut().write(b"data");
+    wire.get().peer.write_handshake(&[4, 0, 0, 3, 1, 2, 3]);
+    wire.get().peer.write(b"data");
     assert_eq!(read_some(&mut read), b"data", "the malformed ticket is passed over");
 }
 
 #[test]
 fn an_abort_of_the_writing_half_stops_the_reading_half() {
     for_each_peer(|_, (mut read, mut write), wire| {
-        wire.peer.borrow_mut().write(b"data");
+        wire.get().peer.write(b"data");
         write.abort(AlertDescription::INTERNAL_ERROR).unwrap();
         assert!(read.read(&mut [0]).is_err());
         assert!(write.close().is_err());
-        assert_eq!(wire.peer.borrow().end(), PeerEnd::Alert(80));
+        assert_eq!(wire.get().peer.end(), PeerEnd::Alert(80));
     });
 }
 
@@ -232,8 +176,8 @@ fn an_abort_of_the_writing_half_stops_the_reading_half() {
 fn a_renegotiation_is_refused_by_the_writing_half() {
     let (tls, wire) = stream(TLS12, Box::new(Adapter::<Ring>::new(Role::Server, TLS12)));
     let (mut read, mut write) = tls.into_split(|wire| (wire.clone(), wire));
-    wire.peer.borrow_mut().write_handshake(&[0, 0, 0, 0]);
-    wire.peer.borrow_mut().write(b"data");
+    wire.get().peer.write_handshake(&[0, 0, 0, 0]);
+    wire.get().peer.write(b"data");
     assert_eq!(read_some(&mut read), b"data");
     assert!(read.renegotiation_refused() && write.wants_write());
     write.flush().unwrap();
@@ -241,23 +185,23 @@ fn a_renegotiation_is_refused_by_the_writing_half() {
 }
 
 #[test]
-fn halves_are_joined_with_what_was_not_read_and_not_sent() {
+fn joining_keeps_data_that_was_not_read_or_not_sent() {
     for_each_peer(|agreed, (mut read, mut write), wire| {
-        wire.peer.borrow_mut().write(b"some data");
+        wire.get().peer.write(b"some data");
         read.read_exact(&mut [0; 5]).unwrap();
-        *wire.is_broken.borrow_mut() = true;
+        wire.get().is_blocked = true;
         write.write_all(b"unsent").unwrap();
         if agreed.version == Version::Tls13 {
             write.update_keys(false).unwrap();
         }
         let mut tls = Stream::join(read, write, |wire, _| wire).unwrap();
-        *wire.is_broken.borrow_mut() = false;
+        wire.get().is_blocked = false;
         let mut rest = [0; 4];
         tls.read_exact(&mut rest).unwrap();
         assert_eq!(&rest, b"data");
         tls.write_all(b", and more").unwrap();
-        assert_eq!(wire.peer.borrow_mut().read(), b"unsent, and more");
-        wire.peer.borrow_mut().close();
+        assert_eq!(wire.get().peer.read(), b"unsent, and more");
+        wire.get().peer.close();
         assert_eq!(tls.read(&mut [0]).unwrap(), 0);
         tls.close().unwrap();
         assert!(tls.end().is_clean());
@@ -265,21 +209,21 @@ fn halves_are_joined_with_what_was_not_read_and_not_sent() {
 }
 
 #[test]
-fn what_the_halves_had_to_tell_each_other_is_told_by_joining_and_splitting() {
+fn joining_and_splitting_deliver_pending_notices() {
     // A request that was opened before the split.
     let (mut tls, wire) = stream(TLS13, Stack::Openssl.peer(Role::Server, TLS13));
-    wire.peer.borrow_mut().key_update(true);
-    wire.peer.borrow_mut().write(b"some");
-    wire.peer.borrow_mut().write(b"more");
+    wire.get().peer.key_update(true);
+    wire.get().peer.write(b"some");
+    wire.get().peer.write(b"more");
     tls.read_exact(&mut [0; 4]).unwrap();
     let (mut read, mut write) = tls.into_split(|wire| (wire.clone(), wire));
     read.read_exact(&mut [0; 4]).unwrap();
     assert!(write.wants_write(), "the answer");
 
-    // And one that the reading half opened before joining.
+    // A request that the reading half opened before joining.
     write.flush().unwrap();
-    wire.peer.borrow_mut().key_update(true);
-    wire.peer.borrow_mut().write(b"some");
+    wire.get().peer.key_update(true);
+    wire.get().peer.write(b"some");
     assert_eq!(read_some(&mut read), b"some");
     let tls = Stream::join(read, write, |wire, _| wire).unwrap();
     assert!(tls.wants_write(), "the answer");
@@ -290,7 +234,7 @@ fn what_the_halves_had_to_tell_each_other_is_told_by_joining_and_splitting() {
     let mut tls = Stream::join(read, write, |wire, _| wire).unwrap();
     assert!(tls.read(&mut [0]).is_err());
     tls.flush().unwrap();
-    assert_eq!(wire.peer.borrow().end(), PeerEnd::Alert(80));
+    assert_eq!(wire.get().peer.end(), PeerEnd::Alert(80));
 }
 
 #[test]
@@ -330,7 +274,7 @@ fn halves_of_two_streams_are_not_joined() {
 const LEN: usize = 3_000_000;
 
 fn message(seed: u8) -> Vec<u8> {
-    (0..LEN).map(|i| (i * 31 % 251) as u8 ^ seed).collect()
+    crate::support::message(LEN).into_iter().map(|byte| byte ^ seed).collect()
 }
 
 fn tcp() -> [TcpStream; 2] {
@@ -340,7 +284,7 @@ fn tcp() -> [TcpStream; 2] {
 }
 
 #[test]
-fn two_threads_a_side_transfer_both_ways_at_once() {
+fn two_threads_on_each_side_transfer_both_ways_at_once() {
     for agreed in [TLS12, TLS13] {
         let [client, server] = tcp();
         let Negotiated { version, suite } = agreed;
@@ -381,7 +325,7 @@ fn transfer(tls: Stream<TcpStream, Ring>, own: u8, agreed: Negotiated) {
 }
 
 #[test]
-fn two_tasks_a_side_transfer_both_ways_at_once() {
+fn two_tasks_on_each_side_transfer_both_ways_at_once() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for agreed in [TLS12, TLS13] {
         runtime.block_on(async {

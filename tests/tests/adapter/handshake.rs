@@ -1,9 +1,9 @@
-//! How handshakes go wrong, and what a good one leaves behind.
+//! Handshakes that fail, and the results of those that complete.
 
 use std::sync::{Arc, Mutex};
 
 use crate::support::{
-    Adapter, ROLES, Stack, client_handshake, distrustful_config, handshake, other,
+    Adapter, ROLES, Stack, TLS12, TLS13, client_handshake, distrustful_config, handshake, other,
     server_handshake, take_unsent,
 };
 use rustls::client::danger::HandshakeSignatureValid;
@@ -18,9 +18,6 @@ use tls_record_tests::peers::{
     rustls_client_config, rustls_server_config,
 };
 use tls_record_tests::records::split;
-
-const TLS12: Negotiated = Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm };
-const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
 
 // Failures
 
@@ -40,7 +37,7 @@ fn an_untrusted_certificate_is_answered_with_an_alert() {
 }
 
 #[test]
-fn a_client_without_common_ground_gets_an_alert() {
+fn a_client_without_a_common_suite_gets_an_alert() {
     const HANDSHAKE_FAILURE: u8 = 40;
     for version in Version::ALL {
         for stack in Stack::ALL {
@@ -71,7 +68,7 @@ fn an_alert_of_the_peer_is_the_error() {
 }
 
 #[test]
-fn what_is_not_tls_is_refused_by_its_first_bytes() {
+fn input_that_is_not_tls_is_refused_by_its_first_bytes() {
     for first in [&b"GET /"[..], &[22, 2, 0, 0, 100], &[99, 3, 3, 0, 9]] {
         let mut ours = handshake(Role::Server, TLS13);
         for byte in &first[..4] {
@@ -131,7 +128,7 @@ fn a_long_plaintext_record_inside_a_message_is_refused_by_its_header() {
 
 #[test]
 fn plaintext_records_have_their_limit_in_tls13_after_the_hellos_too() {
-    // rustls has keys by then, and refuses no header under them with a record_overflow.
+    // rustls has keys by then, and sends no record_overflow for a header under keys.
     const DECODE_ERROR: u8 = 50;
     for role in ROLES {
         let mut ours = handshake(role, TLS13);
@@ -152,7 +149,7 @@ fn plaintext_records_have_their_limit_in_tls13_after_the_hellos_too() {
 
 #[test]
 fn a_protected_record_of_tls12_may_be_longer_than_a_plaintext_one() {
-    // Up to the Finished of the client, which is changed.
+    // The handshake up to the Finished of the client, which is changed.
     let mut ours = handshake(Role::Server, TLS12);
     let mut client = RustlsPeer::new(&TLS12.setup(Role::Client));
     let _ = ours.receive(&client.take_output());
@@ -245,7 +242,7 @@ fn a_changed_byte_anywhere_fails_the_handshake_or_changes_nothing() {
                 at += 1;
             }
             // The version fields of plaintext records are not looked at (RFC 9846 section 5.1), and
-            // TLS 1.3 data behind the Finished is not the handshake's.
+            // TLS 1.3 data after the Finished is not part of the handshake.
             println!("{role:?} {agreed:?}: {completed} of {at} changes");
             assert!(completed < at / 10, "{completed} of {at}");
         }
@@ -269,10 +266,10 @@ fn a_close_notify_during_a_handshake_is_no_clean_end() {
 }
 
 #[test]
-fn input_is_bounded() {
+fn handshake_input_is_bounded() {
     let mut ours = handshake(Role::Client, TLS12);
     assert_eq!(ours.advance(), Ok(Progress::NeedInput));
-    // A Certificate of 60,000 bytes that comes in records of one byte.
+    // A Certificate of 60,000 bytes in records of one byte.
     let _ = ours.receive(&server_hello_of_openssl());
     let mut taken = 0;
     let error = loop {
@@ -289,12 +286,13 @@ fn input_is_bounded() {
     };
     assert_eq!(error, HandshakeError::TooLong);
 
-    /// The first record of a TLS 1.2 server, for whatever client.
+    /// Returns the first record of a TLS 1.2 server, for any client.
     fn server_hello_of_openssl() -> Vec<u8> {
         let mut hello = vec![22, 3, 3, 0, 44, 2, 0, 0, 40, 3, 3];
         hello.extend([7; 32]);
         hello.extend([0, 0xc0, 0x2b, 0]);
-        // extended_master_secret is not asked for here; renegotiation_info is no duty of a server.
+        // The client does not require extended_master_secret, and the server need not send
+        // renegotiation_info.
         hello.extend([0, 0]);
         hello
     }
@@ -322,7 +320,7 @@ fn a_backend_without_the_suite_is_an_error_of_keys() {
     }
 }
 
-/// Completes a handshake, without reading on.
+/// Completes a handshake without reading further.
 fn complete(
     mut ours: tls_record_alloc::Handshake,
     peer: &mut dyn Peer,
@@ -334,16 +332,16 @@ fn complete(
     ours
 }
 
-// What is left behind
+// Results
 
 #[test]
-fn data_that_came_with_the_last_flight_is_left_over_for_the_engine() {
+fn data_after_the_last_flight_is_left_over_for_the_engine() {
     for role in ROLES {
         for agreed in Negotiated::all() {
             let mut peer: Box<dyn Peer> = match (role, agreed.version) {
                 // Its client is the one that waits; but see resumption.
                 (Role::Server, Version::Tls12) => continue,
-                // A server that speaks before the client's Finished.
+                // A server that sends data before the client's Finished.
                 (Role::Client, Version::Tls13) => {
                     let mut config = rustls_server_config(agreed.version, agreed.suite);
                     config.send_half_rtt_data = true;
@@ -361,7 +359,7 @@ fn data_that_came_with_the_last_flight_is_left_over_for_the_engine() {
 }
 
 #[test]
-fn data_beyond_what_a_handshake_takes_is_the_engines() {
+fn input_beyond_the_handshake_is_left_for_the_engine() {
     // As in the documentation of `Handshake`.
     for agreed in [TLS12, TLS13] {
         let data = (0..100_000).map(|i| (i % 251) as u8).collect::<Vec<u8>>();
@@ -410,7 +408,7 @@ fn data_beyond_what_a_handshake_takes_is_the_engines() {
 }
 
 #[test]
-fn output_of_the_handshake_that_did_not_leave_is_handed_over() {
+fn unsent_output_of_the_handshake_is_handed_over() {
     let mut ours = handshake(Role::Server, TLS13);
     let mut client = RustlsPeer::new(&TLS13.setup(Role::Client));
     let mut sent = 0;
@@ -426,7 +424,7 @@ fn output_of_the_handshake_that_did_not_leave_is_handed_over() {
     assert!(!tickets.is_empty());
     assert_eq!(ours.received.push(&[0; 100_000]), MAX_RECORD, "what an engine needs");
 
-    // Behind them, the engine's output opens: nothing is missing and nothing is doubled.
+    // The records of the engine open after them: none is missing, and none is repeated.
     let mut record = [0; 64];
     let sealed = ours.sealer.seal(&[b"after the tickets"], &mut record).unwrap();
     client.receive(&tickets);
@@ -435,7 +433,7 @@ fn output_of_the_handshake_that_did_not_leave_is_handed_over() {
 }
 
 #[test]
-fn a_server_that_may_speak_early_waits_for_the_end_of_the_handshake() {
+fn a_server_does_not_send_data_before_the_end_of_the_handshake() {
     let mut config = rustls_server_config(TLS13.version, TLS13.suite);
     config.send_half_rtt_data = true;
     let mut ours = Adapter::<Ring>::over(server_handshake(Arc::new(config)));
@@ -489,7 +487,7 @@ fn messages_in_many_small_records_are_put_together() {
 }
 
 #[test]
-fn a_hello_retry_request_is_no_obstacle() {
+fn a_handshake_with_a_hello_retry_request_completes() {
     use rustls::crypto::ring::kx_group::SECP256R1;
     for role in ROLES {
         let config = rustls_server_config(TLS13.version, TLS13.suite);
@@ -556,7 +554,7 @@ fn alpn_and_the_certificate_of_a_client_are_in_the_info() {
     }
 }
 
-/// Takes every client's certificate.
+/// Accepts every client certificate.
 #[derive(Debug)]
 struct AnyClient(Arc<rustls::crypto::CryptoProvider>);
 
@@ -613,7 +611,7 @@ impl KeyLog for Log {
 }
 
 #[test]
-fn the_key_log_of_the_config_still_gets_what_it_wants() {
+fn the_key_log_of_the_configuration_gets_every_secret() {
     for role in ROLES {
         for agreed in [TLS12, TLS13] {
             for wanted in [false, true] {
@@ -683,7 +681,7 @@ fn both_ends_export_the_same_keying_material() {
 }
 
 #[test]
-fn tls12_has_no_exporter_and_no_tickets_to_come() {
+fn tls12_has_no_exporter_and_no_later_tickets() {
     let mut ours = Adapter::<Ring>::new(Role::Client, TLS12);
     pump(&mut ours, &mut *Stack::Openssl.peer(Role::Server, TLS12));
     assert!(ours.connection().exporter.is_none() && ours.connection().tickets.is_none());

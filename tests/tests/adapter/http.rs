@@ -1,4 +1,4 @@
-//! hyper as the user of the stream for tokio: a real HTTP/1.1 client and server.
+//! hyper as a user of the tokio stream: a real HTTP/1.1 client and server.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -21,7 +21,7 @@ use tls_record_tests::peers::{
     Role, SERVER_NAME, Suite, Version, rustls_client_config, rustls_server_config,
 };
 
-/// A stream as hyper wants it, which says how it ended when hyper drops it.
+/// A stream for hyper, which reports its end when hyper drops it.
 struct Io {
     tls: TokioStream<TcpStream, Ring>,
     end: Arc<Mutex<Option<End>>>,
@@ -97,8 +97,8 @@ async fn read_all(body: Incoming) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// Sends requests with bodies, one after the other over one connection, to a server that answers with
-/// the same bodies. Returns how the connection ended for client and server.
+/// Sends requests with bodies over one connection, one after the other, to a server that answers
+/// with the same bodies. Returns the ends of the client and of the server.
 async fn exchange(
     configs: &(Arc<ClientConfig>, Arc<ServerConfig>),
     requests: usize,
@@ -153,8 +153,9 @@ async fn exchange(
     ends.map(|end| end.lock().unwrap().expect("hyper dropped the stream"))
 }
 
-/// Nobody sees a truncation, and who waits for the other's close sees a clean end. hyper's server
-/// always reads to the end; its client does not after `connection: close`.
+/// Checks that neither side sees a truncation, and that a side that waits for the close_notify has
+/// a clean end. hyper's server always reads to the end; its client does not after `connection:
+/// close`.
 fn check_ends([client, server]: [End; 2], closer: Role, shutdown: Shutdown) {
     for end in [client, server] {
         assert!(matches!(end.read, ReadEnd::Open | ReadEnd::Closed { .. }), "{end:?}");
@@ -177,7 +178,7 @@ fn block_on(future: impl Future<Output = ()>) {
 }
 
 #[test]
-fn a_thousand_requests_on_one_connection() {
+fn a_thousand_requests_on_one_connection_end_cleanly() {
     block_on(async {
         for version in [Version::Tls12, Version::Tls13] {
             let configs = configs(version);
@@ -191,7 +192,7 @@ fn a_thousand_requests_on_one_connection() {
 }
 
 #[test]
-fn a_thousand_connections_of_one_request() {
+fn a_thousand_connections_of_one_request_end_without_truncation() {
     block_on(async {
         for version in [Version::Tls12, Version::Tls13] {
             let configs = configs(version);

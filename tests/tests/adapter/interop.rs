@@ -1,6 +1,6 @@
 //! Connections with real peers: both roles, both versions, three suites, two peers, two backends.
 
-use crate::support::{Adapter, ROLES, Stack, other};
+use crate::support::{Adapter, ROLES, Stack, message, other};
 use tls_record_alloc::rustls::HandshakeKind;
 use tls_record_alloc::rustls::pki_types::ServerName;
 use tls_record_alloc::tls_record::aead::{Provider, ring::Ring, rustcrypto::RustCrypto};
@@ -9,7 +9,7 @@ use tls_record_tests::peers::{
     Negotiated, Peer, PeerEnd, Role, SERVER_NAME, Version, identity, pump,
 };
 
-/// Runs a test on established connections of every kind, ours first.
+/// Runs a test on established connections of every kind; the first end is ours.
 fn for_each_connection(test: impl Fn(&mut dyn Case, &mut dyn Peer)) {
     fn with<P: Provider>(test: &impl Fn(&mut dyn Case, &mut dyn Peer)) {
         for role in ROLES {
@@ -28,7 +28,7 @@ fn for_each_connection(test: impl Fn(&mut dyn Case, &mut dyn Peer)) {
     with::<RustCrypto>(&test);
 }
 
-/// An [`Adapter`] over whichever backend.
+/// An [`Adapter`] over any backend.
 trait Case: Peer {
     fn is_clean(&mut self) -> bool {
         self.how_it_ended().is_clean()
@@ -53,11 +53,7 @@ impl<P: Provider> Case for Adapter<P> {
     }
 }
 
-fn message(len: usize) -> Vec<u8> {
-    (0..len).map(|i| (i * 31 % 251) as u8).collect()
-}
-
-/// Data of several sizes goes both ways.
+/// Sends data of several sizes in both directions.
 fn exchange(a: &mut dyn Peer, b: &mut dyn Peer) {
     for len in [0, 1, 16_383, 16_384, 16_385, 100_000] {
         a.write(&message(len));
@@ -108,7 +104,7 @@ fn data_of_all_sizes_goes_both_ways() {
 }
 
 #[test]
-fn sequence_numbers_are_those_that_rustls_came_to() {
+fn the_sequence_numbers_of_the_handshake_are_handed_over() {
     for role in ROLES {
         for agreed in Negotiated::all() {
             for stack in Stack::ALL {
@@ -128,7 +124,7 @@ fn sequence_numbers_are_those_that_rustls_came_to() {
 }
 
 #[test]
-fn the_info_tells_what_was_agreed_upon() {
+fn the_info_has_the_negotiated_parameters() {
     for role in ROLES {
         for agreed in Negotiated::all() {
             let mut ours = Adapter::<Ring>::new(role, agreed);
@@ -170,7 +166,7 @@ fn keys_are_updated_from_both_sides() {
 }
 
 #[test]
-fn we_close_first_and_it_is_clean() {
+fn the_end_is_clean_if_we_close_first() {
     for_each_connection(|ours, peer| {
         ours.write(b"the last of ours");
         ours.close();
@@ -190,7 +186,7 @@ fn we_close_first_and_it_is_clean() {
 }
 
 #[test]
-fn the_peer_closes_first_and_it_is_clean() {
+fn the_end_is_clean_if_the_peer_closes_first() {
     for_each_connection(|ours, peer| {
         peer.write(b"the last of theirs");
         peer.close();
@@ -229,7 +225,7 @@ fn a_corrupted_record_of_theirs_sends_our_alert() {
 }
 
 #[test]
-fn a_corrupted_record_of_ours_brings_their_alert() {
+fn a_corrupted_record_of_ours_is_answered_with_an_alert() {
     for_each_connection(|ours, peer| {
         ours.write(b"data");
         let mut wire = ours.take_output();

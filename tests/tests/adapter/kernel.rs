@@ -1,4 +1,4 @@
-//! The kernel's TLS takes a connection over, where there is one.
+//! kTLS takes over a connection, if the kernel supports it.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,14 +16,14 @@ use tls_record_alloc::tls_record::CryptoInfo;
 use tls_record_alloc::tls_record::aead::ring::Ring;
 use tls_record_tests::peers::{Negotiated, OpensslPeer, Peer, Role, Suite, pump};
 
-/// The next `LEN` bytes.
+/// Takes the next `LEN` bytes.
 fn take<const LEN: usize>(bytes: &mut &[u8]) -> [u8; LEN] {
     let (field, rest) = bytes.split_first_chunk().expect("the structure is as long as its fields");
     *bytes = rest;
     *field
 }
 
-/// The structure that the bytes are laid out as, field by field.
+/// Reads the structure from its bytes, field by field.
 fn structure(suite: Suite, info: &CryptoInfo) -> TlsCryptoInfo {
     let mut bytes = info.as_bytes();
     let bytes = &mut bytes;
@@ -61,7 +61,7 @@ fn structure(suite: Suite, info: &CryptoInfo) -> TlsCryptoInfo {
     structure
 }
 
-/// What OpenSSL does at its end of a socket: it echoes until the other end says `bye`.
+/// Runs OpenSSL at its end of a socket: it echoes until the other end sends `bye`.
 fn echo(mut peer: OpensslPeer, mut socket: TcpStream) {
     let mut received = Vec::new();
     while !received.ends_with(b"bye") {
@@ -77,7 +77,7 @@ fn echo(mut peer: OpensslPeer, mut socket: TcpStream) {
 }
 
 #[test]
-fn the_kernel_goes_on_where_the_engine_was() {
+fn the_kernel_continues_a_connection_of_the_engine() {
     for agreed in Negotiated::all() {
         let mut ours = Adapter::<Ring>::new(Role::Client, agreed);
         let mut peer = OpensslPeer::new(&agreed.setup(Role::Server));

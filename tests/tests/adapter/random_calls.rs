@@ -1,4 +1,4 @@
-//! Random calls over transports of every temper, against a model of two queues of bytes.
+//! Random calls over unreliable transports, compared with a model of two queues of bytes.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -43,16 +43,15 @@ impl Rng {
 struct State {
     peer: Adapter<Ring>,
     incoming: VecDeque<u8>,
-    /// What a transport that buffers holds until it is flushed.
+    /// Bytes in a buffering transport that are not flushed.
     held: Vec<u8>,
     buffers: bool,
     is_async: bool,
     temper: usize,
     ends: bool,
-    /// No call of reading is expected.
+    /// The transport must not be read.
     sealed_off: bool,
     shut: bool,
-    interrupts_flushes: bool,
     rng: Rng,
 }
 
@@ -108,11 +107,7 @@ impl State {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self.refuse() {
-            // The handshake does not stand it: see `attack.rs`.
-            Err(error) if error.kind() == ErrorKind::Interrupted && !self.interrupts_flushes => {}
-            refused => refused?,
-        }
+        self.refuse()?;
         let held = std::mem::take(&mut self.held);
         self.peer.receive(&held);
         Ok(())
@@ -293,7 +288,6 @@ fn connect(rng: &mut Rng, role: Role, agreed: Negotiated, is_async: bool) -> (Tl
         ends: false,
         sealed_off: false,
         shut: false,
-        interrupts_flushes: false,
         rng: Rng(rng.next() | 1),
     })));
     let mut handshake: Handshake = handshake(role, agreed);
@@ -313,7 +307,6 @@ fn connect(rng: &mut Rng, role: Role, agreed: Negotiated, is_async: bool) -> (Tl
             Err(error) => assert!(is_passing(&error), "{error}"),
         }
     }
-    wire.0.borrow_mut().interrupts_flushes = true;
     let established = handshake.finish().unwrap();
     let tls = if is_async {
         let mut tls = TokioStream::new(established, transport);
@@ -399,7 +392,7 @@ fn run(seed: u64) {
             }
             8 if is_13 => {
                 let request = rng.one_in(2);
-                // It may wait for an answer.
+                // A request may wait for its answer.
                 let mut state = wire.0.borrow_mut();
                 let _ = state.peer.connection().layer.update_keys(request);
                 state.peer.send_control();
@@ -415,7 +408,7 @@ fn run(seed: u64) {
             _ => {
                 let is_halves = matches!(tls, Tls::Halves(..));
                 if !tls.has_pending() && !is_async && !is_halves {
-                    // Nothing is there, so that the transport is asked first.
+                    // No data is pending, so that the transport is read first.
                     let before = read;
                     let temper = std::mem::replace(&mut wire.0.borrow_mut().temper, 1);
                     assert!(take(&mut tls, &mut rng, &mut read, &expected).is_err(), "seed {seed}");
@@ -426,7 +419,7 @@ fn run(seed: u64) {
             }
         }
     }
-    // The end: orderly, cut, or forged.
+    // The end: a close_notify, a truncation, or a forged record.
     let ending = rng.below(4);
     let we_close_first = rng.one_in(2);
     if we_close_first && ending != 3 {
@@ -480,7 +473,7 @@ fn run(seed: u64) {
     }
     if ending == 3 {
         for tries in 0.. {
-            assert!(tries < 200_000, "seed {seed}: the alert does not leave");
+            assert!(tries < 200_000, "seed {seed}: the alert is not sent");
             match tls.close() {
                 Err(error) if is_passing(&error) => {}
                 Err(_) => break,
@@ -498,7 +491,7 @@ fn run(seed: u64) {
         assert_eq!(wire.0.borrow().peer.end(), PeerEnd::CloseNotify, "seed {seed}");
         assert_eq!(tls.end().1, WriteEnd::Closed, "seed {seed}");
     }
-    assert_eq!(at_peer, written.len(), "seed {seed}: all has left");
+    assert_eq!(at_peer, written.len(), "seed {seed}: everything is sent");
 }
 
 fn close(
@@ -512,7 +505,7 @@ fn close(
         match tls.close() {
             Ok(()) => return,
             Err(error) if is_passing(&error) => {}
-            // In two steps the cut is told.
+            // In two steps the truncation is an error.
             Err(error) if ending == 2 && error.kind() == ErrorKind::UnexpectedEof => return,
             Err(error) => panic!("seed {seed}: {error}"),
         }

@@ -1,10 +1,10 @@
-//! Sessions of one connection that the next one resumes.
+//! Session resumption.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 
-use crate::support::{Adapter, client_handshake, server_handshake};
+use crate::support::{Adapter, TLS13, client_handshake, server_handshake};
 use tls_record_alloc::Stream;
 use tls_record_alloc::rustls::client::{ClientSessionMemoryCache, Resumption};
 use tls_record_alloc::rustls::{ClientConfig, HandshakeKind, ServerConfig};
@@ -15,8 +15,6 @@ use tls_record_tests::peers::{
     Version, identity, pump, rustls_client_config, rustls_server_config,
 };
 
-const TLS13: Negotiated = Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
-
 fn exchange(a: &mut dyn Peer, b: &mut dyn Peer) {
     a.write(b"one way");
     b.write(b"the other");
@@ -25,7 +23,7 @@ fn exchange(a: &mut dyn Peer, b: &mut dyn Peer) {
     assert_eq!(a.read(), b"the other");
 }
 
-/// Two connections of one client config; the second must resume the first.
+/// Makes two connections with one client configuration; the second must resume the first.
 fn our_client_resumes<P: Provider>(agreed: Negotiated, new_server: impl Fn() -> Box<dyn Peer>) {
     let config = Arc::new(rustls_client_config(agreed.version, agreed.suite));
     for kind in [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Resumed] {
@@ -60,7 +58,7 @@ fn our_client_resumes_at_a_rustls_server() {
 }
 
 #[test]
-fn our_client_resumes_by_tickets_that_came_in_many_records() {
+fn our_client_resumes_with_tickets_in_many_records() {
     for agreed in Negotiated::all() {
         let mut config = rustls_server_config(agreed.version, agreed.suite);
         config.max_fragment_size = Some(37);
@@ -94,7 +92,7 @@ fn an_openssl_client_resumes_at_our_server() {
             client.write(b"impatient");
             pump(&mut ours, &mut client);
             assert_eq!((ours.resumed(), client.resumed()), (round != 0, round != 0), "{agreed:?}");
-            // A TLS 1.2 client that resumes has the last word, and more.
+            // In TLS 1.2 a client that resumes sends the last Finished, followed by data.
             assert_eq!(ours.left_over != 0, round != 0 || agreed.version == Version::Tls13);
             assert_eq!(ours.read(), b"impatient");
             exchange(&mut ours, &mut client);
@@ -119,7 +117,7 @@ fn a_rustls_client_resumes_at_our_server() {
     }
 }
 
-// Tickets that are malformed
+// Malformed tickets
 
 /// A NewSessionTicket with these extensions.
 fn new_session_ticket(ticket: &[u8], extensions: &[u8]) -> Vec<u8> {
@@ -133,7 +131,7 @@ fn new_session_ticket(ticket: &[u8], extensions: &[u8]) -> Vec<u8> {
     message
 }
 
-/// Tickets with their alerts; the first one is well-formed.
+/// Tickets and the alerts that answer them; the first one is well-formed.
 fn tickets() -> Vec<(Vec<u8>, Option<AlertDescription>)> {
     let decode_error = Some(AlertDescription::DECODE_ERROR);
     let illegal_parameter = Some(AlertDescription::ILLEGAL_PARAMETER);
@@ -185,7 +183,7 @@ fn a_stream_answers_a_malformed_ticket_with_the_alert_of_rustls() {
 
 // Connections that fail
 
-/// How a connection ends.
+/// The end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Ending {
     CloseNotify,
@@ -209,7 +207,7 @@ impl Ending {
     }
 }
 
-/// Has both ends take what is under way, tickets for instance, and ends the connection.
+/// Delivers the records in flight, such as tickets, to both ends, and ends the connection.
 fn end(mut tls: Stream<Wire<RustlsPeer>, Ring>, ending: Ending) {
     const FORGED: [u8; 35] = {
         let mut record = [7; 35];
@@ -223,7 +221,7 @@ fn end(mut tls: Stream<Wire<RustlsPeer>, Ring>, ending: Ending) {
         Ending::Truncation => tls.transport_mut().ends = true,
         Ending::AlertOfThePeer => tls.transport_mut().peer.receive(&FORGED),
         Ending::OwnAlert => tls.transport_mut().incoming.extend(FORGED),
-        // Nothing is read any more.
+        // The connection is not read any more.
         Ending::Abort => return tls.abort(AlertDescription::INTERNAL_ERROR).unwrap(),
     }
     for _ in 0..2 {
@@ -241,7 +239,7 @@ fn end(mut tls: Stream<Wire<RustlsPeer>, Ring>, ending: Ending) {
     }
 }
 
-/// A client with this config and session store, connected to a server.
+/// Returns a client with this configuration and session store, connected to a server.
 fn connect(
     client: &Arc<ClientConfig>,
     store: &Arc<ClientSessionMemoryCache>,
@@ -271,7 +269,7 @@ fn a_client_forgets_a_session_that_ended_in_a_fatal_alert() {
 }
 
 #[test]
-fn a_client_forgets_nothing_of_a_later_session() {
+fn a_client_keeps_a_later_session_of_the_same_server() {
     for agreed in Negotiated::all() {
         let server = Arc::new(rustls_server_config(agreed.version, agreed.suite));
         let store = Arc::new(ClientSessionMemoryCache::new(8));
@@ -323,7 +321,7 @@ fn a_server_forgets_a_tls12_session_that_fails_when_it_is_resumed() {
     assert_eq!(kinds, [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Full]);
 }
 
-/// A transport with a peer at its other end, which would block when the peer says nothing.
+/// A transport with a peer at its other end, which would block when the peer has sent nothing.
 struct Wire<Q> {
     peer: Q,
     incoming: VecDeque<u8>,

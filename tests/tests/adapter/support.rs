@@ -1,4 +1,4 @@
-//! The adapter as one more peer in memory.
+//! The adapter as another peer in memory, and what the tests of this folder share.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use tls_record_tests::peers::{
     rustls_client_config, rustls_server_config,
 };
 
-/// Which implementation the other end is.
+/// The implementation of the other end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stack {
     Openssl,
@@ -43,7 +43,27 @@ pub(crate) const fn other(role: Role) -> Role {
 
 pub(crate) const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
-/// A handshake of the adapter that agrees to one version and suite.
+pub(crate) const TLS12: Negotiated =
+    Negotiated { version: Version::Tls12, suite: Suite::Aes128Gcm };
+pub(crate) const TLS13: Negotiated =
+    Negotiated { version: Version::Tls13, suite: Suite::Aes128Gcm };
+
+/// The length of a KeyUpdate's record in TLS 1.3: header, message, content type, tag.
+pub(crate) const KEY_UPDATE_RECORD: usize = 5 + 5 + 1 + 16;
+
+/// Returns data of a length.
+pub(crate) fn message(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i * 31 % 251) as u8).collect()
+}
+
+/// A record that no peer can open: it fails with bad_record_mac.
+pub(crate) fn forged_record() -> [u8; 35] {
+    let mut record = [7; 35];
+    record[..5].copy_from_slice(&[23, 3, 3, 0, 30]);
+    record
+}
+
+/// Returns a handshake of the adapter that accepts one version and suite.
 pub(crate) fn handshake(role: Role, agreed: Negotiated) -> Handshake {
     let Negotiated { version, suite } = agreed;
     match role {
@@ -60,7 +80,7 @@ pub(crate) fn server_handshake(config: Arc<ServerConfig>) -> Handshake {
     Handshake::server(config).unwrap()
 }
 
-/// A client's config that does not trust the certificate of the peers.
+/// Returns a client's configuration that does not trust the certificate of the peers.
 pub(crate) fn distrustful_config(agreed: Negotiated) -> Arc<ClientConfig> {
     let mut config = rustls_client_config(agreed.version, agreed.suite);
     let stranger = rcgen::generate_simple_self_signed([SERVER_NAME.to_owned()]).unwrap();
@@ -72,7 +92,7 @@ pub(crate) fn distrustful_config(agreed: Negotiated) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// Hands over what the handshake has to send.
+/// Takes the unsent output of the handshake.
 pub(crate) fn take_unsent(handshake: &mut Handshake) -> Vec<u8> {
     let unsent = handshake.unsent().to_vec();
     handshake.sent(unsent.len());
@@ -135,7 +155,7 @@ impl<P: Provider> Adapter<P> {
         this
     }
 
-    /// Has input come in pieces of this many bytes.
+    /// Makes input arrive in pieces of this many bytes.
     pub(crate) fn in_pieces_of(mut self, piece: usize) -> Self {
         self.piece = piece;
         self
@@ -251,7 +271,7 @@ impl<P: Provider> Adapter<P> {
         }
     }
 
-    /// Seals handshake messages, whatever they say.
+    /// Seals any handshake message.
     pub(crate) fn write_handshake(&mut self, message: &[u8]) {
         let mut record = vec![0; message.len() + 1000];
         let len = self.connection().layer.seal_handshake(&[message], &mut record).unwrap();
@@ -294,7 +314,7 @@ impl<P: Provider> Peer for Adapter<P> {
     fn close(&mut self) {
         self.closing = true;
         if let State::Established(connection) = &mut self.state {
-            // A TLS 1.2 connection may have replied already.
+            // A TLS 1.2 connection may have sent its reply already.
             let _ = connection.layer.close();
             self.send_control();
         }

@@ -1,4 +1,4 @@
-//! Suspended in the middle of a stream with a real peer, and resumed.
+//! Connections with a real peer that are suspended in the middle of a stream and resumed.
 
 use crate::support::{Adapter, ROLES, Stack, other};
 use tls_record_alloc::tls_record::aead::{Provider, ring::Ring, rustcrypto::RustCrypto};
@@ -21,9 +21,9 @@ fn message(seed: u8, len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8 ^ seed).collect()
 }
 
-// What mbedtls#3141 and mbedtls#6812 ask for.
+// Requested in mbedtls#3141 and mbedtls#6812.
 #[test]
-fn suspended_in_mid_stream_and_resumed_not_a_byte_is_lost_or_repeated() {
+fn a_connection_suspended_in_mid_stream_loses_and_repeats_no_byte() {
     fn with<P: Provider>() {
         for role in ROLES {
             for agreed in Negotiated::all() {
@@ -41,7 +41,7 @@ fn suspended_in_mid_stream_and_resumed_not_a_byte_is_lost_or_repeated() {
                         peer.write(&message(!round, 5_000));
                         expected.extend(message(!round, 5_000));
 
-                        // Asleep with a part of a record in the transport's buffer.
+                        // Suspended with a part of a record in the transport's buffer.
                         let wire = peer.take_output();
                         let (now, later) = wire.split_at(wire.len() / 2);
                         ours.receive(now);
@@ -64,12 +64,12 @@ fn suspended_in_mid_stream_and_resumed_not_a_byte_is_lost_or_repeated() {
                         }
                         pump(&mut ours, &mut *peer);
                     }
-                    assert!(peer.read() == sent, "all that was sent arrives, once");
-                    assert!(received == expected, "all that the peer sent arrives, once");
+                    assert!(peer.read() == sent, "everything we sent arrives once");
+                    assert!(received == expected, "everything the peer sent arrives once");
 
                     peer.close();
                     pump(&mut ours, &mut *peer);
-                    // TLS 1.2 has replied to the close_notify by itself.
+                    // TLS 1.2 has answered the close_notify on its own.
                     sleep(&mut ours);
                     ours.close();
                     pump(&mut ours, &mut *peer);
@@ -84,7 +84,7 @@ fn suspended_in_mid_stream_and_resumed_not_a_byte_is_lost_or_repeated() {
 }
 
 #[test]
-fn what_one_backend_suspends_another_resumes() {
+fn one_backend_resumes_a_connection_that_another_suspended() {
     let secret = [9; 32];
     let algorithm = tls_record_alloc::tls_record::aead::Algorithm::Chacha20Poly1305;
     let ring = |secret| TrafficSecret::<Ring>::tls13(algorithm, secret).unwrap();

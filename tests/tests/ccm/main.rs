@@ -1,5 +1,5 @@
-//! AES-CCM: published vectors, the limit of its keys; and OpenSSL as the peer, because rustls does not
-//! have it.
+//! AES-CCM: published vectors, its key limit, and OpenSSL as the peer, because rustls does not
+//! support it.
 
 #[cfg(feature = "peers")]
 mod peers;
@@ -57,7 +57,7 @@ fn a_published_vector_with_a_tag_of_16_bytes() {
 // RFC 9147 section 4.5.3.
 #[test]
 fn keys_are_updated_before_2_to_the_23_records() {
-    // The last four are kept for control.
+    // The last four records are reserved for control.
     const LAST: u64 = (1 << 23) - 4 - 1;
     for algorithm in [Algorithm::Aes128Ccm, Algorithm::Aes128Ccm8] {
         let secret = TrafficSecret::<RustCrypto>::tls13(algorithm, &[7; 32]).unwrap();
@@ -73,7 +73,7 @@ fn keys_are_updated_before_2_to_the_23_records() {
 }
 
 #[test]
-fn a_suspended_connection_goes_on() {
+fn a_suspended_connection_continues() {
     for algorithm in [Algorithm::Aes128Ccm, Algorithm::Aes128Ccm8] {
         let tls13 = |byte| TrafficSecret::<RustCrypto>::tls13(algorithm, &[byte; 32]).unwrap();
         let tls12 = |byte| TrafficSecret::tls12(algorithm, &[byte; 16], &[2; 12]).unwrap();

@@ -1,5 +1,5 @@
-//! OpenSSL as the peer: both ends of the handshake are OpenSSL's, and then the engine takes the place of
-//! one of them.
+//! OpenSSL as the peer: OpenSSL makes the handshake at both ends, and then the engine replaces one
+//! of them.
 
 use tls_record::aead::rustcrypto::RustCrypto;
 use tls_record::{Config, Epoch, Event, Fault, OpenError, RecordLayer, Role as End, TrafficSecret};
@@ -11,7 +11,7 @@ use tls_record_tests::records::split;
 
 type Layer = RecordLayer<TrafficSecret<RustCrypto>>;
 
-/// The engine in the place of one end, and the other end.
+/// The engine in place of one end, and the other end.
 fn taken_over(role: Role, agreed: Negotiated) -> (Layer, OpensslPeer) {
     let log = SecretLog::default();
     let extras = Extras { log: Some(log.clone()), ..Extras::default() };
@@ -26,7 +26,8 @@ fn taken_over(role: Role, agreed: Negotiated) -> (Layer, OpensslPeer) {
     client.receive(&last);
     assert_eq!((client.negotiated(), server.negotiated()), (Some(agreed), Some(agreed)));
 
-    // Tickets, which the client has opened; in TLS 1.2 the Finished of either side.
+    // The records so far: tickets, which the client has opened; in TLS 1.2 the Finished of each
+    // side.
     let (of_client, of_server) = match agreed.version {
         Version::Tls13 => (0, split(&last).count() as u64),
         Version::Tls12 => (1, 1),
@@ -47,7 +48,7 @@ fn taken_over(role: Role, agreed: Negotiated) -> (Layer, OpensslPeer) {
     (layer, peer)
 }
 
-/// Sends `data`, or what control is due, and returns what arrives.
+/// Sends `data` or due control records, and returns what arrives.
 fn talk(ours: &mut Layer, peer: &mut OpensslPeer, data: &[u8]) -> Vec<u8> {
     let mut out = vec![0; 1 << 16];
     while ours.has_control() {
@@ -73,7 +74,7 @@ fn talk(ours: &mut Layer, peer: &mut OpensslPeer, data: &[u8]) -> Vec<u8> {
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
 #[test]
-fn openssl_is_spoken_to_from_the_first_byte_to_the_close() {
+fn data_and_key_updates_go_both_ways_up_to_the_close() {
     for agreed in Negotiated::all_ccm() {
         for role in ROLES {
             println!("{agreed:?} {role:?}");
@@ -104,7 +105,7 @@ fn openssl_is_spoken_to_from_the_first_byte_to_the_close() {
 }
 
 #[test]
-fn a_forged_record_does_not_open_wherever_it_was_touched() {
+fn a_record_changed_at_any_byte_does_not_open() {
     for agreed in Negotiated::all_ccm() {
         let [body, inner, explicit] = match agreed.version {
             Version::Tls13 => [5, 1, 0],

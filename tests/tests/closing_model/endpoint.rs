@@ -1,4 +1,4 @@
-//! One end: the two states of `tls_record::close`, wired as the engine's halves wire them.
+//! One endpoint: the two states of `tls_record::close`, connected as in the halves of the engine.
 
 use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState};
 use tls_record::{AlertDescription, Control, End, Epoch, Fault, ReadEnd, WriteEnd};
@@ -6,14 +6,14 @@ use tls_record::{AlertDescription, Control, End, Epoch, Fault, ReadEnd, WriteEnd
 use crate::mistake::Mistake;
 use crate::wire::Record;
 
-/// What the application aborts with: another alert than that for a forged record.
+/// The alert with which the application aborts; a forged record causes another one.
 pub(crate) const ABORT: AlertDescription = AlertDescription::INTERNAL_ERROR;
 
-/// How an end behaves.
+/// The configuration of an endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     pub(crate) on_peer_close: OnPeerClose,
-    /// Whether the halves are split, so that what the one found out reaches the other later.
+    /// True if the halves are split, so that notices and signals arrive later.
     pub(crate) is_split: bool,
     pub(crate) mistake: Option<Mistake>,
 }
@@ -26,7 +26,7 @@ impl Rules {
         };
     }
 
-    /// Moves the sending direction on, here or in the kernel.
+    /// Makes a transition of the sending direction, here or in the kernel.
     fn write(self, endpoint: &mut Endpoint, trigger: Trigger) {
         let is_handed_over =
             endpoint.write == WriteState::HandedOver && !self.makes(Mistake::HandedOverSeals);
@@ -42,7 +42,7 @@ impl Rules {
     }
 }
 
-/// What the receiving half has to tell the sending one: `tls_record::Notice`, unpacked.
+/// What the opener reports to the sealer: the fields of `tls_record::Notice`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Notice {
     fatal: Option<AlertDescription>,
@@ -55,7 +55,7 @@ struct Notice {
 pub(crate) struct Endpoint {
     pub(crate) read: ReadState,
     pub(crate) write: WriteState,
-    /// How far the sending direction is in the kernel; `HandedOver` while it is not there.
+    /// The state of the sending direction in the kernel; `HandedOver` while it is not there.
     in_kernel: WriteState,
     read_end: ReadEnd,
     fatal: Option<AlertDescription>,
@@ -90,12 +90,12 @@ impl Endpoint {
         End { read: self.read_end, write: self.write_end(self.write) }
     }
 
-    /// How far the sending direction is, here or in the kernel.
+    /// The state of the sending direction, here or in the kernel.
     pub(crate) fn current(&self) -> WriteState {
         if self.write == WriteState::HandedOver { self.in_kernel } else { self.write }
     }
 
-    /// How the sending direction ended, here or in the kernel.
+    /// The end of the sending direction, here or in the kernel.
     pub(crate) fn current_end(&self) -> WriteEnd {
         self.write_end(self.current())
     }
@@ -112,7 +112,7 @@ impl Endpoint {
         }
     }
 
-    // The receiving half
+    // The opener
 
     /// Opens a record that is protected by the keys of `generation`.
     pub(crate) fn open(&mut self, record: Record, generation: usize, rules: Rules) {
@@ -163,7 +163,7 @@ impl Endpoint {
         };
     }
 
-    // What it tells the sending one
+    // What the opener reports to the sealer
 
     pub(crate) fn has_notice(&self) -> bool {
         self.notice != Notice::default()
@@ -216,7 +216,7 @@ impl Endpoint {
         (self.update_due, self.request_due) = (false, false);
     }
 
-    // The sending half
+    // The sealer
 
     pub(crate) fn may_write(&self, rules: Rules) -> bool {
         let is_open = self.write == WriteState::Open
@@ -224,12 +224,12 @@ impl Endpoint {
         is_open && !self.update_due && !self.request_due
     }
 
-    /// What is due to be sealed here.
+    /// Returns the control record that is due to be sealed here.
     pub(crate) fn next_control(&self) -> Option<Control> {
         self.control_in(self.write)
     }
 
-    /// What is due to be offered to the kernel.
+    /// Returns the control record that is due to be offered to the kernel.
     pub(crate) fn next_offer(&self) -> Option<Control> {
         self.control_in(self.in_kernel)
     }
@@ -246,7 +246,7 @@ impl Endpoint {
         }
     }
 
-    /// What is due was sealed, or taken for the kernel.
+    /// The due control record was sealed, or taken for the kernel.
     pub(crate) fn sealed(&mut self, control: Control, rules: Rules) {
         match control {
             Control::Alert(_) => rules.write(self, Trigger::AlertSealed),
@@ -255,7 +255,7 @@ impl Endpoint {
         }
     }
 
-    /// Offers what is due to the kernel.
+    /// Offers the due control record to the kernel.
     pub(crate) fn take_kernel_control(&mut self, rules: Rules) -> Option<Control> {
         let control = self.next_offer()?;
         if !rules.makes(Mistake::OffersTwice) {
@@ -271,7 +271,7 @@ impl Endpoint {
         self.request_due = true;
     }
 
-    /// Queues the answer to a KeyUpdate that the kernel has received, if the engine takes it.
+    /// Queues the answer to a KeyUpdate that the kernel has received, if the engine accepts it.
     pub(crate) fn answer_update(&mut self) {
         self.update_due |= self.write == WriteState::Open;
     }
@@ -281,7 +281,7 @@ impl Endpoint {
         rules.write(self, trigger);
     }
 
-    /// The receiving half learns it at once: it must, before the alert leaves.
+    /// The opener learns of it at once, because it must before the alert is sent.
     pub(crate) fn abort(&mut self, rules: Rules) {
         self.has_aborted = true;
         self.queue_fatal(ABORT, rules);

@@ -1,5 +1,5 @@
-//! A receiving direction in the kernel: it opens records and decides nothing. What they mean is for the
-//! application, because the engine does not see them.
+//! A receiving direction in the kernel: it opens records, and the application interprets them,
+//! because the engine does not see them.
 
 use tls_record::close::ReadState;
 use tls_record::{Control, Epoch, Fault, ReadEnd};
@@ -7,7 +7,7 @@ use tls_record::{Control, Epoch, Fault, ReadEnd};
 use crate::endpoint::ABORT;
 use crate::wire::Record;
 
-/// What the application has learned from the kernel.
+/// The state that the application has learned from the kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Receiver {
     /// How the direction ended.
@@ -33,7 +33,7 @@ impl Receiver {
         }
     }
 
-    /// Opens a record. Returns whether it asks for a KeyUpdate.
+    /// Opens a record. Returns whether it requests a KeyUpdate.
     pub(crate) fn open(&mut self, record: Record, generation: usize) -> bool {
         if generation != self.generation {
             self.open_forged();

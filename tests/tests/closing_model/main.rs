@@ -1,10 +1,11 @@
-//! The closing of two peers: every interleaving of what their applications, their drivers and the
-//! transport do, over the states of `tls_record::close`.
+//! A model of two peers that close: every interleaving of the steps of their applications, their
+//! drivers and the transport, over the states of `tls_record::close`.
 //!
-//! [`model`] says what can happen and what is bound to happen; [`endpoint`] wires the two states of
-//! an end as the engine does, and [`walk`] holds it against the engine; [`kernel`] opens records for an
-//! end that has handed its receiving half over; [`properties`] says what must hold in every state that
-//! is reached; [`mistake`] plants what the checker must find.
+//! [`model`] defines the possible steps, and the steps that must happen in the end. [`endpoint`]
+//! connects the two states of an endpoint as the engine does, and [`walk`] compares it with the
+//! engine. [`kernel`] opens records for an endpoint that has handed over its opener. [`properties`]
+//! has the properties of every reachable state, and [`mistake`] the mistakes that the checker must
+//! find.
 
 mod endpoint;
 mod kernel;
@@ -27,7 +28,7 @@ use crate::mistake::Mistake;
 use crate::model::Scenario;
 use crate::walk::Walk;
 
-/// Both by the letter of TLS 1.2; two troubles, so that failures cross.
+/// Both reply to a close_notify, as TLS 1.2 demands; two failures, so that they can cross.
 const REPLY: Scenario = Scenario {
     suite: Suite::Tls12Gcm,
     on_peer_close: [Reply; 2],
@@ -41,7 +42,7 @@ const REPLY: Scenario = Scenario {
     mistake: None,
 };
 
-/// What many do in TLS 1.2, and TLS 1.3 as long as there are no KeyUpdates.
+/// Both half-close, as many do in TLS 1.2 and as in TLS 1.3 without KeyUpdates.
 const HALF_CLOSE: Scenario = Scenario {
     suite: Suite::Tls12Chacha,
     on_peer_close: [HalfClose; 2],
@@ -50,7 +51,7 @@ const HALF_CLOSE: Scenario = Scenario {
     ..REPLY
 };
 
-/// One of each, with room for two records, their halves split.
+/// One replies and one half-closes, with room for two records and split halves.
 const MIXED: Scenario = Scenario {
     on_peer_close: [Reply, HalfClose],
     capacity: 2,
@@ -59,7 +60,7 @@ const MIXED: Scenario = Scenario {
     ..REPLY
 };
 
-/// KeyUpdates around the end; the split halves hear of them late.
+/// KeyUpdates around the end, of which split halves learn late.
 const TLS13: Scenario = Scenario {
     suite: Suite::Tls13,
     requests: [true, false],
@@ -71,70 +72,71 @@ const TLS13: Scenario = Scenario {
 /// A client hands its halves to the kernel, one or both, at any time.
 const KERNEL: Scenario = Scenario { requests: [false; 2], hands_over: [true, false], ..TLS13 };
 
-/// The same by the letter of TLS 1.2: the peer's close_notify makes one due in the kernel.
+/// The same with a reply as in TLS 1.2: the peer's close_notify makes one due in the kernel.
 const KERNEL_REPLY: Scenario =
     Scenario { data: [1, 0], troubles: 1, hands_over: [true, false], ..REPLY };
 
-/// The kernel and KeyUpdates, without trouble: with it there would be 1,200,000 states.
+/// The kernel and KeyUpdates, without failures: with them there would be 1,200,000 states.
 const KERNEL_UPDATES: Scenario = Scenario { requests: [false, true], troubles: 0, ..KERNEL };
 
-/// A client is suspended at any time and resumed, and the suspended connection is used all the same.
+/// A client is suspended at any time and resumed, and the suspended connection is still called.
 const SUSPENDED: Scenario = Scenario { suspends: [true, false], requests: [false; 2], ..TLS13 };
 
-/// Everything that can be handed over, with KeyUpdates and trouble: for walks, too large to check.
+/// Every hand-over, with KeyUpdates and failures: for random walks, because it is too large to
+/// check.
 const ALL_OF_IT: Scenario =
     Scenario { requests: [false, true], data: [1, 1], suspends: [true, false], ..KERNEL };
 
 #[track_caller]
-fn check(name: &str, scenario: Scenario, floor: usize) {
+fn check(name: &str, scenario: Scenario, minimum: usize) {
     let checker = scenario.checker().spawn_bfs().join();
     let (states, depth) = (checker.unique_state_count(), checker.max_depth());
     println!("{name}: {states} states, {depth} deep");
     checker.assert_properties();
-    assert!(states > floor, "the space collapsed");
+    assert!(states > minimum, "too few states: {states}");
 }
 
 #[test]
-fn two_that_reply() {
+fn two_peers_that_reply_keep_every_property() {
     check("reply", REPLY, 240_000);
 }
 
 #[test]
-fn two_that_half_close() {
+fn two_peers_that_half_close_keep_every_property() {
     check("half-close", HALF_CLOSE, 90_000);
 }
 
 #[test]
-fn one_that_replies_and_one_that_half_closes() {
+fn a_peer_that_replies_and_one_that_half_closes_keep_every_property() {
     check("mixed", MIXED, 90_000);
 }
 
 #[test]
-fn key_updates_around_the_end() {
+fn key_updates_around_the_end_keep_every_property() {
     check("TLS 1.3", TLS13, 210_000);
 }
 
 #[test]
-fn halves_that_the_kernel_has() {
+fn halves_in_the_kernel_keep_every_property() {
     check("kernel", KERNEL, 150_000);
 }
 
 #[test]
-fn halves_that_the_kernel_has_and_a_peer_that_replies() {
+fn halves_in_the_kernel_with_a_peer_that_replies_keep_every_property() {
     check("kernel, reply", KERNEL_REPLY, 110_000);
 }
 
 #[test]
-fn key_updates_in_the_kernel() {
+fn key_updates_in_the_kernel_keep_every_property() {
     check("kernel, KeyUpdates", KERNEL_UPDATES, 57_000);
 }
 
 #[test]
-fn a_connection_that_is_suspended_and_resumed() {
+fn a_connection_that_is_suspended_and_resumed_keeps_every_property() {
     check("suspended", SUSPENDED, 97_000);
 }
 
-/// Where a mistake is made that it matters to.
+/// Returns a scenario in which a mistake matters.
 fn planted(mistake: Mistake) -> Scenario {
     let scenario = match mistake {
         Mistake::SuspendedOffers => SUSPENDED,
@@ -163,7 +165,7 @@ fn planted_mistakes_are_found() {
     assert_eq!(found, required.iter().map(|property| property.name).collect());
 }
 
-/// Random steps, the engine beside the model, until nothing can happen any more.
+/// Makes random steps in the model and in the engine until no step is left.
 fn walk(scenario: &Scenario, choices: &[Index]) {
     let mut walk = Walk::new(scenario);
     for choice in choices {
@@ -196,7 +198,7 @@ fn walks(
 }
 
 #[test]
-fn the_engine_does_what_the_model_does() {
+fn the_engine_takes_the_steps_of_the_model() {
     if let Err(error) = walks(vec![REPLY, HALF_CLOSE, MIXED, TLS13], 1024) {
         panic!("{error}");
     }
@@ -212,7 +214,7 @@ fn the_engine_hands_over_as_the_model_does() {
 }
 
 #[test]
-fn beside_a_mistake_the_engine_does_something_else() {
+fn a_model_with_a_mistake_differs_from_the_engine() {
     for (mistake, _) in Mistake::ALL {
         if !mistake.is_of_the_driver() {
             let walked = walks(vec![planted(mistake)], 0);

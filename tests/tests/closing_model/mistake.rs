@@ -1,4 +1,4 @@
-//! Mistakes to make on purpose: a checker that does not find them proves nothing.
+//! Mistakes that are planted on purpose: a checker that does not find them proves nothing.
 
 use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState};
 
@@ -6,56 +6,56 @@ use crate::properties;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mistake {
-    // Of the machine
-    /// The end of the transport passes for a close_notify.
+    // In the closing state machine
+    /// The end of the transport is taken for a close_notify.
     EofIsClean,
-    /// `close` does not know that the close_notify is sealed already.
+    /// `close` forgets that the close_notify is sealed already.
     ClosesTwice,
     /// A fault after the close_notify still sends an alert.
     AlertAfterClose,
     /// An error alert is answered by one.
     AnswersPeerAlert,
-    // Of the halves
-    /// An error alert passes for a close_notify.
+    // In the halves
+    /// An error alert is taken for a close_notify.
     PeerAlertIsClean,
-    /// The sending half does not hear of the peer's close_notify.
+    /// The sealer does not learn of the peer's close_notify.
     CloseNotTold,
-    /// The sending half does not hear of a fault.
+    /// The sealer does not learn of a fault.
     FaultNotTold,
-    /// Data is sealed behind the close_notify.
+    /// Data is sealed after the close_notify.
     DataAfterClose,
-    /// A KeyUpdate is answered behind the close_notify.
+    /// A KeyUpdate is answered after the close_notify.
     KeyUpdateAfterClose,
-    /// A KeyUpdate that arrives behind our close_notify does not change the keys.
+    /// A KeyUpdate that arrives after our close_notify does not change the keys.
     NoKeyUpdateAfterClose,
-    // Of the halves that were handed over
-    /// A sending half in the kernel still seals a fatal alert, in plaintext.
+    // In halves that were handed over
+    /// A sealer in the kernel still seals a fatal alert, in plaintext.
     HandedOverSeals,
-    /// What was offered to the kernel stays due.
+    /// A record that was offered to the kernel stays due.
     OffersTwice,
-    /// A sending half in the kernel says how it ended there.
+    /// A sealer in the kernel reports an end there.
     KernelEndTold,
-    /// `abort` ends a receiving half that was handed over.
+    /// `abort` ends an opener that was handed over.
     AbortOverwritesHandOver,
-    /// A sending half in the kernel does not hear of what the receiving one found.
+    /// A sealer in the kernel does not get the notices of the opener.
     KernelNotTold,
-    /// A suspended connection offers what is due, as if it were in the kernel.
+    /// A suspended connection offers a due record as if it were in the kernel.
     SuspendedOffers,
-    // Of the driver
-    /// A close_notify that finds the transport full is forgotten.
+    // In the driver
+    /// A close_notify is dropped if the transport is full.
     WouldBlockLosesAlert,
-    /// Nobody is told that the transport has ended.
+    /// The end of the transport is not reported.
     EofNotTold,
-    /// Who waits for the peer's close_notify does not read.
+    /// An application that waits for the peer's close_notify does not read.
     WaitsWithoutReading,
-    /// After a fault, what arrives is left in the transport.
+    /// After a fault, records stay in the transport.
     FailedEndStopsDraining,
-    /// A failed end keeps its transport.
+    /// A failed endpoint keeps its transport.
     FailedEndStays,
 }
 
 impl Mistake {
-    /// All of them, and what each one breaks.
+    /// All mistakes, and the property that each one breaks.
     pub(crate) const ALL: [(Self, &[&'static str]); 21] = [
         (Self::EofIsClean, &[properties::NOTHING_LOST, properties::ONE_HISTORY]),
         (Self::ClosesTwice, &[properties::NOTHING_AFTER_THE_END]),

@@ -1,4 +1,4 @@
-//! Two ends, their applications and the transport between them: all that can happen, in any order.
+//! Two endpoints, their applications and the transport between them: all steps, in any order.
 
 use stateright::{Model, Property};
 use tls_record::close::{OnPeerClose, ReadState, WriteState};
@@ -11,25 +11,25 @@ use crate::mistake::Mistake;
 use crate::properties;
 use crate::wire::{Record, Wire};
 
-/// What is the same throughout a run.
+/// The configuration of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) suite: Suite,
-    /// What each end is to do when the other closes.
+    /// The reaction of each endpoint to the close_notify of the other.
     pub(crate) on_peer_close: [OnPeerClose; 2],
-    /// TLS 1.3: whether each end may ask for a KeyUpdate, once.
+    /// TLS 1.3: whether each endpoint may request a KeyUpdate, once.
     pub(crate) requests: [bool; 2],
-    /// How many records of data each end may send.
+    /// The number of data records that each endpoint may send.
     pub(crate) data: [usize; 2],
-    /// How many records a direction of the transport holds.
+    /// The number of records that a direction of the transport holds.
     pub(crate) capacity: usize,
-    /// How much trouble there may be in all.
+    /// The number of failures that may happen in all.
     pub(crate) troubles: usize,
-    /// Whether the halves of each end are split.
+    /// Whether the halves of each endpoint are split.
     pub(crate) is_split: bool,
-    /// Whether each end may hand its halves to the kernel.
+    /// Whether each endpoint may hand its halves to the kernel.
     pub(crate) hands_over: [bool; 2],
-    /// Whether each end may be suspended, once, and resumed.
+    /// Whether each endpoint may be suspended, once, and resumed.
     pub(crate) suspends: [bool; 2],
     pub(crate) mistake: Option<Mistake>,
 }
@@ -47,17 +47,17 @@ impl Scenario {
 /// How an application ends its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Shutdown {
-    /// It closes the transport behind the close_notify.
+    /// It closes the transport after the close_notify.
     OneStep,
     /// It reads until the peer's close_notify first.
     TwoSteps,
 }
 
-/// A connection that was suspended: it has been resumed elsewhere, and must not act any more.
+/// A suspended connection. It has been resumed elsewhere and must not act any more.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Suspended {
     pub(crate) endpoint: Endpoint,
-    /// Whether the application closed and aborted it all the same.
+    /// Whether the application has closed and aborted it nevertheless.
     pub(crate) was_used: bool,
 }
 
@@ -72,17 +72,17 @@ pub(crate) struct Side {
     pub(crate) has_left: bool,
     /// The receiving direction, if the kernel has it.
     pub(crate) kernel: Option<Receiver>,
-    /// What `endpoint` was resumed from.
+    /// The suspended connection that `endpoint` was resumed from.
     pub(crate) suspended: Option<Suspended>,
 }
 
 impl Side {
-    /// How far the receiving direction is, here or in the kernel.
+    /// The state of the receiving direction, here or in the kernel.
     pub(crate) fn read(&self) -> ReadState {
         self.kernel.as_ref().map_or(self.endpoint.read, Receiver::state)
     }
 
-    /// How the receiving direction ended, here or in the kernel.
+    /// The end of the receiving direction, here or in the kernel.
     pub(crate) fn read_end(&self) -> ReadEnd {
         self.kernel.as_ref().map_or(self.endpoint.end().read, |kernel| kernel.end)
     }
@@ -109,7 +109,7 @@ impl Side {
         }
     }
 
-    /// Whether nothing of it has come to an end.
+    /// True if nothing of it has ended.
     pub(crate) fn is_untouched(&self) -> bool {
         (self.read(), self.endpoint.current()) == (ReadState::Open, WriteState::Open)
             && self.shutdown.is_none()
@@ -120,9 +120,9 @@ impl Side {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct State {
     pub(crate) sides: [Side; 2],
-    /// What each side sends.
+    /// The records that each side sends.
     pub(crate) wires: [Wire; 2],
-    /// How much trouble there was.
+    /// The number of failures so far.
     troubles: usize,
 }
 
@@ -136,20 +136,20 @@ pub(crate) enum Step {
     HandSender,
     HandReceiver,
     Suspend,
-    /// A connection that was suspended is closed and aborted all the same.
+    /// A suspended connection is closed and aborted nevertheless.
     UseSuspended,
-    /// An abort for what the kernel found.
+    /// An abort after a fault in the kernel.
     AbortForKernel,
     // The drivers
     Seal,
-    /// What is due is taken, and the kernel seals it.
+    /// A due record is taken, and the kernel seals it.
     Offer,
     Open,
     Eof,
     Tell,
     Leave,
-    // Trouble: an application aborts; the transport changes a record of this side's or ends its way
-    // to the other, or both ways
+    // Failures: an application aborts; the transport changes a record of this side, or ends in one
+    // direction or in both
     Abort,
     Forge,
     Cut,
@@ -169,8 +169,8 @@ pub(crate) struct Action {
 }
 
 impl Scenario {
-    /// Whether a record of `side` finds room. A transport without a reader takes everything; so does
-    /// one whose reader has ended, because its driver throws away what arrives.
+    /// True if there is room for a record of `side`. A transport without a reader takes everything,
+    /// and so does one whose reader has ended, because its driver discards what arrives.
     pub(crate) fn has_room(&self, state: &State, side: usize) -> bool {
         let wire = &state.wires[side];
         let reader = &state.sides[1 - side];
@@ -179,8 +179,8 @@ impl Scenario {
         drains || wire.ends_at.is_some() || wire.in_flight().len() < self.capacity
     }
 
-    /// What is bound to happen sooner or later: drivers do their work, and an application that
-    /// learns that its peer has ended ends too. Where the engine does that, nobody else has to.
+    /// The steps that must happen sooner or later: drivers do their work, and an application that
+    /// learns that its peer has ended ends too, unless the engine does that.
     fn due(&self, state: &State, side: usize, steps: &mut Vec<Step>) {
         let this = &state.sides[side];
         let rules = self.rules(side);
@@ -218,14 +218,14 @@ impl Scenario {
         }
         let keeps = rules.makes(Mistake::FailedEndStays) && endpoint.read == ReadState::Failed;
         let is_done = this.read() != ReadState::Open || this.shutdown == Some(Shutdown::OneStep);
-        // The engine does not hear of an alert that the kernel received: the application stops.
+        // The engine does not learn of an alert that the kernel received: the application stops.
         let is_refused = this.kernel.is_some() && matches!(this.read_end(), ReadEnd::PeerAlert(_));
         if (this.has_ended_writing() && is_done && !keeps) || is_refused {
             steps.push(Step::Leave);
         }
     }
 
-    /// Whether it is for the application to end what its peer has ended.
+    /// True if the application has to end its direction because its peer has ended.
     fn must_close(side: &Side, rules: Rules) -> bool {
         let is_up_to_it = match side.read() {
             ReadState::PeerClosed => {
@@ -237,7 +237,7 @@ impl Scenario {
         is_up_to_it && side.endpoint.current() == WriteState::Open
     }
 
-    /// Whether it is for the application to send the alert for a record that the kernel cannot open.
+    /// True if the application has to send the alert for a record that the kernel cannot open.
     fn must_abort(side: &Side) -> bool {
         let is_ending = matches!(
             side.endpoint.current(),
@@ -248,7 +248,7 @@ impl Scenario {
             && !is_ending
     }
 
-    /// What may happen or not.
+    /// The steps that may happen or not.
     fn optional(&self, state: &State, side: usize, steps: &mut Vec<Step>) {
         let this = &state.sides[side];
         let endpoint = &this.endpoint;
@@ -321,7 +321,7 @@ impl Scenario {
         }
     }
 
-    /// Whether nothing is bound to happen any more.
+    /// True if no step has to happen any more.
     pub(crate) fn is_quiescent(&self, state: &State) -> bool {
         let mut steps = Vec::new();
         (0..2).for_each(|side| self.due(state, side, &mut steps));
@@ -377,7 +377,8 @@ impl Scenario {
                 let control = this.endpoint.next_control().expect("something is due");
                 this.endpoint.sealed(control, rules);
                 if has_room {
-                    // The kernel seals whatever is written to its socket as application data.
+                    // The kernel seals everything that is written to its socket as application
+                    // data.
                     let is_handed_over = outgoing.handed_at.is_some();
                     let record =
                         if is_handed_over { Record::Data } else { Record::Control(control) };
@@ -438,7 +439,7 @@ impl State {
         Self { sides: [0, 1].map(side), wires: Default::default(), troubles: 0 }
     }
 
-    /// How much of what can happen has happened.
+    /// A measure of the steps so far, which grows with every step.
     fn progress(&self) -> usize {
         let of_side = |side: &Side| {
             2 * usize::from(side.endpoint.read != ReadState::Open)
@@ -479,7 +480,7 @@ impl Model for Scenario {
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let mut next = state.clone();
         self.take(&mut next, action);
-        // So every run ends.
+        // Because of this every run ends.
         if self.mistake.is_none() {
             assert!(next.progress() > state.progress(), "{action:?} leads nowhere from {state:#?}");
         }

@@ -1,4 +1,4 @@
-//! What must hold however the steps are interleaved, and what must be reached for that to mean
+//! Properties of every interleaving, and states that must be reached for the properties to mean
 //! anything.
 
 use stateright::Property;
@@ -20,7 +20,7 @@ pub(crate) const SUSPENDED_OFFERS_NOTHING: &str = "what was suspended offers not
 pub(crate) const ONE_ANSWER: &str = "a request for a KeyUpdate is answered once";
 pub(crate) const ONE_HISTORY: &str = "both ends tell one history";
 
-/// One side, the other, what the one sends and what it receives.
+/// One side, the other side, and the records that the one sends and receives.
 struct View<'a> {
     this: &'a Side,
     other: &'a Side,
@@ -66,9 +66,9 @@ pub(crate) fn required() -> Vec<Property<Scenario>> {
     ]
 }
 
-/// Once anything has ended, what is bound to happen ends everything: in no state are both sides done
-/// with what they have to do and one is still there. Steps that may happen or not (data, faults, a
-/// transport that breaks) are no excuse.
+/// After any end, the steps that must happen end everything: there is no state in which neither
+/// side has a step to make and one is still open. Steps that may happen or not (data, faults, a
+/// transport that breaks) do not count.
 fn nobody_waits(model: &Scenario, state: &State) -> bool {
     !model.is_quiescent(state)
         || each(state, |view| view.this.has_left)
@@ -85,8 +85,8 @@ fn has_lost_nothing(view: &View) -> bool {
     end.map(data) == Some(view.this.delivered())
 }
 
-/// RFC 9846 section 6: a close_notify or a fatal alert is the last record of its direction, and what
-/// follows a user_canceled is one of the two.
+/// RFC 9846 section 6: a close_notify or a fatal alert is the last record of its direction, and
+/// what follows a user_canceled is one of the two.
 fn ends_once(view: &View) -> bool {
     let sealed = &view.outgoing.sealed;
     sealed.iter().rev().skip(1).all(|record| !record.is_end())
@@ -97,7 +97,7 @@ fn opens_what_is_honest(view: &View) -> bool {
     view.this.read_end() != ReadEnd::Fault(Fault::BadRecordMac) || view.incoming.was_forged
 }
 
-/// Behind the hand-over of a sending half every record is the kernel's.
+/// After the hand-over of a sealer every record is sealed by the kernel.
 fn is_silent_if_handed_over(view: &View) -> bool {
     let View { this, outgoing, .. } = view;
     let seals_nothing = |handed_at| {
@@ -108,7 +108,7 @@ fn is_silent_if_handed_over(view: &View) -> bool {
         && this.suspended.as_ref().is_none_or(|it| it.endpoint.next_control().is_none())
 }
 
-/// The end of a direction that goes on elsewhere is not known here, so nothing passes for clean.
+/// The end of a direction that goes on elsewhere is not known here, so that no end is clean.
 fn says_handed_over(View { this, outgoing, .. }: &View) -> bool {
     let is_over = |end: End, receiver: bool, sender: bool| {
         (!receiver || end.read == ReadEnd::HandedOver)
@@ -119,7 +119,7 @@ fn says_handed_over(View { this, outgoing, .. }: &View) -> bool {
         && this.suspended.as_ref().is_none_or(|it| is_over(it.endpoint.end(), true, true))
 }
 
-/// RFC 9846 section 4.7.3: a KeyUpdate that asks for none is sent on request only.
+/// RFC 9846 section 4.7.3: a KeyUpdate that requests none is sent on request only.
 fn answers_once(View { outgoing, incoming, .. }: &View) -> bool {
     let count = |records: &[Record], request| {
         let update = Record::Control(Control::KeyUpdate { request });
@@ -128,8 +128,8 @@ fn answers_once(View { outgoing, incoming, .. }: &View) -> bool {
     count(&outgoing.sealed, false) <= count(incoming.history(), true)
 }
 
-/// What we say of the peer's direction is what became of it: our last record, how the transport
-/// treated us, and what the peer itself says.
+/// The end that we report for the peer's direction is true: it agrees with our last record, with
+/// the transport, and with the end that the peer reports.
 fn reads_what_happened(view: &View) -> bool {
     let history = view.incoming.history();
     let (last, before) = match history.split_last() {
@@ -156,7 +156,7 @@ fn reads_what_happened(view: &View) -> bool {
     is_explained && !before.iter().any(|record| record.is_end())
 }
 
-/// What we say of our own direction is what we sent, and an alert had a reason.
+/// The end that we report for our direction is what we sent, and an alert had a reason.
 fn wrote_what_happened(view: &View) -> bool {
     let endpoint = &view.this.endpoint;
     let last = view.outgoing.sealed.iter().find(|record| record.is_end()).copied();
@@ -299,7 +299,7 @@ fn reached_by_trouble() -> Vec<Property<Scenario>> {
     ]
 }
 
-/// Whether the kernel has sealed `record`.
+/// True if the kernel has sealed `record`.
 fn has_relayed(view: &View, record: Record) -> bool {
     let Wire { sealed, handed_at, .. } = view.outgoing;
     handed_at.is_some_and(|handed_at| sealed[handed_at..].contains(&record))

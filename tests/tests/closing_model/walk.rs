@@ -1,4 +1,4 @@
-//! The model's endpoints and the engine's, side by side: random steps, and both are always the same.
+//! Random walks through the model and the engine, which must agree after each step.
 
 use tls_record::aead::null::Null;
 use tls_record::close::{ReadState, WriteState};
@@ -14,10 +14,10 @@ use crate::endpoint::{ABORT, Endpoint};
 use crate::model::{Action, Scenario, State, Step};
 use crate::wire::Record;
 
-/// Secrets are told apart by it.
+/// Distinguishes secrets.
 const SECRETS: [u8; 2] = [0x40, 0x80];
 
-/// Of the bytes of suspended connections.
+/// The key that seals suspended connections.
 const KEY: [u8; 32] = [0x5e; 32];
 
 struct Split {
@@ -41,7 +41,7 @@ impl Halves {
     }
 }
 
-/// A direction of the kernel's, worked by hand.
+/// A direction in the kernel, played by hand.
 struct Kernel {
     direction: KernelDirection<Null>,
     hand: Hand,
@@ -61,7 +61,7 @@ impl Kernel {
         assert_eq!(self.direction.crypto_info().err(), Some(KeyError::HandedOver));
     }
 
-    /// Goes on to the next keys if there was a KeyUpdate.
+    /// Changes to the next keys after a KeyUpdate.
     fn update_after(&mut self, record: Record) {
         if record.is_key_update() {
             self.direction.update().expect("the next keys");
@@ -71,20 +71,20 @@ impl Kernel {
     }
 }
 
-/// An end that is the engine's.
+/// An endpoint of the engine.
 struct Engine {
     halves: Halves,
-    /// Opens what it seals.
+    /// Opens the records that it seals.
     mirror: Hand,
     sealed: Vec<Vec<u8>>,
     /// Its directions that were given to the kernel.
     sender: Option<Kernel>,
     receiver: Option<Kernel>,
-    /// What `halves` were resumed from.
+    /// The suspended connection that `halves` were resumed from.
     suspended: Option<Layer>,
 }
 
-/// Calls the layer, or the half whose method it is.
+/// Calls a method of the layer, or of the half that has it.
 macro_rules! call {
     ($engine:expr, $half:ident.$method:ident($($argument:expr),*)) => {
         match &mut $engine.halves {
@@ -144,7 +144,7 @@ impl Engine {
         }
     }
 
-    /// Suspends and resumes it. Halves that are split are joined for that.
+    /// Suspends and resumes the connection. Split halves are joined first.
     fn suspend(&mut self) -> Result<(), SuspendError> {
         let nothing = Halves::Joined(Layer::new(Config::new(Role::Client)));
         let (mut layer, is_split) = match std::mem::replace(&mut self.halves, nothing) {
@@ -164,7 +164,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Keeps what was sealed, and takes it apart.
+    /// Keeps the sealed records, and opens them by hand.
     fn keep(&mut self, record: &[u8]) -> (ContentType, Vec<u8>) {
         self.sealed.push(record.to_vec());
         let (content_type, content) = self.mirror.open(record);
@@ -175,7 +175,7 @@ impl Engine {
     }
 }
 
-/// What a record of the model's is, byte by byte.
+/// Returns the bytes of a record of the model.
 fn content(record: Record) -> (ContentType, Vec<u8>) {
     match record {
         Record::Data => (DATA, b"data".to_vec()),
@@ -186,7 +186,7 @@ fn content(record: Record) -> (ContentType, Vec<u8>) {
     }
 }
 
-/// What it means to the end that opens it.
+/// Returns the event of a record at the endpoint that opens it.
 fn meaning(record: Record) -> (Vec<Got>, Result<usize, OpenError>) {
     let got = match record {
         Record::Data => Got::Data(b"data".to_vec()),
@@ -240,7 +240,7 @@ impl<'a> Walk<'a> {
                 let closed = call!(engine, sealer.cancel());
                 self.assert_closed(side, closed);
             }
-            // Too late to send an alert, it still ends reading.
+            // It is too late to send an alert, but reading still ends.
             Step::Abort | Step::AbortForKernel => drop(call!(engine, sealer.abort(ABORT))),
             Step::HandSender => {
                 let hand = engine.mirror.clone();
@@ -320,7 +320,7 @@ impl<'a> Walk<'a> {
         self.engines[side].keep(&sealed);
     }
 
-    /// The close is queued. Of a truncation it tells as soon as the sealer knows.
+    /// Checks the result of a close. A truncation is an error as soon as the sealer knows of it.
     fn assert_closed(&self, side: usize, closed: Result<(), CloseError>) {
         let endpoint = &self.state.sides[side].endpoint;
         let is_truncated = endpoint.read == ReadState::Truncated;
@@ -340,7 +340,7 @@ impl<'a> Walk<'a> {
             assert_eq!(end, endpoint.end(), "{action:?}");
             assert_eq!(sealer.next_control(), endpoint.next_control(), "{action:?}");
             assert!(opener.has_notice() || !endpoint.has_notice(), "{action:?}");
-            // Without room nothing is sealed, but whether it might be is told.
+            // Without room nothing is sealed, but the error says whether something is due.
             let sealed = call!(engine, sealer.seal(&[b"data"], &mut []));
             let may_write = matches!(sealed, Err(SealError::NoSpace { .. }));
             assert_eq!(may_write, endpoint.may_write(self.scenario.rules(side)), "{action:?}");
@@ -356,12 +356,12 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Tries what is not allowed now. It must change nothing: the next comparison would show it.
+/// Makes calls that are not allowed now. They must change nothing, which the next comparison shows.
 fn assert_nothing_else_is_possible(engine: &mut Engine, endpoint: &Endpoint) {
     if endpoint.next_control().is_none() {
         assert_eq!(call!(engine, sealer.poll_control(&mut [0; 64])), Ok(0));
     }
-    // What is due is offered once, and only in the kernel.
+    // A due record is offered once, and only in the kernel.
     if endpoint.next_offer().is_none() {
         assert_eq!(call!(engine, sealer.take_kernel_control()), None);
     }
@@ -375,13 +375,13 @@ fn assert_nothing_else_is_possible(engine: &mut Engine, endpoint: &Endpoint) {
     if !endpoint.can_hand_receiver() {
         assert!(engine.hand_receiver().is_err());
     }
-    // Joining tells the sealer, which the model has not done yet.
+    // Joining delivers the notice to the sealer, which the model has not done yet.
     if !endpoint.can_suspend() && !endpoint.has_notice() {
         assert!(engine.suspend().is_err());
     }
 }
 
-/// Everything that an application might still do with a connection that was suspended.
+/// Makes every call that an application might still make with a suspended connection.
 fn use_suspended(layer: &mut Layer, wire: Option<Vec<u8>>) {
     let mut out = [0; 64];
     assert_eq!(layer.seal(&[b"data"], &mut out), Err(SealError::HandedOver));

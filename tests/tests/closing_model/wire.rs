@@ -2,7 +2,7 @@
 
 use tls_record::{AlertDescription, Control};
 
-/// A record, without its protection.
+/// A record without its protection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Record {
     Data,
@@ -15,7 +15,7 @@ impl Record {
     pub(crate) const USER_CANCELED: Self =
         Self::Control(Control::Alert(AlertDescription::USER_CANCELED));
 
-    /// Whether nothing may follow it.
+    /// True if no record may follow it.
     pub(crate) fn is_end(self) -> bool {
         matches!(self, Self::Control(Control::Alert(_))) && self != Self::USER_CANCELED
     }
@@ -29,17 +29,17 @@ impl Record {
     }
 }
 
-/// The records of one direction: all that were ever sealed, and how far the reader is.
+/// The records of one direction: all that were sealed, and the position of the reader.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Wire {
     pub(crate) sealed: Vec<Record>,
-    /// How many the reader has opened.
+    /// The number that the reader has opened.
     pub(crate) opened: usize,
-    /// How many were sealed before the kernel got this direction, if it did.
+    /// The number sealed before the kernel got this direction, if it did.
     pub(crate) handed_at: Option<usize>,
-    /// How many the kernel sealed.
+    /// The number that the kernel has sealed.
     pub(crate) relayed: usize,
-    /// How many can arrive, if no more can: the sender has left, or the transport broke.
+    /// The number that can arrive, once no more can: the sender has left, or the transport broke.
     pub(crate) ends_at: Option<usize>,
     /// The transport broke.
     pub(crate) was_cut: bool,
@@ -48,18 +48,18 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// What the reader has opened.
+    /// The records that the reader has opened.
     pub(crate) fn history(&self) -> &[Record] {
         &self.sealed[..self.opened]
     }
 
-    /// What is under way.
+    /// The records in flight.
     pub(crate) fn in_flight(&self) -> &[Record] {
         let end = self.ends_at.unwrap_or(self.sealed.len());
         self.sealed.get(self.opened..end).unwrap_or_default()
     }
 
-    /// Whether the reader learns that no more comes.
+    /// True if the reader learns that no more records come.
     pub(crate) fn is_at_eof(&self) -> bool {
         self.ends_at.is_some() && self.in_flight().is_empty()
     }
@@ -75,12 +75,13 @@ impl Wire {
         self.relayed += 1;
     }
 
-    /// The sender has left: what it sent still arrives.
+    /// The sender has left: its records still arrive.
     pub(crate) fn end(&mut self) {
         self.ends_at.get_or_insert(self.sealed.len());
     }
 
-    /// The transport breaks: what is sealed from now on is lost, and what is under way if `at_once`.
+    /// The transport breaks: records sealed from now on are lost, and records in flight if
+    /// `at_once`.
     pub(crate) fn cut(&mut self, at_once: bool) {
         let arriving = if at_once { 0 } else { self.in_flight().len() };
         self.ends_at = Some(self.opened + arriving);

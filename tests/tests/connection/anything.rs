@@ -1,4 +1,4 @@
-//! Anything at any time: random calls, by one caller and by two.
+//! Random calls at any time, by one caller and by two.
 
 use tls_record::close::OnPeerClose;
 use tls_record::{
@@ -23,8 +23,8 @@ impl Random {
     }
 }
 
-/// Random calls: what leaves is what was written and committed, byte by byte and in order, the slot
-/// stays where it is, and control is never lost or sent twice.
+/// Makes random calls: the written and committed data is sent byte by byte and in order, the slot
+/// keeps its place, and control records are neither lost nor sent twice.
 fn anything_at_any_time<const TX: usize>(suite: Suite, seed: u64) {
     let mut random = Random(seed | 1);
     let mut end = Wired::<TX>::configured(suite, |config| {
@@ -33,7 +33,7 @@ fn anything_at_any_time<const TX: usize>(suite: Suite, seed: u64) {
         }
     });
     let limit = usize::from(end.tls.writer().sealer().fragment_limit());
-    // Data is counted: byte n of the stream is n.
+    // Byte n of the data is n.
     let (mut written, mut arrived) = (0_u64, 0_u64);
     let (mut slot, mut requests, mut replies) = (None::<(usize, *const u8)>, 0, 0);
     let stream = |from: u64, len: usize| -> Vec<u8> {
@@ -81,7 +81,7 @@ fn anything_at_any_time<const TX: usize>(suite: Suite, seed: u64) {
                 slot = None;
             }
             6 if suite == Suite::Tls13 && random.below(4) == 0 => {
-                // Answered once or more, never not at all.
+                // There is at least one answer.
                 end.accept(HANDSHAKE, &key_update(1));
                 end.accept(DATA, b"data");
                 requests += 1;
@@ -144,7 +144,7 @@ fn a_layer_of_any_kind_becomes_a_connection() {
     assert_eq!(tls.eof(), ReadEnd::Truncated { epoch: Epoch::Plaintext, inside_record: false });
 }
 
-/// How far the two directions are, as numbers that never fall.
+/// The progress of the two directions, as numbers that never decrease.
 fn progress(end: End) -> (u8, u8) {
     let read = match end.read {
         ReadEnd::Open => 0,
@@ -163,7 +163,7 @@ fn progress(end: End) -> (u8, u8) {
     (read, write)
 }
 
-/// Every call with any argument, also the senseless ones, and any bytes of the peer's.
+/// Makes every call with any argument, however senseless, and receives any bytes.
 fn anything_by_anybody(suite: Suite, seed: u64) -> End {
     const TX: usize = 200;
     let mut random = Random(seed | 1);
@@ -254,16 +254,16 @@ fn anything_by_anybody(suite: Suite, seed: u64) -> End {
         assert!(end.tls.unsent().len() <= TX);
         let (then, now) = (progress(before), progress(end.tls.end()));
         assert!(then.0 <= now.0 && then.1 <= now.1, "{before:?} became {:?}", end.tls.end());
-        assert!(then.0 == 0 || before.read == end.tls.end().read, "one end of reading");
-        assert!(then.1 < 3 || before.write == end.tls.end().write, "one end of writing");
+        assert!(then.0 == 0 || before.read == end.tls.end().read, "reading ends once");
+        assert!(then.1 < 3 || before.write == end.tls.end().write, "writing ends once");
         assert!(end.tls.may_write() || !end.tls.can_write());
         records.extend(end.opened());
     }
-    // Whatever waits, the transport takes at last.
+    // In the end the transport takes everything.
     while end.take(TX) != 0 {}
     records.extend(end.opened());
 
-    // What left is what was written, up to one end at most.
+    // The written data was sent, followed by at most one end.
     let ends: Vec<_> = records
         .iter()
         .enumerate()
@@ -285,7 +285,7 @@ fn anything_by_anybody(suite: Suite, seed: u64) -> End {
         WriteEnd::AlertSent(description) => {
             assert_eq!((last, left), (Some(vec![2, description.0]), written));
         }
-        // An end that was on its way when the peer failed has left in part at most.
+        // An end that was being sent when the peer failed was sent in part at most.
         WriteEnd::Failed => assert!(last.is_none()),
         WriteEnd::Closing | WriteEnd::AlertQueued(_) | WriteEnd::HandedOver => {
             panic!("it has all left")
@@ -294,7 +294,7 @@ fn anything_by_anybody(suite: Suite, seed: u64) -> End {
     end.tls.end()
 }
 
-/// The same of two halves, each of which learns late what the other found out.
+/// The same for two halves, each of which gets the notices and signals of the other late.
 fn anything_by_late_halves(suite: Suite, seed: u64) -> End {
     const TX: usize = 200;
     let mut random = Random(seed | 1);
@@ -302,7 +302,7 @@ fn anything_by_late_halves(suite: Suite, seed: u64) -> End {
     let (mut opener, mut writer) = tls.split();
     let (mailbox, mut wire, mut written) = (Mailbox::new(), Vec::new(), Vec::new());
     let mut take = |writer: &mut Writer<Secret, TX>, len: usize| {
-        // The signal is there before the record that made it leaves.
+        // The signal is posted before its record is sent.
         mailbox.post_signal(writer.take_signal());
         let len = len.min(writer.unsent().len());
         wire.extend_from_slice(&writer.unsent()[..len]);
@@ -394,7 +394,7 @@ fn anything_by_late_halves(suite: Suite, seed: u64) -> End {
 }
 
 #[test]
-fn whatever_comes_late_to_a_half_one_end_at_most_leaves_and_it_is_the_last() {
+fn halves_that_learn_late_send_at_most_one_end_and_nothing_after_it() {
     let mut ends = std::collections::BTreeMap::<_, usize>::new();
     for suite in Suite::ALL {
         for seed in 0..1000_u64 {
@@ -410,7 +410,7 @@ fn whatever_comes_late_to_a_half_one_end_at_most_leaves_and_it_is_the_last() {
 }
 
 #[test]
-fn whatever_is_called_one_end_at_most_leaves_and_it_is_the_last() {
+fn any_calls_send_at_most_one_end_and_nothing_after_it() {
     let mut ends = std::collections::BTreeMap::<_, usize>::new();
     for suite in Suite::ALL {
         for seed in 0..2000_u64 {

@@ -1,12 +1,12 @@
-//! Ciphers of one's own: one that fails, and tags of other lengths.
+//! Custom ciphers: one that fails, and tags of other lengths.
 
 use tls_record::{Connection, End, Fault, ReadEnd, SealError, ShutdownError, WriteEnd};
 use tls_record_tests::chip::Chip;
 use tls_record_tests::records::{key_update, message};
 
-/// Without a cipher there is no alert: what is sealed leaves, and both directions have failed.
+/// Without a cipher there is no alert: sealed records are sent, and both directions have failed.
 #[test]
-fn a_cipher_that_fails_ends_both_directions_and_takes_the_slot_away() {
+fn a_cipher_that_fails_ends_both_directions_and_discards_the_slot() {
     for how in 0..5 {
         let chip = Chip::new();
         chip.seals.set(1);
@@ -23,7 +23,7 @@ fn a_cipher_that_fails_ends_both_directions_and_takes_the_slot_away() {
                 let sealed = tls.write_handshake(&[&message(4, b"")]);
                 assert_eq!(sealed, Err(SealError::Crypto));
             }
-            // A KeyUpdate that is asked for, with a slot reserved.
+            // A requested KeyUpdate, with a slot reserved.
             _ => {
                 tls.reserve(4).unwrap();
                 let mut request =

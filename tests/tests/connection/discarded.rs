@@ -1,4 +1,4 @@
-//! What an end discards is not told as sent; what is sealed is told once.
+//! Alerts that an end discards are not reported as sent; alerts that are sealed are reported once.
 
 use tls_record::{AlertDescription, CloseError, ShutdownError, WriteEnd};
 use tls_record_tests::records::{ALERT, DATA, Suite};
@@ -6,7 +6,7 @@ use tls_record_tests::records::{ALERT, DATA, Suite};
 use crate::support::{Wired, alert, data};
 
 #[test]
-fn a_fatal_alert_of_the_peers_discards_what_is_unsent() {
+fn a_fatal_alert_of_the_peer_discards_unsent_records() {
     for suite in Suite::ALL {
         let mut end = Wired::<512>::new(suite);
         end.tls.write(&[b"data"]).unwrap();
@@ -20,7 +20,7 @@ fn a_fatal_alert_of_the_peers_discards_what_is_unsent() {
 }
 
 #[test]
-fn what_was_discarded_is_not_told_as_sent() {
+fn a_discarded_close_notify_is_not_reported_as_sent() {
     for suite in Suite::ALL {
         for taken in 0..=suite.overhead() + 2 {
             let mut end = Wired::<512>::new(suite);
@@ -39,9 +39,9 @@ fn what_was_discarded_is_not_told_as_sent() {
     }
 }
 
-/// Two fatal alerts that cross: ours was sealed before the other half told of theirs.
+/// Two fatal alerts cross: ours was sealed before the notice of theirs arrived.
 #[test]
-fn an_alert_that_was_discarded_is_not_told_as_sent() {
+fn a_discarded_alert_is_not_reported_as_sent() {
     for suite in Suite::ALL {
         for taken in 0..=suite.overhead() + 2 {
             let Wired { tls, mut peer, .. } = Wired::<512>::new(suite);
@@ -92,7 +92,7 @@ fn a_fatal_alert_waits_for_room() {
 
 // RFC 9846 section 6.2: implementations should log the alerts that they send and receive.
 #[test]
-fn every_alert_that_is_sealed_is_told_once_and_in_order() {
+fn every_sealed_alert_is_reported_once_and_in_order() {
     let mut told = Vec::new();
     let mut tls12 = Wired::<512>::new(Suite::Tls12Gcm);
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! A connection in its halves.
+//! Connections that are split into halves.
 
 use tls_record::{AlertDescription, Connection, Fault, ReadEnd, Role, ShutdownError, WriteEnd};
 use tls_record_tests::records::{
@@ -8,7 +8,7 @@ use tls_record_tests::records::{
 use crate::support::{Wired, alert, data};
 
 #[test]
-fn split_and_joined_a_connection_goes_on() {
+fn a_connection_continues_after_splitting_and_joining() {
     for suite in Suite::ALL {
         let mut end = Wired::<512>::new(suite);
         end.tls.write(&[b"before"]).unwrap();
@@ -16,7 +16,7 @@ fn split_and_joined_a_connection_goes_on() {
         end.tls.reserve(4).unwrap().copy_from_slice(b"slot");
         let (mut opener, mut writer) = end.tls.split();
         writer.commit(4).unwrap();
-        // What the opener found out in the meantime is told when they meet again.
+        // Joining delivers the notices of the opener.
         let mut forged = end.peer.forge(DATA, b"forged");
         assert!(opener.open(&mut forged).is_err());
         end.tls = Connection::join(opener, writer).unwrap();
@@ -30,7 +30,7 @@ fn split_and_joined_a_connection_goes_on() {
 }
 
 #[test]
-fn a_renegotiation_is_refused_by_a_warning_that_leaves_by_itself() {
+fn a_renegotiation_is_refused_by_a_warning_without_a_further_call() {
     let mut end = Wired::<512>::new(Suite::Tls12Gcm);
     end.accept(HANDSHAKE, &message(0, b""));
     end.tls.with_halves(|_, sealer| sealer.refuse_renegotiation()).unwrap();
@@ -39,7 +39,7 @@ fn a_renegotiation_is_refused_by_a_warning_that_leaves_by_itself() {
 }
 
 #[test]
-fn a_sending_half_alone_does_what_it_is_told_at_once() {
+fn a_writer_alone_seals_control_records_at_once() {
     let Wired { tls, mut mirror, .. } = Wired::<512>::new(Suite::Tls12Gcm);
     let (_, mut writer) = tls.split();
     writer.refuse_renegotiation().unwrap();
@@ -55,7 +55,7 @@ fn a_sending_half_alone_does_what_it_is_told_at_once() {
 }
 
 #[test]
-fn a_sending_half_alone_makes_its_fragments_as_long_as_it_is_told() {
+fn a_writer_alone_keeps_to_its_fragment_limit() {
     let Wired { tls, mut mirror, .. } = Wired::<512>::new(Suite::Tls13);
     let (_, mut writer) = tls.split();
     writer.set_fragment_limit(100);
@@ -66,7 +66,7 @@ fn a_sending_half_alone_makes_its_fragments_as_long_as_it_is_told() {
 }
 
 #[test]
-fn what_was_due_before_is_unsent_from_the_start() {
+fn records_due_before_are_unsent_from_the_start() {
     let records::Connection { mut layer, mut mirror, .. } =
         records::Connection::established(Suite::Tls13, Role::Client);
     layer.update_keys(false).unwrap();

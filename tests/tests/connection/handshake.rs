@@ -81,7 +81,7 @@ fn a_change_cipher_spec_waits_for_room_like_everything() {
 }
 
 #[test]
-fn a_flight_longer_than_the_output_says_so() {
+fn a_flight_longer_than_the_output_is_an_error() {
     let mut tls = Connection::<Secret, 128>::new(Layer::new(Config::new(Role::Server)));
     let Err(SealError::NoSpace { need }) = tls.write_handshake(&[&message(11, &[0; 200])]) else {
         panic!("it does not fit");

@@ -5,7 +5,7 @@ use tls_record_tests::records::{CLOSE_NOTIFY, DATA, HANDSHAKE, Suite, key_update
 
 use crate::support::{Wired, alert, data};
 
-/// Where the bytes lie that are in flight, and what they are.
+/// The address of the bytes in flight, and the bytes.
 fn submit<const TX: usize>(end: &mut Wired<TX>) -> (usize, Vec<u8>) {
     let bytes = end.tls.begin_send();
     (bytes.as_ptr().addr(), bytes.to_vec())
@@ -19,11 +19,11 @@ fn assert_in_place<const TX: usize>(end: &Wired<TX>, (address, bytes): &(usize, 
 }
 
 #[test]
-fn what_is_in_flight_stays_where_it_is_whatever_is_sealed_meanwhile() {
+fn bytes_in_flight_do_not_move_while_records_are_sealed() {
     let mut end = Wired::<512>::new(Suite::Tls13);
     end.tls.write(&[&[1; 100]]).unwrap();
     end.take(60);
-    // There is room before the bytes, which sealing would move them to.
+    // There is room before the bytes, where sealing would move them.
     let submitted = submit(&mut end);
     let mut written = 0;
     while let Ok(taken) = end.tls.write(&[&[2; 90]]) {
@@ -37,7 +37,7 @@ fn what_is_in_flight_stays_where_it_is_whatever_is_sealed_meanwhile() {
     let _ = end.tls.shutdown();
     assert_in_place(&end, &submitted);
 
-    // A completion of a part, and then of the rest.
+    // A completion of a part, and one of the rest.
     end.take(30);
     let submitted = submit(&mut end);
     assert_in_place(&end, &submitted);
@@ -49,7 +49,7 @@ fn what_is_in_flight_stays_where_it_is_whatever_is_sealed_meanwhile() {
 }
 
 #[test]
-fn a_slot_is_filled_and_committed_behind_what_is_in_flight() {
+fn a_slot_is_filled_and_committed_after_bytes_in_flight() {
     let mut end = Wired::<512>::new(Suite::Tls13);
     end.tls.write(&[b"first"]).unwrap();
     let submitted = submit(&mut end);

@@ -1,4 +1,4 @@
-//! KeyUpdates that fall due at any time.
+//! KeyUpdates that become due at any time.
 
 use tls_record::{Fault, Flood, KeyError, OpenError, SealError, ShutdownError};
 use tls_record_tests::records::{
@@ -8,7 +8,7 @@ use tls_record_tests::records::{
 use crate::support::{Wired, alert, data};
 
 #[test]
-fn an_idle_connection_answers_a_key_update_with_no_call_in_between() {
+fn an_idle_connection_answers_a_key_update_without_a_further_call() {
     let mut end = Wired::<512>::new(Suite::Tls13);
     for _ in 0..40 {
         end.accept(HANDSHAKE, &key_update(1));
@@ -16,7 +16,7 @@ fn an_idle_connection_answers_a_key_update_with_no_call_in_between() {
         assert_eq!(end.send(), [(HANDSHAKE, key_update(0))]);
         end.accept(DATA, b"data");
     }
-    // One answer waits for the transport, and one for all that came meanwhile waits behind it.
+    // One answer waits for the transport, and one for all later requests waits after it.
     for _ in 0..5 {
         end.accept(HANDSHAKE, &key_update(1));
         assert_eq!(end.tls.unsent().len(), 27);
@@ -68,7 +68,7 @@ fn keys_are_updated_in_the_middle_of_writing() {
 }
 
 #[test]
-fn the_key_update_of_a_used_up_key_leaves_with_no_call_in_between() {
+fn the_key_update_of_a_used_up_key_is_sent_without_a_further_call() {
     for slot in [false, true] {
         // One record for data.
         let mut end = Wired::<512>::configured(Suite::Tls13, |config| config.key_limit = 5);
@@ -101,7 +101,7 @@ fn a_message_that_one_key_cannot_seal_to_its_end_waits_for_the_next() {
 }
 
 #[test]
-fn exhausted_keys_of_tls12_are_told_and_the_connection_still_closes() {
+fn exhausted_keys_of_tls12_are_an_error_and_the_connection_still_closes() {
     let mut end = Wired::<512>::configured(Suite::Tls12Gcm, |config| config.key_limit = 7);
     end.tls.write(&[b"1"]).unwrap();
     end.tls.reserve(1).unwrap();
@@ -114,19 +114,19 @@ fn exhausted_keys_of_tls12_are_told_and_the_connection_still_closes() {
 }
 
 #[test]
-fn a_request_of_ours_is_known_to_the_receiving_half_at_once() {
+fn the_opener_knows_of_our_request_at_once() {
     let mut end = Wired::<512>::configured(Suite::Tls13, |config| config.limits.key_updates = 0);
     end.fill();
     end.tls.update_keys(true).unwrap();
     assert_eq!(end.tls.update_keys(true), Err(KeyError::RequestOutstanding));
     let records = end.send();
     assert_eq!(records.last(), Some(&(HANDSHAKE, key_update(1))));
-    // With no update tolerated but the answer to ours.
+    // The only KeyUpdate within the budget is the answer to ours.
     assert_eq!(end.accept(HANDSHAKE, &key_update(0)), [Got::KeyUpdate(false)]);
     end.tls.update_keys(true).unwrap();
 }
 
-/// The transport took the request, its answer arrives, and only then it says that it took it.
+/// The answer to a request arrives before the transport reports that it has taken the request.
 #[test]
 fn the_answer_to_a_request_may_come_before_the_transport_is_done() {
     for how in 0..5 {
@@ -170,8 +170,8 @@ fn the_answer_to_a_request_may_come_before_the_transport_is_done() {
     }
 }
 
-// 9846 4.7.3: "multiple KeyUpdate messages while silent" are answered with a single update: also if all
-// of them, and data, came at once.
+// 9846 4.7.3: "multiple KeyUpdate messages while silent" are answered with a single update, also if
+// they arrive together with data.
 #[test]
 fn all_requests_of_one_read_get_one_answer() {
     for behind in [0, 1, 5] {
@@ -182,7 +182,7 @@ fn all_requests_of_one_read_get_one_answer() {
             end.peer.update();
             batch.extend(end.peer.seal(DATA, &[round]));
         }
-        // The last record may have come in part.
+        // The last record may have arrived in part.
         batch.extend(&end.peer.seal(DATA, b"more")[..behind]);
         let mut at = 0;
         while at < batch.len() {
@@ -199,7 +199,7 @@ fn all_requests_of_one_read_get_one_answer() {
 }
 
 #[test]
-fn data_that_is_written_amid_a_read_goes_behind_the_answer() {
+fn data_written_between_two_reads_is_sent_after_the_answer() {
     let mut end = Wired::<512>::new(Suite::Tls13);
     let request = end.peer.seal(HANDSHAKE, &key_update(1));
     end.peer.update();

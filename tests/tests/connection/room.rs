@@ -1,4 +1,4 @@
-//! What has room, and what waits for it.
+//! Room in the output: what has room, and what waits for it.
 
 use tls_record::{Config, Connection, Padding, Role, SealError, ShutdownError};
 use tls_record_tests::records::{
@@ -30,7 +30,7 @@ fn state_and_room_are_different_questions() {
     assert_eq!((tls.may_write(), tls.can_write()), (false, false), "there are no keys");
 }
 
-/// Whoever is told that there is room gets it: for a write, and for a slot.
+/// If `can_write` says that there is room, a write and a slot get it.
 #[test]
 fn can_write_is_a_promise() {
     let mut promises = 0;
@@ -72,7 +72,7 @@ fn a_key_update_that_has_no_room_makes_data_and_slots_wait() {
     assert_eq!(end.send(), [data(b"data")]);
 }
 
-/// One that the peer asked for, and one that asks the peer.
+/// One that the peer requested, and one that requests an update.
 #[test]
 fn can_write_counts_two_key_updates_if_two_are_due() {
     for room in 0..150 {
@@ -90,7 +90,7 @@ fn can_write_counts_two_key_updates_if_two_are_due() {
 }
 
 #[test]
-fn control_takes_the_room_of_what_was_sent_before_all_is_sent() {
+fn control_records_take_the_room_of_sent_bytes() {
     let mut end = Wired::<512>::new(Suite::Tls13);
     end.fill();
     end.take(100);
@@ -103,7 +103,7 @@ fn control_takes_the_room_of_what_was_sent_before_all_is_sent() {
 fn a_fragment_limit_is_never_more_than_fits() {
     let mut end = Wired::<512>::new(Suite::Tls13);
     let limit = end.tls.writer().sealer().fragment_limit();
-    // A small one first, say, and then as large as can be.
+    // A small limit first, and then as large as possible.
     end.tls.with_halves(|_, sealer| sealer.set_fragment_limit(100));
     assert_eq!(end.tls.writer().sealer().fragment_limit(), 100);
     end.tls.with_halves(|_, sealer| sealer.set_fragment_limit(16_384));

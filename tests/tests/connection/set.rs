@@ -18,14 +18,14 @@ fn gsk_invalid_handle_when_it_is_stale_or_foreign() {
     assert!(is_invalid(&mut set, foreign) && is_invalid(&mut other, first));
     assert!(set.get(first).is_ok() && set.get_mut(first).is_ok());
     assert!(set.remove(first).is_ok());
-    // Once removed it is stale, also when another has its place.
+    // After removal the handle is stale, even if another connection has its place.
     assert!(is_invalid(&mut set, first));
     let mut stale = vec![first];
     for _ in 0..100 {
         let next = set.insert(connection()).unwrap();
         assert!(!stale.contains(&next));
         assert!(stale.iter().all(|&stale| is_invalid(&mut set, stale)));
-        assert!(set.get(next).is_ok(), "and the new one is as good as before");
+        assert!(set.get(next).is_ok(), "the new handle is still valid");
         set.remove(next).unwrap();
         stale.push(next);
     }

@@ -1,5 +1,5 @@
-//! What a shutdown answers, in one step and in two. Tests that carry a name of
-//! `gsk_secure_socket_shutdown`'s answers are what z/OS System SSL promises of it.
+//! The answers of a shutdown in one step and in two. Tests that are named after answers of
+//! `gsk_secure_socket_shutdown` check what z/OS System SSL promises of them.
 
 use std::io::{self, ErrorKind};
 
@@ -34,7 +34,7 @@ fn gsk_ok_says_that_the_transport_took_the_last_byte() {
             assert_eq!(end.tls.unsent(), []);
             assert_eq!(end.tls.end().write, WriteEnd::Closed);
             assert_eq!(end.opened(), [data(b"some data"), alert(CLOSE_NOTIFY)]);
-            // One step: the peer's direction is none of its business.
+            // One step does not depend on the peer's direction.
             assert_eq!(end.tls.end().read, ReadEnd::Open);
             assert_eq!(end.accept(DATA, b"late"), [Got::Data(b"late".to_vec())]);
         }
@@ -51,7 +51,7 @@ fn gsk_connection_active_while_a_slot_is_reserved() {
                 assert_eq!(end.tls.shutdown(), Err(ShutdownError::SlotReserved));
                 assert_eq!(end.tls.shutdown_both(0), Err(ShutdownError::SlotReserved));
             }
-            // Nothing is queued: the connection is as open as before.
+            // Nothing is queued: the connection is still open.
             assert_eq!((end.tls.unsent(), end.tls.end().write), (&[][..], WriteEnd::Open));
             assert!(end.tls.may_write());
             let mut expected = Vec::new();
@@ -74,7 +74,7 @@ fn gsk_err_connection_closed_when_our_close_notify_has_left() {
     for suite in Suite::ALL {
         let mut end = Wired::<512>::new(suite);
         assert_eq!(end.tls.shutdown(), Err(ShutdownError::WouldBlock));
-        // A write after the shutdown is an error from the first moment.
+        // A write after the shutdown is an error at once.
         for _ in 0..2 {
             assert_eq!(end.tls.write(&[b"late"]), Err(SealError::Closed));
             assert_eq!(end.tls.write_handshake(&[&message(4, b"")]), Err(SealError::Closed));
@@ -91,8 +91,7 @@ fn gsk_err_connection_closed_when_our_close_notify_has_left() {
     }
 }
 
-/// The error of a transport is the transport's, and the connection does not claim what it did not
-/// take.
+/// The caller gets the error of its transport, and bytes that were not taken stay unsent.
 #[test]
 fn gsk_err_io_is_the_error_of_the_transport() {
     fn close<const TX: usize>(
@@ -120,7 +119,7 @@ fn gsk_err_io_is_the_error_of_the_transport() {
             });
             assert_eq!(closed.unwrap_err().kind(), ErrorKind::ConnectionReset);
             assert_eq!(end.tls.end().write, WriteEnd::Closing, "{before} bytes of it left");
-            // If that was not its end, the rest follows.
+            // If the transport goes on, the rest follows.
             close(&mut end, || Ok(3)).unwrap();
             assert_eq!(end.opened(), [alert(CLOSE_NOTIFY)]);
         }
@@ -141,7 +140,7 @@ fn gsk_err_not_sslv3_when_the_peer_does_not_speak_tls() {
                 }
                 let error = OpenError::Fault(Fault::NotTls);
                 assert_eq!(tls.received(&mut first.to_vec()), Err(error), "{role:?}");
-                // There is no one to alert, and nothing half sent to be completed.
+                // There is no TLS peer to alert, and no record sent in part.
                 assert_eq!(tls.unsent(), []);
                 for _ in 0..2 {
                     assert_eq!(tls.shutdown(), Err(ShutdownError::NotTls), "{role:?} {hello}");
@@ -183,7 +182,7 @@ fn gsk_err_socket_closed_before_the_peers_close_notify() {
                     assert_eq!(end.tls.shutdown(), Err(ShutdownError::Truncated));
                     assert_eq!(end.tls.shutdown_both(100), Err(ShutdownError::Truncated));
                 }
-                // The other direction may still work.
+                // The other direction may still be open.
                 assert_eq!(end.tls.end(), End { read, write: WriteEnd::Closing });
                 assert_eq!(end.send(), [alert(CLOSE_NOTIFY)]);
                 assert_eq!(end.tls.shutdown(), Err(ShutdownError::Truncated));
@@ -195,7 +194,7 @@ fn gsk_err_socket_closed_before_the_peers_close_notify() {
     }
 }
 
-/// The peer closed its direction and went: that is no obstacle to our close_notify.
+/// The peer has closed its direction and gone: our close_notify is still sent.
 #[test]
 fn gsk_err_socket_closed_is_not_said_after_the_peers_close_notify() {
     for suite in Suite::ALL {
@@ -225,13 +224,13 @@ fn gsk_invalid_state_before_the_connection_has_started() {
             assert_eq!(tls.shutdown_both(100), Err(ShutdownError::NotStarted));
             assert_eq!((tls.unsent(), tls.end().write), (&[][..], WriteEnd::Open));
         }
-        // Nothing was queued: the handshake may begin.
+        // Nothing was queued: the handshake can start.
         tls.write_handshake(&[&message(1, b"hello")]).unwrap();
         assert_eq!(tls.unsent().len(), 14);
     }
 }
 
-/// A record that was sealed or opened is a start, whoever has it now.
+/// A sealed or opened record counts as a start.
 #[test]
 fn gsk_invalid_state_is_not_said_once_there_is_something_to_close() {
     for takes in [0, 3, 14] {
@@ -260,7 +259,7 @@ fn gsk_invalid_state_is_not_said_once_there_is_something_to_close() {
 #[test]
 fn gsk_invalid_state_when_the_connection_has_failed() {
     for suite in Suite::ALL {
-        // By a fault of the peer's, an alert of the peer's, and an abort of ours.
+        // By a fault of the peer, an alert of the peer, and an abort of ours.
         for how in 0..3 {
             for piece in PIECES {
                 let mut end = Wired::<512>::new(suite);
@@ -356,7 +355,7 @@ fn gsk_would_block_write_until_the_last_byte_though_it_is_sealed() {
 // Two steps
 
 #[test]
-fn two_steps_deliver_what_is_under_way() {
+fn two_steps_deliver_data_in_flight() {
     for suite in Suite::ALL {
         let mut end = Wired::<512>::new(suite);
         assert_eq!(end.accept(DATA, b"before"), [Got::Data(b"before".to_vec())]);
@@ -365,7 +364,7 @@ fn two_steps_deliver_what_is_under_way() {
         assert_eq!(end.send_in(1), [alert(CLOSE_NOTIFY)]);
         let drained = (suite.overhead() + 9) as u32;
         assert_eq!(end.tls.shutdown_both(1000), Err(ShutdownError::AwaitingPeer { drained }));
-        // A record in part is not drained yet.
+        // A partial record is not drained yet.
         let record = end.peer.seal(DATA, b"more");
         end.tls.received(&mut record[..10].to_vec()).unwrap();
         assert_eq!(end.tls.shutdown_both(1000), Err(ShutdownError::AwaitingPeer { drained }));
@@ -419,7 +418,7 @@ fn the_budget_is_spent_by_one_byte_too_many() {
         assert_eq!(end.tls.shutdown_both(drained), awaiting);
         assert_eq!(end.tls.shutdown_both(drained - 1), spent);
         assert_eq!(end.tls.shutdown_both(0), spent);
-        // Who has more patience may go on.
+        // A larger budget continues.
         assert_eq!(end.tls.shutdown_both(drained), awaiting);
         end.accept(ALERT, &CLOSE_NOTIFY);
         assert_eq!(end.tls.shutdown_both(0), Ok(()));
@@ -427,7 +426,7 @@ fn the_budget_is_spent_by_one_byte_too_many() {
 }
 
 #[test]
-fn what_is_received_in_pieces_counts_for_the_budget() {
+fn records_received_in_pieces_count_for_the_budget() {
     let mut end = Wired::<512>::new(Suite::Tls13);
     let _ = end.tls.shutdown();
     end.send();
@@ -436,7 +435,7 @@ fn what_is_received_in_pieces_counts_for_the_budget() {
     let opened = end.tls.received_into(&[&record[..7], &record[7..]], &mut out).unwrap();
     assert_eq!(Got::of(&opened.event, &out), Some(Got::Data(b"in pieces".to_vec())));
     assert_eq!(end.tls.shutdown_both(30), Err(ShutdownError::BudgetSpent { drained: 31 }));
-    // What it has to tell is told, as by the other call.
+    // Its notices are delivered, as by the other call.
     let forged = end.peer.forge(DATA, b"forged");
     assert!(end.tls.received_into(&[&forged], &mut out).is_err());
     assert_eq!(end.tls.shutdown_both(100), Err(ShutdownError::Failed));
@@ -446,8 +445,8 @@ fn what_is_received_in_pieces_counts_for_the_budget() {
     assert_eq!(end.send(), [(HANDSHAKE, key_update(0))]);
 }
 
-/// A peer that sends for ever and does not read: our alert cannot leave, and waiting has a bound all
-/// the same.
+/// A peer sends forever and does not read: our alert cannot be sent, and waiting is bounded
+/// nevertheless.
 #[test]
 fn the_budget_holds_while_our_alert_waits_for_the_transport() {
     let mut end = Wired::<512>::new(Suite::Tls13);
@@ -489,7 +488,7 @@ fn two_steps_end_with_the_transport_or_with_a_failure() {
     }
 }
 
-// Before the handshake is over anyone can have sent it.
+// Before the end of the handshake a close_notify is not authenticated.
 #[test]
 fn a_close_notify_in_mid_handshake_is_no_shutdown_of_both() {
     let fresh = || records::Connection::new(Config::new(Role::Client));
@@ -503,7 +502,7 @@ fn a_close_notify_in_mid_handshake_is_no_shutdown_of_both() {
         assert_eq!(end.tls.end().read, ReadEnd::Closed { epoch });
         assert_eq!(end.tls.shutdown_both(1_000), Err(ShutdownError::WouldBlock));
         end.send();
-        // Our own close_notify has left: one step is done, and the other never will be.
+        // Our close_notify has been sent: one step is complete, and the other never will be.
         for _ in 0..2 {
             assert_eq!(end.tls.shutdown_both(1_000), Err(ShutdownError::ClosedInHandshake));
         }
@@ -511,7 +510,7 @@ fn a_close_notify_in_mid_handshake_is_no_shutdown_of_both() {
     }
 }
 
-// Both steps, with the halves in two places and the words carried by hand.
+// Both steps, with split halves and notices carried by hand.
 #[test]
 fn split_halves_shut_down_in_two_steps_within_a_budget() {
     for suite in Suite::ALL {
@@ -540,7 +539,7 @@ fn split_halves_shut_down_in_two_steps_within_a_budget() {
     }
 }
 
-// The engine without its buffer of output: what arrives counts from its `close` or `cancel` on.
+// Without an output buffer the budget counts from `close` or `cancel` on.
 #[test]
 fn a_record_layer_shuts_down_in_two_steps_and_counts_from_the_first() {
     for suite in Suite::ALL {
@@ -563,11 +562,11 @@ fn a_record_layer_shuts_down_in_two_steps_and_counts_from_the_first() {
     }
 }
 
-// The transport takes nothing any more: asking again must not be told to wait.
+// The transport takes nothing any more: the answer must not be to wait.
 #[test]
 fn gsk_err_io_when_the_transport_has_failed() {
     for suite in Suite::ALL {
-        // Before anything, with data under way, and with our close_notify queued.
+        // Before anything, with data in flight, and with our close_notify queued.
         for steps in 0..3 {
             for peer_closes in [false, true] {
                 let mut end = Wired::<512>::new(suite);
@@ -592,7 +591,7 @@ fn gsk_err_io_when_the_transport_has_failed() {
                 assert!(!end.tls.end().is_clean());
             }
         }
-        // What had left before is not undone.
+        // Records sent before stay sent.
         let mut end = Wired::<512>::new(suite);
         let _ = end.tls.shutdown();
         end.send();
@@ -603,9 +602,9 @@ fn gsk_err_io_when_the_transport_has_failed() {
     }
 }
 
-// What had ended before the transport failed keeps its own answer.
+// An end before the failure of the transport keeps its answer.
 #[test]
-fn a_failed_transport_changes_no_end_that_was_there_before() {
+fn a_failed_transport_changes_no_earlier_end() {
     type Finish = fn(&mut Wired<512>);
     for suite in Suite::ALL {
         let ends: [(Finish, ShutdownError); 4] = [

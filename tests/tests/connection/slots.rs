@@ -1,4 +1,4 @@
-//! Slots: records that are filled where they will leave from.
+//! Slots: records that are filled in the output buffer.
 
 use tls_record::close::OnPeerClose;
 use tls_record::{AlertDescription, KeyError, RecordSizeLimit, SealError};
@@ -7,7 +7,7 @@ use tls_record_tests::records::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, Suite, key
 use crate::support::{PIECES, Wired, alert, data};
 
 #[test]
-fn control_that_falls_due_leaves_before_the_slot_and_before_its_commit() {
+fn a_due_control_record_is_sent_before_the_slot_and_before_its_commit() {
     for waits in [false, true] {
         let mut end = Wired::<512>::new(Suite::Tls13);
         if waits {
@@ -28,7 +28,7 @@ fn control_that_falls_due_leaves_before_the_slot_and_before_its_commit() {
 }
 
 #[test]
-fn control_that_is_still_there_is_before_the_record_of_the_slot() {
+fn an_unsent_control_record_comes_before_the_record_of_the_slot() {
     for piece in PIECES {
         let mut end = Wired::<512>::new(Suite::Tls13);
         end.tls.write(&[b"first"]).unwrap();
@@ -62,7 +62,7 @@ fn a_second_control_record_makes_the_slot_wait_until_the_transport_has_taken_the
 }
 
 #[test]
-fn control_that_waited_for_the_slot_leaves_when_that_is_discarded() {
+fn a_control_record_that_waits_for_the_slot_is_sent_when_the_slot_is_discarded() {
     let mut end = Wired::<512>::new(Suite::Tls13);
     end.tls.reserve(4).unwrap();
     end.accept(HANDSHAKE, &key_update(1));
@@ -70,16 +70,16 @@ fn control_that_waited_for_the_slot_leaves_when_that_is_discarded() {
     assert_eq!(end.tls.unsent().len(), 27);
     end.tls.discard().unwrap();
     assert_eq!(end.send(), [(HANDSHAKE, key_update(0)), (HANDSHAKE, key_update(1))]);
-    // The receiving half knows of the request, and is told the answer.
+    // The opener knows of the request, and gets the answer.
     assert_eq!(end.tls.update_keys(true), Err(KeyError::RequestOutstanding));
     end.accept(HANDSHAKE, &key_update(0));
     assert_eq!(end.tls.update_keys(true), Ok(()));
 }
 
 #[test]
-fn a_fault_takes_the_slot_away_and_its_alert_leaves() {
+fn a_fault_discards_the_slot_and_sends_its_alert() {
     for suite in Suite::ALL {
-        // With the gap before the slot used up or not.
+        // With and without room before the slot.
         for updates in 0..=usize::from(suite == Suite::Tls13) * 2 {
             for how in 0..3 {
                 let mut end = Wired::<512>::new(suite);
@@ -101,7 +101,7 @@ fn a_fault_takes_the_slot_away_and_its_alert_leaves() {
                 assert_eq!(end.tls.slot_mut(), None);
                 assert_eq!(end.tls.commit(300), Err(SealError::NoSlot));
                 assert_eq!(end.tls.discard(), Err(SealError::NoSlot));
-                // It has the room of the slot, at once.
+                // The alert takes the room of the slot at once.
                 end.take(usize::MAX);
                 let last = end.opened().pop();
                 assert_eq!(last, (how != 2).then(|| alert([2, 20])), "{suite:?} {updates} {how}");
@@ -112,7 +112,7 @@ fn a_fault_takes_the_slot_away_and_its_alert_leaves() {
 
 // 5246 7.2.1: "discarding any pending writes"
 #[test]
-fn a_tls12_peer_that_closes_takes_the_slot_away_unless_we_half_close() {
+fn the_close_notify_of_a_tls12_peer_discards_the_slot_unless_we_half_close() {
     for suite in [Suite::Tls12Gcm, Suite::Tls12Chacha] {
         for policy in [OnPeerClose::Reply, OnPeerClose::HalfClose] {
             let mut end =
@@ -168,7 +168,7 @@ fn a_slot_longer_than_a_record_is_refused() {
 }
 
 #[test]
-fn a_limit_of_the_peers_that_comes_late_binds_the_slot() {
+fn a_record_size_limit_that_comes_late_applies_to_the_slot() {
     let mut end = Wired::<512>::new(Suite::Tls13);
     end.tls.reserve(100).unwrap();
     end.tls

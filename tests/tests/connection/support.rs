@@ -1,4 +1,4 @@
-//! A connection whose other end is worked by hand.
+//! A connection whose other end is played by hand.
 
 use tls_record::{Config, Connection, ContentType, End, Epoch, OpenError, ReadEnd, Role, WriteEnd};
 use tls_record_tests::records::{self, ALERT, DATA, Got, HANDSHAKE, Hand, Secret, Suite, open_all};
@@ -6,14 +6,15 @@ use tls_record_tests::records::{self, ALERT, DATA, Got, HANDSHAKE, Hand, Secret,
 pub(crate) const CLEAN: End =
     End { read: ReadEnd::Closed { epoch: Epoch::Application }, write: WriteEnd::Closed };
 
-/// A connection whose other end is worked by hand, behind a transport that takes what it is told to.
+/// A connection whose other end is played by hand, over a transport that takes as much as a test
+/// says.
 pub(crate) struct Wired<const TX: usize = 512> {
     pub(crate) tls: Connection<Secret, TX>,
-    /// Seals what arrives.
+    /// Seals the records that arrive.
     pub(crate) peer: Hand,
-    /// Opens what leaves.
+    /// Opens the records that are sent.
     pub(crate) mirror: Hand,
-    /// What the transport took and the mirror has not opened.
+    /// Bytes that the transport has taken and the mirror has not opened.
     pub(crate) taken: Vec<u8>,
 }
 
@@ -30,7 +31,7 @@ impl<const TX: usize> Wired<TX> {
         Self::over(records::Connection::configured(suite, configure))
     }
 
-    /// The transport takes `len` bytes, or all there are.
+    /// The transport takes `len` bytes, or all that are unsent.
     pub(crate) fn take(&mut self, len: usize) -> usize {
         let unsent = self.tls.unsent();
         let len = len.min(unsent.len());
@@ -39,7 +40,7 @@ impl<const TX: usize> Wired<TX> {
         len
     }
 
-    /// The whole records that the transport has taken.
+    /// Opens the whole records that the transport has taken.
     pub(crate) fn opened(&mut self) -> Vec<(ContentType, Vec<u8>)> {
         let mut records = Vec::new();
         let wire = std::mem::take(&mut self.taken);

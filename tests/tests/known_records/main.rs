@@ -1,5 +1,5 @@
-//! The records that firmware has as known answers are what OpenSSL makes of their keys, nonces and
-//! content; and what the engine makes of them here.
+//! The known answers of the firmware are the records that OpenSSL and the engine seal from the same
+//! keys, nonces and content.
 
 #[path = "../../../core/tests/ciphers/check.rs"]
 mod check;

@@ -1,5 +1,4 @@
-//! Padding (9846 5.4): how long records are made under each policy, and that every receiver takes
-//! them.
+//! Padding (9846 5.4): the length of records under each policy, and receivers that accept them.
 
 #[cfg(feature = "peers")]
 mod other_stacks;
@@ -13,7 +12,7 @@ use tls_record_tests::records::{
     message, record_size_limit, split,
 };
 
-/// What the engine's own end sends with, as `Connection` installs it.
+/// The secret that the engine sends with, as `Connection` installs it.
 const OWN: u8 = 0x80 + 0x30;
 
 fn odd(_: ContentType, length: usize) -> usize {
@@ -37,7 +36,7 @@ const POLICIES: [Padding; 10] = [
     Padding::By(PaddingFn(|_, _| usize::MAX)),
 ];
 
-/// The length of an inner plaintext, worked out a second time.
+/// Computes the length of an inner plaintext, independently of the engine.
 fn expected(policy: Padding, content: usize, limit: usize) -> usize {
     let least = content + 1;
     let wanted = match policy {
@@ -51,7 +50,7 @@ fn expected(policy: Padding, content: usize, limit: usize) -> usize {
     wanted.min(limit)
 }
 
-/// Takes a record of ours apart, whose content is this long: its type, and the content.
+/// Opens a record whose content has a known length. Returns its content type and content.
 fn take_apart(mirror: &mut Hand, record: &[u8], content: usize) -> (ContentType, Vec<u8>) {
     let (last, mut inner) = mirror.open(record);
     inner.push(last.0);
@@ -59,7 +58,7 @@ fn take_apart(mirror: &mut Hand, record: &[u8], content: usize) -> (ContentType,
     (ContentType(inner[content]), inner[..content].to_vec())
 }
 
-/// Lengths of content near which something changes.
+/// Lengths of content around the limits.
 fn lengths(limit: usize) -> impl Iterator<Item = usize> {
     let max = limit - 1;
     let edges = [0, 64, 512, 1000, 1024, 2000, 4096, 8192, max];
@@ -75,10 +74,10 @@ fn policies_are_equal_if_they_are_the_same() {
     }
 }
 
-// 9846 5.4, 8449 4: "the reduced limit applies to the full plaintext, including the content type and
-// padding", and is filled exactly.
+// 9846 5.4, 8449 4: "the reduced limit applies to the full plaintext, including the content type
+// and padding", and is filled exactly.
 #[test]
-fn every_policy_at_every_edge_is_as_long_as_it_says_and_never_over_the_limit() {
+fn every_policy_at_every_edge_makes_records_of_its_length_and_within_the_limit() {
     for limit in [64, 512, 16_385] {
         for policy in POLICIES {
             let mut connection = Connection::configured(Suite::Tls13, |config| {
@@ -96,7 +95,7 @@ fn every_policy_at_every_edge_is_as_long_as_it_says_and_never_over_the_limit() {
                 let len = 5 + inner + 16;
                 assert_eq!(connection.layer.sealer().record_len(length), len);
                 let content = vec![0x5a; length];
-                // What was in the buffer is not in the padding.
+                // Earlier bytes of the buffer are not in the padding.
                 let mut wire = vec![0xff; len + 1];
                 wire[5..][..length].fill(0x5a);
                 let short = &mut wire[..len - 1];
@@ -113,7 +112,7 @@ fn every_policy_at_every_edge_is_as_long_as_it_says_and_never_over_the_limit() {
                 }
                 assert_eq!(event, Event::ApplicationData(5..5 + length));
 
-                // Copied from one slice, and gathered from several: the same record.
+                // One slice and several slices give the same record.
                 let (front, back) = content.split_at(length / 2);
                 for parts in [&[&content[..]] as &[&[u8]], &[front, &[], back]] {
                     wire.fill(0xff);
@@ -152,7 +151,7 @@ fn one_call_makes_several_padded_records() {
     }
 }
 
-// Our own limit is for the sake of buffers: padding keeps to it as well.
+// Our own limit exists because of buffers, so that padding keeps to it as well.
 #[test]
 fn padding_keeps_to_our_fragment_limit() {
     let connection = Connection::configured(Suite::Tls13, |config| {
@@ -163,7 +162,7 @@ fn padding_keeps_to_our_fragment_limit() {
 }
 
 #[test]
-fn control_is_covered_if_the_policy_says_so() {
+fn control_records_are_padded_if_configured() {
     for (policy, covers, lengths) in [
         (Padding::Block(64), false, [3, 6, 11]),
         (Padding::Block(64), true, [64, 64, 64]),
@@ -201,9 +200,9 @@ fn control_is_covered_if_the_policy_says_so() {
     }
 }
 
-// A flight of several records: what is reckoned beforehand is what is written.
+// The computed length of a flight of several records is the written length.
 #[test]
-fn a_padded_flight_is_as_long_as_was_reckoned() {
+fn a_padded_flight_has_the_computed_length() {
     for policy in POLICIES {
         let mut connection = Connection::configured(Suite::Tls13, |config| {
             (config.padding, config.pads_control, config.fragment_limit) = (policy, true, 99);
@@ -271,7 +270,7 @@ fn padded_cover_traffic_is_no_flood() {
 
 // A connection reads the same with and without the scan in constant time.
 #[test]
-fn either_scan_reads_the_same() {
+fn both_scans_find_the_same_content() {
     for constant_time in [false, true] {
         let open = || {
             Connection::configured(Suite::Tls13, |config| {
@@ -306,7 +305,7 @@ fn either_scan_reads_the_same() {
 }
 
 #[test]
-fn the_content_that_fits_a_space_is_the_most_that_does() {
+fn the_content_that_fits_a_space_is_maximal() {
     for policy in POLICIES {
         for fragment_limit in [20, 100, 16_384] {
             let mut connection = Connection::configured(Suite::Tls13, |config| {

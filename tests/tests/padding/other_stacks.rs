@@ -1,4 +1,4 @@
-//! OpenSSL and rustls strip what the engine pads.
+//! OpenSSL and rustls accept the padding of the engine.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tls_record_tests::peers::{
 
 use super::POLICIES;
 
-/// A server by OpenSSL or rustls behind a handshake of TLS 1.3, and the secrets of the connection.
+/// A server of OpenSSL or rustls after a handshake of TLS 1.3, and the secrets of the connection.
 fn server(is_openssl: bool, suite: PeerSuite) -> (Box<dyn Peer>, Secrets) {
     let log = SecretLog::default();
     let extras = Extras { log: Some(log.clone()), ..Extras::default() };

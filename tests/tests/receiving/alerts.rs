@@ -19,7 +19,7 @@ refused! {
 }
 
 #[test]
-fn the_end_says_how_early_the_peer_closed() {
+fn the_end_reports_how_early_the_peer_closed() {
     for (mut connection, epoch) in [
         (fresh(), Epoch::Plaintext),
         (fresh().install(Epoch::EarlyData, Suite::Tls13), Epoch::EarlyData),
@@ -49,7 +49,7 @@ fn reading_goes_on_after_user_canceled() {
 
 // 9846 6.1: "Any data received after a closure alert has been received MUST be ignored."
 #[test]
-fn what_follows_a_close_notify_is_not_looked_at() {
+fn records_after_a_close_notify_are_ignored() {
     for suite in Suite::ALL {
         let mut connection = Connection::established(suite, Role::Client);
         connection.accept(ALERT, &CLOSE_NOTIFY);
@@ -62,7 +62,7 @@ fn what_follows_a_close_notify_is_not_looked_at() {
             assert_eq!((opened.consumed, opened.event), (wire.len(), Event::Closed));
             assert_eq!(input, wire);
         }
-        // A loop that opens until more is needed has an end.
+        // A loop that opens until `NeedMore` ends.
         let need_more = Opened { consumed: 0, event: Event::NeedMore { total: 5 } };
         assert_eq!(connection.layer.open(&mut []), Ok(need_more.clone()));
         assert_eq!(connection.layer.open_into(&[], &mut []), Ok(need_more));
@@ -72,7 +72,7 @@ fn what_follows_a_close_notify_is_not_looked_at() {
 }
 
 #[test]
-fn the_peers_error_alert_is_not_answered_and_takes_everything_with_it() {
+fn the_peers_error_alert_is_not_answered_and_ends_both_directions() {
     for suite in Suite::ALL {
         let mut connection = Connection::established(suite, Role::Server);
         if suite == Suite::Tls13 {
@@ -97,7 +97,7 @@ fn the_peers_error_alert_is_not_answered_and_takes_everything_with_it() {
 // 9846 6: "The level can safely be ignored." A client of TLS 1.3 alone must not take a server's
 // handshake_failure for a warning of TLS 1.2.
 #[test]
-fn a_pinned_version_judges_alerts_from_the_first_byte() {
+fn a_pinned_version_applies_to_alerts_from_the_first_byte() {
     let failure = AlertDescription::HANDSHAKE_FAILURE;
     for role in [Role::Client, Role::Server] {
         let connection = |version| {
@@ -111,12 +111,12 @@ fn a_pinned_version_judges_alerts_from_the_first_byte() {
         assert_eq!(connection(Some(Version::Tls13)).receive(&record), is_error);
         assert_eq!(connection(Some(Version::Tls12)).receive(&record), is_warning);
         assert_eq!(connection(None).receive(&record), is_warning);
-        // A level that TLS 1.2 does not have.
+        // A level that TLS 1.2 does not define.
         let record = plaintext(ALERT, &[3, failure.0]);
         assert_eq!(connection(Some(Version::Tls13)).receive(&record), is_error);
         let fault = Err(OpenError::Fault(Fault::AlertLevel));
         assert_eq!(connection(Some(Version::Tls12)).receive(&record), fault);
-        // It does not stand for the ServerHello: a change_cipher_spec before it is still too early.
+        // It does not replace the ServerHello: a change_cipher_spec before it is still too early.
         if role == Role::Server {
             let record = plaintext(CCS, &[1]);
             let fault = Err(OpenError::Fault(Fault::UnexpectedContentType));

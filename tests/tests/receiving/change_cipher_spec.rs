@@ -16,7 +16,7 @@ refused! {
         c.accept(HANDSHAKE, &message(16, b"key exchange")[..6]);
         plaintext(CCS, &[1])
     } => SpansKeyChange, UNEXPECTED_MESSAGE;
-    // CVE-2014-0224: what follows it is under keys, or it is nothing.
+    // CVE-2014-0224: only records under keys may follow it.
     then_plaintext_tls12: fresh().set_version(Version::Tls12), |c| {
         assert_eq!(c.accept(CCS, &[1]), [Got::ChangeCipherSpec]);
         plaintext(HANDSHAKE, &message(20, b"verify data"))
@@ -50,7 +50,7 @@ fn tls12_keys_follow_it() {
     assert_eq!(connection.accept(DATA, b"data"), [Got::Data(b"data".to_vec())]);
 }
 
-// The version that is configured stands for the one that is not negotiated yet.
+// The configured version applies until one is negotiated.
 #[test]
 fn announces_the_keys_of_a_client_that_speaks_tls12_alone() {
     let mut config = Config::new(Role::Client);

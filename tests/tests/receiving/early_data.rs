@@ -11,17 +11,17 @@ fn server() -> Connection {
     Connection::new(config)
 }
 
-/// A server that rejected early data, and sent its flight.
+/// A server that has rejected early data and sent its flight.
 fn by_trial() -> Connection {
     skip(server().install(Epoch::Handshake, Suite::Tls13), false)
 }
 
-/// A server that sent a HelloRetryRequest.
+/// A server that has sent a HelloRetryRequest.
 fn by_type() -> Connection {
     skip(server().set_version(Version::Tls13), true)
 }
 
-/// A server that accepted early data.
+/// A server that has accepted early data.
 fn accepted() -> Connection {
     server().install(Epoch::EarlyData, Suite::Tls13)
 }
@@ -84,7 +84,7 @@ accepted! {
 }
 
 #[test]
-fn the_default_budget() {
+fn the_default_budget_is_16_384_bytes() {
     let connection = skip(fresh().install(Epoch::Handshake, Suite::Tls13), false);
     connection.assert_refuses(
         &[early(16_384), early(5)].concat(),
@@ -96,7 +96,7 @@ fn the_default_budget() {
 }
 
 #[test]
-fn is_skipped_where_it_can_come_alone() {
+fn is_skipped_only_where_it_can_come() {
     for (epoch, after_hello_retry_request) in [
         (Epoch::EarlyData, false),
         (Epoch::EarlyData, true),
@@ -111,12 +111,12 @@ fn is_skipped_where_it_can_come_alone() {
     }
 }
 
-// There is no early data: whatever does not open is a forgery.
+// TLS 1.2 has no early data: a record that does not open is forged.
 #[test]
-fn tls12_skips_nothing() {
+fn tls12_skips_no_early_data() {
     for suite in [Suite::Tls12Gcm, Suite::Tls12Chacha] {
         let mut connection = server();
-        // Before the version was chosen.
+        // Before the version is chosen.
         connection.halves(|opener, _| opener.skip_early_data(false)).unwrap();
         connection = connection.install(Epoch::Handshake, suite);
         let refused = connection.halves(|opener, _| opener.skip_early_data(false));
@@ -136,7 +136,7 @@ fn early_data_that_is_skipped_by_type_may_be_as_long_as_a_record() {
 
 // There is one budget, however often the caller says that early data is rejected.
 #[test]
-fn early_data_that_is_skipped_again_is_charged_to_what_is_left() {
+fn early_data_that_is_skipped_again_is_charged_to_the_same_budget() {
     let mut connection = fresh();
     let skip = |connection: &mut Connection| {
         connection.layer.with_halves(|opener, _| opener.skip_early_data(true)).unwrap();
@@ -153,9 +153,9 @@ fn early_data_that_is_skipped_again_is_charged_to_what_is_left() {
     assert_eq!(opened, Err(OpenError::Fault(Fault::TooMuchEarlyData)));
 }
 
-// After the first record that opens, one that does not is a forgery and no early data.
+// After the first record that opens, a record that does not is forged and not early data.
 #[test]
-fn skipping_does_not_begin_again_once_a_record_has_opened() {
+fn skipping_does_not_start_again_after_a_record_has_opened() {
     let mut connection = server().install(Epoch::Handshake, Suite::Tls13);
     connection.accept(HANDSHAKE, &message(11, b"certificate"));
     let skipped = connection.halves(|opener, _| opener.skip_early_data(false));
@@ -170,7 +170,7 @@ fn skipping_does_not_begin_again_once_a_record_has_opened() {
     assert_eq!(skipped, Err(KeyError::Epoch));
 }
 
-// Each record that is dropped is one more attempt to forge a tag of eight bytes.
+// Each dropped record would be another attempt to forge a tag of eight bytes.
 #[test]
 fn early_data_is_not_skipped_by_trial_under_short_tags() {
     let chip = Chip::new();
@@ -185,12 +185,12 @@ fn early_data_is_not_skipped_by_trial_under_short_tags() {
         opener.skip_early_data(false).unwrap();
         assert_eq!(opener.install(Epoch::Handshake, chip.slot()), expected, "{tag_len}");
         if expected.is_err() {
-            // Nothing has changed: there are no keys, and other keys may come.
+            // Nothing has changed: there are no keys, and others may be installed.
             assert_eq!((opener.epoch(), opener.sequence()), (Epoch::Plaintext, None));
             chip.tag_len.set(16);
             assert_eq!(opener.install(Epoch::Handshake, chip.slot()), Ok(()));
         }
-        // By outer type nothing is tried.
+        // Skipping by content type decrypts nothing.
         chip.tag_len.set(tag_len);
         let mut opener = Opener::new(Config::new(Role::Server));
         opener.skip_early_data(true).unwrap();
@@ -198,9 +198,9 @@ fn early_data_is_not_skipped_by_trial_under_short_tags() {
     }
 }
 
-// Only a server is sent early data.
+// Only a server receives early data.
 #[test]
-fn a_client_skips_none() {
+fn a_client_skips_no_early_data() {
     for epoch in [None, Some(Epoch::Handshake)] {
         for by_type in [false, true] {
             let mut connection = Connection::new(Config::new(Role::Client));

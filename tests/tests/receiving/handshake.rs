@@ -60,7 +60,7 @@ refused! {
     key_update_behind_a_key_update: tls13(), |c| c.peer.seal(HANDSHAKE, &[key_update(0), key_update(0)].concat()) => SpansKeyChange, UNEXPECTED_MESSAGE;
     a_byte_behind_a_key_update: tls13(), |c| c.peer.seal(HANDSHAKE, &[&key_update(1)[..], &[4]].concat()) => SpansKeyChange, UNEXPECTED_MESSAGE;
 
-    // 9846 4.7; which other types are refused is a test of its own.
+    // 9846 4.7; another test covers the other message types.
     ticket_to_a_server: Connection::established(Suite::Tls13, Role::Server), |c| c.peer.seal(HANDSHAKE, &message(4, b"ticket")) => UnexpectedHandshake, UNEXPECTED_MESSAGE;
     client_hello_tls13: Connection::established(Suite::Tls13, Role::Server), |c| c.peer.seal(HANDSHAKE, &message(1, b"hello")) => UnexpectedHandshake, UNEXPECTED_MESSAGE;
     certificate_request_not_offered_for: tls13(), |c| c.peer.seal(HANDSHAKE, &message(13, b"?")) => UnexpectedHandshake, UNEXPECTED_MESSAGE;
@@ -72,7 +72,7 @@ refused! {
         Connection::configured(Suite::Tls13, |config| config.limits.handshake_message = 5),
         |c| c.peer.seal(HANDSHAKE, &message(4, b"ticket")) => HandshakeTooLong, ILLEGAL_PARAMETER;
 
-    // In the wrong direction.
+    // From the wrong role.
     hello_request_to_a_server: Connection::established(Suite::Tls12Gcm, Role::Server), |c| c.peer.seal(HANDSHAKE, &message(0, b"")) => UnexpectedHandshake, UNEXPECTED_MESSAGE;
     client_hello_to_a_client: gcm(), |c| c.peer.seal(HANDSHAKE, &message(1, b"hello")) => UnexpectedHandshake, UNEXPECTED_MESSAGE;
     server_hello_established: gcm(), |c| c.peer.seal(HANDSHAKE, &message(2, b"hello")) => UnexpectedHandshake, UNEXPECTED_MESSAGE;
@@ -96,7 +96,7 @@ accepted! {
 }
 
 #[test]
-fn an_error_alert_amid_a_message_is_taken_first() {
+fn an_error_alert_between_fragments_is_accepted() {
     for (mut connection, level) in [(amid_a_ticket(), 1), (amid_a_certificate(), 2)] {
         let record = connection.peer.seal(ALERT, &[level, 51]);
         let error = OpenError::PeerAlert(AlertDescription::DECRYPT_ERROR);
@@ -107,7 +107,7 @@ fn an_error_alert_amid_a_message_is_taken_first() {
 // 9846 4.7.3: "If an implementation receives any other value, it MUST terminate the connection
 // with an illegal_parameter alert."
 #[test]
-fn key_updates_of_other_values() {
+fn key_updates_with_other_values_are_refused() {
     for value in 2..=255 {
         let mut connection = tls13();
         let record = connection.peer.seal(HANDSHAKE, &key_update(value));
@@ -120,7 +120,7 @@ fn key_updates_of_other_values() {
 }
 
 #[test]
-fn a_key_update_split_over_records() {
+fn a_key_update_fragmented_over_records_is_accepted() {
     for at in 1..5 {
         let mut connection = tls13();
         let (front, back) = (&key_update(0)[..at], &key_update(0)[at..]);
@@ -133,7 +133,7 @@ fn a_key_update_split_over_records() {
 // 9846 4.7.3: "both sides MUST enforce that a KeyUpdate with the old key is received before
 // accepting any messages encrypted with the new key".
 #[test]
-fn new_keys_come_with_the_key_update_and_old_ones_go() {
+fn a_key_update_replaces_the_keys() {
     let connection = tls13();
     let mut new_keys = connection.peer.clone();
     new_keys.update();
@@ -155,8 +155,8 @@ fn new_keys_come_with_the_key_update_and_old_ones_go() {
     );
 }
 
-// 9846 4.7.3: the number of key updates is for the sender to keep: "receiving implementations MUST
-// NOT enforce this rule". More of them than 16 bits can count.
+// 9846 4.7.3: the sender limits the number of KeyUpdates: "receiving implementations MUST NOT
+// enforce this rule". The test sends more than 16 bits can count.
 #[test]
 fn any_number_of_key_updates_is_received() {
     let mut connection = tls13();
@@ -171,7 +171,7 @@ fn any_number_of_key_updates_is_received() {
 
 // 9846 4.7, 5246 7.4.1.1
 #[test]
-fn which_messages_come_after_the_handshake() {
+fn only_allowed_messages_are_accepted_after_the_handshake() {
     for message_type in 0..=255 {
         for (suite, role, post_handshake_auth, permitted) in [
             (Suite::Tls13, Role::Client, false, &[4, 24][..]),
@@ -205,7 +205,7 @@ fn which_messages_come_after_the_handshake() {
 }
 
 #[test]
-fn a_long_message_comes_in_pieces_with_their_places() {
+fn a_long_message_comes_in_pieces_with_their_offsets() {
     let mut connection = tls13();
     let ticket = message(4, b"0123456789");
     let mut got = Vec::new();
@@ -233,7 +233,7 @@ fn a_request_to_renegotiate_is_refused_by_a_warning_and_the_connection_goes_on()
 }
 
 #[test]
-fn a_piece_tells_whether_its_message_ends_with_it() {
+fn a_piece_says_whether_its_message_ends_with_it() {
     let mut connection = tls13();
     let ticket = message(4, b"0123456789");
     let mut last = Vec::new();
@@ -247,9 +247,10 @@ fn a_piece_tells_whether_its_message_ends_with_it() {
     assert_eq!(last, [false, false, true]);
 }
 
-// 5246 7.4.1.1: "struct { } HelloRequest"; 9846 4.6.5: "struct {} EndOfEarlyData"; 6.2: decode_error.
+// 5246 7.4.1.1: "struct { } HelloRequest"; 9846 4.6.5: "struct {} EndOfEarlyData"; 6.2:
+// decode_error.
 #[test]
-fn a_message_of_a_fixed_length_has_no_other() {
+fn a_message_of_a_fixed_length_with_another_length_is_refused() {
     const SERVER_HELLO_DONE: u8 = 14;
     const END_OF_EARLY_DATA: u8 = 5;
     for (connection, message_type) in [
@@ -261,7 +262,7 @@ fn a_message_of_a_fixed_length_has_no_other() {
         let mut right = connection();
         let expected = [Got::Message(message_type, 0, vec![])];
         assert_eq!(right.accept(HANDSHAKE, &message(message_type, b"")), expected);
-        // By the header alone, before the body is there.
+        // By the header alone, before the body arrives.
         for length in [1, 255, 65_536] {
             let mut wrong = connection();
             let [_, a, b, c] = u32::to_be_bytes(length);

@@ -11,7 +11,7 @@ fn a_record_size_limit_counts_from_its_confirmation_on() {
     connection.assert_refuses(&record, Fault::RecordOverflow, AlertDescription::RECORD_OVERFLOW);
 }
 
-// The client sent its early data before it knew a limit of ours.
+// The client sends its early data before it knows our limit.
 #[test]
 fn rejected_early_data_may_be_over_it() {
     let mut config = Config::new(Role::Server);

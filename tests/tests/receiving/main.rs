@@ -1,4 +1,5 @@
-//! What arrives and what the engine answers. Which requirement each test is for, `conformance.md` says.
+//! Received records and the answers of the engine. `conformance.md` has the requirement of each
+//! test.
 
 use tls_record::aead::Algorithm;
 use tls_record::{
@@ -12,8 +13,8 @@ use tls_record_tests::records::{
     key_update, message, plaintext, record_size_limit,
 };
 
-/// One test a row: on this connection, what the closure returns is this fault, answered by this
-/// alert.
+/// Each entry is a test: on this connection, the input that the closure returns causes this fault,
+/// which is answered with this alert.
 macro_rules! refused {
     ($($name:ident: $connection:expr, $wire:expr => $fault:ident, $alert:ident;)*) => {$(
         #[test]
@@ -26,7 +27,7 @@ macro_rules! refused {
     )*};
 }
 
-/// One test a row: on this connection, what the closure returns is accepted and means this.
+/// Each entry is a test: on this connection, the input that the closure returns gives these events.
 macro_rules! accepted {
     ($($name:ident: $connection:expr, $wire:expr => $got:expr;)*) => {$(
         #[test]
@@ -76,7 +77,7 @@ fn limited(suite: Suite, limit: u16) -> Connection {
     })
 }
 
-/// How long the record is that this header announces, if the engine waits for it.
+/// Returns the length of the record with this header, if the engine waits for it.
 #[track_caller]
 fn assert_waits(mut connection: Connection, header: Vec<u8>, length: usize) {
     let opened = connection.layer.open(&mut header.clone()).expect("a good header");

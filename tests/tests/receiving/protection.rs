@@ -54,7 +54,7 @@ refused! {
 }
 
 #[test]
-fn records_too_short_for_their_protection() {
+fn records_too_short_for_their_protection_are_refused() {
     for (suite, shortest) in [(Suite::Tls13, 16), (Suite::Tls12Gcm, 24), (Suite::Tls12Chacha, 16)] {
         for length in 0..shortest {
             for content_type in [DATA, ALERT, HANDSHAKE] {
@@ -72,9 +72,9 @@ fn records_too_short_for_their_protection() {
     }
 }
 
-// 9846 5.2, 5246 6.2.3.3: every bit of a record is protected, and all failures are one.
+// 9846 5.2, 5246 6.2.3.3: every bit of a record is protected, and all failures look alike.
 #[test]
-fn every_bit_counts() {
+fn a_record_with_any_bit_changed_does_not_open() {
     let secrets: [fn(Algorithm) -> TrafficSecret<Backend>; 2] = [
         |suite| TrafficSecret::tls13(suite, &vec![7; suite.secret_len()]).unwrap(),
         |suite| TrafficSecret::tls12(suite, &vec![7; suite.key_len()], &[7; 12]).unwrap(),
@@ -111,7 +111,7 @@ fn every_bit_counts() {
 }
 
 #[test]
-fn inner_types_other_than_three() {
+fn inner_types_other_than_three_are_refused() {
     for inner in (1..=255).filter(|inner| !(21..=23).contains(inner)) {
         for mut connection in [tls13(), tls13_handshake()] {
             let record = connection.peer.seal(ContentType(inner), &[1]);
@@ -125,7 +125,7 @@ fn inner_types_other_than_three() {
 }
 
 #[test]
-fn outer_types_other_than_one_under_tls13_application_keys() {
+fn outer_types_other_than_application_data_are_refused_under_tls13_application_keys() {
     for outer in (0..=255).filter(|&outer| outer != 23) {
         let header = header(ContentType(outer), 2);
         tls13().assert_refuses(
@@ -137,7 +137,7 @@ fn outer_types_other_than_one_under_tls13_application_keys() {
 }
 
 #[test]
-fn unknown_content_types() {
+fn unknown_content_types_are_refused() {
     for outer in (0..=255).filter(|outer| !(21..=23).contains(outer)) {
         for connection in [gcm(), chacha(), fresh()] {
             let header = header(ContentType(outer), 30);
@@ -150,7 +150,7 @@ fn unknown_content_types() {
     }
 }
 
-// A client that cannot read our flight has no keys to say so.
+// A client that cannot read our flight has no keys to protect its alert.
 #[test]
 fn a_plaintext_error_alert_is_the_failure_of_a_peer_without_keys() {
     for level in [1, 2] {
@@ -180,7 +180,7 @@ fn tls13_ignores_the_version_of_records() {
 }
 
 #[test]
-fn what_is_no_tls_is_not_answered() {
+fn input_that_is_not_tls_is_not_answered() {
     let sslv2_hello = [0x80, 0x2e, 1, 3, 1, 0, 0x15, 0, 0, 0];
     let sslv2_long = [0xff, 0xff, 1, 0, 2];
     for first in [
@@ -211,7 +211,7 @@ fn what_is_no_tls_is_not_answered() {
 }
 
 #[test]
-fn what_resembles_no_tls_is_answered() {
+fn records_that_resemble_other_protocols_are_answered() {
     for first in
         [&b"get / HTTP/1.1"[..], b"GET\t/", b"A8000", &[0x80, 0x2e, 2, 3, 1], &[0x40, 0, 1, 0, 2]]
     {
@@ -226,9 +226,9 @@ fn what_resembles_no_tls_is_answered() {
     assert_eq!(opened.event, Event::NeedMore { total: 5 + 0x2041 });
 }
 
-// "As the first bytes": what comes later is a record of a peer that did speak TLS.
+// Only the first bytes are judged: later bytes come from a peer that has sent TLS.
 #[test]
-fn what_is_no_tls_after_a_record_is_answered() {
+fn input_that_is_not_tls_is_answered_after_a_record() {
     let mut connection = fresh();
     connection.accept(HANDSHAKE, &message(1, b"ClientHello"));
     connection.assert_refuses(

@@ -1,6 +1,6 @@
 use super::*;
 
-// "Before the body": the wire is the header alone.
+// Before the body: the input is the header alone.
 refused! {
     unprotected_over_2_14:
         fresh(), |_| header(HANDSHAKE, 16_385) => RecordOverflow, RECORD_OVERFLOW;
@@ -22,7 +22,7 @@ refused! {
     tls12_chacha_header_over_our_limit:
         limited(Suite::Tls12Chacha, 64), |_| header(DATA, 64 + 16 + 1) => RecordOverflow, RECORD_OVERFLOW;
 
-    // A limit of ours cannot widen that of the protocol.
+    // Our limit cannot exceed the protocol's.
     tls13_header_over_2_14_under_a_larger_limit:
         limited(Suite::Tls13, u16::MAX), |_| header(DATA, 16_385 + 17) => RecordOverflow, RECORD_OVERFLOW;
     tls12_gcm_plaintext_over_2_14_under_a_larger_limit:
@@ -67,7 +67,7 @@ accepted! {
         limited(Suite::Tls13, 64), |c| c.peer.seal(DATA, &[7; 63]) => [Got::Data(vec![7; 63])];
     tls13_padded_to_our_limit:
         limited(Suite::Tls13, 64), |c| c.peer.seal_padded(DATA, b"x", 62) => [Got::Data(b"x".to_vec())];
-    // Peers count the content alone against a max_fragment_length of 512.
+    // Peers apply a max_fragment_length of 512 to the content alone.
     tls13_of_a_max_fragment_length_and_the_type:
         limited(Suite::Tls13, 512 + 1), |c| c.peer.seal(DATA, &[7; 512]) => [Got::Data(vec![7; 512])];
     tls12_gcm_of_2_14: gcm(), |c| c.peer.seal(DATA, &[7; 16_384]) => [Got::Data(vec![7; 16_384])];

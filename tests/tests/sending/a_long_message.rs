@@ -1,6 +1,6 @@
 use super::*;
 
-// 9846 5.1: nothing comes between its fragments, so that a key must carry all of it.
+// 9846 5.1: no record comes between its fragments, so that one key must seal all of it.
 #[test]
 fn that_needs_all_of_a_key_waits_for_a_fresh_one() {
     let mut connection = Connection::configured(Suite::Tls13, |config| {

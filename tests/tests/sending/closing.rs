@@ -2,7 +2,7 @@ use super::*;
 
 // 9846 6.1, rustls#3047, mbedtls#10878
 #[test]
-fn one_close_notify_and_nothing_after_it() {
+fn one_close_notify_is_sent_and_nothing_after_it() {
     for mut connection in every_epoch() {
         assert_eq!([connection.layer.close(), connection.layer.close()], [Ok(()), Ok(())]);
         assert_eq!(connection.send(b"late"), Err(SealError::Closed));
@@ -42,7 +42,7 @@ fn reading_goes_on_after_our_close_notify() {
 
 // 9846 6.1: user_canceled "MUST be followed by a close_notify".
 #[test]
-fn user_canceled_then_close_notify_one_at_a_time() {
+fn user_canceled_and_close_notify_are_sealed_one_at_a_time() {
     let expected = [(ALERT, USER_CANCELED.to_vec()), (ALERT, CLOSE_NOTIFY.to_vec())];
     for mut connection in every_epoch() {
         connection.layer.cancel().unwrap();
@@ -50,7 +50,7 @@ fn user_canceled_then_close_notify_one_at_a_time() {
         assert_eq!(connection.layer.end().write, WriteEnd::Closed);
     }
     for mut connection in every_epoch() {
-        // Whatever the application does between the two.
+        // Calls of the application between the two have no effect on them.
         connection.layer.cancel().unwrap();
         let mut out = [0; 64];
         let mut next = |connection: &mut Connection| {

@@ -92,7 +92,7 @@ proptest! {
     }
 }
 
-/// Both ends of a connection, and what is on the wire to each.
+/// Both ends of a connection, and the bytes in flight to each.
 struct Ends {
     layers: [Layer; 2],
     wires: [Vec<u8>; 2],
@@ -124,7 +124,7 @@ impl Ends {
     fn write(&mut self, end: usize, length: usize) {
         for byte in (0..length).map(|at| at as u8) {
             let mut out = [0; 64];
-            // An update of its own and a request may be due.
+            // A KeyUpdate of its own and a request may be due.
             for _ in 0..2 {
                 let written = self.layers[end].poll_control(&mut out).unwrap();
                 self.wires[1 - end].extend(&out[..written]);
@@ -161,8 +161,8 @@ impl Ends {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
-    // 9846 5.5 and 4.7.3: both ends update their keys by themselves and ask each other to, and
-    // what one has sent is on its way while the other goes on.
+    // 9846 5.5 and 4.7.3: both ends update their keys on their own and request updates, while
+    // records are in flight.
     #[test]
     fn short_key_phases_at_both_ends(
         key_limits in [5..12_u32, 5..12_u32],
@@ -183,10 +183,10 @@ proptest! {
         }
         assert_eq!(ends.read, ends.written);
         for end in [0, 1] {
-            // A key phase has `key_limit` records, of which four are kept for control.
+            // A key seals `key_limit` records, of which four are reserved for control.
             let phases = ends.written[end].len() / (u64::from(key_limits[1 - end]) - RESERVE) as usize;
             assert!(ends.updates[end] >= phases.saturating_sub(1));
-            // Every request is answered, and nothing is owed.
+            // Every request is answered.
             assert_eq!(ends.layers[end].update_keys(true), Ok(()));
             let sequence = ends.layers[1 - end].opener().sequence();
             assert_eq!(ends.layers[end].sealer().sequence(), sequence);
@@ -195,7 +195,7 @@ proptest! {
 }
 
 #[test]
-fn keys_are_updated_by_themselves_before_their_limit() {
+fn keys_are_updated_automatically_before_their_limit() {
     let (mut sealer, mut mirror) = sealer_at(Suite::Tls13, GCM_LIMIT - RESERVE - 1);
     let mut out = [0; 64];
     let sealed = sealer.seal(&[b"the last"], &mut out).unwrap();
@@ -209,7 +209,7 @@ fn keys_are_updated_by_themselves_before_their_limit() {
 }
 
 #[test]
-fn where_there_is_no_key_update_data_ends_and_the_end_does_not() {
+fn without_key_updates_data_ends_at_the_limit_and_closing_does_not() {
     for (limit, suite, epoch) in [
         (20, Suite::Tls12Gcm, Epoch::Application),
         (20, Suite::Tls12Chacha, Epoch::Application),
@@ -254,7 +254,7 @@ fn where_there_is_no_key_update_data_ends_and_the_end_does_not() {
 }
 
 #[test]
-fn handshake_keys_are_exhausted_too() {
+fn handshake_keys_have_a_limit_too() {
     let mut config = Config::new(Role::Server);
     (config.key_limit, config.fragment_limit) = (6, 100);
     let mut connection = Connection::new(config).install(Epoch::Handshake, Suite::Tls13);
@@ -267,8 +267,8 @@ fn handshake_keys_are_exhausted_too() {
     assert_eq!(connection.layer.seal_handshake(&[&short], &mut out), Ok(2 * 122));
 }
 
-// A driver that loops while there is control, as the crate's example does, must come to an end,
-// whatever the configuration.
+// A driver that loops while control records are due, as in the example of the crate, must end with
+// any configuration.
 #[test]
 fn a_tiny_key_limit_still_lets_data_through() {
     for key_limit in 0..=8 {
@@ -284,7 +284,7 @@ fn a_tiny_key_limit_still_lets_data_through() {
 }
 
 #[test]
-fn a_message_that_no_key_can_carry_is_not_put_off_for_ever() {
+fn a_message_that_no_key_can_seal_is_an_error() {
     let mut connection = Connection::configured(Suite::Tls13, |config| {
         (config.key_limit, config.fragment_limit, config.role) = (6, 10, Role::Server);
     });

@@ -2,7 +2,7 @@ use super::*;
 
 // 9846 4.7.3: "prior to sending its next Application Data record".
 #[test]
-fn the_reply_goes_out_before_the_next_data() {
+fn the_answer_is_sent_before_the_next_data() {
     let mut connection = tls13();
     connection.accept(HANDSHAKE, &key_update(1));
     let first = Err(SealError::ControlFirst);
@@ -13,8 +13,8 @@ fn the_reply_goes_out_before_the_next_data() {
     assert_eq!(connection.layer.seal_in_place(&mut [0; 64], 4), first);
     assert_eq!(connection.layer.seal_handshake(&[&message(4, b"")], &mut [0; 64]), first);
     assert_eq!(connection.layer.sealer().sequence(), Some(0));
-    // Under the old key, alone in its record; what follows is under the new one: `control` and
-    // `send` compare every tag.
+    // Sealed under the old key, alone in its record. Later records are sealed under the new key:
+    // `control` and `send` compare every tag.
     assert_eq!(connection.control(), [(HANDSHAKE, key_update(0))]);
     assert_eq!(connection.layer.sealer().sequence(), Some(0));
     assert_eq!(connection.send(b"data"), Ok(vec![b"data".to_vec()]));
@@ -24,7 +24,7 @@ fn the_reply_goes_out_before_the_next_data() {
 
 // 9846 4.7.3: "multiple KeyUpdates while it is silent [...] a single update".
 #[test]
-fn many_requests_get_one_reply() {
+fn many_requests_get_one_answer() {
     let mut connection = tls13();
     for _ in 0..32 {
         assert_eq!(connection.accept(HANDSHAKE, &key_update(1)), [Got::KeyUpdate(true)]);
@@ -33,15 +33,15 @@ fn many_requests_get_one_reply() {
 }
 
 #[test]
-fn without_a_request_there_is_no_reply() {
+fn a_key_update_without_a_request_is_not_answered() {
     let mut connection = tls13();
     connection.accept(HANDSHAKE, &key_update(0));
     assert_eq!(connection.control(), []);
 }
 
-// The read keys go on, but nothing may follow our close_notify (9846 6.1).
+// The read keys are updated, but no record may follow our close_notify (9846 6.1).
 #[test]
-fn none_after_our_close_notify() {
+fn none_is_sent_after_our_close_notify() {
     for is_sealed in [false, true] {
         let mut connection = tls13();
         connection.layer.close().unwrap();
@@ -56,7 +56,7 @@ fn none_after_our_close_notify() {
 // 9846 4.7.3: "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send
 // another KeyUpdate with request_update set to update_requested."
 #[test]
-fn one_request_at_a_time() {
+fn one_request_is_outstanding_at_a_time() {
     for answer in [0, 1] {
         let mut connection = tls13();
         assert_eq!(connection.layer.update_keys(true), Ok(()));
@@ -88,7 +88,7 @@ fn are_for_tls13_application_keys() {
     }
 }
 
-// sealer.rs: "Data waits for it."
+// Data waits for a due KeyUpdate.
 #[test]
 fn data_waits_for_a_key_update_with_a_request_and_without() {
     for request in [false, true] {
@@ -119,9 +119,9 @@ fn all_requests_of_one_input_get_one_answer() {
     assert_eq!(connection.control(), [(HANDSHAKE, key_update(0))]);
 }
 
-// A record that is opened message by message is not at its end before the last one.
+// A record that is opened message by message ends with its last message.
 #[test]
-fn a_request_behind_a_ticket_gets_no_answer_of_its_own() {
+fn a_request_after_a_ticket_gets_no_answer_of_its_own() {
     for splits in [false, true] {
         let mut connection = tls13();
         let first = connection.peer.seal(HANDSHAKE, &key_update(1));
@@ -129,7 +129,7 @@ fn a_request_behind_a_ticket_gets_no_answer_of_its_own() {
         let ticket = message(4, b"ticket");
         let mut input = connection.peer.seal(HANDSHAKE, &[ticket, key_update(1)].concat());
         if splits {
-            // Another read of the transport, of which the engine cannot know.
+            // Another read of the transport, which the engine cannot know.
             connection.receive(&first).unwrap();
             assert!(connection.layer.has_control());
             assert_eq!(connection.control(), [(HANDSHAKE, key_update(0))]);

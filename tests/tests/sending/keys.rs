@@ -45,9 +45,9 @@ impl embedded_io::Write for Sink {
     }
 }
 
-// There is nothing that the transport could take first: waiting for it would be for ever.
+// The transport has no bytes to take first, so that waiting for it would never end.
 #[test]
-fn a_stream_without_room_for_a_record_says_so() {
+fn a_stream_without_room_for_a_record_is_an_error() {
     let chip = Chip::new();
     chip.tag_len.set(255);
     let connection = tls_record::Connection::<_, 128>::new(chip.layer());
@@ -116,14 +116,14 @@ fn epochs_go_forward_and_belong_to_their_version() {
                         opened
                     })
                 };
-                // Its Finished had number 0.
+                // Its Finished has used sequence number 0.
                 let is_reuse = |epoch| suite != Suite::Tls13 && epoch == Application;
                 let is_first = has_keys(first) && !is_reuse(first);
                 let error =
                     |epoch| if is_reuse(epoch) { KeyError::NonceReuse } else { KeyError::Epoch };
                 let installed = install(&mut connection, first);
                 assert_eq!(installed, if is_first { Ok(()) } else { Err(error(first)) });
-                // TLS 1.2 has one set of keys, and a nonce must not come twice.
+                // TLS 1.2 has one set of keys, and a nonce must not be repeated.
                 let goes_on = second > first && suite == Suite::Tls13;
                 let is_second = has_keys(second) && (goes_on || !is_first);
                 let installed = install(&mut connection, second);

@@ -1,4 +1,4 @@
-//! What leaves. Which requirement each test is for, `conformance.md` says.
+//! Sent records. `conformance.md` has the requirement of each test.
 
 mod a_long_message;
 mod closing;
@@ -30,7 +30,7 @@ use tls_record_tests::records::{
 
 /// The most records that one AES-GCM key may seal (9846 5.5).
 const GCM_LIMIT: u64 = 23_726_566;
-/// The records of those that are kept for control.
+/// How many of those are reserved for control.
 const RESERVE: u64 = 4;
 
 fn fresh(role: Role) -> Connection {

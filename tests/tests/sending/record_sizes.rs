@@ -1,4 +1,4 @@
-//! go#14376 and its kin: time to the first byte.
+//! go#14376 and the like: small records reduce the time to the first byte.
 
 use core::time::Duration;
 
@@ -7,7 +7,7 @@ use tls_record::RecordSizes;
 const IDLE: Duration = Duration::from_secs(1);
 
 #[test]
-fn are_small_at_the_start_and_large_when_the_stream_runs() {
+fn are_small_at_the_start_and_large_later() {
     let mut sizes = RecordSizes::new(100, 250, IDLE);
     let now = Duration::from_millis(1);
     for sealed in [100, 200, 300] {
@@ -18,7 +18,7 @@ fn are_small_at_the_start_and_large_when_the_stream_runs() {
 }
 
 #[test]
-fn are_small_again_after_a_silence_and_not_before() {
+fn are_small_again_after_a_pause_and_not_before() {
     let mut sizes = RecordSizes::new(100, 1, IDLE);
     let start = Duration::from_secs(100);
     sizes.sealed(1, start);
@@ -26,6 +26,6 @@ fn are_small_again_after_a_silence_and_not_before() {
     assert_eq!(sizes.limit(start + IDLE), 100);
     sizes.sealed(1, start + IDLE);
     assert_eq!(sizes.limit(start + IDLE), u16::MAX);
-    // A clock that goes back is no silence.
+    // A clock that goes back does not count as a pause.
     assert_eq!(sizes.limit(start), u16::MAX);
 }

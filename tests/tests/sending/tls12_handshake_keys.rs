@@ -64,7 +64,7 @@ fn application_keys_of_tls12_never_begin_at_sequence_number_0() {
     }
 }
 
-// 5246 7.1: behind our change_cipher_spec the peer reads under its keys.
+// 5246 7.1: after our change_cipher_spec the peer reads under the new keys.
 #[test]
 fn an_alert_behind_change_cipher_spec_waits_for_the_keys() {
     let ends: [fn(&mut Sealer<Secret>); 3] = [

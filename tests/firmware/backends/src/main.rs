@@ -1,5 +1,5 @@
-//! Seals, opens, updates keys and closes, with the real ciphers of a backend, in one piece and in halves
-//! that a mailbox links. That it links is what is to be seen.
+//! Seals, opens, updates keys and closes with the real ciphers of a backend, in a whole connection
+//! and in halves that a mailbox links. The test is that this program links.
 
 #![no_std]
 #![no_main]
@@ -56,7 +56,7 @@ mod no_heap {
 
     struct NoHeap;
 
-    // SAFETY: it gives out nothing.
+    // SAFETY: it allocates nothing.
     unsafe impl GlobalAlloc for NoHeap {
         unsafe fn alloc(&self, _: Layout) -> *mut u8 {
             core::ptr::null_mut()

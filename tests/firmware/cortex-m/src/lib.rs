@@ -1,5 +1,5 @@
-//! The board: QEMU's mps2-an386, with a Cortex-M4. What is logged goes to QEMU's standard output, and
-//! the exit status is QEMU's, both through semihosting.
+//! The board: QEMU's mps2-an386, with a Cortex-M4. The log goes to QEMU's standard output, and QEMU
+//! returns the exit status, both through semihosting.
 
 #![no_std]
 
@@ -8,11 +8,11 @@ pub mod uart;
 use core::panic::PanicInfo;
 
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
-// The critical section that the logger asks for.
+// The critical section that the logger requires.
 use cortex_m as _;
 use defmt_semihosting as _;
 
-/// What seals connections at rest: in a product, a key of the part's own key store.
+/// The key that seals suspended connections. A product takes it from the key store of the chip.
 pub const SUSPEND_KEY: [u8; 32] = *b"a key that only this part knows!";
 
 /// Ends the emulator, with status 0 only if all went well.

@@ -1,4 +1,4 @@
-//! UART0 of the board (Arm's CMSDK), as embedded-io has it.
+//! UART0 of the board (Arm's CMSDK) with the traits of embedded-io.
 
 mod halves;
 
@@ -26,7 +26,7 @@ const RECEIVER: u32 = 1 << 1;
 pub struct Uart(());
 
 impl Uart {
-    /// Switches it on. One of them is enough.
+    /// Switches it on. There must be only one.
     pub fn switch_on() -> Self {
         write(DIVIDER, 16);
         write(CONTROL, TRANSMITTER | RECEIVER);

@@ -1,4 +1,4 @@
-//! What the programs share that run firmware on an emulator, with OpenSSL as the peer.
+//! Shared code of the programs that run firmware on an emulator with OpenSSL as the peer.
 
 mod log;
 mod program;
@@ -11,37 +11,37 @@ use std::time::Duration;
 pub use log::Log;
 pub use program::Program;
 
-/// What went wrong is for a reader.
+/// An error for a reader, not for a program.
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Time for one program.
+/// The time limit of one program.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// What a program says, if it is there and ends well.
+/// Returns the output of a program, if it exists and succeeds.
 pub fn works(program: &str, args: &[&str]) -> Option<Output> {
     let output = Command::new(program).args(args).output();
     output.ok().filter(|output| output.status.success())
 }
 
-/// Whether Rust's library is there for `target`.
+/// True if Rust's standard library is installed for `target`.
 pub fn has_library(target: &str) -> bool {
     works("rustc", &["--print", "target-libdir", "--target", target])
         .and_then(|output| String::from_utf8(output.stdout).ok())
         .is_some_and(|library| Path::new(library.trim_end()).exists())
 }
 
-/// Names all tools that are not there, and how to get them.
+/// Lists all missing tools, and how to get them.
 pub fn look_for(tools: &[(bool, &str)]) -> Result<()> {
     let missing: Vec<_> =
         tools.iter().filter_map(|(is_there, remedy)| (!is_there).then_some(*remedy)).collect();
     if missing.is_empty() { Ok(()) } else { Err(format!("missing: {}", missing.join(", ")).into()) }
 }
 
-/// Builds the programs of `package` below the folder that this program itself was built in, with
-/// `variables` in the environment. Returns theirs.
+/// Builds the programs of `package` with `variables` in the environment, in the target folder of
+/// this program. Returns their folder.
 pub fn build(package: &str, target: &str, variables: &[(&str, &str)]) -> Result<PathBuf> {
     let program = std::env::current_exe()?;
-    // Where Cargo puts this program tells where it puts the firmware.
+    // The path of this program gives the target folder.
     let folder = program.ancestors().nth(2).ok_or("not where Cargo puts programs")?;
     let built = Command::new(env!("CARGO"))
         .args(["build", "--locked", "--quiet", "--release", "--package", package])
@@ -56,7 +56,8 @@ pub fn build(package: &str, target: &str, variables: &[(&str, &str)]) -> Result<
     Ok(folder.join(target).join("release"))
 }
 
-/// `openssl s_server` for one connection, and its address. Certificate and key are files in DER.
+/// Starts `openssl s_server` for one connection, and returns its address. Certificate and key are
+/// DER files.
 pub fn s_server(certificate: &Path, key: &Path, args: &[&str]) -> Result<(Program, String)> {
     let mut command = Command::new("openssl");
     command.args(["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-state"]);

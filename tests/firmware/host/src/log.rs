@@ -1,4 +1,4 @@
-//! What a program says, collected while it runs; waiting for a part of it has an end.
+//! The output of a program, collected while it runs. Every wait for a part of it has a deadline.
 
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use crate::Result;
 /// The text of a stream.
 pub struct Log {
     state: Arc<(Mutex<State>, Condvar)>,
-    /// Up to where it has been waited for.
+    /// The position up to which it has been waited for.
     seen: usize,
     deadline: Instant,
 }
@@ -22,8 +22,8 @@ struct State {
 }
 
 impl Log {
-    /// Collects a stream, which `decode` makes text of, piece by piece. Nothing waits longer than until
-    /// `deadline`.
+    /// Collects a stream, which `decode` converts to text piece by piece. No wait is longer than
+    /// until `deadline`.
     pub(crate) fn new(
         mut stream: impl Read + Send + 'static,
         mut decode: impl FnMut(&[u8]) -> String + Send + 'static,
@@ -48,7 +48,7 @@ impl Log {
         Self { state, seen: 0, deadline }
     }
 
-    /// Waits for `text` behind all that was waited for, and returns what is in front of it.
+    /// Waits for `text` after the last position, and returns the text before it.
     pub fn expect(&mut self, text: &str) -> Result<String> {
         let seen = self.seen;
         let found = self.wait(|state| state.text[seen..].find(text).map(|at| seen + at));
@@ -62,7 +62,7 @@ impl Log {
         self.wait(|state| state.has_ended.then_some(()));
     }
 
-    /// What there is now.
+    /// The text so far.
     pub fn text(&self) -> String {
         self.state.0.lock().unwrap_or_else(PoisonError::into_inner).text.clone()
     }
@@ -83,7 +83,7 @@ impl Log {
     }
 }
 
-/// Of a long text, the beginning.
+/// The beginning of a long text.
 fn short(text: &str) -> String {
     text.chars().take(80).collect()
 }

@@ -1,4 +1,4 @@
-//! Programs that run at the side: what they say is collected, and waiting for it has an end.
+//! Programs that run in parallel: their output is collected, and every wait has a deadline.
 
 use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,24 +10,24 @@ use crate::{LIMIT, Log, Result};
 
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A program that runs until it ends, or this is dropped.
+/// A program that runs until it ends or this value is dropped.
 pub struct Program {
     name: &'static str,
     child: Child,
-    /// What it writes to its standard output.
+    /// Its standard output.
     pub output: Log,
-    /// What it writes to its standard error.
+    /// Its standard error.
     pub errors: Log,
     deadline: Instant,
 }
 
 impl Program {
-    /// Starts it. It has [`LIMIT`] for everything.
+    /// Starts a program, which must end within [`LIMIT`].
     pub fn start(name: &'static str, command: &mut Command) -> Result<Self> {
         Self::start_decoding(name, command, text)
     }
 
-    /// Starts one whose output is not text, but made text of by `decode`, piece by piece.
+    /// Starts a program whose output `decode` converts to text, piece by piece.
     pub fn start_decoding(
         name: &'static str,
         command: &mut Command,
@@ -76,7 +76,7 @@ impl Program {
         Err(format!("{} does not end", self.name).into())
     }
 
-    /// Waits until it has ended well.
+    /// Waits until it has ended with success.
     pub fn end_well(&mut self) -> Result<()> {
         let status = self.end()?;
         if status.success() {
@@ -85,7 +85,7 @@ impl Program {
         Err(format!("{} ended with {status}", self.name).into())
     }
 
-    /// All that it has said.
+    /// Returns all of its output.
     pub fn said(&self) -> String {
         let Self { name, output, errors, .. } = self;
         format!("--- {name}\n{}\n--- {name}, errors\n{}", output.text(), errors.text())

@@ -1,4 +1,4 @@
-//! The halves, and both in one.
+//! The halves, and the record layer of both.
 
 use core::hint::black_box as any;
 

@@ -1,4 +1,4 @@
-//! Halves that a mailbox links.
+//! Halves that are linked by a mailbox.
 
 use core::hint::black_box as any;
 

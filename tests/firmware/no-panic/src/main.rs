@@ -1,11 +1,12 @@
-//! Calls every public function of the engine. A panic handler that cannot be linked makes of each
-//! panic that the optimizer cannot rule out an undefined symbol: if this links, there is none.
+//! Calls every public function of the engine. The panic handler cannot be linked, so that each
+//! panic that the optimizer cannot rule out is an undefined symbol: if this program links, nothing
+//! panics.
 //!
-//! `any` hides a value from the optimizer. What is behind a reference that it hides may have changed,
-//! too: a half that went through it is in any state whatever, reachable or not.
+//! `any` hides a value from the optimizer. The value behind a hidden reference may have changed,
+//! too, so that a half that went through it is in any state, reachable or not.
 //!
-//! `no-panic/missing` finds out whether a public function is missing here. It looks for their names,
-//! as in `Opener::open(`, so every call is written that way.
+//! `no-panic/missing` checks that every public function is called here. It searches for names such
+//! as `Opener::open(`, so that every call is written in that form.
 
 #![no_std]
 #![no_main]
@@ -42,7 +43,7 @@ extern "C" fn _start() {
     halves::prove(secret);
     linked::prove(store);
     linked::prove(secret);
-    // The shortest that there may be, one that is no power of two, and a long one.
+    // The shortest length, one that is not a power of two, and a long one.
     connection::prove::<_, 128>(store);
     connection::prove::<_, 128>(secret);
     connection::prove::<_, 1000>(secret);
@@ -80,12 +81,12 @@ fn config() -> Config {
     any(config)
 }
 
-/// A padding function that asks for more than there can be.
+/// A padding function that returns more than is possible.
 fn longest(_: ContentType, _: usize) -> usize {
     usize::MAX
 }
 
-/// Any limit that there may be.
+/// Any limit.
 fn limit() -> RecordSizeLimit {
     loop {
         if let Some(limit) = RecordSizeLimit::new(any(64)) {
@@ -94,7 +95,7 @@ fn limit() -> RecordSizeLimit {
     }
 }
 
-/// Slices of any number and any length.
+/// Any number of slices of any length.
 fn slices() -> &'static [&'static [u8]] {
     any(&[b"any", b"bytes"])
 }

@@ -1,5 +1,5 @@
-//! What a user is told: `Display` of every error. Not `Debug`, which the compiler derives: the standard
-//! library's helpers for that have assertions.
+//! `Display` of every error. Not the derived `Debug`, because the helpers of the standard library
+//! for it have assertions.
 
 use core::fmt::{Display, Formatter, Result, Write};
 use core::hint::black_box as any;

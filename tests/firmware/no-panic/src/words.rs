@@ -1,4 +1,4 @@
-//! Words and numbers: alerts, the closing machine, headers, limits, what passes between the halves.
+//! Values: alerts, the closing state machine, headers, limits, notices and signals.
 
 use core::hint::black_box as any;
 use core::time::Duration;

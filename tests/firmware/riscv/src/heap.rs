@@ -1,4 +1,4 @@
-//! A small heap, for rustls and its handshake, that knows how much of it was in use at most.
+//! A small heap for the handshake of rustls, which records its greatest use.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
@@ -17,10 +17,10 @@ struct Heap {
 #[global_allocator]
 static HEAP: Heap = Heap { list: LockedHeap::empty(), most: AtomicUsize::new(0) };
 
-// SAFETY: the list is what gives out and takes back.
+// SAFETY: the list allocates and frees.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: what the caller promised is what is asked for.
+        // SAFETY: the caller keeps the same contract.
         let memory = unsafe { self.list.alloc(layout) };
         self.most.fetch_max(used(), Ordering::Relaxed);
         memory
@@ -43,7 +43,7 @@ static MEMORY: Memory = Memory(UnsafeCell::new([0; LEN]));
 /// # Safety
 /// Once, before anything is allocated.
 pub unsafe fn init() {
-    // SAFETY: the memory is static, and nobody else has it.
+    // SAFETY: the memory is static, and nothing else uses it.
     unsafe { HEAP.list.lock().init(MEMORY.0.get().cast(), LEN) }
 }
 

@@ -1,9 +1,9 @@
-//! A TLS client in firmware, on QEMU's machine `virt`: rustls and ring make the handshake, the engine
-//! takes the connection over, and a UART is the transport.
+//! A TLS client in firmware on QEMU's machine `virt`: rustls and ring make the handshake, the
+//! engine takes over the connection, and a UART is the transport.
 //!
-//! What the server sends is sent back, until it asks for the end. Two words are commands: `update`,
-//! to go on to new keys and ask the server for the same, and `close`, to shut down in two steps.
-//! What happens is told through semihosting, and so is the exit status.
+//! The client echoes the data of the server. Two words are commands: `update`, to update the keys
+//! and request the same from the server, and `close`, to shut down in two steps. The log and the
+//! exit status go through semihosting.
 
 #![no_std]
 #![no_main]
@@ -33,7 +33,7 @@ use uart::Uart;
 /// The authority that signs for the server, in DER. The host makes a new one before it builds this.
 const AUTHORITY: &[u8] = include_bytes!(env!("AUTHORITY", "`riscv-host` builds this"));
 
-/// It always is 2026-06-01 here. A product has a clock.
+/// The time is always 2026-06-01. A product has a clock.
 #[derive(Debug)]
 struct Clock;
 
@@ -60,7 +60,7 @@ fn main(_hart: usize, device_tree: usize) -> ! {
     process::exit(0)
 }
 
-/// The processor cannot go on. Without this it would wait for ever.
+/// Handles exceptions. Without it the processor would loop forever.
 #[unsafe(export_name = "ExceptionHandler")]
 extern "C" fn exception(_: &riscv_rt::TrapFrame) -> ! {
     panic!("exception")
@@ -82,7 +82,7 @@ fn run(uart: Uart) -> Result<(), Box<dyn Error>> {
     close(&mut tls)
 }
 
-/// Makes the handshake and hands the connection to the engine.
+/// Makes the handshake and gives the connection to the engine.
 fn connect(config: Arc<ClientConfig>, mut uart: Uart) -> Result<Tls, Box<dyn Error>> {
     let name = "localhost".try_into().map_err(|_| "not a name")?;
     let mut handshake = Handshake::client(config, name)?;
@@ -107,7 +107,7 @@ fn connect(config: Arc<ClientConfig>, mut uart: Uart) -> Result<Tls, Box<dyn Err
     Ok(EmbeddedStream::new(Connection::new(layer), received, uart))
 }
 
-/// Sends back what comes, until that is `close`.
+/// Echoes data up to `close`.
 fn answer(tls: &mut Tls) -> Result<(), Box<dyn Error>> {
     let mut data = [0; 512];
     loop {
@@ -129,7 +129,7 @@ fn answer(tls: &mut Tls) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Shuts down in two steps, with data of the server's under way.
+/// Shuts down in two steps, with data of the server in flight.
 fn close(tls: &mut Tls) -> Result<(), Box<dyn Error>> {
     while !tls.transport_mut().read_ready()? {}
     tls.close_and_drain(1 << 16, |data| {

@@ -1,5 +1,5 @@
-//! Randomness for the handshake: 32 bytes that QEMU takes from its host and hands over in the device
-//! tree, at every start, stretched by HMAC with a counter. A product has a generator of its own.
+//! Randomness for the handshake: 32 bytes that QEMU takes from its host and puts into the device
+//! tree at each start, expanded with HMAC and a counter. A product has a generator of its own.
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ static BLOCKS: AtomicU32 = AtomicU32::new(0);
 getrandom::register_custom_getrandom!(fill);
 
 /// # Safety
-/// The device tree of the machine is at this address, and stays there.
+/// The device tree of the machine must be at this address, and stay there.
 pub unsafe fn init(device_tree: usize) {
     DEVICE_TREE.store(device_tree, Ordering::Relaxed);
 }

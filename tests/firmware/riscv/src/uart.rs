@@ -6,7 +6,7 @@ use embedded_io::{ErrorType, Read, ReadReady, Write};
 
 const BASE: *mut u8 = 0x1000_0000 as *mut u8;
 
-// Offsets of the registers, and what is in them.
+// Offsets and bits of the registers.
 const DATA: usize = 0;
 const FIFO_CONTROL: usize = 2;
 const FIFO_ENABLE: u8 = 1;
@@ -19,7 +19,7 @@ pub struct Uart(());
 
 impl Uart {
     /// # Safety
-    /// Once, on a machine that has it.
+    /// Call it once, on a machine that has this UART.
     pub unsafe fn new() -> Self {
         let mut this = Self(());
         this.set(FIFO_CONTROL, FIFO_ENABLE);

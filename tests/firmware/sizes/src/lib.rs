@@ -1,12 +1,12 @@
-//! What the measured binaries have in common.
+//! Shared code of the measured binaries.
 
 #![no_std]
 
-/// Functions to keep: their addresses, so that no caller takes their code into its own.
+/// The addresses of functions, which keep them from being removed or inlined.
 #[repr(transparent)]
 pub struct Keep<const LEN: usize>(pub [*const (); LEN]);
 
-// SAFETY: nobody reads what they point to.
+// SAFETY: the pointers are never dereferenced.
 unsafe impl<const LEN: usize> Sync for Keep<LEN> {}
 
 /// A binary with these functions in it and nothing else.

@@ -12,7 +12,7 @@ use crate::{Depths, Stack};
 
 type Layer<P> = RecordLayer<TrafficSecret<P>>;
 
-/// Content of the longest record, and room for it.
+/// The content of the longest record, and the room for it.
 const CONTENT: usize = 600;
 const ROOM: usize = CONTENT + 40;
 
@@ -181,7 +181,7 @@ impl<E> Fails for Result<(), E> {
     }
 }
 
-/// Suspended and resumed.
+/// A connection that is suspended and resumed.
 #[inline(never)]
 fn at_rest<P: Provider>(stack: &Stack, layer: Layer<P>, depths: &mut Depths) -> Layer<P> {
     let (mut layer, key, mut bytes) = (layer, [3; 32], [0; SUSPENDED_LEN]);

@@ -1,5 +1,5 @@
-//! Bytes of stack that calls of the engine take, measured: the stack below the caller is painted, and
-//! after the call the deepest byte is looked for that has another colour.
+//! Measures the bytes of stack that calls of the engine take: the stack below the caller is
+//! painted, and after the call the deepest byte with another value is searched.
 
 #![no_std]
 
@@ -15,7 +15,8 @@ pub use unscrubbed::{Unscrubbed, UnscrubbedKey};
 
 const PAINT: u32 = 0x5ca1_ab1e;
 
-/// Nothing is painted so close to the stack pointer: on x86_64, functions use 128 bytes below it.
+/// The distance below the stack pointer that is not painted: on x86_64, functions use 128 bytes
+/// there.
 const MARGIN: usize = 128;
 
 /// The stack of this thread.
@@ -27,23 +28,23 @@ impl Stack {
     /// A stack that may be painted down to the address `bottom`.
     ///
     /// # Safety
-    /// From there up to the stack pointer of any later call of [`Self::depth`], memory is the stack's,
-    /// and no interrupt and no signal handler runs on it during the call.
+    /// From there up to the stack pointer of any later call of [`Self::depth`], memory is the
+    /// stack's, and no interrupt and no signal handler runs on it during the call.
     pub const unsafe fn new(bottom: usize) -> Self {
         Self { bottom: bottom.next_multiple_of(size_of::<u32>()) }
     }
 
-    /// Bytes of stack that `call` touches.
+    /// Returns the bytes of stack that `call` touches.
     ///
     /// # Panics
-    /// If they are all that there are.
+    /// If `call` touches all painted bytes.
     #[inline(never)]
     pub fn depth(&self, call: &mut dyn FnMut()) -> usize {
         let top = stack_pointer();
         let bottom = self.bottom as *mut u32;
         let words = (top - MARGIN - self.bottom) / size_of::<u32>();
         for word in 0..words {
-            // SAFETY: it is stack that nothing uses now.
+            // SAFETY: this is stack that nothing uses now.
             unsafe { bottom.add(word).write_volatile(PAINT) };
         }
         call();
@@ -72,7 +73,7 @@ pub fn stack_pointer() -> usize {
     pointer
 }
 
-/// The most that was measured of each call.
+/// The greatest measured depth of each call.
 #[derive(Clone, Copy, Default)]
 pub struct Depths {
     calls: [(&'static str, usize); Self::MAX],
@@ -82,12 +83,12 @@ pub struct Depths {
 impl Depths {
     const MAX: usize = 32;
 
-    /// The most of each call, in the order in which they were first measured.
+    /// The greatest depth of each call, in the order of their first measurement.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, usize)> {
         self.calls[..self.len].iter().copied()
     }
 
-    /// The most of this call.
+    /// The greatest depth of this call.
     ///
     /// # Panics
     /// If it was not measured.

@@ -1,4 +1,4 @@
-//! Whether the constants of a backend are enough.
+//! Checks that the constants of a backend are large enough.
 
 use core::fmt::{self, Display, Formatter};
 
@@ -16,7 +16,7 @@ const ALGORITHMS: [Algorithm; 5] = [
     Algorithm::Aes128Ccm8,
 ];
 
-/// What the suites of a backend take, and what it says.
+/// The measured stack of the suites of a backend, and its constants.
 pub struct Needs {
     keys: [usize; 2],
     cipher: [usize; 2],
@@ -33,14 +33,14 @@ impl Needs {
         }
         let keys = ["Opener::install", "Sealer::install", "poll_control, KeyUpdate", "suspend"]
             .map(|call| depths.most(call));
-        // What it installs is overwritten on its own.
+        // Installing keys overwrites its own stack.
         let resume = depths.most("resume") - depths.most("Opener::install");
         let keys = keys.into_iter().max().unwrap_or_default().max(resume);
         let cipher = depths.most("cipher: seal").max(depths.most("cipher: open"));
         Self { keys: [keys, P::STACK], cipher: [cipher, P::Aead::STACK] }
     }
 
-    /// Whether what is overwritten is what was used.
+    /// True if the overwritten stack covers the used stack.
     pub fn are_met(&self) -> bool {
         [self.keys, self.cipher].into_iter().all(|[need, constant]| need <= constant)
     }

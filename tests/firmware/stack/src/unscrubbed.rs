@@ -1,13 +1,12 @@
-//! Backends after which nothing is overwritten.
+//! Backends that request no overwriting of the stack.
 
 use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
 use zeroize::Zeroize;
 
-/// A provider that asks for nothing to be overwritten: what is measured is what the calls take by
-/// themselves.
+/// A provider that requests no overwriting, so that the stack of the calls alone is measured.
 pub struct Unscrubbed<P>(P);
 
-/// A key of it.
+/// A key whose cipher requests no overwriting.
 pub struct UnscrubbedKey<A>(A);
 
 impl<P: Provider> Provider for Unscrubbed<P> {

@@ -1,5 +1,5 @@
-//! What the engine is given in place of ciphers, keys and a transport. It does nothing, and the
-//! optimizer cannot know: every answer is one that it must expect.
+//! Stubs for ciphers, keys and a transport. They do nothing, but the optimizer cannot know this,
+//! and must expect any answer.
 
 #![no_std]
 

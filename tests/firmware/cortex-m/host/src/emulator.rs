@@ -1,4 +1,4 @@
-//! Firmware on QEMU: its log, decoded, and its exit status.
+//! Runs firmware on QEMU. Returns its decoded log and its exit status.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,16 +10,16 @@ use host::{Program, Result};
 pub const TARGET: &str = "thumbv7em-none-eabihf";
 pub const QEMU: &str = "qemu-system-arm";
 
-/// The firmware's programs.
+/// The programs of the firmware.
 pub struct Firmware(PathBuf);
 
 impl Firmware {
     pub fn build() -> Result<Self> {
-        // Without it nothing is logged.
+        // Without this variable nothing is logged.
         Ok(Self(host::build("cortex-m-firmware", TARGET, &[("DEFMT_LOG", "info")])?))
     }
 
-    /// Starts one, with `args` for QEMU. Its output is what it logs.
+    /// Starts a program, with `args` for QEMU. Its output is its log.
     fn start(&self, name: &'static str, args: &[&str]) -> Result<Program> {
         let program = self.0.join(name);
         let decode = decoder(&fs::read(&program)?)?;
@@ -30,12 +30,12 @@ impl Firmware {
         Program::start_decoding(name, &mut command, decode)
     }
 
-    /// Starts one whose UART is a connection to `address`.
+    /// Starts a program whose UART is a connection to `address`.
     pub fn with_uart(&self, name: &'static str, address: &str) -> Result<Program> {
         self.start(name, &["-serial", &format!("tcp:{address}")])
     }
 
-    /// Runs one to its end, and returns what it has logged. Instructions take a nanosecond each.
+    /// Runs a program to its end, and returns its log. Each instruction takes a nanosecond.
     pub fn run(&self, name: &'static str) -> Result<String> {
         let mut emulator = self.start(name, &["-serial", "none", "-icount", "shift=0"])?;
         emulator.end_well().map_err(|error| format!("{error}\n{}", emulator.said()))?;
@@ -43,10 +43,10 @@ impl Firmware {
     }
 }
 
-/// Makes lines of a log's bytes.
+/// Decodes the bytes of a log to lines.
 fn decoder(elf: &[u8]) -> Result<impl FnMut(&[u8]) -> String + Send + use<>> {
     let table = Table::parse(elf)?.ok_or("the firmware logs nothing")?;
-    // It lives as long as the program.
+    // It must live as long as the program.
     let table: &'static Table = Box::leak(Box::new(table));
     let mut decoder = table.new_stream_decoder();
     Ok(move |bytes: &[u8]| {

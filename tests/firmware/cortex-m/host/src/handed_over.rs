@@ -1,5 +1,5 @@
-//! A connection that is made here and goes on in firmware: handshake with OpenSSL, suspend, and from then
-//! on the firmware's UART is the connection.
+//! A connection that is made here and continues in firmware: a handshake with OpenSSL, a
+//! suspension, and then the UART of the firmware carries the connection.
 
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -19,13 +19,13 @@ use crate::emulator::Firmware;
 use crate::identity::{Identity, NAME};
 use crate::s_client;
 
-/// As the firmware has it.
+/// The same key as in the firmware.
 const SUSPEND_KEY: [u8; 32] = *b"a key that only this part knows!";
 
-/// As long as the firmware's records.
+/// The length of the firmware's records.
 const TX: usize = 1024;
 
-/// Suites as OpenSSL has to be told.
+/// The suites with their options of OpenSSL.
 const TLS13: [[&str; 3]; 3] = [
     ["-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256"],
     ["-tls1_3", "-ciphersuites", "TLS_AES_256_GCM_SHA384"],
@@ -37,7 +37,7 @@ const TLS12: [[&str; 3]; 3] = [
     ["-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"],
 ];
 
-/// To OpenSSL a tag of 8 bytes is less security than it asks for by default.
+/// By default OpenSSL refuses the security level of a tag of 8 bytes.
 const CCM: [([&str; 5], Algorithm); 2] = [
     (
         ["-tls1_3", "-cipher", "DEFAULT@SECLEVEL=0", "-ciphersuites", "TLS_AES_128_CCM_SHA256"],
@@ -69,7 +69,7 @@ pub fn check(firmware: &Firmware, folder: &Path) -> Result<()> {
 
 type Tls = Connection<TrafficSecret<RustCrypto>, TX>;
 
-/// A program of the firmware, and what the server that it speaks to is to be.
+/// A program of the firmware, and the configuration of its server.
 struct Case<'a> {
     firmware: &'a Firmware,
     name: &'static str,
@@ -78,8 +78,8 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// Gives it a connection, which `establish` makes, with the bytes behind the handshake that have
-    /// arrived already; and has the server talk with it.
+    /// Gives it a connection from `establish`, with the bytes that have arrived after the
+    /// handshake, and makes the server talk with it.
     fn check(
         &self,
         has_updates: bool,
@@ -102,7 +102,7 @@ impl Case<'_> {
         Ok(())
     }
 
-    /// Starts it, with `transport` behind its UART, on which these bytes come first.
+    /// Starts it with `transport` connected to its UART, which delivers these bytes first.
     fn start(&self, transport: TcpStream, suspended: &[u8], received: &[u8]) -> Result<Program> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let mut emulator =
@@ -130,7 +130,7 @@ fn by_rustls(transport: &mut TcpStream, identity: &Identity) -> Result<(Tls, Vec
     Ok((Connection::new(RecordLayer::join(*opener, *sealer)?), received.filled().to_vec()))
 }
 
-/// Carries bytes, in one direction, until it ends.
+/// Carries bytes in one direction until it ends.
 fn bridge(mut from: TcpStream, mut to: TcpStream) {
     thread::spawn(move || {
         let _ = io::copy(&mut from, &mut to);
@@ -151,10 +151,10 @@ fn talk(server: &mut Program, emulator: &mut Program, has_updates: bool) -> Resu
     Ok(())
 }
 
-/// In two steps, with data under way.
+/// A shutdown in two steps, with data in flight.
 fn close_and_drain(server: &mut Program, emulator: &mut Program) -> Result<()> {
     ask(server, "close")?;
-    // The firmware closes when it sees that something is on its way, and waits for all of it.
+    // The firmware closes when it sees that data is in flight, and waits for all of it.
     server.say("last words\n")?;
     emulator.output.expect("under way: ")?;
     end(server, emulator)
@@ -167,7 +167,7 @@ fn close(server: &mut Program, emulator: &mut Program) -> Result<()> {
     end(server, emulator)
 }
 
-/// What both say when both have closed.
+/// Checks the output of both sides when both directions are closed.
 fn end(server: &mut Program, emulator: &mut Program) -> Result<()> {
     server.errors.expect("alert read:warning:close notify\n")?;
     server.errors.expect("alert write:warning:close notify\n")?;
@@ -177,23 +177,23 @@ fn end(server: &mut Program, emulator: &mut Program) -> Result<()> {
     server.end_well()
 }
 
-/// Has the server send a line, and waits until it has come back in capitals.
+/// Makes the server send a line, and waits until it comes back in capitals.
 fn ask(server: &mut Program, line: &str) -> Result<()> {
     server.say(&format!("{line}\n"))?;
     server.output.expect(&format!("{}\n", line.to_uppercase()))?;
     Ok(())
 }
 
-/// New keys, as OpenSSL asks for them and as the firmware does.
+/// KeyUpdates that OpenSSL requests, and one that the firmware requests.
 fn update_keys(server: &mut Program, emulator: &mut Program) -> Result<()> {
     const OF_SERVER: &str = "write server key update\n";
     const OF_FIRMWARE: &str = "read client key update\n";
-    // Asks for one, too: it is answered although no data leaves.
+    // It requests a KeyUpdate, which is answered although no data is sent.
     server.say("K\n")?;
     server.errors.expect(OF_SERVER)?;
     server.errors.expect(OF_FIRMWARE)?;
     ask(server, "new keys for both")?;
-    // Asks for none.
+    // It requests none.
     server.say("k\n")?;
     server.errors.expect(OF_SERVER)?;
     ask(server, "new keys for the server")?;

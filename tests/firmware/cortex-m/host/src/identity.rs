@@ -1,4 +1,4 @@
-//! Who the server is.
+//! The certificate of the server.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use rcgen::{CertificateParams, KeyPair};
 
 pub const NAME: &str = "localhost";
 
-/// A certificate that is its own authority.
+/// A self-signed certificate.
 pub struct Identity {
     /// In DER.
     pub certificate: Vec<u8>,

@@ -1,5 +1,5 @@
-//! Runs the Cortex-M firmware on an emulator and checks what it says, with a real OpenSSL as the peer
-//! where it needs one.
+//! Runs the Cortex-M firmware on an emulator and checks its log, with a real OpenSSL as the peer
+//! where one is needed.
 
 mod emulator;
 mod handed_over;
@@ -43,7 +43,7 @@ fn run() -> Result<()> {
     handed_over::check(&firmware, &env::current_exe()?.with_extension("files"))
 }
 
-/// Runs a program that says the same each time.
+/// Runs a program whose log is the same each time.
 fn compare(firmware: &Firmware, name: &'static str, expected: &str) -> Result<()> {
     let log = firmware.run(name)?;
     if log != expected {
@@ -53,7 +53,7 @@ fn compare(firmware: &Firmware, name: &'static str, expected: &str) -> Result<()
     Ok(())
 }
 
-/// Prints how many instructions the engine takes, and fails if they have become more.
+/// Prints the instruction counts of the engine, and fails if one exceeds its limit.
 fn count_instructions(firmware: &Firmware) -> Result<()> {
     let log = firmware.run("instructions")?;
     let mut within = log.lines().count() == 2;

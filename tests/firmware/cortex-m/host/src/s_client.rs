@@ -1,5 +1,5 @@
-//! A handshake by `openssl s_client`, for the suites that rustls does not have. Its bytes pass through
-//! here, and its key log has the secrets.
+//! A handshake of `openssl s_client`, for the suites that rustls does not support. Its bytes pass
+//! through this program, and its key log has the secrets.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -16,12 +16,12 @@ use tls_record::{
     Config, ContentType, Epoch, HEADER_LEN, Header, RecordLayer, Role, TrafficSecret,
 };
 
-/// How long one side is waited for before the other is looked at.
+/// The time to wait for one side before the other is checked.
 const PAUSE: Duration = Duration::from_millis(5);
 
 type Secret = TrafficSecret<RustCrypto>;
 
-/// A connection of TLS 1.3 over `server`, of which everything behind the handshake is still to come.
+/// A TLS 1.3 connection over `server` at the end of its handshake.
 pub fn establish(
     server: &mut TcpStream,
     args: &[&str],
@@ -51,8 +51,8 @@ pub fn establish(
     Ok(layer)
 }
 
-/// Carries bytes both ways, up to the client's Finished: the only protected record of its handshake.
-/// What the server sends behind that is nobody's yet.
+/// Carries bytes in both directions up to the client's Finished, the only protected record of its
+/// handshake. Later records of the server are not read.
 fn relay(client: &mut TcpStream, server: &mut TcpStream) -> Result<()> {
     let mut of_client = Vec::new();
     server.set_read_timeout(Some(PAUSE))?;
@@ -64,7 +64,7 @@ fn relay(client: &mut TcpStream, server: &mut TcpStream) -> Result<()> {
     Ok(server.set_read_timeout(None)?)
 }
 
-/// The key log, when it is whole: the last secret is logged behind the Finished.
+/// Returns the key log when it is complete: the last secret is logged after the Finished.
 fn read_log(path: &Path) -> Result<String> {
     let deadline = Instant::now() + LIMIT;
     while Instant::now() < deadline {
@@ -77,7 +77,7 @@ fn read_log(path: &Path) -> Result<String> {
     Err("no secrets".into())
 }
 
-/// What has come, and went on.
+/// Receives bytes and sends them on. Returns them.
 fn pass_on(from: &mut TcpStream, to: &mut TcpStream) -> Result<Vec<u8>> {
     let mut bytes = vec![0; 1 << 15];
     let len = match from.read(&mut bytes) {
@@ -91,7 +91,7 @@ fn pass_on(from: &mut TcpStream, to: &mut TcpStream) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether these are whole records, the last of which is protected.
+/// True if these are whole records, the last of which is protected.
 fn ends_protected(mut records: &[u8]) -> bool {
     let mut is_protected = false;
     while let Some((header, rest)) = records.split_first_chunk::<HEADER_LEN>() {

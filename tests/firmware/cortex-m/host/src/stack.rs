@@ -1,15 +1,16 @@
-//! How much stack each call takes on the device, and that it does not become more.
+//! Measures the stack of each call on the device, and checks it against limits.
 
 use host::Result;
 
 use crate::emulator::Firmware;
 
-/// Bytes that a forged record may take more than one that opens: what wipes the keys is between the call
-/// and what it overwrites, and it overwrites as much as the cipher takes at any opt-level.
+/// The bytes that a forged record may take more than one that opens: the functions that wipe the
+/// keys lie between the call and the stack that they overwrite, which is as much as the cipher
+/// takes at any opt-level.
 const MORE_FOR_A_FORGERY: usize = 800;
 
-/// The most of each call: of the engine alone, and with the AES-256-GCM of RustCrypto, which takes more
-/// than its other ciphers.
+/// The limit of each call, for the engine alone and with the AES-256-GCM of RustCrypto, which takes
+/// more than its other ciphers.
 const LIMITS: [(&str, [usize; 2]); 28] = [
     ("cipher: seal", [140, 1950]),
     ("cipher: open", [140, 1950]),
@@ -41,7 +42,8 @@ const LIMITS: [(&str, [usize; 2]); 28] = [
     ("drop of a Connection", [200, 2610]),
 ];
 
-/// Prints the stack of each call, with the engine alone and with three ciphers, and fails if it has grown.
+/// Prints the stack of each call, with the engine alone and with three ciphers, and fails if it has
+/// grown.
 pub fn measure(firmware: &Firmware) -> Result<()> {
     let log = firmware.run("stack")?;
     let mut within = true;

@@ -1,5 +1,5 @@
-//! A connection in two tasks of embassy: one receives, one sends, each has a half of the connection and
-//! a half of the UART. A mailbox carries the words between the halves.
+//! A connection in two embassy tasks: one receives and one sends, each with a half of the
+//! connection and a half of the UART. A mailbox carries notices and signals between the halves.
 
 #![no_std]
 #![no_main]
@@ -28,12 +28,12 @@ type Secret = TrafficSecret<RustCrypto>;
 static MAILBOX: Mailbox = Mailbox::new();
 static WORK: Channel<CriticalSectionRawMutex, Work, 4> = Channel::new();
 
-/// What the receiving task has for the one that sends.
+/// A message of the receiving task to the sending task.
 enum Work {
     /// There is a notice in the mailbox.
     Notice,
     Data(Vec<u8, 64>),
-    /// There is no room for the record that comes.
+    /// The next record does not fit.
     TooLong,
     End(ReadEnd),
 }
@@ -89,7 +89,7 @@ async fn receive(mut opener: Opener<Secret>, mut uart: Receiver) {
     WORK.send(Work::End(opener.end())).await;
 }
 
-/// Sends back what came, in capitals.
+/// Sends the data back in capitals.
 #[task]
 async fn send(mut writer: Writer<Secret, TX>, mut uart: Transmitter) {
     loop {
@@ -106,7 +106,7 @@ async fn send(mut writer: Writer<Secret, TX>, mut uart: Transmitter) {
             }
         }
         loop {
-            // Before the records leave: the answer may come at once.
+            // Post the signal before the records are sent: the answer may come at once.
             MAILBOX.post_signal(writer.take_signal());
             if writer.unsent().is_empty() {
                 break;
@@ -122,7 +122,7 @@ fn answer(writer: &mut Writer<Secret, TX>, mut line: Vec<u8, 64>) -> Result<(), 
     writer.write(&[&line])?;
     match &line[..] {
         b"UPDATE\n" => info!("new keys: {}", writer.update_keys(true)),
-        // It leaves with the answer.
+        // It is sent with the answer.
         b"CLOSE\n" => info!("closing: {}", writer.shutdown()),
         _ => {}
     }

@@ -1,5 +1,5 @@
-//! A connection that was made elsewhere: it arrives as bytes, is resumed, and goes on with its peer, by
-//! the UART, until it is closed in two steps.
+//! A connection that was made elsewhere: it arrives as bytes, is resumed, and continues with its
+//! peer through the UART until it is closed in two steps.
 
 #![no_std]
 #![no_main]
@@ -67,7 +67,7 @@ fn resume(mut uart: Uart) -> Result<Tls, Error> {
     Ok(EmbeddedStream::new(connection, RecordBuffer::new(), uart))
 }
 
-/// Sends back what comes, in capitals, up to `close`.
+/// Sends data back in capitals, up to `close`.
 fn answer(tls: &mut Tls) -> Result<(), StreamError<Infallible>> {
     let mut line = [0; 64];
     loop {
@@ -88,7 +88,7 @@ fn update_keys(tls: &mut Tls) -> Result<(), KeyError> {
     tls.connection_mut().update_keys(true)
 }
 
-/// Both steps, with data of the peer's under way.
+/// Makes both steps of a shutdown, with data of the peer in flight.
 fn close(tls: &mut Tls) -> Result<(), Error> {
     while tls.transport_mut().read_ready() == Ok(false) {}
     tls.close_and_drain(4096, |rest| defmt::info!("under way: {=[u8]:a}", rest))?;

@@ -1,4 +1,4 @@
-//! How many instructions the engine takes for a record of 64 bytes, without the cipher. To be run with
+//! Counts the instructions of the engine for a record of 64 bytes, without the cipher. Run it with
 //! `-icount shift=0`, where an instruction takes a nanosecond.
 
 #![no_std]
@@ -22,7 +22,7 @@ const INSTRUCTIONS_A_TICK: u32 = 40;
 const CONTENT: usize = 64;
 const RECORDS: usize = 200;
 
-/// A record, and more than protection adds to it.
+/// Room for a record and its protection.
 type Place = [u8; CONTENT + 32];
 
 #[entry]
@@ -48,7 +48,7 @@ fn measure(version: Version, timer: &mut SYST) -> Result<(), KeyError> {
     let in_place = each(timer, &mut records, |record| {
         defmt::unwrap!(sealer.seal_in_place(record, CONTENT).ok());
     });
-    // What was sealed in place is the first that is opened.
+    // The records that were sealed in place are opened first.
     let len = sealer.record_len(CONTENT);
     let opened = each(timer, &mut records, |record| {
         defmt::unwrap!(opener.open(&mut record[..len]).ok());
@@ -57,7 +57,7 @@ fn measure(version: Version, timer: &mut SYST) -> Result<(), KeyError> {
     let copied = each(timer, &mut records, |record| {
         defmt::unwrap!(sealer.seal(&[&content], record).ok());
     });
-    // What of that is the compiler's: to an address that is not aligned, as behind a header.
+    // The part of the compiler's copy: to an address that is not aligned, as after a header.
     let memcpy = each(timer, &mut records, |record| {
         let place = black_box(&mut record[HEADER_LEN..][..CONTENT]);
         place.copy_from_slice(black_box(&content));
@@ -72,7 +72,7 @@ fn halves(version: Version) -> Result<(Sealer<Secret>, Opener<Secret>), KeyError
         Version::Tls12 => Secret::tls12(Algorithm::Aes128Gcm, &[7; 16], &[7; 4]),
     };
     let mut sealer = Sealer::new(black_box(Config::new(Role::Client)));
-    // In TLS 1.2 the Finished had number 0.
+    // In TLS 1.2 the Finished has used sequence number 0.
     let sequence = u64::from(version == Version::Tls12);
     sealer.take_over(Epoch::Application, secret()?, sequence)?;
     let mut opener = Opener::new(black_box(Config::new(Role::Server)));
@@ -82,7 +82,7 @@ fn halves(version: Version) -> Result<(Sealer<Secret>, Opener<Secret>), KeyError
 
 type Secret = TrafficSecret<Null>;
 
-/// Instructions that `work` takes for a record, on average, and the loop.
+/// Returns the average instructions of `work` for a record, with those of the loop.
 #[inline(never)]
 fn each(timer: &mut SYST, records: &mut [Place; RECORDS], mut work: impl FnMut(&mut Place)) -> u32 {
     timer.clear_current();

@@ -1,4 +1,4 @@
-//! The life of connections, from their keys to their ends: two of them, joined in memory.
+//! Two connections joined in memory, from their keys to their ends.
 
 #![no_std]
 #![no_main]
@@ -41,7 +41,7 @@ fn run() -> Result<(), KeyError> {
     Ok(())
 }
 
-/// Both ends of a connection, of which the first is a client.
+/// Both ends of a connection; the first is the client.
 struct Pair {
     version: Version,
     client: Tls,
@@ -57,7 +57,7 @@ impl Pair {
                 Version::Tls12 => Secret::tls12(suite, &bytes[..suite.key_len()], &[byte; 12]),
             }
         };
-        // In TLS 1.2 the Finished had number 0.
+        // In TLS 1.2 the Finished has used sequence number 0.
         let sequence = u64::from(version == Version::Tls12);
         let end = |role| {
             let mut layer = RecordLayer::new(Config::new(role));
@@ -77,7 +77,7 @@ impl Pair {
     }
 }
 
-/// Brings what is unsent to the other end, and logs what that made of it.
+/// Carries unsent records to the other end, and logs their events.
 fn carry(from: &mut Tls, to: &mut Tls, name: &str) {
     let mut wire = [0; 640];
     open(to, take_unsent(from, &mut wire), name);
@@ -110,7 +110,7 @@ fn logged<T: Format>(what: &str, answer: T) {
     info!("{}: {}", what, answer);
 }
 
-/// Data, new keys for both ends, and a shutdown in two steps with data under way.
+/// Data, KeyUpdates of both ends, and a shutdown in two steps with data in flight.
 fn two_steps(pair: &mut Pair) -> Result<(), KeyError> {
     assert_eq!(pair.client.write(&[b"a ", b"question"]), Ok(10));
     pair.carry_to_server();
@@ -129,7 +129,7 @@ fn two_steps(pair: &mut Pair) -> Result<(), KeyError> {
     pair.carry_to_server();
     logged("client has closed", pair.client.shutdown_both(100));
     open(&mut pair.client, under_way, "client");
-    // TLS 1.2 has replied by itself.
+    // TLS 1.2 has answered on its own.
     logged("server closes", pair.server.shutdown());
     pair.carry_to_client();
     logged("server has closed", pair.server.shutdown());
@@ -140,7 +140,7 @@ fn two_steps(pair: &mut Pair) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// One end closes and does not wait.
+/// One end closes in one step.
 fn one_step(pair: &mut Pair) {
     logged("server closes", pair.server.shutdown());
     pair.carry_to_client();
@@ -149,7 +149,7 @@ fn one_step(pair: &mut Pair) {
     logged("client", pair.client.end());
 }
 
-/// A bit of a record flips.
+/// A bit of a record is flipped.
 fn forged(pair: &mut Pair) {
     assert_eq!(pair.client.write(&[b"data"]), Ok(4));
     let mut wire = [0; 64];
@@ -159,7 +159,7 @@ fn forged(pair: &mut Pair) {
     pair.carry_to_client();
     logged("client", pair.client.end());
     logged("server", pair.server.end());
-    // What was latched stays.
+    // The error is latched.
     open(&mut pair.server, &mut [0; 64], "server");
 }
 

@@ -1,5 +1,4 @@
-//! How much stack each call takes: with the cipher that protects nothing, which is the engine alone,
-//! and with RustCrypto.
+//! Measures the stack of each call, with the null cipher for the engine alone, and with RustCrypto.
 
 #![no_std]
 #![no_main]

@@ -1,4 +1,4 @@
-//! The UART in two halves that wait for interrupts, as embedded-io-async has them.
+//! The UART in two halves that wait for interrupts, with the traits of embedded-io-async.
 
 use core::convert::Infallible;
 use core::future::poll_fn;
@@ -15,21 +15,21 @@ use super::{
     read, write,
 };
 
-/// A number that the UART interrupts with.
+/// An interrupt number of the UART.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Line(u16);
 
 const RECEIVED: Line = Line(0);
 const TRANSMITTED: Line = Line(1);
 
-// SAFETY: these are two numbers of the board's.
+// SAFETY: these are two interrupt numbers of the board.
 unsafe impl InterruptNumber for Line {
     fn number(self) -> u16 {
         self.0
     }
 }
 
-/// In the control register, and in that of the interrupts.
+/// Bits of the control register and of the interrupt register.
 const INTERRUPT_ENABLE_SHIFT: u32 = 2;
 const TRANSMITTED_BIT: u32 = 1 << 0;
 const RECEIVED_BIT: u32 = 1 << 1;
@@ -44,7 +44,7 @@ pub struct Receiver(());
 pub struct Transmitter(());
 
 impl Uart {
-    /// From now on it interrupts: the handler is to call [`on_interrupt`].
+    /// Enables its interrupts: the handler has to call [`on_interrupt`].
     pub fn split(self) -> (Receiver, Transmitter) {
         let interrupts = (TRANSMITTED_BIT | RECEIVED_BIT) << INTERRUPT_ENABLE_SHIFT;
         write(CONTROL, TRANSMITTER | RECEIVER | interrupts);
@@ -57,7 +57,7 @@ impl Uart {
     }
 }
 
-/// For the handler of all interrupts.
+/// Handles an interrupt of the UART.
 pub fn on_interrupt(number: i16) {
     match u16::try_from(number).map(Line) {
         Ok(RECEIVED) => {
@@ -72,7 +72,7 @@ pub fn on_interrupt(number: i16) {
     }
 }
 
-/// Waits until the state is this.
+/// Waits for this state.
 async fn wait(waker: &AtomicWaker, is_reached: impl Fn(u32) -> bool) {
     poll_fn(|context| {
         waker.register(context.waker());

@@ -1,4 +1,4 @@
-//! Certificates: an authority that the firmware trusts, and servers that it should trust or not.
+//! Certificates: an authority that the firmware trusts, and servers that it must accept or refuse.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use host::Result;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 
-/// An authority, made anew at each run.
+/// A certificate authority, made for each run.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     /// The file of its certificate, in DER.
@@ -31,7 +31,7 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), certificate })
     }
 
-    /// A server of this name, whose certificate is good for the year 2026, or for another.
+    /// Makes a server of this name, whose certificate is valid in 2026 or in another year.
     pub fn server(&self, name: &str, year: i32) -> Result<Server> {
         let mut params = CertificateParams::new([name.to_owned()])?;
         params.not_before = date_time_ymd(year, 1, 1);

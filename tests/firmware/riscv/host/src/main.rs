@@ -1,5 +1,5 @@
-//! Runs the RISC-V firmware on an emulator, with `openssl s_server` at the other end of its UART, and
-//! checks what both of them say.
+//! Runs the RISC-V firmware on an emulator, with `openssl s_server` at the other end of its UART,
+//! and checks the output of both.
 
 mod identity;
 
@@ -57,7 +57,7 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// As OpenSSL calls the suites, and as rustls does.
+/// The suites by their names in OpenSSL and in rustls.
 const TLS13: [(&str, &str); 3] = [
     ("TLS_AES_128_GCM_SHA256", "TLS13_AES_128_GCM_SHA256"),
     ("TLS_AES_256_GCM_SHA384", "TLS13_AES_256_GCM_SHA384"),
@@ -96,14 +96,14 @@ fn build(authority: &Path) -> Result<PathBuf> {
 /// Starts the emulator, with its UART at `serial`.
 fn emulate(program: &Path, serial: &str) -> Result<Program> {
     let mut command = Command::new(QEMU);
-    // With so much memory, the device tree lies 16 MiB behind the start: out of the firmware's way.
+    // With this much memory, the device tree is 16 MiB after the start, outside the firmware.
     command.args(["-machine", "virt", "-m", "32M", "-bios", "none", "-display", "none"]);
     command.args(["-monitor", "none", "-semihosting-config", "enable=on,target=native"]);
     command.args(["-serial", serial, "-kernel"]).arg(program);
     Program::start("firmware", &mut command)
 }
 
-/// How deep into the stack the ciphers go. The program itself compares.
+/// Measures the stack of the ciphers. The program itself compares it with the constants.
 fn measure_stack(program: &Path) -> Result<()> {
     let mut program = emulate(program, "none")?;
     let ended = program.end_well();
@@ -124,14 +124,14 @@ impl Pair {
         Ok(Self { server, firmware })
     }
 
-    /// Tells all that both said if a check fails.
+    /// Adds the output of both if a check fails.
     fn check(mut self, check: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         check(&mut self).map_err(|error| {
             format!("{error}\n{}\n{}", self.server.said(), self.firmware.said()).into()
         })
     }
 
-    /// Has the server send something, and waits until it has come back.
+    /// Makes the server send data, and waits until it comes back.
     fn echo(&mut self, text: &str) -> Result<()> {
         self.server.say(text)?;
         self.server.output.expect(text)?;
@@ -155,11 +155,11 @@ fn talk(both: &mut Pair, agreed: &str, update: fn(&mut Pair) -> Result<()>) -> R
     both.firmware.output.expect("heap: ")?;
     let heap = both.firmware.output.expect("\n")?;
     both.echo("hello\n")?;
-    // More than a record can hold.
+    // More than a record holds.
     both.echo(&format!("{}\n", "x".repeat(40_000)))?;
     update(both)?;
     both.echo("close\n")?;
-    // The firmware closes when it sees that something is on its way, and waits for all of it.
+    // The firmware closes when it sees that data is in flight, and waits for all of it.
     both.server.say("last words\n")?;
     both.server.errors.expect("alert read:warning:close notify\n")?;
     both.server.errors.expect("alert write:warning:close notify\n")?;
@@ -171,16 +171,16 @@ fn talk(both: &mut Pair, agreed: &str, update: fn(&mut Pair) -> Result<()>) -> R
     Ok(())
 }
 
-/// New keys, as OpenSSL asks for them and as the firmware does.
+/// KeyUpdates that OpenSSL requests, and one that the firmware requests.
 fn update_keys(both: &mut Pair) -> Result<()> {
     const FROM_SERVER: &str = "write server key update\n";
     const FROM_FIRMWARE: &str = "read client key update\n";
-    // Sends a KeyUpdate and asks for one: it is answered although no data leaves.
+    // A KeyUpdate that requests one: it is answered although no data is sent.
     both.server.say("K\n")?;
     both.server.errors.expect(FROM_SERVER)?;
     both.server.errors.expect(FROM_FIRMWARE)?;
     both.echo("new keys in both directions\n")?;
-    // Sends a KeyUpdate: it is not answered.
+    // A KeyUpdate that requests none: it is not answered.
     both.server.say("k\n")?;
     both.server.errors.expect(FROM_SERVER)?;
     both.echo("new keys of the server\n")?;
@@ -201,7 +201,7 @@ fn fail_to_update_keys(both: &mut Pair) -> Result<()> {
     Ok(())
 }
 
-/// A server that is not to be trusted.
+/// A server that must be refused.
 fn refuse(both: &mut Pair, reason: &str) -> Result<()> {
     both.firmware.output.expect(reason)?;
     both.end(1)?;

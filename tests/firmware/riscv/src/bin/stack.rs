@@ -1,5 +1,5 @@
-//! How deep into the stack the backends go, and with them what they leave there: whether
-//! `Provider::STACK` and `Aead::STACK`, which the engine overwrites afterwards, are enough.
+//! Measures how deep into the stack the backends go, where they may leave secrets, and compares it
+//! with `Provider::STACK` and `Aead::STACK`, which the engine overwrites afterwards.
 
 #![no_std]
 #![no_main]
@@ -30,7 +30,7 @@ fn are_met<P: Provider>(stack: &Stack, name: &str) -> bool {
 /// ring links `alloc`. Sealing and opening never call it.
 struct NoHeap;
 
-// SAFETY: it gives out nothing.
+// SAFETY: it allocates nothing.
 unsafe impl GlobalAlloc for NoHeap {
     unsafe fn alloc(&self, _: Layout) -> *mut u8 {
         core::ptr::null_mut()

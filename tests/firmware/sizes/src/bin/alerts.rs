@@ -1,5 +1,5 @@
-//! The alerts and the closing machine, as the halves use them: without the names of alerts, and without
-//! `transition`, which is the specification.
+//! The alerts and the closing state machine as the halves use them: without the names of alerts,
+//! and without `transition`, which is the specification.
 
 #![no_std]
 #![no_main]

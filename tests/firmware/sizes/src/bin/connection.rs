@@ -1,4 +1,4 @@
-//! Connections that own their output, and buffers for what they receive, with keys in hardware.
+//! Connections that own their output, and receive buffers, with keys in hardware.
 
 #![no_std]
 #![no_main]

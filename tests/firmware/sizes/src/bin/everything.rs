@@ -1,5 +1,5 @@
-//! Connections that own their output, suspended and resumed, with secrets in software, and buffers for
-//! what they receive.
+//! Connections that own their output, suspended and resumed, with secrets in software, and receive
+//! buffers.
 
 #![no_std]
 #![no_main]

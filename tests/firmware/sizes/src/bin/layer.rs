@@ -1,4 +1,4 @@
-//! The record layer, and in it the halves, with keys in hardware.
+//! The record layer with its halves, and keys in hardware.
 
 #![no_std]
 #![no_main]

@@ -1,5 +1,5 @@
-//! The memory of both halves, as the length of a static. Keys and handles of the stub have no bytes; the
-//! ivs do not count.
+//! The memory of both halves, as the length of a static. Keys and handles of the stub have no
+//! bytes, and the ivs are not counted.
 
 #![no_std]
 #![no_main]

@@ -1,4 +1,4 @@
-//! Whether the stack constants of the backends are enough on this machine.
+//! Checks on this machine that the stack constants of the backends are large enough.
 
 use std::process::ExitCode;
 use std::thread;

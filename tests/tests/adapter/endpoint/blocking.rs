@@ -1,0 +1,101 @@
+//! The blocking stream of `tls-record-alloc`.
+
+use std::io::{BufRead, IoSlice, Read, Write};
+use std::sync::Arc;
+
+use tls_record_alloc::Stream;
+use tls_record_alloc::tls_record::aead::ring::Ring;
+use tls_record_alloc::tls_record::{AlertDescription, CloseError, End, KeyError};
+use tls_record_tests::peers::{
+    Negotiated, Peer, Role, SERVER_NAME, rustls_client_config, rustls_server_config,
+};
+
+use crate::endpoint::{AdapterEndpoint, Endpoint, Failure};
+use crate::wire::Wire;
+
+pub(crate) type Tls<Q = dyn Peer> = Stream<Wire<Q>, Ring>;
+
+/// Returns an established stream to a peer.
+pub(crate) fn stream<Q: Peer + ?Sized>(role: Role, agreed: Negotiated, peer: Box<Q>) -> Tls<Q> {
+    let Negotiated { version, suite } = agreed;
+    match role {
+        Role::Client => {
+            let name = SERVER_NAME.try_into().unwrap();
+            let config = Arc::new(rustls_client_config(version, suite));
+            Stream::connect(config, name, Wire::to(peer)).unwrap()
+        }
+        Role::Server => {
+            let config = Arc::new(rustls_server_config(version, suite));
+            Stream::accept(config, Wire::to(peer)).unwrap()
+        }
+    }
+}
+
+impl<Q: Peer + ?Sized> Endpoint<Q> for Tls<Q> {
+    fn wire(&mut self) -> &mut Wire<Q> {
+        self.transport_mut()
+    }
+
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, Failure> {
+        Ok(Read::read(self, out)?)
+    }
+
+    fn fill_buf(&mut self) -> Result<&[u8], Failure> {
+        Ok(BufRead::fill_buf(self)?)
+    }
+
+    fn consume(&mut self, len: usize) {
+        BufRead::consume(self, len);
+    }
+
+    fn write(&mut self, data: &[u8]) -> Result<usize, Failure> {
+        Ok(Write::write(self, data)?)
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        Ok(Write::flush(self)?)
+    }
+
+    fn close(&mut self) -> Result<(), Failure> {
+        Ok(Self::close(self)?)
+    }
+
+    fn close_and_drain(&mut self, budget: u32, rest: &mut Vec<u8>) -> Result<(), Failure> {
+        self.close_and_read_rest(budget, rest)?;
+        Ok(())
+    }
+
+    fn end(&self) -> End {
+        Self::end(self)
+    }
+
+    fn has_pending(&self) -> bool {
+        Self::has_pending(self)
+    }
+
+    fn transport_error(&self) -> Option<Failure> {
+        Self::transport_error(self).map(Into::into)
+    }
+
+    fn tolerate_truncation(&mut self) {
+        Self::tolerate_truncation(self, true);
+    }
+
+    fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
+        Self::update_keys(self, request)
+    }
+
+    fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
+        Self::abort(self, description)
+    }
+}
+
+impl<Q: Peer + ?Sized> AdapterEndpoint<Q> for Tls<Q> {
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> Result<usize, Failure> {
+        Ok(Write::write_vectored(self, slices)?)
+    }
+
+    fn wants_write(&self) -> bool {
+        Self::wants_write(self)
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests that run over every kind of stream.
+
+mod closing;
+mod data;
+mod failing;
+mod handshake;
+mod key_updates;
