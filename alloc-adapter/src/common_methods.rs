@@ -1,23 +1,27 @@
-//! What both kinds of stream say of themselves, and how they are taken apart.
+//! The methods that `Stream` and `TokioStream` have in common.
 
-macro_rules! belongings {
+macro_rules! common_methods {
     ($Stream:ident) => {
         impl<T, P: Provider> $Stream<T, P> {
-            /// A stream over a transport on which the handshake was made.
+            /// Makes a stream from an established connection and the transport of its handshake.
             pub fn new(established: Established<P>, transport: T) -> Self {
                 Self::with_session(Session::new(established), transport)
             }
 
-            /// Whether the end of the transport without a close_notify ends reading like one. Anyone can
-            /// cut a connection, so that it is on only for peers that are known not to close, whose data
-            /// shows its own end. [`end`](Self::end) tells the difference.
+            /// Sets whether an end of the transport without a close_notify ends reading like a close_notify.
+            ///
+            /// Off by default. An attacker can cut any connection, so turn it on only for peers that are
+            /// known not to send a close_notify and whose data marks its own end.
+            /// [`end`](Self::end) still returns `Truncated`.
             pub const fn tolerate_truncation(&mut self, tolerate: bool) {
                 self.session.inbox.tolerates_truncation = tolerate;
             }
 
-            /// Whether reading can go on without the transport: data is decrypted, a whole record waits,
-            /// or reading has ended. If not, wait until the transport has more. A record without data
-            /// may make a read wait nevertheless.
+            /// Returns whether a read can proceed without the transport.
+            ///
+            /// True if decrypted data or a whole record is buffered, or if reading has ended. If false, wait
+            /// until the transport is readable. A read may still block if the buffered records hold no
+            /// application data.
             ///
             /// ```
             /// # use std::io::{self, Read, Write};
@@ -40,62 +44,71 @@ macro_rules! belongings {
                 self.session.has_pending()
             }
 
-            /// The last warning alert that the peer sent, other than a close_notify: `user_canceled`,
-            /// say. It is reported once.
+            /// Takes the last warning alert of the peer, for instance `user_canceled`.
+            ///
+            /// A close_notify is not reported. Each alert is returned once.
             pub const fn take_warning(&mut self) -> Option<AlertDescription> {
                 self.session.inbox.warning.take()
             }
 
-            /// Whether the peer asked for a renegotiation (TLS 1.2), which was refused.
+            /// Returns whether a renegotiation that the peer asked for was refused (TLS 1.2).
             pub const fn renegotiation_refused(&self) -> bool {
                 self.session.inbox.renegotiation_refused
             }
 
-            /// Whether there is something that flushing would send: bytes that the transport did not
-            /// take yet, an alert or a KeyUpdate that is due, or what the transport has not flushed.
-            /// Reading sends it before it waits.
+            /// Returns whether flushing would send anything.
+            ///
+            /// True if the transport has not taken all sealed records, if an alert or a KeyUpdate is due, or
+            /// if the transport has not been flushed. A read sends all of this before it waits.
             pub fn wants_write(&self) -> bool {
                 self.session.wants_write()
             }
 
-            /// How the connection ended, or that it has not. Our direction is closed, or our alert sent,
-            /// when the transport has taken the last byte. Whether the transport failed, which no record
-            /// tells, is [`transport_error`](Self::transport_error)'s to say.
+            /// Returns how each direction ended, or that it is open.
+            ///
+            /// The sending direction counts as closed, or the alert as sent, once the transport has taken the
+            /// last byte. An error of the transport is not part of it: see
+            /// [`transport_error`](Self::transport_error).
             pub fn end(&self) -> End {
                 self.session.end()
             }
 
-            /// The first error of the transport that does not pass by itself, as
+            /// Returns the first permanent error of the transport.
+            ///
             /// [`WouldBlock`](ErrorKind::WouldBlock), [`Interrupted`](ErrorKind::Interrupted) and
-            /// [`TimedOut`](ErrorKind::TimedOut) do. It stays, even if a later call succeeds.
+            /// [`TimedOut`](ErrorKind::TimedOut) are not permanent. The error is kept even if a later call
+            /// succeeds.
             pub const fn transport_error(&self) -> Option<ErrorKind> {
                 self.session.transport_error
             }
 
-            /// What the handshake agreed upon.
+            /// Returns the parameters that the handshake negotiated.
             pub const fn info(&self) -> &Info {
                 &self.session.info
             }
 
-            /// Exports keying material. TLS 1.3 only.
+            /// Returns the exporter of keying material, or `None` in TLS 1.2.
             pub const fn exporter(&self) -> Option<&Exporter> {
                 self.session.exporter.as_ref()
             }
 
-            /// The transport.
+            /// Returns the transport.
             pub const fn transport(&self) -> &T {
                 &self.transport
             }
 
-            /// The transport: to set its options, for instance. Its bytes belong to the stream.
+            /// Returns the transport, for instance to set its options.
+            ///
+            /// Do not read from it or write to it: its bytes belong to the stream.
             pub const fn transport_mut(&mut self) -> &mut T {
                 &mut self.transport
             }
 
-            /// Splits the stream into halves for two threads or tasks, which share no lock and do not wake
-            /// each other: see [`ReadHalf`]. `split` makes the halves of the transport: `TcpStream::into_split` of tokio,
-            /// for instance, or `|tcp| (tcp, clone)` with a `clone` by
-            /// [`try_clone`](std::net::TcpStream::try_clone).
+            /// Splits the stream into halves for two threads or tasks.
+            ///
+            /// The halves share no lock and do not wake each other: see [`ReadHalf`]. `split` makes the halves
+            /// of the transport: tokio's `TcpStream::into_split`, for instance, or `|tcp| (tcp, clone)` with a
+            /// `clone` made by [`try_clone`](std::net::TcpStream::try_clone).
             pub fn into_split<R, W>(
                 self,
                 split: impl FnOnce(T) -> (R, W),
@@ -104,11 +117,12 @@ macro_rules! belongings {
                 halves::split(session, transport, split)
             }
 
-            /// Joins the halves of a stream. `join` joins those of the transport. Shutting down has one
-            /// step, as in a new stream.
+            /// Joins the halves of a stream. `join` joins the halves of the transport.
+            ///
+            /// A joined stream shuts down in one step, like a new one.
             ///
             /// # Errors
-            /// [`KeyError::Mismatch`] if they are not of one stream: they are dropped.
+            /// [`KeyError::Mismatch`] if the halves are not from the same stream. Both are dropped.
             pub fn join<R, W>(
                 read: ReadHalf<R, P>,
                 write: WriteHalf<W, P>,
@@ -118,8 +132,7 @@ macro_rules! belongings {
                 Ok(Self::with_session(session, join(read, write)))
             }
 
-            /// Takes the stream apart: gives back the transport, and what was received and not read, or
-            /// sealed and not sent.
+            /// Returns the transport, the received bytes that were not read, and the records that were not sent.
             pub fn into_parts(self) -> Parts<T> {
                 let Self { transport, session, .. } = self;
                 session.into_parts(transport)
@@ -128,4 +141,4 @@ macro_rules! belongings {
     };
 }
 
-pub(crate) use belongings;
+pub(crate) use common_methods;
