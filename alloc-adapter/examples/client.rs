@@ -22,7 +22,7 @@ use tls_record_alloc::{Buffer, Established, Handshake, HandshakeError, disconnec
 mod support;
 use support::Tls;
 
-/// A TLS client. It sends standard input to a server and writes received data to standard output.
+/// A TLS client: sends standard input to a server and prints the data that it receives.
 ///
 /// When the input ends, the client sends a close_notify and reads until the server closes as well.
 ///

@@ -126,7 +126,7 @@ impl Acceptor {
         }
     }
 
-    /// Takes bytes received from the transport, cut at any position, and returns how many it took.
+    /// Takes received bytes, cut at any position, and returns how many it took.
     ///
     /// It takes all of them unless about 80 KiB are buffered already. The bytes are kept for the
     /// [handshake](Self::accept); pass the remaining ones to [`Handshake::receive`].
@@ -213,9 +213,9 @@ impl Acceptor {
         self.hello()
     }
 
-    /// Reads the ClientHello from a transport of tokio: the async form of [`read_hello`](Self::read_hello).
+    /// Reads the ClientHello from a transport of tokio.
     ///
-    /// The future may be dropped and the call repeated.
+    /// This is the async form of [`read_hello`](Self::read_hello). The future may be dropped and the call repeated.
     ///
     /// # Errors
     /// The errors of [`read_hello`](Self::read_hello).

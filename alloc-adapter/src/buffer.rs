@@ -124,7 +124,7 @@ impl Buffer {
         self.peak = self.peak.max(self.end);
     }
 
-    /// Appends a copy of `bytes`, as far as the ceiling allows, and returns how many were appended.
+    /// Appends a copy of `bytes` up to the ceiling, and returns the number of bytes appended.
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         let mut left = bytes;
         while !left.is_empty() {
@@ -147,9 +147,9 @@ impl Buffer {
         self.ceiling = ceiling;
     }
 
-    /// Frees the memory of an empty buffer if it is more than the 2 KiB that a new buffer starts with.
+    /// Frees the memory of an empty buffer.
     ///
-    /// Call it when a connection waits for the peer, so that idle connections use little memory. When a
+    /// A buffer of 2 KiB, the size that a new one starts with, is kept. Call it when a connection waits for the peer, so that idle connections use little memory. When a
     /// read fills those 2 KiB, the buffer grows to its earlier size at once, or to half of it if it did
     /// not use that size the last time.
     ///

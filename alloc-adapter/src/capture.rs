@@ -1,5 +1,6 @@
-//! Captures values that rustls passes to callbacks and does not return later: the traffic secrets, the
-//! exporter secret and the server name that a client asked for.
+//! Captures values that rustls passes to callbacks and does not return later.
+//!
+//! These are the traffic secrets, the exporter secret and the server name that a client asked for.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

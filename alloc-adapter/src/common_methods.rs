@@ -8,9 +8,10 @@ macro_rules! common_methods {
                 Self::with_session(Session::new(established), transport)
             }
 
-            /// Sets whether an end of the transport without a close_notify ends reading like a close_notify.
+            /// Sets whether reading may end without a close_notify.
             ///
-            /// Off by default. An attacker can cut any connection, so turn it on only for peers that are
+            /// If set, a read returns 0 bytes when the transport ends without a close_notify, instead of
+            /// [`UnexpectedEof`](ErrorKind::UnexpectedEof). It is not set by default. An attacker can cut any connection, so set it only for peers that are
             /// known not to send a close_notify and whose data marks its own end.
             /// [`end`](Self::end) still returns `Truncated`.
             pub const fn tolerate_truncation(&mut self, tolerate: bool) {
@@ -106,9 +107,9 @@ macro_rules! common_methods {
 
             /// Splits the stream into halves for two threads or tasks.
             ///
-            /// The halves share no lock and do not wake each other: see [`ReadHalf`]. `split` makes the halves
-            /// of the transport: tokio's `TcpStream::into_split`, for instance, or `|tcp| (tcp, clone)` with a
-            /// `clone` made by [`try_clone`](std::net::TcpStream::try_clone).
+            /// The halves share no lock and do not wake each other: see [`ReadHalf`]. `split` makes the
+            /// halves of the transport, for instance tokio's `TcpStream::into_split`, or `|tcp| (tcp, clone)`
+            /// with a `clone` made by [`try_clone`](std::net::TcpStream::try_clone).
             pub fn into_split<R, W>(
                 self,
                 split: impl FnOnce(T) -> (R, W),
@@ -132,7 +133,7 @@ macro_rules! common_methods {
                 Ok(Self::with_session(session, join(read, write)))
             }
 
-            /// Returns the transport, the received bytes that were not read, and the records that were not sent.
+            /// Returns the transport, with the data that was not read and the records that were not sent.
             pub fn into_parts(self) -> Parts<T> {
                 let Self { transport, session, .. } = self;
                 session.into_parts(transport)

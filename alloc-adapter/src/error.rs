@@ -10,9 +10,9 @@ pub enum HandshakeError {
     Tls(rustls::Error),
     /// The transport ended before the handshake was complete.
     Truncated,
-    /// A handshake message is longer than the input buffer (about 80 KiB) or than rustls accepts.
+    /// A handshake message exceeds the limit of rustls or of the input buffer (about 80 KiB).
     TooLong,
-    /// The engine cannot use the keys: it does not support the cipher suite, or the provider does not.
+    /// The engine or the AEAD provider does not support the cipher suite, or refuses the keys.
     Keys(KeyError),
     /// rustls reported a state that this crate does not handle. The peer is not at fault.
     Unexpected,

@@ -25,7 +25,7 @@ use crate::tickets::Tickets;
 /// Bytes of stack to overwrite after rustls extracts secrets. Measured with ring: it uses 10 KiB.
 const EXTRACTION_STACK: usize = 12 << 10;
 
-/// An established connection: the two halves of the engine, and the state that belongs to them.
+/// An established connection: the two halves of the engine and their state.
 ///
 /// The halves are independent; [`RecordLayer::join`](tls_record::RecordLayer::join) joins them. Each
 /// half is boxed, because moving keys leaves copies of them in memory.
@@ -35,8 +35,9 @@ pub struct Established<P: Provider> {
     pub opener: Box<Opener<TrafficSecret<P>>>,
     /// The sending half. Send the bytes in [`unsent`](Self::unsent) before its output.
     pub sealer: Box<Sealer<TrafficSecret<P>>>,
-    /// Bytes received after the last handshake record: the first input of the opener. The ceiling of
-    /// this buffer is [`MAX_RECORD`].
+    /// Bytes received after the last handshake record: the first input of the opener.
+    ///
+    /// The ceiling of this buffer is [`MAX_RECORD`].
     pub received: Buffer,
     /// Handshake bytes that have not been sent: a Finished, or session tickets.
     pub unsent: Buffer,
@@ -70,9 +71,9 @@ pub struct Info {
     pub kind: HandshakeKind,
     /// The application protocol, if one was negotiated (RFC 7301).
     pub alpn: Option<Vec<u8>>,
-    /// The peer's certificate chain, end-entity certificate first, or its raw public key (RFC 7250).
+    /// The peer's certificate chain, or its raw public key (RFC 7250).
     ///
-    /// Empty if the peer did not authenticate. After a resumption, the chain of the first handshake.
+    /// The end-entity certificate comes first. Empty if the peer did not authenticate. After a resumption, the chain of the first handshake.
     pub peer_certificates: Vec<CertificateDer<'static>>,
     /// The name of the server.
     ///
@@ -100,9 +101,9 @@ impl Info {
 }
 
 impl Handshake {
-    /// Hands the connection over to the engine, which continues with the handshake's sequence numbers.
+    /// Hands the connection over to the engine.
     ///
-    /// `P` is the AEAD provider that protects the records. It may differ from the provider of rustls.
+    /// The engine continues with the sequence numbers of the handshake. `P` is the AEAD provider that protects the records. It may differ from the provider of rustls.
     ///
     /// # Errors
     /// - [`HandshakeError::Tls`] if the handshake is not complete.
@@ -191,8 +192,9 @@ impl<P: Provider> Extracted<P> {
     }
 }
 
-/// Converts the keys of TLS 1.2. rustls gives 12 bytes of IV: with GCM the salt and the first explicit
-/// nonce.
+/// Converts the keys of TLS 1.2.
+///
+/// The IV of rustls has 12 bytes: with GCM the salt and the first explicit nonce.
 fn tls12<P: Provider>(
     secrets: &ConnectionTrafficSecrets,
 ) -> Result<TrafficSecret<P>, HandshakeError> {
@@ -207,7 +209,9 @@ fn tls12<P: Provider>(
     Ok(TrafficSecret::tls12(algorithm, key.as_ref(), iv.as_ref())?)
 }
 
-/// Converts the keys of TLS 1.3. rustls's key tells only the algorithm; the traffic secret is captured.
+/// Converts the keys of TLS 1.3.
+///
+/// The key of rustls only tells the algorithm. The traffic secret is the captured one.
 fn tls13<P: Provider>(
     secrets: &ConnectionTrafficSecrets,
     captured: Option<Zeroizing<Vec<u8>>>,

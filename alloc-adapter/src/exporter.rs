@@ -9,9 +9,9 @@ use tls_record::scrub_stack;
 /// Bytes of stack to overwrite after [`Exporter::export`], including the calls into rustls.
 const EXPORT_STACK: usize = 8 << 10;
 
-/// Exports keying material of a TLS 1.3 connection, for instance channel bindings (RFC 9266).
+/// Exports keying material of a TLS 1.3 connection (RFC 9846 section 7.5).
 ///
-/// It holds the exporter secret, which a KeyUpdate does not change. The secret is wiped on drop.
+/// For instance, channel bindings (RFC 9266). It holds the exporter secret, which a KeyUpdate does not change. The secret is wiped on drop.
 ///
 /// rustls cannot export keying material after the handover to the engine, nor through its unbuffered API
 /// before it.

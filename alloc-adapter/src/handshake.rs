@@ -300,7 +300,7 @@ impl Handshake {
         }
     }
 
-    /// Takes bytes received from the transport, cut at any position, and returns how many it took.
+    /// Takes received bytes, cut at any position, and returns how many it took.
     ///
     /// It takes all of them unless about 80 KiB are buffered already. Pass the remaining bytes again after
     /// the next [`advance`](Self::advance). If that call [completes](Progress::Complete) the handshake,
@@ -485,7 +485,9 @@ impl Handshake {
         self.unsent.consume(len);
     }
 
-    /// Reports the end of the transport. Pass all received bytes to [`receive`](Self::receive) first.
+    /// Reports the end of the transport.
+    ///
+    /// Pass all received bytes to [`receive`](Self::receive) first.
     ///
     /// # Errors
     /// - [`HandshakeError::Truncated`] if the handshake is not complete, even after a close_notify: rustls

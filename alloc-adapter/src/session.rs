@@ -1,4 +1,4 @@
-//! The state of a stream without its transport: an established connection, its input and its output.
+//! The state of a stream without its transport: the connection, its input and its output.
 //!
 //! Two rules prevent the loss of bytes:
 //! - Sealed records stay in the outbox until the transport has taken them, because sealing cannot be

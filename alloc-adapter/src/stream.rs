@@ -163,7 +163,9 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         }
     }
 
-    /// Performs a prepared handshake, for instance one with its own [engine config](Handshake::engine_config).
+    /// Performs a handshake that was created before.
+    ///
+    /// For instance, to change its [engine config](Handshake::engine_config) first.
     ///
     /// # Errors
     /// The errors of [`Handshake::complete`] and [`Handshake::finish`]. The error contains the transport, but
@@ -253,10 +255,10 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         sealed
     }
 
-    /// Updates the sending keys (RFC 9846 section 4.7.3), and requests the same of the peer if `request` is
-    /// set.
+    /// Updates the sending keys (RFC 9846 section 4.7.3).
     ///
-    /// Tickets that arrive later are not stored.
+    /// If `request` is set, it also requests the peer to update its keys. Tickets that arrive later are not
+    /// stored.
     ///
     /// # Errors
     /// The errors of [`RecordLayer::update_keys`](tls_record::RecordLayer::update_keys).
@@ -268,9 +270,9 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     // Closing
 
-    /// Closes the sending direction: sends a close_notify, once, and does not wait for the peer's.
+    /// Closes the sending direction with a close_notify.
     ///
-    /// Reads still return data, and how the peer's direction ends (RFC 9846 section 6.1). The transport is
+    /// It sends the close_notify once and does not wait for that of the peer. Reads still return data, and how the peer's direction ends (RFC 9846 section 6.1). The transport is
     /// not shut down.
     ///
     /// # Errors

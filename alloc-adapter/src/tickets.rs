@@ -31,7 +31,7 @@ impl Tickets {
         Self(Box::new(Inner { connection, body: Vec::new() }))
     }
 
-    /// Takes a piece of a handshake message, and returns whether it completed and stored a ticket.
+    /// Takes a piece of a handshake message, and returns whether it completed a ticket.
     ///
     /// `piece` comes from [`Event::Handshake`](tls_record::Event::Handshake), and `input` is the slice that
     /// was passed to [`open`](tls_record::Opener::open). Messages of other types are ignored.
@@ -61,8 +61,9 @@ impl Tickets {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TicketError {
-    /// The alert to send: for a fault of the peer, the alert that rustls sends for it in a handshake,
-    /// otherwise internal_error.
+    /// The alert to send.
+    ///
+    /// For a fault of the peer, the alert that rustls sends for it in a handshake, otherwise internal_error.
     pub alert: AlertDescription,
     /// The error of rustls.
     pub error: Error,

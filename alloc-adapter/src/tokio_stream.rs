@@ -73,7 +73,7 @@ pub struct TokioStream<T, P: Provider> {
     sending: Wait,
 }
 
-/// How `shutdown` of a [`TokioStream`] closes the connection: with or without waiting for the peer.
+/// How `shutdown` of a [`TokioStream`] closes the connection.
 ///
 /// ```
 /// use std::{io, time::Duration};
@@ -96,8 +96,9 @@ pub struct TokioStream<T, P: Provider> {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shutdown {
-    /// Sends a close_notify and does not wait for the peer's. To know that everything has arrived, read to
-    /// the end afterwards.
+    /// Sends a close_notify and does not wait for the peer's.
+    ///
+    /// To know that everything has arrived, read to the end afterwards.
     #[default]
     OneStep,
     /// Sends a close_notify and waits for the peer's.
@@ -108,10 +109,9 @@ pub enum Shutdown {
     /// Use it for transports that lose data in transit when they are closed: TCP resets a connection that is
     /// closed with unread input, and the reset may reach the peer before our last data.
     TwoSteps {
-        /// Limits the bytes of records that the peer may send after our close_notify, with or without
-        /// application data, no matter which task reads them.
+        /// Limits the bytes of records that the peer may send after our close_notify.
         ///
-        /// If the peer sends more, shutting down fails with the inner error
+        /// Records count with or without application data, no matter which task reads them. If the peer sends more, shutting down fails with the inner error
         /// [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent), which contains the number of bytes
         /// received: read to the end, or repeat the call with a larger budget.
         budget: u32,
@@ -218,7 +218,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         }
     }
 
-    /// Performs a prepared handshake, for instance one with its own [engine config](Handshake::engine_config).
+    /// Performs a handshake that was created before.
+    ///
+    /// For instance, to change its [engine config](Handshake::engine_config) first.
     ///
     /// # Errors
     /// The errors of [`Handshake::complete_async`] and [`Handshake::finish`]. The error contains the
@@ -254,9 +256,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         }
     }
 
-    /// Closes the sending direction: sends a close_notify, once, and does not wait for the peer's.
+    /// Closes the sending direction with a close_notify.
     ///
-    /// Reads still return data. Unlike `shutdown`, it does not shut down the transport. The future may be
+    /// It sends the close_notify once and does not wait for that of the peer. Reads still return data. Unlike `shutdown`, it does not shut down the transport. The future may be
     /// dropped and the call repeated.
     ///
     /// # Errors
@@ -284,10 +286,10 @@ impl<T, P: Provider> TokioStream<T, P> {
         self.shutdown = shutdown;
     }
 
-    /// Updates the sending keys (RFC 9846 section 4.7.3), and requests the same of the peer if `request` is
-    /// set.
+    /// Updates the sending keys (RFC 9846 section 4.7.3).
     ///
-    /// Tickets that arrive later are not stored. The KeyUpdate leaves with the
+    /// If `request` is set, it also requests the peer to update its keys. Tickets that arrive later are not
+    /// stored. The KeyUpdate leaves with the
     /// next call of any kind: flush, if there is none.
     ///
     /// # Errors
@@ -495,8 +497,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncRead for TokioStream<T
     }
 }
 
-/// Returns data in place, one record at a time, without copying it, except for data received during a
-/// shutdown in two steps.
+/// Returns data in place, one record at a time, without copying it.
+///
+/// Only data received during a shutdown in two steps is copied.
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncBufRead for TokioStream<T, P> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();

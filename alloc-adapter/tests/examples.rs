@@ -1,5 +1,4 @@
-//! Runs the examples as programs: against each other, and against the clients and servers of OpenSSL,
-//! GnuTLS and Python.
+//! Runs the examples as programs, against each other and against OpenSSL, GnuTLS and Python.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -16,9 +16,9 @@ use crate::wait::Half;
 const READS_PER_POLL: usize = 32;
 
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
-    /// Closes the connection and its transport so that sent data arrives, and returns how it ended.
+    /// Closes the connection and its transport without losing sent data.
     ///
-    /// It does these steps, and stops when `patience` completes, a future such as `tokio::time::sleep`:
+    /// Returns how the connection ended. It does these steps, and stops when `patience` completes, a future such as `tokio::time::sleep`:
     /// 1. sends everything unsent and a close_notify, or the alert of a connection that failed;
     /// 2. shuts down the sending direction of the transport;
     /// 3. reads and discards what the peer sends, up to `budget` bytes, until the peer ends as well;
@@ -105,7 +105,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     }
 }
 
-/// Closes a transport that is not part of a [`TokioStream`], so that sent data arrives.
+/// Closes a transport that is not part of a [`TokioStream`] without losing sent data.
 ///
 /// Shuts down the sending direction, reads and discards what the peer sends, up to `budget` bytes, until
 /// the peer ends or `patience` completes, a future such as `tokio::time::sleep`, and drops the transport.

@@ -15,9 +15,9 @@ use crate::stream::Stream;
 const CALL_TIMEOUT: Duration = Duration::from_millis(20);
 
 impl<P: Provider> Stream<TcpStream, P> {
-    /// Closes the connection and the socket so that sent data arrives, and returns how it ended.
+    /// Closes the connection and the socket without losing sent data.
     ///
-    /// It does these steps, and stops when they have taken as long as `patience`:
+    /// Returns how the connection ended. It does these steps, and stops when they have taken as long as `patience`:
     /// 1. sends everything unsent and a close_notify, or the alert of a connection that failed;
     /// 2. shuts down the sending direction of the socket;
     /// 3. reads and discards what the peer sends, up to `budget` bytes, until the peer ends as well;
@@ -93,7 +93,7 @@ impl<P: Provider> Stream<TcpStream, P> {
     }
 }
 
-/// Closes a TCP connection that is not part of a [`Stream`], so that sent data arrives.
+/// Closes a TCP connection that is not part of a [`Stream`] without losing sent data.
 ///
 /// Shuts down the sending direction, reads and discards what the peer sends, up to `budget` bytes, until
 /// the peer ends or `patience` has passed, and closes the socket. Use it after a handshake that failed, or

@@ -1,4 +1,4 @@
-//! The flags that the halves of a split stream exchange, and the opener and sealer that exchange them.
+//! The opener and sealer of a split stream, and the flags that they exchange.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

@@ -53,7 +53,7 @@ pub struct ReadHalf<T, P: Provider> {
 }
 
 impl<T, P: Provider> ReadHalf<T, P> {
-    /// Sets whether an end of the transport without a close_notify ends reading like a close_notify.
+    /// Sets whether reading may end without a close_notify.
     ///
     /// See [`Stream::tolerate_truncation`](crate::Stream::tolerate_truncation).
     pub const fn tolerate_truncation(&mut self, tolerate: bool) {
