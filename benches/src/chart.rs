@@ -1,15 +1,15 @@
-//! Charts of bars, as SVG: the same things measured of several libraries.
+//! Bar charts as SVG that compare several libraries.
 
 use std::fmt::Write;
 
-/// A bar for each library, in each of some groups.
+/// A chart with groups of bars: one bar for each library.
 #[derive(Debug)]
 pub struct Chart<'a> {
-    /// What is measured, and its unit.
+    /// The measured quantity and its unit.
     pub title: &'a str,
-    /// Names of the groups, such as lengths of records.
+    /// The names of the groups, for instance lengths of records.
     pub groups: &'a [String],
-    /// A library, and its figure in each group. Names of our own start with `tls-record`.
+    /// The libraries, each with a figure for each group. Names that start with `tls-record` are highlighted.
     pub rows: &'a [(String, Vec<f64>)],
 }
 
@@ -17,13 +17,13 @@ const BAR: usize = 14;
 const LEFT: usize = 190;
 const WIDTH: usize = 420;
 
-/// Colours that can be seen on white and on black.
+/// Colours that are visible on white and on black.
 const STYLE: &str = "text { font: 12px sans-serif; fill: #777 } \
     .title { font-weight: bold; font-size: 14px } \
     .ours { fill: #2a9d8f } .theirs { fill: #8d99ae } \
     @media (prefers-color-scheme: dark) { text { fill: #bbb } }";
 
-/// All charts, one below the other.
+/// Draws the charts, one below the other.
 ///
 /// # Panics
 /// If a library has fewer figures than there are groups.

@@ -1,4 +1,4 @@
-//! rustls with its buffers.
+//! rustls with its buffered API.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Client for Buffered {
         }
         let content = io.content.bytes();
         let mut len = 0;
-        // It gives data as it lies, in more than one piece if need be.
+        // The reader may return the content in several pieces.
         while let Ok(more @ 1..) = self.0.reader().read(&mut content[len..]) {
             len += more;
         }

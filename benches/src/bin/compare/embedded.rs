@@ -1,4 +1,4 @@
-//! embedded-tls, over a blocking transport.
+//! embedded-tls over a blocking transport.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,18 +12,18 @@ use crate::peer::{Client, Io, Library, Server, Transport};
 
 pub(crate) const LIBRARIES: [Library; 1] = [Library { name: "embedded-tls", connect }];
 
-/// As long as its documentation advises.
+/// The length that its documentation recommends.
 const BUFFER: usize = 16_640 + 128;
 
 type Connection = TlsConnection<'static, Socket, Aes128GcmSha256>;
 
 struct Embedded {
-    /// Closing takes it away.
+    /// `None` after closing, which consumes it.
     connection: Option<Connection>,
     transport: Shared,
 }
 
-/// The connection keeps its transport to itself.
+/// The transport is shared, because the connection gives no access to it.
 type Shared = Rc<RefCell<Transport>>;
 
 struct Socket(Shared);

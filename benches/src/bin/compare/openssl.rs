@@ -1,4 +1,4 @@
-//! OpenSSL, over a transport that it reads and writes by itself.
+//! OpenSSL, which reads from and writes to the transport itself.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! tls-record, behind a handshake of its adapter.
+//! tls-record, after a handshake of the adapter.
 
 use tls_record::aead::{Provider, aws_lc::AwsLc, ring::Ring};
 use tls_record::{Event, RecordLayer, TrafficSecret};
@@ -32,7 +32,7 @@ fn connect<P: Provider + 'static, const IN_PLACE: bool>(
 impl<P: Provider, const IN_PLACE: bool> Client for Ours<P, IN_PLACE> {
     fn seal(&mut self, content: &[u8], io: &mut Io) -> usize {
         if IN_PLACE {
-            // The content is there: whoever made it has put it there.
+            // The content is already in place, as if the application had produced it there.
             self.0.seal_in_place(io.output.bytes(), content.len()).expect("room for it")
         } else {
             self.0.seal(&[content], io.output.bytes()).expect("room for it").written

@@ -1,4 +1,4 @@
-//! rustls without its buffers.
+//! rustls with its unbuffered API.
 
 use std::sync::Arc;
 
