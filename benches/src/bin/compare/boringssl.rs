@@ -92,7 +92,7 @@ fn connect(server: Server) -> (Box<dyn Client>, Server) {
     // SAFETY: the transport is boxed and lives as long as the client.
     let handle =
         unsafe { (functions.connect)(authority.as_ptr(), authority.len(), context, receive, send) };
-    let server = transport.server.take().expect("it stays");
+    let server = transport.server.take().expect("the server of the transport");
     (Box::new(Boringssl { functions, handle, transport }), server)
 }
 

@@ -54,8 +54,8 @@ fn connect(server: Server) -> (Box<dyn Client>, Server) {
     let mut connection = Connection::new(Socket(transport.clone()), buffer(), buffer());
     let config = TlsConfig::new().with_server_name("localhost");
     let provider = UnsecureProvider::new::<Aes128GcmSha256>(OsRng);
-    connection.open(TlsContext::new(&config, provider)).expect("a good server");
-    let server = transport.borrow_mut().server.take().expect("it stays");
+    connection.open(TlsContext::new(&config, provider)).expect("the handshake succeeds");
+    let server = transport.borrow_mut().server.take().expect("the server of the transport");
     (Box::new(Embedded { connection: Some(connection), transport }), server)
 }
 
@@ -68,14 +68,14 @@ impl Embedded {
 impl Client for Embedded {
     fn seal(&mut self, content: &[u8], _io: &mut Io) -> usize {
         let connection = self.connection();
-        assert_eq!(connection.write(content).expect("room for it"), content.len());
+        assert_eq!(connection.write(content).expect("the buffer is long enough"), content.len());
         connection.flush().expect("the transport takes it");
         self.transport.borrow_mut().take_sent()
     }
 
     fn open(&mut self, io: &mut Io) -> usize {
         self.transport.borrow_mut().arrive(io);
-        self.connection().read(io.content.bytes()).expect("a good record")
+        self.connection().read(io.content.bytes()).expect("a valid record")
     }
 
     fn close(&mut self, _io: &mut Io) -> usize {

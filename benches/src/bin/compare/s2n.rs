@@ -16,7 +16,7 @@ use crate::peer::{Client, Io, Library, Server, Transport};
 
 pub(crate) const LIBRARIES: [Library; 1] = [Library { name: "s2n-tls", connect }];
 
-static CONFIG: LazyLock<Config> = LazyLock::new(|| config().expect("a good configuration"));
+static CONFIG: LazyLock<Config> = LazyLock::new(|| config().expect("a valid config"));
 
 fn config() -> Result<Config, s2n_tls::error::Error> {
     let mut config = Config::builder();
@@ -61,8 +61,8 @@ fn connect(server: Server) -> (Box<dyn Client>, Server) {
         transport: Box::new(Transport::to(server)),
     };
     let context = (&raw mut *client.transport).cast();
-    negotiate(&mut client.connection, context).expect("a good server");
-    let server = client.transport.server.take().expect("it stays");
+    negotiate(&mut client.connection, context).expect("the handshake succeeds");
+    let server = client.transport.server.take().expect("the server of the transport");
     (Box::new(client), server)
 }
 
