@@ -26,8 +26,8 @@ use support::Tls;
 ///
 /// When the input ends, the client sends a close_notify and reads until the server closes as well.
 ///
-/// Exit status: 0 if both sides closed, 1 if the connection was truncated, 2 after a fatal alert, 3 for
-/// wrong usage and network errors.
+/// Exit status: 0 if both sides closed, 1 if the connection was truncated, 2 after a fatal alert, 3
+/// for wrong usage and network errors.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
@@ -57,8 +57,8 @@ const TRUNCATED: u8 = 1;
 const FATAL_ALERT: u8 = 2;
 const FAILED: u8 = 3;
 
-/// The limits of a disconnect: the bytes of input to discard, and the time to wait for the server's end.
-/// A socket that is only dropped may be reset, which destroys our close_notify or alert.
+/// The limits of a disconnect: the bytes of input to discard, and the time to wait for the server's
+/// end. A socket that is only dropped may be reset, which destroys our close_notify or alert.
 const REST: u64 = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -195,7 +195,8 @@ fn receive(
     Ok(opener.end())
 }
 
-/// Reads from the transport. A reset counts as its end: the opener decides whether that is a truncation.
+/// Reads from the transport. A reset counts as its end: the opener decides whether that is a
+/// truncation.
 fn read(transport: &mut TcpStream, room: &mut [u8]) -> io::Result<usize> {
     loop {
         match transport.read(room) {
@@ -250,8 +251,8 @@ struct Sending {
 impl Sending {
     /// Posts a notice for the sealer, and applies it unless the sending thread holds the lock.
     ///
-    /// It does not wait for the lock: the peer may not read until we read, and both would wait for ever. The
-    /// sending thread applies the notice when it releases the lock.
+    /// It does not wait for the lock: the peer may not read until we read, and both would wait for
+    /// ever. The sending thread applies the notice when it releases the lock.
     fn notify(&self, notice: Notice) -> io::Result<()> {
         self.notices.fetch_or(notice.bits(), Ordering::Release);
         self.apply_notices()

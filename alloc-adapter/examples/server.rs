@@ -28,7 +28,8 @@ use support::{Identity, Tls};
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// The address to listen on, as HOST:PORT. With port 0 the system chooses a port, which is printed.
+    /// The address to listen on, as HOST:PORT. With port 0 the system chooses a port, which is
+    /// printed.
     #[arg(long, value_name = "ADDR")]
     listen: String,
     /// The certificate chain, PEM.
@@ -65,7 +66,8 @@ type Connection = Stream<TcpStream, Ring>;
 /// The longest line of a client, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
 
-/// The limits of a disconnect: the bytes of input to discard, and the time to wait for the client's end.
+/// The limits of a disconnect: the bytes of input to discard, and the time to wait for the client's
+/// end.
 const REST: u64 = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -114,8 +116,8 @@ fn report(peer: io::Result<SocketAddr>, served: io::Result<End>) {
     }
 }
 
-/// Serves one client. Every path disconnects: a socket that is only dropped may be reset, which destroys
-/// the response or the alert.
+/// Serves one client. Every path disconnects: a socket that is only dropped may be reset, which
+/// destroys the response or the alert.
 fn serve(config: Arc<ServerConfig>, mode: Mode, idle: Duration, tcp: TcpStream) -> io::Result<End> {
     tcp.set_read_timeout(Some(idle))?;
     tcp.set_write_timeout(Some(idle))?;

@@ -24,9 +24,9 @@ use support::{Identity, Tls};
 
 /// Prints and checks what the engine does, record by record.
 ///
-/// It runs connections within this process, with handshakes of rustls: data, KeyUpdates, shutdowns in
-/// one step and in two, a truncated transport, a forged record, and rustls as the peer. The exit status
-/// is 1 if a check fails.
+/// It runs connections within this process, with handshakes of rustls: data, KeyUpdates, shutdowns
+/// in one step and in two, a truncated transport, a forged record, and rustls as the peer. The exit
+/// status is 1 if a check fails.
 #[derive(Parser)]
 #[command(version)]
 struct Args {}
@@ -127,7 +127,8 @@ fn one_step(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The client closes and keeps reading: it receives data in transit and data that the server sends later.
+/// The client closes and keeps reading: it receives data in transit and data that the server sends
+/// later.
 fn two_steps(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     let (mut client, mut server) = tour.connect(Tls::V13)?;
     tour.send(&mut server, b"in transit")?;
@@ -410,7 +411,8 @@ impl Tour {
                             "application_data".to_owned()
                         }
                         Event::Handshake(piece) => {
-                            // Each message in a record takes one call, so the sequence number has advanced.
+                            // Each message in a record takes one call, so the sequence number has
+                            // advanced.
                             sequence = to.opening().1 - 1;
                             match piece.header.message_type {
                                 HandshakeType::NEW_SESSION_TICKET => "handshake NewSessionTicket",

@@ -83,8 +83,8 @@ use crate::tokio_stream::{poll_receive, poll_send};
 /// # }
 /// ```
 ///
-/// [`read_hello`](Self::read_hello) reads the ClientHello from a transport, and `read_hello_async` from a
-/// transport of tokio:
+/// [`read_hello`](Self::read_hello) reads the ClientHello from a transport, and `read_hello_async`
+/// from a transport of tokio:
 ///
 /// ```
 /// # use std::io::{self, Read, Write};
@@ -215,7 +215,8 @@ impl Acceptor {
 
     /// Reads the ClientHello from a transport of tokio.
     ///
-    /// This is the async form of [`read_hello`](Self::read_hello). The future may be dropped and the call repeated.
+    /// This is the async form of [`read_hello`](Self::read_hello). The future may be dropped and
+    /// the call repeated.
     ///
     /// # Errors
     /// The errors of [`read_hello`](Self::read_hello).

@@ -11,9 +11,9 @@ const FIRST_LEN: usize = 2048;
 
 /// A byte queue: bytes are added at the back and consumed at the front, and form one slice.
 ///
-/// The memory grows when a read fills all of it, up to a ceiling. It is sized by the bytes that arrived,
-/// never by a length field of the peer. Consuming is cheap: the remaining bytes seldom move. The memory
-/// is overwritten before it is freed, because it may hold decrypted data.
+/// The memory grows when a read fills all of it, up to a ceiling. It is sized by the bytes that
+/// arrived, never by a length field of the peer. Consuming is cheap: the remaining bytes seldom
+/// move. The memory is overwritten before it is freed, because it may hold decrypted data.
 ///
 /// ```
 /// use tls_record_alloc::Buffer;
@@ -93,8 +93,8 @@ impl Buffer {
 
     /// Returns free memory behind the bytes in the buffer, to read more into.
     ///
-    /// It is empty only if the buffer [is full](Self::is_full). Call [`commit`](Self::commit) with the
-    /// number of bytes that were written into it.
+    /// It is empty only if the buffer [is full](Self::is_full). Call [`commit`](Self::commit) with
+    /// the number of bytes that were written into it.
     pub fn room(&mut self) -> &mut [u8] {
         if self.needs_room() {
             self.compact();
@@ -149,9 +149,10 @@ impl Buffer {
 
     /// Frees the memory of an empty buffer.
     ///
-    /// A buffer of 2 KiB, the size that a new one starts with, is kept. Call it when a connection waits for the peer, so that idle connections use little memory. When a
-    /// read fills those 2 KiB, the buffer grows to its earlier size at once, or to half of it if it did
-    /// not use that size the last time.
+    /// A buffer of 2 KiB, the size that a new one starts with, is kept. Call it when a connection
+    /// waits for the peer, so that idle connections use little memory. When a read fills those 2
+    /// KiB, the buffer grows to its earlier size at once, or to half of it if it did not use that
+    /// size the last time.
     ///
     /// ```
     /// use tls_record_alloc::Buffer;

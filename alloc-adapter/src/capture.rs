@@ -71,7 +71,8 @@ impl core::fmt::Debug for Capture {
     }
 }
 
-/// Wraps the certificate resolver of a server's config: keeps the server name and forwards every call.
+/// Wraps the certificate resolver of a server's config: keeps the server name and forwards every
+/// call.
 ///
 /// An unbuffered connection of rustls gives the name that the client asked for nowhere else.
 #[derive(Debug)]
@@ -95,9 +96,9 @@ impl ResolvesServerCert for Resolver {
 
 /// Holds a few bytes that are stored through a shared reference and taken once.
 ///
-/// The bytes are wiped when they are taken and when the slot is dropped. rustls requires its key log to
-/// be `Sync`, and without `std` there is no lock. Atomics are enough, because only one thread drives a
-/// handshake.
+/// The bytes are wiped when they are taken and when the slot is dropped. rustls requires its key
+/// log to be `Sync`, and without `std` there is no lock. Atomics are enough, because only one
+/// thread drives a handshake.
 pub(crate) struct Slot<const N: usize> {
     bytes: [AtomicU8; N],
     len: AtomicUsize,

@@ -10,19 +10,20 @@ macro_rules! common_methods {
 
             /// Sets whether reading may end without a close_notify.
             ///
-            /// If set, a read returns 0 bytes when the transport ends without a close_notify, instead of
-            /// [`UnexpectedEof`](ErrorKind::UnexpectedEof). It is not set by default. An attacker can cut any connection, so set it only for peers that are
-            /// known not to send a close_notify and whose data marks its own end.
-            /// [`end`](Self::end) still returns `Truncated`.
+            /// If set, a read returns 0 bytes when the transport ends without a close_notify,
+            /// instead of [`UnexpectedEof`](ErrorKind::UnexpectedEof). It is not set by default. An
+            /// attacker can cut any connection, so set it only for peers that are known not to send
+            /// a close_notify and whose data marks its own end. [`end`](Self::end) still returns
+            /// `Truncated`.
             pub const fn tolerate_truncation(&mut self, tolerate: bool) {
                 self.session.inbox.tolerates_truncation = tolerate;
             }
 
             /// Returns whether a read can proceed without the transport.
             ///
-            /// True if decrypted data or a whole record is buffered, or if reading has ended. If false, wait
-            /// until the transport is readable. A read may still block if the buffered records hold no
-            /// application data.
+            /// True if decrypted data or a whole record is buffered, or if reading has ended. If
+            /// false, wait until the transport is readable. A read may still block if the buffered
+            /// records hold no application data.
             ///
             /// ```
             /// # use std::io::{self, Read, Write};
@@ -59,16 +60,17 @@ macro_rules! common_methods {
 
             /// Returns whether flushing would send anything.
             ///
-            /// True if the transport has not taken all sealed records, if an alert or a KeyUpdate is due, or
-            /// if the transport has not been flushed. A read sends all of this before it waits.
+            /// True if the transport has not taken all sealed records, if an alert or a KeyUpdate
+            /// is due, or if the transport has not been flushed. A read sends all of this before it
+            /// waits.
             pub fn wants_write(&self) -> bool {
                 self.session.wants_write()
             }
 
             /// Returns how each direction ended, or that it is open.
             ///
-            /// The sending direction counts as closed, or the alert as sent, once the transport has taken the
-            /// last byte. An error of the transport is not part of it: see
+            /// The sending direction counts as closed, or the alert as sent, once the transport has
+            /// taken the last byte. An error of the transport is not part of it: see
             /// [`transport_error`](Self::transport_error).
             pub fn end(&self) -> End {
                 self.session.end()
@@ -77,8 +79,8 @@ macro_rules! common_methods {
             /// Returns the first permanent error of the transport.
             ///
             /// [`WouldBlock`](ErrorKind::WouldBlock), [`Interrupted`](ErrorKind::Interrupted) and
-            /// [`TimedOut`](ErrorKind::TimedOut) are not permanent. The error is kept even if a later call
-            /// succeeds.
+            /// [`TimedOut`](ErrorKind::TimedOut) are not permanent. The error is kept even if a
+            /// later call succeeds.
             pub const fn transport_error(&self) -> Option<ErrorKind> {
                 self.session.transport_error
             }
@@ -107,9 +109,9 @@ macro_rules! common_methods {
 
             /// Splits the stream into halves for two threads or tasks.
             ///
-            /// The halves share no lock and do not wake each other: see [`ReadHalf`]. `split` makes the
-            /// halves of the transport, for instance tokio's `TcpStream::into_split`, or `|tcp| (tcp, clone)`
-            /// with a `clone` made by [`try_clone`](std::net::TcpStream::try_clone).
+            /// The halves share no lock and do not wake each other: see [`ReadHalf`]. `split` makes
+            /// the halves of the transport, for instance tokio's `TcpStream::into_split`, or `|tcp|
+            /// (tcp, clone)` with a `clone` made by [`try_clone`](std::net::TcpStream::try_clone).
             pub fn into_split<R, W>(
                 self,
                 split: impl FnOnce(T) -> (R, W),
@@ -133,7 +135,8 @@ macro_rules! common_methods {
                 Ok(Self::with_session(session, join(read, write)))
             }
 
-            /// Returns the transport, with the data that was not read and the records that were not sent.
+            /// Returns the transport, with the data that was not read and the records that were not
+            /// sent.
             pub fn into_parts(self) -> Parts<T> {
                 let Self { transport, session, .. } = self;
                 session.into_parts(transport)

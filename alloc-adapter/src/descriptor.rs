@@ -1,6 +1,7 @@
 //! `AsFd` and `AsRawFd` for the streams: the descriptor of the transport.
 //!
-//! It is for polling the transport or setting its options. Do not read from it or write to it: its bytes belong to the stream.
+//! It is for polling the transport or setting its options. Do not read from it or write to it: its
+//! bytes belong to the stream.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 

@@ -73,12 +73,13 @@ pub struct Info {
     pub alpn: Option<Vec<u8>>,
     /// The peer's certificate chain, or its raw public key (RFC 7250).
     ///
-    /// The end-entity certificate comes first. Empty if the peer did not authenticate. After a resumption, the chain of the first handshake.
+    /// The end-entity certificate comes first. Empty if the peer did not authenticate. After a
+    /// resumption, the chain of the first handshake.
     pub peer_certificates: Vec<CertificateDer<'static>>,
     /// The name of the server.
     ///
-    /// On a client, the DNS name or address that it connects to. On a server, the name that the client
-    /// asked for, if any (RFC 6066 section 3).
+    /// On a client, the DNS name or address that it connects to. On a server, the name that the
+    /// client asked for, if any (RFC 6066 section 3).
     pub server_name: Option<ServerName<'static>>,
 }
 
@@ -103,7 +104,8 @@ impl Info {
 impl Handshake {
     /// Hands the connection over to the engine.
     ///
-    /// The engine continues with the sequence numbers of the handshake. `P` is the AEAD provider that protects the records. It may differ from the provider of rustls.
+    /// The engine continues with the sequence numbers of the handshake. `P` is the AEAD provider
+    /// that protects the records. It may differ from the provider of rustls.
     ///
     /// # Errors
     /// - [`HandshakeError::Tls`] if the handshake is not complete.
@@ -126,8 +128,8 @@ impl Handshake {
             let requested = self.capture.server_name.take()?;
             Some(ServerName::DnsName(DnsName::try_from(&**requested).ok()?.to_owned()))
         });
-        // Values that are not secret are made before the secrets are extracted: the unused bytes of an enum
-        // hold what was on the stack before, and moves copy them.
+        // Values that are not secret are made before the secrets are extracted: the unused bytes of
+        // an enum hold what was on the stack before, and moves copy them.
         let info = Info::new(self.connection.common(), name).ok_or(HandshakeError::Unexpected)?;
         let resumption = match &self.connection {
             Connection::Client(_, store) => Resumption::client(store.clone(), &info),
@@ -156,8 +158,8 @@ struct Extracted<P: Provider> {
 }
 
 impl<P: Provider> Extracted<P> {
-    /// Not inlined: otherwise the secrets of rustls would be in the stack frame in which keys are made,
-    /// and could remain in the unused bytes of the keys.
+    /// Not inlined: otherwise the secrets of rustls would be in the stack frame in which keys are
+    /// made, and could remain in the unused bytes of the keys.
     #[inline(never)]
     fn new(
         connection: Connection,

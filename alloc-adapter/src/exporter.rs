@@ -11,10 +11,11 @@ const EXPORT_STACK: usize = 8 << 10;
 
 /// Exports keying material of a TLS 1.3 connection (RFC 9846 section 7.5).
 ///
-/// For instance, channel bindings (RFC 9266). It holds the exporter secret, which a KeyUpdate does not change. The secret is wiped on drop.
+/// For instance, channel bindings (RFC 9266). It holds the exporter secret, which a KeyUpdate does
+/// not change. The secret is wiped on drop.
 ///
-/// rustls cannot export keying material after the handover to the engine, nor through its unbuffered API
-/// before it.
+/// rustls cannot export keying material after the handover to the engine, nor through its
+/// unbuffered API before it.
 // Boxed, because moving a secret leaves copies of it in memory.
 pub struct Exporter(Box<Inner>);
 
@@ -33,8 +34,8 @@ impl Exporter {
     /// In TLS 1.3 an empty context is the same as no context.
     ///
     /// # Errors
-    /// [`ExportError`] if `label` is longer than 249 bytes, or `out` is longer than 255 times the output
-    /// length of the cipher suite's hash.
+    /// [`ExportError`] if `label` is longer than 249 bytes, or `out` is longer than 255 times the
+    /// output length of the cipher suite's hash.
     ///
     /// ```
     /// # use tls_record_alloc::{ExportError, Exporter};

@@ -1,10 +1,10 @@
 //! Drives a handshake of rustls without I/O and stops where the engine takes over.
 //!
-//! rustls is shown one record at a time. Shown more, it would continue after the end of the handshake
-//! and consume data, KeyUpdates and alerts that the engine must process. Its `discard` count does not
-//! locate the next record: it is 0 while a handshake message is split over records. So `shown` counts the
-//! bytes at the front of the input that rustls has seen and not discarded, and [`Trial`] detects the
-//! records that rustls dropped without discarding them.
+//! rustls is shown one record at a time. Shown more, it would continue after the end of the
+//! handshake and consume data, KeyUpdates and alerts that the engine must process. Its `discard`
+//! count does not locate the next record: it is 0 while a handshake message is split over records.
+//! So `shown` counts the bytes at the front of the input that rustls has seen and not discarded,
+//! and [`Trial`] detects the records that rustls dropped without discarding them.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -35,8 +35,8 @@ pub(crate) const MAX_INPUT: usize = 0xffff + MAX_RECORD;
 ///
 /// Repeat these steps: pass received bytes to [`receive`](Self::receive), call
 /// [`advance`](Self::advance), and send the [`unsent`](Self::unsent) bytes. When the handshake is
-/// [complete](Progress::Complete), call [`finish`](Self::finish). With `std`, `complete` does this over a
-/// transport.
+/// [complete](Progress::Complete), call [`finish`](Self::finish). With `std`, `complete` does this
+/// over a transport.
 ///
 /// ```
 /// # use std::error::Error;
@@ -102,7 +102,8 @@ pub struct Handshake {
     pub(crate) received: Buffer,
     pub(crate) unsent: Buffer,
     shown: usize,
-    /// Detects whether rustls drops the one record that is shown. `None` once rustls has processed it.
+    /// Detects whether rustls drops the one record that is shown. `None` once rustls has processed
+    /// it.
     trial: Option<Trial>,
     /// The peer has sent a change_cipher_spec. In TLS 1.2 its later records are protected.
     has_changed_cipher: bool,
@@ -180,7 +181,8 @@ fn step<Data>(status: UnbufferedStatus<'_, '_, Data>, unsent: &mut Buffer) -> (u
     (discard, step)
 }
 
-/// Encodes the record of rustls into `unsent`. rustls drops a record that is not encoded without an error.
+/// Encodes the record of rustls into `unsent`. rustls drops a record that is not encoded without an
+/// error.
 fn encode<Data>(mut data: EncodeTlsData<'_, Data>, unsent: &mut Buffer) -> Step {
     let need = match data.encode(&mut []) {
         Ok(_) => return Step::Again,
@@ -199,8 +201,8 @@ fn encode<Data>(mut data: EncodeTlsData<'_, Data>, unsent: &mut Buffer) -> Step 
 impl Handshake {
     /// Creates a client's handshake with the server called `name`.
     ///
-    /// It uses a copy of `config` with early data off. The session store and the key log stay shared with
-    /// the original.
+    /// It uses a copy of `config` with early data off. The session store and the key log stay
+    /// shared with the original.
     ///
     /// # Errors
     /// [`HandshakeError::Tls`] if rustls refuses the config.
@@ -221,8 +223,8 @@ impl Handshake {
 
     /// Creates a server's handshake.
     ///
-    /// It uses a copy of `config` with early data off. The session store, the ticketer and the key log
-    /// stay shared with the original.
+    /// It uses a copy of `config` with early data off. The session store, the ticketer and the key
+    /// log stay shared with the original.
     ///
     /// # Errors
     /// [`HandshakeError::Tls`] if rustls refuses the config.
@@ -264,16 +266,18 @@ impl Handshake {
 
     /// Returns the config of the engine, which applies after the handshake.
     ///
-    /// It holds the defaults of the role and the `max_fragment_size` of the rustls config. Do not change the
-    /// settings for record_size_limit and post-handshake authentication: rustls negotiates neither.
+    /// It holds the defaults of the role and the `max_fragment_size` of the rustls config. Do not
+    /// change the settings for record_size_limit and post-handshake authentication: rustls
+    /// negotiates neither.
     pub const fn engine_config(&mut self) -> &mut Config {
         &mut self.config
     }
 
     /// Sets the session store of a client's config.
     ///
-    /// [`Resumption`](crate::Resumption) needs it to forget the sessions if the connection fails: rustls
-    /// does not tell which store a client's config has. A server's handshake ignores the call.
+    /// [`Resumption`](crate::Resumption) needs it to forget the sessions if the connection fails:
+    /// rustls does not tell which store a client's config has. A server's handshake ignores the
+    /// call.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -302,9 +306,10 @@ impl Handshake {
 
     /// Takes received bytes, cut at any position, and returns how many it took.
     ///
-    /// It takes all of them unless about 80 KiB are buffered already. Pass the remaining bytes again after
-    /// the next [`advance`](Self::advance). If that call [completes](Progress::Complete) the handshake,
-    /// append them to [`Established::received`](crate::Established::received) instead.
+    /// It takes all of them unless about 80 KiB are buffered already. Pass the remaining bytes
+    /// again after the next [`advance`](Self::advance). If that call
+    /// [completes](Progress::Complete) the handshake, append them to
+    /// [`Established::received`](crate::Established::received) instead.
     #[must_use = "bytes that were not taken must be passed again"]
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
         self.received.push(bytes)
@@ -315,8 +320,8 @@ impl Handshake {
     /// Send what is [`unsent`](Self::unsent) afterwards, also after an error.
     ///
     /// # Errors
-    /// The handshake has failed. Every later call returns the same error. rustls sends an alert for most
-    /// faults, but not for all.
+    /// The handshake has failed. Every later call returns the same error. rustls sends an alert for
+    /// most faults, but not for all.
     /// - [`HandshakeError::Tls`] if rustls finds a fault or the peer sends an alert.
     /// - [`HandshakeError::TooLong`] if a handshake message does not fit the input buffer.
     /// - [`HandshakeError::Unexpected`] if rustls reports a state that this crate does not handle.
@@ -350,7 +355,8 @@ impl Handshake {
         self.state = State::Working;
     }
 
-    /// Returns whether rustls may be a server that skips early data, with a suite that [`Trial`] supports.
+    /// Returns whether rustls may be a server that skips early data, with a suite that [`Trial`]
+    /// supports.
     fn may_drop_records(&self) -> bool {
         use CipherSuite::{
             TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256,
@@ -400,8 +406,8 @@ impl Handshake {
         }
     }
 
-    /// Returns the state after the handshake. The engine takes over at the start of a record, so a handshake
-    /// message that rustls has seen in part is a fault.
+    /// Returns the state after the handshake. The engine takes over at the start of a record, so a
+    /// handshake message that rustls has seen in part is a fault.
     fn completed(&self) -> State {
         if self.shown == 0 {
             return State::Complete;
@@ -438,8 +444,9 @@ impl Handshake {
         if next.len() < len { Next::Incomplete } else { Next::Record(len) }
     }
 
-    /// Returns the length limit for a record of the peer, with its header. rustls applies the limit for
-    /// protected records (RFC 9846 section 5.2) and accepts plaintext that is too long (section 5.1).
+    /// Returns the length limit for a record of the peer, with its header. rustls applies the limit
+    /// for protected records (RFC 9846 section 5.2) and accepts plaintext that is too long (section
+    /// 5.1).
     fn record_limit(&self, content_type: ContentType) -> usize {
         let is_tls12 =
             self.connection.common().protocol_version() == Some(ProtocolVersion::TLSv1_2);
@@ -508,8 +515,8 @@ impl Handshake {
     }
 }
 
-/// Makes the config of the engine. rustls's `max_fragment_size` includes the record header, but not the
-/// bytes that protection adds.
+/// Makes the config of the engine. rustls's `max_fragment_size` includes the record header, but not
+/// the bytes that protection adds.
 fn engine_config(role: Role, max_fragment_size: Option<usize>) -> Config {
     let mut config = Config::new(role);
     let limit = max_fragment_size.map(|size| size.saturating_sub(HEADER_LEN));

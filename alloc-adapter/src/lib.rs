@@ -10,9 +10,9 @@
 //!   `WriteHalf` that share no lock, and `disconnect` closes them together with their TCP connection.
 //! - [`Buffer`] holds received bytes until their records can be opened.
 //!
-//! The rustls config determines the trusted certificates, the cipher suites and session resumption, as
-//! it does without this crate. After the handshake, the engine handles closing, alerts, KeyUpdates and
-//! limits. Early data is not supported.
+//! The rustls config determines the trusted certificates, the cipher suites and session resumption,
+//! as it does without this crate. After the handshake, the engine handles closing, alerts,
+//! KeyUpdates and limits. Early data is not supported.
 //!
 //! # A connection in memory
 //!

@@ -7,9 +7,9 @@ use crate::buffer::Buffer;
 /// The transport of a stream and the bytes that the stream had buffered.
 ///
 /// Protocols that end TLS and continue in plaintext (FTP's CCC, LDAP) close both directions, call
-/// `into_parts`, and continue with [`received`](Self::received), the first bytes that the peer sent after
-/// its close_notify. On a `TokioStream`, call `close`, read to the end, and call `into_parts`; `shutdown`
-/// would shut down the transport as well.
+/// `into_parts`, and continue with [`received`](Self::received), the first bytes that the peer sent
+/// after its close_notify. On a `TokioStream`, call `close`, read to the end, and call
+/// `into_parts`; `shutdown` would shut down the transport as well.
 ///
 /// ```
 /// use std::io::{self, Read, Write};
@@ -49,9 +49,9 @@ impl<T> core::fmt::Debug for Parts<T> {
 
 /// The error of a failed handshake, with the transport.
 ///
-/// `?` converts it to an [`io::Error`]. The alert has been sent, as far as the transport took it. Closing
-/// a TCP connection at once may destroy the alert on its way: call [`disconnect`](crate::disconnect)
-/// instead.
+/// `?` converts it to an [`io::Error`]. The alert has been sent, as far as the transport took it.
+/// Closing a TCP connection at once may destroy the alert on its way: call
+/// [`disconnect`](crate::disconnect) instead.
 pub struct HandshakeFailed<T> {
     /// An error of the transport, or one with a [`HandshakeError`](crate::HandshakeError) inside.
     pub error: io::Error,

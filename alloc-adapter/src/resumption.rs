@@ -18,14 +18,14 @@ const MAX_KEY: usize = 32;
 
 /// The stored sessions of a connection, to be removed if it fails.
 ///
-/// After a fatal alert of either side, a session must not be resumed in TLS 1.2 (RFC 5246 section 7.2.2)
-/// and should not be in TLS 1.3 (RFC 9846 section 6.2). The streams ensure this themselves. A caller that
-/// drives the engine calls [`forget`](Self::forget).
+/// After a fatal alert of either side, a session must not be resumed in TLS 1.2 (RFC 5246 section
+/// 7.2.2) and should not be in TLS 1.3 (RFC 9846 section 6.2). The streams ensure this themselves.
+/// A caller that drives the engine calls [`forget`](Self::forget).
 ///
-/// On a server this removes the sessions of this connection from the session storage. Tickets made by a
-/// ticketer are stored only by the client and cannot be revoked. On a client it removes sessions from the
-/// store that was passed to [`Handshake::session_store`](crate::Handshake::session_store), and does
-/// nothing if none was.
+/// On a server this removes the sessions of this connection from the session storage. Tickets made
+/// by a ticketer are stored only by the client and cannot be revoked. On a client it removes
+/// sessions from the store that was passed to
+/// [`Handshake::session_store`](crate::Handshake::session_store), and does nothing if none was.
 pub struct Resumption(Sessions);
 
 enum Sessions {
@@ -53,8 +53,9 @@ impl Resumption {
 
     /// Removes the sessions from their store. Call it after a fatal alert of either side.
     ///
-    /// Only the first call has an effect. A client removes the TLS 1.2 session with this server or all
-    /// TLS 1.3 tickets for it, because a store does not tell which ticket belongs to which connection.
+    /// Only the first call has an effect. A client removes the TLS 1.2 session with this server or
+    /// all TLS 1.3 tickets for it, because a store does not tell which ticket belongs to which
+    /// connection.
     pub fn forget(&mut self) {
         match core::mem::replace(&mut self.0, Sessions::None) {
             Sessions::None => {}
@@ -86,8 +87,8 @@ pub(crate) struct Recorder {
     /// The keys that were stored: one for a TLS 1.2 session, or one for each TLS 1.3 ticket.
     stored: Vec<Slot<MAX_KEY>>,
     count: AtomicUsize,
-    /// The key of the session that was found last. It counts only if the handshake resumed: a client may
-    /// ask for a session that is not its own.
+    /// The key of the session that was found last. It counts only if the handshake resumed: a
+    /// client may ask for a session that is not its own.
     resumed: Slot<MAX_KEY>,
 }
 

@@ -31,8 +31,8 @@ pub(crate) use inbox::Step;
 use inbox::{Inbox, Receiver, Stopped};
 use outbox::{Outbox, Sender};
 
-/// The most received bytes to buffer: several of the longest records, because a call of the transport is
-/// expensive. The buffer grows to this size only while a peer fills it.
+/// The most received bytes to buffer: several of the longest records, because a call of the
+/// transport is expensive. The buffer grows to this size only while a peer fills it.
 const MAX_RECEIVED: usize = 1 << 16;
 
 /// The most slices that one call of `write_vectored` seals.
@@ -244,8 +244,8 @@ impl<P: Provider> Session<P> {
 
     /// Queues a close_notify, unless one was queued before.
     ///
-    /// Send what is due even after an error. Call it again when everything has been sent: the close_notify
-    /// may have failed to be sealed, or may have been discarded.
+    /// Send what is due even after an error. Call it again when everything has been sent: the
+    /// close_notify may have failed to be sealed, or may have been discarded.
     pub(crate) fn close(&mut self) -> io::Result<()> {
         close_result(self.layer.close(), self.outbox.has_discarded)
     }
@@ -256,8 +256,8 @@ impl<P: Provider> Session<P> {
         Ok(())
     }
 
-    /// Returns an error if the peer has sent more than `budget` bytes of records since our close_notify and
-    /// has not closed.
+    /// Returns an error if the peer has sent more than `budget` bytes of records since our
+    /// close_notify and has not closed.
     pub(crate) fn check_budget(&mut self, budget: u32) -> io::Result<()> {
         match self.layer.check_closed(budget) {
             Err(error @ ShutdownError::BudgetSpent { .. }) => Err(io::Error::other(error)),
@@ -307,7 +307,8 @@ pub(crate) fn close_result(result: Result<(), CloseError>, has_discarded: bool) 
         Err(CloseError::AlreadyClosed) if has_discarded => {
             Err(io::Error::new(ErrorKind::ConnectionAborted, CloseError::Failed))
         }
-        // RFC 9846 section 6.1: how the peer's direction ended has no effect on ours. Reading reports it.
+        // RFC 9846 section 6.1: how the peer's direction ended has no effect on ours. Reading
+        // reports it.
         Ok(()) | Err(CloseError::AlreadyClosed | CloseError::Truncated) => Ok(()),
         Err(error) => Err(io::Error::new(ErrorKind::ConnectionAborted, error)),
     }

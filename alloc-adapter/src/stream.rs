@@ -20,8 +20,8 @@ use crate::session::{Session, Step, parts};
 /// A TLS connection over a transport of `std`, for instance a [`TcpStream`](std::net::TcpStream).
 ///
 /// A read returns 0 bytes only after the peer's close_notify. If the transport ends before, a read
-/// returns [`UnexpectedEof`](ErrorKind::UnexpectedEof). TLS errors have an error of the engine as their
-/// inner error:
+/// returns [`UnexpectedEof`](ErrorKind::UnexpectedEof). TLS errors have an error of the engine as
+/// their inner error:
 /// - handshake: [`HandshakeError`](crate::HandshakeError);
 /// - reading: [`OpenError`](tls_record::OpenError). [`InvalidData`](ErrorKind::InvalidData) if the peer
 ///   broke the protocol: it was sent an alert, unless our close_notify had been sent.
@@ -30,19 +30,19 @@ use crate::session::{Session, Step, parts};
 /// - writing: [`SealError`](tls_record::SealError). [`BrokenPipe`](ErrorKind::BrokenPipe) after
 ///   [`close`](Self::close). If reading has failed, the [`OpenError`](tls_record::OpenError).
 ///
-/// Every call of `write` seals its own records and sends them. Pass a whole message at a time, or use a
-/// [`BufWriter`](std::io::BufWriter): `write!` calls `write` once for each piece of the text, and TCP
-/// delays small packets (Nagle's algorithm).
+/// Every call of `write` seals its own records and sends them. Pass a whole message at a time, or
+/// use a [`BufWriter`](std::io::BufWriter): `write!` calls `write` once for each piece of the text,
+/// and TCP delays small packets (Nagle's algorithm).
 ///
 /// A non-blocking transport works as well, except for [`connect`](Self::connect) and
 /// [`accept`](Self::accept): use [`Handshake::complete`]. Any call that returns
-/// [`WouldBlock`](ErrorKind::WouldBlock) may be repeated. While [`wants_write`](Self::wants_write) is
-/// true, wait until the transport is writable as well. Before waiting until it is readable, read until a
-/// read would block or [`has_pending`](Self::has_pending) is false: one read of the transport may bring
-/// several records.
+/// [`WouldBlock`](ErrorKind::WouldBlock) may be repeated. While [`wants_write`](Self::wants_write)
+/// is true, wait until the transport is writable as well. Before waiting until it is readable, read
+/// until a read would block or [`has_pending`](Self::has_pending) is false: one read of the
+/// transport may bring several records.
 ///
-/// Dropping the stream sends nothing, so the peer sees a truncation: call [`close`](Self::close) first.
-/// For a TCP connection, call [`disconnect`](Self::disconnect).
+/// Dropping the stream sends nothing, so the peer sees a truncation: call [`close`](Self::close)
+/// first. For a TCP connection, call [`disconnect`](Self::disconnect).
 ///
 /// ```no_run
 /// use std::io::{Read, Write};
@@ -80,10 +80,11 @@ impl<T, P: Provider> Stream<T, P> {
 impl Handshake {
     /// Performs the handshake over a transport.
     ///
-    /// When it returns, the output of the handshake has been sent, so that the peer can complete it too.
-    /// Two kinds of output may still be [unsent](Self::unsent): the tickets of a TLS 1.3 server, and bytes
-    /// that the transport refused with an error other than `WouldBlock`. [`Stream::new`] takes them over.
-    /// After a failure, the alert of rustls is sent before the error is returned.
+    /// When it returns, the output of the handshake has been sent, so that the peer can complete it
+    /// too. Two kinds of output may still be [unsent](Self::unsent): the tickets of a TLS 1.3
+    /// server, and bytes that the transport refused with an error other than `WouldBlock`.
+    /// [`Stream::new`] takes them over. After a failure, the alert of rustls is sent before the
+    /// error is returned.
     ///
     /// # Errors
     /// - The errors of the transport. The call may be repeated after them.
@@ -124,10 +125,12 @@ impl Handshake {
         }
     }
 
-    /// Returns whether the peer needs the unsent bytes to complete its handshake, once ours is complete.
+    /// Returns whether the peer needs the unsent bytes to complete its handshake, once ours is
+    /// complete.
     ///
-    /// It does not need tickets, the last output of a TLS 1.3 server (RFC 9846 section 4.7.1). If nothing is
-    /// unsent, it returns true: bytes that the transport has not flushed may be of any kind.
+    /// It does not need tickets, the last output of a TLS 1.3 server (RFC 9846 section 4.7.1). If
+    /// nothing is unsent, it returns true: bytes that the transport has not flushed may be of any
+    /// kind.
     pub(crate) fn must_send_all(&self) -> bool {
         let version = self.connection.common().protocol_version();
         let leaves_tickets =
@@ -168,8 +171,9 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// For instance, to change its [engine config](Handshake::engine_config) first.
     ///
     /// # Errors
-    /// The errors of [`Handshake::complete`] and [`Handshake::finish`]. The error contains the transport, but
-    /// not the handshake: over a non-blocking transport, call these two functions instead.
+    /// The errors of [`Handshake::complete`] and [`Handshake::finish`]. The error contains the
+    /// transport, but not the handshake: over a non-blocking transport, call these two functions
+    /// instead.
     ///
     /// ```
     /// # use std::io::{self, Read, Write};
@@ -225,8 +229,8 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     // Sending
 
-    /// Sends what is due, as far as the transport takes it. The rest stays for the next call, which may
-    /// report the error.
+    /// Sends what is due, as far as the transport takes it. The rest stays for the next call, which
+    /// may report the error.
     fn send_due(&mut self) {
         if self.session.should_send() {
             let _ = self.send_all();
@@ -257,8 +261,8 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     /// Updates the sending keys (RFC 9846 section 4.7.3).
     ///
-    /// If `request` is set, it also requests the peer to update its keys. Tickets that arrive later are not
-    /// stored.
+    /// If `request` is set, it also requests the peer to update its keys. Tickets that arrive later
+    /// are not stored.
     ///
     /// # Errors
     /// The errors of [`RecordLayer::update_keys`](tls_record::RecordLayer::update_keys).
@@ -272,8 +276,9 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     /// Closes the sending direction with a close_notify.
     ///
-    /// It sends the close_notify once and does not wait for that of the peer. Reads still return data, and how the peer's direction ends (RFC 9846 section 6.1). The transport is
-    /// not shut down.
+    /// It sends the close_notify once and does not wait for that of the peer. Reads still return
+    /// data, and how the peer's direction ends (RFC 9846 section 6.1). The transport is not shut
+    /// down.
     ///
     /// # Errors
     /// - The errors of the transport. The call may be repeated after them.
@@ -290,8 +295,9 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     /// [Closes](Self::close) the sending direction and writes the remaining received data to `rest`.
     ///
-    /// It reads until the peer's close_notify and returns the number of bytes that this call wrote to `rest`.
-    /// `budget` limits the bytes of records that the peer may send after our close_notify.
+    /// It reads until the peer's close_notify and returns the number of bytes that this call wrote
+    /// to `rest`. `budget` limits the bytes of records that the peer may send after our
+    /// close_notify.
     ///
     /// # Errors
     /// - The errors of [`close`](Self::close), of reading and of `rest`. The call may be repeated after them:

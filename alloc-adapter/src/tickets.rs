@@ -33,12 +33,13 @@ impl Tickets {
 
     /// Takes a piece of a handshake message, and returns whether it completed a ticket.
     ///
-    /// `piece` comes from [`Event::Handshake`](tls_record::Event::Handshake), and `input` is the slice that
-    /// was passed to [`open`](tls_record::Opener::open). Messages of other types are ignored.
+    /// `piece` comes from [`Event::Handshake`](tls_record::Event::Handshake), and `input` is the
+    /// slice that was passed to [`open`](tls_record::Opener::open). Messages of other types are
+    /// ignored.
     ///
     /// # Errors
-    /// [`TicketError`] if rustls refuses the ticket. [Abort](tls_record::Sealer::abort) the connection with
-    /// its alert.
+    /// [`TicketError`] if rustls refuses the ticket. [Abort](tls_record::Sealer::abort) the
+    /// connection with its alert.
     pub fn receive(&mut self, piece: &HandshakePiece, input: &[u8]) -> Result<bool, TicketError> {
         if piece.header.message_type != HandshakeType::NEW_SESSION_TICKET {
             return Ok(false);
@@ -63,7 +64,8 @@ impl Tickets {
 pub struct TicketError {
     /// The alert to send.
     ///
-    /// For a fault of the peer, the alert that rustls sends for it in a handshake, otherwise internal_error.
+    /// For a fault of the peer, the alert that rustls sends for it in a handshake, otherwise
+    /// internal_error.
     pub alert: AlertDescription,
     /// The error of rustls.
     pub error: Error,

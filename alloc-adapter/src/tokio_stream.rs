@@ -26,8 +26,8 @@ use crate::wait::{Half, Wait};
 /// A TLS connection over a transport of tokio, for instance its `TcpStream`.
 ///
 /// A read returns 0 bytes only after the peer's close_notify. If the transport ends before, a read
-/// returns [`UnexpectedEof`](ErrorKind::UnexpectedEof). TLS errors have an error of the engine as their
-/// inner error: see [`Stream`](crate::Stream).
+/// returns [`UnexpectedEof`](ErrorKind::UnexpectedEof). TLS errors have an error of the engine as
+/// their inner error: see [`Stream`](crate::Stream).
 ///
 /// - All calls are cancel safe: a future holds no bytes, and the next call continues its work.
 /// - A write seals the data and passes it to the transport at once. Bytes that the transport does not take
@@ -38,9 +38,10 @@ use crate::wait::{Half, Wait};
 ///   message at a time, or use a `BufWriter`.
 /// - The stream can be split, so that two tasks wait, one for each half.
 ///
-/// `shutdown` sends a close_notify, once, and shuts down the sending direction of the transport, unless the
-/// connection has failed. Reads still return data, and how the peer's direction ends. [`Shutdown`] selects
-/// whether it waits for the peer's close_notify. [`close`](Self::close) does not shut down the transport.
+/// `shutdown` sends a close_notify, once, and shuts down the sending direction of the transport,
+/// unless the connection has failed. Reads still return data, and how the peer's direction ends.
+/// [`Shutdown`] selects whether it waits for the peer's close_notify. [`close`](Self::close) does
+/// not shut down the transport.
 ///
 /// Dropping the stream sends nothing, so the peer sees a truncation: call `shutdown` first. For a TCP
 /// connection, call [`disconnect`](Self::disconnect).
@@ -103,17 +104,19 @@ pub enum Shutdown {
     OneStep,
     /// Sends a close_notify and waits for the peer's.
     ///
-    /// Data received meanwhile can be read afterwards, or at the same time by another task. There is no time
-    /// limit: use a timeout. The call may be dropped and repeated.
+    /// Data received meanwhile can be read afterwards, or at the same time by another task. There
+    /// is no time limit: use a timeout. The call may be dropped and repeated.
     ///
-    /// Use it for transports that lose data in transit when they are closed: TCP resets a connection that is
-    /// closed with unread input, and the reset may reach the peer before our last data.
+    /// Use it for transports that lose data in transit when they are closed: TCP resets a
+    /// connection that is closed with unread input, and the reset may reach the peer before our
+    /// last data.
     TwoSteps {
         /// Limits the bytes of records that the peer may send after our close_notify.
         ///
-        /// Records count with or without application data, no matter which task reads them. If the peer sends more, shutting down fails with the inner error
-        /// [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent), which contains the number of bytes
-        /// received: read to the end, or repeat the call with a larger budget.
+        /// Records count with or without application data, no matter which task reads them. If the
+        /// peer sends more, shutting down fails with the inner error
+        /// [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent), which contains the number of
+        /// bytes received: read to the end, or repeat the call with a larger budget.
         budget: u32,
     },
 }
@@ -123,11 +126,12 @@ common_methods!(TokioStream);
 impl Handshake {
     /// Performs the handshake over a transport of tokio.
     ///
-    /// The future may be dropped and the call repeated: all state is in the handshake. When it completes, the
-    /// output of the handshake has been sent, so that the peer can complete it too. Some output may still be
-    /// [unsent](Self::unsent): the tickets of a TLS 1.3 server, bytes that the transport refused with an
-    /// error, and bytes for a peer that sends a full input buffer before it reads. [`TokioStream::new`] takes
-    /// them over. After a failure, the alert of rustls is sent before the error is returned.
+    /// The future may be dropped and the call repeated: all state is in the handshake. When it
+    /// completes, the output of the handshake has been sent, so that the peer can complete it too.
+    /// Some output may still be [unsent](Self::unsent): the tickets of a TLS 1.3 server, bytes that
+    /// the transport refused with an error, and bytes for a peer that sends a full input buffer
+    /// before it reads. [`TokioStream::new`] takes them over. After a failure, the alert of rustls
+    /// is sent before the error is returned.
     ///
     /// # Errors
     /// - The errors of the transport.
@@ -258,8 +262,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
 
     /// Closes the sending direction with a close_notify.
     ///
-    /// It sends the close_notify once and does not wait for that of the peer. Reads still return data. Unlike `shutdown`, it does not shut down the transport. The future may be
-    /// dropped and the call repeated.
+    /// It sends the close_notify once and does not wait for that of the peer. Reads still return
+    /// data. Unlike `shutdown`, it does not shut down the transport. The future may be dropped and
+    /// the call repeated.
     ///
     /// # Errors
     /// - The errors of the transport.
@@ -288,9 +293,9 @@ impl<T, P: Provider> TokioStream<T, P> {
 
     /// Updates the sending keys (RFC 9846 section 4.7.3).
     ///
-    /// If `request` is set, it also requests the peer to update its keys. Tickets that arrive later are not
-    /// stored. The KeyUpdate leaves with the
-    /// next call of any kind: flush, if there is none.
+    /// If `request` is set, it also requests the peer to update its keys. Tickets that arrive later
+    /// are not stored. The KeyUpdate leaves with the next call of any kind: flush, if there is
+    /// none.
     ///
     /// # Errors
     /// The errors of [`RecordLayer::update_keys`](tls_record::RecordLayer::update_keys).
@@ -300,8 +305,8 @@ impl<T, P: Provider> TokioStream<T, P> {
 
     /// Ends the connection with a fatal alert. Nothing more is read or written.
     ///
-    /// The next call of any kind sends the alert. Call `shutdown`: it waits until the alert is sent, and
-    /// returns an error because the connection has failed.
+    /// The next call of any kind sends the alert. Call `shutdown`: it waits until the alert is
+    /// sent, and returns an error because the connection has failed.
     ///
     /// # Errors
     /// The errors of [`RecordLayer::abort`](tls_record::RecordLayer::abort).
@@ -382,16 +387,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         sent
     }
 
-    /// Sends what is due, as far as the transport takes it. The rest stays for the next call, which may
-    /// report the error.
+    /// Sends what is due, as far as the transport takes it. The rest stays for the next call, which
+    /// may report the error.
     fn send_due(&mut self, half: Half, cx: &mut Context<'_>) {
         if self.session.should_send() {
             let _ = self.poll_send_all(half, cx);
         }
     }
 
-    /// Wakes the reading task if the receiving direction has ended. A failure of the cipher while sealing
-    /// ends it too, and the transport may never wake the task.
+    /// Wakes the reading task if the receiving direction has ended. A failure of the cipher while
+    /// sealing ends it too, and the transport may never wake the task.
     fn wake_reader_at_end(&self) {
         if self.session.end().read != ReadEnd::Open {
             self.receiving.wake(Half::Read);
@@ -554,8 +559,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncWrite for TokioStream<
             _ => Poll::Ready(Ok(())),
         };
         // RFC 9846 section 6.1: how the peer's direction ended has no effect on ours. So after an
-        // `OpenError`, send everything first, also an alert. After an exceeded budget or an error of the
-        // transport, return at once.
+        // `OpenError`, send everything first, also an alert. After an exceeded budget or an error
+        // of the transport, return at once.
         if let Poll::Ready(Err(error)) = &rest
             && !error.get_ref().is_some_and(|inner| inner.is::<OpenError>())
         {

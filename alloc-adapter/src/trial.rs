@@ -1,14 +1,15 @@
 //! Detects whether rustls dropped a record that it could not decrypt.
 //!
-//! A server that rejects early data skips it by trial decryption (RFC 9846 section 4.3.10). rustls does
-//! not count such a dropped record among the bytes to discard, just like a record that it keeps because
-//! it holds a part of a handshake message. A dropped record that is shown again is charged again to the
-//! 16 KiB that rustls skips. A kept record that is not shown again makes rustls panic. So a record in
-//! doubt is taken for a kept one.
+//! A server that rejects early data skips it by trial decryption (RFC 9846 section 4.3.10). rustls
+//! does not count such a dropped record among the bytes to discard, just like a record that it
+//! keeps because it holds a part of a handshake message. A dropped record that is shown again is
+//! charged again to the 16 KiB that rustls skips. A kept record that is not shown again makes
+//! rustls panic. So a record in doubt is taken for a kept one.
 //!
-//! rustls decrypts in place. A kept record then holds the inner plaintext of a handshake message, whose
-//! last byte other than zero is the content type (RFC 9846 section 5.4). A dropped record holds what the
-//! cipher left when authentication failed: zeros (ring, AWS-LC), or the unchanged ciphertext.
+//! rustls decrypts in place. A kept record then holds the inner plaintext of a handshake message,
+//! whose last byte other than zero is the content type (RFC 9846 section 5.4). A dropped record
+//! holds what the cipher left when authentication failed: zeros (ring, AWS-LC), or the unchanged
+//! ciphertext.
 
 use tls_record::{ContentType, HEADER_LEN};
 
@@ -18,22 +19,24 @@ const TAG: usize = 16;
 /// The number of bytes to compare. It is improbable that encryption leaves so many bytes unchanged.
 const FRONT: usize = 8;
 
-/// The first bytes of an encrypted inner plaintext, to compare with after rustls has tried to decrypt it.
+/// The first bytes of an encrypted inner plaintext, to compare with after rustls has tried to
+/// decrypt it.
 pub(crate) struct Trial {
     /// `None` if the inner plaintext is shorter.
     front: Option<[u8; FRONT]>,
 }
 
 impl Trial {
-    /// Takes a record before it is shown, when rustls keeps no others. Returns `None` if rustls cannot drop
-    /// it.
+    /// Takes a record before it is shown, when rustls keeps no others. Returns `None` if rustls
+    /// cannot drop it.
     pub(crate) fn new(record: &[u8]) -> Option<Self> {
         let content_type = ContentType(*record.first()?);
         (content_type == ContentType::APPLICATION_DATA)
             .then(|| Self { front: inner_plaintext(record).first_chunk().copied() })
     }
 
-    /// Returns whether rustls dropped the record, after it discarded nothing and asked for the next record.
+    /// Returns whether rustls dropped the record, after it discarded nothing and asked for the next
+    /// record.
     pub(crate) fn is_dropped(&self, record: &[u8]) -> bool {
         let inner = inner_plaintext(record);
         let content_type = inner.iter().rev().find(|byte| **byte != 0);

@@ -1,9 +1,9 @@
 //! Lets two tasks wait for the same direction of a transport.
 //!
-//! A transport wakes only the task that polled it last. A read sometimes has to send (the answer to a
-//! KeyUpdate) while another task waits to write, and a shutdown in two steps has to receive while another
-//! task waits to read. So that neither task loses its wake-up, the transport is polled with a waker that
-//! wakes both.
+//! A transport wakes only the task that polled it last. A read sometimes has to send (the answer to
+//! a KeyUpdate) while another task waits to write, and a shutdown in two steps has to receive while
+//! another task waits to read. So that neither task loses its wake-up, the transport is polled with
+//! a waker that wakes both.
 
 use alloc::sync::Arc;
 use alloc::task::Wake;
@@ -50,7 +50,8 @@ impl Wait {
         let polled = poll(&mut Context::from_waker(&self.waker));
         if polled.is_ready() {
             self.tasks.set(half, None);
-            // The other task may wait for the same direction, and the transport will not wake it again.
+            // The other task may wait for the same direction, and the transport will not wake it
+            // again.
             self.wake(half.other());
         }
         polled
@@ -68,8 +69,8 @@ impl Wait {
 struct Tasks(Mutex<[Option<Waker>; 2]>);
 
 impl Tasks {
-    /// Replaces the waker of `half` and returns the old one, so that no waker is dropped or woken under the
-    /// lock.
+    /// Replaces the waker of `half` and returns the old one, so that no waker is dropped or woken
+    /// under the lock.
     fn set(&self, half: Half, waker: Option<Waker>) -> Option<Waker> {
         let [read, write] = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = match half {

@@ -17,8 +17,8 @@ use tls_record_alloc::Stream;
 
 const VERSIONS: [&str; 2] = ["1.2", "1.3"];
 
-/// Returns the path of an example. `cargo test` builds the examples. To run only this test, build them with
-/// `cargo build --examples`.
+/// Returns the path of an example. `cargo test` builds the examples. To run only this test, build
+/// them with `cargo build --examples`.
 fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
@@ -392,8 +392,8 @@ fn the_client_exits_with_every_kind_of_server() {
             // More than the socket buffers hold.
             let output = run(example("client"), &args, &"x".repeat(16_000_000));
             println!("TLS {tls}, a server that {what}: {}", text(&output.stderr));
-            // In TLS 1.2 the server's close_notify ends both directions: the client reports that it could not
-            // send all data, but exits with the same status.
+            // In TLS 1.2 the server's close_notify ends both directions: the client reports that it
+            // could not send all data, but exits with the same status.
             assert_status(&output, status);
             assert!(started.elapsed() < Duration::from_secs(20));
         }
@@ -439,8 +439,8 @@ impl TamperingProxy {
     }
 }
 
-/// Copies bytes from one socket to the other in a thread. While `flip` is set, it changes the last byte of
-/// every read.
+/// Copies bytes from one socket to the other in a thread. While `flip` is set, it changes the last
+/// byte of every read.
 fn forward(from: &TcpStream, to: &TcpStream, flip: Arc<AtomicBool>) {
     let (mut from, mut to) =
         (from.try_clone().expect("a cloned socket"), to.try_clone().expect("a cloned socket"));
@@ -506,8 +506,8 @@ fn has(program: &str, version: &str, test: &str) -> bool {
     asked.is_ok()
 }
 
-/// Returns a request to close with many bytes that the server does not read. A socket that is closed with
-/// unread input is reset, and the reset destroys data that the client has not read yet.
+/// Returns a request to close with many bytes that the server does not read. A socket that is
+/// closed with unread input is reset, and the reset destroys data that the client has not read yet.
 fn last_request() -> String {
     format!("GET /close HTTP/1.1\r\n\r\n{}", "X: and so on\r\n".repeat(20_000))
 }

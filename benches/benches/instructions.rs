@@ -8,13 +8,13 @@
 //!
 //! compares them with `benches/instructions.budget`.
 //!
-//! Each benchmark is a function that is not inlined, with the engine inlined into it as into a user's
-//! program, and is counted from its first instruction to its last. It takes a reference and returns the
-//! result of the engine, or the range of the content for an opened record. Setup and the check of the
-//! result are not counted.
+//! Each benchmark is a function that is not inlined, with the engine inlined into it as into a
+//! user's program, and is counted from its first instruction to its last. It takes a reference and
+//! returns the result of the engine, or the range of the content for an opened record. Setup and
+//! the check of the result are not counted.
 //!
-//! With the null cipher, only the engine is counted. The CPU that callgrind emulates has neither VAES nor
-//! AVX-512, so the counts with ring are not those of the code that a current CPU runs.
+//! With the null cipher, only the engine is counted. The CPU that callgrind emulates has neither
+//! VAES nor AVX-512, so the counts with ring are not those of the code that a current CPU runs.
 
 #![allow(missing_docs)] // For the modules that the macros of gungraun make.
 

@@ -40,8 +40,8 @@ impl Case {
         criterion.benchmark_group(format!("{work}/{version:?}/{algorithm:?}/{backend}"))
     }
 
-    /// Returns a client and a server. Every benchmark needs its own, because a key seals at most 2^24.5
-    /// records.
+    /// Returns a client and a server. Every benchmark needs its own, because a key seals at most
+    /// 2^24.5 records.
     fn ends<P: Provider>(self) -> (Layer<P>, Layer<P>) {
         established(self.version, self.algorithm)
     }

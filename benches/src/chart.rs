@@ -9,7 +9,8 @@ pub struct Chart<'a> {
     pub title: &'a str,
     /// The names of the groups, for instance lengths of records.
     pub groups: &'a [String],
-    /// The libraries, each with a figure for each group. Names that start with `tls-record` are highlighted.
+    /// The libraries, each with a figure for each group. Names that start with `tls-record` are
+    /// highlighted.
     pub rows: &'a [(String, Vec<f64>)],
 }
 

@@ -1,7 +1,8 @@
-//! A cipher that does not encrypt, but detects every changed bit of a record, its header, nonce or key.
+//! A cipher that does not encrypt, but detects every changed bit of a record, its header, nonce or
+//! key.
 //!
-//! The null cipher does not detect changed content, and with a real cipher a fuzzer spends its time in the
-//! cipher.
+//! The null cipher does not detect changed content, and with a real cipher a fuzzer spends its time
+//! in the cipher.
 
 use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
 use zeroize::Zeroize;
@@ -48,8 +49,8 @@ impl ChecksumAead {
     }
 }
 
-/// Mixes `bytes` into `state`. Not secure: each step is a bijection of the state, so that every single
-/// change is detected.
+/// Mixes `bytes` into `state`. Not secure: each step is a bijection of the state, so that every
+/// single change is detected.
 pub(crate) fn mix(state: u64, bytes: &[u8]) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let step = |state: u64, word: u64| (state ^ word).wrapping_mul(ODD).rotate_left(29);

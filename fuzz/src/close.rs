@@ -1,7 +1,7 @@
 //! The closing state machine, compared with [`Facts`]: what was requested, received and sent.
 //!
-//! [`Facts`] has no transitions. It records events, and derives the state from them by the rules of RFC 9846
-//! section 6 and RFC 5246 section 7.2.1.
+//! [`Facts`] has no transitions. It records events, and derives the state from them by the rules of
+//! RFC 9846 section 6 and RFC 5246 section 7.2.1.
 
 use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState, transition};
 
@@ -45,8 +45,8 @@ impl Facts {
             || matches!(self.sent.last(), Some(Alert::CloseNotify | Alert::Fatal))
     }
 
-    /// Returns whether the keys of the sending direction may be handed over: not while an alert is due, which
-    /// they must seal, nor after a failure, which has wiped them.
+    /// Returns whether the keys of the sending direction may be handed over: not while an alert is
+    /// due, which they must seal, nor after a failure, which has wiped them.
     fn may_hand_over(&self) -> bool {
         let has_failed = self.has_peer_failed || self.sent.last() == Some(&Alert::Fatal);
         self.due().is_none() && !has_failed
@@ -196,7 +196,8 @@ impl crate::target::Input for Input {
         for event in &self.events {
             let trigger = event.trigger();
             let before = machine;
-            // The halves run separately. The sending half learns of peer events only while receiving is open.
+            // The halves run separately. The sending half learns of peer events only while
+            // receiving is open.
             let is_of_peer =
                 matches!(event, Event::PeerCloseNotify | Event::PeerError | Event::TransportEof);
             if !is_of_peer || read == ReadState::Open {

@@ -1,8 +1,9 @@
 //! Two connections that own their output, in a set, with transports that take arbitrary amounts.
 //!
 //! The application writes, or reserves and commits; shuts down in one step and in two; removes its
-//! connections and keeps the handles. The other end decrypts what was sent. It must receive the data that was
-//! written and nothing after the end, and each result of a shutdown must be true when it is returned.
+//! connections and keeps the handles. The other end decrypts what was sent. It must receive the
+//! data that was written and nothing after the end, and each result of a shutdown must be true when
+//! it is returned.
 
 use tls_record::close::{OnPeerClose, WriteState};
 use tls_record::{
@@ -219,7 +220,8 @@ impl End {
         }
     }
 
-    /// The transport takes up to `len` bytes, and the mirror opens the whole records. Returns the number taken.
+    /// The transport takes up to `len` bytes, and the mirror opens the whole records. Returns the
+    /// number taken.
     fn sent(&mut self, len: usize) -> usize {
         let unsent = self.tls.unsent();
         let given = self.in_flight.take().map_or(unsent.len(), |(_, bytes)| bytes.len());

@@ -1,7 +1,7 @@
 //! Gives the same records to the engine and to another implementation, and compares the results.
 //!
-//! They must agree, except for the named differences. See [`tls_record_tests::differential`]: a test runs it
-//! with random plans, and this target with the plans of a fuzzer.
+//! They must agree, except for the named differences. See [`tls_record_tests::differential`]: a
+//! test runs it with random plans, and this target with the plans of a fuzzer.
 //!
 //! Each run makes a handshake. The keys are new each time, and the result does not depend on them.
 

@@ -1,4 +1,5 @@
-//! OpenSSL and the engine as receivers of the same records: see [`differential`](crate::differential).
+//! OpenSSL and the engine as receivers of the same records: see
+//! [`differential`](crate::differential).
 
 pub use crate::differential::{Case, Kind, Part, Tampering};
 use crate::input::input;

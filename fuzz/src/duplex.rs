@@ -1,7 +1,8 @@
-//! Two record layers, with a transport that splits, joins, stalls, cuts, flips bits and injects bytes.
+//! Two record layers, with a transport that splits, joins, stalls, cuts, flips bits and injects
+//! bytes.
 //!
-//! In every case, the data delivered must be a prefix of the data sent, and both ends must agree on how a
-//! direction ended, as far as they can know it.
+//! In every case, the data delivered must be a prefix of the data sent, and both ends must agree on
+//! how a direction ended, as far as they can know it.
 
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{

@@ -1,11 +1,12 @@
 //! Decoding inputs from bytes, and encoding them.
 //!
-//! A fuzzer produces bytes and a target needs calls, so every input decodes from bytes. It also encodes to
-//! bytes: corpora are written in Rust, and a recorded session becomes an input. A choice is one byte, so that
-//! one mutation changes one call. A list of calls extends to the end of the bytes. Missing bytes at the end
-//! are zero.
+//! A fuzzer produces bytes and a target needs calls, so every input decodes from bytes. It also
+//! encodes to bytes: corpora are written in Rust, and a recorded session becomes an input. A choice
+//! is one byte, so that one mutation changes one call. A list of calls extends to the end of the
+//! bytes. Missing bytes at the end are zero.
 //!
-//! The `Debug` output of an input is Rust code, except for its lists: [`snippet`] turns it into a test.
+//! The `Debug` output of an input is Rust code, except for its lists: [`snippet`] turns it into a
+//! test.
 
 use arbitrary::{Result, Unstructured};
 
@@ -79,8 +80,8 @@ impl Field for Vec<u8> {
 
 /// Declares a struct or an enum that is a [`Field`].
 ///
-/// The fields are encoded in order. An enum starts with a byte for the index of its variant. A `Vec` of the
-/// enum extends to the end of the input.
+/// The fields are encoded in order. An enum starts with a byte for the index of its variant. A
+/// `Vec` of the enum extends to the end of the input.
 macro_rules! input {
     (
         $(#[$doc:meta])*

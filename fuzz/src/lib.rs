@@ -1,10 +1,10 @@
 //! Fuzz targets of the record layer, as functions.
 //!
-//! `fuzz_targets/` wraps them for libFuzzer. `tests/` runs each over its corpus and over seeded random input
-//! with a stable compiler.
+//! `fuzz_targets/` wraps them for libFuzzer. `tests/` runs each over its corpus and over seeded
+//! random input with a stable compiler.
 //!
-//! Each target is a module with an `Input`, whose `run` checks what must hold. README.md describes how to run
-//! the targets, and how to write one for your own transport.
+//! Each target is a module with an `Input`, whose `run` checks what must hold. README.md describes
+//! how to run the targets, and how to write one for your own transport.
 
 pub mod alert;
 pub mod checksum;

@@ -1,7 +1,8 @@
 //! Reading and writing corpora.
 //!
-//! Each input written by hand is a file, `corpus/TARGET/NAME`. The minimised inputs that a fuzzer found are in
-//! one file, `corpus/TARGET.pack`: each input follows its length, two bytes in little-endian order.
+//! Each input written by hand is a file, `corpus/TARGET/NAME`. The minimised inputs that a fuzzer
+//! found are in one file, `corpus/TARGET.pack`: each input follows its length, two bytes in
+//! little-endian order.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};

@@ -143,8 +143,8 @@ impl<P: Provider> Direction<P> {
         [&head[..], &text, &tag].concat()
     }
 
-    /// Opens the record at the front of `records`. Returns `None`, and changes nothing, if it is not a record
-    /// of this direction.
+    /// Opens the record at the front of `records`. Returns `None`, and changes nothing, if it is
+    /// not a record of this direction.
     pub fn try_open(&mut self, records: &[u8]) -> Option<Record> {
         let (head, rest) = records.split_first_chunk::<HEADER_LEN>()?;
         let outer = Header::decode(*head);
@@ -227,7 +227,8 @@ impl<P: Provider> Direction<P> {
 }
 
 impl<P: Provider> Keys<P> {
-    /// Returns the length of the explicit nonce: 8 in TLS 1.2 with GCM (RFC 5288 section 3), otherwise 0.
+    /// Returns the length of the explicit nonce: 8 in TLS 1.2 with GCM (RFC 5288 section 3),
+    /// otherwise 0.
     fn explicit_len(&self) -> usize {
         let is_tls12 = self.secret.version() == Version::Tls12;
         if is_tls12 && self.key.has_explicit_nonce() { 8 } else { 0 }

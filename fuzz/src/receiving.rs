@@ -1,7 +1,8 @@
-//! A connection of the engine with a peer that sends arbitrary bytes, compared with the [`Reference`].
+//! A connection of the engine with a peer that sends arbitrary bytes, compared with the
+//! [`Reference`].
 //!
-//! For all input, in all pieces, the engine and the reference must return the same results. The engine must
-//! send what is due according to [`Facts`], with the keys that the peer expects.
+//! For all input, in all pieces, the engine and the reference must return the same results. The
+//! engine must send what is due according to [`Facts`], with the keys that the peer expects.
 
 mod calls;
 mod keys;
@@ -66,8 +67,8 @@ pub struct World<P: Provider> {
     fatal: Option<u8>,
     /// A KeyUpdate is due, because the peer requested one.
     is_update_due: bool,
-    /// A KeyUpdate was opened, and there may be more of the same input: the sending half learns of the
-    /// KeyUpdate, and of a request in it, after the input is opened.
+    /// A KeyUpdate was opened, and there may be more of the same input: the sending half learns of
+    /// the KeyUpdate, and of a request in it, after the input is opened.
     is_update_untold: bool,
     is_request_untold: bool,
     /// The input ended with data: the sending half takes the pending notice when it is next called.
@@ -329,8 +330,8 @@ impl<P: Provider> World<P> {
         }
         assert_eq!((consumed, &outcome), (expected_len, &expected));
         self.wire.drain(..consumed);
-        // A notice that waits for the end of the input still waits if receiving has ended, or if this was
-        // the wrong function.
+        // A notice that waits for the end of the input still waits if receiving has ended, or if
+        // this was the wrong function.
         let was_open = self.facts.read() == ReadState::Open;
         self.learn(&outcome);
         let is_told = match &opened {
@@ -481,7 +482,8 @@ impl<P: Provider> World<P> {
     }
 
     fn abort(&mut self, description: u8) {
-        // RFC 9846 appendix B.2: reserved values, and the three alerts that do not end the connection.
+        // RFC 9846 appendix B.2: reserved values, and the three alerts that do not end the
+        // connection.
         let is_error = !matches!(description, 0 | 21 | 30 | 41 | 60 | 90 | 100 | 111 | 114);
         let aborted = self.layer.abort(AlertDescription(description));
         let expected = match self.write_state() {
@@ -500,8 +502,8 @@ impl<P: Provider> World<P> {
         }
     }
 
-    /// Seals a control record, first with too little space, or takes it for the kernel. Returns whether there
-    /// was one.
+    /// Seals a control record, first with too little space, or takes it for the kernel. Returns
+    /// whether there was one.
     fn control(&mut self) -> bool {
         let next = if self.is_in_kernel {
             self.tell();
@@ -647,8 +649,8 @@ impl<P: Provider> World<P> {
         assert!(!is_over || !self.layer.has_control(), "control is due after the end");
     }
 
-    /// Checks the result of the second step of a shutdown. Called last, because it starts to count the bytes
-    /// received.
+    /// Checks the result of the second step of a shutdown. Called last, because it starts to count
+    /// the bytes received.
     fn check_shutdown(&mut self) {
         use ShutdownError::{
             AwaitingPeer, BudgetSpent, ClosedInHandshake, Failed, HandedOver, NotTls, Truncated,

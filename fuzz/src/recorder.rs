@@ -1,7 +1,7 @@
 //! Recording a session as a trace, and replaying it.
 //!
-//! A trace holds the received bytes, the calls, and a checksum of the results. The engine has no clock and no
-//! randomness, so a replayed trace gives the same session.
+//! A trace holds the received bytes, the calls, and a checksum of the results. The engine has no
+//! clock and no randomness, so a replayed trace gives the same session.
 //!
 //! A trace contains the secrets of its session: record only test sessions.
 
@@ -236,7 +236,8 @@ impl<P: Provider> Recorder<P> {
         add(&mut self.sum, &self.layer.eof(), &[]);
     }
 
-    /// See [`RecordLayer::seal`]. Takes up to 255 bytes at a time, with an output of up to 65,535 bytes.
+    /// See [`RecordLayer::seal`]. Takes up to 255 bytes at a time, with an output of up to 65,535
+    /// bytes.
     ///
     /// # Errors
     /// The errors of [`RecordLayer::seal`].

@@ -1,7 +1,7 @@
 //! A reference receiver: slow and simple, to compare the engine with.
 //!
-//! It copies all data, opens records with [`Direction`], and reports only the alert of a fault. It checks a
-//! record in the order header, protection, length, type, content.
+//! It copies all data, opens records with [`Direction`], and reports only the alert of a fault. It
+//! checks a record in the order header, protection, length, type, content.
 
 use tls_record::aead::Provider;
 use tls_record::{
@@ -95,7 +95,8 @@ pub struct Reference<P: Provider> {
     are_keys_due: bool,
     /// An incomplete handshake message, with its header.
     message: Vec<u8>,
-    /// Unprocessed handshake content of an opened record, and the number of bytes of the record after it.
+    /// Unprocessed handshake content of an opened record, and the number of bytes of the record
+    /// after it.
     rest: Vec<u8>,
     trailer: usize,
     /// The function that opened that record.
@@ -231,15 +232,16 @@ impl<P: Provider> Reference<P> {
             _ if self.is_tls12() || self.role == Role::Client => return Err(KeyError::Epoch),
             (true, Epoch::Plaintext) => EarlyData::SkipApplicationData,
             (false, Epoch::Plaintext) => EarlyData::SkipUndecryptable,
-            // After a record that opened there is no early data, so a record that does not open is forged.
+            // After a record that opened there is no early data, so a record that does not open is
+            // forged.
             (false, Epoch::Handshake) if has_opened_nothing => EarlyData::SkipUndecryptable,
             _ => return Err(KeyError::Epoch),
         };
         Ok(())
     }
 
-    /// Returns whether the keys may be handed to the kernel: they must be those of application data, with no
-    /// message or record received in part.
+    /// Returns whether the keys may be handed to the kernel: they must be those of application
+    /// data, with no message or record received in part.
     pub fn may_hand_over(&self) -> bool {
         let is_at_rest = self.message.is_empty() && !self.is_inside_record();
         self.epoch == Epoch::Application && self.end.is_none() && is_at_rest
@@ -328,8 +330,8 @@ impl<P: Provider> Reference<P> {
         self.version.or(self.pinned) == Some(Version::Tls12)
     }
 
-    /// Returns the maximum lengths of the body and the plaintext of a protected record (RFC 9846 sections 5.2
-    /// and 5.4, RFC 5246 section 6.2.3, RFC 8449 section 4).
+    /// Returns the maximum lengths of the body and the plaintext of a protected record (RFC 9846
+    /// sections 5.2 and 5.4, RFC 5246 section 6.2.3, RFC 8449 section 4).
     pub fn max_lengths(&self) -> (usize, usize) {
         let limit = self.record_size_limit.map_or(usize::MAX, usize::from);
         if self.is_tls12() {
@@ -344,7 +346,8 @@ impl<P: Provider> Reference<P> {
 
     // Receiving
 
-    /// Opens the record at the front of `shown`. Returns the number of bytes consumed, and the result.
+    /// Opens the record at the front of `shown`. Returns the number of bytes consumed, and the
+    /// result.
     ///
     /// A record that is opened into another buffer has `room` bytes there.
     pub fn next(&mut self, way: Way, shown: &[u8], room: usize) -> (usize, Outcome) {
@@ -683,14 +686,15 @@ impl<P: Provider> Reference<P> {
     }
 }
 
-/// Returns whether the bytes are an SSLv2 hello, or the start of HTTP: a method with its target, or `HTTP/`.
+/// Returns whether the bytes are an SSLv2 hello, or the start of HTTP: a method with its target, or
+/// `HTTP/`.
 fn is_other_protocol(head: &[u8; HEADER_LEN]) -> bool {
     (head[0] >= 0x80 && head[2] == 1)
         || head.iter().all(|byte| byte.is_ascii_uppercase() || b" /*".contains(byte))
 }
 
-/// Checks whether keys of this version, epoch and sequence number may follow those of the epoch `current`, on
-/// a connection with the version `known`.
+/// Checks whether keys of this version, epoch and sequence number may follow those of the epoch
+/// `current`, on a connection with the version `known`.
 ///
 /// # Errors
 /// The error that the engine must return.

@@ -1,7 +1,7 @@
 //! Inputs written by hand, each named after the behaviour that it covers.
 //!
-//! They cover faults of other implementations (see `tests/tests/lessons.rs`), and calls that random bytes do
-//! not reach.
+//! They cover faults of other implementations (see `tests/tests/lessons.rs`), and calls that random
+//! bytes do not reach.
 
 mod both_halves;
 mod receiving;

@@ -48,8 +48,8 @@ impl Suite {
         }
     }
 
-    /// Returns the lowest sequence number at which keys of this epoch may be taken over. In TLS 1.2 the
-    /// Finished has sequence number 0 with the keys of application data.
+    /// Returns the lowest sequence number at which keys of this epoch may be taken over. In TLS 1.2
+    /// the Finished has sequence number 0 with the keys of application data.
     pub fn first_number(&self, epoch: Epoch) -> u64 {
         u64::from(self.version() == Version::Tls12 && epoch == Epoch::Application)
     }
@@ -68,8 +68,8 @@ impl Suite {
     pub fn secret<P: Provider>(&self, seed: u8) -> TrafficSecret<P> {
         let algorithm = self.algorithm();
         let mut bytes = [seed; 48];
-        // The null cipher adds one to each byte for the next secret. Two secrets that differ only by that
-        // would become equal, and end the connection.
+        // The null cipher adds one to each byte for the next secret. Two secrets that differ only
+        // by that would become equal, and end the connection.
         bytes[24] = seed.wrapping_add(seed & 1);
         match self.version() {
             Version::Tls13 => TrafficSecret::tls13(algorithm, &bytes[..algorithm.secret_len()]),
@@ -125,8 +125,8 @@ impl Pad {
         }
     }
 
-    /// Returns the padded length of an inner plaintext of `unpadded` bytes, with the maximum `max` (RFC 9846
-    /// section 5.4).
+    /// Returns the padded length of an inner plaintext of `unpadded` bytes, with the maximum `max`
+    /// (RFC 9846 section 5.4).
     pub fn padded(&self, unpadded: usize, max: usize) -> usize {
         let wanted = match *self {
             Self::None | Self::Block { size: 0 } => unpadded,
@@ -206,8 +206,8 @@ impl Setup {
         })
     }
 
-    /// Returns the record_size_limit that the engine announced: an allowed value (RFC 8449 section 4), most often
-    /// a small one.
+    /// Returns the record_size_limit that the engine announced: an allowed value (RFC 8449 section
+    /// 4), most often a small one.
     ///
     /// # Panics
     /// Never: each is at least 64.
@@ -221,7 +221,8 @@ impl Setup {
         })
     }
 
-    /// Returns the first sequence number at which a key may seal only control records (RFC 9846 section 5.5).
+    /// Returns the first sequence number at which a key may seal only control records (RFC 9846
+    /// section 5.5).
     pub fn data_limit(&self) -> u64 {
         /// The records that a key reserves for control.
         const RESERVE: u64 = 4;

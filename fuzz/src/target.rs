@@ -73,7 +73,8 @@ thread_local! {
     static RUNNING: RefCell<Running> = RefCell::default();
 }
 
-/// The environment variable that makes a fuzzer only decode its inputs, to measure the speed of targets.
+/// The environment variable that makes a fuzzer only decode its inputs, to measure the speed of
+/// targets.
 pub const DECODE_ONLY: &str = "TLS_RECORD_FUZZ_DECODE_ONLY";
 
 /// Runs an input of a fuzzer, or only decodes it if [`DECODE_ONLY`] is set.

@@ -2,7 +2,8 @@
 
 use tls_record::OpenError;
 
-/// Checks that the message of an error is one line without a full stop, to be used within other messages.
+/// Checks that the message of an error is one line without a full stop, to be used within other
+/// messages.
 ///
 /// # Panics
 /// If it is not.

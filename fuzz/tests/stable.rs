@@ -1,4 +1,5 @@
-//! Runs each fuzz target over its committed corpus and over seeded random inputs, with a stable compiler.
+//! Runs each fuzz target over its committed corpus and over seeded random inputs, with a stable
+//! compiler.
 //!
 //! The inputs are the same in every run.
 

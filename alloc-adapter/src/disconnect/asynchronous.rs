@@ -18,17 +18,18 @@ const READS_PER_POLL: usize = 32;
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// Closes the connection and its transport without losing sent data.
     ///
-    /// Returns how the connection ended. It does these steps, and stops when `patience` completes, a future such as `tokio::time::sleep`:
+    /// Returns how the connection ended. It does these steps, and stops when `patience` completes,
+    /// a future such as `tokio::time::sleep`:
     /// 1. sends everything unsent and a close_notify, or the alert of a connection that failed;
     /// 2. shuts down the sending direction of the transport;
     /// 3. reads and discards what the peer sends, up to `budget` bytes, until the peer ends as well;
     /// 4. drops the transport.
     ///
-    /// A budget of 64 KiB is enough for what clients of most protocols send before they see the end. Use
-    /// a larger one if the peer may be in the middle of an upload.
+    /// A budget of 64 KiB is enough for what clients of most protocols send before they see the
+    /// end. Use a larger one if the peer may be in the middle of an upload.
     ///
-    /// A TCP socket that is dropped with unread input is reset, and the reset may destroy data on its way
-    /// to the peer. Call this on every path, also after errors.
+    /// A TCP socket that is dropped with unread input is reset, and the reset may destroy data on
+    /// its way to the peer. Call this on every path, also after errors.
     ///
     /// # Errors
     /// Data may not have arrived after an error.
@@ -107,10 +108,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
 
 /// Closes a transport that is not part of a [`TokioStream`] without losing sent data.
 ///
-/// Shuts down the sending direction, reads and discards what the peer sends, up to `budget` bytes, until
-/// the peer ends or `patience` completes, a future such as `tokio::time::sleep`, and drops the transport.
-/// Use it after a handshake that failed, or with an opener and a sealer of your own. For a split stream,
-/// [join](TokioStream::join) the halves and call [`TokioStream::disconnect`].
+/// Shuts down the sending direction, reads and discards what the peer sends, up to `budget` bytes,
+/// until the peer ends or `patience` completes, a future such as `tokio::time::sleep`, and drops
+/// the transport. Use it after a handshake that failed, or with an opener and a sealer of your own.
+/// For a split stream, [join](TokioStream::join) the halves and call [`TokioStream::disconnect`].
 ///
 /// ```
 /// # use std::{future::{Ready, ready}, io, sync::Arc, time::Duration};

@@ -17,17 +17,18 @@ const CALL_TIMEOUT: Duration = Duration::from_millis(20);
 impl<P: Provider> Stream<TcpStream, P> {
     /// Closes the connection and the socket without losing sent data.
     ///
-    /// Returns how the connection ended. It does these steps, and stops when they have taken as long as `patience`:
+    /// Returns how the connection ended. It does these steps, and stops when they have taken as
+    /// long as `patience`:
     /// 1. sends everything unsent and a close_notify, or the alert of a connection that failed;
     /// 2. shuts down the sending direction of the socket;
     /// 3. reads and discards what the peer sends, up to `budget` bytes, until the peer ends as well;
     /// 4. closes the socket.
     ///
-    /// A budget of 64 KiB is enough for what clients of most protocols send before they see the end. Use
-    /// a larger one if the peer may be in the middle of an upload.
+    /// A budget of 64 KiB is enough for what clients of most protocols send before they see the
+    /// end. Use a larger one if the peer may be in the middle of an upload.
     ///
-    /// A socket that is dropped with unread input is reset, and the reset may destroy data on its way to
-    /// the peer. Call this on every path, also after errors.
+    /// A socket that is dropped with unread input is reset, and the reset may destroy data on its
+    /// way to the peer. Call this on every path, also after errors.
     ///
     /// # Errors
     /// Data may not have arrived after an error.
@@ -95,10 +96,10 @@ impl<P: Provider> Stream<TcpStream, P> {
 
 /// Closes a TCP connection that is not part of a [`Stream`] without losing sent data.
 ///
-/// Shuts down the sending direction, reads and discards what the peer sends, up to `budget` bytes, until
-/// the peer ends or `patience` has passed, and closes the socket. Use it after a handshake that failed, or
-/// with an opener and a sealer of your own. For a split stream, [join](Stream::join) the halves and call
-/// [`Stream::disconnect`].
+/// Shuts down the sending direction, reads and discards what the peer sends, up to `budget` bytes,
+/// until the peer ends or `patience` has passed, and closes the socket. Use it after a handshake
+/// that failed, or with an opener and a sealer of your own. For a split stream,
+/// [join](Stream::join) the halves and call [`Stream::disconnect`].
 ///
 /// ```no_run
 /// use std::io;
@@ -156,8 +157,8 @@ impl Patience {
         transport.set_write_timeout(timeout)
     }
 
-    /// Receives once and returns the number of bytes: `Some(0)` if the transport has ended or failed, and
-    /// `None` if the call timed out or was interrupted.
+    /// Receives once and returns the number of bytes: `Some(0)` if the transport has ended or
+    /// failed, and `None` if the call timed out or was interrupted.
     fn receive(&mut self, transport: &mut TcpStream, room: &mut [u8]) -> Option<usize> {
         match transport.read(room) {
             Ok(len) => {

@@ -23,7 +23,8 @@ pub(super) struct Link {
 const ABORT: u32 = 1 << 8;
 /// Set by the reading half: refuse a renegotiation.
 const REFUSE_RENEGOTIATION: u32 = 1 << 9;
-/// Set by the reading half after a fatal alert of the peer: discard unsent records (RFC 9846 section 6).
+/// Set by the reading half after a fatal alert of the peer: discard unsent records (RFC 9846
+/// section 6).
 const DISCARD_UNSENT: u32 = 1 << 10;
 /// Set by the writing half after a key update: tickets keep the first traffic secrets alive.
 const DROP_TICKETS: u32 = 1 << 16;
@@ -52,7 +53,8 @@ impl Link {
 pub(super) struct LinkedOpener<P: Provider> {
     opener: Box<Opener<TrafficSecret<P>>>,
     link: Arc<Link>,
-    /// The alert with which this half aborted the connection. The sealer signals it to the opener later.
+    /// The alert with which this half aborted the connection. The sealer signals it to the opener
+    /// later.
     aborted: Option<AlertDescription>,
 }
 

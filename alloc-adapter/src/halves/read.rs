@@ -13,15 +13,16 @@ use crate::session::{keep_first_error, open_error};
 
 /// The reading half of a split [`Stream`](crate::Stream) or `TokioStream`.
 ///
-/// It never waits for the other half or for a lock. It sends nothing itself: the answer to a KeyUpdate,
-/// the reply to a TLS 1.2 close_notify and the alert after a fault are sent by the next call on the
-/// [`WriteHalf`](super::WriteHalf). After an error or the end of reading, close or shut down the writing
-/// half instead of only dropping it. A half that waits for its transport is not woken by the other half.
+/// It never waits for the other half or for a lock. It sends nothing itself: the answer to a
+/// KeyUpdate, the reply to a TLS 1.2 close_notify and the alert after a fault are sent by the next
+/// call on the [`WriteHalf`](super::WriteHalf). After an error or the end of reading, close or shut
+/// down the writing half instead of only dropping it. A half that waits for its transport is not
+/// woken by the other half.
 ///
 /// With tokio: `tls.into_split(TcpStream::into_split)`, or `tls.into_split(tokio::io::split)`.
 ///
-/// It reads like the stream: with [`Read`] and [`BufRead`] over a blocking transport, with `AsyncRead` and
-/// `AsyncBufRead` over a transport of tokio.
+/// It reads like the stream: with [`Read`] and [`BufRead`] over a blocking transport, with
+/// `AsyncRead` and `AsyncBufRead` over a transport of tokio.
 ///
 /// ```no_run
 /// use std::io::{self, Read, Write};

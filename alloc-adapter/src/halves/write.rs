@@ -11,10 +11,10 @@ use crate::session::{close_result, keep_first_error, parts, seal_error};
 
 /// The writing half of a split [`Stream`](crate::Stream) or `TokioStream`.
 ///
-/// It also sends the alerts and KeyUpdates that the [`ReadHalf`](super::ReadHalf) causes. It writes like
-/// the stream: with [`Write`] over a blocking transport, with `AsyncWrite` over a transport of tokio.
-/// After the connection has failed, the inner error is [`SealError::Failed`]; the reading half's
-/// [`end`](super::ReadHalf::end) gives the reason.
+/// It also sends the alerts and KeyUpdates that the [`ReadHalf`](super::ReadHalf) causes. It writes
+/// like the stream: with [`Write`] over a blocking transport, with `AsyncWrite` over a transport of
+/// tokio. After the connection has failed, the inner error is [`SealError::Failed`]; the reading
+/// half's [`end`](super::ReadHalf::end) gives the reason.
 pub struct WriteHalf<T, P: Provider> {
     pub(crate) transport: T,
     pub(crate) outbox: Outbox,

@@ -55,7 +55,8 @@ pub(crate) struct Inbox {
     pub(crate) tickets: Option<Tickets>,
     pub(crate) resumption: Resumption,
     pub(crate) tolerates_truncation: bool,
-    /// An error of the transport that occurred when there was data to return. The next read returns it.
+    /// An error of the transport that occurred when there was data to return. The next read returns
+    /// it.
     pub(crate) read_error: Option<io::Error>,
     pub(crate) warning: Option<AlertDescription>,
     pub(crate) renegotiation_refused: bool,
@@ -111,8 +112,8 @@ impl Inbox {
 
     /// Passes data to `put`, record by record, up to `room` bytes, until more must be received.
     ///
-    /// Returns the number of bytes and the reason why it stopped. The next call of [`open`](Self::open)
-    /// returns an error again.
+    /// Returns the number of bytes and the reason why it stopped. The next call of
+    /// [`open`](Self::open) returns an error again.
     pub(crate) fn copy_data(
         &mut self,
         half: &mut impl Receiver,
@@ -156,8 +157,8 @@ impl Inbox {
         self.received.room()
     }
 
-    /// Moves the data of the opened record to `kept`, up to `ceiling` bytes in total, so that the next record
-    /// can be opened.
+    /// Moves the data of the opened record to `kept`, up to `ceiling` bytes in total, so that the
+    /// next record can be opened.
     pub(crate) fn keep(&mut self, ceiling: usize) {
         self.kept.set_ceiling(ceiling);
         let data = self.received.filled().get(self.data.clone()).unwrap_or_default();
@@ -165,7 +166,8 @@ impl Inbox {
         self.consume_opened(kept);
     }
 
-    /// Returns whether reading can proceed without the transport: there is data, a whole record, or the end.
+    /// Returns whether reading can proceed without the transport: there is data, a whole record, or
+    /// the end.
     pub(crate) fn has_pending(&self, half: &impl Receiver) -> bool {
         let waiting = self.received.filled().get(self.record..).unwrap_or_default();
         !self.data().is_empty()
@@ -177,7 +179,8 @@ impl Inbox {
     /// afterwards, also after an error.
     pub(crate) fn open(&mut self, half: &mut impl Receiver) -> Result<Step, OpenError> {
         if self.is_closed {
-            // The opener would consume the bytes behind the close_notify. They belong to another protocol.
+            // The opener would consume the bytes behind the close_notify. They belong to another
+            // protocol.
             return Ok(Step::Closed);
         }
         let Opened { consumed, event } = match half.open(self.received.filled_mut()) {
@@ -223,8 +226,8 @@ impl Inbox {
         }
     }
 
-    /// Opens all received records and discards the data. When reading has ended, it discards the remaining
-    /// bytes as well.
+    /// Opens all received records and discards the data. When reading has ended, it discards the
+    /// remaining bytes as well.
     pub(crate) fn discard(&mut self, half: &mut impl Receiver) {
         self.kept.consume(usize::MAX);
         loop {

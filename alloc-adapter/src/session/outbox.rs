@@ -57,8 +57,8 @@ impl Outbox {
 
     /// Seals the alerts and KeyUpdates that are due.
     ///
-    /// Call it when everything else has been sent: then a peer that requests many KeyUpdates and does not
-    /// read gets one.
+    /// Call it when everything else has been sent: then a peer that requests many KeyUpdates and
+    /// does not read gets one.
     fn seal_control(&mut self, half: &mut impl Sender) {
         while let Some(control) = half.next_control() {
             self.keys_updated |= matches!(control, Control::KeyUpdate { .. });
@@ -82,7 +82,8 @@ impl Outbox {
         let len = sealed_len(half.sealer(), content);
         let mut sealed = half.seal(parts, self.unsent.space(len));
         if sealed == Err(SealError::ControlFirst) {
-            // A KeyUpdate request of the peer was held back until now, because input behind it is not opened.
+            // A KeyUpdate request of the peer was held back until now, because input behind it is
+            // not opened.
             self.seal_control(half);
             sealed = half.seal(parts, self.unsent.space(len));
         }
@@ -98,7 +99,8 @@ impl Outbox {
         }
     }
 
-    /// Discards unsent records. RFC 9846 section 6: no further data is sent after an error alert of the peer.
+    /// Discards unsent records. RFC 9846 section 6: no further data is sent after an error alert of
+    /// the peer.
     pub(crate) fn discard_unsent(&mut self) {
         self.has_discarded |= !self.unsent.is_empty();
         self.unsent.consume(usize::MAX);
@@ -109,8 +111,8 @@ impl Outbox {
         !self.unsent.is_empty() || half.next_control().is_some() || self.flush_due
     }
 
-    /// Like [`wants_write`](Self::wants_write), but false after a permanent error of the transport: for calls
-    /// that do not report errors of sending, and should not retry.
+    /// Like [`wants_write`](Self::wants_write), but false after a permanent error of the transport:
+    /// for calls that do not report errors of sending, and should not retry.
     pub(crate) fn should_send(&self, half: &impl Sender) -> bool {
         !self.is_broken && self.wants_write(half)
     }
@@ -168,8 +170,8 @@ impl Outbox {
         Poll::Ready(Ok(()))
     }
 
-    /// Notes that everything was sent and flushed. It frees memory, because a caller seldom flushes between
-    /// writes.
+    /// Notes that everything was sent and flushed. It frees memory, because a caller seldom flushes
+    /// between writes.
     fn flushed(&mut self) {
         self.flush_due = false;
         self.unsent.release();
@@ -181,8 +183,8 @@ impl Outbox {
         result
     }
 
-    /// Returns how the sending direction ended. It ends when the last byte has been sent, not when it is
-    /// sealed.
+    /// Returns how the sending direction ended. It ends when the last byte has been sent, not when
+    /// it is sealed.
     pub(crate) fn end(&self, sealed: WriteEnd) -> WriteEnd {
         match sealed {
             WriteEnd::Closed | WriteEnd::AlertSent(_) if self.has_discarded => WriteEnd::Failed,

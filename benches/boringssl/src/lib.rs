@@ -1,7 +1,7 @@
 //! C functions around BoringSSL: a client over a transport of the caller.
 //!
-//! BoringSSL has the same symbols as OpenSSL. This library hides them and exports only the functions below,
-//! which `src/bin/compare/boringssl.rs` calls.
+//! BoringSSL has the same symbols as OpenSSL. This library hides them and exports only the
+//! functions below, which `src/bin/compare/boringssl.rs` calls.
 
 #![allow(unsafe_code)]
 
@@ -63,12 +63,12 @@ fn context(authority: &[u8]) -> Result<SslContext, ErrorStack> {
     Ok(context.build())
 }
 
-/// Performs a handshake with a server. Its certificate must be issued by `authority`, which must be the
-/// same for all connections.
+/// Performs a handshake with a server. Its certificate must be issued by `authority`, which must be
+/// the same for all connections.
 ///
 /// # Safety
-/// `authority` must point to `authority_len` bytes. The two functions must accept `transport` until the
-/// client is dropped.
+/// `authority` must point to `authority_len` bytes. The two functions must accept `transport` until
+/// the client is dropped.
 ///
 /// # Panics
 /// If the handshake fails.

@@ -4,11 +4,11 @@
 //! cargo run --release -p tls-record-benches --bin padding_instructions
 //! ```
 //!
-//! It runs itself under callgrind (valgrind must be installed) and fails unless the counts are equal for
-//! records whose inner plaintexts have the same length. It counts all of `open`, and the scan alone. The
-//! scan is also counted for records that `open` treats differently on purpose: empty records, and records
-//! of zeros. `open` is counted with the naive scan too, where the counts must *not* be equal: this shows
-//! that the check can fail.
+//! It runs itself under callgrind (valgrind must be installed) and fails unless the counts are
+//! equal for records whose inner plaintexts have the same length. It counts all of `open`, and the
+//! scan alone. The scan is also counted for records that `open` treats differently on purpose:
+//! empty records, and records of zeros. `open` is counted with the naive scan too, where the counts
+//! must *not* be equal: this shows that the check can fail.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};

@@ -1,12 +1,13 @@
-//! Tests whether the time of `open` depends on the padding, with the method of dudect (Reparaz, Balasch,
-//! Verbauwhede: Dude, is my code constant time?, 2017).
+//! Tests whether the time of `open` depends on the padding, with the method of dudect (Reparaz,
+//! Balasch, Verbauwhede: Dude, is my code constant time?, 2017).
 //!
 //! ```text
 //! cargo run --release -p tls-record-benches --bin padding_timing
 //! ```
 //!
-//! Records of one length, half of them without padding and half with one byte of content, arrive in random
-//! order. Welch's t-test compares the times of opening them. `benches/README.md` explains the result.
+//! Records of one length, half of them without padding and half with one byte of content, arrive in
+//! random order. Welch's t-test compares the times of opening them. `benches/README.md` explains
+//! the result.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -49,7 +50,8 @@ fn t(times: &[(bool, f64)], limit: f64) -> f64 {
     (padded.mean - unpadded.mean) / (padded.variance() + unpadded.variance()).sqrt()
 }
 
-/// Opens records with an inner plaintext of `inner` bytes, and returns the time of each in nanoseconds.
+/// Opens records with an inner plaintext of `inner` bytes, and returns the time of each in
+/// nanoseconds.
 fn measure(scan: Scan, inner: u16) -> Vec<(bool, f64)> {
     let (mut client, mut server) = pair::<Null>(scan, inner);
     let mut wire = vec![vec![0; usize::from(inner) + 64]; BATCH];

@@ -4,9 +4,9 @@
 //! cargo run --release -p tls-record-benches --bin ratios
 //! ```
 //!
-//! The engine and the AEAD take turns, and each pair of turns gives a ratio, so that the load of the machine
-//! affects both. Each process computes the median and the quartiles of its ratios. The table shows the
-//! median over several processes, because their memory layouts differ.
+//! The engine and the AEAD take turns, and each pair of turns gives a ratio, so that the load of
+//! the machine affects both. Each process computes the median and the quartiles of its ratios. The
+//! table shows the median over several processes, because their memory layouts differ.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -82,7 +82,8 @@ struct Raw<P: Provider> {
 }
 
 impl<P: Provider> Raw<P> {
-    /// Creates the AEAD for records with `content` bytes, with the key of the client of [`established`].
+    /// Creates the AEAD for records with `content` bytes, with the key of the client of
+    /// [`established`].
     fn new(version: Version, algorithm: Algorithm, content: usize) -> Self {
         let (additional_data, start, len) = match version {
             Version::Tls13 => (5, 5, content + 1),

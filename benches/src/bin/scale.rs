@@ -7,8 +7,8 @@
 //! Connections are served in random order: each seals a record of 64 bytes and opens it. The time per
 //! record rises where the connections no longer fit a cache: `--svg FILE` draws it.
 //!
-//! Then one connection sends and receives: first in one thread, alternating between records, then with its
-//! halves in two threads.
+//! Then one connection sends and receives: first in one thread, alternating between records, then
+//! with its halves in two threads.
 
 use std::error::Error;
 use std::fs;

@@ -1,7 +1,7 @@
 //! Tests that after a handshake each secret is only in the two halves of the engine.
 //!
-//! rustls leaves copies on the heap, for instance in ciphers that it does not wipe when it drops them. The
-//! tests tell them apart from copies of the adapter:
+//! rustls leaves copies on the heap, for instance in ciphers that it does not wipe when it drops
+//! them. The tests tell them apart from copies of the adapter:
 //! - A copy at an address where it was before `finish`, when only rustls had run, is not new. There must be
 //!   exactly as many new copies as the engine needs by itself.
 //! - Secrets that the adapter captured during the handshake exist before `finish` too. Of these, no more
@@ -123,18 +123,20 @@ fn server_name() -> ServerName<'static> {
 
 /// The secrets to search for.
 struct Needles {
-    /// For each generation: traffic secret, key and IV of the client, then those of the server. In TLS 1.2
-    /// there is one generation, with the two keys.
+    /// For each generation: traffic secret, key and IV of the client, then those of the server. In
+    /// TLS 1.2 there is one generation, with the two keys.
     generations: Vec<Vec<Masked>>,
     /// The exporter secret, in TLS 1.3.
     exporter: Option<Masked>,
-    /// In TLS 1.2, a part of the key block (RFC 5246 section 6.3), which rustls does not wipe after it has
-    /// extracted the keys: the server's key followed by the client's salt, an order that nothing else has.
+    /// In TLS 1.2, a part of the key block (RFC 5246 section 6.3), which rustls does not wipe after
+    /// it has extracted the keys: the server's key followed by the client's salt, an order that
+    /// nothing else has.
     key_block: Option<Masked>,
 }
 
 impl Needles {
-    /// Derives the secrets. `server_hello` is the record. `P` is another implementation than the tested one.
+    /// Derives the secrets. `server_hello` is the record. `P` is another implementation than the
+    /// tested one.
     fn new<P: Provider>(suite: Suite, log: &Log, server_hello: &[u8]) -> Self {
         let algorithm = suite.algorithm;
         match suite.suite {
@@ -578,7 +580,8 @@ fn step<Data>(status: UnbufferedStatus<'_, '_, Data>, output: &mut Vec<u8>) -> b
     }
 }
 
-/// Returns the copies of each secret of a generation that the engine needs in one end of a connection.
+/// Returns the copies of each secret of a generation that the engine needs in one end of a
+/// connection.
 fn in_one_end<P: Provider, Other: Provider>(suite: Suite) -> Counts {
     let [client, server] =
         [(); 2].map(|()| Material::new::<Other>(suite.version(), suite.algorithm));

@@ -102,7 +102,8 @@ fn work<P: Provider>(materials: &[Material; 2], end: End, steps: &Steps) {
     scrub_deeply();
     steps.stop(ALIVE);
     traffic(&mut pair);
-    // The cipher may leave copies while it works. The engine overwrites them at the next change of keys.
+    // The cipher may leave copies while it works. The engine overwrites them at the next change of
+    // keys.
     scrub_stack();
     let Pair { client, server } = &mut *pair;
     if materials[0].version == Version::Tls13 {

@@ -4,11 +4,12 @@
 //! cargo test --release -p tls-record-benches --test secrets
 //! ```
 //!
-//! The tests need optimized code: unoptimized code leaves more copies, deeper in the stack than the engine
-//! overwrites.
+//! The tests need optimized code: unoptimized code leaves more copies, deeper in the stack than the
+//! engine overwrites.
 //!
-//! A worker thread runs a connection and stops at certain steps, without a call that would overwrite the
-//! copies on its stack. While it is stopped, the searcher thread searches all writable memory.
+//! A worker thread runs a connection and stops at certain steps, without a call that would
+//! overwrite the copies on its stack. While it is stopped, the searcher thread searches all
+//! writable memory.
 
 #![cfg(target_os = "linux")]
 

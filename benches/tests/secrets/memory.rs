@@ -92,7 +92,8 @@ pub(crate) fn address_range<T: ?Sized>(place: &T) -> Range<usize> {
     start..start + size_of_val(place)
 }
 
-/// Returns the approximate stack pointer of the caller: a function called next uses the stack below it.
+/// Returns the approximate stack pointer of the caller: a function called next uses the stack below
+/// it.
 #[inline(never)]
 pub(crate) fn stack_pointer() -> usize {
     let mark = 0_u8;

@@ -1,4 +1,5 @@
-//! Runs a campaign: all targets in turn, with minimised corpora and a report. Or measures their speed.
+//! Runs a campaign: all targets in turn, with minimised corpora and a report. Or measures their
+//! speed.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -33,8 +34,8 @@ struct Arguments {
     /// Leave out the targets that need OpenSSL and rustls
     #[arg(long)]
     engine_alone: bool,
-    /// Measure the speed of each target over its committed corpus instead, as a share of the speed of a
-    /// fuzzer that only decodes the same inputs
+    /// Measure the speed of each target over its committed corpus instead, as a share of the speed
+    /// of a fuzzer that only decodes the same inputs
     #[arg(long)]
     speed: bool,
     /// Write the minimised corpora to the packs of this package
@@ -182,8 +183,8 @@ impl Arguments {
         })
     }
 
-    /// Returns the speed as a share of the speed of decoding alone: the median over rounds. Inputs with real
-    /// ciphers are left out, because the cipher would dominate their time.
+    /// Returns the speed as a share of the speed of decoding alone: the median over rounds. Inputs
+    /// with real ciphers are left out, because the cipher would dominate their time.
     fn speed(&self, target: &Target) -> io::Result<f64> {
         const ROUNDS: usize = 5;
         let corpus = self.scratch.join("speed").join(target.name);

@@ -1,5 +1,5 @@
-//! The proof by planted bugs: applies each patch of `planted/` to a scratch copy, runs the targets, and
-//! prints which one found it, after how many executions.
+//! Checks that the targets find planted bugs: applies each patch of `planted/` to a copy, runs the
+//! targets, and prints which one found it, after how many executions.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,9 @@ const TARGETS: [&str; 9] = [
 ];
 
 #[derive(Parser)]
-#[command(about = "Shows that the fuzz targets find bugs: plants some in a copy of the engine")]
+#[command(
+    about = "Checks that the fuzz targets find bugs that are planted in a copy of the engine"
+)]
 struct Arguments {
     /// Seconds for each bug, in which all targets run in parallel
     #[arg(long, default_value_t = 60)]
@@ -103,7 +105,7 @@ fn copy_tree(from: &Path, to: &Path, scratch: &Path) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             copy_tree(&path, &to, scratch)?;
         } else if fs::read(&to).ok() != Some(fs::read(&path)?) {
-            // What is the same keeps its time, so that it is not built again.
+            // An unchanged file keeps its time stamp, so that it is not built again.
             fs::copy(&path, &to)?;
         }
     }

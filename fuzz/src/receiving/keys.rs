@@ -1,4 +1,5 @@
-//! Installing keys and handing them over, compared with the [`Reference`](crate::reference::Reference).
+//! Installing keys and handing them over, compared with the
+//! [`Reference`](crate::reference::Reference).
 
 use tls_record::aead::Provider;
 use tls_record::close::{ReadState, Trigger, WriteState};
@@ -67,7 +68,8 @@ impl<P: Provider> World<P> {
         self.has_own_keys = true;
     }
 
-    /// Checks that the connection fails if both halves were given the same secret, one after the other.
+    /// Checks that the connection fails if both halves were given the same secret, one after the
+    /// other.
     fn check_secrets(&mut self) {
         if self.has_own_keys && self.reference.is_under_secret_of(&self.peer_in) {
             self.reference.abort(AlertDescription::INTERNAL_ERROR.0);
@@ -250,7 +252,8 @@ impl<P: Provider> World<P> {
     }
 }
 
-/// Checks that the kernel gets the sequence number of the next record, and each generation of keys once.
+/// Checks that the kernel gets the sequence number of the next record, and each generation of keys
+/// once.
 pub(crate) fn check_kernel<P: Provider>(mut direction: KernelDirection<P>, sequence: u64) {
     let info = direction.crypto_info().expect("keys");
     assert!(info.as_bytes().ends_with(&sequence.to_be_bytes()));

@@ -70,8 +70,8 @@ impl Drop for Boringssl {
 }
 
 unsafe extern "C" fn receive(context: *mut c_void, buffer: *mut u8, len: usize) -> isize {
-    // SAFETY: the context is the transport of the calling client, which does not use it elsewhere during
-    // the call. The buffer belongs to the library.
+    // SAFETY: the context is the transport of the calling client, which does not use it elsewhere
+    // during the call. The buffer belongs to the library.
     let (transport, buffer) =
         unsafe { (&mut *context.cast::<Transport>(), std::slice::from_raw_parts_mut(buffer, len)) };
     transport.read(buffer).map_or(-1, |len| len as isize)
@@ -96,7 +96,8 @@ fn connect(server: Server) -> (Box<dyn Client>, Server) {
     (Box::new(Boringssl { functions, handle, transport }), server)
 }
 
-// SAFETY of the calls below: the client has not been dropped, and pointers and lengths come from slices.
+// SAFETY of the calls below: the client has not been dropped, and pointers and lengths come from
+// slices.
 impl Client for Boringssl {
     fn seal(&mut self, content: &[u8], _io: &mut Io) -> usize {
         let taken = unsafe { (self.functions.seal)(self.handle, content.as_ptr(), content.len()) };

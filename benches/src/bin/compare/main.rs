@@ -4,11 +4,11 @@
 //! cargo run --release -p tls-record-benches --features peers --bin compare
 //! ```
 //!
-//! Every library is a client that has made a handshake with the same server. The libraries take turns: in
-//! each turn every library seals and opens records of one length, or closes some connections. Each process
-//! computes the median of its turns, and of the ratios to the first library in the same turn. The table
-//! shows the median over several processes. `benches/README.md` describes what is measured, and how to add
-//! a library.
+//! Every library is a client that has made a handshake with the same server. The libraries take
+//! turns: in each turn every library seals and opens records of one length, or closes some
+//! connections. Each process computes the median of its turns, and of the ratios to the first
+//! library in the same turn. The table shows the median over several processes. `benches/README.md`
+//! describes what is measured, and how to add a library.
 
 mod boringssl;
 mod buffered;

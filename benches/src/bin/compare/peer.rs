@@ -15,8 +15,8 @@ const ROOM: usize = 20_000;
 
 /// A client after its handshake: TLS 1.3, AES-128-GCM with SHA-256.
 ///
-/// The transport takes sent bytes without copying them. Received bytes are copied out of the transport
-/// once, as by a kernel. This is the same for all libraries.
+/// The transport takes sent bytes without copying them. Received bytes are copied out of the
+/// transport once, as by a kernel. This is the same for all libraries.
 pub(crate) trait Client {
     /// Seals a record of application data and sends it. Returns the length of the record.
     fn seal(&mut self, content: &[u8], io: &mut Io) -> usize;

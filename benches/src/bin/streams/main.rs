@@ -4,10 +4,10 @@
 //! cargo run --release -p tls-record-benches --features streams --bin streams
 //! ```
 //!
-//! The measured side runs in its own thread on its own processor, and the time is the user and system CPU
-//! time of that thread. The two libraries take turns. In each round, the time of the adapter is divided by
-//! the time of the other library; the result is the median of these ratios. `benches/README.md` describes
-//! the cases.
+//! The measured side runs in its own thread on its own processor, and the time is the user and
+//! system CPU time of that thread. The two libraries take turns. In each round, the time of the
+//! adapter is divided by the time of the other library; the result is the median of these ratios.
+//! `benches/README.md` describes the cases.
 
 mod blocking_library;
 mod bulk;

@@ -1,8 +1,8 @@
 //! The bytes of heap that one end of a connection holds, and the allocations for a short message.
 //!
-//! The bytes are those that are freed when the end is dropped. The end is boxed, so that its own fields are
-//! included. The transport, a pipe in memory, is also held by the other end, so it is not included, nor are
-//! configurations, which connections share.
+//! The bytes are those that are freed when the end is dropped. The end is boxed, so that its own
+//! fields are included. The transport, a pipe in memory, is also held by the other end, so it is
+//! not included, nor are configurations, which connections share.
 
 use std::io;
 use std::pin::pin;
@@ -146,8 +146,8 @@ async fn transfer(from: &mut impl Duplex, to: &mut impl Duplex, len: usize) -> i
     try_join!(write, read).map(drop)
 }
 
-/// Polls a future once and returns its result. It must be ready at once, which is not certain inside a
-/// runtime: tokio makes a task yield after some I/O.
+/// Polls a future once and returns its result. It must be ready at once, which is not certain
+/// inside a runtime: tokio makes a task yield after some I/O.
 fn at_once<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,

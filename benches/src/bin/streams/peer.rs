@@ -39,10 +39,11 @@ impl Peer {
         Ok(Self { connection, tcp, read })
     }
 
-    /// Sends `bytes` bytes in records with `record` bytes of content, and closes the sending direction.
+    /// Sends `bytes` bytes in records with `record` bytes of content, and closes the sending
+    /// direction.
     ///
-    /// Many records are sealed before the first of them is sent, so that the measured side never waits for a
-    /// record: how many records a read returns depends only on the measured side.
+    /// Many records are sealed before the first of them is sent, so that the measured side never
+    /// waits for a record: how many records a read returns depends only on the measured side.
     pub(crate) fn send(&mut self, record: usize, bytes: usize) -> io::Result<()> {
         let content = vec![0x5a; record];
         let mut sealed = Vec::new();
@@ -99,7 +100,8 @@ impl Peer {
         Ok(())
     }
 
-    /// Reads to the end of the transport: a socket that is closed with unread bytes resets the connection.
+    /// Reads to the end of the transport: a socket that is closed with unread bytes resets the
+    /// connection.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         drain(&mut self.tcp).map(drop)
     }

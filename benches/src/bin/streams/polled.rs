@@ -1,7 +1,7 @@
 //! A socket that a peer polls repeatedly instead of waiting to be woken.
 //!
-//! Waking the thread that receives costs time of the thread that sends, and whether the receiver sleeps is
-//! random: this dominated the time of a proxy for short records.
+//! Waking the thread that receives costs time of the thread that sends, and whether the receiver
+//! sleeps is random: this dominated the time of a proxy for short records.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
