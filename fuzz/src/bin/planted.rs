@@ -9,7 +9,7 @@ use std::{fs, io, thread};
 
 use clap::Parser;
 
-/// Those of the engine alone: the others find nothing that these do not, and are slow to build.
+/// The targets of the engine. The others find no other bugs, and are slow to build.
 const TARGETS: [&str; 9] = [
     "header",
     "alert",
