@@ -166,9 +166,9 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         }
     }
 
-    /// Performs a handshake that was created before.
+    /// Performs a handshake that was created with [`Handshake`] or [`Acceptor`](crate::Acceptor).
     ///
-    /// For instance, to change its [engine config](Handshake::engine_config) first.
+    /// Use it to change the [engine config](Handshake::engine_config) first.
     ///
     /// # Errors
     /// The errors of [`Handshake::complete`] and [`Handshake::finish`]. The error contains the
@@ -287,7 +287,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     pub fn close(&mut self) -> io::Result<()> {
         let closed = self.session.close();
         let sent = self.send_all();
-        // After a failure it is the alert that is sent.
+        // After a failure, this has sent the alert.
         closed?;
         sent?;
         self.session.close()

@@ -222,9 +222,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         }
     }
 
-    /// Performs a handshake that was created before.
+    /// Performs a handshake that was created with [`Handshake`] or [`Acceptor`](crate::Acceptor).
     ///
-    /// For instance, to change its [engine config](Handshake::engine_config) first.
+    /// Use it to change the [engine config](Handshake::engine_config) first.
     ///
     /// # Errors
     /// The errors of [`Handshake::complete_async`] and [`Handshake::finish`]. The error contains the
@@ -294,8 +294,8 @@ impl<T, P: Provider> TokioStream<T, P> {
     /// Updates the sending keys (RFC 9846 section 4.7.3).
     ///
     /// If `request` is set, it also requests the peer to update its keys. Tickets that arrive later
-    /// are not stored. The KeyUpdate leaves with the next call of any kind: flush, if there is
-    /// none.
+    /// are not stored. The next call of any kind sends the KeyUpdate: flush to send it
+    /// at once.
     ///
     /// # Errors
     /// The errors of [`RecordLayer::update_keys`](tls_record::RecordLayer::update_keys).
