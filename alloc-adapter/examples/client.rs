@@ -1,5 +1,6 @@
-//! A TLS client between the terminal and a server, on the two halves of a connection: one thread
-//! sends, one receives, and neither waits for the other.
+//! A TLS client for the terminal, on the two halves of the engine.
+//!
+//! One thread sends, one thread receives, and neither waits for the other.
 
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -17,16 +18,16 @@ use tls_record::aead::ring::Ring;
 use tls_record::{CloseError, End, Event, Notice, Opener, ReadEnd, Sealer, TrafficSecret};
 use tls_record_alloc::{Buffer, Established, Handshake, HandshakeError, disconnect};
 
-#[allow(dead_code)] // The other examples use the rest.
+#[allow(dead_code)] // Other examples use the remaining items.
 mod support;
 use support::Tls;
 
-/// A TLS client: sends standard input to a server and what comes back to standard output, and closes
-/// the connection in two steps: when the input ends, it says so and reads on until the server closes
-/// too.
+/// A TLS client: sends standard input to a server and prints the data that it receives.
 ///
-/// Exit status: 0 if both sides closed, 1 if the connection was cut off, 2 after a fatal alert, 3 for
-/// wrong usage and failures of the network.
+/// When the input ends, the client sends a close_notify and reads until the server closes as well.
+///
+/// Exit status: 0 if both sides closed, 1 if the connection was truncated, 2 after a fatal alert, 3
+/// for wrong usage and network errors.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
@@ -45,7 +46,7 @@ struct Args {
     /// The protocol version.
     #[arg(long, value_enum, default_value_t)]
     tls: Tls,
-    /// After so many seconds in which the server takes nothing of what is sent, it is left.
+    /// Disconnect after this many seconds in which the server takes no data.
     #[arg(long, value_name = "SECONDS", default_value_t = 60,
         value_parser = clap::value_parser!(u64).range(1..))]
     idle: u64,
@@ -56,8 +57,8 @@ const TRUNCATED: u8 = 1;
 const FATAL_ALERT: u8 = 2;
 const FAILED: u8 = 3;
 
-/// How many bytes of the server's are read away at the end, and how long its end is waited for: a socket
-/// that is just dropped may be reset, and our close_notify or alert be lost.
+/// The limits of a disconnect: the bytes of input to discard, and the time to wait for the server's
+/// end. A socket that is only dropped may be reset, which destroys our close_notify or alert.
 const REST: u64 = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -73,7 +74,7 @@ fn main() -> ExitCode {
         }
     };
     let status = match run(&args) {
-        Ok(end) => explain(end),
+        Ok(end) => exit_status(end),
         Err(error) => {
             eprintln!("client: {error}");
             handshake_status(&*error).unwrap_or(FAILED)
@@ -82,19 +83,19 @@ fn main() -> ExitCode {
     status.into()
 }
 
-/// The exit status of a handshake that came to nothing, if that is what went wrong.
+/// Returns the exit status if `error` is a failed handshake.
 fn handshake_status(error: &(dyn Error + 'static)) -> Option<u8> {
     let error = error.downcast_ref::<io::Error>()?.get_ref()?;
     match error.downcast_ref::<HandshakeError>()? {
         HandshakeError::Truncated => Some(TRUNCATED),
-        // Theirs or ours.
+        // An alert of the server, or ours.
         HandshakeError::Tls(_) => Some(FATAL_ALERT),
         _ => None,
     }
 }
 
-/// The exit status, and the reason on standard error if it is not 0.
-fn explain(end: End) -> u8 {
+/// Returns the exit status, and prints the reason if it is not 0.
+fn exit_status(end: End) -> u8 {
     match end.read {
         ReadEnd::Closed { .. } => CLOSED,
         ReadEnd::PeerAlert(alert) => {
@@ -105,7 +106,7 @@ fn explain(end: End) -> u8 {
             eprintln!("client: we sent a fatal alert: {fault}");
             FATAL_ALERT
         }
-        // The stream hands nothing over.
+        // This client never suspends the connection or hands keys to the kernel.
         ReadEnd::Truncated { .. } | ReadEnd::Open | ReadEnd::HandedOver => {
             eprintln!("client: truncated: the connection ended without close_notify");
             TRUNCATED
@@ -138,15 +139,14 @@ fn run(args: &Args) -> Result<End, Box<dyn Error>> {
         move || {
             if let Err(error) = send_input(&sending) {
                 eprintln!("client: sending: {error}");
-                // Then there is nothing to be received either: a server that does not read may never say
-                // anything.
+                // Stop receiving too: a server that does not read may never send anything.
                 let _ = sending.with(|sender| sender.transport.shutdown(Shutdown::Both));
             }
         }
     });
 
     let read = receive(opener, received, &mut transport, &sending)?;
-    // The second step was the peer's; if the first was too, ours is still to be done.
+    // The peer has closed. If it closed first, our close_notify is still to be sent.
     let closed = sending.with(|sender| match sender.sealer.close() {
         Ok(()) | Err(CloseError::AlreadyClosed | CloseError::Failed) => sender.flush(),
         Err(error) => Err(io::Error::other(error)),
@@ -161,7 +161,7 @@ fn run(args: &Args) -> Result<End, Box<dyn Error>> {
 
 // Receiving
 
-/// Passes data on to standard output until the peer's direction ends.
+/// Writes received data to standard output until the peer's direction ends.
 fn receive(
     mut opener: Box<Opener<Secret>>,
     mut received: Buffer,
@@ -187,7 +187,7 @@ fn receive(
                 output.flush()?;
             }
             Event::Closed => break,
-            // Tickets, KeyUpdates, warnings: nothing to do for us.
+            // Tickets, KeyUpdates and warnings need no action.
             _ => {}
         }
         received.consume(opened.consumed);
@@ -195,7 +195,8 @@ fn receive(
     Ok(opener.end())
 }
 
-/// Reads from the transport. A reset is its end, too: the opener tells what it means.
+/// Reads from the transport. A reset counts as its end: the opener decides whether that is a
+/// truncation.
 fn read(transport: &mut TcpStream, room: &mut [u8]) -> io::Result<usize> {
     loop {
         match transport.read(room) {
@@ -208,7 +209,7 @@ fn read(transport: &mut TcpStream, room: &mut [u8]) -> io::Result<usize> {
 
 // Sending
 
-/// The sending half and its side of the transport.
+/// The sending half with its handle of the transport.
 struct Sender {
     sealer: Box<Sealer<Secret>>,
     unsent: Buffer,
@@ -241,21 +242,23 @@ impl Sender {
     }
 }
 
-/// The sending half, for the thread that sends and for what the other one finds out.
+/// The sending half, shared by the sending thread and the receiving thread, which posts notices.
 struct Sending {
     sender: Mutex<Sender>,
     notices: AtomicU32,
 }
 
 impl Sending {
-    /// Tells the sealer, without waiting for a thread that sends: the peer may not read before we do,
-    /// and both would wait for ever. That thread sees the notice when it is done.
+    /// Posts a notice for the sealer, and applies it unless the sending thread holds the lock.
+    ///
+    /// It does not wait for the lock: the peer may not read until we read, and both would wait for
+    /// ever. The sending thread applies the notice when it releases the lock.
     fn notify(&self, notice: Notice) -> io::Result<()> {
         self.notices.fetch_or(notice.bits(), Ordering::Release);
-        self.settle()
+        self.apply_notices()
     }
 
-    fn settle(&self) -> io::Result<()> {
+    fn apply_notices(&self) -> io::Result<()> {
         while self.notices.load(Ordering::Acquire) != 0 {
             let mut sender = match self.sender.try_lock() {
                 Ok(sender) => sender,
@@ -275,7 +278,7 @@ impl Sending {
             sender.sealer.apply(Notice::from_bits(self.notices.swap(0, Ordering::AcqRel)));
             act(&mut sender)
         };
-        self.settle()?;
+        self.apply_notices()?;
         acted
     }
 }

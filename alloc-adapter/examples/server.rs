@@ -1,4 +1,4 @@
-//! A TLS server over the blocking stream, for trying clients against.
+//! A TLS server on the blocking stream, to test clients with.
 
 use std::error::Error;
 use std::io::{self, BufRead, Read, Write};
@@ -15,20 +15,21 @@ use tls_record::aead::ring::Ring;
 use tls_record::{End, KeyError};
 use tls_record_alloc::{Stream, disconnect};
 
-#[allow(dead_code)] // The other examples use the rest.
+#[allow(dead_code)] // Other examples use the remaining items.
 mod support;
 use support::{Identity, Tls};
 
-/// A TLS server: the handshake by rustls, everything after it by tls-record.
+/// A TLS server. rustls performs the handshake, tls-record protects the records.
 ///
-/// In the mode http, every request that ends in a blank line is answered, and the connection stays
-/// open until the client closes it. GET /keyupdate is answered after a KeyUpdate that asks for one in
-/// return; GET /close is answered, and then we close. In the mode reverse, every line comes back
-/// reversed.
+/// In the mode http, the server answers every request that ends in a blank line, and keeps the
+/// connection open until the client closes it. Before it answers GET /keyupdate, it sends a KeyUpdate
+/// that requests one from the client. After it has answered GET /close, it closes the connection. In
+/// the mode reverse, the server sends every line back reversed.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// Where to listen, as HOST:PORT. With port 0 the system chooses one, which is printed.
+    /// The address to listen on, as HOST:PORT. With port 0 the system chooses a port, which is
+    /// printed.
     #[arg(long, value_name = "ADDR")]
     listen: String,
     /// The certificate chain, PEM.
@@ -43,20 +44,20 @@ struct Args {
     /// The protocol version.
     #[arg(long, value_enum, default_value_t)]
     tls: Tls,
-    /// What to do with what clients send.
+    /// What to answer to clients.
     #[arg(long, value_enum, default_value_t)]
     mode: Mode,
-    /// After so many seconds without a byte, a client is left.
+    /// Disconnect a client after this many seconds without a byte.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     idle: u64,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum Mode {
-    /// Answer requests.
+    /// Answer HTTP requests.
     #[default]
     Http,
-    /// Send lines back, reversed.
+    /// Send lines back reversed.
     Reverse,
 }
 
@@ -65,7 +66,8 @@ type Connection = Stream<TcpStream, Ring>;
 /// The longest line of a client, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
 
-/// How many bytes of a client's are read away at the end, and how long its end is waited for.
+/// The limits of a disconnect: the bytes of input to discard, and the time to wait for the client's
+/// end.
 const REST: u64 = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -96,7 +98,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
                 let idle = Duration::from_secs(args.idle);
                 thread::spawn(move || report(tcp.peer_addr(), serve(config, mode, idle, tcp)));
             }
-            // A client that is gone already, or too many at a time: others are served.
+            // The client is gone, or there are too many at a time: keep serving the others.
             Err(error) => {
                 eprintln!("server: {error}");
                 thread::sleep(Duration::from_millis(10));
@@ -114,8 +116,8 @@ fn report(peer: io::Result<SocketAddr>, served: io::Result<End>) {
     }
 }
 
-/// Serves one client. Every path disconnects: a socket that is just dropped may be reset, and the
-/// response or the alert be lost.
+/// Serves one client. Every path disconnects: a socket that is only dropped may be reset, which
+/// destroys the response or the alert.
 fn serve(config: Arc<ServerConfig>, mode: Mode, idle: Duration, tcp: TcpStream) -> io::Result<End> {
     tcp.set_read_timeout(Some(idle))?;
     tcp.set_write_timeout(Some(idle))?;
@@ -131,15 +133,15 @@ fn serve(config: Arc<ServerConfig>, mode: Mode, idle: Duration, tcp: TcpStream) 
     served.and(disconnected)
 }
 
-/// Answers requests until the client closes, or asks us to.
+/// Answers requests until the client closes or requests `/close`.
 fn http(stream: &mut Connection) -> io::Result<()> {
     while let Some(request) = read_request(stream)? {
         let path = request.split(' ').nth(1).unwrap_or("/");
         if path == "/keyupdate" {
             match stream.update_keys(true) {
-                // The client has not answered the last one yet, which is its right.
+                // The client may take its time to answer the last request.
                 Ok(()) | Err(KeyError::RequestOutstanding) => {}
-                // In TLS 1.2 there is none.
+                // TLS 1.2 has no KeyUpdate.
                 Err(error) => {
                     respond(stream, "501 Not Implemented", &format!("{error}\n"))?;
                     continue;
@@ -154,7 +156,7 @@ fn http(stream: &mut Connection) -> io::Result<()> {
     Ok(())
 }
 
-/// The first line of the next request; `None` when the client closed between two of them.
+/// Reads the next request and returns its first line, or `None` if the client has closed.
 fn read_request(stream: &mut Connection) -> io::Result<Option<String>> {
     let mut first = None;
     while let Some(line) = read_line(stream)? {
@@ -170,7 +172,7 @@ fn read_request(stream: &mut Connection) -> io::Result<Option<String>> {
 }
 
 fn respond(stream: &mut Connection, status: &str, body: &str) -> io::Result<()> {
-    // In one call: each makes records of its own, and packets that wait for each other in TCP.
+    // Write the response in one call: every call seals its own records, and TCP delays small packets.
     let response = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
         body.len(),
@@ -179,7 +181,7 @@ fn respond(stream: &mut Connection, status: &str, body: &str) -> io::Result<()> 
     stream.flush()
 }
 
-/// Sends every line back, reversed.
+/// Sends every line back reversed.
 fn reverse(stream: &mut Connection) -> io::Result<()> {
     while let Some(line) = read_line(stream)? {
         let mut reversed: String = line.trim_end_matches(['\r', '\n']).chars().rev().collect();
@@ -190,7 +192,7 @@ fn reverse(stream: &mut Connection) -> io::Result<()> {
     Ok(())
 }
 
-/// A line with its end; `None` at the end of the stream.
+/// Reads a line with its line end. Returns `None` at the end of the stream.
 fn read_line(stream: &mut Connection) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     let length = stream.take(MAX_LINE).read_until(b'\n', &mut line)?;
@@ -198,7 +200,7 @@ fn read_line(stream: &mut Connection) -> io::Result<Option<String>> {
         return Ok(None);
     }
     if length as u64 == MAX_LINE {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a line too long"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "line longer than 64 KiB"));
     }
     Ok(Some(String::from_utf8_lossy(&line).into_owned()))
 }

@@ -1,4 +1,4 @@
-//! A tour of the engine: connections within one process, record by record.
+//! A tour of the engine: connections within one process, printed record by record.
 
 use std::error::Error;
 use std::io::{Read, Write};
@@ -18,20 +18,20 @@ use tls_record::{
 };
 use tls_record_alloc::{Established, Handshake, Progress};
 
-#[allow(dead_code)] // The other examples use the rest.
+#[allow(dead_code)] // Other examples use the remaining items.
 mod support;
 use support::{Identity, Tls};
 
-/// Shows what the engine does, record by record.
+/// Prints and checks what the engine does, record by record.
 ///
-/// Connections within this process, their handshakes made by rustls: data, KeyUpdates, shutdowns in
-/// one step and in two, a transport that is cut off, a forged record, and rustls itself as the peer.
-/// The exit status is 1 if anything comes out wrong.
+/// It runs connections within this process, with handshakes of rustls: data, KeyUpdates, shutdowns
+/// in one step and in two, a truncated transport, a forged record, and rustls as the peer. The exit
+/// status is 1 if a check fails.
 #[derive(Parser)]
 #[command(version)]
 struct Args {}
 
-/// One end of a connection, and the bytes that wait at it in both directions.
+/// One end of a connection, with its input and output bytes.
 struct Endpoint {
     name: &'static str,
     style: Style,
@@ -39,7 +39,7 @@ struct Endpoint {
     inbox: Vec<u8>,
     outbox: Vec<u8>,
     received: Vec<u8>,
-    /// Generations of keys, each way: the engine has no reason to count them.
+    /// The generations of keys in each direction, which the engine does not count.
     sent_updates: u32,
     received_updates: u32,
 }
@@ -74,11 +74,11 @@ fn main() -> ExitCode {
         }
     };
     let chapters: [(&str, Chapter); _] = [
-        ("Data, new keys for both sides, a shutdown in one step (TLS 1.3)", one_step),
-        ("A shutdown in two steps, with data under way (TLS 1.3)", two_steps),
+        ("Data, a KeyUpdate of both sides, a shutdown in one step (TLS 1.3)", one_step),
+        ("A shutdown in two steps, with data in transit (TLS 1.3)", two_steps),
         ("A close_notify is answered (TLS 1.2)", tls12),
-        ("A transport is cut off (TLS 1.3)", cut_off),
-        ("A record is forged (TLS 1.3)", forged),
+        ("The transport ends without a close_notify (TLS 1.3)", truncated),
+        ("A forged record (TLS 1.3)", forged),
         ("rustls as the peer (TLS 1.3)", rustls_as_peer),
     ];
     for (title, chapter) in chapters {
@@ -91,16 +91,16 @@ fn main() -> ExitCode {
     let Tour { passed, failed, records, bytes, .. } = tour;
     println!("\n{BOLD}Summary{BOLD:#}");
     println!("  {records} records sealed, {bytes} bytes on the wire");
-    println!("  {passed} checks hold, {} do not", failed.len());
+    println!("  {passed} checks passed, {} failed", failed.len());
     for what in &failed {
-        println!("  {BAD}WRONG{BAD:#}  {what}");
+        println!("  {BAD}FAILED{BAD:#}  {what}");
     }
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 // The chapters
 
-/// The server says all it has to say and hangs up, without waiting.
+/// The server sends its data and closes without waiting for the client's close_notify.
 fn one_step(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     let (mut client, mut server) = tour.connect(Tls::V13)?;
     tour.send(&mut client, b"a question")?;
@@ -115,22 +115,23 @@ fn one_step(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     tour.pass(&mut server, &mut client);
     tour.send(&mut client, b", and another")?;
     tour.pass(&mut client, &mut server);
-    tour.check("the new keys work", server.received == b"a question, and another");
+    tour.check("data arrives under the new keys", server.received == b"a question, and another");
 
     server.layer.close()?;
     tour.send_control(&mut server)?;
     let late = server.layer.seal(&[b"one more thing"], &mut [0; 64]);
-    tour.check("after a close_notify nothing can be sealed", late.is_err());
+    tour.check("no data can be sealed after a close_notify", late.is_err());
     tour.pass(&mut server, &mut client);
     tour.check_end(&server, End { read: ReadEnd::Open, write: WriteEnd::Closed });
     tour.check_end(&client, End { read: CLOSED, write: WriteEnd::Open });
     Ok(())
 }
 
-/// The client closes and reads on: what was under way arrives, and what the server still has to say.
+/// The client closes and keeps reading: it receives data in transit and data that the server sends
+/// later.
 fn two_steps(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     let (mut client, mut server) = tour.connect(Tls::V13)?;
-    tour.send(&mut server, b"under way")?;
+    tour.send(&mut server, b"in transit")?;
     client.layer.close()?;
     tour.send_control(&mut client)?;
     tour.pass(&mut server, &mut client);
@@ -139,28 +140,28 @@ fn two_steps(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     server.layer.close()?;
     tour.send_control(&mut server)?;
     tour.pass(&mut server, &mut client);
-    tour.check("no byte was lost", client.received == b"under way, and the rest");
+    tour.check("no byte was lost", client.received == b"in transit, and the rest");
     tour.check_end(&client, CLEAN);
     tour.check_end(&server, CLEAN);
     Ok(())
 }
 
-/// TLS 1.2 answers a close_notify at once (RFC 5246 section 7.2.1).
+/// In TLS 1.2 a close_notify is answered at once (RFC 5246 section 7.2.1).
 fn tls12(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     let (mut client, mut server) = tour.connect(Tls::V12)?;
-    tour.send(&mut client, b"the old way")?;
+    tour.send(&mut client, b"TLS 1.2 data")?;
     client.layer.close()?;
     tour.send_control(&mut client)?;
     tour.pass(&mut client, &mut server);
     tour.pass(&mut server, &mut client);
-    tour.check("the data arrived", server.received == b"the old way");
+    tour.check("the data arrived", server.received == b"TLS 1.2 data");
     tour.check_end(&client, CLEAN);
     tour.check_end(&server, CLEAN);
     Ok(())
 }
 
-/// The transport ends without a close_notify: inside a record, and at the edge of one.
-fn cut_off(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
+/// The transport ends without a close_notify, inside a record and between two records.
+fn truncated(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     for inside_record in [true, false] {
         let (mut client, mut server) = tour.connect(Tls::V13)?;
         tour.send(&mut server, b"cut short")?;
@@ -177,17 +178,17 @@ fn cut_off(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Someone flips a bit on the wire.
+/// An attacker flips a bit of a record.
 fn forged(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     let (mut client, mut server) = tour.connect(Tls::V13)?;
     tour.send(&mut client, b"pay 10")?;
-    println!("  {DIM}a bit of it is flipped{DIM:#}");
+    println!("  {DIM}a bit of the record is flipped{DIM:#}");
     if let Some(byte) = client.outbox.last_mut() {
         *byte ^= 1;
     }
     tour.pass(&mut client, &mut server);
     tour.pass(&mut server, &mut client);
-    tour.check("nothing of it was delivered", server.received.is_empty());
+    tour.check("no data of the forged record was delivered", server.received.is_empty());
     let alert = AlertDescription::BAD_RECORD_MAC;
     let read = ReadEnd::Fault(Fault::BadRecordMac);
     tour.check_end(&server, End { read, write: WriteEnd::AlertSent(alert) });
@@ -195,7 +196,7 @@ fn forged(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The same with a peer that is not ours.
+/// The engine talks to a connection of rustls.
 fn rustls_as_peer(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     let mut handshake = tour.client(Tls::V13)?;
     let mut server = ServerConnection::new(Arc::new(tour.identity.server_config(Tls::V13)?))?;
@@ -208,20 +209,21 @@ fn rustls_as_peer(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
 
     tour.send(&mut client, b"hello, rustls")?;
     client.inbox = exchange(&mut server, &mem::take(&mut client.outbox))?;
-    let mut heard = [0; 64];
-    let len = server.reader().read(&mut heard)?;
-    tour.check("rustls read what we sent", heard[..len] == *b"hello, rustls");
+    let mut received = [0; 64];
+    let len = server.reader().read(&mut received)?;
+    tour.check("rustls received the data", received[..len] == *b"hello, rustls");
 
     server.refresh_traffic_keys()?;
     server.writer().write_all(b"hello, engine")?;
     client.inbox.extend(exchange(&mut server, &[])?);
     tour.open_all(&mut client);
-    tour.check("we read what rustls sent, under new keys", client.received == b"hello, engine");
+    tour.check("the engine received data under new keys", client.received == b"hello, engine");
 
     client.layer.close()?;
     tour.send_control(&mut client)?;
     client.inbox = exchange(&mut server, &mem::take(&mut client.outbox))?;
-    tour.check("rustls saw our KeyUpdate and our end", server.reader().read(&mut heard)? == 0);
+    let end = server.reader().read(&mut received)?;
+    tour.check("rustls received the KeyUpdate and the close_notify", end == 0);
     server.send_close_notify();
     client.inbox.extend(exchange(&mut server, &[])?);
     tour.open_all(&mut client);
@@ -229,7 +231,7 @@ fn rustls_as_peer(tour: &mut Tour) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Gives rustls bytes, and takes those that it has.
+/// Passes bytes to rustls and returns its output.
 fn exchange(peer: &mut ServerConnection, mut bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     while !bytes.is_empty() {
         peer.read_tls(&mut bytes)?;
@@ -242,7 +244,7 @@ fn exchange(peer: &mut ServerConnection, mut bytes: &[u8]) -> Result<Vec<u8>, Bo
     Ok(out)
 }
 
-// What happens in them
+// The endpoints and what they print
 
 fn key_update(request: bool) -> String {
     let request = if request { ", answer requested" } else { "" };
@@ -264,14 +266,14 @@ impl Endpoint {
         }
     }
 
-    /// Which keys seal the next record, and its number.
+    /// Returns the keys and the sequence number that seal the next record.
     fn sealing(&self) -> (String, u64) {
         let sealer = self.layer.sealer();
         let keys = format!("{:?} keys {}", sealer.epoch(), self.sent_updates);
         (keys, sealer.sequence().unwrap_or_default())
     }
 
-    /// Which keys open the next record, and its number.
+    /// Returns the keys and the sequence number that open the next record.
     fn opening(&self) -> (String, u64) {
         let opener = self.layer.opener();
         let keys = format!("{:?} keys {}", opener.epoch(), self.received_updates);
@@ -286,7 +288,7 @@ impl Endpoint {
         );
     }
 
-    /// What the closing states have become.
+    /// Prints the closing states.
     fn show_state(&self) {
         let Self { name, style, layer, .. } = self;
         let (read, write) = (layer.opener().state(), layer.sealer().state());
@@ -295,7 +297,7 @@ impl Endpoint {
 }
 
 impl Tour {
-    /// A handshake of two ends, which then go on with the engine.
+    /// Performs a handshake and returns both ends with their record layers.
     fn connect(&mut self, tls: Tls) -> Result<(Endpoint, Endpoint), Box<dyn Error>> {
         let mut client = self.client(tls)?;
         let mut server = Handshake::server(Arc::new(self.identity.server_config(tls)?))?;
@@ -309,7 +311,7 @@ impl Tour {
         }
         let mut client = Endpoint::new("client", CLIENT, client.finish()?);
         let mut server = Endpoint::new("server", SERVER, server.finish()?);
-        println!("  {DIM}rustls made the handshake; here its last bytes arrive{DIM:#}");
+        println!("  {DIM}the handshake of rustls is complete; its last bytes arrive{DIM:#}");
         self.pass(&mut server, &mut client);
         self.pass(&mut client, &mut server);
         Ok((client, server))
@@ -323,10 +325,10 @@ impl Tour {
     fn check(&mut self, what: &str, holds: bool) {
         if holds {
             self.passed += 1;
-            println!("  {GOOD}ok{GOOD:#}     {what}");
+            println!("  {GOOD}ok{GOOD:#}      {what}");
         } else {
             self.failed.push(what.to_owned());
-            println!("  {BAD}WRONG{BAD:#}  {what}");
+            println!("  {BAD}FAILED{BAD:#}  {what}");
         }
     }
 
@@ -336,7 +338,7 @@ impl Tour {
         self.check(&what, end == expected);
     }
 
-    /// Seals `data`.
+    /// Seals `data` and prints its records.
     fn send(&mut self, from: &mut Endpoint, data: &[u8]) -> Result<(), Box<dyn Error>> {
         self.send_control(from)?;
         let mut out = vec![0; data.len() + 1024];
@@ -386,7 +388,7 @@ impl Tour {
         self.bytes += record.len();
     }
 
-    /// Carries the bytes of `from` to the other end, which opens them.
+    /// Moves the output of `from` to the other end, which opens it.
     fn pass(&mut self, from: &mut Endpoint, to: &mut Endpoint) {
         to.inbox.append(&mut from.outbox);
         self.open_all(to);
@@ -409,7 +411,8 @@ impl Tour {
                             "application_data".to_owned()
                         }
                         Event::Handshake(piece) => {
-                            // A record that holds several messages takes as many calls.
+                            // Each message in a record takes one call, so the sequence number has
+                            // advanced.
                             sequence = to.opening().1 - 1;
                             match piece.header.message_type {
                                 HandshakeType::NEW_SESSION_TICKET => "handshake NewSessionTicket",

@@ -1,4 +1,4 @@
-//! A server that chooses its config by the ClientHello.
+//! Reading a ClientHello before the server config is chosen.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -23,11 +23,11 @@ use crate::stream::{flush, send};
 #[cfg(feature = "tokio")]
 use crate::tokio_stream::{poll_receive, poll_send};
 
-/// Reads a ClientHello, so that a server can choose its config by it: certificate, application
-/// protocols, client authentication.
+/// Reads a ClientHello, so that a server can choose its config by it.
 ///
-/// [Give](Self::receive) it what the transport brings until there is a
-/// [`client_hello`](Self::client_hello), then [`accept`](Self::accept) the connection.
+/// The config determines the certificate, the application protocols and client authentication.
+/// Pass received bytes to [`receive`](Self::receive) until [`client_hello`](Self::client_hello)
+/// returns a ClientHello, then [`accept`](Self::accept) the connection.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -63,14 +63,14 @@ use crate::tokio_stream::{poll_receive, poll_send};
 /// let mut acceptor = Acceptor::new();
 /// let taken = acceptor.receive(client.unsent());
 /// client.sent(taken);
-/// let hello = acceptor.client_hello()?.expect("it came in one piece");
+/// let hello = acceptor.client_hello()?.expect("received whole");
 /// let config = match hello.server_name() {
 ///     Some("mail.example") => mail,
 ///     _ => web,
 /// };
 /// let mut server = acceptor.accept(config)?;
 ///
-/// // From here on it is a handshake like others.
+/// // From here on the handshake is an ordinary one.
 /// while [client.advance()?, server.advance()?] != [Progress::Complete; 2] {
 ///     let taken = server.receive(client.unsent());
 ///     client.sent(taken);
@@ -83,7 +83,8 @@ use crate::tokio_stream::{poll_receive, poll_send};
 /// # }
 /// ```
 ///
-/// Over a transport, [`read_hello`](Self::read_hello) reads it, and `read_hello_async` over one of tokio's:
+/// [`read_hello`](Self::read_hello) reads the ClientHello from a transport, and `read_hello_async`
+/// from a transport of tokio:
 ///
 /// ```
 /// # use std::io::{self, Read, Write};
@@ -102,7 +103,7 @@ use crate::tokio_stream::{poll_receive, poll_send};
 #[derive(Debug)]
 pub struct Acceptor {
     received: Buffer,
-    /// Bytes of `received` that `state` has read.
+    /// Number of bytes of `received` that rustls has read.
     shown: usize,
     alert: Buffer,
     state: State,
@@ -115,7 +116,7 @@ enum State {
 }
 
 impl Acceptor {
-    /// An acceptor for a new connection.
+    /// Creates an acceptor for a new connection.
     pub fn new() -> Self {
         Self {
             received: Buffer::new(MAX_INPUT),
@@ -125,18 +126,22 @@ impl Acceptor {
         }
     }
 
-    /// Takes bytes from the transport, cut anywhere, and returns how many: all of them, unless some
-    /// 80 KiB wait already. They are kept for the [handshake](Self::accept), which wants the rest.
-    #[must_use = "the rest of the bytes is to be given again"]
+    /// Takes received bytes, cut at any position, and returns how many it took.
+    ///
+    /// It takes all of them unless about 80 KiB are buffered already. The bytes are kept for the
+    /// [handshake](Self::accept); pass the remaining ones to [`Handshake::receive`].
+    #[must_use = "bytes that were not taken must be passed again"]
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
         self.received.push(bytes)
     }
 
-    /// The ClientHello, or `None` as long as it is not whole.
+    /// Returns the ClientHello, or `None` until it has been received whole.
     ///
     /// # Errors
-    /// [`HandshakeError::Tls`] if it is malformed, [`HandshakeError::TooLong`] if it is longer than
-    /// rustls takes. Every later call gives the same error. There may be an [`alert`](Self::alert) to send.
+    /// - [`HandshakeError::Tls`] if the ClientHello is malformed.
+    /// - [`HandshakeError::TooLong`] if it is longer than rustls accepts.
+    ///
+    /// Every later call returns the same error. There may be an [`alert`](Self::alert) to send.
     pub fn client_hello(&mut self) -> Result<Option<ClientHello<'_>>, HandshakeError> {
         self.advance();
         match &self.state {
@@ -153,7 +158,7 @@ impl Acceptor {
                 return;
             }
             let Ok(len) = reader.read_tls(&mut input) else {
-                // Its own buffer is full.
+                // The buffer of rustls is full.
                 self.state = State::Failed(HandshakeError::TooLong);
                 return;
             };
@@ -163,7 +168,7 @@ impl Acceptor {
                 Ok(Some(accepted)) => self.state = State::Received(Box::new(accepted)),
                 Err((error, mut alert)) => {
                     let mut record = Vec::new();
-                    // Memory takes everything.
+                    // Writing to a `Vec` does not fail.
                     let _ = alert.write_all(&mut record);
                     self.alert.push(&record);
                     self.state = State::Failed(HandshakeError::Tls(error));
@@ -172,17 +177,19 @@ impl Acceptor {
         }
     }
 
-    /// The record to send after an error, with the alert of rustls; empty if it has none.
+    /// Returns the record with the alert to send after an error, empty if there is none.
     pub fn alert(&self) -> &[u8] {
         self.alert.filled()
     }
 
-    /// Reads the ClientHello over a transport. After a failure, the alert of rustls is sent before the
-    /// error returns.
+    /// Reads the ClientHello from a transport.
+    ///
+    /// After a failure, the alert is sent before the error is returned.
     ///
     /// # Errors
-    /// Those of [`client_hello`](Self::client_hello) as an inner error; those of the transport, after which
-    /// it may be called again; [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the transport ends before.
+    /// - The errors of the transport. The call may be repeated after them.
+    /// - The errors of [`client_hello`](Self::client_hello), as an inner error.
+    /// - [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the transport ends before the ClientHello does.
     pub fn read_hello<T: Read + Write>(
         &mut self,
         transport: &mut T,
@@ -206,11 +213,13 @@ impl Acceptor {
         self.hello()
     }
 
-    /// [`read_hello`](Self::read_hello) over a transport of tokio. The future may be dropped and the call
-    /// repeated.
+    /// Reads the ClientHello from a transport of tokio.
+    ///
+    /// This is the async form of [`read_hello`](Self::read_hello). The future may be dropped and
+    /// the call repeated.
     ///
     /// # Errors
-    /// Those of [`read_hello`](Self::read_hello).
+    /// The errors of [`read_hello`](Self::read_hello).
     #[cfg(feature = "tokio")]
     pub async fn read_hello_async<T>(&mut self, transport: &mut T) -> io::Result<ClientHello<'_>>
     where
@@ -243,7 +252,7 @@ impl Acceptor {
         }
     }
 
-    /// The ClientHello that was received, or why there is none.
+    /// Returns the ClientHello, or the error that prevented it.
     fn hello(&self) -> io::Result<ClientHello<'_>> {
         match &self.state {
             State::Received(accepted) => Ok(accepted.client_hello()),
@@ -252,10 +261,10 @@ impl Acceptor {
         }
     }
 
-    /// The handshake of a server with this config, which begins with all that was received.
+    /// Starts the server's handshake with `config` and the bytes received so far.
     ///
     /// # Errors
-    /// Those of [`Handshake::server`].
+    /// The errors of [`Handshake::server`].
     pub fn accept(self, config: Arc<ServerConfig>) -> Result<Handshake, HandshakeError> {
         let mut handshake = Handshake::server(config)?;
         handshake.received = self.received;

@@ -1,20 +1,19 @@
-//! A queue of bytes in one piece of memory that follows what passes through it.
+//! A byte queue in contiguous memory that grows with the bytes it receives.
 
 use alloc::vec::Vec;
 use core::hint::black_box;
 
-/// With less room than this at the end, in bytes, what is filled moves to the front, or the memory
-/// grows.
+/// Least free bytes at the end. With less, the filled bytes move to the front, or the memory grows.
 const LEAST_ROOM: usize = 512;
 
-/// Bytes of memory that a buffer starts with, and that an idle one keeps.
+/// Bytes of memory that a buffer starts with and may keep when it is idle.
 const FIRST_LEN: usize = 2048;
 
-/// Bytes come in at the back and go out at the front; those in between are one slice.
+/// A byte queue: bytes are added at the back and consumed at the front, and form one slice.
 ///
-/// Its memory grows when a read fills all of it, up to a ceiling: it follows the bytes that arrived,
-/// never a length that a peer claims. Taking bytes out is cheap; the rest seldom moves. The memory is
-/// overwritten before it is given back, because it may hold decrypted data.
+/// The memory grows when a read fills all of it, up to a ceiling. It is sized by the bytes that
+/// arrived, never by a length field of the peer. Consuming is cheap: the remaining bytes seldom
+/// move. The memory is overwritten before it is freed, because it may hold decrypted data.
 ///
 /// ```
 /// use tls_record_alloc::Buffer;
@@ -32,18 +31,20 @@ pub struct Buffer {
     start: usize,
     end: usize,
     ceiling: usize,
-    /// The last fill left no room.
+    /// The last commit filled all of the room.
     was_filled: bool,
-    /// Bytes of memory that were needed before they were [released](Self::release).
+    /// Bytes of memory to have at once when the first [`FIRST_LEN`] are filled after a
+    /// [`release`](Self::release).
     needed: usize,
-    /// The most bytes that there were since.
+    /// The largest `end` since the last release.
     peak: usize,
 }
 
 impl Buffer {
-    /// An empty buffer for `ceiling` bytes at most. It has no memory yet.
+    /// Creates an empty buffer for at most `ceiling` bytes. It allocates nothing yet.
     ///
-    /// An [`Opener`](tls_record::Opener) gets along with [`MAX_RECORD`](tls_record::MAX_RECORD).
+    /// A ceiling of [`MAX_RECORD`](tls_record::MAX_RECORD) is enough for an
+    /// [`Opener`](tls_record::Opener).
     pub const fn new(ceiling: usize) -> Self {
         Self {
             memory: Vec::new(),
@@ -56,32 +57,32 @@ impl Buffer {
         }
     }
 
-    /// The bytes that are there.
+    /// Returns the bytes in the buffer.
     pub fn filled(&self) -> &[u8] {
         self.memory.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// The bytes that are there, for an [`Opener`](tls_record::Opener) to decrypt.
+    /// Returns the bytes in the buffer, for an [`Opener`](tls_record::Opener) to decrypt in place.
     pub fn filled_mut(&mut self) -> &mut [u8] {
         self.memory.get_mut(self.start..self.end).unwrap_or_default()
     }
 
-    /// How many bytes are there.
+    /// Returns the number of bytes in the buffer.
     pub const fn len(&self) -> usize {
         self.end.saturating_sub(self.start)
     }
 
-    /// Whether there are none.
+    /// Returns whether the buffer is empty.
     pub const fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// Whether there are as many as the ceiling allows.
+    /// Returns whether the buffer holds as many bytes as the ceiling allows.
     pub const fn is_full(&self) -> bool {
         self.len() >= self.ceiling
     }
 
-    /// Takes `len` bytes out at the front, or all of them if there are fewer.
+    /// Removes `len` bytes from the front, or all bytes if there are fewer.
     pub fn consume(&mut self, len: usize) {
         self.start = self.start.saturating_add(len).min(self.end);
         if self.start == self.end {
@@ -90,8 +91,10 @@ impl Buffer {
         }
     }
 
-    /// Memory behind the bytes that are there, to read more into: empty only if the buffer
-    /// [is full](Self::is_full). What is written counts from [`commit`](Self::commit) on.
+    /// Returns free memory behind the bytes in the buffer, to read more into.
+    ///
+    /// It is empty only if the buffer [is full](Self::is_full). Call [`commit`](Self::commit) with
+    /// the number of bytes that were written into it.
     pub fn room(&mut self) -> &mut [u8] {
         if self.needs_room() {
             self.compact();
@@ -109,19 +112,19 @@ impl Buffer {
         self.memory.get_mut(self.end..limit).unwrap_or_default()
     }
 
-    /// A read that filled all of the room would have brought more.
+    /// Returns whether to make room. A read that filled all of it could probably have read more.
     fn needs_room(&self) -> bool {
         self.was_filled || self.memory.len().saturating_sub(self.end) < LEAST_ROOM
     }
 
-    /// Adds the first `len` bytes of the [`room`](Self::room) to those that are there.
+    /// Adds the first `len` bytes of the [`room`](Self::room) to the buffer.
     pub fn commit(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.memory.len());
         self.was_filled = self.end == self.memory.len();
         self.peak = self.peak.max(self.end);
     }
 
-    /// Adds a copy of `bytes`, as far as the ceiling allows. Returns how many.
+    /// Appends a copy of `bytes` up to the ceiling, and returns the number of bytes appended.
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         let mut left = bytes;
         while !left.is_empty() {
@@ -139,14 +142,17 @@ impl Buffer {
         bytes.len().saturating_sub(left.len())
     }
 
-    /// Lets the buffer hold `ceiling` bytes from now on. If there are more, they stay.
+    /// Sets the most bytes that the buffer may hold. Bytes in excess of it stay in the buffer.
     pub const fn set_ceiling(&mut self, ceiling: usize) {
         self.ceiling = ceiling;
     }
 
-    /// Gives memory back if the buffer is empty, except for the 2 KiB that a new one starts with. For a
-    /// connection that waits: many that are idle need little memory. When a read fills those 2 KiB, the
-    /// buffer has at once what it needed before, or half of it if that was not needed the last time.
+    /// Frees the memory of an empty buffer.
+    ///
+    /// A buffer of 2 KiB, the size that a new one starts with, is kept. Call it when a connection
+    /// waits for the peer, so that idle connections use little memory. When a read fills those 2
+    /// KiB, the buffer grows to its earlier size at once, or to half of it if it did not use that
+    /// size the last time.
     ///
     /// ```
     /// use tls_record_alloc::Buffer;
@@ -171,13 +177,13 @@ impl Buffer {
         }
     }
 
-    /// Whether the last read filled all of the room: more is likely to come at once.
+    /// Returns whether the last read filled all of the room, so that more is likely to be available.
     #[cfg(feature = "std")]
     pub(crate) const fn was_filled(&self) -> bool {
         self.was_filled
     }
 
-    /// `len` bytes of room, whatever the ceiling: for output, whose length is our own choice.
+    /// Returns `len` bytes of room, regardless of the ceiling: for output, whose length we choose.
     pub(crate) fn space(&mut self, len: usize) -> &mut [u8] {
         if self.memory.len().saturating_sub(self.end) < len {
             self.compact();
@@ -197,7 +203,7 @@ impl Buffer {
         }
     }
 
-    /// Moves what is filled to other memory, of `len` bytes, which is enough for it.
+    /// Moves the filled bytes to new memory of `len` bytes, which must hold them.
     fn resize(&mut self, len: usize) {
         self.compact();
         let mut memory = Vec::new();
@@ -212,7 +218,7 @@ impl Buffer {
 
     fn wipe(&mut self) {
         self.memory.fill(0);
-        // Otherwise the compiler may leave out what nobody reads.
+        // Without it the compiler may remove stores to memory that is not read again.
         black_box(&mut self.memory);
     }
 }
@@ -225,7 +231,7 @@ impl Drop for Buffer {
 
 impl core::fmt::Debug for Buffer {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        // What it holds may be decrypted.
+        // The contents are not printed: they may be decrypted data.
         write!(f, "Buffer({} of {} bytes)", self.filled().len(), self.ceiling)
     }
 }
@@ -235,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_leave_in_the_order_in_which_they_came() {
+    fn bytes_are_consumed_in_the_order_in_which_they_were_pushed() {
         let mut buffer = Buffer::new(3000);
         let (mut next_in, mut next_out) = (0_u8, 0_u8);
         for round in 0..2000 {
@@ -254,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_follows_the_bytes_that_arrived() {
+    fn memory_grows_with_the_bytes_that_arrived() {
         let mut buffer = Buffer::new(1 << 20);
         assert_eq!(buffer.memory.len(), 0);
         for filled in 0..100_000_usize {
@@ -277,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn consuming_too_much_empties_it() {
+    fn consuming_more_than_the_length_empties_the_buffer() {
         let mut buffer = Buffer::new(8);
         buffer.push(b"abc");
         buffer.consume(usize::MAX);
@@ -287,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_that_fills_the_room_doubles_the_memory_although_it_is_used_up() {
+    fn a_read_that_fills_the_room_doubles_the_memory_even_if_all_is_consumed() {
         let mut buffer = Buffer::new(16_000);
         for expected in [2048, 4096, 8192, 16_000, 16_000] {
             let room = buffer.room().len();
@@ -295,7 +301,7 @@ mod tests {
             buffer.commit(room);
             buffer.consume(room);
         }
-        // One byte less than the room, and there was no more to read.
+        // One byte less than the room: there was no more to read, and the memory stays.
         buffer.room();
         buffer.commit(15_999);
         buffer.consume(15_999);
@@ -303,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_buffer_has_no_more_memory_than_a_new_one_and_remembers_what_it_needed() {
+    fn an_idle_buffer_uses_as_little_memory_as_a_new_one_and_regrows_to_its_earlier_size() {
         let mut buffer = Buffer::new(1 << 20);
         buffer.push(&[1; 100_000]);
         buffer.consume(99_999);
@@ -316,9 +322,9 @@ mod tests {
             assert_eq!(buffer.memory.capacity(), 0);
             assert_eq!(buffer.room().len(), FIRST_LEN);
             buffer.commit(FIRST_LEN);
-            assert_eq!(buffer.room().len(), needed - FIRST_LEN, "at once");
+            assert_eq!(buffer.room().len(), needed - FIRST_LEN, "grows in one step");
             buffer.consume(usize::MAX);
-            // It was not needed.
+            // Only half is remembered, because this size was not used.
             needed /= 2;
         }
         buffer.release();

@@ -1,5 +1,6 @@
-//! What rustls tells in passing and does not keep for us: the traffic secrets, the exporter secret
-//! and the name that a client asked for.
+//! Captures values that rustls passes to callbacks and does not return later.
+//!
+//! These are the traffic secrets, the exporter secret and the server name that a client asked for.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -10,16 +11,16 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
-/// The longest hash of a suite: SHA-384.
+/// The longest secret: the hash length of SHA-384, in bytes.
 const MAX_SECRET: usize = 48;
 
-/// The longest DNS name, in text.
+/// The longest DNS name in text form, in bytes.
 const MAX_NAME: usize = 255;
 
-/// Stands in for the [`KeyLog`] of a config, and passes everything on to it.
+/// Wraps the [`KeyLog`] of a config: keeps the secrets and forwards every call.
 ///
-/// rustls hands out keys at the end of a handshake, but not what the next generation of keys is
-/// derived from (RFC 9846 section 7.2). Its key log has that.
+/// At the end of a handshake rustls extracts the keys, but not the traffic secrets that the next
+/// generation of keys is derived from (RFC 9846 section 7.2). Its key log receives them.
 pub(crate) struct Capture {
     key_log: Arc<dyn KeyLog>,
     pub(crate) client_secret: Slot<MAX_SECRET>,
@@ -70,8 +71,10 @@ impl core::fmt::Debug for Capture {
     }
 }
 
-/// Stands in for the certificate resolver of a server's config: the one place where an unbuffered
-/// connection says which name the client asked for.
+/// Wraps the certificate resolver of a server's config: keeps the server name and forwards every
+/// call.
+///
+/// An unbuffered connection of rustls gives the name that the client asked for nowhere else.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     pub(crate) resolver: Arc<dyn ResolvesServerCert>,
@@ -91,11 +94,11 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
-/// A few bytes that are put through a shared reference and taken once. Wiped when they are taken
-/// and when it is dropped.
+/// Holds a few bytes that are stored through a shared reference and taken once.
 ///
-/// rustls wants its key log `Sync`, and without `std` there is no lock. Only one thread drives a
-/// handshake, so that atomics are enough.
+/// The bytes are wiped when they are taken and when the slot is dropped. rustls requires its key
+/// log to be `Sync`, and without `std` there is no lock. Atomics are enough, because only one
+/// thread drives a handshake.
 pub(crate) struct Slot<const N: usize> {
     bytes: [AtomicU8; N],
     len: AtomicUsize,
@@ -106,7 +109,7 @@ impl<const N: usize> Slot<N> {
         Self { bytes: [const { AtomicU8::new(0) }; N], len: AtomicUsize::new(0) }
     }
 
-    /// What is longer than the slot is not kept.
+    /// Stores `bytes`, unless they are longer than the slot.
     pub(crate) fn put(&self, bytes: &[u8]) {
         if bytes.len() > N {
             return;
@@ -117,7 +120,7 @@ impl<const N: usize> Slot<N> {
         self.len.store(bytes.len(), Ordering::Release);
     }
 
-    /// What was put last; `None` if nothing was, or it is taken already.
+    /// Takes the bytes stored last. Returns `None` if there are none or they were taken already.
     pub(crate) fn take(&self) -> Option<Zeroizing<Vec<u8>>> {
         let len = self.len.swap(0, Ordering::AcqRel);
         let mut taken = Zeroizing::new(Vec::with_capacity(len));
@@ -128,7 +131,7 @@ impl<const N: usize> Slot<N> {
 
     fn wipe(&self) {
         for byte in &self.bytes {
-            // Atomic stores are not optimised away.
+            // The compiler does not remove atomic stores.
             byte.store(0, Ordering::SeqCst);
         }
     }
@@ -145,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slot_gives_what_was_put_last_and_forgets_it() {
+    fn taking_from_a_slot_returns_the_last_bytes_and_wipes_them() {
         let slot = Slot::<4>::new();
         assert_eq!(slot.take(), None);
         slot.put(b"abcd");
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_does_not_cut() {
+    fn bytes_longer_than_the_slot_are_not_stored() {
         let slot = Slot::<4>::new();
         slot.put(b"abcde");
         assert_eq!(slot.take(), None);

@@ -1,5 +1,7 @@
-//! The descriptor of a stream's transport: to be polled, or to set options. Its bytes belong to the
-//! stream.
+//! `AsFd` and `AsRawFd` for the streams: the descriptor of the transport.
+//!
+//! It is for polling the transport or setting its options. Do not read from it or write to it: its
+//! bytes belong to the stream.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
@@ -10,7 +12,7 @@ use crate::stream::Stream;
 #[cfg(feature = "tokio")]
 use crate::tokio_stream::TokioStream;
 
-macro_rules! of_transport {
+macro_rules! impl_descriptor {
     ($($stream:ident)*) => {$(
         impl<T: AsFd, P: Provider> AsFd for $stream<T, P> {
             fn as_fd(&self) -> BorrowedFd<'_> {
@@ -26,6 +28,6 @@ macro_rules! of_transport {
     )*};
 }
 
-of_transport!(Stream ReadHalf WriteHalf);
+impl_descriptor!(Stream ReadHalf WriteHalf);
 #[cfg(feature = "tokio")]
-of_transport!(TokioStream);
+impl_descriptor!(TokioStream);

@@ -1,8 +1,9 @@
-//! The end of a connection together with that of its transport.
+//! Closing a connection together with its transport.
 //!
-//! A TCP socket that is closed with unread input sends a reset, and a reset destroys what the peer has
-//! not read yet: a response, our close_notify, an alert. So everything is sent, the sending direction
-//! of the transport is shut, and what the peer still sends is read away until it ends too.
+//! A TCP socket that is closed with unread input sends a reset, and a reset destroys data that the
+//! peer has not read yet: a response, our close_notify, an alert. To prevent that, everything is
+//! sent, the sending direction of the transport is shut down, and input is discarded until the peer
+//! ends as well.
 
 #[cfg(feature = "tokio")]
 mod asynchronous;

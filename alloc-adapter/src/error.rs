@@ -1,20 +1,20 @@
-//! Why a handshake failed.
+//! The error of a failed handshake.
 
 use tls_record::KeyError;
 
-/// Why there is no connection.
+/// An error during the handshake or the handover of its keys to the engine.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// rustls found a fault, or received an alert.
+    /// rustls failed: it refused the config or a message of the peer, or received an alert.
     Tls(rustls::Error),
-    /// The transport ended before the handshake.
+    /// The transport ended before the handshake was complete.
     Truncated,
-    /// A handshake message takes more input than is kept, some 80 KiB.
+    /// A handshake message exceeds the limit of rustls or of the input buffer (about 80 KiB).
     TooLong,
-    /// The engine cannot use the keys: the suite is none of its own, or the provider has it not.
+    /// The engine or the AEAD provider does not support the cipher suite, or refuses the keys.
     Keys(KeyError),
-    /// rustls did something that this crate does not know of. That is no fault of the peer.
+    /// rustls reported a state that this crate does not handle. The peer is not at fault.
     Unexpected,
 }
 
@@ -34,10 +34,10 @@ impl core::fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let message = match self {
             Self::Tls(error) => return write!(f, "handshake failed: {error}"),
-            Self::Keys(error) => return write!(f, "keys not taken over: {error}"),
-            Self::Truncated => "the transport ended before the handshake",
+            Self::Keys(error) => return write!(f, "record layer cannot use the keys: {error}"),
+            Self::Truncated => "the transport ended before the handshake was complete",
             Self::TooLong => "handshake message too long",
-            Self::Unexpected => "rustls in an unknown state",
+            Self::Unexpected => "rustls reported an unexpected state",
         };
         f.write_str(message)
     }

@@ -1,4 +1,4 @@
-//! What a completed handshake leaves behind.
+//! The result of a completed handshake: keys, negotiated parameters and unprocessed bytes.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -22,32 +22,33 @@ use crate::handshake::{Connection, Handshake};
 use crate::resumption::Resumption;
 use crate::tickets::Tickets;
 
-/// Bytes of stack that rustls takes to give secrets away: 10 KiB, measured with ring. It is enough for
-/// AWS-LC as well: `benches/tests/secrets` looks for what is left.
+/// Bytes of stack to overwrite after rustls extracts secrets. Measured with ring: it uses 10 KiB. It is
+/// enough for AWS-LC, too: `benches/tests/secrets` searches for copies that remain.
 const EXTRACTION_STACK: usize = 12 << 10;
 
-/// An established connection: the two halves of the engine, and what belongs to them.
+/// An established connection: the two halves of the engine and their state.
 ///
-/// The halves are independent; [`RecordLayer::join`](tls_record::RecordLayer::join) makes one of
-/// them. Each has a place of its own in memory, because moving keys leaves copies behind.
+/// The halves are independent; [`RecordLayer::join`](tls_record::RecordLayer::join) joins them. Each
+/// half is boxed, because moving keys leaves copies of them in memory.
 #[non_exhaustive]
 pub struct Established<P: Provider> {
-    /// The receiving half, for what is [`received`](Self::received) and all that follows.
+    /// The receiving half. Its input starts with the bytes in [`received`](Self::received).
     pub opener: Box<Opener<TrafficSecret<P>>>,
-    /// The sending half. Its output leaves after what is [`unsent`](Self::unsent).
+    /// The sending half. Send the bytes in [`unsent`](Self::unsent) before its output.
     pub sealer: Box<Sealer<TrafficSecret<P>>>,
-    /// Bytes that arrived behind the handshake: the first that the opener must see. From here on the
-    /// ceiling of this buffer is [`MAX_RECORD`].
+    /// Bytes received after the last handshake record: the first input of the opener.
+    ///
+    /// The ceiling of this buffer is [`MAX_RECORD`].
     pub received: Buffer,
-    /// Bytes of the handshake that did not leave yet: a Finished, or tickets.
+    /// Handshake bytes that have not been sent: a Finished, or session tickets.
     pub unsent: Buffer,
-    /// Where a TLS 1.3 client puts the tickets that it receives.
+    /// Stores the session tickets that a TLS 1.3 client receives.
     pub tickets: Option<Tickets>,
-    /// What may resume the session later: to be [forgotten](Resumption::forget) after a fatal alert.
+    /// The stored sessions of this connection, to [forget](Resumption::forget) after a fatal alert.
     pub resumption: Resumption,
-    /// Exports keying material. TLS 1.3 only.
+    /// Exports keying material, in TLS 1.3 only.
     pub exporter: Option<Exporter>,
-    /// What was agreed upon.
+    /// The negotiated parameters.
     pub info: Info,
 }
 
@@ -57,7 +58,7 @@ impl<P: Provider> core::fmt::Debug for Established<P> {
     }
 }
 
-/// What a handshake agreed upon.
+/// The parameters that a handshake negotiated.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Info {
@@ -65,17 +66,21 @@ pub struct Info {
     pub version: Version,
     /// The cipher suite.
     pub suite: CipherSuite,
-    /// The group of the key exchange, if there was one.
+    /// The group of the key exchange, if there was a key exchange.
     pub group: Option<NamedGroup>,
-    /// Whether it resumed an earlier session.
+    /// The kind of handshake: full, or a resumption of an earlier session.
     pub kind: HandshakeKind,
     /// The application protocol, if one was negotiated (RFC 7301).
     pub alpn: Option<Vec<u8>>,
-    /// The peer's certificates, its own first, or its raw public key (RFC 7250). Empty if it is
-    /// anonymous. After a resumption, those of the first handshake.
+    /// The peer's certificate chain, or its raw public key (RFC 7250).
+    ///
+    /// The end-entity certificate comes first. Empty if the peer did not authenticate. After a
+    /// resumption, the chain of the first handshake.
     pub peer_certificates: Vec<CertificateDer<'static>>,
-    /// The name of the server: on a client what it asked for, name or address; on a server what the
-    /// client asked for, if it did (RFC 6066 section 3).
+    /// The name of the server.
+    ///
+    /// On a client, the DNS name or address that it connects to. On a server, the name that the
+    /// client asked for, if any (RFC 6066 section 3).
     pub server_name: Option<ServerName<'static>>,
 }
 
@@ -98,19 +103,23 @@ impl Info {
 }
 
 impl Handshake {
-    /// Hands the connection over to the engine, which goes on with the sequence numbers that the
-    /// handshake came to. `P` is what protects the records; it need not be what rustls uses.
+    /// Hands the connection over to the engine.
+    ///
+    /// The engine continues with the sequence numbers of the handshake. `P` is the AEAD provider
+    /// that protects the records. It may differ from the provider of rustls.
     ///
     /// # Errors
-    /// [`HandshakeError::Tls`] unless the handshake is complete; [`HandshakeError::Keys`] if `P`
-    /// does not have the suite: the peer is told nothing, and sees a truncation.
+    /// - [`HandshakeError::Tls`] if the handshake is not complete.
+    /// - [`HandshakeError::Keys`] if `P` does not support the cipher suite. No alert is sent, so the peer
+    ///   sees a truncation.
+    /// - [`HandshakeError::Unexpected`] if rustls did not provide the secrets or parameters.
     pub fn finish<P: Provider>(self) -> Result<Established<P>, HandshakeError> {
         let finished = self.hand_over();
         scrub_stack(P::STACK.saturating_add(EXTRACTION_STACK));
         finished
     }
 
-    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    /// Not inlined: [`scrub_stack`] must reach its stack frame.
     #[inline(never)]
     fn hand_over<P: Provider>(mut self) -> Result<Established<P>, HandshakeError> {
         if !self.is_complete() {
@@ -120,8 +129,8 @@ impl Handshake {
             let requested = self.capture.server_name.take()?;
             Some(ServerName::DnsName(DnsName::try_from(&**requested).ok()?.to_owned()))
         });
-        // What is not secret comes first: the unused bytes of an enum are what lay on the stack before, and
-        // move along with it.
+        // Values that are not secret are made before the secrets are extracted: the unused bytes of
+        // an enum hold what was on the stack before, and moves copy them.
         let info = Info::new(self.connection.common(), name).ok_or(HandshakeError::Unexpected)?;
         let resumption = match &self.connection {
             Connection::Client(_, store) => Resumption::client(store.clone(), &info),
@@ -142,7 +151,7 @@ impl Handshake {
 
 /// The secrets of a connection.
 struct Extracted<P: Provider> {
-    /// With the numbers of the next records.
+    /// The traffic secret, and the sequence number of the next record.
     read: (TrafficSecret<P>, u64),
     write: (TrafficSecret<P>, u64),
     tickets: Option<Tickets>,
@@ -150,8 +159,8 @@ struct Extracted<P: Provider> {
 }
 
 impl<P: Provider> Extracted<P> {
-    /// Not inlined: what rustls gives would lie in the frame under which keys are made, whose unused
-    /// bytes are what lay there.
+    /// Not inlined: otherwise the secrets of rustls would be in the stack frame in which keys are
+    /// made, and could remain in the unused bytes of the keys.
     #[inline(never)]
     fn new(
         connection: Connection,
@@ -186,7 +195,9 @@ impl<P: Provider> Extracted<P> {
     }
 }
 
-/// rustls gives 12 bytes of iv: with GCM the salt and what its explicit nonces count from.
+/// Converts the keys of TLS 1.2.
+///
+/// The IV of rustls has 12 bytes: with GCM the salt and the first explicit nonce.
 fn tls12<P: Provider>(
     secrets: &ConnectionTrafficSecrets,
 ) -> Result<TrafficSecret<P>, HandshakeError> {
@@ -201,7 +212,9 @@ fn tls12<P: Provider>(
     Ok(TrafficSecret::tls12(algorithm, key.as_ref(), iv.as_ref())?)
 }
 
-/// rustls gives a key and an iv, which tell the algorithm; the secret is the captured one.
+/// Converts the keys of TLS 1.3.
+///
+/// The key of rustls only tells the algorithm. The traffic secret is the captured one.
 fn tls13<P: Provider>(
     secrets: &ConnectionTrafficSecrets,
     captured: Option<Zeroizing<Vec<u8>>>,

@@ -1,4 +1,4 @@
-//! Keying material for other protocols (RFC 9846 section 7.5).
+//! Exporting keying material for other protocols (RFC 9846 section 7.5).
 
 use alloc::boxed::Box;
 
@@ -6,15 +6,17 @@ use rustls::Tls13CipherSuite;
 use rustls::crypto::tls13::OkmBlock;
 use tls_record::scrub_stack;
 
-/// Bytes of stack that [`Exporter::export`] takes, with what rustls takes for it.
+/// Bytes of stack to overwrite after [`Exporter::export`], including the calls into rustls.
 const EXPORT_STACK: usize = 8 << 10;
 
-/// Exports keying material of a TLS 1.3 connection: channel bindings (RFC 9266), for instance.
+/// Exports keying material of a TLS 1.3 connection (RFC 9846 section 7.5).
 ///
-/// It holds the exporter secret, which outlives all KeyUpdates. Wiped when it is dropped.
+/// For instance, channel bindings (RFC 9266). It holds the exporter secret, which a KeyUpdate does
+/// not change. The secret is wiped on drop.
 ///
-/// rustls lets no one export once the engine has taken over, nor before, by its unbuffered API.
-// In a place of its own, because moving a secret leaves copies behind.
+/// rustls cannot export keying material after the handover to the engine, nor through its
+/// unbuffered API before it.
+// Boxed, because moving a secret leaves copies of it in memory.
 pub struct Exporter(Box<Inner>);
 
 struct Inner {
@@ -27,11 +29,13 @@ impl Exporter {
         Self(Box::new(Inner { suite, secret: OkmBlock::new(secret) }))
     }
 
-    /// Fills `out` with the keying material for this label and context. In TLS 1.3 an empty context
-    /// is the same as none.
+    /// Fills `out` with the keying material for `label` and `context`.
+    ///
+    /// In TLS 1.3 an empty context is the same as no context.
     ///
     /// # Errors
-    /// [`ExportError`] if `label` is longer than 249 bytes, or `out` than 255 times the hash.
+    /// [`ExportError`] if `label` is longer than 249 bytes, or `out` is longer than 255 times the
+    /// output length of the cipher suite's hash.
     ///
     /// ```
     /// # use tls_record_alloc::{ExportError, Exporter};
@@ -47,7 +51,7 @@ impl Exporter {
         exported
     }
 
-    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
+    /// Not inlined: [`scrub_stack`] must reach its stack frame.
     #[inline(never)]
     fn derive(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), ExportError> {
         let Inner { suite, secret } = &*self.0;
@@ -83,7 +87,7 @@ impl core::fmt::Debug for Exporter {
     }
 }
 
-/// A label or an output of a length that there is not.
+/// The label or the requested output is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportError;
 

@@ -1,5 +1,6 @@
-//! The two halves of a stream, for two threads or tasks. They share no lock: what one must tell the
-//! other is flags in atomic words.
+//! The two halves of a stream, for two threads or tasks.
+//!
+//! The halves share no lock. They exchange flags in atomic words.
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
@@ -16,20 +17,20 @@ use alloc::sync::Arc;
 use tls_record::aead::Provider;
 use tls_record::{Config, KeyError, Opener, RecordLayer, Sealer};
 
-use crate::session::{Session, exchange};
+use crate::session::{Session, swap_halves};
 use link::{Link, LinkedOpener, LinkedSealer};
 
-/// Splits a connection. `split` makes the transport's halves.
+/// Splits a connection. `split` makes the halves of the transport.
 pub(crate) fn split<T, R, W, P: Provider>(
     session: Session<P>,
     transport: T,
     split: impl FnOnce(T) -> (R, W),
 ) -> (ReadHalf<R, P>, WriteHalf<W, P>) {
     let Session { mut layer, inbox, outbox, transport_error, exporter, info } = session;
-    // What one half has to tell the other waits in it.
+    // Pending notices and signals stay in the halves: `LinkedOpener` and `LinkedSealer` post them.
     let config = Config::new(layer.opener().role());
     let (mut opener, mut sealer) = (Box::new(Opener::new(config)), Box::new(Sealer::new(config)));
-    exchange(&mut layer, &mut opener, &mut sealer);
+    swap_halves(&mut layer, &mut opener, &mut sealer);
     let link = Arc::new(Link::new());
     let (read, write) = split(transport);
     (
@@ -65,7 +66,7 @@ pub(crate) fn join<R, W, P: Provider>(
     }
     let (mut opener, mut sealer) = (read.opener.into_inner(), write.sealer.into_inner());
     let mut layer = Box::new(RecordLayer::new(Config::new(opener.role())));
-    exchange(&mut layer, &mut opener, &mut sealer);
+    swap_halves(&mut layer, &mut opener, &mut sealer);
     let session = Session {
         layer,
         inbox,

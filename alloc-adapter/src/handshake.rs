@@ -1,10 +1,10 @@
-//! Drives a handshake of rustls, and stops where the engine takes over.
+//! Drives a handshake of rustls without I/O and stops where the engine takes over.
 //!
-//! rustls sees one record at a time. Shown more, it would go on behind the end of the handshake and
-//! swallow data, KeyUpdates and alerts that belong to the engine. How many bytes it wants discarded
-//! tells nothing of where the next record begins: none while a handshake message is split over
-//! records. Hence `shown`, the bytes at the front of the input that it has seen and not discarded, and
-//! [`Trial`] for those that it will not want again.
+//! rustls is shown one record at a time. Shown more, it would continue after the end of the
+//! handshake and consume data, KeyUpdates and alerts that the engine must process. Its `discard`
+//! count does not locate the next record: it is 0 while a handshake message is split over records.
+//! So `shown` counts the bytes at the front of the input that rustls has seen and not discarded,
+//! and [`Trial`] detects the records that rustls dropped without discarding them.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -27,15 +27,16 @@ use crate::error::HandshakeError;
 use crate::resumption::Recorder;
 use crate::trial::Trial;
 
-/// The most input that waits: the longest handshake message that rustls takes may be split over
-/// records, and is kept until it is whole.
+/// The most input to buffer, in bytes: the longest handshake message that rustls accepts may be split
+/// over records, and is kept until it is whole.
 pub(crate) const MAX_INPUT: usize = 0xffff + MAX_RECORD;
 
-/// A handshake by rustls, without I/O.
+/// A handshake of rustls, without I/O.
 ///
-/// Give it what the transport brings, [advance](Self::advance) it, and send what is
-/// [unsent](Self::unsent), over and over; when it is [complete](Progress::Complete),
-/// [finish](Self::finish) it. With `std`, `complete` does all of that over a transport.
+/// Repeat these steps: pass received bytes to [`receive`](Self::receive), call
+/// [`advance`](Self::advance), and send the [`unsent`](Self::unsent) bytes. When the handshake is
+/// [complete](Progress::Complete), call [`finish`](Self::finish). With `std`, `complete` does this
+/// over a transport.
 ///
 /// ```
 /// # use std::error::Error;
@@ -52,7 +53,7 @@ pub(crate) const MAX_INPUT: usize = 0xffff + MAX_RECORD;
 /// let mut input = Vec::new();
 /// loop {
 ///     let progress = handshake.advance();
-///     // Also after an error, when there may be an alert to send.
+///     // Send after an error too: there may be an alert.
 ///     send(handshake.unsent());
 ///     handshake.sent(handshake.unsent().len());
 ///     match progress? {
@@ -68,8 +69,8 @@ pub(crate) const MAX_INPUT: usize = 0xffff + MAX_RECORD;
 ///     }
 /// }
 ///
-/// // Data may have come with the last message: more than the handshake takes, so that some of it
-/// // is still in `input`. It goes behind what the handshake took and did not need.
+/// // Data may have arrived with the last message. Bytes that the handshake took and did not use are in
+/// // `connection.received`; bytes that it did not take are still in `input` and follow them.
 /// let mut connection = handshake.finish::<Ring>()?;
 /// loop {
 ///     let taken = connection.received.push(&input);
@@ -96,44 +97,46 @@ pub struct Handshake {
     pub(crate) connection: Connection,
     pub(crate) capture: Arc<Capture>,
     pub(crate) config: Config,
-    /// The name that a client asks for.
+    /// The server name that a client connects to.
     pub(crate) name: Option<ServerName<'static>>,
     pub(crate) received: Buffer,
     pub(crate) unsent: Buffer,
     shown: usize,
-    /// Whether the only record that is shown was dropped, until rustls has come to an end with it.
+    /// Detects whether rustls drops the one record that is shown. `None` once rustls has processed
+    /// it.
     trial: Option<Trial>,
-    /// The peer has sent a change_cipher_spec. In TLS 1.2 its records are protected from then on.
+    /// The peer has sent a change_cipher_spec. In TLS 1.2 its later records are protected.
     has_changed_cipher: bool,
     state: State,
 }
 
-/// How far a handshake is.
+/// The progress of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// It waits for the peer.
+    /// The handshake needs more bytes from the peer.
     NeedInput,
-    /// It is over: [`Handshake::finish`] it. What is [unsent](Handshake::unsent) still has to leave.
+    /// The handshake is complete: send what is [unsent](Handshake::unsent) and call
+    /// [`Handshake::finish`].
     Complete,
 }
 
 enum State {
-    /// rustls has something to do or to say.
+    /// rustls has more to process or to send.
     Working,
-    /// It needs another record.
+    /// rustls needs another record.
     Waiting,
     Complete,
     Failed(HandshakeError),
 }
 
-/// The two kinds of connection that rustls has.
+/// The connection of rustls, for a client or a server.
 pub(crate) enum Connection {
     Client(Box<UnbufferedClientConnection>, Option<Arc<dyn ClientSessionStore>>),
     Server(Box<UnbufferedServerConnection>, Arc<Recorder>),
 }
 
 impl Connection {
-    /// Lets rustls do its next step. Returns how many bytes of `shown` it is done with.
+    /// Runs the next step of rustls. Returns how many bytes of `shown` to discard.
     fn process(&mut self, shown: &mut [u8], unsent: &mut Buffer) -> (usize, Step) {
         match self {
             Self::Client(connection, _) => step(connection.process_tls_records(shown), unsent),
@@ -141,7 +144,7 @@ impl Connection {
         }
     }
 
-    /// What rustls knows of the connection.
+    /// Returns the state that both kinds of connection have.
     pub(crate) fn common(&self) -> &CommonState {
         match self {
             Self::Client(connection, _) => connection,
@@ -150,13 +153,13 @@ impl Connection {
     }
 }
 
-/// What a step of rustls came to.
+/// The result of one step of rustls.
 enum Step {
-    /// It has more to do.
+    /// rustls has more to do.
     Again,
-    /// It needs another record.
+    /// rustls needs another record.
     Blocked,
-    /// Application data might be sent. With half-RTT data that is before the handshake ends.
+    /// Application data may be sent. For half-RTT data this is before the end of the handshake.
     MayWrite,
     Failed(HandshakeError),
 }
@@ -171,14 +174,15 @@ fn step<Data>(status: UnbufferedStatus<'_, '_, Data>, unsent: &mut Buffer) -> (u
         }
         Ok(ConnectionState::BlockedHandshake) => Step::Blocked,
         Ok(ConnectionState::WriteTraffic(_)) => Step::MayWrite,
-        // Early data is not accepted, and the others come after the end.
+        // Early data is off, and the other states follow the end of the handshake.
         Ok(_) => Step::Failed(HandshakeError::Unexpected),
         Err(error) => Step::Failed(HandshakeError::Tls(error)),
     };
     (discard, step)
 }
 
-/// A record that is not encoded would be lost in silence.
+/// Encodes the record of rustls into `unsent`. rustls drops a record that is not encoded without an
+/// error.
 fn encode<Data>(mut data: EncodeTlsData<'_, Data>, unsent: &mut Buffer) -> Step {
     let need = match data.encode(&mut []) {
         Ok(_) => return Step::Again,
@@ -195,13 +199,13 @@ fn encode<Data>(mut data: EncodeTlsData<'_, Data>, unsent: &mut Buffer) -> Step 
 }
 
 impl Handshake {
-    /// A client's handshake with the server of this name.
+    /// Creates a client's handshake with the server called `name`.
     ///
-    /// It works on a copy of `config`, with early data off; what the config shares stays shared
-    /// (session store, key log).
+    /// It uses a copy of `config` with early data off. The session store and the key log stay
+    /// shared with the original.
     ///
     /// # Errors
-    /// [`HandshakeError::Tls`] if rustls does not take the config.
+    /// [`HandshakeError::Tls`] if rustls refuses the config.
     pub fn client(
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
@@ -217,13 +221,13 @@ impl Handshake {
         Ok(Self::new(connection, capture, engine_config, Some(name)))
     }
 
-    /// A server's handshake.
+    /// Creates a server's handshake.
     ///
-    /// It works on a copy of `config`, with early data off; what the config shares stays shared
-    /// (session store, ticketer, key log).
+    /// It uses a copy of `config` with early data off. The session store, the ticketer and the key
+    /// log stay shared with the original.
     ///
     /// # Errors
-    /// [`HandshakeError::Tls`] if rustls does not take the config.
+    /// [`HandshakeError::Tls`] if rustls refuses the config.
     pub fn server(config: Arc<ServerConfig>) -> Result<Self, HandshakeError> {
         let mut config = Arc::unwrap_or_clone(config);
         let capture = Arc::new(Capture::new(config.key_log));
@@ -260,16 +264,20 @@ impl Handshake {
         }
     }
 
-    /// How the engine is to behave after the handshake. It starts with the defaults of the role and
-    /// the `max_fragment_size` of the rustls config. rustls negotiates neither a record_size_limit nor
-    /// post-handshake authentication: leave those alone.
+    /// Returns the config of the engine, which applies after the handshake.
+    ///
+    /// It holds the defaults of the role and the `max_fragment_size` of the rustls config. Do not
+    /// change the settings for record_size_limit and post-handshake authentication: rustls
+    /// negotiates neither.
     pub const fn engine_config(&mut self) -> &mut Config {
         &mut self.config
     }
 
-    /// Names the store in which the config of a client keeps its sessions, for
-    /// [`Resumption`](crate::Resumption) to forget them if the connection fails: rustls does not tell
-    /// which one its config has. A server's handshake knows its own, and ignores the call.
+    /// Sets the session store of a client's config.
+    ///
+    /// [`Resumption`](crate::Resumption) needs it to forget the sessions if the connection fails:
+    /// rustls does not tell which store a client's config has. A server's handshake ignores the
+    /// call.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -296,20 +304,27 @@ impl Handshake {
         }
     }
 
-    /// Takes bytes from the transport, cut anywhere, and returns how many: all of them, unless some
-    /// 80 KiB wait already. Give the rest again after the next [`advance`](Self::advance); if that
-    /// [completes](Progress::Complete) the handshake, to [`received`](crate::Established::received).
-    #[must_use = "the rest of the bytes is to be given again"]
+    /// Takes received bytes, cut at any position, and returns how many it took.
+    ///
+    /// It takes all of them unless about 80 KiB are buffered already. Pass the remaining bytes
+    /// again after the next [`advance`](Self::advance). If that call
+    /// [completes](Progress::Complete) the handshake, append them to
+    /// [`Established::received`](crate::Established::received) instead.
+    #[must_use = "bytes that were not taken must be passed again"]
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
         self.received.push(bytes)
     }
 
-    /// Goes on as far as the input allows. Afterwards, whatever it returns, send what is
-    /// [`unsent`](Self::unsent).
+    /// Advances the handshake as far as the input allows.
+    ///
+    /// Send what is [`unsent`](Self::unsent) afterwards, also after an error.
     ///
     /// # Errors
-    /// The handshake has failed, and every later call gives the same error. rustls sends an alert
-    /// for most faults, not for all.
+    /// The handshake has failed. Every later call returns the same error. rustls sends an alert for
+    /// most faults, but not for all.
+    /// - [`HandshakeError::Tls`] if rustls finds a fault or the peer sends an alert.
+    /// - [`HandshakeError::TooLong`] if a handshake message does not fit the input buffer.
+    /// - [`HandshakeError::Unexpected`] if rustls reports a state that this crate does not handle.
     pub fn advance(&mut self) -> Result<Progress, HandshakeError> {
         loop {
             match &self.state {
@@ -340,7 +355,8 @@ impl Handshake {
         self.state = State::Working;
     }
 
-    /// Whether rustls may be a server that skips early data, under a suite that [`Trial`] knows.
+    /// Returns whether rustls may be a server that skips early data, with a suite that [`Trial`]
+    /// supports.
     fn may_drop_records(&self) -> bool {
         use CipherSuite::{
             TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256,
@@ -357,7 +373,7 @@ impl Handshake {
             )
     }
 
-    /// Lets rustls do a step.
+    /// Runs one step of rustls.
     fn work(&mut self) {
         let shown = self.received.filled_mut().get_mut(..self.shown).unwrap_or_default();
         let (discard, step) = self.connection.process(shown, &mut self.unsent);
@@ -381,7 +397,7 @@ impl Handshake {
         };
     }
 
-    /// Discards the record that is shown if rustls has dropped it.
+    /// Discards the shown record if rustls has dropped it.
     fn forget_dropped(&mut self, trial: &Trial) {
         let record = self.received.filled().get(..self.shown).unwrap_or_default();
         if trial.is_dropped(record) {
@@ -390,7 +406,8 @@ impl Handshake {
         }
     }
 
-    /// The engine takes over at the edge of a record, so that nothing that was shown may be left.
+    /// Returns the state after the handshake. The engine takes over at the start of a record, so a
+    /// handshake message that rustls has seen in part is a fault.
     fn completed(&self) -> State {
         if self.shown == 0 {
             return State::Complete;
@@ -399,9 +416,9 @@ impl Handshake {
         State::Failed(HandshakeError::Tls(fault.into()))
     }
 
-    /// Takes what a failed connection still has to send.
+    /// Moves the alert of a failed connection to `unsent`.
     fn take_alert(&mut self) {
-        // rustls may panic if it is asked for more than that.
+        // rustls may panic if it is called with nothing to send.
         while self.connection.common().wants_write() {
             let (_, Step::Again) = self.connection.process(&mut [], &mut self.unsent) else {
                 break;
@@ -409,7 +426,7 @@ impl Handshake {
         }
     }
 
-    /// Looks for a record behind what is shown.
+    /// Looks for a record behind the shown bytes.
     fn next_record(&self) -> Next {
         let next = self.received.filled().get(self.shown..).unwrap_or_default();
         let Some(header) = next.first_chunk::<HEADER_LEN>() else {
@@ -417,7 +434,7 @@ impl Handshake {
         };
         let header = Header::decode(*header);
         let len = HEADER_LEN.saturating_add(usize::from(header.length));
-        // Waiting for the body of a record that cannot be one would take long: it may be HTTP.
+        // Do not wait for the body of something that is not a TLS record: it may be HTTP.
         if !(20..=24).contains(&header.content_type.0) || header.version >> 8 != 3 {
             return Next::Malformed;
         }
@@ -427,8 +444,9 @@ impl Handshake {
         if next.len() < len { Next::Incomplete } else { Next::Record(len) }
     }
 
-    /// The longest record of the peer, with its header. rustls judges by what is protected in it
-    /// (RFC 9846 section 5.2), and takes plaintext that is too long (RFC 9846 section 5.1).
+    /// Returns the length limit for a record of the peer, with its header. rustls applies the limit
+    /// for protected records (RFC 9846 section 5.2) and accepts plaintext that is too long (section
+    /// 5.1).
     fn record_limit(&self, content_type: ContentType) -> usize {
         let is_tls12 =
             self.connection.common().protocol_version() == Some(ProtocolVersion::TLSv1_2);
@@ -437,7 +455,7 @@ impl Handshake {
         if is_protected { MAX_RECORD } else { HEADER_LEN.saturating_add(usize::from(MAX_CONTENT)) }
     }
 
-    /// Has rustls refuse the next record by its header, with its alert.
+    /// Shows rustls only the header of the next record, so that it refuses it with an alert.
     fn refuse(&mut self) {
         self.shown = self.shown.saturating_add(HEADER_LEN);
         self.work();
@@ -447,38 +465,41 @@ impl Handshake {
         }
     }
 
-    /// Refuses the next record for its length, with a record_overflow.
+    /// Refuses the next record for its length, with a record_overflow alert.
     fn refuse_length(&mut self) {
         let next = self.received.filled_mut().get_mut(self.shown..).unwrap_or_default();
         if let Some([.., high, low]) = next.first_chunk_mut::<HEADER_LEN>() {
-            // Too long for rustls too, which answers with a decode_error.
+            // This length rustls refuses as well, with a decode_error.
             (*high, *low) = (0xff, 0xff);
         }
         let before = self.unsent.filled().len();
         self.refuse();
         let alert = self.unsent.filled_mut().get_mut(before..).unwrap_or_default();
-        // One that is encrypted is longer, and stays a decode_error.
+        // An encrypted alert is longer than this pattern and stays a decode_error.
         if let [21, _, _, 0, 2, _, description] = alert {
             *description = AlertDescription::RECORD_OVERFLOW.0;
         }
         self.state = State::Failed(HandshakeError::Tls(rustls::Error::PeerSentOversizedRecord));
     }
 
-    /// The bytes to send next. There may be some at any time, and also after an error.
+    /// Returns the bytes to send next. There may be some at any time, also after an error.
     pub fn unsent(&self) -> &[u8] {
         self.unsent.filled()
     }
 
-    /// The transport took the first `len` bytes of [`unsent`](Self::unsent).
+    /// Removes the first `len` bytes of [`unsent`](Self::unsent), which the transport took.
     pub fn sent(&mut self, len: usize) {
         self.unsent.consume(len);
     }
 
-    /// The transport has no more bytes: everything that arrived was [received](Self::receive).
+    /// Reports the end of the transport.
+    ///
+    /// Pass all received bytes to [`receive`](Self::receive) first.
     ///
     /// # Errors
-    /// [`HandshakeError::Truncated`] if the handshake is not complete, whatever came before: rustls
-    /// overlooks a close_notify during a TLS 1.2 handshake. Otherwise as [`advance`](Self::advance).
+    /// - [`HandshakeError::Truncated`] if the handshake is not complete, even after a close_notify: rustls
+    ///   ignores one during a TLS 1.2 handshake.
+    /// - The errors of [`advance`](Self::advance).
     pub fn eof(&mut self) -> Result<(), HandshakeError> {
         match self.advance()? {
             Progress::Complete => Ok(()),
@@ -494,7 +515,8 @@ impl Handshake {
     }
 }
 
-/// The `max_fragment_size` of rustls counts the header, and not what protection adds.
+/// Makes the config of the engine. rustls's `max_fragment_size` includes the record header, but not
+/// the bytes that protection adds.
 fn engine_config(role: Role, max_fragment_size: Option<usize>) -> Config {
     let mut config = Config::new(role);
     let limit = max_fragment_size.map(|size| size.saturating_sub(HEADER_LEN));
@@ -504,21 +526,21 @@ fn engine_config(role: Role, max_fragment_size: Option<usize>) -> Config {
     config
 }
 
-/// What lies behind the records that rustls has seen.
+/// The input behind the records that rustls has seen.
 enum Next {
     Incomplete,
-    /// A whole record, of this length.
+    /// A whole record, with its length in bytes.
     Record(usize),
-    /// A header that rustls does not take.
+    /// A header with an unknown content type or version.
     Malformed,
-    /// A header with a length that is not allowed.
+    /// A header whose length is over the limit.
     TooLong,
 }
 
 impl core::fmt::Debug for Handshake {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let state = match &self.state {
-            State::Working | State::Waiting => "under way",
+            State::Working | State::Waiting => "in progress",
             State::Complete => "complete",
             State::Failed(_) => "failed",
         };

@@ -1,18 +1,18 @@
-//! [`tls_record`] with a heap: rustls makes the handshake and hands the keys to the engine.
+//! TLS streams on the record layer [`tls_record`], with the handshake of rustls.
 //!
-//! - [`Handshake`] drives rustls without I/O, and [`Established`] is what it leaves behind: an
+//! - [`Handshake`] drives rustls without I/O. [`Established`] is its result: an
 //!   [`Opener`](tls_record::Opener) and a [`Sealer`](tls_record::Sealer) with their keys, the bytes
-//!   that arrived too early, [tickets](Tickets), an [exporter](Exporter), the [sessions](Resumption)
-//!   to forget if the connection fails, and [what was agreed upon](Info).
+//!   received after the handshake messages, [tickets](Tickets), an [exporter](Exporter), the
+//!   [sessions](Resumption) to forget if the connection fails, and the [negotiated parameters](Info).
 //! - `Acceptor` (with `std`) reads a ClientHello, for a server that chooses its config by it.
-//! - `Stream` (with `std`) is a connection over a blocking or non-blocking transport, and `TokioStream`
-//!   (with `tokio`) over one of tokio's. Both split into a `ReadHalf` and a `WriteHalf` that share no
-//!   lock, and `disconnect` ends them together with their TCP connection.
-//! - [`Buffer`] holds what is received until it can be opened.
+//! - `Stream` (with `std`) is a connection over a blocking or non-blocking transport, `TokioStream`
+//!   (with `tokio`) a connection over a transport of tokio. Both split into a `ReadHalf` and a
+//!   `WriteHalf` that share no lock, and `disconnect` closes them together with their TCP connection.
+//! - [`Buffer`] holds received bytes until their records can be opened.
 //!
-//! rustls decides who is trusted, which suites there are and what is resumed: give it the config that
-//! you would give it anyway. From the end of the handshake on, closing, alerts, KeyUpdates and limits
-//! are the engine's. There is no early data.
+//! The rustls config determines the trusted certificates, the cipher suites and session resumption,
+//! as it does without this crate. After the handshake, the engine handles closing, alerts,
+//! KeyUpdates and limits. Early data is not supported.
 //!
 //! # A connection in memory
 //!
@@ -52,13 +52,13 @@
 //! let mut client = client.finish::<Ring>()?;
 //! let mut server = server.finish::<Ring>()?;
 //!
-//! // The server speaks. What its handshake left unsent goes first: session tickets.
+//! // The server sends. Bytes that its handshake left unsent (session tickets) go first.
 //! client.received.push(server.unsent.filled());
 //! let mut record = [0; 64];
 //! let sealed = server.sealer.seal(&[b"hello"], &mut record)?;
 //! client.received.push(&record[..sealed.written]);
 //!
-//! // The client listens.
+//! // The client receives.
 //! let mut tickets = client.tickets.take().expect("this is TLS 1.3");
 //! let (mut heard, mut stored) = (Vec::new(), 0);
 //! loop {
@@ -79,13 +79,16 @@
 //!
 //! # Features
 //!
-//! `std` (default): `Stream`, `Acceptor`, and rustls with `std`; without it the crate needs `alloc` alone.
-//! `tokio`: `TokioStream`.
-//! `ring` (default): ring, for the records, and rustls's feature `ring`. `aws-lc-rs`: AWS-LC, for the
-//! records, and rustls's feature `aws_lc_rs`, a default of rustls's. In a program with both of these, rustls
-//! does not know which provider to take by default: call `CryptoProvider::install_default`, or
-//! `builder_with_provider` for each config. `rustcrypto`: RustCrypto for the
-//! records; the handshake uses whatever provider its config has. TLS 1.2 is always there.
+//! - `std` (default): `Stream`, `Acceptor`, and rustls's feature `std`. Without it the crate is `no_std`
+//!   and needs only `alloc`.
+//! - `tokio`: `TokioStream`.
+//! - `ring` (default): ring for record protection, and rustls's feature `ring`.
+//! - `aws-lc-rs`: AWS-LC for record protection, and rustls's feature `aws_lc_rs`, which rustls enables by
+//!   default. If both this and `ring` are enabled, rustls cannot choose a default provider: call
+//!   `CryptoProvider::install_default`, or use `builder_with_provider` for each config.
+//! - `rustcrypto`: RustCrypto for record protection. The handshake uses the provider of its config.
+//!
+//! TLS 1.2 is always enabled.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -108,10 +111,10 @@ extern crate std;
 
 #[cfg(feature = "std")]
 mod acceptor;
-#[cfg(feature = "std")]
-mod belongings;
 mod buffer;
 mod capture;
+#[cfg(feature = "std")]
+mod common_methods;
 #[cfg(all(feature = "std", unix))]
 mod descriptor;
 #[cfg(feature = "std")]
@@ -161,7 +164,7 @@ pub use tickets::{TicketError, Tickets};
 #[cfg(feature = "tokio")]
 pub use tokio_stream::{Shutdown, TokioStream};
 
-/// The examples of the README are run with those of this crate.
+/// Runs the examples of the README as doc tests.
 #[cfg(all(doctest, feature = "std", feature = "ring"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

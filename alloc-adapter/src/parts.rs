@@ -1,22 +1,22 @@
-//! What is left of a stream that is taken apart, and of a handshake that failed.
+//! The parts of a stream after `into_parts`, and the error that returns the transport.
 
 use std::io;
 
 use crate::buffer::Buffer;
 
-/// The transport of a stream, and the bytes that the stream had of it.
+/// The transport of a stream and the bytes that the stream had buffered.
 ///
-/// Protocols that end TLS and go on in plaintext (FTP's CCC, LDAP) close both directions, take the
-/// stream apart, and go on with [`received`](Self::received): what lies there is the first of what the
-/// peer sent behind its close_notify. On a `TokioStream` that is `close`, reading to the end, and
-/// `into_parts`; `shutdown` would end the transport as well.
+/// Protocols that end TLS and continue in plaintext (FTP's CCC, LDAP) close both directions, call
+/// `into_parts`, and continue with [`received`](Self::received), the first bytes that the peer sent
+/// after its close_notify. On a `TokioStream`, call `close`, read to the end, and call
+/// `into_parts`; `shutdown` would shut down the transport as well.
 ///
 /// ```
 /// use std::io::{self, Read, Write};
 /// use tls_record_alloc::tls_record::aead::ring::Ring;
 /// use tls_record_alloc::{Parts, Stream};
 ///
-/// /// Ends TLS. Returns the transport and what has arrived for the protocol that follows.
+/// /// Ends TLS. Returns the transport and the bytes received for the protocol that follows.
 /// fn clear_command_channel<T: Read + Write>(
 ///     mut tls: Stream<T, Ring>,
 /// ) -> io::Result<(T, Vec<u8>)> {
@@ -27,11 +27,11 @@ use crate::buffer::Buffer;
 /// ```
 #[non_exhaustive]
 pub struct Parts<T> {
-    /// The transport. Nothing was shut down.
+    /// The transport, which has not been shut down.
     pub transport: T,
-    /// Data that was decrypted and not read.
+    /// Decrypted data that was not read.
     pub unread: Buffer,
-    /// Bytes that were received and not opened: records, or what followed the peer's close_notify.
+    /// Received bytes that were not opened: records, or what followed the peer's close_notify.
     pub received: Buffer,
     /// Records that the transport has not taken.
     pub unsent: Buffer,
@@ -47,13 +47,13 @@ impl<T> core::fmt::Debug for Parts<T> {
     }
 }
 
-/// A handshake that failed over a transport, which it gives back.
+/// The error of a failed handshake, with the transport.
 ///
-/// Where an [`io::Error`] is expected, `?` makes one of it. The alert has been sent, as far as the
-/// transport took it. Closing a TCP connection at once may destroy it on its way:
-/// [`disconnect`](crate::disconnect) does not.
+/// `?` converts it to an [`io::Error`]. The alert has been sent, as far as the transport took it.
+/// Closing a TCP connection at once may destroy the alert on its way: call
+/// [`disconnect`](crate::disconnect) instead.
 pub struct HandshakeFailed<T> {
-    /// Why: an error of the transport, or one with a [`HandshakeError`](crate::HandshakeError) inside.
+    /// An error of the transport, or one with a [`HandshakeError`](crate::HandshakeError) inside.
     pub error: io::Error,
     /// The transport.
     pub transport: T,

@@ -1,4 +1,4 @@
-//! Which sessions a connection leaves behind for later ones, to forget them if it fails.
+//! Removes the stored sessions of a connection that failed, so that they are not resumed.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -13,18 +13,19 @@ use tls_record::Version;
 use crate::capture::Slot;
 use crate::established::Info;
 
-/// The longest key of a session, in bytes: a session id of TLS 1.2, or what rustls makes up.
+/// The longest key of a stored session, in bytes: a TLS 1.2 session id, or a key made by rustls.
 const MAX_KEY: usize = 32;
 
-/// What may resume the session of a connection later.
+/// The stored sessions of a connection, to be removed if it fails.
 ///
-/// A session must not be resumed after a fatal alert in TLS 1.2 (RFC 5246 section 7.2.2), and should
-/// not be in TLS 1.3 (RFC 9846 section 6.2), whoever sent the alert. The streams see to it by
-/// themselves; whoever drives the engine calls [`forget`](Self::forget).
+/// After a fatal alert of either side, a session must not be resumed in TLS 1.2 (RFC 5246 section
+/// 7.2.2) and should not be in TLS 1.3 (RFC 9846 section 6.2). The streams ensure this themselves.
+/// A caller that drives the engine calls [`forget`](Self::forget).
 ///
-/// What is forgotten on a server is what its session storage holds of this connection. Tickets of a
-/// ticketer are in the hands of the client alone, and cannot be taken back. On a client it is what
-/// [`Handshake::session_store`](crate::Handshake::session_store) was told of: without it, nothing.
+/// On a server this removes the sessions of this connection from the session storage. Tickets made
+/// by a ticketer are stored only by the client and cannot be revoked. On a client it removes
+/// sessions from the store that was passed to
+/// [`Handshake::session_store`](crate::Handshake::session_store), and does nothing if none was.
 pub struct Resumption(Sessions);
 
 enum Sessions {
@@ -50,11 +51,11 @@ impl Resumption {
         Self(Sessions::Server { storage: recorder.storage.clone(), keys })
     }
 
-    /// Takes the sessions out of their store: call it when the connection ended in a fatal alert of
-    /// either side. Only the first call has an effect.
+    /// Removes the sessions from their store. Call it after a fatal alert of either side.
     ///
-    /// A client forgets the TLS 1.2 session with this server, or all its TLS 1.3 tickets: a store does
-    /// not tell which of them belong to which connection.
+    /// Only the first call has an effect. A client removes the TLS 1.2 session with this server or
+    /// all TLS 1.3 tickets for it, because a store does not tell which ticket belongs to which
+    /// connection.
     pub fn forget(&mut self) {
         match core::mem::replace(&mut self.0, Sessions::None) {
             Sessions::None => {}
@@ -79,14 +80,15 @@ impl core::fmt::Debug for Resumption {
     }
 }
 
-/// Stands in for the session storage of a server's config, and remembers the keys that one connection
-/// used.
+/// Wraps the session storage of a server's config: forwards every call and records the keys that one
+/// connection used.
 pub(crate) struct Recorder {
     storage: Arc<dyn StoresServerSessions>,
-    /// The keys of what was stored: a session of TLS 1.2, or one for each ticket.
+    /// The keys that were stored: one for a TLS 1.2 session, or one for each TLS 1.3 ticket.
     stored: Vec<Slot<MAX_KEY>>,
     count: AtomicUsize,
-    /// The key of the session that was found last. Clients may ask for one that is not theirs.
+    /// The key of the session that was found last. It counts only if the handshake resumed: a
+    /// client may ask for a session that is not its own.
     resumed: Slot<MAX_KEY>,
 }
 

@@ -1,10 +1,11 @@
-//! What every stream holds, without its transport: an established connection, its input and its
-//! output.
+//! The state of a stream without its transport: the connection, its input and its output.
 //!
-//! Two rules keep bytes from getting lost. What is sealed stays in the outbox until the transport took
-//! it, because sealing cannot be repeated; so a call that has taken data reports success, and the
-//! next one tells of the transport. And reading sends what is due, but never fails because of it:
-//! data that the peer sent before it went away is still delivered.
+//! Two rules prevent the loss of bytes:
+//! - Sealed records stay in the outbox until the transport has taken them, because sealing cannot be
+//!   repeated. So a call that has taken data reports success, and the next call reports the error of the
+//!   transport.
+//! - A read sends what is due, but does not fail if sending fails. Data that the peer sent before it went
+//!   away is still delivered.
 
 pub(crate) mod inbox;
 pub(crate) mod outbox;
@@ -30,20 +31,20 @@ pub(crate) use inbox::Step;
 use inbox::{Inbox, Receiver, Stopped};
 use outbox::{Outbox, Sender};
 
-/// The most bytes that wait to be opened: several of the longest records, because one call of the
-/// transport is dear. That much memory has a connection only while a peer fills it.
+/// The most received bytes to buffer: several of the longest records, because a call of the
+/// transport is expensive. The buffer grows to this size only while a peer fills it.
 const MAX_RECEIVED: usize = 1 << 16;
 
-/// The most slices that one call of `write_vectored` takes.
+/// The most slices that one call of `write_vectored` seals.
 const MAX_SLICES: usize = 16;
 
 /// A connection after its handshake.
 pub(crate) struct Session<P: Provider> {
-    /// In a place of its own, because moving keys leaves copies behind.
+    /// Boxed, because moving keys leaves copies of them in memory.
     pub(crate) layer: Box<RecordLayer<TrafficSecret<P>>>,
     pub(crate) inbox: Inbox,
     pub(crate) outbox: Outbox,
-    /// The first error of the transport that does not pass by itself.
+    /// The first permanent error of the transport.
     pub(crate) transport_error: Option<ErrorKind>,
     pub(crate) exporter: Option<Exporter>,
     pub(crate) info: Info,
@@ -63,7 +64,7 @@ impl<P: Provider> Receiver for RecordLayer<TrafficSecret<P>> {
     }
 
     fn abort(&mut self, alert: AlertDescription) {
-        // If the connection has ended, it needs no end.
+        // It fails only if the connection has ended already.
         let _ = Self::abort(self, alert);
     }
 
@@ -104,9 +105,9 @@ impl<P: Provider> Session<P> {
             exporter,
             info,
         } = established;
-        // Halves that the caller exchanged for others are not of one connection, which fails then.
+        // If the caller replaced a half by one of another connection, the connection fails here.
         let mut layer = Box::new(RecordLayer::new(Config::new(opener.role())));
-        exchange(&mut layer, &mut opener, &mut sealer);
+        swap_halves(&mut layer, &mut opener, &mut sealer);
         received.set_ceiling(MAX_RECEIVED);
         Self {
             layer,
@@ -120,7 +121,7 @@ impl<P: Provider> Session<P> {
 
     // Receiving
 
-    /// Data that is decrypted and not read.
+    /// Returns the decrypted data that has not been read.
     pub(crate) fn data(&self) -> &[u8] {
         self.inbox.data()
     }
@@ -129,15 +130,15 @@ impl<P: Provider> Session<P> {
     pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, Stopped) {
         let (len, stopped) = self.inbox.copy_data(&mut *self.layer, room, put);
         if stopped == Stopped::Ended {
-            self.cut_after_alert();
+            self.discard_unsent_after_alert();
         }
         (len, stopped)
     }
 
-    /// After a fatal alert of the peer's no further data is sent.
-    fn cut_after_alert(&mut self) {
+    /// Discards unsent records after a fatal alert of the peer (RFC 9846 section 6).
+    fn discard_unsent_after_alert(&mut self) {
         if let ReadEnd::PeerAlert(_) = self.layer.opener().end() {
-            self.outbox.cut();
+            self.outbox.discard_unsent();
         }
     }
 
@@ -150,25 +151,25 @@ impl<P: Provider> Session<P> {
     pub(crate) fn open(&mut self) -> io::Result<Step> {
         let opened = self.inbox.open(&mut *self.layer);
         if opened.is_err() {
-            self.cut_after_alert();
+            self.discard_unsent_after_alert();
         }
         opened.map_err(open_error)
     }
 
-    /// Throws away what was received.
+    /// Opens and discards what was received.
     pub(crate) fn discard_input(&mut self) {
         self.inbox.discard(&mut *self.layer);
-        self.cut_after_alert();
+        self.discard_unsent_after_alert();
     }
 
-    /// Room for what the transport brings, in a connection that may have to wait for it.
+    /// Returns room to receive into. See [`Inbox::room`].
     pub(crate) fn room(&mut self) -> &mut [u8] {
         self.inbox.room()
     }
 
-    /// The transport brought `len` bytes of the [`room`](Self::room): none if it has ended.
-    pub(crate) fn arrived(&mut self, len: usize) {
-        self.inbox.arrived(len, &mut *self.layer);
+    /// Adds `len` bytes received into the [`room`](Self::room): 0 if the transport has ended.
+    pub(crate) fn commit_received(&mut self, len: usize) {
+        self.inbox.commit_received(len, &mut *self.layer);
     }
 
     // Sending
@@ -176,14 +177,14 @@ impl<P: Provider> Session<P> {
     /// See [`Outbox::send`].
     pub(crate) fn send(&mut self, transport: &mut impl Write) -> io::Result<()> {
         let sent = self.outbox.send(transport);
-        self.answered(sent)
+        self.keep_first_error(sent)
     }
 
     /// See [`Outbox::send_all`].
     pub(crate) fn send_all(&mut self, transport: &mut impl Write) -> io::Result<()> {
         let sent = self.outbox.send_all(&mut *self.layer, transport);
         self.drop_old_tickets();
-        self.answered(sent)
+        self.keep_first_error(sent)
     }
 
     /// See [`Outbox::poll_send_all`].
@@ -195,7 +196,7 @@ impl<P: Provider> Session<P> {
     ) -> Poll<io::Result<()>> {
         let sent = self.outbox.poll_send_all(&mut *self.layer, transport, cx);
         self.drop_old_tickets();
-        sent.map(|sent| self.answered(sent))
+        sent.map(|sent| self.keep_first_error(sent))
     }
 
     /// See [`Outbox::seal`].
@@ -205,7 +206,7 @@ impl<P: Provider> Session<P> {
         sealed.map_err(|error| seal_error(error, self.layer.end().read))
     }
 
-    /// What takes tickets keeps the traffic secrets that the connection began with.
+    /// Drops [`Tickets`](crate::Tickets) after a key update: they hold the first traffic secrets.
     fn drop_old_tickets(&mut self) {
         if self.outbox.keys_updated {
             self.inbox.tickets = None;
@@ -222,7 +223,7 @@ impl<P: Provider> Session<P> {
         self.outbox.should_send(&*self.layer)
     }
 
-    /// Whether our direction is open, so that data may be sealed when all else has left.
+    /// Returns whether the sending direction is open, so that data may be sealed.
     pub(crate) fn may_write(&self) -> bool {
         self.layer.sealer().end() == WriteEnd::Open
     }
@@ -231,9 +232,9 @@ impl<P: Provider> Session<P> {
         self.layer.update_keys(request)
     }
 
-    /// Whether all data that was taken has left, or still can: not if the peer failed meanwhile.
-    pub(crate) fn check_not_cut(&self) -> io::Result<()> {
-        if self.outbox.is_cut {
+    /// Returns an error if sealed records were discarded because the peer failed.
+    pub(crate) fn check_nothing_discarded(&self) -> io::Result<()> {
+        if self.outbox.has_discarded {
             return Err(seal_error(SealError::Failed, self.layer.end().read));
         }
         Ok(())
@@ -241,10 +242,12 @@ impl<P: Provider> Session<P> {
 
     // Closing
 
-    /// Queues a close_notify, unless there was one. After an error too there may be something to
-    /// send. When all has left, ask again: it may not have been sealed, or have been discarded.
+    /// Queues a close_notify, unless one was queued before.
+    ///
+    /// Send what is due even after an error. Call it again when everything has been sent: the
+    /// close_notify may have failed to be sealed, or may have been discarded.
     pub(crate) fn close(&mut self) -> io::Result<()> {
-        closed(self.layer.close(), self.outbox.is_cut)
+        close_result(self.layer.close(), self.outbox.has_discarded)
     }
 
     pub(crate) fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
@@ -253,8 +256,8 @@ impl<P: Provider> Session<P> {
         Ok(())
     }
 
-    /// Whether the peer has sent no more than `budget` bytes of records since our close_notify, or has
-    /// closed.
+    /// Returns an error if the peer has sent more than `budget` bytes of records since our
+    /// close_notify and has not closed.
     pub(crate) fn check_budget(&mut self, budget: u32) -> io::Result<()> {
         match self.layer.check_closed(budget) {
             Err(error @ ShutdownError::BudgetSpent { .. }) => Err(io::Error::other(error)),
@@ -267,27 +270,27 @@ impl<P: Provider> Session<P> {
         End { read, write: self.outbox.end(write) }
     }
 
-    /// What the transport answered to sending.
+    /// Records the result of a transport call that sends.
     #[cfg(feature = "tokio")]
-    pub(crate) fn sent(&mut self, answer: io::Result<()>) -> io::Result<()> {
-        let answer = self.outbox.answered(answer);
-        self.answered(answer)
+    pub(crate) fn note_sent(&mut self, result: io::Result<()>) -> io::Result<()> {
+        let result = self.outbox.note_sent(result);
+        self.keep_first_error(result)
     }
 
-    /// What the transport answered.
-    pub(crate) fn answered<R>(&mut self, answer: io::Result<R>) -> io::Result<R> {
-        remember(&mut self.transport_error, answer)
+    /// Records the result of a transport call.
+    pub(crate) fn keep_first_error<R>(&mut self, result: io::Result<R>) -> io::Result<R> {
+        keep_first_error(&mut self.transport_error, result)
     }
 
-    /// Takes the connection apart, with its transport.
+    /// Returns the parts of the connection, with its transport.
     pub(crate) fn into_parts<T>(self, transport: T) -> Parts<T> {
         let (unread, received) = self.inbox.into_parts();
         Parts { transport, unread, received, unsent: self.outbox.unsent }
     }
 }
 
-/// Exchanges halves in their places: moving keys would leave copies behind.
-pub(crate) fn exchange<P: Provider>(
+/// Swaps the halves of `layer` with others in place: moving keys leaves copies of them on the stack.
+pub(crate) fn swap_halves<P: Provider>(
     layer: &mut RecordLayer<TrafficSecret<P>>,
     opener: &mut Opener<TrafficSecret<P>>,
     sealer: &mut Sealer<TrafficSecret<P>>,
@@ -298,34 +301,38 @@ pub(crate) fn exchange<P: Provider>(
     });
 }
 
-/// What closing our direction came to.
-pub(crate) fn closed(answer: Result<(), CloseError>, is_cut: bool) -> io::Result<()> {
-    match answer {
-        Err(CloseError::AlreadyClosed) if is_cut => {
+/// Converts the result of closing the sending direction.
+pub(crate) fn close_result(result: Result<(), CloseError>, has_discarded: bool) -> io::Result<()> {
+    match result {
+        Err(CloseError::AlreadyClosed) if has_discarded => {
             Err(io::Error::new(ErrorKind::ConnectionAborted, CloseError::Failed))
         }
-        // RFC 9846 section 6.1: how the peer's direction ended has no effect on ours. Reading tells.
+        // RFC 9846 section 6.1: how the peer's direction ended has no effect on ours. Reading
+        // reports it.
         Ok(()) | Err(CloseError::AlreadyClosed | CloseError::Truncated) => Ok(()),
         Err(error) => Err(io::Error::new(ErrorKind::ConnectionAborted, error)),
     }
 }
 
-/// Keeps the first error of a transport that does not pass by itself.
-pub(crate) fn remember<R>(first: &mut Option<ErrorKind>, answer: io::Result<R>) -> io::Result<R> {
-    if let Err(error) = &answer
+/// Stores the first permanent error of a transport in `first`, and returns `result`.
+pub(crate) fn keep_first_error<R>(
+    first: &mut Option<ErrorKind>,
+    result: io::Result<R>,
+) -> io::Result<R> {
+    if let Err(error) = &result
         && is_lasting(error.kind())
     {
         first.get_or_insert(error.kind());
     }
-    answer
+    result
 }
 
-/// Whether an error of the transport does not pass by itself.
+/// Returns whether an error of the transport is permanent.
 pub(crate) const fn is_lasting(kind: ErrorKind) -> bool {
     !matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::TimedOut)
 }
 
-/// As many slices as one call takes, without the empty ones.
+/// Returns the first [`MAX_SLICES`] slices that are not empty.
 pub(crate) fn parts<'a>(slices: &'a [IoSlice<'_>]) -> [&'a [u8]; MAX_SLICES] {
     let mut parts = [&[][..]; MAX_SLICES];
     let slices = slices.iter().filter(|slice| !slice.is_empty());
@@ -348,7 +355,7 @@ pub(crate) fn open_error(error: OpenError) -> io::Error {
     io::Error::new(kind, error)
 }
 
-/// Why the connection failed says more than that it failed.
+/// Converts an error of sealing. If the connection has failed, the error gives the reason.
 pub(crate) fn seal_error(error: SealError, read: ReadEnd) -> io::Error {
     let kind = match (error, read) {
         (SealError::Failed, ReadEnd::PeerAlert(description)) => {

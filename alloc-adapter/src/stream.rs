@@ -1,4 +1,4 @@
-//! A connection over a blocking transport, as `std::io` has it.
+//! A TLS stream over a transport that implements `std::io::Read` and `Write`.
 
 use std::io::{self, BufRead, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use rustls::{ClientConfig, ProtocolVersion, ServerConfig};
 use tls_record::aead::Provider;
 use tls_record::{AlertDescription, CloseError, End, KeyError, Role};
 
-use crate::belongings::belongings;
 use crate::buffer::Buffer;
+use crate::common_methods::common_methods;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
@@ -17,30 +17,32 @@ use crate::handshake::{Handshake, Progress};
 use crate::parts::{HandshakeFailed, Parts};
 use crate::session::{Session, Step, parts};
 
-/// A TLS connection over a transport: a [`TcpStream`](std::net::TcpStream), for instance.
+/// A TLS connection over a transport of `std`, for instance a [`TcpStream`](std::net::TcpStream).
 ///
-/// Reading ends, with no bytes, only after the peer's close_notify; a transport that ends before is
-/// an [`UnexpectedEof`](ErrorKind::UnexpectedEof). Errors of TLS carry the engine's own as their
-/// inner error: [`OpenError`](tls_record::OpenError) for reading
-/// ([`InvalidData`](ErrorKind::InvalidData): the peer broke the protocol, and was sent an alert
-/// unless our close_notify had left; [`ConnectionAborted`](ErrorKind::ConnectionAborted): we aborted
-/// over a bad ticket, or it sent one), [`SealError`](tls_record::SealError) for writing
-/// ([`BrokenPipe`](ErrorKind::BrokenPipe): after [`close`](Self::close)),
-/// [`HandshakeError`](crate::HandshakeError) for the handshake.
+/// A read returns 0 bytes only after the peer's close_notify. If the transport ends before, a read
+/// returns [`UnexpectedEof`](ErrorKind::UnexpectedEof). TLS errors have an error of the engine as
+/// their inner error:
+/// - handshake: [`HandshakeError`](crate::HandshakeError);
+/// - reading: [`OpenError`](tls_record::OpenError). [`InvalidData`](ErrorKind::InvalidData) if the peer
+///   broke the protocol: it was sent an alert, unless our close_notify had been sent.
+///   [`ConnectionAborted`](ErrorKind::ConnectionAborted) if the peer sent a fatal alert, or if this side
+///   did, by [`abort`](Self::abort) or because of an invalid session ticket;
+/// - writing: [`SealError`](tls_record::SealError). [`BrokenPipe`](ErrorKind::BrokenPipe) after
+///   [`close`](Self::close). If reading has failed, the [`OpenError`](tls_record::OpenError).
 ///
-/// Every call of `write` makes a record of its own and sends it. So give it a whole message at a time,
-/// or put a [`BufWriter`](std::io::BufWriter) around it: `write!` calls it once for each piece of the
-/// text, and small packets wait for each other in TCP (Nagle's algorithm).
+/// Every call of `write` seals its own records and sends them. Pass a whole message at a time, or
+/// use a [`BufWriter`](std::io::BufWriter): `write!` calls `write` once for each piece of the text,
+/// and TCP delays small packets (Nagle's algorithm).
 ///
-/// A non-blocking transport works too, except for [`connect`](Self::connect) and
-/// [`accept`](Self::accept), see [`Handshake::complete`]: any call that returns
-/// [`WouldBlock`](ErrorKind::WouldBlock) may be repeated. While [`wants_write`](Self::wants_write),
-/// wait for the transport to take bytes as well. Read until it would block, or while
-/// [`has_pending`](Self::has_pending), before you wait for the transport to have more: several records
-/// may have come with one.
+/// A non-blocking transport works as well, except for [`connect`](Self::connect) and
+/// [`accept`](Self::accept): use [`Handshake::complete`]. Any call that returns
+/// [`WouldBlock`](ErrorKind::WouldBlock) may be repeated. While [`wants_write`](Self::wants_write)
+/// is true, wait until the transport is writable as well. Before waiting until it is readable, read
+/// until a read would block or [`has_pending`](Self::has_pending) is false: one read of the
+/// transport may bring several records.
 ///
-/// Dropping it sends nothing: [`close`](Self::close) it, or the peer sees a truncation. A TCP connection
-/// is ended best by [`disconnect`](Self::disconnect).
+/// Dropping the stream sends nothing, so the peer sees a truncation: call [`close`](Self::close)
+/// first. For a TCP connection, call [`disconnect`](Self::disconnect).
 ///
 /// ```no_run
 /// use std::io::{Read, Write};
@@ -67,7 +69,7 @@ pub struct Stream<T, P: Provider> {
     pub(crate) session: Session<P>,
 }
 
-belongings!(Stream);
+common_methods!(Stream);
 
 impl<T, P: Provider> Stream<T, P> {
     const fn with_session(session: Session<P>, transport: T) -> Self {
@@ -76,16 +78,17 @@ impl<T, P: Provider> Stream<T, P> {
 }
 
 impl Handshake {
-    /// Makes the handshake over a transport. After a failure, rustls's alert is sent before the
-    /// error returns.
+    /// Performs the handshake over a transport.
     ///
-    /// When it is complete, the peer can complete it too: its output has left. Only the tickets of a
-    /// TLS 1.3 server may still be [unsent](Self::unsent), or what a peer does not take that is gone
-    /// already: [`Stream::new`] takes care of it.
+    /// When it returns, the output of the handshake has been sent, so that the peer can complete it
+    /// too. Two kinds of output may still be [unsent](Self::unsent): the tickets of a TLS 1.3
+    /// server, and bytes that the transport refused with an error other than `WouldBlock`.
+    /// [`Stream::new`] takes them over. After a failure, the alert of rustls is sent before the
+    /// error is returned.
     ///
     /// # Errors
-    /// Those of the transport, after which it may be called again, and
-    /// [`HandshakeError`](crate::HandshakeError) as an inner error.
+    /// - The errors of the transport. The call may be repeated after them.
+    /// - [`HandshakeError`](crate::HandshakeError), as an inner error.
     ///
     /// ```
     /// # use std::io::{self, Read, Write};
@@ -103,7 +106,7 @@ impl Handshake {
             let progress = self.advance();
             let sent = send(&mut self.unsent, transport).and_then(|()| flush(transport));
             match progress {
-                // The peer may be gone, but have left data for us.
+                // The peer may be gone after sending data, so an error of sending is ignored.
                 Ok(Progress::Complete) => match sent {
                     Err(error) if error.kind() == ErrorKind::WouldBlock && self.must_send_all() => {
                         return Err(error);
@@ -122,9 +125,12 @@ impl Handshake {
         }
     }
 
-    /// Whether the peer's handshake waits for what is unsent, once ours is complete. It does not wait for
-    /// tickets, which are the last of a TLS 1.3 server (RFC 9846 section 4.7.1). What a transport took
-    /// and did not flush yet may be anything.
+    /// Returns whether the peer needs the unsent bytes to complete its handshake, once ours is
+    /// complete.
+    ///
+    /// It does not need tickets, the last output of a TLS 1.3 server (RFC 9846 section 4.7.1). If
+    /// nothing is unsent, it returns true: bytes that the transport has not flushed may be of any
+    /// kind.
     pub(crate) fn must_send_all(&self) -> bool {
         let version = self.connection.common().protocol_version();
         let leaves_tickets =
@@ -134,10 +140,10 @@ impl Handshake {
 }
 
 impl<T: Read + Write, P: Provider> Stream<T, P> {
-    /// Makes a client's handshake with the server of this name.
+    /// Performs a client's handshake with the server called `name`.
     ///
     /// # Errors
-    /// Those of [`Handshake::client`] and [`from_handshake`](Self::from_handshake).
+    /// The errors of [`Handshake::client`] and [`from_handshake`](Self::from_handshake).
     pub fn connect(
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
@@ -149,10 +155,10 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         }
     }
 
-    /// Makes a server's handshake.
+    /// Performs a server's handshake.
     ///
     /// # Errors
-    /// Those of [`Handshake::server`] and [`from_handshake`](Self::from_handshake).
+    /// The errors of [`Handshake::server`] and [`from_handshake`](Self::from_handshake).
     pub fn accept(config: Arc<ServerConfig>, transport: T) -> Result<Self, HandshakeFailed<T>> {
         match Handshake::server(config) {
             Ok(handshake) => Self::from_handshake(handshake, transport),
@@ -160,11 +166,14 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         }
     }
 
-    /// Makes a handshake over a transport: one with [settings](Handshake::engine_config) of its own.
+    /// Performs a handshake that was created with [`Handshake`] or [`Acceptor`](crate::Acceptor).
+    ///
+    /// Use it to change the [engine config](Handshake::engine_config) first.
     ///
     /// # Errors
-    /// Those of [`Handshake::complete`] and [`Handshake::finish`]. The transport comes back, the
-    /// handshake does not: over a non-blocking transport, use these two.
+    /// The errors of [`Handshake::complete`] and [`Handshake::finish`]. The error contains the
+    /// transport, but not the handshake: over a non-blocking transport, call these two functions
+    /// instead.
     ///
     /// ```
     /// # use std::io::{self, Read, Write};
@@ -174,7 +183,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// # use tls_record_alloc::tls_record::aead::ring::Ring;
     /// use tls_record_alloc::tls_record::close::OnPeerClose;
     ///
-    /// /// For a proxy, which passes on the end of each direction by itself.
+    /// /// For a proxy, which forwards the end of each direction separately.
     /// fn accept<T: Read + Write>(config: Arc<ServerConfig>, tcp: T) -> io::Result<Stream<T, Ring>> {
     ///     let mut handshake = Handshake::server(config)?;
     ///     handshake.engine_config().tls12_on_peer_close = OnPeerClose::HalfClose;
@@ -194,13 +203,13 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     // Receiving
 
-    /// Reads until there is data, or the end.
+    /// Reads until there is data or the receiving direction has ended.
     fn fill(&mut self) -> io::Result<()> {
         while self.session.data().is_empty() && self.step()? {}
         Ok(())
     }
 
-    /// Opens one record, or receives once. Returns whether anything may follow.
+    /// Opens one record or receives once. Returns false if the receiving direction has ended.
     fn step(&mut self) -> io::Result<bool> {
         let step = self.session.open();
         if !matches!(step, Ok(Step::Opened)) {
@@ -210,8 +219,8 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
             Step::Opened => {}
             Step::NeedInput => {
                 let read = self.transport.read(self.session.room());
-                let len = self.session.answered(read)?;
-                self.session.arrived(len);
+                let len = self.session.keep_first_error(read)?;
+                self.session.commit_received(len);
             }
             Step::Closed => return Ok(false),
         }
@@ -220,15 +229,15 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     // Sending
 
-    /// Sends what is due, as far as the transport takes it. What does not leave is still there for the
-    /// next call, which may report why.
+    /// Sends what is due, as far as the transport takes it. The rest stays for the next call, which
+    /// may report the error.
     fn send_due(&mut self) {
         if self.session.should_send() {
             let _ = self.send_all();
         }
     }
 
-    /// Sends what is unsent and what is due, and flushes the transport.
+    /// Sends unsent bytes and the control records that are due, and flushes the transport.
     pub(crate) fn send_all(&mut self) -> io::Result<()> {
         self.session.send_all(&mut self.transport)
     }
@@ -243,18 +252,20 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         }
         let sealed = self.session.seal(parts);
         match sealed {
-            // The data is taken, whatever becomes of it.
+            // The data is taken even if sending fails now.
             Ok(_) => drop(self.send()),
             Err(_) => self.send_due(),
         }
         sealed
     }
 
-    /// Goes on to the next generation of keys (RFC 9846 section 4.7.3), and asks the peer to do the
-    /// same if `request` is set. Tickets that arrive later are not kept.
+    /// Updates the sending keys (RFC 9846 section 4.7.3).
+    ///
+    /// If `request` is set, it also requests the peer to update its keys. Tickets that arrive later
+    /// are not stored.
     ///
     /// # Errors
-    /// Those of [`RecordLayer::update_keys`](tls_record::RecordLayer::update_keys).
+    /// The errors of [`RecordLayer::update_keys`](tls_record::RecordLayer::update_keys).
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         self.session.update_keys(request)?;
         self.send_due();
@@ -263,31 +274,36 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     // Closing
 
-    /// Closes our direction: sends a close_notify, once, and does not wait for the peer's. Reading
-    /// goes on: it tells how the peer's direction ends (RFC 9846 section 6.1). The transport is not
-    /// shut down.
+    /// Closes the sending direction with a close_notify.
+    ///
+    /// It sends the close_notify once and does not wait for that of the peer. Reads still return
+    /// data, and how the peer's direction ends (RFC 9846 section 6.1). The transport is not shut
+    /// down.
     ///
     /// # Errors
-    /// Those of the transport, after which it may be called again. With an inner error,
-    /// [`CloseError::Failed`](tls_record::CloseError::Failed) if the connection has failed.
+    /// - The errors of the transport. The call may be repeated after them.
+    /// - [`CloseError::Failed`](tls_record::CloseError::Failed), as an inner error, if the connection has
+    ///   failed.
     pub fn close(&mut self) -> io::Result<()> {
         let closed = self.session.close();
         let sent = self.send_all();
-        // After a failure it is the alert that is sent.
+        // After a failure, this has sent the alert.
         closed?;
         sent?;
         self.session.close()
     }
 
-    /// [Closes](Self::close) our direction and reads the other up to its end: all that is under way
-    /// goes to `rest`. Returns how many bytes that were, in this call. `budget` is how many bytes of
-    /// records are worth waiting for, counted from our close_notify on.
+    /// [Closes](Self::close) the sending direction and writes the remaining received data to `rest`.
+    ///
+    /// It reads until the peer's close_notify and returns the number of bytes that this call wrote
+    /// to `rest`. `budget` limits the bytes of records that the peer may send after our
+    /// close_notify.
     ///
     /// # Errors
-    /// Those of closing, reading and `rest`, after which it may be called again: `rest` is given every byte
-    /// once. With an inner
-    /// [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent) if the peer sent more than the budget and
-    /// did not close.
+    /// - The errors of [`close`](Self::close), of reading and of `rest`. The call may be repeated after them:
+    ///   every byte is written to `rest` once.
+    /// - [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent), as an inner error, if the peer sent more
+    ///   than `budget` bytes and did not close.
     pub fn close_and_read_rest<W: Write + ?Sized>(
         &mut self,
         budget: u32,
@@ -317,11 +333,12 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         }
     }
 
-    /// Ends the connection at once with a fatal alert, which is sent as far as the transport takes it.
-    /// Nothing more is read or written.
+    /// Ends the connection with a fatal alert. Nothing more is read or written.
+    ///
+    /// The alert is sent as far as the transport takes it.
     ///
     /// # Errors
-    /// Those of [`RecordLayer::abort`](tls_record::RecordLayer::abort).
+    /// The errors of [`RecordLayer::abort`](tls_record::RecordLayer::abort).
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         let aborted = self.session.abort(description);
         self.send_due();
@@ -337,7 +354,7 @@ impl<T: Read + Write, P: Provider> Read for Stream<T, P> {
         self.fill()?;
         let mut left = &mut *out;
         let (len, _) = self.session.copy_data(left.len(), |data| {
-            // It never gives more than it was asked for.
+            // `data` is never longer than `left`.
             let _ = left.write(data);
         });
         self.send_due();
@@ -345,7 +362,7 @@ impl<T: Read + Write, P: Provider> Read for Stream<T, P> {
     }
 }
 
-/// Data is read where it was decrypted, one record at a time: nothing is copied.
+/// Returns data in place, one record at a time, without copying it.
 impl<T: Read + Write, P: Provider> BufRead for Stream<T, P> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.fill()?;
@@ -369,7 +386,7 @@ impl<T: Read + Write, P: Provider> Write for Stream<T, P> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.send_all()?;
-        self.session.check_not_cut()
+        self.session.check_nothing_discarded()
     }
 }
 
@@ -379,7 +396,7 @@ impl<T, P: Provider> core::fmt::Debug for Stream<T, P> {
     }
 }
 
-/// Gives the transport what is unsent. What it does not take stays.
+/// Writes unsent bytes to the transport. Bytes that it does not take stay in `unsent`.
 pub(crate) fn send<T: Write>(unsent: &mut Buffer, transport: &mut T) -> io::Result<()> {
     while !unsent.is_empty() {
         match transport.write(unsent.filled()) {

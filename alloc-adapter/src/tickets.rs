@@ -1,4 +1,4 @@
-//! Session tickets: put together from their pieces, and handed to rustls.
+//! Session tickets: reassembled from pieces and passed to rustls.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -8,21 +8,21 @@ use rustls::client::ClientConnectionData;
 use rustls::kernel::KernelConnection;
 use tls_record::{AlertDescription, HandshakePiece, HandshakeType};
 
-/// The longest ticket message that is kept, in bytes. A longer one is passed over.
+/// The longest NewSessionTicket message that is stored, in bytes. Longer ones are ignored.
 const MAX_TICKET: usize = 0xffff;
 
-/// Where a TLS 1.3 client puts the NewSessionTicket messages that it receives (RFC 9846 section
-/// 4.7.1): in the session store of its rustls config, so that a later connection can resume.
+/// Stores the session tickets of a TLS 1.3 client in the session store of its rustls config.
 ///
-/// It keeps one copy of both traffic secrets that the connection began with, and one of the exporter
-/// secret. Drop it at the first KeyUpdate, or when tickets are not wanted: otherwise those traffic
-/// secrets outlive their keys.
-// In a place of its own: the unused bytes of a `None` would have room for a copy of a secret.
+/// A later connection can resume with a stored ticket (NewSessionTicket, RFC 9846 section 4.7.1).
+///
+/// It holds a copy of both initial traffic secrets and of the exporter secret. Drop it at the first
+/// KeyUpdate, or if tickets are not needed: otherwise those traffic secrets outlive their keys.
+// Boxed: the unused bytes of a `None` could hold a copy of a secret.
 pub struct Tickets(Box<Inner>);
 
 struct Inner {
     connection: KernelConnection<ClientConnectionData>,
-    /// The body of the current message, as far as it has come.
+    /// The body of the current message, as far as it was received.
     body: Vec<u8>,
 }
 
@@ -31,13 +31,15 @@ impl Tickets {
         Self(Box::new(Inner { connection, body: Vec::new() }))
     }
 
-    /// Takes the piece of a message that [`Event::Handshake`](tls_record::Event::Handshake) told of,
-    /// with the slice that was given to [`open`](tls_record::Opener::open). Returns whether it
-    /// completed a ticket. Messages of other types are passed over.
+    /// Takes a piece of a handshake message, and returns whether it completed a ticket.
+    ///
+    /// `piece` comes from [`Event::Handshake`](tls_record::Event::Handshake), and `input` is the
+    /// slice that was passed to [`open`](tls_record::Opener::open). Messages of other types are
+    /// ignored.
     ///
     /// # Errors
-    /// What rustls finds wrong with a ticket, and the alert to [end](tls_record::Sealer::abort) the
-    /// connection with.
+    /// [`TicketError`] if rustls refuses the ticket. [Abort](tls_record::Sealer::abort) the
+    /// connection with its alert.
     pub fn receive(&mut self, piece: &HandshakePiece, input: &[u8]) -> Result<bool, TicketError> {
         if piece.header.message_type != HandshakeType::NEW_SESSION_TICKET {
             return Ok(false);
@@ -56,14 +58,16 @@ impl Tickets {
     }
 }
 
-/// A NewSessionTicket that rustls does not take.
+/// The error of a NewSessionTicket message that rustls refuses.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TicketError {
-    /// What the peer is told: for a fault of the peer the alert that rustls sends for it in a
-    /// handshake, otherwise internal_error.
+    /// The alert to send.
+    ///
+    /// For a fault of the peer, the alert that rustls sends for it in a handshake, otherwise
+    /// internal_error.
     pub alert: AlertDescription,
-    /// What rustls found.
+    /// The error of rustls.
     pub error: Error,
 }
 
@@ -74,7 +78,7 @@ impl From<Error> for TicketError {
                 AlertDescription(rustls::AlertDescription::from(*message).into())
             }
             Error::PeerMisbehaved(_) => AlertDescription::ILLEGAL_PARAMETER,
-            // There is no clock, for instance.
+            // For instance, there is no clock.
             _ => AlertDescription::INTERNAL_ERROR,
         };
         Self { alert, error }
@@ -83,7 +87,7 @@ impl From<Error> for TicketError {
 
 impl core::fmt::Display for TicketError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "session ticket not taken: {}", self.error)
+        write!(f, "rustls refused the session ticket: {}", self.error)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A connection over an asynchronous transport, as tokio has it.
+//! A TLS stream over a transport that implements tokio's `AsyncRead` and `AsyncWrite`.
 
 use core::future::poll_fn;
 use core::pin::Pin;
@@ -12,8 +12,8 @@ use tls_record::aead::Provider;
 use tls_record::{AlertDescription, CloseError, End, KeyError, MAX_RECORD, OpenError, ReadEnd};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::belongings::belongings;
 use crate::buffer::Buffer;
+use crate::common_methods::common_methods;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
@@ -23,28 +23,28 @@ use crate::session::inbox::Stopped;
 use crate::session::{Session, Step, parts};
 use crate::wait::{Half, Wait};
 
-/// A TLS connection over a transport of tokio: its `TcpStream`, for instance.
+/// A TLS connection over a transport of tokio, for instance its `TcpStream`.
 ///
-/// Reading ends, with no bytes, only after the peer's close_notify; a transport that ends before is
-/// an [`UnexpectedEof`](ErrorKind::UnexpectedEof). Errors of TLS carry the engine's own as their
-/// inner error, as those of [`Stream`](crate::Stream) do.
+/// A read returns 0 bytes only after the peer's close_notify. If the transport ends before, a read
+/// returns [`UnexpectedEof`](ErrorKind::UnexpectedEof). TLS errors have an error of the engine as
+/// their inner error: see [`Stream`](crate::Stream).
 ///
-/// - Dropping a future loses nothing: there are no bytes in it. Whatever was done is done, whatever
-///   was not is done by the next call.
-/// - Written data is sealed and given to the transport at once. What the transport does not take
-///   leaves with the next call of any kind; flushing waits until it has taken everything and has
-///   flushed it.
-/// - Reading answers a KeyUpdate by itself, and a transport that takes nothing never stops it.
-/// - Slices are gathered into one record. Every write makes records of its own: give it a whole message
-///   at a time, or put a `BufWriter` around the stream.
-/// - It can be split: two tasks may wait, one for each half.
+/// - All calls are cancel safe: a future holds no bytes, and the next call continues its work.
+/// - A write seals the data and passes it to the transport at once. Bytes that the transport does not take
+///   are sent by the next call of any kind. A flush waits until the transport has taken and flushed
+///   everything.
+/// - A read answers a KeyUpdate, and is not blocked by a transport that takes no bytes.
+/// - A vectored write gathers the slices into one record. Every write seals its own records: pass a whole
+///   message at a time, or use a `BufWriter`.
+/// - The stream can be split, so that two tasks wait, one for each half.
 ///
-/// Shutting down sends a close_notify, once, and shuts down the transport's direction, unless the
-/// connection has failed; reading goes on, and tells how the peer's direction ends. Whether it waits for the peer's close_notify is
-/// [`Shutdown`]'s to say. [`close`](Self::close) leaves the transport as it is.
+/// `shutdown` sends a close_notify, once, and shuts down the sending direction of the transport,
+/// unless the connection has failed. Reads still return data, and how the peer's direction ends.
+/// [`Shutdown`] selects whether it waits for the peer's close_notify. [`close`](Self::close) does
+/// not shut down the transport.
 ///
-/// Dropping the stream sends nothing: shut it down, or the peer sees a truncation. A TCP connection is
-/// ended best by [`disconnect`](Self::disconnect).
+/// Dropping the stream sends nothing, so the peer sees a truncation: call `shutdown` first. For a TCP
+/// connection, call [`disconnect`](Self::disconnect).
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -74,7 +74,7 @@ pub struct TokioStream<T, P: Provider> {
     sending: Wait,
 }
 
-/// What shutting down a [`TokioStream`] does.
+/// How `shutdown` of a [`TokioStream`] closes the connection.
 ///
 /// ```
 /// use std::{io, time::Duration};
@@ -86,7 +86,7 @@ pub struct TokioStream<T, P: Provider> {
 /// #     Ok(future.await)
 /// # }
 ///
-/// /// Says goodbye, and returns what the peer still had to say.
+/// /// Closes the connection and returns the data that the peer still sent.
 /// async fn close(mut tls: TokioStream<TcpStream, Ring>) -> io::Result<Vec<u8>> {
 ///     tls.set_shutdown(Shutdown::TwoSteps { budget: 65_536 });
 ///     timeout(Duration::from_secs(5), tls.shutdown()).await??; // tokio::time::timeout
@@ -97,38 +97,45 @@ pub struct TokioStream<T, P: Provider> {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shutdown {
-    /// It sends a close_notify and does not wait for the peer's. Who needs to know that everything has
-    /// arrived reads to the end afterwards.
+    /// Sends a close_notify and does not wait for the peer's.
+    ///
+    /// To know that everything has arrived, read to the end afterwards.
     #[default]
     OneStep,
-    /// It sends a close_notify and waits for the peer's. Data that is under way can be read
-    /// afterwards, or meanwhile by another task. How long to wait is the caller's to say, by a
-    /// timeout: the call may be dropped and repeated.
+    /// Sends a close_notify and waits for the peer's.
     ///
-    /// For transports that lose what is under way when they are closed: TCP resets a connection that is
-    /// closed with data unread, and a reset may reach the peer before our last data does.
+    /// Data received meanwhile can be read afterwards, or at the same time by another task. There
+    /// is no time limit: use a timeout. The call may be dropped and repeated.
+    ///
+    /// Use it for transports that lose data in transit when they are closed: TCP resets a
+    /// connection that is closed with unread input, and the reset may reach the peer before our
+    /// last data.
     TwoSteps {
-        /// How many bytes of records are worth waiting for, counted from our close_notify on, whether
-        /// they hold data or not and whoever reads it. With more than that, shutting down is an error,
-        /// with [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent) inside, which says how many came:
-        /// read, or repeat it with a larger budget.
+        /// Limits the bytes of records that the peer may send after our close_notify.
+        ///
+        /// Records count with or without application data, no matter which task reads them. If the
+        /// peer sends more, shutting down fails with the inner error
+        /// [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent), which contains the number of
+        /// bytes received: read to the end, or repeat the call with a larger budget.
         budget: u32,
     },
 }
 
-belongings!(TokioStream);
+common_methods!(TokioStream);
 
 impl Handshake {
-    /// Makes the handshake over a transport of tokio. After a failure, rustls's alert is sent before
-    /// the error returns.
+    /// Performs the handshake over a transport of tokio.
     ///
-    /// The future may be dropped and the call repeated: all state is in the handshake. When it is
-    /// complete, the peer can complete it too: its output has left. Only the tickets of a TLS 1.3 server
-    /// may still be [unsent](Self::unsent), or what a peer does not take that is gone already, or sends
-    /// much before it reads: [`TokioStream::new`] takes care of it.
+    /// The future may be dropped and the call repeated: all state is in the handshake. When it
+    /// completes, the output of the handshake has been sent, so that the peer can complete it too.
+    /// Some output may still be [unsent](Self::unsent): the tickets of a TLS 1.3 server, bytes that
+    /// the transport refused with an error, and bytes for a peer that sends a full input buffer
+    /// before it reads. [`TokioStream::new`] takes them over. After a failure, the alert of rustls
+    /// is sent before the error is returned.
     ///
     /// # Errors
-    /// Those of the transport, and [`HandshakeError`](crate::HandshakeError) as an inner error.
+    /// - The errors of the transport.
+    /// - [`HandshakeError`](crate::HandshakeError), as an inner error.
     ///
     /// ```
     /// # use std::io;
@@ -161,9 +168,9 @@ impl Handshake {
                 sent => sent,
             };
             match progress {
-                // The peer may be gone, but have left data for us.
+                // The peer may be gone after sending data, so an error of sending is ignored.
                 Ok(Progress::Complete) if sent.is_pending() && self.must_send_all() => {
-                    // It may have to be read from before it takes more, but is not read for ever.
+                    // The peer may not read until we read, so receive, up to the limit of the buffer.
                     if self.received.is_full() {
                         return Poll::Ready(Ok(()));
                     }
@@ -186,10 +193,10 @@ impl Handshake {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
-    /// Makes a client's handshake with the server of this name.
+    /// Performs a client's handshake with the server called `name`.
     ///
     /// # Errors
-    /// Those of [`Handshake::client`] and [`from_handshake`](Self::from_handshake).
+    /// The errors of [`Handshake::client`] and [`from_handshake`](Self::from_handshake).
     pub async fn connect(
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
@@ -201,10 +208,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         }
     }
 
-    /// Makes a server's handshake.
+    /// Performs a server's handshake.
     ///
     /// # Errors
-    /// Those of [`Handshake::server`] and [`from_handshake`](Self::from_handshake).
+    /// The errors of [`Handshake::server`] and [`from_handshake`](Self::from_handshake).
     pub async fn accept(
         config: Arc<ServerConfig>,
         transport: T,
@@ -215,10 +222,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         }
     }
 
-    /// Makes a handshake over a transport: one with [settings](Handshake::engine_config) of its own.
+    /// Performs a handshake that was created with [`Handshake`] or [`Acceptor`](crate::Acceptor).
+    ///
+    /// Use it to change the [engine config](Handshake::engine_config) first.
     ///
     /// # Errors
-    /// Those of [`Handshake::complete_async`] and [`Handshake::finish`]. The transport comes back.
+    /// The errors of [`Handshake::complete_async`] and [`Handshake::finish`]. The error contains the
+    /// transport.
     ///
     /// ```
     /// # use std::io;
@@ -229,7 +239,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// # use tokio::net::TcpStream;
     /// use tls_record_alloc::tls_record::close::OnPeerClose;
     ///
-    /// /// For a proxy, which passes on the end of each direction by itself.
+    /// /// For a proxy, which forwards the end of each direction separately.
     /// async fn accept(
     ///     config: Arc<ServerConfig>,
     ///     tcp: TcpStream,
@@ -250,13 +260,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         }
     }
 
-    /// Closes our direction: sends a close_notify, once, and does not wait for the peer's. Reading
-    /// goes on. Unlike `shutdown`, it does not shut down the transport. The future may be dropped and the
-    /// call repeated.
+    /// Closes the sending direction with a close_notify.
+    ///
+    /// It sends the close_notify once and does not wait for that of the peer. Reads still return
+    /// data. Unlike `shutdown`, it does not shut down the transport. The future may be dropped and
+    /// the call repeated.
     ///
     /// # Errors
-    /// Those of the transport. With an inner error,
-    /// [`CloseError::Failed`](tls_record::CloseError::Failed) if the connection has failed.
+    /// - The errors of the transport.
+    /// - [`CloseError::Failed`](tls_record::CloseError::Failed), as an inner error, if the connection has
+    ///   failed.
     pub async fn close(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_close(cx)).await
     }
@@ -273,26 +286,30 @@ impl<T, P: Provider> TokioStream<T, P> {
         }
     }
 
-    /// What shutting down does from now on.
+    /// Sets how `shutdown` closes the connection. The default is [`Shutdown::OneStep`].
     pub const fn set_shutdown(&mut self, shutdown: Shutdown) {
         self.shutdown = shutdown;
     }
 
-    /// Goes on to the next generation of keys (RFC 9846 section 4.7.3), and asks the peer to do the
-    /// same if `request` is set. Tickets that arrive later are not kept. The KeyUpdate leaves with the
-    /// next call of any kind: flush, if there is none.
+    /// Updates the sending keys (RFC 9846 section 4.7.3).
+    ///
+    /// If `request` is set, it also requests the peer to update its keys. Tickets that arrive later
+    /// are not stored. The next call of any kind sends the KeyUpdate: flush to send it
+    /// at once.
     ///
     /// # Errors
-    /// Those of [`RecordLayer::update_keys`](tls_record::RecordLayer::update_keys).
+    /// The errors of [`RecordLayer::update_keys`](tls_record::RecordLayer::update_keys).
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         self.session.update_keys(request)
     }
 
-    /// Ends the connection with a fatal alert. Nothing more is read or written. The alert leaves with the
-    /// next call of any kind: shut down, which waits for it and reports that the connection has failed.
+    /// Ends the connection with a fatal alert. Nothing more is read or written.
+    ///
+    /// The next call of any kind sends the alert. Call `shutdown`: it waits until the alert is
+    /// sent, and returns an error because the connection has failed.
     ///
     /// # Errors
-    /// Those of [`RecordLayer::abort`](tls_record::RecordLayer::abort).
+    /// The errors of [`RecordLayer::abort`](tls_record::RecordLayer::abort).
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         let aborted = self.session.abort(description);
         // Other tasks may wait for the transport.
@@ -305,7 +322,7 @@ impl<T, P: Provider> TokioStream<T, P> {
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     // Receiving
 
-    /// Reads until there is [data](Session::data), or the end.
+    /// Reads until there is [data](Session::data) or the receiving direction has ended.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.session.data().is_empty() {
             match self.session.open() {
@@ -315,7 +332,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
                 }
                 Ok(Step::Closed) => break,
                 Err(error) => {
-                    // There may be nothing to wait for any more.
+                    // A task that waits to send may have nothing left to send.
                     self.sending.wake(Half::Write);
                     return Poll::Ready(Err(error));
                 }
@@ -324,7 +341,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         Poll::Ready(Ok(()))
     }
 
-    /// Receives once. Returns how many bytes came: none if the transport has ended.
+    /// Receives once. Returns the number of bytes: 0 if the transport has ended.
     pub(crate) fn poll_receive(
         &mut self,
         half: Half,
@@ -341,14 +358,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
             received.release();
             return Poll::Pending;
         };
-        let len = session.answered(read)?;
-        session.arrived(len);
+        let len = session.keep_first_error(read)?;
+        session.commit_received(len);
         Poll::Ready(Ok(len))
     }
 
     // Sending
 
-    /// Gives the transport what is sealed.
+    /// Writes sealed records to the transport.
     fn poll_send(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { transport, session, sending, .. } = self;
         if session.outbox.unsent.is_empty() {
@@ -356,7 +373,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         }
         let outbox = &mut session.outbox;
         let sent = sending.poll(half, cx, |cx| outbox.poll_send(transport, cx));
-        sent.map(|sent| session.answered(sent))
+        sent.map(|sent| session.keep_first_error(sent))
     }
 
     pub(crate) fn poll_send_all(
@@ -366,20 +383,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     ) -> Poll<io::Result<()>> {
         let Self { transport, session, sending, .. } = self;
         let sent = sending.poll(half, cx, |cx| session.poll_send_all(transport, cx));
-        self.tell_reader();
+        self.wake_reader_at_end();
         sent
     }
 
-    /// Sends what is due, as far as the transport takes it. What does not leave is still there for the
-    /// next call, which may report why.
+    /// Sends what is due, as far as the transport takes it. The rest stays for the next call, which
+    /// may report the error.
     fn send_due(&mut self, half: Half, cx: &mut Context<'_>) {
         if self.session.should_send() {
             let _ = self.poll_send_all(half, cx);
         }
     }
 
-    /// A cipher that fails ends reading, too: who waits for the transport would wait for ever.
-    fn tell_reader(&self) {
+    /// Wakes the reading task if the receiving direction has ended. A failure of the cipher while
+    /// sealing ends it too, and the transport may never wake the task.
+    fn wake_reader_at_end(&self) {
         if self.session.end().read != ReadEnd::Open {
             self.receiving.wake(Half::Read);
         }
@@ -391,10 +409,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         }
         let sealed = self.session.seal(parts);
         match sealed {
-            // The data is taken, whatever becomes of it.
+            // The data is taken even if sending fails now.
             Ok(_) => drop(self.poll_send(Half::Write, cx)),
             Err(_) => {
-                self.tell_reader();
+                self.wake_reader_at_end();
                 self.send_due(Half::Write, cx);
             }
         }
@@ -407,7 +425,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         let closed = self.session.close();
         let sent = self.poll_send_all(Half::Write, cx);
         if closed.is_err() {
-            // A fatal alert of ours is waited for.
+            // Wait until our fatal alert is sent.
             return sent.map(|_| closed);
         }
         ready!(sent)?;
@@ -415,15 +433,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     }
 
     /// Shuts down the sending direction of the transport.
-    pub(crate) fn poll_shut(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_shut_down_transport(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         let Self { transport, session, sending, .. } = self;
         let shut = sending.poll(Half::Write, cx, |cx| Pin::new(transport).poll_shutdown(cx));
-        shut.map(|shut| session.sent(shut))
+        shut.map(|shut| session.note_sent(shut))
     }
 
     /// Waits for the peer's close_notify, and keeps the data that comes before it.
-    fn poll_rest(&mut self, budget: u32, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A peer that sends more has spent the budget, by the last record at the latest.
+    fn poll_peer_close(&mut self, budget: u32, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Enough for all data within the budget, and for the record that exceeds it.
         let budget_len = usize::try_from(budget).unwrap_or(usize::MAX);
         let ceiling = budget_len.saturating_add(MAX_RECORD);
         loop {
@@ -455,15 +476,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncRead for TokioStream<T
             this.send_due(Half::Read, cx);
             return polled;
         }
-        // Before anything is sent: an alert may lie behind the data, after which nothing is.
+        // Read before sending: a fatal alert may follow the data, and then nothing is sent.
         loop {
             let room = out.remaining();
             let (_, stopped) = this.session.copy_data(room, |data| out.put_slice(data));
             if stopped == Stopped::Ended {
-                // There may be nothing to wait for any more.
+                // A task that waits to send may have nothing left to send.
                 this.sending.wake(Half::Write);
             }
-            // Filling what the caller has room for saves calls, its own too.
+            // Filling the caller's buffer saves calls, also those of the caller.
             if stopped != Stopped::Filled {
                 break;
             }
@@ -481,8 +502,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncRead for TokioStream<T
     }
 }
 
-/// Data is read where it was decrypted, one record at a time: nothing is copied, but for what came
-/// while the stream was shutting down in two steps.
+/// Returns data in place, one record at a time, without copying it.
+///
+/// Only data received during a shutdown in two steps is copied.
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncBufRead for TokioStream<T, P> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
@@ -521,23 +543,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncWrite for TokioStream<
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_send_all(Half::Write, cx))?;
-        Poll::Ready(this.session.check_not_cut())
+        Poll::Ready(this.session.check_nothing_discarded())
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let mut closed = this.poll_close(cx);
         let rest = match this.shutdown {
-            // Even if nothing can be sent: a peer that waits for us to read does not read either.
+            // Receive even if nothing can be sent: the peer may not read until we read.
             Shutdown::TwoSteps { budget } if !matches!(closed, Poll::Ready(Err(_))) => {
-                let rest = this.poll_rest(budget, cx);
+                let rest = this.poll_peer_close(budget, cx);
                 closed = this.poll_close(cx);
                 rest
             }
             _ => Poll::Ready(Ok(())),
         };
-        // RFC 9846 section 6.1: how the peer's direction ended has no effect on ours. Everything leaves
-        // first, an alert too; but a budget that is spent, or a broken transport, is not waited for.
+        // RFC 9846 section 6.1: how the peer's direction ended has no effect on ours. So after an
+        // `OpenError`, send everything first, also an alert. After an exceeded budget or an error
+        // of the transport, return at once.
         if let Poll::Ready(Err(error)) = &rest
             && !error.get_ref().is_some_and(|inner| inner.is::<OpenError>())
         {
@@ -553,12 +576,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncWrite for TokioStream<
         if rest.is_pending() {
             return Poll::Pending;
         }
-        ready!(this.poll_shut(cx))?;
+        ready!(this.poll_shut_down_transport(cx))?;
         rest
     }
 }
 
-/// Nothing in it is pinned.
+/// No field is pinned structurally.
 impl<T: Unpin, P: Provider> Unpin for TokioStream<T, P> {}
 
 impl<T, P: Provider> core::fmt::Debug for TokioStream<T, P> {
@@ -567,7 +590,7 @@ impl<T, P: Provider> core::fmt::Debug for TokioStream<T, P> {
     }
 }
 
-/// Gives the transport what is unsent. What it does not take stays.
+/// Writes unsent bytes to the transport. Bytes that it does not take stay in `unsent`.
 pub(crate) fn poll_send<T: AsyncWrite + Unpin>(
     unsent: &mut Buffer,
     transport: &mut T,
@@ -582,7 +605,7 @@ pub(crate) fn poll_send<T: AsyncWrite + Unpin>(
     Poll::Ready(Ok(()))
 }
 
-/// Puts what the transport has into the room of `received`, and returns how much it was.
+/// Reads from the transport into the room of `received`, and returns the number of bytes.
 pub(crate) fn poll_receive<T: AsyncRead + Unpin>(
     received: &mut Buffer,
     transport: &mut T,

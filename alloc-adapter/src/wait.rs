@@ -1,8 +1,8 @@
-//! One direction of a transport that two tasks may wait for.
+//! Lets two tasks wait for the same direction of a transport.
 //!
-//! A transport wakes the task that polled it last. But reading has to send now and then (the answer
-//! to a KeyUpdate) while another task waits to write, and closing in two steps has to receive while
-//! another task waits to read: the one must not take the other's wake-up. So the transport is given
+//! A transport wakes only the task that polled it last. A read sometimes has to send (the answer to
+//! a KeyUpdate) while another task waits to write, and a shutdown in two steps has to receive while
+//! another task waits to read. So that neither task loses its wake-up, the transport is polled with
 //! a waker that wakes both.
 
 use alloc::sync::Arc;
@@ -10,7 +10,7 @@ use alloc::task::Wake;
 use core::task::{Context, Poll, Waker};
 use std::sync::{Mutex, PoisonError};
 
-/// Which half of the stream a task polls.
+/// The half of the stream that a task polls.
 #[derive(Clone, Copy)]
 pub(crate) enum Half {
     Read,
@@ -38,25 +38,26 @@ impl Wait {
         Self { waker: tasks.clone().into(), tasks }
     }
 
-    /// Polls the transport for a half.
+    /// Polls the transport on behalf of `half`.
     pub(crate) fn poll<R>(
         &self,
         half: Half,
         cx: &Context<'_>,
         poll: impl FnOnce(&mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        // First, because the transport may wake at once.
+        // Before the poll, because the transport may wake at once.
         self.tasks.set(half, Some(cx.waker().clone()));
         let polled = poll(&mut Context::from_waker(&self.waker));
         if polled.is_ready() {
             self.tasks.set(half, None);
-            // It may have waited for just this, and the transport knows of it no more.
+            // The other task may wait for the same direction, and the transport will not wake it
+            // again.
             self.wake(half.other());
         }
         polled
     }
 
-    /// Wakes the task that polls a half, if it waits.
+    /// Wakes the task that waits on `half`, if there is one.
     pub(crate) fn wake(&self, half: Half) {
         if let Some(waker) = self.tasks.set(half, None) {
             waker.wake();
@@ -68,7 +69,8 @@ impl Wait {
 struct Tasks(Mutex<[Option<Waker>; 2]>);
 
 impl Tasks {
-    /// Returns what was there, so that no waker is dropped or woken under the lock.
+    /// Replaces the waker of `half` and returns the old one, so that no waker is dropped or woken
+    /// under the lock.
     fn set(&self, half: Half, waker: Option<Waker>) -> Option<Waker> {
         let [read, write] = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = match half {

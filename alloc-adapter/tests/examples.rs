@@ -1,4 +1,4 @@
-//! The examples as their users run them: against each other, and against the `openssl` program.
+//! Runs the examples as programs, against each other and against OpenSSL, GnuTLS and Python.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -18,7 +18,8 @@ use tls_record_alloc::Stream;
 
 const VERSIONS: [&str; 2] = ["1.2", "1.3"];
 
-/// The path of an example. `cargo test` builds them; before a run of this test alone, `cargo build --examples` does.
+/// Returns the path of an example. `cargo test` builds the examples. To run only this test, build
+/// them with `cargo build --examples`.
 fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
@@ -29,15 +30,15 @@ fn example(name: &str) -> PathBuf {
 
 fn run(program: impl AsRef<std::ffi::OsStr>, args: &[&str], input: &str) -> Output {
     let mut child = spawn(program, args);
-    // The program may have ended without reading.
-    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-    child.wait_with_output().expect("it ends")
+    // The program may exit without reading its input.
+    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+    child.wait_with_output().expect("the program exits")
 }
 
 fn spawn(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Child {
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("it starts")
+    command.spawn().expect("the program starts")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -50,7 +51,7 @@ fn assert_status(output: &Output, status: i32) {
     assert_eq!(output.status.code(), Some(status), "stdout: {out}\nstderr: {err}");
 }
 
-/// A program that is stopped when the test is done with it.
+/// A child process that is killed on drop.
 struct Running(Child);
 
 impl Drop for Running {
@@ -60,29 +61,31 @@ impl Drop for Running {
     }
 }
 
-/// The example `server`, and where it listens.
+/// Starts the example `server` and returns its address.
 fn server(args: &[&str]) -> (Running, SocketAddr) {
     let mut args = args.to_vec();
     args.extend(["--listen", "127.0.0.1:0"]);
     let mut child = spawn(example("server"), &args);
     let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+    BufReader::new(child.stdout.take().expect("a pipe"))
+        .read_line(&mut line)
+        .expect("a line of output");
     let addr = line.trim_end().rsplit(' ').next().and_then(|addr| addr.parse().ok());
     let running = Running(child);
     (running, addr.unwrap_or_else(|| panic!("no address in {line:?}")))
 }
 
-/// A client that is talked to line by line.
-struct Talking {
+/// A client program that is driven line by line.
+struct InteractiveClient {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
-impl Talking {
+impl InteractiveClient {
     fn new(mut child: Child) -> Self {
-        let input = child.stdin.take().expect("piped");
-        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let input = child.stdin.take().expect("a pipe");
+        let output = BufReader::new(child.stdout.take().expect("a pipe"));
         Self { child, input, output }
     }
 
@@ -93,23 +96,23 @@ impl Talking {
         Self::new(spawn(example("client"), &all))
     }
 
-    fn say(&mut self, line: &str) {
-        self.input.write_all(line.as_bytes()).expect("it reads");
+    fn send_line(&mut self, line: &str) {
+        self.input.write_all(line.as_bytes()).expect("the program reads its input");
     }
 
-    fn hear(&mut self) -> String {
+    fn read_line(&mut self) -> String {
         let mut line = String::new();
-        self.output.read_line(&mut line).expect("text");
+        self.output.read_line(&mut line).expect("UTF-8 output");
         line
     }
 
-    /// Ends its input and waits for its end.
-    fn end(self) -> Output {
+    /// Closes the input of the program and waits until it exits.
+    fn finish(self) -> Output {
         let Self { child, input, mut output } = self;
         drop(input);
         let mut rest = Vec::new();
-        output.read_to_end(&mut rest).expect("its output");
-        let mut ended = child.wait_with_output().expect("it ends");
+        output.read_to_end(&mut rest).expect("readable output");
+        let mut ended = child.wait_with_output().expect("the program exits");
         ended.stdout = rest;
         ended
     }
@@ -120,8 +123,8 @@ static PEM: LazyLock<(PathBuf, PathBuf)> = LazyLock::new(|| {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-    std::fs::write(&cert, made.cert.pem()).expect("written");
-    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    std::fs::write(&cert, made.cert.pem()).expect("the file is written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("the file is written");
     (cert, key)
 });
 
@@ -131,16 +134,16 @@ fn pem() -> (&'static str, &'static str) {
 }
 
 #[test]
-fn the_tour_ends_well_and_is_plain_text_in_a_pipe() {
+fn the_tour_succeeds_and_prints_plain_text_into_a_pipe() {
     let output = run(example("tour"), &[], "");
     assert_status(&output, 0);
     let out = text(&output.stdout);
-    assert!(out.contains("checks hold, 0 do not"), "{out}");
-    assert!(!out.contains('\x1b') && !out.contains("WRONG"), "{out}");
+    assert!(out.contains("checks passed, 0 failed"), "{out}");
+    assert!(!out.contains('\x1b') && !out.contains("FAILED"), "{out}");
 }
 
 #[test]
-fn every_example_explains_itself() {
+fn every_example_prints_its_usage() {
     for name in ["tour", "server", "client"] {
         let output = run(example(name), &["--help"], "");
         assert_status(&output, 0);
@@ -149,7 +152,7 @@ fn every_example_explains_itself() {
 }
 
 #[test]
-fn wrong_usage_and_an_unreachable_server_are_status_3_of_the_client() {
+fn the_client_exits_with_status_3_after_wrong_usage_and_without_a_server() {
     assert_status(&run(example("client"), &[], ""), 3);
     assert_status(&run(example("client"), &["--connect", "localhost:1"], ""), 3);
     let unused = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
@@ -169,7 +172,7 @@ fn lines_come_back_reversed_and_both_sides_close() {
 }
 
 #[test]
-fn certificates_come_from_files_and_are_verified() {
+fn certificates_are_read_from_files_and_verified() {
     let (cert, key) = pem();
     let (_server, addr) = server(&["--cert", cert, "--key", key, "--mode", "reverse"]);
     let addr = addr.to_string();
@@ -185,36 +188,36 @@ fn certificates_come_from_files_and_are_verified() {
 fn requests_are_answered_until_the_client_closes_or_asks_for_it() {
     for tls in VERSIONS {
         let (_server, addr) = server(&["--self-signed", "--tls", tls]);
-        let mut client = Talking::client(addr, &[]);
+        let mut client = InteractiveClient::client(addr, &[]);
         for (path, status) in [
             ("/", "200 OK"),
             ("/keyupdate", if tls == "1.3" { "200 OK" } else { "501 Not Implemented" }),
             ("/close", "200 OK"),
         ] {
-            client.say(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-            assert_eq!(client.hear(), format!("HTTP/1.1 {status}\r\n"));
-            while client.hear() != "\r\n" {}
-            client.hear();
+            client.send_line(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+            assert_eq!(client.read_line(), format!("HTTP/1.1 {status}\r\n"));
+            while client.read_line() != "\r\n" {}
+            client.read_line();
         }
-        // The server has closed: the client follows, although its input has not ended.
-        assert_eq!(client.hear(), "");
-        assert_status(&client.end(), 0);
+        // The server has closed, so the client exits although its input has not ended.
+        assert_eq!(client.read_line(), "");
+        assert_status(&client.finish(), 0);
     }
 }
 
-// Six small packets would wait for each other in TCP.
+// Otherwise TCP delays the small packets of a response (Nagle's algorithm).
 #[test]
 fn a_response_is_one_record() {
     let (cert, key) = pem();
     let (_server, addr) = server(&["--cert", cert, "--key", key]);
     let mut tls = client(addr);
-    tls.write_all(REQUEST).expect("taken");
+    tls.write_all(REQUEST).expect("the write succeeds");
     let record = tls.fill_buf().expect("a response");
     assert!(record.ends_with(b"you asked for /\n"), "{}", text(record));
 }
 
 #[test]
-fn requests_for_new_keys_that_overtake_the_answer_are_no_error() {
+fn a_second_key_update_request_before_the_answer_to_the_first_is_no_error() {
     let (_server, addr) = server(&["--self-signed"]);
     let request = "GET /keyupdate HTTP/1.1\r\n\r\n".repeat(3) + "GET /close HTTP/1.1\r\n\r\n";
     let args = ["--connect", &addr.to_string(), "--insecure"];
@@ -224,11 +227,11 @@ fn requests_for_new_keys_that_overtake_the_answer_are_no_error() {
 }
 
 #[test]
-fn a_silent_client_is_left_and_one_that_sends_nonsense_is_closed() {
+fn the_server_disconnects_a_silent_client_and_closes_one_that_sends_too_long_a_line() {
     let (_server, addr) = server(&["--self-signed", "--idle", "1"]);
-    let mut silent = TcpStream::connect(addr).expect("it listens");
+    let mut silent = TcpStream::connect(addr).expect("the server accepts connections");
     silent.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-    assert_eq!(silent.read_to_end(&mut Vec::new()).expect("an end"), 0);
+    assert_eq!(silent.read_to_end(&mut Vec::new()).expect("the end of the stream"), 0);
     let args = ["--connect", &addr.to_string(), "--insecure"];
     let output = run(example("client"), &args, &"a line without an end".repeat(10_000));
     assert_status(&output, 0);
@@ -243,7 +246,7 @@ type Client = Stream<TcpStream, Ring>;
 
 fn client(addr: SocketAddr) -> Client {
     let mut roots = RootCertStore::empty();
-    let file = std::fs::read(&PEM.0).expect("it was written");
+    let file = std::fs::read(&PEM.0).expect("the PEM file");
     roots.add(CertificateDer::from_pem_slice(&file).expect("PEM")).expect("a certificate");
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -251,27 +254,27 @@ fn client(addr: SocketAddr) -> Client {
         .with_root_certificates(roots)
         .with_no_client_auth();
     let name = "localhost".try_into().expect("a name");
-    let tcp = TcpStream::connect(addr).expect("it listens");
+    let tcp = TcpStream::connect(addr).expect("the server accepts connections");
     Client::connect(Arc::new(config), name, tcp).expect("a handshake")
 }
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 
-/// What a client does to a server. If it is returned, it stays.
+/// What a client does to a server. A client that is returned stays connected.
 type Act = fn(SocketAddr) -> Option<Client>;
 
 const CLIENTS: [(&str, Act); 10] = [
     ("closes", |addr| {
         let mut tls = client(addr);
-        tls.close().expect("sent");
-        assert_eq!(tls.read(&mut [0]).expect("the end"), 0);
+        tls.close().expect("close_notify is sent");
+        assert_eq!(tls.read(&mut [0]).expect("the end of the stream"), 0);
         None
     }),
     ("closes its direction and then reads", |addr| {
         let mut tls = client(addr);
-        tls.write_all(REQUEST).expect("taken");
-        tls.close().expect("sent");
-        tls.transport().shutdown(Shutdown::Write).expect("shut");
+        tls.write_all(REQUEST).expect("the write succeeds");
+        tls.close().expect("close_notify is sent");
+        tls.transport().shutdown(Shutdown::Write).expect("shutdown of the socket");
         let mut response = Vec::new();
         tls.read_to_end(&mut response).expect("a response");
         assert!(text(&response).contains("you asked for /"));
@@ -279,38 +282,40 @@ const CLIENTS: [(&str, Act); 10] = [
     }),
     ("is cut off between two records", |addr| {
         let tls = client(addr);
-        tls.transport().shutdown(Shutdown::Both).expect("cut");
+        tls.transport().shutdown(Shutdown::Both).expect("shutdown of the socket");
         None
     }),
     ("is cut off inside a record", |addr| {
         let mut tls = client(addr);
-        tls.transport_mut().write_all(&[23, 3, 3, 0, 100, 1]).expect("taken");
+        tls.transport_mut().write_all(&[23, 3, 3, 0, 100, 1]).expect("the write succeeds");
         None
     }),
-    ("resets", |addr| {
-        // Its system does, because there is unread input.
+    ("resets the connection", |addr| {
+        // The operating system resets it on drop, because there is unread input.
         let mut tls = client(addr);
-        tls.write_all(REQUEST).expect("taken");
+        tls.write_all(REQUEST).expect("the write succeeds");
         thread::sleep(Duration::from_millis(100));
         None
     }),
     ("forges a record", |addr| {
         let mut tls = client(addr);
-        tls.transport_mut().write_all(&[&[23, 3, 3, 0, 30][..], &[7; 30]].concat()).expect("taken");
+        tls.transport_mut()
+            .write_all(&[&[23, 3, 3, 0, 30][..], &[7; 30]].concat())
+            .expect("the write succeeds");
         assert!(tls.read(&mut [0]).is_err());
         None
     }),
     ("does not speak TLS", |addr| {
-        let mut tcp = TcpStream::connect(addr).expect("it listens");
-        tcp.write_all(REQUEST).expect("taken");
+        let mut tcp = TcpStream::connect(addr).expect("the server accepts connections");
+        tcp.write_all(REQUEST).expect("the write succeeds");
         let _ = tcp.read_to_end(&mut Vec::new());
         None
     }),
     ("sends 100,000 bytes at once", |addr| {
         let mut tls = client(addr);
         let count = 100_000 / REQUEST.len();
-        tls.write_all(&REQUEST.repeat(count)).expect("taken");
-        tls.close().expect("sent");
+        tls.write_all(&REQUEST.repeat(count)).expect("the write succeeds");
+        tls.close().expect("close_notify is sent");
         let mut responses = Vec::new();
         tls.read_to_end(&mut responses).expect("responses");
         assert_eq!(text(&responses).matches("200 OK").count(), count);
@@ -322,30 +327,30 @@ const CLIENTS: [(&str, Act); 10] = [
         while tls.write_all(&REQUEST.repeat(1000)).is_ok() {}
         Some(tls)
     }),
-    ("says nothing", |addr| Some(client(addr))),
+    ("sends nothing", |addr| Some(client(addr))),
 ];
 
 #[test]
-fn the_server_survives_every_kind_of_client_and_leaves_each_of_them() {
+fn the_server_disconnects_every_kind_of_client_and_keeps_running() {
     let (cert, key) = pem();
     for tls in VERSIONS {
         let args = ["--cert", cert, "--key", key, "--idle", "1", "--tls", tls];
         let (mut running, addr) = server(&args);
-        let mut reports = BufReader::new(running.0.stderr.take().expect("piped")).lines();
+        let mut reports = BufReader::new(running.0.stderr.take().expect("a pipe")).lines();
         for (what, act) in CLIENTS {
-            let stays = act(addr);
-            let report = reports.next().expect("the server lives").expect("text");
+            let client = act(addr);
+            let report = reports.next().expect("the server still runs").expect("UTF-8 output");
             println!("TLS {tls}, a client that {what}: {report}");
-            drop(stays);
+            drop(client);
         }
         let mut last = client(addr);
-        last.write_all(REQUEST).expect("taken");
+        last.write_all(REQUEST).expect("the write succeeds");
         assert!(text(last.fill_buf().expect("a response")).contains("you asked for /"));
     }
 }
 
-/// A server that makes handshakes and then does as `act` says.
-fn odd_server(tls: &str, act: fn(Stream<TcpStream, Ring>)) -> SocketAddr {
+/// Starts a server for one client, which runs `act` after the handshake. Returns its address.
+fn faulty_server(tls: &str, act: fn(Stream<TcpStream, Ring>)) -> SocketAddr {
     let version = if tls == "1.2" { &rustls::version::TLS12 } else { &rustls::version::TLS13 };
     let (cert, key) = &*PEM;
     let config = ServerConfig::builder_with_provider(provider())
@@ -367,39 +372,40 @@ fn odd_server(tls: &str, act: fn(Stream<TcpStream, Ring>)) -> SocketAddr {
 }
 
 #[test]
-fn the_client_leaves_every_kind_of_server() {
+fn the_client_exits_with_every_kind_of_server() {
     type Act = fn(Client);
     const SERVERS: [(&str, i32, Act); 6] = [
-        ("closes and goes", 0, |tls| drop(tls.disconnect(1 << 20, Duration::from_secs(5)))),
+        ("closes and disconnects", 0, |tls| drop(tls.disconnect(1 << 20, Duration::from_secs(5)))),
         ("closes its direction and then reads", 0, |mut tls| {
-            tls.close().expect("sent");
+            tls.close().expect("close_notify is sent");
             let _ = tls.read_to_end(&mut Vec::new());
         }),
-        ("goes without closing", 1, drop),
-        ("goes inside a record", 1, |mut tls| {
-            tls.transport_mut().write_all(&[23, 3, 3, 0, 100, 1]).expect("taken");
+        ("drops the connection without closing", 1, drop),
+        ("drops the connection inside a record", 1, |mut tls| {
+            tls.transport_mut().write_all(&[23, 3, 3, 0, 100, 1]).expect("the write succeeds");
             let _ = tls.transport().shutdown(Shutdown::Write);
             let _ = tls.read_to_end(&mut Vec::new());
         }),
         ("forges a record", 2, |mut tls| {
             let forged = [&[23, 3, 3, 0, 30][..], &[7; 30]].concat();
-            tls.transport_mut().write_all(&forged).expect("taken");
+            tls.transport_mut().write_all(&forged).expect("the write succeeds");
             let _ = tls.read_to_end(&mut Vec::new());
         }),
-        ("reads nothing and says nothing", 1, |tls| {
+        ("reads nothing and sends nothing", 1, |tls| {
             thread::sleep(Duration::from_secs(30));
             drop(tls);
         }),
     ];
     for tls in VERSIONS {
         for (what, status, act) in SERVERS {
-            let addr = odd_server(tls, act).to_string();
+            let addr = faulty_server(tls, act).to_string();
             let args = ["--connect", &addr, "--insecure", "--idle", "1", "--tls", tls];
             let started = Instant::now();
-            // More than the sockets hold.
+            // More than the socket buffers hold.
             let output = run(example("client"), &args, &"x".repeat(16_000_000));
             println!("TLS {tls}, a server that {what}: {}", text(&output.stderr));
-            // In TLS 1.2 its close_notify ends both directions: what was not sent is lost, and it says so.
+            // In TLS 1.2 the server's close_notify ends both directions: the client reports that it
+            // could not send all data, but exits with the same status.
             assert_status(&output, status);
             assert!(started.elapsed() < Duration::from_secs(20));
         }
@@ -407,26 +413,26 @@ fn the_client_leaves_every_kind_of_server() {
 }
 
 #[test]
-fn many_clients_are_served_at_a_time() {
+fn the_server_serves_many_clients_at_a_time() {
     let (_server, addr) = server(&["--self-signed", "--mode", "reverse"]);
-    let mut clients: Vec<_> = (0..8).map(|_| Talking::client(addr, &[])).collect();
+    let mut clients: Vec<_> = (0..8).map(|_| InteractiveClient::client(addr, &[])).collect();
     for client in clients.iter_mut().rev() {
-        client.say("abc\n");
-        assert_eq!(client.hear(), "cba\n");
+        client.send_line("abc\n");
+        assert_eq!(client.read_line(), "cba\n");
     }
     for client in clients {
-        assert_status(&client.end(), 0);
+        assert_status(&client.finish(), 0);
     }
 }
 
-/// A transport between client and server that can be tampered with.
-struct Middle {
+/// A proxy between client and server that can cut the connection or change bytes.
+struct TamperingProxy {
     addr: SocketAddr,
     flip: Arc<AtomicBool>,
     client: thread::JoinHandle<TcpStream>,
 }
 
-impl Middle {
+impl TamperingProxy {
     fn before(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("its address");
@@ -445,10 +451,11 @@ impl Middle {
     }
 }
 
-/// Carries bytes from one to the other in the background; the last byte of what it carries while
-/// `flip` is set comes out changed.
+/// Copies bytes from one socket to the other in a thread. While `flip` is set, it changes the last
+/// byte of every read.
 fn forward(from: &TcpStream, to: &TcpStream, flip: Arc<AtomicBool>) {
-    let (mut from, mut to) = (from.try_clone().expect("it"), to.try_clone().expect("it"));
+    let (mut from, mut to) =
+        (from.try_clone().expect("a cloned socket"), to.try_clone().expect("a cloned socket"));
     thread::spawn(move || {
         let mut bytes = [0; 16 * 1024];
         while let Ok(len @ 1..) = from.read(&mut bytes) {
@@ -464,40 +471,40 @@ fn forward(from: &TcpStream, to: &TcpStream, flip: Arc<AtomicBool>) {
 }
 
 #[test]
-fn a_connection_that_is_cut_off_is_status_1() {
+fn the_client_exits_with_status_1_after_a_truncation() {
     for tls in VERSIONS {
         let (_server, addr) = server(&["--self-signed", "--mode", "reverse", "--tls", tls]);
-        let middle = Middle::before(addr);
-        let mut client = Talking::client(middle.addr, &[]);
-        client.say("abc\n");
-        assert_eq!(client.hear(), "cba\n");
-        let wire = middle.client.join().expect("it was accepted");
-        wire.shutdown(Shutdown::Both).expect("cut");
-        assert_eq!(client.hear(), "");
-        let output = client.end();
+        let proxy = TamperingProxy::before(addr);
+        let mut client = InteractiveClient::client(proxy.addr, &[]);
+        client.send_line("abc\n");
+        assert_eq!(client.read_line(), "cba\n");
+        let wire = proxy.client.join().expect("a connected client");
+        wire.shutdown(Shutdown::Both).expect("shutdown of the socket");
+        assert_eq!(client.read_line(), "");
+        let output = client.finish();
         assert_status(&output, 1);
         assert!(text(&output.stderr).contains("truncated"));
     }
 }
 
 #[test]
-fn a_fatal_alert_arrives_and_is_status_2() {
+fn the_client_receives_a_fatal_alert_and_exits_with_status_2() {
     for tls in VERSIONS {
         let (_server, addr) = server(&["--self-signed", "--mode", "reverse", "--tls", tls]);
-        let middle = Middle::before(addr);
-        let mut client = Talking::client(middle.addr, &[]);
-        client.say("abc\n");
-        assert_eq!(client.hear(), "cba\n");
-        middle.flip.store(true, Ordering::SeqCst);
-        client.say("def\n");
-        assert_eq!(client.hear(), "");
-        let output = client.end();
+        let proxy = TamperingProxy::before(addr);
+        let mut client = InteractiveClient::client(proxy.addr, &[]);
+        client.send_line("abc\n");
+        assert_eq!(client.read_line(), "cba\n");
+        proxy.flip.store(true, Ordering::SeqCst);
+        client.send_line("def\n");
+        assert_eq!(client.read_line(), "");
+        let output = client.finish();
         assert_status(&output, 2);
         assert!(text(&output.stderr).contains("bad_record_mac"));
     }
 }
 
-/// Whether the `openssl` program is there; says so by name where it is not.
+/// Returns whether the `openssl` program is installed. If not, prints which test is skipped.
 fn has_openssl(test: &str) -> bool {
     has("openssl", "version", test)
 }
@@ -506,20 +513,20 @@ fn has(program: &str, version: &str, test: &str) -> bool {
     let asked =
         Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if asked.is_err() {
-        eprintln!("left out, for want of the {program} program: {test}");
+        eprintln!("skipped, because {program} is not installed: {test}");
     }
     asked.is_ok()
 }
 
-/// A request to close, and much that the server does not read: a socket that is closed with unread input
-/// is reset, and the reset destroys what the client has not read yet.
+/// Returns a request to close with many bytes that the server does not read. A socket that is
+/// closed with unread input is reset, and the reset destroys data that the client has not read yet.
 fn last_request() -> String {
     format!("GET /close HTTP/1.1\r\n\r\n{}", "X: and so on\r\n".repeat(20_000))
 }
 
 const LAST_RESPONSE: &str = "Content-Length: 21\r\n\r\nyou asked for /close\n";
 
-/// How many responses must arrive: all of them.
+/// The number of connections to make. Every response must arrive.
 const RESPONSES: usize = 100;
 
 #[test]
@@ -610,33 +617,34 @@ fn openssl_s_client_talks_to_the_server() {
         let (_server, addr) = server(&["--self-signed", "--mode", "reverse", "--tls", tls]);
         let addr = addr.to_string();
         let args = ["s_client", "-connect", &addr, flag, "-quiet", "-no_ign_eof"];
-        let mut client = Talking::new(spawn("openssl", &args));
-        client.say("forth\n");
-        assert_eq!(client.hear(), "htrof\n");
-        client.say("and back\n");
-        assert_eq!(client.hear(), "kcab dna\n");
-        assert_status(&client.end(), 0);
+        let mut client = InteractiveClient::new(spawn("openssl", &args));
+        client.send_line("forth\n");
+        assert_eq!(client.read_line(), "htrof\n");
+        client.send_line("and back\n");
+        assert_eq!(client.read_line(), "kcab dna\n");
+        assert_status(&client.finish(), 0);
     }
 }
 
 #[test]
-fn openssl_s_client_asks_for_new_keys() {
-    if !has_openssl("openssl_s_client_asks_for_new_keys") {
+fn openssl_s_client_updates_its_keys() {
+    if !has_openssl("openssl_s_client_updates_its_keys") {
         return;
     }
     let (_server, addr) = server(&["--self-signed", "--mode", "reverse"]);
     let addr = addr.to_string();
-    let mut client = Talking::new(spawn("openssl", &["s_client", "-connect", &addr, "-tls1_3"]));
+    let mut client =
+        InteractiveClient::new(spawn("openssl", &["s_client", "-connect", &addr, "-tls1_3"]));
     for (line, answer) in [("one\n", "eno\n"), ("K\n", ""), ("two\n", "owt\n")] {
-        client.say(line);
+        client.send_line(line);
         if answer.is_empty() {
-            // It takes a command only at the beginning of what it reads, and no more with it.
+            // `s_client` takes a command only if it is alone in one read.
             thread::sleep(Duration::from_millis(500));
         }
-        // Among much else that it prints.
-        while !answer.is_empty() && client.hear() != answer {}
+        // `s_client` prints other lines as well.
+        while !answer.is_empty() && client.read_line() != answer {}
     }
-    assert_status(&client.end(), 0);
+    assert_status(&client.finish(), 0);
 }
 
 #[test]
@@ -652,18 +660,18 @@ fn the_client_talks_to_openssl_s_server() {
         let _server = Running(spawn("openssl", &args));
         wait_for(addr);
         let args = ["--connect", &accept, "--ca", cert, "--server-name", "localhost", "--tls", tls];
-        let mut client = Talking::new(spawn(example("client"), &args));
-        client.say("hello\n");
-        assert_eq!(client.hear(), "olleh\n");
-        assert_status(&client.end(), 0);
+        let mut client = InteractiveClient::new(spawn(example("client"), &args));
+        client.send_line("hello\n");
+        assert_eq!(client.read_line(), "olleh\n");
+        assert_status(&client.finish(), 0);
     }
 }
 
-/// Waits until someone listens there.
+/// Waits until a server listens at `addr`.
 fn wait_for(addr: SocketAddr) {
     let started = Instant::now();
     while TcpStream::connect(addr).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(10), "nobody listens at {addr}");
+        assert!(started.elapsed() < Duration::from_secs(10), "no server listens at {addr}");
         thread::sleep(Duration::from_millis(20));
     }
 }

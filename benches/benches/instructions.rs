@@ -1,5 +1,6 @@
-//! Instruction counts under callgrind. The numbers depend on the compiler and the code alone, not on
-//! what else the machine does.
+//! Counts the instructions of each call with callgrind.
+//!
+//! The counts depend only on the compiler and the code, not on the load of the machine.
 //!
 //! ```text
 //! .ci/benches
@@ -8,14 +9,14 @@
 //! compares them with `benches/instructions.budget`.
 //!
 //! Each benchmark is a function that is not inlined, with the engine inlined into it as into a
-//! program of a user's, and is counted from its first instruction to its last: what it gets is a
-//! reference, and what it gives is what the engine gives, of an opened record where the content lies.
-//! Setting up is not counted, nor is looking at what was given.
+//! user's program, and is counted from its first instruction to its last. It takes a reference and
+//! returns the result of the engine, or the range of the content for an opened record. Setup and
+//! the check of the result are not counted.
 //!
-//! With the null AEAD, the engine alone is counted. callgrind's CPU has neither VAES nor AVX-512, so
-//! that what is counted with ring is not the code that a current CPU runs.
+//! With the null cipher, only the engine is counted. The CPU that callgrind emulates has neither
+//! VAES nor AVX-512, so the counts with ring are not those of the code that a current CPU runs.
 
-#![allow(missing_docs)] // Of the modules that gungraun's macros make.
+#![allow(missing_docs)] // For the modules that the macros of gungraun make.
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
@@ -36,7 +37,7 @@ fn alert_encode(alert: Alert) -> [u8; 2] {
     alert.encode()
 }
 
-// With the level chosen and the header in front.
+// With the choice of the level, and the record header.
 #[library_benchmark]
 #[bench::close_notify(AlertDescription::CLOSE_NOTIFY)]
 #[bench::fatal(AlertDescription::BAD_RECORD_MAC)]
@@ -58,7 +59,7 @@ fn header_decode(bytes: &[u8; HEADER_LEN]) -> Header {
     Header::decode(*bytes)
 }
 
-// The close-state machine: of the 28 and 84 inputs, those that take longest for each trigger.
+// The closing state machine: of the 28 and 84 inputs, the slowest for each trigger.
 
 #[library_benchmark]
 #[bench::close_notify(ReadState::Open, Trigger::PeerCloseNotify)]
@@ -85,7 +86,7 @@ fn write_after(state: WriteState, on_peer_close: OnPeerClose, trigger: Trigger) 
 
 // Records
 
-/// A connection, and a record that it is to seal or to open.
+/// A connection, and a record that it seals or opens.
 struct Case<P: Provider> {
     layer: Layer<P>,
     content: Vec<u8>,
@@ -93,19 +94,19 @@ struct Case<P: Provider> {
 }
 
 impl<P: Provider> Case<P> {
-    /// Stays where it is: moving it is nothing to count.
+    /// Leaks the case, so that it is not moved while instructions are counted.
     fn new(layer: Layer<P>, len: usize, record: Vec<u8>) -> &'static mut Self {
         Box::leak(Box::new(Self { layer, content: vec![0x5a; len], record }))
     }
 }
 
-/// A client, and room for a record of its own.
+/// Returns a client, with a buffer for a record that it seals.
 fn sealing<P: Provider>(version: Version, len: usize) -> &'static mut Case<P> {
     let (client, _) = established(version, Algorithm::Aes128Gcm);
     Case::new(client, len, vec![0x5a; MAX_RECORD])
 }
 
-/// A client, and the record that the server sealed for it.
+/// Returns a client, with a record that the server sealed for it.
 fn opening<P: Provider>(
     version: Version,
     seal: impl FnOnce(&mut Layer<P>, &mut [u8]) -> usize,
@@ -138,21 +139,21 @@ fn opening_key_update<P: Provider>() -> &'static mut Case<P> {
     })
 }
 
-fn alive<P: Provider>(version: Version) -> &'static mut Option<Layer<P>> {
+fn connection<P: Provider>(version: Version) -> &'static mut Option<Layer<P>> {
     Box::leak(Box::new(Some(established(version, Algorithm::Aes128Gcm).0)))
 }
 
-// What was counted has done its work.
+// Checks of the results
 
-fn is_sealed(sealed: Result<usize, SealError>) {
+fn assert_sealed(sealed: Result<usize, SealError>) {
     sealed.unwrap();
 }
 
-fn all_is_taken(sealed: Result<Sealed, SealError>) {
+fn assert_taken(sealed: Result<Sealed, SealError>) {
     assert_ne!(sealed.unwrap().taken, 0);
 }
 
-fn is_content((start, end): (usize, usize)) {
+fn assert_content((start, end): (usize, usize)) {
     assert!(start < end);
 }
 
@@ -160,7 +161,7 @@ fn assert_true(is_true: bool) {
     assert!(is_true);
 }
 
-#[library_benchmark(teardown = is_sealed)]
+#[library_benchmark(teardown = assert_sealed)]
 #[bench::tls13_null_0(sealing::<Null>(Tls13, 0))]
 #[bench::tls13_null_64(sealing::<Null>(Tls13, 64))]
 #[bench::tls13_null_1024(sealing::<Null>(Tls13, 1024))]
@@ -181,8 +182,8 @@ fn seal_in_place<P: Provider>(case: &'static mut Case<P>) -> Result<usize, SealE
     case.layer.seal_in_place(&mut case.record, case.content.len())
 }
 
-// No data makes no record.
-#[library_benchmark(teardown = all_is_taken)]
+// Without a length of 0: sealing no data makes no record.
+#[library_benchmark(teardown = assert_taken)]
 #[bench::tls13_null_64(sealing::<Null>(Tls13, 64))]
 #[bench::tls13_null_1024(sealing::<Null>(Tls13, 1024))]
 #[bench::tls13_null_16384(sealing::<Null>(Tls13, 16384))]
@@ -199,7 +200,7 @@ fn seal<P: Provider>(case: &'static mut Case<P>) -> Result<Sealed, SealError> {
     case.layer.seal(&[&case.content], &mut case.record)
 }
 
-#[library_benchmark(teardown = is_content)]
+#[library_benchmark(teardown = assert_content)]
 #[bench::tls13_null_64(opening_data::<Null>(Tls13, 64))]
 #[bench::tls13_null_1024(opening_data::<Null>(Tls13, 1024))]
 #[bench::tls13_null_16384(opening_data::<Null>(Tls13, 16384))]
@@ -219,7 +220,7 @@ fn open<P: Provider>(case: &'static mut Case<P>) -> (usize, usize) {
     }
 }
 
-// Cover traffic.
+// Empty records, for instance cover traffic.
 #[library_benchmark(teardown = assert_true)]
 #[bench::tls13_null_0(opening_data::<Null>(Tls13, 0))]
 #[bench::tls13_ring_0(opening_data::<Ring>(Tls13, 0))]
@@ -231,7 +232,7 @@ fn open_empty<P: Provider>(case: &'static mut Case<P>) -> bool {
 
 // Control
 
-#[library_benchmark(teardown = is_sealed)]
+#[library_benchmark(teardown = assert_sealed)]
 #[bench::tls13_null(sealing::<Null>(Tls13, 0))]
 #[bench::tls13_ring(sealing::<Ring>(Tls13, 0))]
 #[bench::tls12_null(sealing::<Null>(Tls12, 0))]
@@ -252,18 +253,17 @@ fn close_notify_in<P: Provider>(case: &'static mut Case<P>) -> bool {
     matches!(case.layer.open(&mut case.record), Ok(Opened { event: Event::Closed, .. }))
 }
 
-// The end of a connection: the keys of both directions are overwritten, and what they left on the
-// stack.
+// Dropping a connection: it overwrites the keys of both directions and their copies on the stack.
 #[library_benchmark]
-#[bench::tls13_null(alive::<Null>(Tls13))]
-#[bench::tls13_ring(alive::<Ring>(Tls13))]
-#[bench::tls12_null(alive::<Null>(Tls12))]
-#[bench::tls12_ring(alive::<Ring>(Tls12))]
+#[bench::tls13_null(connection::<Null>(Tls13))]
+#[bench::tls13_ring(connection::<Ring>(Tls13))]
+#[bench::tls12_null(connection::<Null>(Tls12))]
+#[bench::tls12_ring(connection::<Ring>(Tls12))]
 fn wipe<P: Provider>(layer: &'static mut Option<Layer<P>>) {
     *layer = None;
 }
 
-#[library_benchmark(teardown = is_sealed)]
+#[library_benchmark(teardown = assert_sealed)]
 #[bench::null(sealing::<Null>(Tls13, 0))]
 #[bench::ring(sealing::<Ring>(Tls13, 0))]
 fn key_update_out<P: Provider>(case: &'static mut Case<P>) -> Result<usize, SealError> {
@@ -273,7 +273,7 @@ fn key_update_out<P: Provider>(case: &'static mut Case<P>) -> Result<usize, Seal
     case.layer.poll_control(&mut case.record)
 }
 
-// The peer asks for one in return: the answer is not counted here.
+// The peer requests a KeyUpdate in return. The answer is not counted here.
 #[library_benchmark(teardown = assert_true)]
 #[bench::null(opening_key_update::<Null>())]
 #[bench::ring(opening_key_update::<Ring>())]
@@ -281,8 +281,8 @@ fn key_update_in<P: Provider>(case: &'static mut Case<P>) -> bool {
     matches!(case.layer.open(&mut case.record), Ok(Opened { event: Event::KeyUpdate { .. }, .. }))
 }
 
-// With the keys of both directions wiped.
-#[library_benchmark(teardown = is_sealed)]
+// Includes wiping the keys of both directions.
+#[library_benchmark(teardown = assert_sealed)]
 #[bench::tls13_null(sealing::<Null>(Tls13, 0))]
 #[bench::tls13_ring(sealing::<Ring>(Tls13, 0))]
 #[bench::tls12_null(sealing::<Null>(Tls12, 0))]

@@ -1,12 +1,12 @@
-//! What each call takes in time, by criterion; with its options:
+//! Measures the time of each call with criterion. The options of criterion apply:
 //!
 //! ```text
 //! cargo bench -p tls-record-benches --bench records -- 'seal in place/Tls13/Aes128Gcm/ring'
 //! ```
 //!
-//! The bin `ratios` compares with the cipher alone, in turns, which criterion cannot.
+//! The binary `ratios` alternates between a call and its AEAD alone, which criterion cannot do.
 
-#![allow(missing_docs)] // Of the functions that criterion's macros make.
+#![allow(missing_docs)] // For the functions that the macros of criterion make.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -23,10 +23,10 @@ use tls_record_benches::{Layer, established};
 const LENGTHS: [usize; 4] = [2, 64, 1_024, 16_384];
 const BULK: usize = 1 << 20;
 
-/// Calls between two looks at the clock, where something must be made ready for each.
+/// The number of calls that are timed together, where each call needs setup.
 const BATCH: BatchSize = BatchSize::NumIterations(16);
 
-/// What is the same in all benchmarks of a connection.
+/// The parameters of a connection.
 #[derive(Clone, Copy)]
 struct Case {
     version: Version,
@@ -40,7 +40,8 @@ impl Case {
         criterion.benchmark_group(format!("{work}/{version:?}/{algorithm:?}/{backend}"))
     }
 
-    /// Client and server. A key seals no more than 2^24.5 records: every benchmark has its own.
+    /// Returns a client and a server. Every benchmark needs its own, because a key seals at most
+    /// 2^24.5 records.
     fn ends<P: Provider>(self) -> (Layer<P>, Layer<P>) {
         established(self.version, self.algorithm)
     }
@@ -156,7 +157,7 @@ fn all(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    // Within the records that a key may seal.
+    // Short enough to stay within the number of records that a key may seal.
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_millis(700));

@@ -1,15 +1,16 @@
-//! Bar charts as SVG: the same figures of several libraries, in small panels.
+//! Bar charts as SVG that compare several libraries, in small panels.
 
 use std::fmt::Write;
 
-/// A panel for each group, with a bar for each library.
+/// A chart with one panel for each group, and in it one bar for each library.
 #[derive(Debug)]
 pub struct Chart<'a> {
-    /// What is measured, and its unit.
+    /// The measured quantity and its unit.
     pub title: &'a str,
-    /// Names of the groups, such as lengths of records.
+    /// The names of the groups, for instance lengths of records.
     pub groups: &'a [String],
-    /// A library, and its figure in each group. Names of our own start with `tls-record`.
+    /// The libraries, each with a figure for each group. Names that start with `tls-record` are
+    /// highlighted.
     pub rows: &'a [(String, Vec<f64>)],
 }
 
@@ -25,13 +26,13 @@ const PANEL: usize = BAR + FIGURE + GAP;
 /// From one bar to the next.
 const LINE: usize = 14;
 
-/// Colours that can be seen on white and on black.
+/// Colours that are visible on white and on black.
 const STYLE: &str = "text { font: 12px sans-serif; fill: #777 } \
     .title { font-weight: bold; font-size: 14px } \
     .ours { fill: #2a9d8f } .theirs { fill: #8d99ae } \
     @media (prefers-color-scheme: dark) { text { fill: #bbb } }";
 
-/// Draws all charts below each other. In each panel the longest bar has the full width.
+/// Draws the charts, one below the other. In each panel the longest bar has the full width.
 ///
 /// # Panics
 /// If a library has fewer figures than there are groups.

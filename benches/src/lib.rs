@@ -1,4 +1,4 @@
-//! What the benches and the proofs share: established connections, times and charts.
+//! Code shared by the benchmarks and tests: established connections, time measurement and charts.
 
 pub mod chart;
 pub mod life;
@@ -8,21 +8,21 @@ pub mod timing;
 use tls_record::aead::{Algorithm, Provider};
 use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret, Version};
 
-/// A connection with keys of one provider.
+/// A record layer with the keys of a provider.
 pub type Layer<P> = RecordLayer<TrafficSecret<P>>;
 
-/// The client and the server of one connection, behind the handshake.
+/// Returns the client and the server of one connection after the handshake.
 ///
 /// # Panics
-/// If the provider lacks the algorithm.
+/// If the provider does not support the algorithm.
 pub fn established<P: Provider>(version: Version, algorithm: Algorithm) -> (Layer<P>, Layer<P>) {
     configured(version, algorithm, |_| {})
 }
 
-/// [`established`], with something configured at both ends.
+/// Like [`established`], with a change to the config of both ends.
 ///
 /// # Panics
-/// If the provider lacks the algorithm.
+/// If the provider does not support the algorithm.
 pub fn configured<P: Provider>(
     version: Version,
     algorithm: Algorithm,
@@ -34,7 +34,7 @@ pub fn configured<P: Provider>(
             TrafficSecret::tls12(algorithm, &vec![byte; algorithm.key_len()], &[byte; 12])
         }
     };
-    // In TLS 1.2 the Finished had number 0.
+    // In TLS 1.2 the Finished had sequence number 0.
     let first = u64::from(version == Version::Tls12);
     let end = |role| {
         let mut config = Config::new(role);
@@ -42,7 +42,9 @@ pub fn configured<P: Provider>(
         let mut layer = Layer::<P>::new(config);
         let [client, server] =
             [1, 2].map(|byte| (secret(byte).expect("a secret of the right length"), first));
-        layer.take_over(Epoch::Application, client, server).expect("keys of the provider");
+        layer
+            .take_over(Epoch::Application, client, server)
+            .expect("the provider supports the algorithm");
         layer
     };
     (end(Role::Client), end(Role::Server))

@@ -1,4 +1,4 @@
-//! A connection's whole life, in phases: what is proved to allocate nothing.
+//! The phases of a connection's life after the handshake, which must not allocate.
 
 use tls_record::Version::Tls13;
 use tls_record::aead::{Algorithm, Provider};
@@ -9,11 +9,11 @@ use tls_record::{
 
 use crate::{Layer, established};
 
-/// Each makes three records each way: more than 10,000 in all.
+/// Each round sends three records each way: more than 10,000 in total.
 const ROUNDS: usize = 3_334;
 const CONTENT: [u8; 200] = [0x5a; 200];
 
-/// Room for records, made before anything is counted.
+/// A buffer for records, allocated before allocations are counted.
 pub struct Wire {
     bytes: Vec<u8>,
     len: usize,
@@ -31,16 +31,16 @@ impl Wire {
     }
 }
 
-/// Opens what lies on the wire; it must be one record.
+/// Opens the bytes on the wire, which must be one record.
 fn deliver<P: Provider>(to: &mut Layer<P>, wire: &mut Wire) -> Event {
     let opened = to.open(wire.sealed()).unwrap();
     assert_eq!(opened.consumed, wire.len);
     opened.event
 }
 
-/// Opens what lies on the wire; it must be this many bytes of data.
+/// Opens the bytes on the wire, which must be one record with `len` bytes of application data.
 fn deliver_data<P: Provider>(to: &mut Layer<P>, wire: &mut Wire, len: usize) {
-    let Event::ApplicationData(range) = deliver(to, wire) else { panic!("no data") };
+    let Event::ApplicationData(range) = deliver(to, wire) else { panic!("not application data") };
     assert_eq!(wire.bytes[range], CONTENT[..len]);
 }
 
@@ -51,10 +51,10 @@ fn control<P: Provider>(from: &mut Layer<P>, to: &mut Layer<P>, wire: &mut Wire)
     deliver(to, wire)
 }
 
-/// One record each in place, copied, and gathered from several slices.
+/// Sends three records: sealed in place, from one slice, and from several slices.
 ///
 /// # Panics
-/// If one does not arrive.
+/// If a record does not arrive.
 pub fn records<P: Provider>(from: &mut Layer<P>, to: &mut Layer<P>, wire: &mut Wire, len: usize) {
     let headroom = from.sealer().headroom();
     wire.bytes[headroom..][..len].copy_from_slice(&CONTENT[..len]);
@@ -70,7 +70,7 @@ pub fn records<P: Provider>(from: &mut Layer<P>, to: &mut Layer<P>, wire: &mut W
     }
 }
 
-/// A KeyUpdate, and the one that answers it if it is requested.
+/// Sends a KeyUpdate, and the answer if it is requested.
 fn key_update<P: Provider>(
     from: &mut Layer<P>,
     to: &mut Layer<P>,
@@ -86,8 +86,8 @@ fn key_update<P: Provider>(
     assert!(!from.has_control() && !to.has_control());
 }
 
-/// More than 10,000 records each way, made in three manners, and KeyUpdates between them.
-fn life<P: Provider>(
+/// Sends more than 10,000 records each way, sealed in three ways, with KeyUpdates between them.
+fn exchange<P: Provider>(
     version: Version,
     client: &mut Layer<P>,
     server: &mut Layer<P>,
@@ -102,7 +102,7 @@ fn life<P: Provider>(
             key_update(server, client, wire, round % 200 != 0);
         }
     }
-    // One call, three records.
+    // One call that seals three records.
     wire.len = client.seal(&[&CONTENT[..]; 200], &mut wire.bytes).unwrap().written;
     let mut done = 0;
     for _ in 0..3 {
@@ -113,7 +113,7 @@ fn life<P: Provider>(
     assert_eq!(done, wire.len);
 }
 
-/// The client closes; the server closes after it (TLS 1.2: answers by itself).
+/// The client closes, then the server closes (in TLS 1.2, the server's close_notify is automatic).
 fn close<P: Provider>(
     version: Version,
     (mut client, mut server): (Layer<P>, Layer<P>),
@@ -122,7 +122,7 @@ fn close<P: Provider>(
     client.close().unwrap();
     assert_eq!(control(&mut client, &mut server, wire), Event::Closed);
     if version == Tls13 {
-        // In two steps: the other direction stays open.
+        // The other direction stays open until the server closes it.
         records(&mut server, &mut client, wire, 100);
         server.close().unwrap();
     }
@@ -133,7 +133,7 @@ fn close<P: Provider>(
     assert_eq!(client.eof(), client.end().read);
 }
 
-/// A user_canceled and a close_notify, as the end of a connection that is given up.
+/// The client cancels: it sends a user_canceled and a close_notify.
 fn cancel<P: Provider>((mut client, mut server): (Layer<P>, Layer<P>), wire: &mut Wire) {
     client.cancel().unwrap();
     let warning = control(&mut client, &mut server, wire);
@@ -141,7 +141,7 @@ fn cancel<P: Provider>((mut client, mut server): (Layer<P>, Layer<P>), wire: &mu
     assert_eq!(control(&mut client, &mut server, wire), Event::Closed);
 }
 
-/// The server finds a fault; its alert ends the client too.
+/// The server detects a forged record; its alert ends the client's connection as well.
 fn fault<P: Provider>((mut client, mut server): (Layer<P>, Layer<P>), wire: &mut Wire) {
     wire.len = client.seal(&[&CONTENT], &mut wire.bytes).unwrap().written;
     let last = wire.len - 1;
@@ -157,7 +157,7 @@ fn fault<P: Provider>((mut client, mut server): (Layer<P>, Layer<P>), wire: &mut
     assert!(!client.has_control());
 }
 
-/// The client aborts, and the server meets the end of the transport without a close_notify.
+/// The client aborts, and the transport ends inside the alert: a truncation for the server.
 fn abort<P: Provider>((mut client, mut server): (Layer<P>, Layer<P>), wire: &mut Wire) {
     client.abort(AlertDescription::INTERNAL_ERROR).unwrap();
     wire.len = client.poll_control(&mut wire.bytes).unwrap();
@@ -170,7 +170,7 @@ fn abort<P: Provider>((mut client, mut server): (Layer<P>, Layer<P>), wire: &mut
 
 type Halves<P> = (Opener<TrafficSecret<P>>, Sealer<TrafficSecret<P>>);
 
-/// With split halves: data, and the notice and the signal by hand.
+/// Split halves exchange data; the caller passes the notice and the signal between them.
 fn split<P: Provider>(client: Halves<P>, server: Layer<P>, wire: &mut Wire) {
     let ((mut opener, mut sealer), mut server) = (client, server);
     for _ in 0..100 {
@@ -190,28 +190,28 @@ fn split<P: Provider>(client: Halves<P>, server: Layer<P>, wire: &mut Wire) {
     assert_eq!(deliver(&mut server, wire), Event::Closed);
 }
 
-/// A part of a connection's life, ready to be lived.
+/// A phase of a connection's life, ready to run.
 pub struct Phase {
-    /// What is in it.
+    /// The contents of the phase.
     pub name: &'static str,
-    live: Box<dyn FnOnce(&mut Wire)>,
+    run: Box<dyn FnOnce(&mut Wire)>,
 }
 
 impl Phase {
-    fn new(name: &'static str, live: impl FnOnce(&mut Wire) + 'static) -> Self {
-        Self { name, live: Box::new(live) }
+    fn new(name: &'static str, run: impl FnOnce(&mut Wire) + 'static) -> Self {
+        Self { name, run: Box::new(run) }
     }
 
-    /// Lives it.
-    pub fn live(self, wire: &mut Wire) {
-        (self.live)(wire);
+    /// Runs the phase.
+    pub fn run(self, wire: &mut Wire) {
+        (self.run)(wire);
     }
 }
 
-/// All of them. What they need is allocated here, before anything is counted.
+/// Returns all phases. It allocates what they need, before allocations are counted.
 ///
 /// # Panics
-/// If the provider lacks the algorithm.
+/// If the provider does not support the algorithm.
 pub fn phases<P: Provider + 'static>(version: Version, algorithm: Algorithm) -> Vec<Phase> {
     let pair = || established::<P>(version, algorithm);
     let (mut living, closing, cancelling) = (pair(), pair(), pair());
@@ -220,12 +220,12 @@ pub fn phases<P: Provider + 'static>(version: Version, algorithm: Algorithm) -> 
     let halves = client.split();
     vec![
         Phase::new("10,002 records each way, KeyUpdates", move |wire| {
-            life(version, &mut living.0, &mut living.1, wire);
+            exchange(version, &mut living.0, &mut living.1, wire);
         }),
         Phase::new("close_notify both ways", move |wire| close(version, closing, wire)),
         Phase::new("user_canceled", move |wire| cancel(cancelling, wire)),
         Phase::new("a forged record", move |wire| fault(failing, wire)),
         Phase::new("an abort, a truncation", move |wire| abort(aborting, wire)),
-        Phase::new("two halves, carried words", move |wire| split(halves, server, wire)),
+        Phase::new("split halves", move |wire| split(halves, server, wire)),
     ]
 }

@@ -1,24 +1,24 @@
-//! Times that can be compared: what takes turns in one process.
+//! Measuring times that can be compared within one process.
 
 use std::ops::Range;
 use std::time::Instant;
 
-/// Median and quartiles.
+/// The median and the quartiles of samples.
 #[derive(Clone, Copy, Debug)]
 pub struct Spread {
-    /// A quarter is less.
+    /// The lower quartile.
     pub low: f64,
-    /// One half is less.
+    /// The median.
     pub median: f64,
-    /// A quarter is more.
+    /// The upper quartile.
     pub high: f64,
 }
 
 impl Spread {
-    /// Of some samples.
+    /// Computes the median and the quartiles of `samples`.
     ///
     /// # Panics
-    /// If there are none.
+    /// If there are no samples.
     pub fn of(mut samples: Vec<f64>) -> Self {
         samples.sort_by(f64::total_cmp);
         let at = |quarters: usize| samples[(samples.len() - 1) * quarters / 4];
@@ -26,7 +26,7 @@ impl Spread {
     }
 }
 
-/// Nanoseconds for each of `count` calls.
+/// Makes `count` calls and returns the mean time of a call, in nanoseconds.
 pub fn nanoseconds(count: usize, mut call: impl FnMut(usize)) -> f64 {
     let start = Instant::now();
     for i in 0..count {
@@ -35,7 +35,7 @@ pub fn nanoseconds(count: usize, mut call: impl FnMut(usize)) -> f64 {
     start.elapsed().as_nanos() as f64 / count as f64
 }
 
-/// A buffer that begins at the edge of a page: how fast code is depends on where bytes lie.
+/// A page-aligned buffer: the speed of code depends on the alignment of its data.
 #[derive(Debug)]
 pub struct Page {
     bytes: Vec<u8>,
@@ -43,7 +43,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// A buffer of this length.
+    /// Creates a buffer of `len` bytes.
     pub fn new(len: usize) -> Self {
         const PAGE: usize = 4096;
         let bytes = vec![0x5a; len + PAGE];
@@ -51,7 +51,7 @@ impl Page {
         Self { bytes, place: start..start + len }
     }
 
-    /// All of it.
+    /// Returns the whole buffer.
     pub fn bytes(&mut self) -> &mut [u8] {
         &mut self.bytes[self.place.clone()]
     }

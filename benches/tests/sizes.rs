@@ -1,4 +1,4 @@
-//! The table of sizes in `benches/README.md` is true.
+//! Checks the tables of sizes in `benches/README.md`.
 
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
@@ -10,19 +10,19 @@ use tls_record::{
     RecordLayer, RecordSizes, Sealer, TrafficSecret, Writer,
 };
 
-/// Room for output, in what has some.
+/// Bytes of output that a `Writer` and a `Connection` hold.
 const TX: usize = 512;
 
-/// Bytes of the iv of a direction.
+/// Bytes of the IV of one direction.
 const IV: usize = 12;
 
 const PER_BACKEND: [&str; 9] = [
-    "a key of the AEAD",
+    "AEAD key",
     "`TrafficSecret`",
     "`Opener`",
     "`Sealer`",
     "`RecordLayer`",
-    "without its keys, secrets and ivs",
+    "`RecordLayer` without keys, secrets and IVs",
     "`KernelDirection`",
     "`Writer<_, 512>`",
     "`Connection<_, 512>`",
@@ -46,8 +46,9 @@ fn per_backend<P: Provider>() -> [usize; 9] {
 }
 
 fn table() -> String {
-    let mut table =
-        String::from("| bytes | none | ring | RustCrypto | AWS-LC |\n|---|---|---|---|---|\n");
+    let mut table = String::from(
+        "| size in bytes | null | ring | RustCrypto | AWS-LC |\n|---|---|---|---|---|\n",
+    );
     let columns = [
         per_backend::<Null>(),
         per_backend::<Ring>(),
@@ -58,14 +59,14 @@ fn table() -> String {
         let [none, ring, rustcrypto, aws_lc] = columns.map(|column| column[row]);
         writeln!(table, "| {name} | {none} | {ring} | {rustcrypto} | {aws_lc} |").unwrap();
     }
-    table += "\n| bytes | |\n|---|---|\n";
+    table += "\n| type | size in bytes |\n|---|---|\n";
     for (name, size) in [
         ("`Config`", size_of::<Config>()),
         ("`End`", size_of::<End>()),
         ("`Mailbox`", size_of::<Mailbox>()),
         ("`RecordSizes`", size_of::<RecordSizes>()),
         ("`RecordBuffer<512>`", size_of::<RecordBuffer<512>>()),
-        ("`ConnectionSet` of 4, beyond the connections", {
+        ("`ConnectionSet` of 4, without its connections", {
             size_of::<ConnectionSet<[u64; 8], 4>>() - 4 * size_of::<[u64; 8]>()
         }),
     ] {
@@ -75,13 +76,13 @@ fn table() -> String {
 }
 
 #[test]
-fn the_table_of_sizes_is_true() {
+fn the_readme_states_the_sizes() {
     let (readme, table) = (include_str!("../README.md"), table());
-    assert!(readme.contains(&table), "benches/README.md needs this table:\n\n{table}");
+    assert!(readme.contains(&table), "benches/README.md must contain these tables:\n\n{table}");
 }
 
 #[test]
-fn a_connection_is_at_most_200_bytes_beyond_its_keys() {
+fn a_connection_takes_at_most_200_bytes_without_its_keys() {
     for sizes in [
         per_backend::<Null>(),
         per_backend::<Ring>(),

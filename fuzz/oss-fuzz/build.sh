@@ -1,17 +1,17 @@
 #!/bin/bash -eu
-# Builds the fuzz targets as OSS-Fuzz and ClusterFuzzLite want them: each with its seed corpus and its
-# dictionary in $OUT. They set SRC, OUT, WORK, SANITIZER and the flags of compilers. `try.sh` runs it
-# without them.
+# Builds the fuzz targets for OSS-Fuzz and ClusterFuzzLite, which set SRC, OUT, WORK, SANITIZER and the
+# compiler flags. Puts each target with its seed corpus and its dictionary into $OUT. `try.sh` runs this
+# script locally.
 cd "$SRC/tls-record"
-# The toolchain of rust-toolchain.toml cannot do it.
+# cargo-fuzz needs nightly, not the toolchain of rust-toolchain.toml.
 export RUSTUP_TOOLCHAIN=${RUSTUP_TOOLCHAIN:-nightly}
 
-# The engine alone: OpenSSL and rustls as peers would be most of what is fuzzed.
+# Only the targets of the engine: with OpenSSL and rustls as peers, most of the fuzzed code would be theirs.
 targets=(header alert close open seal handshake_epochs duplex connection suspend)
 
 flags=(--fuzz-dir fuzz -O --debug-assertions --no-default-features --features libfuzzer)
 case "$SANITIZER" in
-    # They instrument the compiler's output themselves.
+    # These instrument the compiler's output themselves.
     coverage | introspector) flags+=(--sanitizer none) ;;
     *) flags+=(--sanitizer "$SANITIZER") ;;
 esac

@@ -1,6 +1,6 @@
 #!/bin/bash -eu
-# Runs build.sh as OSS-Fuzz does, on a copy of this repository and with the same variables, and then
-# each fuzzer of $OUT over its seed corpus. Needs a nightly toolchain, cargo-fuzz and zip.
+# Runs build.sh like OSS-Fuzz, on a copy of this repository and with the same variables. Then it runs each
+# fuzzer of $OUT over its seed corpus. Needs a nightly toolchain, cargo-fuzz and zip.
 work=${1:-target/oss-fuzz}
 mkdir -p "$work"/{src,out,work}
 work=$(realpath "$work")

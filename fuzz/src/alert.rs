@@ -1,18 +1,18 @@
-//! Alert messages: what is decoded is what was encoded, and says what the registry says.
+//! Alert messages: decoding inverts encoding, and names and classes match the registry.
 
 use tls_record::{Alert, AlertClass, AlertDescription, AlertLevel, ContentType, Header};
 
 use crate::input::input;
 
 input! {
-    /// A message.
+    /// An alert message.
     pub struct Input {
-        /// Its bytes: an alert, if there are two.
+        /// The bytes of the message: an alert if there are two.
         pub message: Vec<u8>,
     }
 }
 
-/// The registry (RFC 9846 appendix B.2, without what is reserved; RFC 5246 section 7.2 for
+/// The registry (RFC 9846 appendix B.2, without reserved values; RFC 5246 section 7.2 for
 /// no_renegotiation).
 const REGISTRY: [(u8, &str); 29] = [
     (0, "close_notify"),
@@ -56,7 +56,7 @@ impl crate::target::Input for Input {
             return;
         };
         let alert = alert.expect("any two bytes are an alert");
-        assert_eq!(alert.encode(), [level, description], "unknown values survive");
+        assert_eq!(alert.encode(), [level, description], "unknown values are kept");
         let [header @ .., a, b] = alert.plaintext_record();
         assert_eq!([a, b], [level, description]);
         let header = Header::decode(header);
@@ -69,7 +69,7 @@ impl crate::target::Input for Input {
             .ok()
             .map(|at| REGISTRY[at].1);
         assert_eq!(description.name(), name);
-        // RFC 9846 section 6: whatever it does not know is an error.
+        // RFC 9846 section 6: an unknown alert is an error alert.
         let (class, level) = match description.0 {
             0 => (AlertClass::Closure, AlertLevel::WARNING),
             90 => (AlertClass::UserCanceled, AlertLevel::WARNING),

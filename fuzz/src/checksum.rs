@@ -1,13 +1,15 @@
-//! A cipher that hides nothing and notices everything: any bit of a record, its header, its nonce or
-//! its key that is another. With the null AEAD a transport can change content unseen; with a real
-//! cipher a fuzzer spends its time in there.
+//! A cipher that does not encrypt, but detects every changed bit of a record, its header, nonce or
+//! key.
+//!
+//! The null cipher does not detect changed content, and with a real cipher a fuzzer spends its time
+//! in the cipher.
 
 use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
 use zeroize::Zeroize;
 
 const TAG_LEN: usize = 16;
 
-/// The cipher as a [`Provider`].
+/// The [`Provider`] of the checksum cipher.
 #[derive(Clone, Copy, Debug)]
 pub struct Checksum;
 
@@ -30,7 +32,7 @@ impl Provider for Checksum {
     }
 }
 
-/// A key of it.
+/// A key of the checksum cipher.
 #[derive(Clone, Debug)]
 pub struct ChecksumAead {
     key: u64,
@@ -47,7 +49,8 @@ impl ChecksumAead {
     }
 }
 
-/// Not for secrets: each step is a bijection of the state, so that no single change goes unseen.
+/// Mixes `bytes` into `state`. Not secure: each step is a bijection of the state, so that every
+/// single change is detected.
 pub(crate) fn mix(state: u64, bytes: &[u8]) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let step = |state: u64, word: u64| (state ^ word).wrapping_mul(ODD).rotate_left(29);

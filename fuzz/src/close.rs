@@ -1,63 +1,63 @@
-//! The close-state machine against facts: what has been asked for, what has arrived and what has left.
+//! The closing state machine, compared with [`Facts`]: what was requested, received and sent.
 //!
-//! [`Facts`] knows no transitions. It remembers, and says of any moment what the words of RFC 9846
-//! section 6 and RFC 5246 section 7.2.1 make of what it remembers.
+//! [`Facts`] has no transitions. It records events, and derives the state from them by the rules of
+//! RFC 9846 section 6 and RFC 5246 section 7.2.1.
 
 use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState, transition};
 
 use crate::input::input;
 
-/// An alert of ours.
+/// An alert that the sender can send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alert {
     /// user_canceled
     UserCanceled,
     /// close_notify
     CloseNotify,
-    /// A fatal one.
+    /// A fatal alert.
     Fatal,
 }
 
-/// What happened to a connection, as far as its end goes.
+/// The events of a connection that concern its end.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// What came first of all that ends receiving.
+    /// The first event that ended receiving.
     received_end: Option<ReadState>,
-    /// Our direction is to end by a close_notify.
+    /// A close_notify must be sent.
     is_close_wanted: bool,
-    /// A user_canceled is to come before it.
+    /// A user_canceled must be sent before the close_notify.
     is_cancel_wanted: bool,
-    /// A fatal alert is to be sent.
+    /// A fatal alert must be sent.
     has_fault: bool,
-    /// The peer failed before our direction had ended.
+    /// The peer failed before the sending direction had ended.
     has_peer_failed: bool,
-    /// The keys of our direction are somebody else's.
+    /// The keys of the sending direction were handed over.
     is_handed_over: bool,
-    /// The alerts that left.
+    /// The alerts that were sent.
     sent: Vec<Alert>,
 }
 
 impl Facts {
-    /// Whether nothing of ours may leave any more.
+    /// Returns whether nothing more may be sent.
     fn is_over(&self) -> bool {
         self.is_handed_over
             || self.has_peer_failed
             || matches!(self.sent.last(), Some(Alert::CloseNotify | Alert::Fatal))
     }
 
-    /// Whether the keys of our direction may go elsewhere: not while an alert is due, which they are
-    /// to seal, nor after a failure, which has wiped them.
+    /// Returns whether the keys of the sending direction may be handed over: not while an alert is
+    /// due, which they must seal, nor after a failure, which has wiped them.
     fn may_hand_over(&self) -> bool {
         let has_failed = self.has_peer_failed || self.sent.last() == Some(&Alert::Fatal);
         self.due().is_none() && !has_failed
     }
 
-    /// Something happened.
+    /// Records an event.
     pub fn note(&mut self, on_peer_close: OnPeerClose, trigger: Trigger) {
         let is_receiving = self.received_end.is_none();
         let may_want = !self.is_over() && !self.has_fault && !self.is_close_wanted;
         match trigger {
-            // 9846 6.1: what arrives behind an end is ignored.
+            // RFC 9846 section 6.1: what arrives after the end is ignored.
             Trigger::PeerCloseNotify | Trigger::PeerError | Trigger::TransportEof
                 if !is_receiving => {}
             Trigger::PeerCloseNotify => {
@@ -79,30 +79,30 @@ impl Facts {
                 self.is_cancel_wanted |= may_want;
             }
             Trigger::AlertSealed => self.sent.extend(self.due()),
-            // What has failed has no keys to give away.
+            // A failure has wiped the keys, so there are none to hand over.
             Trigger::ReadHandedOver if self.received_end == Some(ReadState::Failed) => {}
             Trigger::ReadHandedOver => self.received_end = Some(ReadState::HandedOver),
             Trigger::WriteHandedOver => self.is_handed_over |= self.may_hand_over(),
         }
     }
 
-    /// The connection ends, and there is no alert to send.
+    /// Records a failure without an alert to send.
     pub fn note_failure(&mut self) {
         self.received_end.get_or_insert(ReadState::Failed);
         self.has_peer_failed |= !self.is_over();
     }
 
-    /// What arrived is forgotten: the sending half alone does not know of it.
+    /// Forgets what was received: a sending half alone does not know it.
     pub fn forget_receiving(&mut self) {
         self.received_end = None;
     }
 
-    /// The alert that is to leave next.
+    /// Returns the alert to send next.
     pub fn due(&self) -> Option<Alert> {
         if self.is_over() {
             None
         } else if self.has_fault {
-            // 9846 6.2, also in place of a close_notify that has not left.
+            // RFC 9846 section 6.2. It also replaces a close_notify that was not sent yet.
             Some(Alert::Fatal)
         } else if self.is_cancel_wanted && self.sent.is_empty() {
             Some(Alert::UserCanceled)
@@ -111,17 +111,17 @@ impl Facts {
         }
     }
 
-    /// The alerts that left.
+    /// The alerts that were sent.
     pub fn sent(&self) -> &[Alert] {
         &self.sent
     }
 
-    /// How far receiving is.
+    /// Returns the state of the receiving direction.
     pub fn read(&self) -> ReadState {
         self.received_end.unwrap_or(ReadState::Open)
     }
 
-    /// How far sending is.
+    /// Returns the state of the sending direction.
     pub fn write(&self) -> WriteState {
         match (self.sent.last(), self.due()) {
             _ if self.is_handed_over => WriteState::HandedOver,
@@ -136,7 +136,7 @@ impl Facts {
 }
 
 input! {
-    /// What can happen.
+    /// An event of a connection.
     pub enum Event {
         /// The peer's close_notify arrives.
         PeerCloseNotify,
@@ -150,11 +150,11 @@ input! {
         Close,
         /// The application cancels.
         Cancel,
-        /// The alert that is due leaves.
+        /// The alert that is due is sealed.
         AlertSealed,
         /// The keys of the receiving direction are suspended or given to the kernel.
         ReadHandedOver,
-        /// Those of the sending direction are.
+        /// The keys of the sending direction are suspended or given to the kernel.
         WriteHandedOver,
     }
 }
@@ -176,9 +176,9 @@ impl Event {
 }
 
 input! {
-    /// A life.
+    /// The events of one connection.
     pub struct Input {
-        /// Whether a close_notify is replied to.
+        /// Whether a close_notify is answered with one.
         pub replies: bool,
         /// What happens, in this order.
         pub events: Vec<Event>,
@@ -196,7 +196,8 @@ impl crate::target::Input for Input {
         for event in &self.events {
             let trigger = event.trigger();
             let before = machine;
-            // The halves, which run apart: the sending one hears of the peer only what counts.
+            // The halves run separately. The sending half learns of peer events only while
+            // receiving is open.
             let is_of_peer =
                 matches!(event, Event::PeerCloseNotify | Event::PeerError | Event::TransportEof);
             if !is_of_peer || read == ReadState::Open {
@@ -210,10 +211,18 @@ impl crate::target::Input for Input {
             assert_eq!((read, write), machine, "the halves after {event:?}");
             assert_eq!(write.is_alert_due(), facts.due().is_some());
             if before.0 == ReadState::HandedOver {
-                assert_eq!(read, ReadState::HandedOver, "it is over, whatever happens");
+                assert_eq!(
+                    read,
+                    ReadState::HandedOver,
+                    "a direction that was handed over stays so"
+                );
             }
             if before.1 == WriteState::HandedOver {
-                assert_eq!(write, WriteState::HandedOver, "it is over, whatever happens");
+                assert_eq!(
+                    write,
+                    WriteState::HandedOver,
+                    "a direction that was handed over stays so"
+                );
             }
         }
         use Alert::{CloseNotify, Fatal, UserCanceled};

@@ -1,8 +1,9 @@
-//! Two connections that own their output, in a set, behind transports that take what they like.
+//! Two connections that own their output, in a set, with transports that take arbitrary amounts.
 //!
 //! The application writes, or reserves and commits; shuts down in one step and in two; removes its
-//! connections and keeps the handles. What leaves is taken apart by the other end: data as it was
-//! written, each answer of a shutdown when it is true, and nothing behind the end.
+//! connections and keeps the handles. The other end decrypts what was sent. It must receive the
+//! data that was written and nothing after the end, and each result of a shutdown must be true when
+//! it is returned.
 
 use tls_record::close::{OnPeerClose, WriteState};
 use tls_record::{
@@ -20,29 +21,29 @@ pub use crate::setup::{Few, Pad, Setup, Suite};
 use crate::words;
 
 input! {
-    /// One thing that the application, the driver or the peer does to a connection.
+    /// One action of the application, the driver or the peer on a connection.
     pub enum Call {
         /// The application writes.
         Write { at: u8, len: u16, },
-        /// It sends a handshake message.
+        /// The application sends a handshake message.
         WriteHandshake { at: u8, len: u8, },
-        /// It reserves a slot.
+        /// The application reserves a slot.
         Reserve { at: u8, len: u16, },
-        /// It fills the slot.
+        /// The application fills the slot.
         Fill { at: u8, },
-        /// It commits some of the slot.
+        /// The application commits a part of the slot.
         Commit { at: u8, len: u16, },
-        /// It gives the slot back.
+        /// The application discards the slot.
         Discard { at: u8, },
         /// The transport takes some bytes.
         Sent { at: u8, len: u16, },
         /// The application shuts down in one step.
         Shutdown { at: u8, },
-        /// It shuts down in two.
+        /// The application shuts down in two steps.
         ShutdownBoth { at: u8, budget: u8, },
-        /// It aborts.
+        /// The application aborts.
         Abort { at: u8, description: u8, },
-        /// It updates its keys.
+        /// The application updates its keys.
         Update { at: u8, request: bool, },
         /// The peer sends a record.
         Record { at: u8, kind: Kind, content: Vec<u8>, },
@@ -54,29 +55,29 @@ input! {
         Garbage { at: u8, bytes: Vec<u8>, },
         /// The transport ends.
         Eof { at: u8, },
-        /// The halves part and meet again.
+        /// The connection is split into halves and joined again.
         SplitAndJoin { at: u8, },
-        /// The connection is removed, and another takes its place.
+        /// The connection is removed, and another one is inserted.
         Replace { at: u8, },
-        /// The transport reads what is unsent, and says later how much it took.
+        /// The transport starts to send the unsent bytes, and reports later how many it took.
         BeginSend { at: u8, },
         /// The peer sends several requests for a KeyUpdate, which arrive at once.
         PeerRequests { at: u8, count: u8, },
-        /// The keys of a direction go to the kernel.
+        /// The keys of a direction are handed to the kernel.
         HandOver { at: u8, sender: bool, },
-        /// The kernel sends what is due.
+        /// The kernel sends the control messages that are due.
         KernelControl { at: u8, },
-        /// The application refuses to renegotiate.
+        /// The application refuses a renegotiation.
         Refuse { at: u8, },
     }
 }
 
 input! {
-    /// The connections and what happens to them.
+    /// Two connections and the calls on them.
     pub struct Input {
-        /// What all are.
+        /// The setup of all connections.
         pub setup: Setup,
-        /// What happens, in this order.
+        /// The calls, in order.
         pub calls: Vec<Call>,
     }
 }
@@ -85,34 +86,34 @@ const TX: usize = 512;
 
 type Wired = Connection<TrafficSecret<Checksum>, TX>;
 
-/// A connection, and all that is known of it.
+/// A connection, and everything that the target knows of it.
 struct End {
     tls: Wired,
     peer: Direction<Checksum>,
     mirror: Direction<Checksum>,
     on_peer_close: OnPeerClose,
-    /// Bytes that the transport took and the mirror did not open.
+    /// Bytes that the transport took and the mirror has not opened.
     taken: Vec<u8>,
-    /// Data that was written and has not come out of the mirror, in order.
+    /// Data that was written and that the mirror has not opened, in order.
     written: Vec<u8>,
-    /// How much was written, to number the bytes.
+    /// The number of bytes written. It determines the next bytes of data.
     count: usize,
     slot: Option<Vec<u8>>,
-    /// The alert that ended our direction on the wire.
+    /// The alert on the wire that ended the sending direction.
     last: Option<u8>,
-    /// A shutdown said that the close_notify left.
+    /// A shutdown reported that the close_notify was sent.
     is_told: bool,
     was_cut: bool,
     /// Bytes of records that arrived since our close_notify was queued.
     drained: u32,
-    /// What the transport reads, and where it lies.
+    /// The bytes that the transport is sending, and their address.
     in_flight: Option<(*const u8, Vec<u8>)>,
-    /// KeyUpdates that there is a reason for, if no key runs out.
+    /// The number of KeyUpdates to expect. `None` if keys can run out, which causes more.
     updates: Option<u32>,
     is_in_kernel: bool,
-    /// The kernel was given an alert that ends our direction.
+    /// The kernel was given an alert that ends the sending direction.
     has_kernel_ended: bool,
-    /// Refusals to renegotiate that are due.
+    /// The number of no_renegotiation alerts that are due.
     refusals: u8,
 }
 
@@ -147,7 +148,7 @@ impl End {
         (self.count..self.count + len).map(|at| (at % 251) as u8).collect()
     }
 
-    /// There is a reason for one more KeyUpdate.
+    /// Expects one more KeyUpdate.
     fn expect_update(&mut self) {
         self.updates = self.updates.map(|updates| updates + 1);
     }
@@ -170,12 +171,12 @@ impl End {
         match self.tls.write(&[front, back]) {
             Ok(taken) => {
                 assert!(may_write && self.slot.is_none());
-                assert!(taken != 0 || len == 0, "progress");
+                assert!(taken != 0 || len == 0, "a call must take some data");
                 self.accept(&data[..taken]);
             }
             Err(error) => {
                 words::check(&error);
-                assert!(self.tls.unsent().len() >= before, "nothing is lost");
+                assert!(self.tls.unsent().len() >= before, "no bytes may be lost");
                 assert_eq!(error == SealError::SlotReserved, self.slot.is_some());
                 assert_eq!(error == SealError::HandedOver, self.is_in_kernel);
                 assert!(!can_write || matches!(error, SealError::KeyExhausted), "{error:?}");
@@ -209,7 +210,7 @@ impl End {
         let slot_len = self.slot.as_ref().map(Vec::len);
         match self.tls.commit(len) {
             Ok(()) => {
-                let mut data = self.slot.take().expect("there was a slot");
+                let mut data = self.slot.take().expect("a slot is reserved");
                 data.truncate(len);
                 self.accept(&data);
             }
@@ -219,13 +220,14 @@ impl End {
         }
     }
 
-    /// The transport takes some bytes, and the mirror opens what is whole.
+    /// The transport takes up to `len` bytes, and the mirror opens the whole records. Returns the
+    /// number taken.
     fn sent(&mut self, len: usize) -> usize {
         let unsent = self.tls.unsent();
         let given = self.in_flight.take().map_or(unsent.len(), |(_, bytes)| bytes.len());
         let taken = len.min(given).min(unsent.len());
         self.taken.extend(&unsent[..taken]);
-        // More than was given does not count.
+        // `sent` must ignore bytes in excess of what the transport was given.
         self.tls.sent(len);
         let len = taken;
         while let Some([_, _, _, high, low]) = self.taken.first_chunk() {
@@ -233,18 +235,20 @@ impl End {
             if self.taken.len() < total {
                 break;
             }
-            assert_eq!(self.last, None, "nothing follows the end");
+            assert_eq!(self.last, None, "nothing may follow the end");
             let record = self.mirror.open(&self.taken);
             self.taken.drain(..total);
             match (record.content_type, &record.content[..]) {
                 (ContentType::APPLICATION_DATA, data) => {
-                    assert!(self.written.starts_with(data), "data as it was written");
+                    assert!(self.written.starts_with(data), "data must arrive as written");
                     self.written.drain(..data.len());
                 }
                 (ContentType::HANDSHAKE, [24, 0, 0, 1, _]) => {
                     self.mirror.update();
                     self.updates = self.updates.map(|updates| {
-                        updates.checked_sub(1).expect("one answer to what came at once")
+                        updates
+                            .checked_sub(1)
+                            .expect("requests that arrive together get one answer")
                     });
                 }
                 (ContentType::HANDSHAKE, _) => {}
@@ -262,13 +266,13 @@ impl End {
         let answer = self.tls.shutdown();
         match answer {
             Ok(()) => {
-                assert!(!std::mem::replace(&mut self.is_told, true), "once");
-                assert_eq!(self.last, Some(0), "its last byte has left");
+                assert!(!std::mem::replace(&mut self.is_told, true), "a shutdown succeeds once");
+                assert_eq!(self.last, Some(0), "the close_notify is sent");
                 assert!(self.written.is_empty() && self.taken.is_empty());
             }
             Err(ShutdownError::SlotReserved) => {
                 assert!(self.slot.is_some());
-                assert_eq!(self.tls.end().write, before, "nothing is queued");
+                assert_eq!(self.tls.end().write, before, "nothing may be queued");
             }
             Err(ShutdownError::WouldBlock) => assert_ne!(self.tls.unsent(), []),
             Err(ShutdownError::AlreadyClosed) => {
@@ -334,7 +338,7 @@ impl End {
         assert_eq!(answer == Err(ShutdownError::SlotReserved), self.slot.is_some());
     }
 
-    /// Bytes that arrive at once.
+    /// Receives bytes that arrive together.
     fn receive(&mut self, mut bytes: Vec<u8>) {
         if self.tls.end().read == ReadEnd::HandedOver {
             let before = bytes.clone();
@@ -376,7 +380,7 @@ impl End {
                         self.slot = None;
                     }
                     if matches!(error, OpenError::PeerAlert(_)) {
-                        // RFC 9846 section 6: nothing more is sent.
+                        // RFC 9846 section 6: nothing more is sent after an error alert.
                         assert_eq!(self.tls.unsent(), []);
                         self.was_cut = true;
                     }
@@ -399,7 +403,7 @@ impl End {
         }
         match self.tls.hand_sender_to_kernel() {
             Ok(direction) => {
-                assert!(is_at_rest && is_open, "all that was sealed has left");
+                assert!(is_at_rest && is_open, "everything sealed must have been sent");
                 check_kernel(direction, self.mirror.sequence);
                 self.is_in_kernel = true;
             }
@@ -421,18 +425,19 @@ impl End {
             }
         }
         let is_open = self.is_in_kernel && !self.has_kernel_ended;
-        assert!(!is_open || self.refusals == 0, "a refusal is lost");
+        assert!(!is_open || self.refusals == 0, "a no_renegotiation alert was lost");
     }
 
     fn refuse(&mut self) {
         let refused = self.tls.refuse_renegotiation();
         let _ = refused.inspect_err(words::check);
-        assert_ne!(refused, Err(KeyError::HandedOver), "the kernel is asked for it");
+        assert_ne!(refused, Err(KeyError::HandedOver), "the refusal is given to the kernel");
         self.refusals = self.refusals.saturating_add(refused.is_ok().into());
     }
 
     fn refusal_left(&mut self) {
-        self.refusals = self.refusals.checked_sub(1).expect("one for each that was asked for");
+        self.refusals =
+            self.refusals.checked_sub(1).expect("one no_renegotiation alert for each refusal");
     }
 
     fn check(&mut self) {
@@ -441,14 +446,18 @@ impl End {
             && !self.was_cut
         {
             let unsent = self.tls.unsent();
-            assert_eq!(unsent.as_ptr(), *place, "what is in flight stays where it is");
-            assert!(unsent.starts_with(bytes), "and as it is");
+            assert_eq!(unsent.as_ptr(), *place, "bytes being sent must not move");
+            assert!(unsent.starts_with(bytes), "bytes being sent must not change");
         }
         assert_eq!(end.write == WriteEnd::HandedOver, self.is_in_kernel);
         if self.is_in_kernel {
-            assert_eq!((self.tls.unsent(), self.last), (&[][..], None), "never a byte");
+            assert_eq!((self.tls.unsent(), self.last), (&[][..], None), "nothing may be sent");
         }
-        assert_eq!(self.tls.slot_mut().map(|slot| slot.to_vec()), self.slot, "it stays as it is");
+        assert_eq!(
+            self.tls.slot_mut().map(|slot| slot.to_vec()),
+            self.slot,
+            "the slot must not change"
+        );
         match end.write {
             WriteEnd::Closed => assert_eq!((self.last, self.tls.unsent()), (Some(0), &[][..])),
             WriteEnd::AlertSent(alert) => assert_eq!(self.last, Some(alert.0)),
@@ -471,7 +480,7 @@ struct World {
     setup: Setup,
     set: ConnectionSet<End, PLACES>,
     handles: [Handle; PLACES],
-    /// Handles of what was removed.
+    /// The handles of removed connections.
     stale: Vec<Handle>,
     foreign: Handle,
 }
@@ -479,16 +488,16 @@ struct World {
 impl World {
     fn new(setup: &Setup) -> Self {
         let mut other = ConnectionSet::<(), 1>::new(8);
-        let foreign = other.insert(()).expect("a place");
+        let foreign = other.insert(()).expect("a free place");
         let mut set = ConnectionSet::new(7);
         let handles = [(); PLACES]
-            .map(|()| set.insert(End::new(setup)).unwrap_or_else(|_| panic!("no place")));
+            .map(|()| set.insert(End::new(setup)).unwrap_or_else(|_| panic!("no free place")));
         Self { setup: setup.clone(), set, handles, stale: Vec::new(), foreign }
     }
 
     fn end(&mut self, at: u8) -> &mut End {
         let handle = self.handles[usize::from(at) % PLACES];
-        self.set.get_mut(handle).expect("it is there")
+        self.set.get_mut(handle).expect("the connection is in the set")
     }
 
     fn call(&mut self, call: &Call) {
@@ -572,22 +581,27 @@ impl World {
         }
     }
 
-    /// Puts another connection into a place, under another handle.
+    /// Replaces a connection by another one, with a new handle. Returns the old connection.
     fn replace(&mut self, at: u8, end: End) -> End {
         let at = usize::from(at) % PLACES;
-        let Err(end) = self.set.insert(end) else { panic!("there was no place") };
-        let removed = self.set.remove(self.handles[at]).expect("it is there");
+        let Err(end) = self.set.insert(end) else { panic!("the set must be full") };
+        let removed = self.set.remove(self.handles[at]).expect("the connection is in the set");
         assert_eq!(self.set.len(), PLACES - 1);
         self.stale.push(self.handles[at]);
-        self.handles[at] = self.set.insert(end).unwrap_or_else(|_| panic!("there is a place"));
+        self.handles[at] =
+            self.set.insert(end).unwrap_or_else(|_| panic!("no free place after a removal"));
         removed
     }
 
     fn split_and_join(&mut self, at: u8) {
         let mut end = self.replace(at, End::new(&self.setup));
         let (opener, mut writer) = end.tls.split();
-        assert_eq!(writer.take_signal(), tls_record::Signal::NONE, "it was carried");
-        end.tls = Connection::join(opener, writer).expect("they belong together");
+        assert_eq!(
+            writer.take_signal(),
+            tls_record::Signal::NONE,
+            "the signal must have been passed on"
+        );
+        end.tls = Connection::join(opener, writer).expect("halves of one connection");
         self.replace(at, end);
         let end = self.end(at);
         if let Some((place, _)) = &mut end.in_flight {
@@ -595,7 +609,7 @@ impl World {
         }
     }
 
-    /// A connection before its first byte, whose peer does not speak TLS.
+    /// Checks a connection before its first byte, with a peer that does not speak TLS.
     fn unstarted(&self) {
         let mut tls = Wired::new(RecordLayer::new(self.setup.config()));
         assert_eq!(tls.shutdown(), Err(ShutdownError::NotStarted));
@@ -628,7 +642,7 @@ impl crate::target::Input for Input {
             world.check();
         }
         world.unstarted();
-        // The transport takes all there is: then the close_notify has left if one was asked for.
+        // Close, and let the transport take everything: then the close_notify must have been sent.
         for at in 0..PLACES as u8 {
             let end = world.end(at);
             let _ = end.tls.discard();
@@ -637,7 +651,7 @@ impl crate::target::Input for Input {
             while end.sent(100) != 0 {}
             let is_failed = !matches!(end.tls.end().write, WriteEnd::Closed);
             assert!(is_failed || (end.last == Some(0) && end.written.is_empty()));
-            assert!(end.taken.is_empty() || end.was_cut, "records leave whole");
+            assert!(end.taken.is_empty() || end.was_cut, "only whole records may be sent");
         }
         world.check();
     }

@@ -1,8 +1,9 @@
-//! The same records to the engine and to a real implementation, which must say the same of them but
-//! for the differences that have a name. See [`tls_record_tests::differential`], which a test gives
-//! random plans to, and this the plans that a fuzzer likes.
+//! Gives the same records to the engine and to another implementation, and compares the results.
 //!
-//! Each run is a handshake. The keys are new each time, and nothing depends on them.
+//! They must agree, except for the named differences. See [`tls_record_tests::differential`]: a
+//! test runs it with random plans, and this target with the plans of a fuzzer.
+//!
+//! Each run makes a handshake. The keys are new each time, and the result does not depend on them.
 
 use std::cell::LazyCell;
 
@@ -15,9 +16,9 @@ pub use crate::receiving::Kind;
 input! {
     /// A part of a stream.
     pub enum Part {
-        /// Data, in records of at most so many bytes.
+        /// Data, in records of at most `fragment` bytes.
         Data { len: u16, fragment: u16, },
-        /// A record of data that is padded in TLS 1.3.
+        /// A record of data, which is padded in TLS 1.3.
         Padded { len: u8, padding: u8, },
         /// Empty records.
         Empty { count: u8, },
@@ -29,7 +30,7 @@ input! {
         TooLong { excess: u8, },
         /// Alerts.
         Alerts { level: u8, description: u8, count: u8, },
-        /// An alert record that is no alert.
+        /// An alert record whose content is not an alert.
         NoAlert { content: Vec<u8>, },
         /// A close_notify.
         Close,
@@ -37,7 +38,7 @@ input! {
 }
 
 impl Part {
-    /// Counts are a few, or more than is tolerated.
+    /// Converts the part. A count is small, or more than is tolerated.
     fn step(&self) -> differential::Step {
         use differential::Step;
         let few = |count: u8| usize::from(if count < 224 { count % 4 } else { count % 40 });
@@ -71,17 +72,17 @@ impl Part {
 }
 
 input! {
-    /// What becomes of the stream.
+    /// What is done to the stream.
     pub enum Tampering {
         /// Nothing.
         None,
         /// It ends early.
         Truncate { at: u16, },
-        /// A bit of a header is another.
+        /// A bit of a header is flipped.
         FlipHeader { record: u8, byte: u8, bit: u8, },
-        /// A bit of a body is another.
+        /// A bit of a body is flipped.
         FlipBody { record: u8, byte: u16, bit: u8, },
-        /// An unprotected record comes in between.
+        /// An unprotected record is inserted.
         Inject { before: u8, kind: Kind, content: Vec<u8>, },
     }
 }
@@ -103,7 +104,7 @@ impl Tampering {
             Self::Inject { before, kind, content } => Plan::Inject {
                 before: (*before).into(),
                 content_type: match kind {
-                    // Any other one is a header with a bit flipped.
+                    // Another content type is the same as a flipped bit of the header.
                     Kind::Other { .. } => Kind::Data.content_type(),
                     kind => kind.content_type(),
                 },
@@ -114,7 +115,7 @@ impl Tampering {
 }
 
 input! {
-    /// A stream of records and who receives it.
+    /// A stream of records, and its receiver.
     pub struct Case {
         /// TLS 1.2.
         pub tls12: bool,
@@ -124,14 +125,14 @@ input! {
         pub suite: u8,
         /// The length of the pieces in which the stream arrives.
         pub piece: u16,
-        /// What becomes of it.
+        /// What is done to the stream.
         pub tampering: Tampering,
-        /// What is sent.
+        /// The parts of the stream.
         pub parts: Vec<Part>,
     }
 }
 
-/// Certificates are made and configurations checked once.
+/// The stages of both versions, whose certificates and configurations are made once.
 struct Stages {
     tls12: Stage,
     tls13: Stage,
@@ -149,15 +150,15 @@ thread_local! {
 }
 
 impl Case {
-    /// Gives the stream to a receiver and to the engine.
+    /// Gives the stream to the implementation and to the engine.
     ///
     /// # Panics
-    /// At a difference without a name.
+    /// If they differ, and the difference has no name.
     pub fn run(&self, stack: Stack) {
         let plan = Plan {
             role: if self.is_server { Role::Server } else { Role::Client },
             suite: Suite::ALL[usize::from(self.suite) % Suite::ALL.len()],
-            // More of them find nothing that fewer do not.
+            // More steps have found nothing more.
             steps: self.parts.iter().take(8).map(Part::step).collect(),
             tampering: self.tampering.plan(),
             pieces: vec![1 + usize::from(self.piece)],

@@ -1,10 +1,11 @@
-//! OpenSSL and the engine as receivers of the same records: see [`differential`](crate::differential).
+//! OpenSSL and the engine as receivers of the same records: see
+//! [`differential`](crate::differential).
 
 pub use crate::differential::{Case, Kind, Part, Tampering};
 use crate::input::input;
 
 input! {
-    /// What both receive.
+    /// The records that both receive.
     pub struct Input {
         /// The records.
         pub case: Case,

@@ -4,7 +4,7 @@ pub use crate::differential::{Case, Kind, Part, Tampering};
 use crate::input::input;
 
 input! {
-    /// What both receive.
+    /// The records that both receive.
     pub struct Input {
         /// The records.
         pub case: Case,

@@ -1,8 +1,8 @@
-//! Two record layers and a transport between them that splits, joins, stalls, cuts, changes bits and
-//! puts bytes in.
+//! Two record layers, with a transport that splits, joins, stalls, cuts, flips bits and injects
+//! bytes.
 //!
-//! Whatever it does: what is delivered is a prefix of what was sent; and both ends agree on how a
-//! direction ended, as far as they can know.
+//! In every case, the data delivered must be a prefix of the data sent, and both ends must agree on
+//! how a direction ended, as far as they can know it.
 
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
@@ -16,29 +16,29 @@ use crate::input::input;
 pub use crate::setup::{Few, Pad, Setup, Suite};
 
 input! {
-    /// What is done to the bytes under way.
+    /// Tampering with the bytes in transit.
     pub enum Trouble {
-        /// A bit of the first bytes becomes another.
+        /// A bit is flipped.
         Flip { at: u16, bit: u8, },
-        /// Bytes come in before all others.
+        /// Bytes are inserted before all others.
         Inject { bytes: Vec<u8>, },
-        /// Bytes are left out.
+        /// Bytes are removed.
         Drop { at: u16, len: u8, },
-        /// The bytes under way come twice.
+        /// The bytes in transit are duplicated.
         Replay,
     }
 }
 
 input! {
-    /// One thing that an end or the transport does.
+    /// One action of an end or of the transport.
     pub enum Call {
         /// An end sends data.
         Send { right: bool, len: u8, },
-        /// An end's driver seals what is due.
+        /// An end seals the control records that are due.
         Control { right: bool, },
-        /// The transport brings some bytes to an end.
+        /// Bytes arrive at an end.
         Bring { right: bool, len: u16, },
-        /// An end carries its words from one half to the other.
+        /// An end exchanges the notice and the signal between its halves.
         Tell { right: bool, },
         /// An end updates its keys.
         Update { right: bool, request: bool, },
@@ -48,31 +48,31 @@ input! {
         Cancel { right: bool, },
         /// An end aborts.
         Abort { right: bool, description: u8, },
-        /// The way to an end is cut: nothing more arrives.
+        /// The transport to an end is cut: nothing more arrives.
         Cut { right: bool, },
-        /// The way to an end is tampered with.
+        /// The transport to an end is tampered with.
         Tamper { right: bool, trouble: Trouble, },
-        /// An end asks whether the other one has closed: what arrives counts from then on.
+        /// An end checks whether the peer has closed. Received bytes are counted from then on.
         CheckClosed { right: bool, },
     }
 }
 
 input! {
-    /// Two ends and what happens to them.
+    /// Two ends, and the calls on them.
     pub struct Input {
-        /// The connection, as the left end has it.
+        /// The setup of the left end.
         pub setup: Setup,
         /// Whether the right end stays open when a TLS 1.2 peer closes.
         pub right_half_closes: bool,
-        /// What happens, in this order.
+        /// The calls, in order.
         pub calls: Vec<Call>,
     }
 }
 
-/// What a record may be long, and a little more: the buffer of an end.
+/// The buffer of an end, in bytes: a little more than the longest record.
 const BUFFER: usize = 1024;
 
-/// One end: two halves that have nothing but a mailbox in common, and its application.
+/// One end: two halves that share only a mailbox, and the application.
 struct Side {
     opener: Opener<TrafficSecret<Checksum>>,
     sealer: Sealer<TrafficSecret<Checksum>>,
@@ -82,7 +82,7 @@ struct Side {
     delivered: Vec<u8>,
     error: Option<OpenError>,
     has_aborted: bool,
-    /// Bytes that arrived since it was asked whether the peer has closed, if it was.
+    /// The bytes received since the first check whether the peer has closed, if there was one.
     drained: Option<u32>,
 }
 
@@ -100,7 +100,7 @@ impl Side {
         setup.half_closes = half_closes;
         let mut config = setup.config();
         config.role = role;
-        // What honest ends do is no misbehaviour here, nor too long for the buffer.
+        // Honest ends must stay within the limits and the buffer.
         config.limits = Limits::DEFAULT;
         config.limits.key_updates = u8::MAX;
         config.record_size_limit = None;
@@ -138,12 +138,12 @@ impl Side {
     fn control(&mut self, wire: &mut Wire) -> bool {
         self.sealer.apply(self.mailbox.take_notice());
         let mut out = vec![0; 1 << 15];
-        let len = self.sealer.poll_control(&mut out).expect("there is room");
+        let len = self.sealer.poll_control(&mut out).expect("the buffer is long enough");
         self.leave(&out[..len], wire);
         len != 0
     }
 
-    /// The signal is posted before the record leaves, because the answer may come at once.
+    /// Posts the signal before the record is sent, because the answer may arrive at once.
     fn leave(&mut self, record: &[u8], wire: &mut Wire) {
         self.mailbox.post_signal(self.sealer.take_signal());
         wire.bytes.extend(record);
@@ -151,7 +151,7 @@ impl Side {
 
     fn abort(&mut self, description: AlertDescription) {
         let aborted = self.sealer.abort(description);
-        // Behind our close_notify no alert leaves, but reading ends all the same.
+        // After our close_notify no alert is sent, but reading ends as well.
         self.has_aborted |= matches!(aborted, Ok(()) | Err(CloseError::AlreadyClosed));
     }
 
@@ -175,12 +175,12 @@ impl Side {
         self.mailbox.post_notice(self.opener.take_notice());
     }
 
-    /// Some bytes arrive. Whether any did.
+    /// Receives up to `len` bytes. Returns whether any arrived.
     fn bring(&mut self, len: usize, wire: &mut Wire) -> bool {
         let room = match self.received.room() {
             Ok(room) => room,
             Err(RecordTooLong { total }) => {
-                // The application gives up what its buffer will never hold.
+                // The application aborts, because its buffer can never hold the record.
                 assert!(total > BUFFER && wire.is_tampered);
                 self.abort(AlertDescription::INTERNAL_ERROR);
                 wire.bytes.clear();
@@ -197,7 +197,7 @@ impl Side {
         len != 0
     }
 
-    /// Gives up what has arrived.
+    /// Discards the received bytes.
     fn discard(&mut self) {
         let consumed = self.received.filled().len();
         self.received.consume(&Opened { consumed, event: Event::Nothing });
@@ -211,7 +211,11 @@ impl Side {
             let opened = match opened {
                 Ok(opened) => opened,
                 Err(error) => {
-                    assert_eq!(*self.error.get_or_insert(error), error, "it is latched");
+                    assert_eq!(
+                        *self.error.get_or_insert(error),
+                        error,
+                        "every later call must return the same error"
+                    );
                     self.discard();
                     return;
                 }
@@ -230,7 +234,7 @@ impl Side {
 
 struct World {
     sides: [Side; 2],
-    /// What is under way *to* each end.
+    /// The bytes in transit *to* each end.
     wires: [Wire; 2],
 }
 
@@ -248,7 +252,7 @@ impl World {
         Self { sides, wires: Default::default() }
     }
 
-    /// An end, and what it sends into.
+    /// Returns an end, and the wire that it sends to.
     fn side(&mut self, right: bool) -> (&mut Side, &mut Wire) {
         let at = usize::from(right);
         (&mut self.sides[at], &mut self.wires[1 - at])
@@ -294,7 +298,7 @@ impl World {
         }
     }
 
-    /// Lets everything arrive that still can, and ends the transport.
+    /// Delivers everything in transit, and ends the transport.
     fn finish(&mut self) {
         for _ in 0..10_000 {
             let mut is_moving = false;
@@ -316,14 +320,17 @@ impl World {
                 return;
             }
         }
-        panic!("the two do not come to rest");
+        panic!("the two ends never stop sending");
     }
 
-    /// What each end knows of its receiving direction, and what the other did.
+    /// Compares what each end knows of its receiving direction with what the other end did.
     fn check(&self, is_over: bool) {
         for at in 0..2 {
             let (this, other, wire) = (&self.sides[at], &self.sides[1 - at], &self.wires[at]);
-            assert!(other.sent.starts_with(&this.delivered), "a prefix of what was sent");
+            assert!(
+                other.sent.starts_with(&this.delivered),
+                "data must be a prefix of the data sent"
+            );
             if wire.is_tampered {
                 continue;
             }
@@ -331,16 +338,20 @@ impl World {
             match end.read {
                 ReadEnd::Closed { epoch } => {
                     assert_eq!(epoch, Epoch::Application);
-                    assert_eq!(other.sealer.state(), WriteState::Closed, "it closed");
-                    assert_eq!(this.delivered, other.sent, "nothing is missing");
+                    assert_eq!(
+                        other.sealer.state(),
+                        WriteState::Closed,
+                        "the peer must have closed"
+                    );
+                    assert_eq!(this.delivered, other.sent, "no data may be missing");
                 }
                 ReadEnd::PeerAlert(description) => {
                     assert_eq!(other.end().write, WriteEnd::AlertSent(description));
-                    assert_eq!(this.delivered, other.sent, "nothing is missing");
+                    assert_eq!(this.delivered, other.sent, "no data may be missing");
                 }
                 ReadEnd::Fault(Fault::Aborted(_)) => assert!(this.has_aborted),
                 ReadEnd::Fault(Fault::Flood(_)) => {}
-                ReadEnd::Fault(fault) => panic!("no one did wrong: {fault}"),
+                ReadEnd::Fault(fault) => panic!("a fault without misbehaviour: {fault}"),
                 ReadEnd::Truncated { inside_record, .. } => {
                     let is_silent = matches!(other.end().write, WriteEnd::Open | WriteEnd::Failed);
                     assert!(wire.is_cut || is_silent, "{:?}", other.end());
@@ -378,7 +389,7 @@ impl Wire {
                 self.is_tampered |= start != end;
                 self.bytes.drain(start..end);
             }
-            // More each time, and there is an end of it.
+            // Replaying doubles the bytes, so limit them.
             Trouble::Replay if self.bytes.len() > 1 << 14 => {}
             Trouble::Replay => {
                 self.is_tampered |= !self.bytes.is_empty();

@@ -1,5 +1,6 @@
-//! A receiver from its first byte: plaintext, early data that is taken or skipped, handshake keys,
-//! application keys, each change of keys at a place of the fuzzer's choice. See
+//! A receiver from its first byte: plaintext, early data, handshake keys and application keys.
+//!
+//! Early data is accepted or skipped, and the fuzzer chooses where keys change. See
 //! [`receiving`](crate::receiving).
 
 use crate::checksum::Checksum;
@@ -9,13 +10,13 @@ use crate::receiving::{Way, World};
 pub use crate::setup::{Few, Pad, Setup, Suite};
 
 input! {
-    /// A connection and what happens to it.
+    /// A connection, and the calls on it.
     pub struct Input {
         /// The connection.
         pub setup: Setup,
         /// Whether records are opened into another buffer.
         pub into: bool,
-        /// What happens, in this order.
+        /// The calls, in order.
         pub calls: Vec<Call>,
     }
 }
@@ -25,7 +26,7 @@ impl crate::target::Input for Input {
 
     fn run(&self) {
         let way = if self.into { Way::Into } else { Way::InPlace };
-        // A forgery that passed could not be told from early data that is to be skipped.
+        // The null cipher would open forged records, which could not be told from early data to skip.
         World::<Checksum>::new(&self.setup, way).run(&self.calls);
     }
 }

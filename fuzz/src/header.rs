@@ -1,4 +1,4 @@
-//! Headers: what five bytes say, and what a receiver makes of them before there are more.
+//! Record headers: how they decode, and how a receiver handles them before the body has arrived.
 
 use tls_record::aead::null::Null;
 use tls_record::{
@@ -12,13 +12,13 @@ use crate::reference::{Outcome, Reference};
 pub use crate::setup::{Few, Pad, Setup, Suite};
 
 input! {
-    /// The first bytes that a receiver sees.
+    /// The first bytes that a receiver gets.
     pub struct Input {
         /// The connection.
         pub setup: Setup,
-        /// The keys that it has come to, if to any.
+        /// The installed keys, if any.
         pub stage: Option<Stage>,
-        /// Whether it is to skip early data, and after a HelloRetryRequest.
+        /// Whether it skips early data; the value is true after a HelloRetryRequest.
         pub skips: Option<bool>,
         /// The bytes.
         pub bytes: Vec<u8>,
@@ -60,7 +60,7 @@ fn open(opener: &mut Opener<TrafficSecret<Null>>, bytes: &[u8]) -> (usize, Outco
     let opened: Result<Opened, OpenError> = opener.open(&mut bytes);
     let consumed = opened.as_ref().map_or(0, |opened| opened.consumed);
     if let Ok(Opened { event: Event::NeedMore { total }, .. }) = opened {
-        assert!(total > bytes.len(), "more than there is");
+        assert!(total > bytes.len(), "`total` must be more than was shown");
     }
     (consumed, outcome(&opened, &bytes))
 }
@@ -82,17 +82,20 @@ impl crate::target::Input for Input {
             assert!(header.length < 1 << 24);
         }
 
-        // All at once, beside the reference.
+        // All bytes in one call, compared with the reference.
         let at_once = open(&mut self.opener(), &self.bytes);
         assert_eq!(at_once, self.reference().next(Way::InPlace, &self.bytes, usize::MAX));
 
-        // Byte by byte it is the same, and it is said as soon as it can be.
+        // Byte by byte, the result must be the same, and come as early as possible.
         let mut opener = self.opener();
         let mut needed = HEADER_LEN;
         for len in 0..=self.bytes.len() {
             match open(&mut opener, &self.bytes[..len]) {
                 (_, Outcome::NeedMore(total)) => {
-                    assert!(len < needed || needed == HEADER_LEN, "the header is judged once");
+                    assert!(
+                        len < needed || needed == HEADER_LEN,
+                        "the length must not change after the header"
+                    );
                     needed = total;
                 }
                 other => {

@@ -1,23 +1,24 @@
-//! Inputs as bytes, both ways.
+//! Decoding inputs from bytes, and encoding them.
 //!
-//! A fuzzer makes bytes and a target wants calls, so that every input decodes from bytes. It also
-//! encodes: corpora are written in Rust, and what a recorder saw becomes an input. A choice is one
-//! byte, so that one mutation is one other call; and a list of calls goes on to the end of the bytes.
-//! What is missing at the end is zero.
+//! A fuzzer produces bytes and a target needs calls, so every input decodes from bytes. It also
+//! encodes to bytes: corpora are written in Rust, and a recorded session becomes an input. A choice
+//! is one byte, so that one mutation changes one call. A list of calls extends to the end of the
+//! bytes. Missing bytes at the end are zero.
 //!
-//! `{:?}` of an input is Rust, but for its lists: [`snippet`] makes a test of it.
+//! The `Debug` output of an input is Rust code, except for its lists: [`snippet`] turns it into a
+//! test.
 
 use arbitrary::{Result, Unstructured};
 
 /// A part of an input.
 pub trait Field: Sized {
-    /// Takes it from the bytes of the fuzzer.
+    /// Decodes the field from the bytes of the fuzzer.
     ///
     /// # Errors
-    /// There is no error but that of `arbitrary`, when it changes its mind about missing bytes.
+    /// The errors of `arbitrary`. Missing bytes are not an error.
     fn decode(from: &mut Unstructured<'_>) -> Result<Self>;
 
-    /// Appends the bytes that it decodes from.
+    /// Appends the bytes from which the field decodes.
     fn encode(&self, to: &mut Vec<u8>);
 }
 
@@ -77,8 +78,10 @@ impl Field for Vec<u8> {
     }
 }
 
-/// Declares a struct or an enum that is a [`Field`]: one field after the other, an enum behind a byte
-/// that counts its variants. A `Vec` of the enum goes on to the end of the input.
+/// Declares a struct or an enum that is a [`Field`].
+///
+/// The fields are encoded in order. An enum starts with a byte for the index of its variant. A
+/// `Vec` of the enum extends to the end of the input.
 macro_rules! input {
     (
         $(#[$doc:meta])*
@@ -113,7 +116,7 @@ macro_rules! input {
     ) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq)]
-        #[allow(missing_docs)] // of fields, which the variant explains
+        #[allow(missing_docs)] // The variant documents its fields.
         pub enum $name { $(
             $(#[$variant_doc])* $variant $({ $($(#[$field_doc])* $field: $type,)* })?,
         )* }
@@ -160,7 +163,7 @@ macro_rules! input {
             }
         }
 
-        // With the name of the enum, as Rust wants it.
+        // With the name of the enum, so that the output is valid Rust.
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 match self {
@@ -180,7 +183,7 @@ macro_rules! input {
 }
 pub(crate) use input;
 
-/// An input as a test: Rust that can be pasted into a file of tests.
+/// Returns Rust code of a test that runs the input, to paste into a file of tests.
 pub fn snippet(target: &str, input: &impl std::fmt::Debug) -> String {
     let mut rust = format!("#[test]\nfn found() {{\n    use tls_record_fuzz::{target}::*;\n    ");
     let mut depth = 0;
@@ -192,7 +195,7 @@ pub fn snippet(target: &str, input: &impl std::fmt::Debug) -> String {
                 continue;
             }
             ']' => depth -= 1,
-            // A call a line.
+            // One call on each line.
             ' ' if depth == 1 && rust.ends_with("},") => {
                 rust.push_str("\n        ");
                 continue;

@@ -1,8 +1,10 @@
-//! Fuzz targets of the record layer, as functions: `fuzz_targets/` wraps them for libFuzzer, and
-//! `tests/` runs each over its corpus and over seeded random input on a stable compiler.
+//! Fuzz targets of the record layer, as functions.
 //!
-//! Each target is a module with an `Input` that says what it takes and a `run` that says what must
-//! hold. README.md says how to run them, and how to write one for a transport of your own.
+//! `fuzz_targets/` wraps them for libFuzzer. `tests/` runs each over its corpus and over seeded
+//! random input with a stable compiler.
+//!
+//! Each target is a module with an `Input`, whose `run` checks what must hold. README.md describes
+//! how to run the targets, and how to write one for your own transport.
 
 pub mod alert;
 pub mod checksum;
@@ -55,7 +57,7 @@ pub const TARGETS: &[Target] = &[
     Target::of::<differential_openssl::Input>(4_000),
 ];
 
-/// The example of README.md.
+/// Runs the example of README.md as a doc test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -1,5 +1,6 @@
-//! Arbitrary bytes and records into a receiver, under keys of every epoch, version and cipher. See
-//! [`receiving`](crate::receiving).
+//! Arbitrary bytes and records to a receiver, with keys of every epoch, version and cipher.
+//!
+//! See [`receiving`](crate::receiving).
 
 use tls_record::aead::null::Null;
 use tls_record::aead::ring::Ring;
@@ -11,19 +12,19 @@ use crate::receiving::{Way, World};
 pub use crate::setup::{Few, Pad, Setup, Suite};
 
 input! {
-    /// The cipher under the engine.
+    /// The cipher of the engine.
     pub enum Cipher {
-        /// None: coverage goes past the tag, and what is forged can pass.
+        /// The null cipher: coverage is not stopped by the tag, and forged records can open.
         Null,
-        /// One that notices everything.
+        /// The checksum cipher, which detects every change.
         Checksum,
-        /// Real ones.
+        /// The ciphers of ring.
         Ring,
     }
 }
 
 input! {
-    /// A connection and what happens to it.
+    /// A connection, and the calls on it.
     pub struct Input {
         /// The connection.
         pub setup: Setup,
@@ -31,9 +32,9 @@ input! {
         pub cipher: Cipher,
         /// Whether records are opened into another buffer.
         pub into: bool,
-        /// The keys that it has come to.
+        /// The installed keys.
         pub stage: Stage,
-        /// What happens, in this order.
+        /// The calls, in order.
         pub calls: Vec<Call>,
     }
 }

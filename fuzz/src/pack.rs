@@ -1,19 +1,21 @@
-//! Corpora: what was written by hand is a file each, `corpus/TARGET/<what it shows>`; what a fuzzer
-//! found and minimised is `corpus/TARGET.pack`, many inputs in one file, each behind its length in
-//! two bytes, the low one first.
+//! Reading and writing corpora.
+//!
+//! Each input written by hand is a file, `corpus/TARGET/NAME`. The minimised inputs that a fuzzer
+//! found are in one file, `corpus/TARGET.pack`: each input follows its length, two bytes in
+//! little-endian order.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// Where the corpora of this package are.
+/// Returns the folder of the corpora.
 pub fn corpora() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
 }
 
-/// The inputs of a pack.
+/// Returns the inputs of a pack.
 ///
 /// # Errors
-/// [`InvalidData`](io::ErrorKind::InvalidData) if it ends within one.
+/// [`InvalidData`](io::ErrorKind::InvalidData) if the pack ends within an input.
 pub fn unpack(mut pack: &[u8]) -> io::Result<Vec<Vec<u8>>> {
     let mut inputs = Vec::new();
     while !pack.is_empty() {
@@ -28,7 +30,7 @@ pub fn unpack(mut pack: &[u8]) -> io::Result<Vec<Vec<u8>>> {
     Ok(inputs)
 }
 
-/// A pack of `inputs`, the short ones first. Those of 64 KiB and more are left out.
+/// Packs `inputs`, sorted by length. It leaves out inputs of 64 KiB or more.
 pub fn pack(mut inputs: Vec<Vec<u8>>) -> Vec<u8> {
     inputs.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
     inputs.dedup();
@@ -42,10 +44,10 @@ pub fn pack(mut inputs: Vec<Vec<u8>>) -> Vec<u8> {
     pack
 }
 
-/// The files of a directory, in the order of their names. None if there is no directory.
+/// Returns the files of a directory, sorted by name. Returns no files if it does not exist.
 ///
 /// # Errors
-/// Those of reading.
+/// The errors of reading.
 pub fn files(directory: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     if !directory.exists() {
         return Ok(Vec::new());
@@ -62,10 +64,10 @@ pub fn files(directory: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     Ok(files)
 }
 
-/// All inputs of the committed corpus of a target.
+/// Returns all inputs of the committed corpus of a target.
 ///
 /// # Errors
-/// Those of reading, and of [`unpack`].
+/// The errors of reading, and of [`unpack`].
 pub fn corpus(target: &str) -> io::Result<Vec<Vec<u8>>> {
     let by_hand = files(&corpora().join(target))?;
     let mut inputs: Vec<Vec<u8>> = by_hand.into_iter().map(|(_, bytes)| bytes).collect();

@@ -1,12 +1,13 @@
-//! One direction of a connection, worked by hand: record by record, with none of the engine's own
-//! record protection, and free to do what no engine would.
+//! One direction of a connection without the engine: its own record protection, record by record.
+//!
+//! It can also send records that the engine would never send.
 
 use tls_record::aead::{Aead, NONCE_LEN, Provider};
 use tls_record::{ContentType, HEADER_LEN, Header, KeySchedule, Role, TrafficSecret, Version};
 
 const TAG_LEN: usize = 16;
 
-/// The keys of a direction.
+/// The keys of one direction.
 struct Keys<P: Provider> {
     secret: TrafficSecret<P>,
     key: P::Aead,
@@ -20,75 +21,75 @@ impl<P: Provider> Keys<P> {
     }
 }
 
-/// A direction.
+/// One direction of a connection.
 pub struct Direction<P: Provider> {
     keys: Option<Keys<P>>,
-    /// The number of the next record.
+    /// The sequence number of the next record.
     pub sequence: u64,
-    /// The next record is a client's first one.
+    /// The next record is the first one of a client.
     is_first: bool,
 }
 
-/// A record that was taken apart.
+/// A decrypted record.
 #[derive(Debug)]
 pub struct Record {
-    /// What it is.
+    /// The content type.
     pub content_type: ContentType,
-    /// What is in it.
+    /// The content.
     pub content: Vec<u8>,
-    /// Zeros behind the content type of TLS 1.3.
+    /// The length of the padding, in TLS 1.3.
     pub padding: usize,
-    /// Length of it all.
+    /// The length of the whole record.
     pub total: usize,
 }
 
 impl<P: Provider> Direction<P> {
-    /// A direction before any keys.
+    /// Creates a direction without keys.
     pub const fn plain() -> Self {
         Self { keys: None, sequence: 0, is_first: false }
     }
 
-    /// A direction before any keys, from its first record on.
+    /// Creates a direction without keys that starts with the first record of `writer`.
     pub fn start(writer: Role) -> Self {
         Self { is_first: writer == Role::Client, ..Self::plain() }
     }
 
-    /// A direction under keys that begin here.
+    /// Creates a direction with keys, at sequence number 0.
     pub fn new(secret: TrafficSecret<P>) -> Self {
         Self::from(secret, 0)
     }
 
-    /// A direction under keys whose next record has this number.
+    /// Creates a direction with keys, at this sequence number.
     pub fn from(secret: TrafficSecret<P>, sequence: u64) -> Self {
         Self { keys: Some(Keys::new(secret)), sequence, is_first: false }
     }
 
-    /// The version is negotiated: the next record is not a client's first one any more.
+    /// Notes that the version is negotiated: the next record is not the first one of a client.
     pub const fn version_is_known(&mut self) {
         self.is_first = false;
     }
 
-    /// Goes on to the next generation of keys (RFC 9846 section 7.2).
+    /// Updates the keys (RFC 9846 section 7.2).
     ///
     /// # Panics
-    /// Without TLS 1.3 keys.
+    /// If there are no TLS 1.3 keys.
     pub fn update(&mut self) {
         let Keys { mut secret, .. } = self.keys.take().expect("there are keys");
         secret.update().expect("there is a next generation");
         *self = Self::new(secret);
     }
 
-    /// Whether records are protected, and how.
+    /// Returns the version of the keys, or `None` if records are not protected.
     pub fn version(&self) -> Option<Version> {
         self.keys.as_ref().map(|keys| keys.secret.version())
     }
 
-    /// Whether the keys are made of this secret.
+    /// Returns whether the keys were derived from this secret.
     pub fn is_under(&self, secret: &TrafficSecret<P>) -> bool {
         self.keys.as_ref().is_some_and(|keys| keys.secret.is_same_secret(secret))
     }
 
-    /// Whether both have keys of one secret.
+    /// Returns whether the keys of both directions were derived from the same secret.
     pub fn is_under_secret_of(&self, other: &Self) -> bool {
         other.keys.as_ref().is_some_and(|keys| self.is_under(&keys.secret))
     }
@@ -101,7 +102,7 @@ impl<P: Provider> Direction<P> {
         nonce
     }
 
-    /// Bytes that protection adds: explicit nonce, inner content type, tag.
+    /// Returns the number of bytes that protection adds: explicit nonce, inner content type and tag.
     pub fn expansion(&self) -> usize {
         let Some(keys) = &self.keys else { return 0 };
         match keys.secret.version() {
@@ -110,10 +111,10 @@ impl<P: Provider> Direction<P> {
         }
     }
 
-    /// A record. Padding is for TLS 1.3.
+    /// Seals a record, with padding in TLS 1.3.
     ///
     /// # Panics
-    /// If it is too long for a header.
+    /// If the record is too long for a header.
     pub fn seal(&mut self, content_type: ContentType, content: &[u8], padding: usize) -> Vec<u8> {
         let Some(mut keys) = self.keys.take() else {
             return [&header(content_type, content.len()), content].concat();
@@ -136,14 +137,14 @@ impl<P: Provider> Direction<P> {
             }
         };
         let mut tag = [0; TAG_LEN];
-        keys.key.seal(&nonce, &additional_data, &mut text, &mut tag).expect("the cipher works");
+        keys.key.seal(&nonce, &additional_data, &mut text, &mut tag).expect("sealing succeeds");
         self.keys = Some(keys);
         self.sequence += 1;
         [&head[..], &text, &tag].concat()
     }
 
-    /// Takes the record at the front of `records` apart. `None` if it is not one of this direction:
-    /// then nothing has changed.
+    /// Opens the record at the front of `records`. Returns `None`, and changes nothing, if it is
+    /// not a record of this direction.
     pub fn try_open(&mut self, records: &[u8]) -> Option<Record> {
         let (head, rest) = records.split_first_chunk::<HEADER_LEN>()?;
         let outer = Header::decode(*head);
@@ -167,7 +168,7 @@ impl<P: Provider> Direction<P> {
         Some(Record { content_type, content, padding: 0, total })
     }
 
-    /// The plaintext, and the content type if that is not in it.
+    /// Returns the plaintext, and the content type unless it is in the plaintext.
     fn unprotect(
         &self,
         keys: &mut Keys<P>,
@@ -196,18 +197,18 @@ impl<P: Provider> Direction<P> {
         }
     }
 
-    /// Takes the record at the front of `records` apart, which one of the engine's must be.
+    /// Opens the record at the front of `records`, which the engine must have sealed.
     ///
     /// # Panics
-    /// If it is not what this direction protects, or its header is not as it must be, or a TLS 1.2
-    /// nonce is not the expected one.
+    /// If the record does not open, or its header or its TLS 1.2 explicit nonce is wrong.
     #[track_caller]
     pub fn open(&mut self, records: &[u8]) -> Record {
         let explicit = self.keys.as_ref().map(|keys| {
             let nonce = self.nonce(keys);
             nonce[NONCE_LEN - keys.explicit_len()..].to_vec()
         });
-        let record = self.try_open(records).expect("a record under the expected keys");
+        let record =
+            self.try_open(records).expect("a record with the expected keys and sequence number");
         match (self.version(), explicit) {
             (Some(Version::Tls13), _) => assert_eq!(records[..3], [23, 3, 3]),
             (_, Some(explicit)) => {
@@ -226,14 +227,15 @@ impl<P: Provider> Direction<P> {
 }
 
 impl<P: Provider> Keys<P> {
-    /// Bytes of the nonce in each record: eight in TLS 1.2 with GCM (RFC 5288 section 3).
+    /// Returns the length of the explicit nonce: 8 in TLS 1.2 with GCM (RFC 5288 section 3),
+    /// otherwise 0.
     fn explicit_len(&self) -> usize {
         let is_tls12 = self.secret.version() == Version::Tls12;
         if is_tls12 && self.key.has_explicit_nonce() { 8 } else { 0 }
     }
 }
 
-/// A record header.
+/// Returns a record header.
 ///
 /// # Panics
 /// If `length` has more than 16 bits.

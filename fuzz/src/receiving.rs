@@ -1,7 +1,8 @@
-//! A connection of the engine's whose peer sends what it likes, beside the [`Reference`].
+//! A connection of the engine with a peer that sends arbitrary bytes, compared with the
+//! [`Reference`].
 //!
-//! Whatever arrives, and in whatever pieces: engine and reference make the same of it, and what the
-//! engine answers is what [`Facts`] say is due, under the keys that the peer expects.
+//! For all input, in all pieces, the engine and the reference must return the same results. The
+//! engine must send what is due according to [`Facts`], with the keys that the peer expects.
 
 mod calls;
 mod keys;
@@ -23,15 +24,15 @@ use crate::reference::{Outcome, Reference};
 use crate::setup::{Setup, Suite};
 use crate::words;
 
-/// Room for all that there is.
+/// An unlimited length.
 const ALL: usize = usize::MAX;
 
-/// How records are shown to the engine.
+/// The function that opens records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// In place.
+    /// [`RecordLayer::open`], in place.
     InPlace,
-    /// In two pieces, to be opened elsewhere.
+    /// [`RecordLayer::open_into`], from two pieces into another buffer.
     Into,
 }
 
@@ -48,42 +49,42 @@ impl Way {
 pub struct World<P: Provider> {
     suite: Suite,
     role: Role,
-    /// The first record that a key may not seal, but for control.
+    /// The first sequence number at which a key may seal only control records.
     data_limit: u64,
     on_peer_close: OnPeerClose,
     way: Way,
     layer: RecordLayer<TrafficSecret<P>>,
     reference: Reference<P>,
     facts: Facts,
-    /// Sent by the peer and not consumed.
+    /// The bytes that the peer sent and the engine has not consumed.
     wire: Vec<u8>,
     peer_out: Direction<P>,
     peer_in: Direction<P>,
-    /// Where records are opened that are not opened in place, and where ours are sealed.
+    /// The buffers for records opened out of place, and for sealed records.
     opened: Vec<u8>,
     out: Vec<u8>,
-    /// The fatal alert that is due or has left.
+    /// The fatal alert that is due or was sent.
     fatal: Option<u8>,
-    /// A KeyUpdate that the peer asked for.
+    /// A KeyUpdate is due, because the peer requested one.
     is_update_due: bool,
-    /// A KeyUpdate was opened, and more of the same bytes may be: the sending half learns of it behind
-    /// them, and of a request in it.
+    /// A KeyUpdate was opened, and there may be more of the same input: the sending half learns of
+    /// the KeyUpdate, and of a request in it, after the input is opened.
     is_update_untold: bool,
     is_request_untold: bool,
-    /// Data was the end of the bytes: the sending half asks for what waited when it next does something.
+    /// The input ended with data: the sending half takes the pending notice when it is next called.
     is_told_when_asked: bool,
-    /// The kernel seals what we send.
+    /// The kernel seals the records that are sent.
     is_in_kernel: bool,
-    /// The sending half has keys, those of `peer_in`.
+    /// The sending half has the keys of `peer_in`.
     has_own_keys: bool,
-    /// The version that the sending half knows.
+    /// The version of the sending half.
     own_version: Option<Version>,
-    /// Refusals to renegotiate that are due.
+    /// The number of no_renegotiation alerts that are due.
     refusals: u8,
 }
 
 impl<P: Provider> World<P> {
-    /// A connection before its first byte.
+    /// Creates a connection before its first byte.
     pub fn new(setup: &Setup, way: Way) -> Self {
         let config = setup.config();
         Self {
@@ -99,7 +100,7 @@ impl<P: Provider> World<P> {
             peer_out: Direction::plain(),
             peer_in: Direction::start(setup.role()),
             opened: Vec::new(),
-            // For 255 bytes in the smallest of records, or for padding to the largest.
+            // Enough for 255 bytes in the smallest records, or for padding to the largest record.
             out: vec![0; if config.padding == Padding::None { 2048 } else { 1 << 15 }],
             fatal: None,
             is_update_due: false,
@@ -113,7 +114,7 @@ impl<P: Provider> World<P> {
         }
     }
 
-    /// A connection that has come to these keys.
+    /// Creates a connection with the keys of this stage.
     pub fn at(setup: &Setup, way: Way, stage: &Stage) -> Self {
         let mut world = Self::new(setup, way);
         world.install(stage);
@@ -121,13 +122,13 @@ impl<P: Provider> World<P> {
         world
     }
 
-    /// Makes all calls, and in the end opens and seals what is left.
+    /// Makes all calls, and then opens and seals what is left.
     pub fn run(mut self, calls: &[Call]) {
         for call in calls {
             self.call(call);
             self.check();
         }
-        // By the function that has opened a part of a record already.
+        // Use the function that opened the first part of a record.
         while self.open_by(self.reference.rest_way().unwrap_or(self.way), self.wire.len(), ALL) {}
         while self.control() {}
         self.check();
@@ -297,12 +298,12 @@ impl<P: Provider> World<P> {
 
     // The engine and the reference
 
-    /// Shows the engine the first `len` bytes of what was sent. Whether it went on.
+    /// Shows the engine the first `len` bytes of the input. Returns whether it made progress.
     fn open(&mut self, len: usize) -> bool {
         self.open_by(self.way, len, ALL)
     }
 
-    /// The same by one of the two functions, with so much room for what it opens.
+    /// Like [`open`](Self::open), with the function `way` and an output of `room` bytes.
     fn open_by(&mut self, way: Way, len: usize, room: usize) -> bool {
         self.opened.resize(self.opened.len().max(len), 0);
         let room = room.min(self.opened.len());
@@ -329,12 +330,12 @@ impl<P: Provider> World<P> {
         }
         assert_eq!((consumed, &outcome), (expected_len, &expected));
         self.wire.drain(..consumed);
-        // What waits for the end of the bytes waits on if it is known that nothing is opened any more, or
-        // if this was the wrong function.
+        // A notice that waits for the end of the input still waits if receiving has ended, or if
+        // this was the wrong function.
         let was_open = self.facts.read() == ReadState::Open;
         self.learn(&outcome);
         let is_told = match &opened {
-            // While the rest of a record is not shown, this is not the end of the bytes.
+            // While the rest of an opened record is not shown, this is not the end of the input.
             Ok(Opened { event: Event::NeedMore { .. }, .. }) => self.reference.rest_way().is_none(),
             Ok(Opened { event: Event::Closed, .. }) => true,
             Ok(_) => consumed == len,
@@ -348,7 +349,7 @@ impl<P: Provider> World<P> {
         consumed != 0
     }
 
-    /// What the engine made of a record moves its state.
+    /// Updates the facts after the engine has opened a record.
     fn learn(&mut self, outcome: &Outcome) {
         if self.facts.read() != ReadState::Open {
             return;
@@ -356,7 +357,7 @@ impl<P: Provider> World<P> {
         match *outcome {
             Outcome::Closed => self.note(Trigger::PeerCloseNotify),
             Outcome::Fault(Some(alert)) => self.fail(alert),
-            // No one is there to understand an alert.
+            // The peer would not understand an alert.
             Outcome::PeerAlert(_) | Outcome::Fault(None) => {
                 self.note(Trigger::PeerError);
                 self.has_own_keys = false;
@@ -369,7 +370,7 @@ impl<P: Provider> World<P> {
         }
     }
 
-    /// The sending half learns of the KeyUpdates of the peer's: of several requests once.
+    /// Passes the peer's KeyUpdates on to the sending half: several requests count once.
     fn tell(&mut self) {
         self.is_update_untold = false;
         self.is_told_when_asked = false;
@@ -379,7 +380,7 @@ impl<P: Provider> World<P> {
         self.is_update_due |= is_requested && may_answer;
     }
 
-    /// The first version counts, if it is allowed.
+    /// Sets the version. The first allowed one counts.
     fn set_version(&mut self, version: Version) {
         self.layer.set_version(version);
         self.reference.set_version(version);
@@ -389,7 +390,7 @@ impl<P: Provider> World<P> {
         }
     }
 
-    /// A version that one half knows, the other one knows after a call on both.
+    /// Shares the version: after a call on both halves, each knows the version of the other.
     fn share_version(&mut self) {
         self.own_version = self.own_version.or(self.reference.version());
         if let Some(version) = self.own_version {
@@ -397,12 +398,12 @@ impl<P: Provider> World<P> {
         }
     }
 
-    /// How far sending is, as far as it is done here.
+    /// Returns the state of the sending direction of the engine.
     fn write_state(&self) -> WriteState {
         if self.is_in_kernel { WriteState::HandedOver } else { self.facts.write() }
     }
 
-    /// A fatal alert is due, if one can still leave.
+    /// Records a fault: its alert is due, if an alert can still be sent.
     fn fail(&mut self, alert: u8) {
         let is_first = self.facts.due() != Some(Alert::Fatal);
         self.note(Trigger::Fault);
@@ -442,7 +443,10 @@ impl<P: Provider> World<P> {
                 assert_eq!(self.write_state(), WriteState::Open);
                 let epoch = self.layer.sealer().epoch();
                 assert!(matches!(epoch, Epoch::EarlyData | Epoch::Application));
-                assert!(!self.is_update_due || epoch == Epoch::EarlyData, "an answer goes first");
+                assert!(
+                    !self.is_update_due || epoch == Epoch::EarlyData,
+                    "an answer to a KeyUpdate must come first"
+                );
                 let (mut taken, mut at) = (0, 0);
                 while at < sealed.written {
                     let record = self.peer_in.open(&self.out[at..sealed.written]);
@@ -452,7 +456,7 @@ impl<P: Provider> World<P> {
                     at += record.total;
                 }
                 assert_eq!(taken, sealed.taken);
-                assert!(taken != 0 || len == 0, "progress");
+                assert!(taken != 0 || len == 0, "a call must take some data");
             }
             Err(error) => {
                 let state = self.write_state();
@@ -478,7 +482,8 @@ impl<P: Provider> World<P> {
     }
 
     fn abort(&mut self, description: u8) {
-        // RFC 9846 appendix B.2: those that are reserved, and the three that end nothing.
+        // RFC 9846 appendix B.2: reserved values, and the three alerts that do not end the
+        // connection.
         let is_error = !matches!(description, 0 | 21 | 30 | 41 | 60 | 90 | 100 | 111 | 114);
         let aborted = self.layer.abort(AlertDescription(description));
         let expected = match self.write_state() {
@@ -489,7 +494,7 @@ impl<P: Provider> World<P> {
             _ => Ok(()),
         };
         assert_eq!(aborted, expected);
-        // The receiving half stops all the same.
+        // The receiving half stops in any case.
         use CloseError::{AlreadyClosed, HandedOver};
         if matches!(aborted, Ok(()) | Err(AlreadyClosed | HandedOver)) {
             self.fail(description);
@@ -497,13 +502,17 @@ impl<P: Provider> World<P> {
         }
     }
 
-    /// Seals a control record, first without enough room, or takes it for the kernel. Whether there was
-    /// one.
+    /// Seals a control record, first with too little space, or takes it for the kernel. Returns
+    /// whether there was one.
     fn control(&mut self) -> bool {
         let next = if self.is_in_kernel {
             self.tell();
             assert_eq!((self.layer.has_control(), self.layer.next_control()), (false, None));
-            assert_eq!(self.layer.poll_control(&mut self.out), Ok(0), "the kernel seals it");
+            assert_eq!(
+                self.layer.poll_control(&mut self.out),
+                Ok(0),
+                "the kernel seals control messages"
+            );
             self.layer.take_kernel_control()
         } else {
             assert_eq!(self.layer.has_control(), self.layer.next_control().is_some());
@@ -519,7 +528,10 @@ impl<P: Provider> World<P> {
             (_, Some(Alert::Fatal)) => panic!("{next:?} before a fatal alert"),
             (Some(Control::KeyUpdate { request }), _) => {
                 assert!(is_established && is_tls13);
-                assert!(!request || !self.is_update_due, "an answer goes first");
+                assert!(
+                    !request || !self.is_update_due,
+                    "an answer to a KeyUpdate must come first"
+                );
                 if !request {
                     self.is_update_due = false;
                 }
@@ -539,7 +551,7 @@ impl<P: Provider> World<P> {
             (None, due) => {
                 assert_eq!(due, None);
                 let is_refused = state == WriteState::Open && self.refusals != 0;
-                assert!(!is_refused || self.is_exhausted(), "a refusal is lost");
+                assert!(!is_refused || self.is_exhausted(), "a no_renegotiation alert was lost");
             }
         }
         let Some(next) = next else {
@@ -552,14 +564,14 @@ impl<P: Provider> World<P> {
             return true;
         }
         let Err(SealError::NoSpace { need }) = self.layer.poll_control(&mut []) else {
-            panic!("sealed into nothing");
+            panic!("sealed into an empty buffer");
         };
         let short = self.layer.poll_control(&mut self.out[..need - 1]);
         assert_eq!(short, Err(SealError::NoSpace { need }));
-        assert_eq!(self.layer.next_control(), Some(next), "nothing has changed");
+        assert_eq!(self.layer.next_control(), Some(next), "an error must change nothing");
         assert_eq!(self.layer.poll_control(&mut self.out[..need]), Ok(need));
         let record = self.peer_in.open(&self.out[..need]);
-        assert_eq!(record.total, need, "one record");
+        assert_eq!(record.total, need, "one control record at a time");
         self.control_sealed(next, record.content_type, &record.content);
         if matches!(next, Control::KeyUpdate { .. }) {
             self.peer_in.update();
@@ -567,7 +579,7 @@ impl<P: Provider> World<P> {
         true
     }
 
-    /// A control record has left, with this content.
+    /// Checks and records a control record with this content.
     fn control_sealed(&mut self, control: Control, content_type: ContentType, content: &[u8]) {
         match control {
             Control::KeyUpdate { request } => {
@@ -590,13 +602,13 @@ impl<P: Provider> World<P> {
         }
     }
 
-    /// What holds at any time.
+    /// Checks what must hold after every call.
     fn check(&self) {
         let (opener, sealer) = (self.layer.opener(), self.layer.sealer());
-        assert!(!sealer.has_signal(), "the layer carries it by itself");
+        assert!(!sealer.has_signal(), "the record layer must pass it on");
         let may_wait = self.is_update_untold || self.is_told_when_asked;
-        assert!(!opener.has_notice() || may_wait, "the layer carries it by itself");
-        assert!(opener.has_notice() || !self.is_request_untold, "a request is lost");
+        assert!(!opener.has_notice() || may_wait, "the record layer must pass it on");
+        assert!(opener.has_notice() || !self.is_request_untold, "a KeyUpdate request was lost");
         let (read, write) = (self.facts.read(), self.write_state());
         assert_eq!((opener.state(), sealer.state()), (read, write));
         assert_eq!(opener.epoch(), self.reference.epoch());
@@ -634,11 +646,11 @@ impl<P: Provider> World<P> {
         assert_eq!(end.write, expected);
         use WriteState::{Closed, Failed, HandedOver};
         let is_over = matches!(write, Closed | Failed | HandedOver);
-        assert!(!is_over || !self.layer.has_control(), "control at the end");
+        assert!(!is_over || !self.layer.has_control(), "control is due after the end");
     }
 
-    /// What the second step of a shutdown says. Asked at the end, because data is counted from then on,
-    /// if it is not already.
+    /// Checks the result of the second step of a shutdown. Called last, because it starts to count
+    /// the bytes received.
     fn check_shutdown(&mut self) {
         use ShutdownError::{
             AwaitingPeer, BudgetSpent, ClosedInHandshake, Failed, HandedOver, NotTls, Truncated,
@@ -663,7 +675,7 @@ impl<P: Provider> World<P> {
     }
 }
 
-/// What the engine says, with the bytes that it speaks of.
+/// Converts a result of the engine to an [`Outcome`], with the bytes that it refers to.
 pub(crate) fn outcome(opened: &Result<Opened, OpenError>, buffer: &[u8]) -> Outcome {
     let event = match opened {
         Ok(opened) => &opened.event,

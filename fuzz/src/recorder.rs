@@ -1,7 +1,9 @@
-//! A session as a trace that can be replayed: what arrived, what was called, and a sum of what came of
-//! it. The engine has no clock and no randomness, so that the same trace is the same session.
+//! Recording a session as a trace, and replaying it.
 //!
-//! A trace holds the secrets of its session. Record test sessions.
+//! A trace holds the received bytes, the calls, and a checksum of the results. The engine has no
+//! clock and no randomness, so a replayed trace gives the same session.
+//!
+//! A trace contains the secrets of its session: record only test sessions.
 
 use tls_record::aead::{Algorithm, Provider, ring::Ring};
 use tls_record::{
@@ -26,45 +28,45 @@ input! {
 }
 
 input! {
-    /// One thing that happened.
+    /// A step of a session.
     pub enum Step {
         /// Bytes arrived.
         Received { bytes: Vec<u8>, },
-        /// So many of those that had arrived were shown to the engine.
+        /// The engine was shown this many of the received bytes.
         Open { len: u16, },
         /// The transport ended.
         Eof,
-        /// Data was sealed, into so much room.
+        /// Data was sealed, into an output of this length.
         Seal { bytes: Vec<u8>, room: u16, },
-        /// What was due was sealed.
+        /// The control record that was due was sealed.
         Control { room: u16, },
         /// The application closed.
         Close,
-        /// It canceled.
+        /// The application canceled.
         Cancel,
-        /// It aborted.
+        /// The application aborted.
         Abort { description: u8, },
-        /// It updated its keys.
+        /// The application updated its keys.
         Update { request: bool, },
     }
 }
 
 input! {
-    /// A session.
+    /// A recorded session.
     pub struct Trace {
         /// The engine was the server.
         pub is_server: bool,
-        /// It was TLS 1.2.
+        /// The version was TLS 1.2.
         pub tls12: bool,
         /// The cipher.
         pub cipher: Cipher,
-        /// The traffic secret of what arrived: in TLS 1.2 the key, and the iv behind it.
+        /// The traffic secret of the receiving direction: in TLS 1.2 the key followed by the IV.
         pub read: Vec<u8>,
-        /// The traffic secret of what was sent.
+        /// The traffic secret of the sending direction.
         pub write: Vec<u8>,
-        /// A sum of all that came of it: eight bytes.
+        /// The checksum of all results: eight bytes.
         pub sum: Vec<u8>,
-        /// What happened, in this order.
+        /// The steps, in order.
         pub steps: Vec<Step>,
     }
 }
@@ -86,7 +88,7 @@ impl Trace {
     fn layer<P: Provider>(&self) -> Result<RecordLayer<TrafficSecret<P>>, KeyError> {
         let role = if self.is_server { Role::Server } else { Role::Client };
         let mut layer = RecordLayer::new(Config::new(role));
-        // In TLS 1.2 the Finished had number 0.
+        // In TLS 1.2 the Finished had sequence number 0.
         let number = u64::from(self.tls12);
         let (read, write) = (self.secret(&self.read)?, self.secret(&self.write)?);
         let (client, server) = by_writer(role, (read, number), (write, number));
@@ -94,10 +96,10 @@ impl Trace {
         Ok(layer)
     }
 
-    /// Replays it with this cipher, and says how it ended and what the sum is.
+    /// Replays the session with this provider, and returns how it ended, and the checksum.
     ///
     /// # Errors
-    /// Those of the secrets.
+    /// The errors of installing the secrets.
     pub fn replay<P: Provider>(&self) -> Result<(End, u64), KeyError> {
         let mut layer = self.layer::<P>()?;
         let (mut sum, mut wire, mut out) = (0, Vec::new(), Vec::new());
@@ -135,13 +137,13 @@ impl Trace {
     }
 }
 
-/// For [`snippet`](crate::input::snippet): a trace is a test, too.
+/// So that [`snippet`](crate::input::snippet) can print a trace as a test.
 impl crate::target::Input for Trace {
     const NAME: &'static str = "recorder";
 
     fn run(&self) {
         let (_, sum) = self.replay::<Ring>().expect("secrets of the right lengths");
-        assert_eq!(self.sum, sum.to_be_bytes(), "the session went otherwise");
+        assert_eq!(self.sum, sum.to_be_bytes(), "the replay had other results");
     }
 }
 
@@ -149,7 +151,7 @@ fn add(sum: &mut u64, returned: &impl std::fmt::Debug, bytes: &[u8]) {
     *sum = mix(mix(*sum, format!("{returned:?}").as_bytes()), bytes);
 }
 
-/// A [`RecordLayer`] that keeps a [`Trace`].
+/// A [`RecordLayer`] that records a [`Trace`].
 ///
 /// ```
 /// use tls_record_fuzz::input::snippet;
@@ -172,16 +174,18 @@ pub struct Recorder<P: Provider> {
     layer: RecordLayer<TrafficSecret<P>>,
     trace: Trace,
     sum: u64,
-    /// How many bytes at the front of what is shown next were shown before.
+    /// The number of bytes at the front of the next input that were shown before.
     shown: usize,
 }
 
 impl<P: Provider> Recorder<P> {
-    /// An established connection, whose records count from 0, or from 1 in TLS 1.2. TLS 1.2 secrets are
-    /// the key, and the iv behind it.
+    /// Creates an established connection, with sequence numbers that start at 0, or at 1 in TLS 1.2.
+    ///
+    /// In TLS 1.2, a secret is the key followed by the IV.
     ///
     /// # Errors
-    /// [`KeyError::Length`], and [`KeyError::SameSecret`] if both are the same.
+    /// - [`KeyError::Length`] if a secret has the wrong length.
+    /// - [`KeyError::SameSecret`] if both secrets are the same.
     pub fn new(
         role: Role,
         version: Version,
@@ -201,7 +205,7 @@ impl<P: Provider> Recorder<P> {
         Ok(Self { layer: trace.layer()?, trace, sum: 0, shown: 0 })
     }
 
-    /// What was recorded up to now.
+    /// Returns the trace recorded so far.
     pub fn trace(&self) -> Trace {
         Trace { sum: self.sum.to_be_bytes().to_vec(), ..self.trace.clone() }
     }
@@ -213,7 +217,7 @@ impl<P: Provider> Recorder<P> {
     /// See [`RecordLayer::open`].
     ///
     /// # Errors
-    /// Those of [`RecordLayer::open`].
+    /// The errors of [`RecordLayer::open`].
     pub fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         for bytes in input.get(self.shown..).unwrap_or_default().chunks(255) {
             self.note(Step::Received { bytes: bytes.to_vec() });
@@ -232,10 +236,11 @@ impl<P: Provider> Recorder<P> {
         add(&mut self.sum, &self.layer.eof(), &[]);
     }
 
-    /// See [`RecordLayer::seal`]; up to 255 bytes at a time, into a room of up to 65,535.
+    /// See [`RecordLayer::seal`]. Takes up to 255 bytes at a time, with an output of up to 65,535
+    /// bytes.
     ///
     /// # Errors
-    /// Those of [`RecordLayer::seal`].
+    /// The errors of [`RecordLayer::seal`].
     pub fn seal(&mut self, data: &[u8], out: &mut [u8]) -> Result<Sealed, SealError> {
         let data = data.get(..255).unwrap_or(data);
         let room = clear(out);
@@ -248,7 +253,7 @@ impl<P: Provider> Recorder<P> {
     /// See [`RecordLayer::poll_control`].
     ///
     /// # Errors
-    /// Those of [`RecordLayer::poll_control`].
+    /// The errors of [`RecordLayer::poll_control`].
     pub fn poll_control(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
         let room = clear(out);
         self.note(Step::Control { room });
@@ -260,7 +265,7 @@ impl<P: Provider> Recorder<P> {
     /// See [`RecordLayer::close`].
     ///
     /// # Errors
-    /// Those of [`RecordLayer::close`].
+    /// The errors of [`RecordLayer::close`].
     pub fn close(&mut self) -> Result<(), CloseError> {
         self.note(Step::Close);
         let closed = self.layer.close();
@@ -271,7 +276,7 @@ impl<P: Provider> Recorder<P> {
     /// See [`RecordLayer::cancel`].
     ///
     /// # Errors
-    /// Those of [`RecordLayer::cancel`].
+    /// The errors of [`RecordLayer::cancel`].
     pub fn cancel(&mut self) -> Result<(), CloseError> {
         self.note(Step::Cancel);
         let canceled = self.layer.cancel();
@@ -282,7 +287,7 @@ impl<P: Provider> Recorder<P> {
     /// See [`RecordLayer::abort`].
     ///
     /// # Errors
-    /// Those of [`RecordLayer::abort`].
+    /// The errors of [`RecordLayer::abort`].
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         self.note(Step::Abort { description: description.0 });
         let aborted = self.layer.abort(description);
@@ -293,7 +298,7 @@ impl<P: Provider> Recorder<P> {
     /// See [`RecordLayer::update_keys`].
     ///
     /// # Errors
-    /// Those of [`RecordLayer::update_keys`].
+    /// The errors of [`RecordLayer::update_keys`].
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         self.note(Step::Update { request });
         let updated = self.layer.update_keys(request);
@@ -312,7 +317,7 @@ impl<P: Provider> Recorder<P> {
     }
 }
 
-/// What was in an output before is no part of a session.
+/// Clears an output, whose earlier content is not part of the session. Returns its length.
 fn clear(out: &mut [u8]) -> u16 {
     out.fill(0);
     u16::try_from(out.len()).unwrap_or(u16::MAX)

@@ -1,8 +1,7 @@
-//! What a receiver must make of what arrives: a second one, slow and simple.
+//! A reference receiver: slow and simple, to compare the engine with.
 //!
-//! It keeps copies of everything, takes records apart through [`Direction`], and says of a fault
-//! nothing but the alert. What comes before what is the order in which a record is looked at: its
-//! header, its protection, its length, its type, its content.
+//! It copies all data, opens records with [`Direction`], and reports only the alert of a fault. It
+//! checks a record in the order header, protection, length, type, content.
 
 use tls_record::aead::Provider;
 use tls_record::{
@@ -22,46 +21,46 @@ const PROTOCOL_VERSION: u8 = 70;
 
 const MAX_CONTENT: usize = 1 << 14;
 
-/// What the bytes that were shown mean.
+/// The result of opening.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// There must be so many of them.
+    /// More input is needed: this many bytes in total.
     NeedMore(usize),
     /// Application data.
     Data(Vec<u8>),
     /// A piece of a handshake message.
     Piece {
-        /// Its type.
+        /// The message type.
         message_type: u8,
-        /// The length of all of it.
+        /// The length of the message body.
         length: u32,
-        /// Where the piece begins.
+        /// The offset of the piece in the body.
         offset: u32,
-        /// The piece.
+        /// The bytes of the piece.
         body: Vec<u8>,
     },
     /// A KeyUpdate.
     KeyUpdate {
-        /// Whether it asks for one.
+        /// Whether it requests a KeyUpdate in return.
         requested: bool,
     },
-    /// TLS 1.2: keys are due.
+    /// TLS 1.2: a change_cipher_spec, after which new keys are due.
     ChangeCipherSpec,
-    /// An alert that ends nothing.
+    /// An alert that does not end the connection.
     Warning(u8),
     /// The peer closed.
     Closed,
-    /// A record that says nothing.
+    /// A record with no effect.
     Nothing,
-    /// A fault, to be answered with this alert if with any.
+    /// A fault, with the alert to send, if any.
     Fault(Option<u8>),
-    /// An error alert.
+    /// An error alert of the peer.
     PeerAlert(u8),
     /// The transport ended.
     Truncated,
     /// The keys were suspended or given to the kernel.
     HandedOver,
-    /// The rest of a record lies in the buffer of the other function. It ends nothing.
+    /// The rest of a record is in the buffer of the other function. Not a permanent error.
     OtherBuffer,
 }
 
@@ -77,7 +76,7 @@ enum EarlyData {
     SkipApplicationData,
 }
 
-/// The receiver.
+/// The reference receiver.
 pub struct Reference<P: Provider> {
     role: Role,
     limits: Limits,
@@ -88,22 +87,23 @@ pub struct Reference<P: Provider> {
     epoch: Epoch,
     version: Option<Version>,
     end: Option<Outcome>,
-    /// The keys are wiped, or somebody else's.
+    /// The keys are wiped or handed over.
     has_lost_keys: bool,
     has_received: bool,
-    /// Bytes were shown that did not suffice.
+    /// The last input was too short.
     is_inside_record: bool,
     are_keys_due: bool,
-    /// A handshake message of which more is to come, with its header.
+    /// An incomplete handshake message, with its header.
     message: Vec<u8>,
-    /// Handshake content of a record that was opened, and how much of the record lies behind it.
+    /// Unprocessed handshake content of an opened record, and the number of bytes of the record
+    /// after it.
     rest: Vec<u8>,
     trailer: usize,
-    /// Which function opened that record.
+    /// The function that opened that record.
     rest_way: Way,
-    /// Where the rest begins, if the record was opened into another buffer.
+    /// The start of the rest, if the record was opened into another buffer.
     rest_at: usize,
-    /// Bytes of records that arrived since a shutdown began, if one has.
+    /// Bytes of records received since a shutdown began, if one has.
     drained: Option<u32>,
     early_data: EarlyData,
     early_bytes: usize,
@@ -115,7 +115,7 @@ pub struct Reference<P: Provider> {
 }
 
 impl<P: Provider> Reference<P> {
-    /// A receiver without keys.
+    /// Creates a receiver without keys.
     pub fn new(config: &Config) -> Self {
         Self {
             role: config.role,
@@ -147,19 +147,19 @@ impl<P: Provider> Reference<P> {
         }
     }
 
-    // What it is told
+    // Calls of the application
 
-    /// A version was chosen: the first counts.
+    /// Sets the version. The first one counts.
     pub fn set_version(&mut self, version: Version) {
         if self.version.is_none() && self.pinned.is_none_or(|pinned| pinned == version) {
             self.version = Some(version);
         }
     }
 
-    /// Keys are installed, whose next record has this number.
+    /// Installs keys at this sequence number.
     ///
     /// # Errors
-    /// What the engine must say.
+    /// The error that the engine must return.
     pub fn take_over(
         &mut self,
         epoch: Epoch,
@@ -169,7 +169,7 @@ impl<P: Provider> Reference<P> {
         self.check_open()?;
         let version = secret.version();
         check_keys(self.version.or(self.pinned), self.epoch, (version, epoch), number)?;
-        // Its sequence numbers would begin anew.
+        // The sequence numbers would be used again.
         if self.is_under(&secret) {
             return Err(KeyError::SameSecret);
         }
@@ -187,16 +187,16 @@ impl<P: Provider> Reference<P> {
         Ok(())
     }
 
-    /// The Finished of TLS 1.2 was verified.
+    /// Completes a TLS 1.2 handshake.
     ///
     /// # Errors
-    /// What the engine must say.
+    /// The error that the engine must return.
     pub fn establish(&mut self) -> Result<(), KeyError> {
         if (self.epoch, self.version) != (Epoch::Handshake, Some(Version::Tls12)) {
             return Err(KeyError::Epoch);
         }
         if !self.has_lost_keys && self.incoming.sequence == 0 {
-            // The Finished has not arrived.
+            // The Finished was not received.
             return Err(KeyError::NonceReuse);
         }
         self.check_open()?;
@@ -213,7 +213,7 @@ impl<P: Provider> Reference<P> {
         }
     }
 
-    /// RFC 9846 section 5.1: handshake messages do not span key changes.
+    /// Checks that no handshake message spans a key change (RFC 9846 section 5.1).
     fn check_key_change(&mut self) -> Result<(), KeyError> {
         if self.message.is_empty() && self.rest.is_empty() {
             return Ok(());
@@ -222,99 +222,100 @@ impl<P: Provider> Reference<P> {
         Err(KeyError::Fault(Fault::SpansKeyChange))
     }
 
-    /// Early data was rejected.
+    /// Skips early data, which was rejected.
     ///
     /// # Errors
-    /// What the engine must say.
+    /// The error that the engine must return.
     pub fn skip_early_data(&mut self, after_retry: bool) -> Result<(), KeyError> {
         let has_opened_nothing = !self.has_lost_keys && self.incoming.sequence == 0;
         self.early_data = match (after_retry, self.epoch) {
             _ if self.is_tls12() || self.role == Role::Client => return Err(KeyError::Epoch),
             (true, Epoch::Plaintext) => EarlyData::SkipApplicationData,
             (false, Epoch::Plaintext) => EarlyData::SkipUndecryptable,
-            // Behind a record that opened there is no early data, and what does not open is forged.
+            // After a record that opened there is no early data, so a record that does not open is
+            // forged.
             (false, Epoch::Handshake) if has_opened_nothing => EarlyData::SkipUndecryptable,
             _ => return Err(KeyError::Epoch),
         };
         Ok(())
     }
 
-    /// Whether the keys may go to the kernel: they are those of application data, and nothing is under
-    /// way.
+    /// Returns whether the keys may be handed to the kernel: they must be those of application
+    /// data, with no message or record received in part.
     pub fn may_hand_over(&self) -> bool {
         let is_at_rest = self.message.is_empty() && !self.is_inside_record();
         self.epoch == Epoch::Application && self.end.is_none() && is_at_rest
     }
 
-    /// The keys are somebody else's.
+    /// Hands the keys over.
     pub fn hand_over(&mut self) {
         self.end_by(Outcome::HandedOver);
     }
 
-    /// We asked for a KeyUpdate.
+    /// Notes that a KeyUpdate was requested of the peer.
     pub fn expect_answer(&mut self) {
         self.is_answer_expected = true;
     }
 
-    /// A shutdown begins: what arrives from here on counts.
+    /// Starts a shutdown: received bytes are counted from now on.
     pub fn drain(&mut self) {
         self.drained.get_or_insert(0);
     }
 
-    /// The connection ended otherwise.
+    /// Ends the connection with a local alert.
     pub fn abort(&mut self, alert: u8) {
         self.end.get_or_insert(fault(alert));
         self.has_lost_keys = true;
     }
 
-    /// The transport ended.
+    /// Ends the transport.
     pub fn eof(&mut self) {
         self.end.get_or_insert(Outcome::Truncated);
     }
 
-    // What it knows
+    // State
 
-    /// How receiving ended.
+    /// Returns how receiving ended, if it has.
     pub fn end(&self) -> Option<&Outcome> {
         self.end.as_ref()
     }
 
-    /// The version, if it is known.
+    /// Returns the version, if it is known.
     pub fn version(&self) -> Option<Version> {
         self.version
     }
 
-    /// Which function opened the record of which something is left.
+    /// Returns the function that opened the record of which a rest is left.
     pub fn rest_way(&self) -> Option<Way> {
         (!self.rest.is_empty()).then_some(self.rest_way)
     }
 
-    /// Whether the transport has brought the front of a record and no more.
+    /// Returns whether a record was received in part.
     pub fn is_inside_record(&self) -> bool {
         self.is_inside_record || !self.rest.is_empty()
     }
 
-    /// What records are protected with.
+    /// Returns the epoch of the keys.
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// Bytes of records that arrived since a shutdown began.
+    /// Returns the bytes of records received since a shutdown began.
     pub fn drained(&self) -> u32 {
         self.drained.unwrap_or(0)
     }
 
-    /// Whether records are opened under this secret.
+    /// Returns whether records are opened with this secret.
     pub fn is_under(&self, secret: &TrafficSecret<P>) -> bool {
         !self.has_lost_keys && self.incoming.is_under(secret)
     }
 
-    /// Whether records are opened under the secret of this direction.
+    /// Returns whether records are opened with the secret of this direction.
     pub fn is_under_secret_of(&self, direction: &Direction<P>) -> bool {
         !self.has_lost_keys && self.incoming.is_under_secret_of(direction)
     }
 
-    /// The number of the next record.
+    /// Returns the sequence number of the next record.
     pub fn sequence(&self) -> u64 {
         self.incoming.sequence
     }
@@ -329,8 +330,8 @@ impl<P: Provider> Reference<P> {
         self.version.or(self.pinned) == Some(Version::Tls12)
     }
 
-    /// The longest body and the longest plaintext of a protected record (RFC 9846 sections 5.2 and
-    /// 5.4, RFC 5246 section 6.2.3, RFC 8449 section 4).
+    /// Returns the maximum lengths of the body and the plaintext of a protected record (RFC 9846
+    /// sections 5.2 and 5.4, RFC 5246 section 6.2.3, RFC 8449 section 4).
     pub fn max_lengths(&self) -> (usize, usize) {
         let limit = self.record_size_limit.map_or(usize::MAX, usize::from);
         if self.is_tls12() {
@@ -343,13 +344,15 @@ impl<P: Provider> Reference<P> {
         }
     }
 
-    // What arrives
+    // Receiving
 
-    /// Looks at what lies at the front of `shown`: how much of it is done with, and what it means.
-    /// What is opened into another buffer has so much `room` there.
+    /// Opens the record at the front of `shown`. Returns the number of bytes consumed, and the
+    /// result.
+    ///
+    /// A record that is opened into another buffer has `room` bytes there.
     pub fn next(&mut self, way: Way, shown: &[u8], room: usize) -> (usize, Outcome) {
         match &self.end {
-            // A loop that opens until more is needed ends here, too.
+            // So that a loop that opens until more is needed ends.
             Some(Outcome::Closed) if shown.is_empty() => {
                 return (0, Outcome::NeedMore(HEADER_LEN));
             }
@@ -387,7 +390,7 @@ impl<P: Provider> Reference<P> {
             HEADER_LEN
         };
         let end = self.rest_at + needed;
-        // A header alone is judged without room for it.
+        // A header is checked without room for the record.
         let has_room = end <= room || end == HEADER_LEN;
         self.is_inside_record = (shown.len() < needed || !has_room) && !shown.is_empty();
         if shown.len() < needed {
@@ -420,7 +423,7 @@ impl<P: Provider> Reference<P> {
             }
             return Err(fault(BAD_RECORD_MAC));
         };
-        // The content type of TLS 1.3 is a part of the plaintext.
+        // In TLS 1.3 the content type is a part of the plaintext.
         let outside = self.incoming.expansion() - usize::from(!self.is_tls12());
         let plaintext = needed - HEADER_LEN - outside;
         if plaintext > self.max_lengths().1 {
@@ -440,7 +443,7 @@ impl<P: Provider> Reference<P> {
                 refuse_if(length > self.max_lengths().0, RECORD_OVERFLOW)
             }
             Some(Version::Tls13) if content_type == 23 => {
-                // Early data was sent before the peer knew of a limit.
+                // Early data was sent before the peer knew the limit.
                 let max = match self.early_data {
                     EarlyData::SkipUndecryptable => MAX_CONTENT + 256,
                     _ => self.max_lengths().0,
@@ -495,7 +498,7 @@ impl<P: Provider> Reference<P> {
         let Record { content_type, content, padding, total } = record;
         self.drained = self.drained.map(|drained| drained.saturating_add(total as u32));
         if is_protected && content_type != ContentType(0) {
-            // The first record that opens is behind the early data.
+            // The first record that opens ends the early data.
             if self.early_data == EarlyData::SkipUndecryptable {
                 self.early_data = EarlyData::None;
             }
@@ -588,7 +591,7 @@ impl<P: Provider> Reference<P> {
         Ok(Outcome::Nothing)
     }
 
-    /// One message of `content`, which lies at `start` in what was shown.
+    /// Processes one message of `content`, which starts at `start` in the input.
     fn handshake(
         &mut self,
         mut content: Vec<u8>,
@@ -597,7 +600,7 @@ impl<P: Provider> Reference<P> {
     ) -> Result<(usize, Outcome), Outcome> {
         (self.empty_records, self.warnings) = (0, 0);
         if self.early_data == EarlyData::SkipApplicationData {
-            // It is the second ClientHello.
+            // This is the second ClientHello.
             self.early_data = EarlyData::None;
         }
         let all = content.len();
@@ -649,7 +652,7 @@ impl<P: Provider> Reference<P> {
         Ok((consumed, Outcome::Piece { message_type, length, offset: offset as u32, body }))
     }
 
-    /// RFC 9846 sections 4.7 and 5.1.
+    /// Checks a message type and length (RFC 9846 sections 4.7 and 5.1).
     fn judge_message(&self, message_type: u8, length: u32) -> Result<(), Outcome> {
         let is_client = self.role == Role::Client;
         let is_expected = match (self.epoch, message_type) {
@@ -683,17 +686,18 @@ impl<P: Provider> Reference<P> {
     }
 }
 
-/// An SSLv2 hello, or what HTTP begins with: a method and its target, or its own name.
+/// Returns whether the bytes are an SSLv2 hello, or the start of HTTP: a method with its target, or
+/// `HTTP/`.
 fn is_other_protocol(head: &[u8; HEADER_LEN]) -> bool {
     (head[0] >= 0x80 && head[2] == 1)
         || head.iter().all(|byte| byte.is_ascii_uppercase() || b" /*".contains(byte))
 }
 
-/// Whether keys of this version for this epoch, whose next record has this number, may follow those of
-/// the epoch `current` on a connection whose version is `known`, if it is.
+/// Checks whether keys of this version, epoch and sequence number may follow those of the epoch
+/// `current`, on a connection with the version `known`.
 ///
 /// # Errors
-/// What the engine must say.
+/// The error that the engine must return.
 pub fn check_keys(
     known: Option<Version>,
     current: Epoch,
@@ -704,7 +708,7 @@ pub fn check_keys(
         Version::Tls13 => epoch > current,
         Version::Tls12 => current == Epoch::Plaintext && epoch >= Epoch::Handshake,
     };
-    // The Finished of TLS 1.2 had number 0 under these keys.
+    // In TLS 1.2 the Finished had sequence number 0 with these keys.
     let was_used = version == Version::Tls12 && epoch == Epoch::Application && number == 0;
     if known.is_some_and(|known| known != version) {
         Err(KeyError::Mismatch)

@@ -1,8 +1,8 @@
-//! Arbitrary calls with arbitrary buffers into a sender, beside what is known of it.
+//! Arbitrary calls with arbitrary buffers on a sender, whose results are predicted.
 //!
-//! What a call returns is foretold to the byte: which error, how much is taken, how long the records
-//! are and how they are padded. Every record is taken apart under the keys and the number that it must
-//! have, and an error leaves no trace.
+//! The target predicts every result exactly: the error, the bytes taken, the lengths of the records
+//! and their padding. It opens every record with the expected keys and sequence number. An error
+//! must change nothing.
 
 use core::time::Duration;
 
@@ -24,23 +24,23 @@ pub use crate::setup::{Few, Pad, Setup, Suite};
 use crate::words;
 
 input! {
-    /// How much room the output has.
+    /// The length of the output.
     pub enum Room {
         /// More than is needed.
         Plenty,
-        /// As much as the first record needs, or as all of a flight does.
+        /// Exactly what the first record needs, or a whole flight.
         Exact,
-        /// A byte less.
+        /// One byte less than needed.
         Short,
-        /// So much.
+        /// This length.
         Of { len: u16, },
     }
 }
 
 input! {
-    /// What the receiving half tells.
+    /// An event that the receiving half reports.
     pub enum News {
-        /// The peer asks for a KeyUpdate.
+        /// The peer requested a KeyUpdate.
         UpdateRequested,
         /// The peer closed.
         PeerClosed,
@@ -54,69 +54,69 @@ input! {
 }
 
 input! {
-    /// One thing that is asked of a sender.
+    /// One call on a sender.
     pub enum Call {
-        /// Data, in three parts.
+        /// Seals data from three slices.
         Seal { len: u16, first: u8, room: Room, },
-        /// Data that lies where it is sealed.
+        /// Seals data in place.
         SealInPlace { len: u16, room: Room, },
-        /// Handshake messages of one type and length, of which the last lacks some bytes.
+        /// Seals handshake messages of one type and length. The last one may lack some bytes.
         Handshake { message_type: u8, len: u16, count: u8, lacks: u8, room: Room, },
-        /// A change_cipher_spec.
+        /// Seals a change_cipher_spec.
         ChangeCipherSpec { room: Room, },
-        /// What is due.
+        /// Seals the control record that is due.
         Control { room: Room, },
-        /// A KeyUpdate.
+        /// Updates the keys.
         Update { request: bool, },
-        /// A refusal to renegotiate.
+        /// Refuses a renegotiation.
         Refuse,
-        /// A close_notify.
+        /// Closes.
         Close,
-        /// A user_canceled before it.
+        /// Cancels: a user_canceled before the close_notify.
         Cancel,
-        /// A fatal alert.
+        /// Aborts with a fatal alert.
         Abort { description: u8, },
-        /// The receiving half has news.
+        /// The receiving half reports an event.
         News { news: News, },
-        /// The peer answered our request.
+        /// The peer answered a KeyUpdate request.
         Answered,
-        /// Keys.
+        /// Installs keys.
         Install { stage: Stage, },
-        /// The version.
+        /// Sets the version.
         SetVersion,
-        /// The end of a TLS 1.2 handshake.
+        /// Completes a TLS 1.2 handshake.
         Establish,
-        /// Another fragment limit.
+        /// Sets the fragment limit.
         FragmentLimit { limit: u16, },
-        /// The peer's record_size_limit.
+        /// Sets the peer's record_size_limit.
         PeerLimit { limit: u16, },
-        /// Another padding policy.
+        /// Sets the padding policy.
         Padding { padding: Pad, },
-        /// Time passes, and the record size follows.
+        /// Advances the clock, which changes the record size.
         Tick { milliseconds: u8, },
-        /// A word that no receiving half of this connection made.
+        /// Applies a notice of arbitrary bits, which no receiving half made.
         Foreign { low: u16, high: u16, },
-        /// Keys that somebody else has used, whose next record has this number.
+        /// Takes over keys of another implementation, at this sequence number.
         TakeOver { stage: Stage, number: u8, },
-        /// The other version.
+        /// Sets the other version.
         SetOtherVersion,
-        /// The kernel takes the keys.
+        /// Hands the keys to the kernel.
         HandToKernel,
-        /// How much content fits.
+        /// Asks how much content fits into `space` bytes.
         ContentLen { space: u16, },
-        /// The secret of the handshake, for these keys.
+        /// Installs the handshake secret again for these keys.
         InstallAgain { stage: Stage, },
     }
 }
 
 input! {
-    /// A sender and what is asked of it.
+    /// A sender, and the calls on it.
     pub struct Input {
         /// The connection.
         pub setup: Setup,
-        /// The keys that it has come to, if to any.
+        /// The installed keys, if any.
         pub stage: Option<Stage>,
-        /// What is asked, in this order.
+        /// The calls, in order.
         pub calls: Vec<Call>,
     }
 }
@@ -141,7 +141,7 @@ impl crate::target::Input for Input {
 
 type Secret = TrafficSecret<Checksum>;
 
-/// What fills places that nothing may be written to.
+/// The fill byte of memory that must not be written to.
 const UNTOUCHED: u8 = 0xa5;
 
 struct World {
@@ -150,7 +150,7 @@ struct World {
     sealer: Sealer<Secret>,
     mirror: Direction<Checksum>,
     out: Vec<u8>,
-    // What is known
+    // The expected state
     facts: Facts,
     epoch: Epoch,
     version: Option<Version>,
@@ -161,19 +161,19 @@ struct World {
     refusals: u8,
     are_keys_due: bool,
     is_truncated: bool,
-    /// The kernel seals from here on.
+    /// The kernel seals the records.
     is_in_kernel: bool,
     chosen_limit: u16,
     peer_limit: Option<u16>,
     padding: Pad,
     sizes: RecordSizes,
     now: Duration,
-    /// Bytes since the stream began to run, and when the last were sealed.
+    /// The bytes sealed since the last pause, and the time of the last ones.
     run: usize,
     last: Duration,
 }
 
-/// Most are short, or a fuzzer spends its time copying.
+/// Converts a length. Most are short, because otherwise a fuzzer spends its time copying.
 fn length(len: u16) -> usize {
     let (len, is_long) = (len >> 4, len & 0xf == 0);
     if is_long { usize::from(len) * 8 } else { usize::from(len % 300) }
@@ -244,7 +244,10 @@ impl World {
                 match self.sealer.abort(AlertDescription(*description)) {
                     Ok(()) => {
                         self.fail(*description);
-                        assert!(self.sealer.has_signal(), "the other half must stop");
+                        assert!(
+                            self.sealer.has_signal(),
+                            "the receiving half must be told to stop"
+                        );
                     }
                     Err(CloseError::HandedOver) => self.fail(*description),
                     Err(_) => {}
@@ -252,7 +255,7 @@ impl World {
             }
             Call::News { news } => self.news(news),
             Call::Answered => {
-                // There is no answer to a request that was not made.
+                // Without a request there is no answer.
                 if self.is_request_outstanding {
                     self.sealer.apply(self.answer());
                     self.is_request_outstanding = false;
@@ -272,7 +275,7 @@ impl World {
                 let expected = if self.epoch != Epoch::Handshake || !is_tls12 {
                     Err(KeyError::Epoch)
                 } else if self.mirror.version().is_some() && self.mirror.sequence == 0 {
-                    // The Finished has not left.
+                    // The Finished was not sent.
                     Err(KeyError::NonceReuse)
                 } else {
                     Ok(())
@@ -287,7 +290,7 @@ impl World {
                 self.chosen_limit = *limit;
             }
             Call::PeerLimit { limit } => {
-                // Small ones are what matters.
+                // Small limits are the interesting ones.
                 let limit = if limit % 4 == 0 { *limit } else { limit / 4 % 256 };
                 let size = RecordSizeLimit::new(limit);
                 assert_eq!(size.is_some(), limit >= 64);
@@ -319,7 +322,7 @@ impl World {
         }
     }
 
-    // What is known
+    // The expected state
 
     fn is_tls13(&self) -> bool {
         self.version == Some(Version::Tls13)
@@ -329,7 +332,7 @@ impl World {
         let own = self.config.fragment_limit.min(self.chosen_limit).min(1 << 14);
         let peer = match self.peer_limit {
             Some(limit) if self.epoch != Epoch::Plaintext => {
-                // RFC 8449 section 4: the limit counts the content type of TLS 1.3.
+                // RFC 8449 section 4: the limit includes the content type in TLS 1.3.
                 limit - u16::from(self.is_tls13())
             }
             _ => u16::MAX,
@@ -337,7 +340,7 @@ impl World {
         usize::from(own.min(peer).max(1))
     }
 
-    /// Bytes that a record with so much content takes, and its padding.
+    /// Returns the length of a record with `content` bytes of content, and the length of its padding.
     fn record_len(&self, content_type: ContentType, content: usize) -> (usize, usize) {
         let unpadded = 5 + content + self.mirror.expansion();
         let is_covered = content_type == ContentType::APPLICATION_DATA || self.setup.pads_control;
@@ -348,7 +351,7 @@ impl World {
         (unpadded + padding, padding)
     }
 
-    /// The first record that the key may not seal, but for control.
+    /// Returns the first sequence number at which the key may seal only control records.
     fn data_limit(&self) -> u64 {
         if self.mirror.version().is_none() {
             return u64::MAX;
@@ -365,12 +368,12 @@ impl World {
         self.is_tls13() && self.epoch == Epoch::Application && is_open
     }
 
-    /// TLS 1.2: what is sent now would be read under keys that are not there.
+    /// TLS 1.2: returns whether a change_cipher_spec was sent, but its keys are not installed yet.
     fn is_keys_due(&self) -> bool {
         self.are_keys_due && self.version == Some(Version::Tls12)
     }
 
-    /// How far sending is, as far as it is done here: [`Facts`] goes on in the kernel.
+    /// Returns the state of the sending direction of the engine. [`Facts`] continues in the kernel.
     fn state(&self) -> WriteState {
         if self.is_in_kernel { WriteState::HandedOver } else { self.facts.write() }
     }
@@ -426,7 +429,7 @@ impl World {
             self.refusals = 0;
         }
         if self.facts.write() == WriteState::Failed {
-            // RFC 9846 section 6: keys are forgotten.
+            // RFC 9846 section 6: the keys are wiped.
             assert_eq!(self.sealer.sequence(), None);
             self.mirror = Direction::plain();
         }
@@ -443,7 +446,7 @@ impl World {
 
     // Sealing
 
-    /// An output of this much room.
+    /// Prepares an output, and returns its length.
     fn room(&mut self, room: &Room, need: usize) -> usize {
         let len = match *room {
             Room::Plenty => need + 1000,
@@ -458,13 +461,16 @@ impl World {
 
     #[track_caller]
     fn assert_untouched(&self, from: usize) {
-        // Byte by byte, a test without optimisation would spend most of its time here.
+        // Comparing byte by byte would dominate the time of an unoptimized test.
         const BLOCK: [u8; 1024] = [UNTOUCHED; 1024];
         let are_untouched = |bytes: &[u8]| bytes == &BLOCK[..bytes.len()];
-        assert!(self.out[from..].chunks(BLOCK.len()).all(are_untouched), "a trace was left");
+        assert!(
+            self.out[from..].chunks(BLOCK.len()).all(are_untouched),
+            "memory was written that must not be"
+        );
     }
 
-    /// Takes apart what was sealed: so many records with this content.
+    /// Opens the sealed records, which must have this content and these lengths.
     fn take_apart(&mut self, content_type: ContentType, content: &[u8], lens: &[usize]) {
         let (mut at, mut taken) = (0, 0);
         for &len in lens {
@@ -595,10 +601,10 @@ impl World {
         self.assert_untouched(written.unwrap_or(0));
     }
 
-    /// What is due, and the message that it is.
+    /// Returns the control message that is due, with its content type and bytes.
     fn due(&self) -> Option<(Control, ContentType, Vec<u8>)> {
         if self.is_keys_due() {
-            // It waits for the keys.
+            // Control waits for the keys.
             return None;
         }
         let alert = |description, level| {
@@ -630,13 +636,17 @@ impl World {
         }
     }
 
-    /// Seals what is due. Whether something was.
+    /// Seals the control record that is due. Returns whether there was one.
     fn control(&mut self, room: &Room) -> bool {
         let due = self.due();
         if self.is_in_kernel {
             self.room(room, 0);
             assert_eq!((self.sealer.has_control(), self.sealer.next_control()), (false, None));
-            assert_eq!(self.sealer.poll_control(&mut self.out), Ok(0), "the kernel seals it");
+            assert_eq!(
+                self.sealer.poll_control(&mut self.out),
+                Ok(0),
+                "the kernel seals control messages"
+            );
             self.assert_untouched(0);
         }
         let in_kernel = self.sealer.take_kernel_control();
@@ -648,7 +658,7 @@ impl World {
             self.control_sealed(control);
             return true;
         }
-        assert_eq!(in_kernel, None, "it is sealed here");
+        assert_eq!(in_kernel, None, "without the kernel, control is sealed here");
         assert_eq!(self.sealer.next_control(), due.as_ref().map(|(control, ..)| *control));
         assert_eq!(self.sealer.has_control(), due.is_some());
         let Some((control, content_type, message)) = due else {
@@ -658,7 +668,7 @@ impl World {
             return false;
         };
         let (need, _) = self.record_len(content_type, message.len());
-        assert!(need <= self.sealer.control_len(), "control_len is enough");
+        assert!(need <= self.sealer.control_len(), "control_len must be enough");
         let room = self.room(room, need);
         let sealed = self.sealer.poll_control(&mut self.out);
         if room < need {
@@ -675,14 +685,14 @@ impl World {
         true
     }
 
-    /// What was due has left.
+    /// Records that a control message was sent.
     fn control_sealed(&mut self, control: Control) {
         match control {
             Control::KeyUpdate { request } => {
                 if request {
                     self.is_request_due = false;
                     self.is_request_outstanding = true;
-                    assert!(self.sealer.has_signal(), "the other half must know");
+                    assert!(self.sealer.has_signal(), "the receiving half must be told");
                 } else {
                     self.is_update_wanted = false;
                 }
@@ -692,7 +702,7 @@ impl World {
         }
     }
 
-    // Requests
+    // Calls
 
     fn update(&mut self, request: bool) {
         let expected = if self.is_in_kernel {
@@ -729,7 +739,7 @@ impl World {
         }
     }
 
-    /// Keys that begin here, as far as there are such.
+    /// Installs new keys, at the first sequence number of the epoch.
     fn install(&mut self, stage: &Stage) {
         self.take_over(stage, stage.seeds().1, self.setup.suite.first_number(stage.epoch()));
     }
@@ -741,7 +751,7 @@ impl World {
         let mut expected = match self.state() {
             WriteState::HandedOver => Err(KeyError::HandedOver),
             WriteState::Closed | WriteState::Failed => Err(KeyError::Closed),
-            // An alert that waits for keys takes them.
+            // An alert that waits for keys accepts them.
             state if state != WriteState::Open && !self.is_keys_due() => Err(KeyError::Closed),
             _ => check_keys(known, self.epoch, (version, epoch), number),
         };
@@ -770,7 +780,7 @@ impl World {
         }
     }
 
-    /// The kernel seals from here on: what falls due is offered as a value.
+    /// Hands the keys to the kernel. Control messages that become due are offered as values.
     fn hand_to_kernel(&mut self) {
         let _ = self.sealer.take_signal();
         let has_keys = self.epoch == Epoch::Application && self.mirror.version().is_some();
@@ -788,7 +798,7 @@ impl World {
                 assert_eq!(expected, Ok(()));
                 check_kernel(direction, self.mirror.sequence);
                 self.is_in_kernel = true;
-                assert_eq!(self.sealer.sequence(), None, "the keys are gone");
+                assert_eq!(self.sealer.sequence(), None, "the keys must be wiped");
                 self.mirror = Direction::plain();
             }
             Err(error) => {
@@ -798,23 +808,23 @@ impl World {
         }
     }
 
-    /// The inverse of `record_len`.
+    /// Checks `content_len`, the inverse of `record_len`.
     fn content_len(&self, space: usize) {
         let fits = |content| self.sealer.record_len(content) <= space;
         match self.sealer.content_len(space) {
             Some(content) => {
                 assert!(content <= self.max_content() && fits(content));
-                assert!(content == self.max_content() || !fits(content + 1), "more fits");
+                assert!(content == self.max_content() || !fits(content + 1), "more content fits");
             }
             None => assert!(!fits(0)),
         }
     }
 
-    // The other half
+    // The receiving half
 
     fn news(&mut self, news: &News) {
         if self.facts.read() != tls_record::close::ReadState::Open {
-            // It has no more to tell.
+            // After the end it reports nothing more.
             return;
         }
         match news {
@@ -835,7 +845,7 @@ impl World {
                 let notice = self.notice(ContentType::ALERT, &[2, 80]);
                 self.sealer.apply(notice);
                 self.note(Trigger::PeerError);
-                // Also when our close_notify has left already.
+                // Also after our close_notify was sent.
                 assert_eq!(self.sealer.sequence(), None);
                 self.mirror = Direction::plain();
             }
@@ -848,7 +858,7 @@ impl World {
                 let closed = self.sealer.close();
                 assert_eq!(closed, self.check_close());
                 self.note(Trigger::Close);
-                assert!(closed.is_err(), "a close tells of the truncation");
+                assert!(closed.is_err(), "a close reports the truncation");
             }
             News::Fault => {
                 let notice = self.notice(ContentType::ALERT, &[]);
@@ -858,13 +868,13 @@ impl World {
         }
     }
 
-    /// A word of whatever bits, which says what no receiving half would.
+    /// Applies a notice of arbitrary bits, which no receiving half would make.
     fn foreign(&mut self, bits: u32) {
         let notice = Notice::from_bits(bits);
         assert_eq!(Notice::from_bits(notice.bits()), notice);
         let has = |bit: u32| bits >> bit & 1 == 1;
         let alert = has(8).then_some(match bits.to_le_bytes()[0] {
-            // Those that end nothing.
+            // Alerts that do not end the connection.
             0 | 90 | 100 => AlertDescription::INTERNAL_ERROR.0,
             alert => alert,
         });
@@ -873,7 +883,8 @@ impl World {
 
         self.foreign_signal(bits, alert.map(AlertDescription));
         self.sealer.apply(notice);
-        // The sending half does not know how far the other one is, nor that a word contradicts it.
+        // The sending half does not know the state of the receiving half, so a notice may
+        // contradict it.
         self.facts.forget_receiving();
         if has(10) {
             self.note(Trigger::PeerCloseNotify);
@@ -895,7 +906,7 @@ impl World {
         self.facts.forget_receiving();
     }
 
-    /// The same bits for a receiving half: an alert among them ends it, and nothing else does.
+    /// Applies the same bits to a receiving half: only an alert in them ends it.
     fn foreign_signal(&self, bits: u32, alert: Option<AlertDescription>) {
         let signal = Signal::from_bits(bits);
         assert_eq!(Signal::from_bits(signal.bits()), signal);
@@ -910,10 +921,10 @@ impl World {
         assert_eq!(opener.end(), end);
         let mut record = peer.seal(ContentType::APPLICATION_DATA, b"data", 0);
         assert_eq!(opener.open(&mut record).is_ok(), alert.is_none());
-        assert!(!opener.has_notice(), "it has nothing to tell");
+        assert!(!opener.has_notice(), "there must be no notice");
     }
 
-    /// What a receiving half tells that opened this record.
+    /// Returns the notice of a receiving half that opened this record.
     fn notice(&self, content_type: ContentType, content: &[u8]) -> Notice {
         let (mut opener, mut peer) = self.established();
         let _ = opener.open(&mut peer.seal(content_type, content, 0));
@@ -923,13 +934,13 @@ impl World {
         notice
     }
 
-    /// What it tells when the peer answers a request.
+    /// Returns the notice of a receiving half when the peer answers a request.
     fn answer(&self) -> Notice {
         let (mut opener, mut peer) = self.established();
         let mut sealer = Sealer::<Secret>::new(self.config);
-        sealer.install(Epoch::Application, self.setup.suite.secret(1)).expect("keys");
+        sealer.install(Epoch::Application, self.setup.suite.secret(1)).expect("valid keys");
         sealer.update_keys(true).expect("a request");
-        sealer.poll_control(&mut vec![0; 1 << 15]).expect("room");
+        sealer.poll_control(&mut vec![0; 1 << 15]).expect("the buffer is long enough");
         opener.apply(sealer.take_signal());
         let _ = opener.open(&mut peer.seal(ContentType::HANDSHAKE, &[24, 0, 0, 1, 0], 0));
         opener.take_notice()
@@ -942,11 +953,11 @@ impl World {
         let mut opener = Opener::new(config);
         let secret = || self.setup.suite.secret(1);
         let number = self.setup.suite.first_number(Epoch::Application);
-        opener.take_over(Epoch::Application, secret(), number).expect("keys");
+        opener.take_over(Epoch::Application, secret(), number).expect("valid keys");
         (opener, Direction::from(secret(), number))
     }
 
-    /// What holds at any time.
+    /// Checks what must hold after every call.
     fn check(&self) {
         assert_eq!(self.sealer.state(), self.state());
         let has_control = self.due().is_some() && !self.is_in_kernel;
@@ -962,7 +973,7 @@ impl World {
         }
         let is_failed = self.facts.write() == WriteState::Failed;
         if is_failed && self.facts.sent().contains(&Alert::Fatal) {
-            let alert = self.fatal.map(AlertDescription).expect("it left");
+            let alert = self.fatal.map(AlertDescription).expect("an alert was sent");
             assert_eq!(self.sealer.end(), WriteEnd::AlertSent(alert));
         } else if is_failed {
             assert_eq!(self.sealer.end(), WriteEnd::Failed);

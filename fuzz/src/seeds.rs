@@ -1,5 +1,7 @@
-//! Inputs made by hand, each named after what it shows: the lessons of others (see `lessons.rs` of the
-//! tests), and the calls that random bytes do not come to.
+//! Inputs written by hand, each named after the behaviour that it covers.
+//!
+//! They cover faults of other implementations (see `tests/tests/lessons.rs`), and calls that random
+//! bytes do not reach.
 
 mod both_halves;
 mod receiving;
@@ -10,7 +12,7 @@ use crate::receiving::Stage;
 use crate::setup::{Setup, Suite};
 use crate::{close, header};
 
-/// A target, the name of an input, its bytes.
+/// The name of a target, the name of an input, and its bytes.
 pub type Seed = (&'static str, &'static str, Vec<u8>);
 
 fn seed(target: &'static str, name: &'static str, input: &impl Field) -> Seed {
@@ -19,7 +21,7 @@ fn seed(target: &'static str, name: &'static str, input: &impl Field) -> Seed {
     (target, name, bytes)
 }
 
-/// All of them.
+/// Returns all inputs written by hand.
 pub fn all() -> Vec<Seed> {
     let mut seeds = Vec::new();
     seeds.extend(of_header());
@@ -94,7 +96,7 @@ fn of_close() -> Vec<Seed> {
     ]
 }
 
-/// What a campaign found.
+/// Inputs that a campaign found.
 #[cfg(feature = "peers")]
 fn of_differential_rustls() -> Vec<Seed> {
     use crate::differential_rustls::{Case, Input, Part, Tampering};

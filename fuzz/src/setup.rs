@@ -1,4 +1,4 @@
-//! What a connection is set up as: the part of an input that comes before the calls.
+//! The setup of a connection: the part of an input before the calls.
 
 use tls_record::aead::{Algorithm, Provider};
 use tls_record::close::OnPeerClose;
@@ -15,9 +15,9 @@ input! {
         Tls13,
         /// TLS 1.3 with AES-256-GCM, whose secrets are longer.
         Tls13Sha384,
-        /// TLS 1.2 with AES-128-GCM: eight bytes of the nonce are in each record.
+        /// TLS 1.2 with AES-128-GCM, with an explicit nonce of eight bytes in each record.
         Tls12Gcm,
-        /// TLS 1.2 with ChaCha20-Poly1305: none are.
+        /// TLS 1.2 with ChaCha20-Poly1305, without explicit nonces.
         Tls12Chacha,
         /// TLS 1.3 with AES-128-GCM, and no other version may be negotiated.
         Tls13Pinned,
@@ -27,7 +27,7 @@ input! {
 }
 
 impl Suite {
-    /// The version that it is of.
+    /// Returns the version of the suite.
     pub fn version(&self) -> Version {
         match self {
             Self::Tls13 | Self::Tls13Sha384 | Self::Tls13Pinned => Version::Tls13,
@@ -35,12 +35,12 @@ impl Suite {
         }
     }
 
-    /// The only version that may be negotiated, if one is configured.
+    /// Returns the only version that may be negotiated, if one is configured.
     pub fn pinned(&self) -> Option<Version> {
         matches!(self, Self::Tls13Pinned | Self::Tls12Pinned).then(|| self.version())
     }
 
-    /// A suite of the other version.
+    /// Returns a suite of the other version.
     pub fn of_other_version(&self) -> Self {
         match self.version() {
             Version::Tls13 => Self::Tls12Gcm,
@@ -48,8 +48,8 @@ impl Suite {
         }
     }
 
-    /// The lowest sequence number that keys of this epoch may be taken over at: in TLS 1.2 the
-    /// Finished has number 0 under the keys of application data.
+    /// Returns the lowest sequence number at which keys of this epoch may be taken over. In TLS 1.2
+    /// the Finished has sequence number 0 with the keys of application data.
     pub fn first_number(&self, epoch: Epoch) -> u64 {
         u64::from(self.version() == Version::Tls12 && epoch == Epoch::Application)
     }
@@ -64,16 +64,16 @@ impl Suite {
         }
     }
 
-    /// A secret that is known by `seed`.
+    /// Returns the secret for `seed`.
     pub fn secret<P: Provider>(&self, seed: u8) -> TrafficSecret<P> {
         let algorithm = self.algorithm();
         let mut bytes = [seed; 48];
-        // The null cipher's next secret has one more in each byte: two that are alike but for that
-        // would become one, and end the connection.
+        // The null cipher adds one to each byte for the next secret. Two secrets that differ only
+        // by that would become equal, and end the connection.
         bytes[24] = seed.wrapping_add(seed & 1);
         match self.version() {
             Version::Tls13 => TrafficSecret::tls13(algorithm, &bytes[..algorithm.secret_len()]),
-            // The start of the explicit nonce is not zero: as rustls has it.
+            // The first explicit nonce is not zero, as in rustls.
             Version::Tls12 => {
                 TrafficSecret::tls12(algorithm, &bytes[..algorithm.key_len()], &bytes[..12])
             }
@@ -83,15 +83,15 @@ impl Suite {
 }
 
 input! {
-    /// How much is tolerated, if not what is the default.
+    /// Limits that replace the defaults.
     pub struct Few {
         /// Empty records in a row.
         pub empty_records: u8,
         /// Warnings in a row.
         pub warnings: u8,
-        /// KeyUpdates without data.
+        /// KeyUpdates without data between them.
         pub key_updates: u8,
-        /// Requests to renegotiate.
+        /// Requests for a renegotiation.
         pub renegotiations: u8,
         /// Bytes of a handshake message.
         pub handshake_message: u8,
@@ -103,19 +103,19 @@ input! {
 input! {
     /// A padding policy.
     pub enum Pad {
-        /// None.
+        /// No padding.
         None,
-        /// To a multiple.
+        /// To a multiple of `size`.
         Block { size: u16, },
         /// To a power of two.
         PowerOfTwo,
-        /// To a length.
+        /// To `size` bytes.
         Size { size: u16, },
     }
 }
 
 impl Pad {
-    /// The engine's word for it.
+    /// Returns the padding policy of the engine.
     pub fn policy(&self) -> Padding {
         match *self {
             Self::None => Padding::None,
@@ -125,8 +125,8 @@ impl Pad {
         }
     }
 
-    /// The length of an inner plaintext that is `unpadded` bytes long without padding and may be
-    /// `max` (RFC 9846 section 5.4).
+    /// Returns the padded length of an inner plaintext of `unpadded` bytes, with the maximum `max`
+    /// (RFC 9846 section 5.4).
     pub fn padded(&self, unpadded: usize, max: usize) -> usize {
         let wanted = match *self {
             Self::None | Self::Block { size: 0 } => unpadded,
@@ -139,27 +139,27 @@ impl Pad {
 }
 
 input! {
-    /// What is configured.
+    /// The configuration of a connection.
     pub struct Setup {
-        /// Version and cipher suite.
+        /// The version and cipher suite.
         pub suite: Suite,
         /// The engine is the server.
         pub is_server: bool,
-        /// What is tolerated.
+        /// The limits, if not the defaults.
         pub limits: Option<Few>,
         /// The record_size_limit that the engine announced.
         pub record_size_limit: Option<u16>,
-        /// The most content that it puts into one record.
+        /// The most content of one record of the engine.
         pub fragment_limit: Option<u8>,
-        /// Records that one key may seal.
+        /// The number of records that one key may seal.
         pub key_limit: Option<u8>,
-        /// How its records are padded.
+        /// The padding of the engine's records.
         pub padding: Pad,
-        /// Whether all of them are.
+        /// Whether control records are padded as well.
         pub pads_control: bool,
-        /// Whether padding is taken off in constant time.
+        /// Whether padding is removed in constant time.
         pub constant_time_padding: bool,
-        /// Whether it stays open when a TLS 1.2 peer closes.
+        /// Whether the sending direction stays open when a TLS 1.2 peer closes.
         pub half_closes: bool,
         /// Whether post-handshake authentication was offered.
         pub post_handshake_auth: bool,
@@ -167,7 +167,7 @@ input! {
 }
 
 impl Setup {
-    /// Nothing but the defaults.
+    /// Creates a setup with the defaults.
     pub const fn new(suite: Suite) -> Self {
         Self {
             suite,
@@ -184,17 +184,17 @@ impl Setup {
         }
     }
 
-    /// The version.
+    /// Returns the version.
     pub fn version(&self) -> Version {
         self.suite.version()
     }
 
-    /// The engine's role.
+    /// Returns the role of the engine.
     pub fn role(&self) -> Role {
         if self.is_server { Role::Server } else { Role::Client }
     }
 
-    /// What is tolerated.
+    /// Returns the limits.
     pub fn limits(&self) -> Limits {
         let mut limits = Limits::DEFAULT;
         if let Some(few) = &self.limits {
@@ -208,8 +208,8 @@ impl Setup {
         limits
     }
 
-    /// The record_size_limit that was announced: those that RFC 8449 section 4 allows, the small ones
-    /// above all.
+    /// Returns the record_size_limit that the engine announced: an allowed value (RFC 8449 section
+    /// 4), most often a small one.
     ///
     /// # Panics
     /// Never: each is at least 64.
@@ -223,9 +223,10 @@ impl Setup {
         })
     }
 
-    /// The first record that a key may not seal, but for control (RFC 9846 section 5.5).
+    /// Returns the first sequence number at which a key may seal only control records (RFC 9846
+    /// section 5.5).
     pub fn data_limit(&self) -> u64 {
-        /// Records that a key keeps for control.
+        /// The records that a key reserves for control.
         const RESERVE: u64 = 4;
         let of_key = match self.suite {
             Suite::Tls12Chacha => u64::MAX,
@@ -239,7 +240,7 @@ impl Setup {
         of_key.min(chosen).saturating_sub(RESERVE).max(1)
     }
 
-    /// The engine's configuration.
+    /// Returns the config of the engine.
     pub fn config(&self) -> Config {
         let mut config = Config::new(self.role());
         config.version = self.suite.pinned();
@@ -261,7 +262,7 @@ impl Setup {
         config
     }
 
-    /// An established connection, which reads and writes under the secrets known by these seeds.
+    /// Creates an established connection that reads and writes with the secrets for these seeds.
     ///
     /// # Panics
     /// If the keys are refused.
@@ -280,7 +281,7 @@ impl Setup {
     }
 }
 
-/// What is for the direction in which the client writes, and for the other one.
+/// Returns the value for the client's sending direction, and then the one for the server's.
 pub fn by_writer<T>(role: Role, read: T, write: T) -> (T, T) {
     match role {
         Role::Client => (write, read),

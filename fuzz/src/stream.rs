@@ -1,9 +1,10 @@
-//! Two blocking streams of the adapter over a transport in memory that takes and gives what it likes:
-//! a part, nothing yet, an interruption, an error, an end.
+//! Two blocking streams of the adapter over a transport in memory with arbitrary results.
 //!
-//! What is read is a prefix of what was written; an end of reading that is no error is a close_notify
-//! of the peer's, behind all of its data; and after an error of the transport everything goes on where
-//! it was. The handshake is rustls's and is made anew for each input, so that there are fewer of them.
+//! A call of the transport returns a part of the bytes, `WouldBlock`, `Interrupted`, an error, or
+//! the end. The data read must be a prefix of the data written. Reading must end without an error
+//! only after a close_notify of the peer and all of its data. After an error of the transport,
+//! calls must continue where they stopped. Each input makes a handshake of rustls, so fewer inputs
+//! are run.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -21,59 +22,59 @@ use tls_record_tests::peers::{
 use crate::input::input;
 
 input! {
-    /// What the transport answers next, in one of its directions.
+    /// The result of the next call of the transport, in one direction.
     pub enum Answer {
-        /// So many bytes.
+        /// Up to `len` bytes.
         Part { len: u8, },
-        /// Nothing yet.
+        /// `WouldBlock`.
         WouldBlock,
-        /// An interruption.
+        /// `Interrupted`.
         Interrupted,
-        /// An error.
+        /// A connection reset.
         Reset,
     }
 }
 
 input! {
-    /// One thing that an end does, or the transport.
+    /// One action of an end or of the transport.
     pub enum Call {
         /// An end writes.
         Write { server: bool, len: u16, },
-        /// It writes several slices.
+        /// An end writes several slices.
         WriteVectored { server: bool, lens: Vec<u8>, },
-        /// It flushes.
+        /// An end flushes.
         Flush { server: bool, },
-        /// It reads.
+        /// An end reads.
         Read { server: bool, len: u16, },
-        /// It closes.
+        /// An end closes.
         Close { server: bool, },
-        /// It closes and reads the rest.
+        /// An end closes and reads the rest.
         CloseAndReadRest { server: bool, },
-        /// It updates its keys.
+        /// An end updates its keys.
         Update { server: bool, request: bool, },
-        /// The transport will answer an end's writes so.
+        /// Sets the result of an end's next write to the transport.
         OnWrite { server: bool, answer: Answer, },
-        /// It will answer an end's reads so.
+        /// Sets the result of an end's next read from the transport.
         OnRead { server: bool, answer: Answer, },
-        /// It changes a bit of what is under way to an end.
+        /// The transport flips a bit of the bytes in transit to an end.
         Flip { server: bool, at: u16, bit: u8, },
-        /// It ends the way to an end.
+        /// The transport to an end is cut.
         Cut { server: bool, },
     }
 }
 
 input! {
-    /// Two streams and what happens to them.
+    /// Two streams, and the calls on them.
     pub struct Input {
         /// TLS 1.2.
         pub tls12: bool,
-        /// The most content of one record, if few.
+        /// The most content of one record, if limited.
         pub fragment_limit: Option<u8>,
-        /// Records that a key may seal, if few.
+        /// The number of records that a key may seal, if limited.
         pub key_limit: Option<u8>,
-        /// Whether ends tolerate a truncation.
+        /// Whether the ends tolerate a truncation.
         pub tolerates_truncation: bool,
-        /// What happens, in this order.
+        /// The calls, in order.
         pub calls: Vec<Call>,
     }
 }
@@ -89,7 +90,7 @@ struct Pipe {
 }
 
 impl Pipe {
-    /// How many bytes go through now.
+    /// Takes the next result: the number of bytes to transfer, or an error.
     fn answer(answers: &mut Vec<Answer>) -> io::Result<usize> {
         if answers.is_empty() {
             return Ok(usize::MAX);
@@ -142,7 +143,7 @@ struct End {
     tls: Stream<Socket, Ring>,
     written: Vec<u8>,
     read: Vec<u8>,
-    /// Reading came to an end without an error.
+    /// Reading has ended without an error.
     is_read_out: bool,
 }
 
@@ -160,7 +161,7 @@ static CONFIGS: LazyLock<Configs> = LazyLock::new(|| {
     }
 });
 
-/// Makes a handshake, with nothing between the ends.
+/// Completes a handshake, with the ends connected directly.
 fn connect(input: &Input) -> [Handshake; 2] {
     let version = usize::from(input.tls12);
     let name = SERVER_NAME.try_into().expect("a DNS name");
@@ -190,7 +191,7 @@ fn connect(input: &Input) -> [Handshake; 2] {
 struct World {
     /// The client and the server.
     ends: [End; 2],
-    /// What is under way *to* each.
+    /// The bytes in transit *to* each end.
     pipes: [Rc<RefCell<Pipe>>; 2],
     tolerates_truncation: bool,
 }
@@ -200,7 +201,7 @@ impl World {
         let pipes: [Rc<RefCell<Pipe>>; 2] = Default::default();
         let mut at = 0;
         let ends = connect(input).map(|handshake| {
-            let established = handshake.finish().expect("it is complete");
+            let established = handshake.finish().expect("the handshake is complete");
             let socket = Socket { incoming: pipes[at].clone(), outgoing: pipes[1 - at].clone() };
             at += 1;
             let mut tls = Stream::new(established, socket);
@@ -223,7 +224,7 @@ impl World {
             Call::Flush { server } => {
                 let end = &mut self.ends[usize::from(*server)];
                 if end.tls.flush().is_ok() {
-                    assert!(!end.tls.wants_write(), "all has left");
+                    assert!(!end.tls.wants_write(), "a flush must send everything");
                 }
             }
             Call::Read { server, len } => {
@@ -262,7 +263,7 @@ impl World {
         }
     }
 
-    /// An end reads. Whether it got something, or may in another call.
+    /// Reads at an end. Returns whether it received something, or may in another call.
     fn read(&mut self, at: usize, len: usize) -> bool {
         let mut out = vec![0; len];
         match self.ends[at].tls.read(&mut out) {
@@ -271,7 +272,7 @@ impl World {
                 false
             }
             Ok(len) => {
-                assert!(!self.ends[at].is_read_out, "data behind the end");
+                assert!(!self.ends[at].is_read_out, "data after the end");
                 self.ends[at].read.extend(&out[..len]);
                 true
             }
@@ -291,7 +292,10 @@ impl World {
     fn check(&self) {
         for at in 0..2 {
             let (this, other) = (&self.ends[at], &self.ends[1 - at]);
-            assert!(other.written.starts_with(&this.read), "a prefix of what was written");
+            assert!(
+                other.written.starts_with(&this.read),
+                "data must be a prefix of the data written"
+            );
             let pipe = self.pipes[at].borrow();
             let end = this.tls.end().read;
             if this.is_read_out {
@@ -311,12 +315,12 @@ impl World {
                 ReadEnd::PeerAlert(alert) => {
                     assert_eq!(other.tls.end().write, WriteEnd::AlertSent(alert));
                 }
-                end => panic!("no one did wrong: {end:?}"),
+                end => panic!("a failure without misbehaviour: {end:?}"),
             }
         }
     }
 
-    /// The transport does its best from here on: then all arrives, and both close.
+    /// Lets the transport deliver everything. Then all data must arrive, and both ends close.
     fn finish(&mut self) {
         for pipe in &self.pipes {
             let pipe = &mut *pipe.borrow_mut();

@@ -1,6 +1,8 @@
-//! Two equal connections, of which one is put to sleep and woken now and then: the same is asked of
-//! both and the same comes of it, bit by bit. What is tampered with does not wake, and what a sleep
-//! leaves behind is dead: it gets the same calls, and nothing comes of them.
+//! Two equal connections, one of which is suspended and resumed from time to time.
+//!
+//! Both get the same calls and must return the same results, to the byte. Suspended bytes that were
+//! tampered with must not resume. The record layer that remains after a suspend gets the same
+//! calls, and must refuse all of them.
 
 use tls_record::close::{ReadState, WriteState};
 use tls_record::{
@@ -18,23 +20,23 @@ pub use crate::setup::{Few, Pad, Setup, Suite};
 use crate::words;
 
 input! {
-    /// What becomes of the bytes while the connection sleeps.
+    /// What is done to the bytes of a suspended connection.
     pub enum Sleep {
         /// Nothing.
         Sound,
-        /// A bit of them becomes another.
+        /// A bit is flipped.
         Flip { at: u16, bit: u8, },
-        /// Some are lost, or there are more.
+        /// The length is changed.
         Length { len: u16, },
-        /// The key is another.
+        /// Another key is used to resume.
         OtherKey { at: u8, },
     }
 }
 
 input! {
-    /// One thing that happens to both connections, or to one.
+    /// One call on both connections, or on one of them.
     pub enum Call {
-        /// One sleeps.
+        /// One connection is suspended and resumed.
         Sleep { sleep: Sleep, },
         /// The peer sends a record.
         Record { kind: Kind, content: Vec<u8>, padding: u8, },
@@ -42,37 +44,38 @@ input! {
         PeerUpdate { requested: bool, },
         /// The peer closes.
         PeerClose,
-        /// The transport brings no more than so many bytes.
+        /// At most `len` bytes of the input are opened.
         Cut { len: u16, },
         /// The transport ends.
         Eof,
         /// The application sends data.
         Seal { len: u8, },
-        /// It updates its keys.
+        /// The application updates its keys.
         Update { request: bool, },
-        /// It refuses to renegotiate.
+        /// The application refuses a renegotiation.
         Refuse,
-        /// It closes.
+        /// The application closes.
         Close,
-        /// It aborts.
+        /// The application aborts.
         Abort { description: u8, },
         /// The peer announces a record_size_limit, and the application chooses a fragment limit.
         Limits { peer: u8, fragment: u8, },
-        /// The driver seals what is due.
+        /// The driver seals the control records that are due.
         Control,
-        /// The peer sends a KeyUpdate and data, which arrive at once, and the KeyUpdate is opened.
+        /// The peer sends a KeyUpdate and data, which arrive together, and only the KeyUpdate is
+        /// opened.
         PeerUpdateAndData { requested: bool, },
-        /// The driver opens what has arrived.
+        /// The driver opens the received records.
         Open,
     }
 }
 
 input! {
-    /// The connections and what happens to them.
+    /// Two connections, and the calls on them.
     pub struct Input {
-        /// What both are.
+        /// The setup of both connections.
         pub setup: Setup,
-        /// What happens, in this order.
+        /// The calls, in order.
         pub calls: Vec<Call>,
     }
 }
@@ -81,14 +84,14 @@ type Layer = RecordLayer<TrafficSecret<Checksum>>;
 
 const KEY: [u8; 32] = [0x33; 32];
 
-/// What fills places that nothing may be written to.
+/// The fill byte of memory that must not be written to.
 const UNTOUCHED: u8 = 0xa5;
 
 struct World {
     sleeper: Layer,
     twin: Layer,
-    /// What the last sleep left behind.
-    husk: Option<Layer>,
+    /// The record layer that remained after the last suspend.
+    stale: Option<Layer>,
     suite: Suite,
     peer: Direction<Checksum>,
     wire: Vec<u8>,
@@ -100,10 +103,10 @@ impl World {
         let number = setup.suite.first_number(Epoch::Application);
         let peer = Direction::from(setup.suite.secret(1), number);
         let suite = setup.suite.clone();
-        Self { sleeper: layer(), twin: layer(), husk: None, suite, peer, wire: Vec::new() }
+        Self { sleeper: layer(), twin: layer(), stale: None, suite, peer, wire: Vec::new() }
     }
 
-    /// The same call on both gives the same.
+    /// Makes a call on both connections, which must return the same result.
     #[track_caller]
     fn both<R: PartialEq + std::fmt::Debug>(&mut self, call: impl Fn(&mut Layer) -> R) -> R {
         let returned = call(&mut self.sleeper);
@@ -112,9 +115,9 @@ impl World {
     }
 
     fn call(&mut self, call: &Call) {
-        if let Some(husk) = &mut self.husk {
-            disturb(husk, call);
-            check_dead(husk, &self.suite);
+        if let Some(stale) = &mut self.stale {
+            check_refuses(stale, call);
+            check_is_over(stale, &self.suite);
         }
         match call {
             Call::Sleep { sleep } => self.sleep(sleep),
@@ -177,7 +180,7 @@ impl World {
     fn control(&mut self) {
         self.both(|layer| {
             let mut out = vec![0; 1 << 15];
-            let len = layer.poll_control(&mut out).expect("room");
+            let len = layer.poll_control(&mut out).expect("the buffer is long enough");
             out.truncate(len);
             out
         });
@@ -201,7 +204,7 @@ impl World {
         }
     }
 
-    /// Opens one record of the first `len` bytes. How many of them that was.
+    /// Opens one record of the first `len` bytes. Returns the number of bytes consumed.
     fn open_one(&mut self, len: usize) -> usize {
         let shown = &self.wire[..len];
         let open = |layer: &mut Layer| -> (Result<Opened, OpenError>, Vec<u8>) {
@@ -219,11 +222,14 @@ impl World {
 
     fn sleep(&mut self, sleep: &Sleep) {
         let suspended = self.sleeper.suspend(&KEY);
-        assert!(!self.sleeper.opener().has_notice(), "the sealer knows all before it sleeps");
+        assert!(
+            !self.sleeper.opener().has_notice(),
+            "the sealer must get the notice before a suspend"
+        );
         let bytes = match suspended {
             Ok(bytes) => bytes,
             Err(error) => {
-                // The twin knows no more, and nothing has changed.
+                // The twin must return the same error, and nothing may have changed.
                 words::check(&error);
                 assert_eq!(self.twin.suspend(&KEY).err(), Some(error));
                 return;
@@ -243,7 +249,7 @@ impl World {
         if !is_sound {
             let before = tampered.clone();
             let error = match Layer::resume(&mut tampered, &key) {
-                Ok(_) => panic!("it woke"),
+                Ok(_) => panic!("tampered bytes were resumed"),
                 Err(error) => error,
             };
             let is_format = tampered.len() != SUSPENDED_LEN || tampered[..4] != bytes[..4];
@@ -252,13 +258,14 @@ impl World {
             words::check(&error);
         }
         let mut sound = bytes;
-        let mut woken = Layer::resume(&mut sound, &KEY).expect("it wakes");
-        assert_eq!(sound, [0; SUSPENDED_LEN], "they are wiped");
-        // The same connection at the same point gives the same bytes, and no nonce a second meaning.
-        let mut again = woken.suspend(&KEY).expect("it is at rest");
+        let mut woken = Layer::resume(&mut sound, &KEY).expect("the connection resumes");
+        assert_eq!(sound, [0; SUSPENDED_LEN], "the bytes must be wiped");
+        // The same state must give the same bytes, so that a nonce never seals two different
+        // plaintexts.
+        let mut again = woken.suspend(&KEY).expect("the connection can be suspended");
         assert_eq!(again, bytes);
-        woken = Layer::resume(&mut again, &KEY).expect("it wakes");
-        self.husk = Some(std::mem::replace(&mut self.sleeper, woken));
+        woken = Layer::resume(&mut again, &KEY).expect("the connection resumes");
+        self.stale = Some(std::mem::replace(&mut self.sleeper, woken));
     }
 
     fn check(&self) {
@@ -269,35 +276,35 @@ impl World {
         assert_eq!(sleeper.sealer().fragment_limit(), twin.sealer().fragment_limit());
     }
 
-    /// In the end, directions go to the kernel: the number of the next record goes with them.
+    /// Hands both directions to the kernel at the end, with the sequence numbers of the next records.
     fn retire(mut self) {
         let sealed = self.sleeper.sealer().sequence();
         let mut connection = Connection::<_, 1024>::new(self.twin);
         let asleep = self.sleeper.suspend(&KEY);
-        // It seals shorter records, but is as much at rest.
+        // It seals shorter records, but can be suspended in the same states.
         assert_eq!(connection.suspend(&KEY).is_ok(), asleep.is_ok());
         let Ok(mut bytes) = asleep else { return };
-        check_dead(&mut self.sleeper, &self.suite);
-        check_dead_connection(&mut connection);
+        check_is_over(&mut self.sleeper, &self.suite);
+        check_connection_is_over(&mut connection);
         let mut copy = bytes;
         let woken = Connection::<TrafficSecret<Checksum>, 1024>::resume(&mut copy, &KEY);
         assert!(woken.is_ok_and(|woken| woken.unsent().is_empty()));
-        let mut layer = Layer::resume(&mut bytes, &KEY).expect("it wakes");
+        let mut layer = Layer::resume(&mut bytes, &KEY).expect("the connection resumes");
         let opened = layer.opener().sequence();
         if let Ok(direction) = layer.hand_receiver_to_kernel() {
-            check_kernel(direction, opened.expect("keys"));
-            check_dead_receiver(&mut layer);
+            check_kernel(direction, opened.expect("keys are installed"));
+            check_receiver_is_over(&mut layer);
         }
         let Ok(direction) = layer.hand_sender_to_kernel() else {
             let refused = layer.seal(&[b"data"], &mut [0; 1024]);
             assert!(matches!(refused, Err(SealError::Closed | SealError::KeyExhausted)));
             return;
         };
-        check_kernel(direction, sealed.expect("keys"));
-        check_dead_sender(&mut layer);
-        // The kernel is to send a close_notify, once, and nothing here speaks for it.
+        check_kernel(direction, sealed.expect("keys are installed"));
+        check_sender_is_over(&mut layer);
+        // The kernel gets one close_notify to send, and the engine sends nothing itself.
         assert_eq!(layer.close(), Err(CloseError::HandedOver));
-        check_dead_sender(&mut layer);
+        check_sender_is_over(&mut layer);
         let close_notify = Control::Alert(AlertDescription::CLOSE_NOTIFY);
         assert_eq!(layer.take_kernel_control(), Some(close_notify));
         assert_eq!(layer.close(), Err(CloseError::HandedOver));
@@ -305,121 +312,121 @@ impl World {
     }
 }
 
-/// The same call on what a sleep left behind: nothing comes of it.
-fn disturb(husk: &mut Layer, call: &Call) {
+/// Makes the same call on the record layer that remained after a suspend, which must refuse it.
+fn check_refuses(stale: &mut Layer, call: &Call) {
     match call {
         Call::Sleep { .. } => {
-            assert_eq!(husk.suspend(&KEY), Err(SuspendError::NotEstablished));
-            assert!(husk.hand_sender_to_kernel().is_err());
-            assert!(husk.hand_receiver_to_kernel().is_err());
+            assert_eq!(stale.suspend(&KEY), Err(SuspendError::NotEstablished));
+            assert!(stale.hand_sender_to_kernel().is_err());
+            assert!(stale.hand_receiver_to_kernel().is_err());
         }
         Call::Record { content, .. } => {
             let mut shown = content.clone();
-            assert_eq!(husk.open(&mut shown), Err(OpenError::HandedOver));
+            assert_eq!(stale.open(&mut shown), Err(OpenError::HandedOver));
             assert_eq!(&shown, content);
         }
-        // Of the receiving half's, and of nobody's: all bits are set.
-        Call::PeerUpdate { requested } => husk.with_halves(|opener, sealer| {
+        // With all bits set, also those that no receiving half sets.
+        Call::PeerUpdate { requested } => stale.with_halves(|opener, sealer| {
             let bits = if *requested { u32::MAX } else { 0x3fff };
             sealer.apply(Notice::from_bits(bits));
             opener.apply(Signal::from_bits(bits));
         }),
-        Call::PeerClose => husk.with_halves(|_, sealer| sealer.apply(Notice::from_bits(1 << 10))),
+        Call::PeerClose => stale.with_halves(|_, sealer| sealer.apply(Notice::from_bits(1 << 10))),
         Call::Cut { .. } => {
             let mut out = [UNTOUCHED; 64];
             let pieces: [&[u8]; 2] = [&[21, 3, 3], &[0, 2, 1, 0]];
-            assert_eq!(husk.open_into(&pieces, &mut out), Err(OpenError::HandedOver));
+            assert_eq!(stale.open_into(&pieces, &mut out), Err(OpenError::HandedOver));
             assert_eq!(out, [UNTOUCHED; 64]);
         }
-        Call::Eof => assert_eq!(husk.eof(), ReadEnd::HandedOver),
+        Call::Eof => assert_eq!(stale.eof(), ReadEnd::HandedOver),
         Call::Seal { len } => {
             let mut out = [UNTOUCHED; 512];
             let data = vec![0x5a; (*len).into()];
-            assert_eq!(husk.seal(&[&data], &mut out), Err(SealError::HandedOver));
+            assert_eq!(stale.seal(&[&data], &mut out), Err(SealError::HandedOver));
             assert_eq!(out, [UNTOUCHED; 512]);
         }
         Call::Update { request } => {
-            assert_eq!(husk.update_keys(*request), Err(KeyError::HandedOver));
+            assert_eq!(stale.update_keys(*request), Err(KeyError::HandedOver));
         }
-        Call::Refuse => assert!(husk.refuse_renegotiation().is_err()),
+        Call::Refuse => assert!(stale.refuse_renegotiation().is_err()),
         Call::Close => {
-            assert_eq!(husk.close(), Err(CloseError::HandedOver));
-            assert_eq!(husk.cancel(), Err(CloseError::HandedOver));
+            assert_eq!(stale.close(), Err(CloseError::HandedOver));
+            assert_eq!(stale.cancel(), Err(CloseError::HandedOver));
         }
         Call::Abort { description } => {
-            let aborted = husk.abort(AlertDescription(*description));
+            let aborted = stale.abort(AlertDescription(*description));
             assert!(matches!(aborted, Err(CloseError::HandedOver | CloseError::NotAnErrorAlert)));
         }
         Call::Limits { peer, fragment } => {
-            husk.set_fragment_limit((*fragment).into());
+            stale.set_fragment_limit((*fragment).into());
             if let Some(limit) = RecordSizeLimit::new((*peer).into()) {
-                husk.set_peer_record_size_limit(limit);
-                husk.set_own_record_size_limit(limit);
+                stale.set_peer_record_size_limit(limit);
+                stale.set_own_record_size_limit(limit);
             }
         }
         Call::Control | Call::PeerUpdateAndData { .. } | Call::Open => {}
     }
 }
 
-/// A connection whose keys are elsewhere is over: it opens nothing, seals nothing, and has nothing to
-/// say, not even in plaintext.
-fn check_dead(husk: &mut Layer, suite: &Suite) {
-    check_dead_receiver(husk);
-    check_dead_sender(husk);
-    assert_eq!(husk.take_kernel_control(), None, "the kernel has nothing");
-    assert!(!husk.end().is_clean());
-    // Nor does it take keys, be they the same or others.
+/// Checks that a connection without its keys is over: it opens nothing and seals nothing, not even
+/// an alert in plaintext.
+fn check_is_over(stale: &mut Layer, suite: &Suite) {
+    check_receiver_is_over(stale);
+    check_sender_is_over(stale);
+    assert_eq!(stale.take_kernel_control(), None, "there must be no control for the kernel");
+    assert!(!stale.end().is_clean());
+    // It must not accept keys either, neither the same nor others.
     for (epoch, seed) in [(Epoch::Application, 1), (Epoch::Handshake, 7)] {
         let number = suite.first_number(epoch);
         let keys = |seed| (suite.secret(seed), number);
-        let installed = husk.take_over(epoch, keys(seed), keys(seed + 1));
+        let installed = stale.take_over(epoch, keys(seed), keys(seed + 1));
         assert_eq!(installed, Err(KeyError::HandedOver));
         for writer in [Role::Client, Role::Server] {
-            let installed = husk.install_one(writer, epoch, suite.secret(seed));
+            let installed = stale.install_one(writer, epoch, suite.secret(seed));
             assert_eq!(installed, Err(KeyError::HandedOver));
         }
     }
 }
 
-fn check_dead_receiver(husk: &mut Layer) {
+fn check_receiver_is_over(stale: &mut Layer) {
     let mut shown = [23, 3, 3, 0, 1, 9];
-    assert_eq!(husk.open(&mut shown), Err(OpenError::HandedOver));
+    assert_eq!(stale.open(&mut shown), Err(OpenError::HandedOver));
     assert_eq!(shown, [23, 3, 3, 0, 1, 9]);
-    let opener = husk.opener();
+    let opener = stale.opener();
     assert_eq!(opener.end(), ReadEnd::HandedOver);
     assert_eq!((opener.state(), opener.sequence()), (ReadState::HandedOver, None));
-    assert_eq!(husk.check_closed(0), Err(ShutdownError::HandedOver));
+    assert_eq!(stale.check_closed(0), Err(ShutdownError::HandedOver));
 }
 
-fn check_dead_sender(husk: &mut Layer) {
+fn check_sender_is_over(stale: &mut Layer) {
     let mut out = [UNTOUCHED; 128];
-    assert_eq!((husk.has_control(), husk.next_control()), (false, None));
-    assert_eq!(husk.poll_control(&mut out), Ok(0));
-    assert_eq!(husk.seal(&[b"data"], &mut out), Err(SealError::HandedOver));
-    assert_eq!(husk.seal_in_place(&mut out, 4), Err(SealError::HandedOver));
+    assert_eq!((stale.has_control(), stale.next_control()), (false, None));
+    assert_eq!(stale.poll_control(&mut out), Ok(0));
+    assert_eq!(stale.seal(&[b"data"], &mut out), Err(SealError::HandedOver));
+    assert_eq!(stale.seal_in_place(&mut out, 4), Err(SealError::HandedOver));
     let message = [4, 0, 0, 0];
-    assert_eq!(husk.seal_handshake(&[&message], &mut out), Err(SealError::HandedOver));
-    assert_eq!(out, [UNTOUCHED; 128], "never a byte");
-    let sealer = husk.sealer();
+    assert_eq!(stale.seal_handshake(&[&message], &mut out), Err(SealError::HandedOver));
+    assert_eq!(out, [UNTOUCHED; 128], "nothing may be sent");
+    let sealer = stale.sealer();
     assert_eq!(sealer.end(), WriteEnd::HandedOver);
     assert_eq!((sealer.state(), sealer.sequence()), (WriteState::HandedOver, None));
 }
 
-fn check_dead_connection(husk: &mut Connection<TrafficSecret<Checksum>, 1024>) {
-    assert_eq!(husk.write(&[b"data"]), Err(SealError::HandedOver));
-    assert_eq!(husk.write_handshake(&[&[4, 0, 0, 0]]), Err(SealError::HandedOver));
-    assert_eq!(husk.reserve(4).err(), Some(SealError::HandedOver));
-    assert_eq!(husk.received(&mut [21, 3, 3, 0, 2, 1, 0]), Err(OpenError::HandedOver));
+fn check_connection_is_over(stale: &mut Connection<TrafficSecret<Checksum>, 1024>) {
+    assert_eq!(stale.write(&[b"data"]), Err(SealError::HandedOver));
+    assert_eq!(stale.write_handshake(&[&[4, 0, 0, 0]]), Err(SealError::HandedOver));
+    assert_eq!(stale.reserve(4).err(), Some(SealError::HandedOver));
+    assert_eq!(stale.received(&mut [21, 3, 3, 0, 2, 1, 0]), Err(OpenError::HandedOver));
     for _ in 0..2 {
-        assert_eq!(husk.shutdown(), Err(ShutdownError::HandedOver));
-        assert_eq!(husk.shutdown_both(0), Err(ShutdownError::HandedOver));
-        assert_eq!(husk.abort(AlertDescription::INTERNAL_ERROR), Err(CloseError::HandedOver));
+        assert_eq!(stale.shutdown(), Err(ShutdownError::HandedOver));
+        assert_eq!(stale.shutdown_both(0), Err(ShutdownError::HandedOver));
+        assert_eq!(stale.abort(AlertDescription::INTERNAL_ERROR), Err(CloseError::HandedOver));
     }
-    assert_eq!(husk.suspend(&KEY), Err(SuspendError::NotEstablished));
-    assert_eq!(husk.eof(), ReadEnd::HandedOver);
-    assert_eq!((husk.take_kernel_control(), husk.take_sealed_alert()), (None, None));
-    assert_eq!(husk.end(), End { read: ReadEnd::HandedOver, write: WriteEnd::HandedOver });
-    assert_eq!(husk.unsent(), [], "never a byte");
+    assert_eq!(stale.suspend(&KEY), Err(SuspendError::NotEstablished));
+    assert_eq!(stale.eof(), ReadEnd::HandedOver);
+    assert_eq!((stale.take_kernel_control(), stale.take_sealed_alert()), (None, None));
+    assert_eq!(stale.end(), End { read: ReadEnd::HandedOver, write: WriteEnd::HandedOver });
+    assert_eq!(stale.unsent(), [], "nothing may be sent");
 }
 
 impl crate::target::Input for Input {

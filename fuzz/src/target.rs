@@ -1,4 +1,4 @@
-//! What a target is, and how one is run: by a fuzzer, by a test, by hand.
+//! Fuzz targets, and how a fuzzer, a test or a user runs them.
 
 use std::cell::RefCell;
 use std::sync::{LazyLock, Once};
@@ -8,37 +8,37 @@ use arbitrary::Unstructured;
 
 use crate::input::{Field, snippet};
 
-/// An input that can be run.
+/// An input of a target, which can be run.
 pub trait Input: Field + std::fmt::Debug {
-    /// The name of the target and of the module that it is in.
+    /// The name of the target and of its module.
     const NAME: &'static str;
 
-    /// Runs it, and checks what must hold.
+    /// Runs the input, and checks what must hold.
     ///
     /// # Panics
-    /// If it does not hold: that is the finding.
+    /// If it does not hold. The panic is the finding.
     fn run(&self);
 
-    /// Whether a real cipher is under the engine, which takes more time than all else.
+    /// Returns whether the engine uses a real cipher, which dominates the time.
     fn has_real_cipher(&self) -> bool {
         false
     }
 }
 
-/// A target without its type.
+/// A target, without its input type.
 #[derive(Clone, Copy)]
 pub struct Target {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// Runs an input. Before a panic gets through, the input is printed as a [`snippet`].
+    /// Decodes and runs an input. If it panics, the input is printed as a [`snippet`].
     pub run: fn(&[u8]),
-    /// [`Input::has_real_cipher`]
+    /// See [`Input::has_real_cipher`].
     pub has_real_cipher: fn(&[u8]) -> bool,
-    /// An input as a test.
+    /// Returns the code of a test that runs an input.
     pub snippet: fn(&[u8]) -> String,
-    /// The bytes that an input is encoded as: those that it was decoded from, or fewer.
+    /// Decodes and encodes an input. The result is as long as the original, or shorter.
     pub canonical: fn(&[u8]) -> Vec<u8>,
-    /// How many random inputs a test runs: fewer where each costs a handshake.
+    /// The number of random inputs that a test runs: fewer if each makes a handshake.
     pub inputs: u64,
 }
 
@@ -73,11 +73,11 @@ thread_local! {
     static RUNNING: RefCell<Running> = RefCell::default();
 }
 
-/// In the environment of a fuzzer: it decodes its inputs and does nothing more, which is what the speed
-/// of a target is a share of.
+/// The environment variable that makes a fuzzer only decode its inputs, to measure the speed of
+/// targets.
 pub const DECODE_ONLY: &str = "TLS_RECORD_FUZZ_DECODE_ONLY";
 
-/// What a fuzzer calls: [`run`], if not told otherwise by [`DECODE_ONLY`].
+/// Runs an input of a fuzzer, or only decodes it if [`DECODE_ONLY`] is set.
 pub fn fuzz<I: Input>(bytes: &[u8]) {
     static IS_DECODE_ONLY: LazyLock<bool> = LazyLock::new(|| env::var_os(DECODE_ONLY).is_some());
     if *IS_DECODE_ONLY {
@@ -87,11 +87,11 @@ pub fn fuzz<I: Input>(bytes: &[u8]) {
     }
 }
 
-/// Decodes and runs an input. If that panics, it is printed as a test first.
+/// Decodes and runs an input. If it panics, the input is printed as a test first.
 pub fn run<I: Input>(bytes: &[u8]) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
-        // libFuzzer's own hook aborts.
+        // Print before the hook of libFuzzer, which aborts.
         let next = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             RUNNING.with_borrow(|running| {

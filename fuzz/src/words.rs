@@ -1,8 +1,9 @@
-//! What is said of an error is one line, and says which.
+//! Checks of error messages.
 
 use tls_record::OpenError;
 
-/// A sentence without its end, for others to put into theirs.
+/// Checks that the message of an error is one line without a full stop, to be used within other
+/// messages.
 ///
 /// # Panics
 /// If it is not.
@@ -11,7 +12,7 @@ pub fn check(error: &impl core::error::Error) {
     assert!(!text.is_empty() && !text.contains('\n') && !text.ends_with('.'), "{text:?}");
 }
 
-/// Names the alert, if there is one.
+/// Checks the message of an error of opening, which must name the alert if there is one.
 ///
 /// # Panics
 /// If it does not.

@@ -1,4 +1,4 @@
-//! Inputs that were found once, each in the words in which a target prints it.
+//! Inputs that once failed, in the form in which a target prints them.
 
 #[test]
 fn a_request_waits_while_the_rest_of_a_record_is_not_shown() {

@@ -1,4 +1,4 @@
-//! Sessions that are recorded, replayed, and printed as tests; and findings, each as it was printed.
+//! Recording sessions, replaying them, and printing them as tests.
 
 use tls_record_fuzz::Input as _;
 use tls_record_fuzz::checksum::Checksum;
@@ -7,7 +7,7 @@ use tls_record_fuzz::recorder::{Cipher, Recorder, Trace};
 use tls_record_fuzz::tls_record::aead::{Provider, ring::Ring};
 use tls_record_fuzz::tls_record::{AlertDescription, Event, Role, Version};
 
-/// A session of two ends, in pieces of `piece` bytes: the trace of each.
+/// Runs a session whose bytes arrive in pieces of `piece` bytes, and returns the traces of both ends.
 fn session<P: Provider>(version: Version, cipher: Cipher, len: usize, piece: usize) -> [Trace; 2] {
     let secrets = [vec![1; len], vec![2; len]];
     let end = |role, read: usize| {
@@ -17,25 +17,25 @@ fn session<P: Provider>(version: Version, cipher: Cipher, len: usize, piece: usi
     let (mut client, mut server) = (end(Role::Client, 0), end(Role::Server, 1));
     let (mut out, mut wire, mut delivered) = (vec![0; 400], Vec::new(), Vec::<u8>::new());
     for _ in 0..3 {
-        let sealed = client.seal(b"some data", &mut out).expect("room");
+        let sealed = client.seal(b"some data", &mut out).expect("the buffer is long enough");
         wire.extend(&out[..sealed.written]);
         if version == Version::Tls13 {
             client.update_keys(false).expect("keys");
         }
         while client.has_control() {
-            let len = client.poll_control(&mut out).expect("room");
+            let len = client.poll_control(&mut out).expect("the buffer is long enough");
             wire.extend(&out[..len]);
         }
     }
     client.close().expect("open");
     assert!(client.poll_control(&mut [0; 3]).is_err(), "no room");
-    let len = client.poll_control(&mut out).expect("room");
+    let len = client.poll_control(&mut out).expect("the buffer is long enough");
     wire.extend(&out[..len]);
 
     let (mut shown, mut is_over) = (0, false);
     while !is_over {
         shown = (shown + piece).min(wire.len());
-        let opened = server.open(&mut wire[..shown]).expect("an honest peer");
+        let opened = server.open(&mut wire[..shown]).expect("records of an honest peer");
         if let Event::ApplicationData(range) = &opened.event {
             delivered.extend(&wire[range.clone()]);
         }
@@ -66,7 +66,7 @@ fn a_recorded_session_replays_to_the_same_bytes() {
 }
 
 #[test]
-fn a_changed_trace_shows() {
+fn a_changed_trace_has_another_sum() {
     let [_, mut trace] = session::<Ring>(Version::Tls13, Cipher::Aes128Gcm, 32, 1000);
     trace.steps.pop();
     let (_, sum) = trace.replay::<Ring>().expect("secrets");
@@ -74,7 +74,7 @@ fn a_changed_trace_shows() {
 }
 
 #[test]
-fn a_trace_survives_as_bytes() {
+fn a_trace_decodes_from_its_bytes() {
     for trace in session::<Ring>(Version::Tls13, Cipher::Aes128Gcm, 32, 50) {
         let mut bytes = Vec::new();
         trace.encode(&mut bytes);
@@ -83,7 +83,7 @@ fn a_trace_survives_as_bytes() {
     }
 }
 
-/// The next test is what this one prints.
+/// Compares the printed test with the test below, which is a copy of it.
 #[test]
 fn an_input_prints_itself_as_a_test() {
     let input = {
@@ -92,8 +92,8 @@ fn an_input_prints_itself_as_a_test() {
     };
     let [open, close] = ["\n#[test]\nfn found() {", "\n}\n"];
     let source = include_str!("recorder.rs");
-    let at = source.rfind(open).expect("it is pasted below");
-    let len = source[at..].find(close).expect("it ends") + close.len();
+    let at = source.rfind(open).expect("the test is below");
+    let len = source[at..].find(close).expect("the end of the test") + close.len();
     let words = |rust: &str| rust.split_whitespace().collect::<String>();
     assert_eq!(words(&snippet("close", &input)), words(&source[at..][..len]));
 }

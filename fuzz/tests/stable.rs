@@ -1,5 +1,7 @@
-//! Each fuzz target over its committed corpus and over seeded random input, on a stable compiler: the
-//! same input in every run.
+//! Runs each fuzz target over its committed corpus and over seeded random inputs, with a stable
+//! compiler.
+//!
+//! The inputs are the same in every run.
 
 use std::fs;
 
@@ -61,7 +63,7 @@ targets! {
 }
 
 #[test]
-fn corpora_by_hand_are_what_their_source_says() {
+fn corpora_written_by_hand_match_their_source() {
     for (target, name, bytes) in seeds::all() {
         let file = fs::read(pack::corpora().join(target).join(name));
         assert_eq!(file.ok(), Some(bytes), "{target}/{name}: run `corpus seeds`");
@@ -75,15 +77,19 @@ fn corpora_are_small() {
         for input in pack::corpus(target.name).expect("a corpus") {
             total += input.len();
             let canonical = (target.canonical)(&input);
-            assert_eq!((target.canonical)(&canonical), canonical, "bytes, input, bytes");
+            assert_eq!(
+                (target.canonical)(&canonical),
+                canonical,
+                "encoding and decoding again must change nothing"
+            );
         }
     }
     assert!(total < 2 << 20, "{total} bytes");
 }
 
 #[test]
-fn a_pack_gives_back_what_was_put_in() {
+fn unpacking_a_pack_returns_its_inputs() {
     let inputs = vec![vec![], vec![1], vec![2, 3, 4]];
     assert_eq!(pack::unpack(&pack::pack(inputs.clone())).expect("a pack"), inputs);
-    assert!(pack::unpack(&[5, 0, 1]).is_err(), "it ends within an input");
+    assert!(pack::unpack(&[5, 0, 1]).is_err(), "the pack ends within an input");
 }

@@ -1,4 +1,4 @@
-//! What the examples share: versions, certificates, configurations of rustls.
+//! Code shared by the examples: protocol versions, certificates and rustls configs.
 
 use std::error::Error;
 use std::path::Path;
@@ -18,13 +18,13 @@ use rustls::{
 /// A choice of protocol versions.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum Tls {
-    /// TLS 1.2 alone.
+    /// Only TLS 1.2.
     #[value(name = "1.2")]
     V12,
-    /// TLS 1.3 alone.
+    /// Only TLS 1.3.
     #[value(name = "1.3")]
     V13,
-    /// Whichever the peer prefers.
+    /// Either version.
     #[default]
     Any,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Reads PEM files.
+    /// Reads the certificate chain and its key from PEM files.
     pub(crate) fn from_files(chain: &Path, key: &Path) -> Result<Self, Box<dyn Error>> {
         let chain = read_certificates(chain)?;
         let key = PrivateKeyDer::from_pem_file(key)
@@ -54,14 +54,14 @@ impl Identity {
         Ok(Self { chain, key })
     }
 
-    /// Makes a certificate for localhost that signs itself.
+    /// Makes a self-signed certificate for localhost.
     pub(crate) fn self_signed() -> Result<Self, Box<dyn Error>> {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
         Ok(Self { chain: vec![made.cert.der().clone()], key: key.into() })
     }
 
-    /// A server with this identity.
+    /// Makes the config of a server with this identity.
     pub(crate) fn server_config(&self, tls: Tls) -> Result<ServerConfig, rustls::Error> {
         ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(tls.versions())?
@@ -69,18 +69,18 @@ impl Identity {
             .with_single_cert(self.chain.clone(), self.key.clone_key())
     }
 
-    /// A client that trusts this identity and no other.
+    /// Makes the config of a client that trusts only this identity.
     pub(crate) fn client_config(&self, tls: Tls) -> Result<ClientConfig, Box<dyn Error>> {
-        trusting(self.chain.clone(), tls)
+        client_trusting(self.chain.clone(), tls)
     }
 }
 
-/// A client that trusts the authorities of a PEM file.
+/// Makes the config of a client that trusts the certificate authorities in a PEM file.
 pub(crate) fn client_config(authorities: &Path, tls: Tls) -> Result<ClientConfig, Box<dyn Error>> {
-    trusting(read_certificates(authorities)?, tls)
+    client_trusting(read_certificates(authorities)?, tls)
 }
 
-fn trusting(
+fn client_trusting(
     authorities: Vec<CertificateDer<'static>>,
     tls: Tls,
 ) -> Result<ClientConfig, Box<dyn Error>> {
@@ -94,12 +94,12 @@ fn trusting(
         .with_no_client_auth())
 }
 
-/// A client that trusts everyone.
+/// Makes the config of a client that accepts any certificate.
 pub(crate) fn insecure_client_config(tls: Tls) -> Result<ClientConfig, rustls::Error> {
     Ok(ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(tls.versions())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(TrustEveryone(provider())))
+        .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider())))
         .with_no_client_auth())
 }
 
@@ -117,11 +117,11 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Box<dy
     Ok(certificates)
 }
 
-/// Checks that the peer has the key of its certificate, and not whose certificate it is.
+/// Verifies the peer's signature with the key of its certificate, but accepts any certificate.
 #[derive(Debug)]
-struct TrustEveryone(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for TrustEveryone {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

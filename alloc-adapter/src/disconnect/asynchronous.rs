@@ -1,4 +1,4 @@
-//! Disconnecting over a transport of tokio.
+//! `disconnect` over a transport of tokio.
 
 use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
@@ -12,26 +12,31 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::tokio_stream::TokioStream;
 use crate::wait::Half;
 
-/// Reads in a row before patience is asked, and other tasks have a turn.
-const READS: usize = 32;
+/// Reads in one poll, after which `patience` is polled and other tasks get a turn.
+const READS_PER_POLL: usize = 32;
 
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
-    /// Ends the connection, and that of its transport, in order, so that everything arrives: sends what
-    /// is unsent and a close_notify, or the alert of a connection that failed; shuts the sending
-    /// direction of the transport; reads away what the peer still sends, up to `budget` bytes, until it
-    /// ends too; and drops the transport. All of it takes no longer than `patience`, a future such as
-    /// `tokio::time::sleep`. Returns how the connection ended.
+    /// Closes the connection and its transport without losing sent data.
     ///
-    /// A budget of 64 KiB is enough for what clients of most protocols send before they see the end; give
-    /// more where they may be in the middle of an upload.
+    /// Returns how the connection ended. It does these steps, and stops when `patience` completes,
+    /// a future such as `tokio::time::sleep`:
+    /// 1. sends everything unsent and a close_notify, or the alert of a connection that failed;
+    /// 2. shuts down the sending direction of the transport;
+    /// 3. reads and discards what the peer sends, up to `budget` bytes, until the peer ends as well;
+    /// 4. drops the transport.
     ///
-    /// A TCP socket that is just dropped is reset if there is unread input, and the reset may destroy
-    /// data that is on its way to the peer. So call it on every path, after errors too.
+    /// A budget of 64 KiB is enough for what clients of most protocols send before they see the
+    /// end. Use a larger one if the peer may be in the middle of an upload.
+    ///
+    /// A TCP socket that is dropped with unread input is reset, and the reset may destroy data on
+    /// its way to the peer. Call this on every path, also after errors.
     ///
     /// # Errors
-    /// Those of the transport while something was unsent; [`TimedOut`](ErrorKind::TimedOut) if the peer
-    /// did not take everything in time. Data may not have arrived. That the peer does not end in time is
-    /// no error.
+    /// Data may not have arrived after an error.
+    /// - The errors of the transport, while something was unsent.
+    /// - [`TimedOut`](ErrorKind::TimedOut) if the transport did not take everything in time.
+    ///
+    /// It is not an error if the peer does not end in time.
     ///
     /// ```
     /// use std::io;
@@ -57,11 +62,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         let mut patience = pin!(patience);
         let (mut budget, mut is_sent, mut has_ended) = (budget, false, false);
         let disconnected: io::Result<()> = poll_fn(|cx| {
-            // After a failure it is the alert that is to be sent.
+            // It fails after a failure of the connection. Then the alert is sent instead.
             let _ = self.session.close();
-            // A peer that waits for us to read may not read either, so that both are polled.
+            // A peer may not read until we read, so poll both directions.
             has_ended = has_ended || self.poll_discard(&mut budget, cx).is_ready();
-            if !is_sent && let Poll::Ready(sent) = self.poll_last(cx) {
+            if !is_sent && let Poll::Ready(sent) = self.poll_send_and_shut_down(cx) {
                 sent?;
                 is_sent = true;
             }
@@ -75,18 +80,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         disconnected.map(|()| self.end())
     }
 
-    /// Sends everything, and shuts the sending direction of the transport.
-    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Whether something was discarded is in what `end` tells.
+    /// Sends everything and shuts down the sending direction of the transport.
+    fn poll_send_and_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // If records were discarded, `end` reports it.
         ready!(self.poll_send_all(Half::Write, cx))?;
-        // It may be that the peer is gone, and the transport with it: what it took, it took.
-        let _ = ready!(self.poll_shut(cx));
+        // The transport has taken everything, so its error does not matter: the peer may be gone.
+        let _ = ready!(self.poll_shut_down_transport(cx));
         Poll::Ready(Ok(()))
     }
 
-    /// Reads away what arrives, until the transport ends or fails or the budget is spent.
+    /// Discards input until the transport ends or fails or the budget is spent.
     fn poll_discard(&mut self, budget: &mut u64, cx: &mut Context<'_>) -> Poll<()> {
-        for _ in 0..READS {
+        for _ in 0..READS_PER_POLL {
             self.session.discard_input();
             if *budget == 0 {
                 return Poll::Ready(());
@@ -101,11 +106,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     }
 }
 
-/// Ends a transport in order, so that what was sent arrives: shuts the sending direction, reads away
-/// what the peer still sends, up to `budget` bytes, for no longer than `patience`, a future such as
-/// `tokio::time::sleep`, and drops the transport. For those that are no [`TokioStream`]: after a
-/// handshake that failed, or with halves of the engine. Split streams are [joined](TokioStream::join) and
-/// disconnect by themselves.
+/// Closes a transport that is not part of a [`TokioStream`] without losing sent data.
+///
+/// Shuts down the sending direction, reads and discards what the peer sends, up to `budget` bytes,
+/// until the peer ends or `patience` completes, a future such as `tokio::time::sleep`, and drops
+/// the transport. Use it after a handshake that failed, or with an opener and a sealer of your own.
+/// For a split stream, [join](TokioStream::join) the halves and call [`TokioStream::disconnect`].
 ///
 /// ```
 /// # use std::{future::{Ready, ready}, io, sync::Arc, time::Duration};
@@ -150,7 +156,7 @@ fn poll_discard<T: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     let mut rest = [0; 4096];
-    for _ in 0..READS {
+    for _ in 0..READS_PER_POLL {
         if *budget == 0 {
             return Poll::Ready(());
         }

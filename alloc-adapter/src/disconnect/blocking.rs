@@ -1,4 +1,4 @@
-//! Disconnecting over a TCP socket of `std`.
+//! `disconnect` over a TCP socket of `std`.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
@@ -10,26 +10,32 @@ use tls_record::aead::Provider;
 use crate::session::is_lasting;
 use crate::stream::Stream;
 
-/// How long one call of the transport may take. Sending and receiving take turns, because a peer that
-/// waits for us to read may not read either.
-const TURN: Duration = Duration::from_millis(20);
+/// How long one call of the socket may block. Sending and receiving alternate, because a peer may not
+/// read until we read.
+const CALL_TIMEOUT: Duration = Duration::from_millis(20);
 
 impl<P: Provider> Stream<TcpStream, P> {
-    /// Ends the connection, and TCP's, in order, so that everything arrives: sends what is unsent and a
-    /// close_notify, or the alert of a connection that failed; shuts the sending direction of the socket;
-    /// reads away what the peer still sends, up to `budget` bytes, until it ends too; and closes the
-    /// socket. All of it takes no longer than `patience`. Returns how the connection ended.
+    /// Closes the connection and the socket without losing sent data.
     ///
-    /// A budget of 64 KiB is enough for what clients of most protocols send before they see the end; give
-    /// more where they may be in the middle of an upload.
+    /// Returns how the connection ended. It does these steps, and stops when they have taken as
+    /// long as `patience`:
+    /// 1. sends everything unsent and a close_notify, or the alert of a connection that failed;
+    /// 2. shuts down the sending direction of the socket;
+    /// 3. reads and discards what the peer sends, up to `budget` bytes, until the peer ends as well;
+    /// 4. closes the socket.
     ///
-    /// A socket that is just dropped is reset if there is unread input, and the reset may destroy
-    /// data that is on its way to the peer. So call it on every path, after errors too.
+    /// A budget of 64 KiB is enough for what clients of most protocols send before they see the
+    /// end. Use a larger one if the peer may be in the middle of an upload.
+    ///
+    /// A socket that is dropped with unread input is reset, and the reset may destroy data on its
+    /// way to the peer. Call this on every path, also after errors.
     ///
     /// # Errors
-    /// Those of the transport while something was unsent; [`TimedOut`](ErrorKind::TimedOut) if the peer
-    /// did not take everything in time. Data may not have arrived. That the peer does not end in time is
-    /// no error.
+    /// Data may not have arrived after an error.
+    /// - The errors of the transport, while something was unsent.
+    /// - [`TimedOut`](ErrorKind::TimedOut) if the transport did not take everything in time.
+    ///
+    /// It is not an error if the peer does not end in time.
     ///
     /// ```no_run
     /// use std::io::{self, BufRead, Write};
@@ -52,7 +58,7 @@ impl<P: Provider> Stream<TcpStream, P> {
     /// ```
     pub fn disconnect(mut self, budget: u64, patience: Duration) -> io::Result<End> {
         let mut patience = Patience::new(budget, patience);
-        // After a failure it is the alert that is to be sent.
+        // It fails after a failure of the connection. Then the alert is sent instead.
         let _ = self.session.close();
         while let Err(error) = self.send_for(&patience) {
             if is_lasting(error.kind()) {
@@ -72,26 +78,28 @@ impl<P: Provider> Stream<TcpStream, P> {
 
     fn send_for(&mut self, patience: &Patience) -> io::Result<()> {
         patience.prepare(&self.transport)?;
-        // Whether something was discarded is in what `end` tells.
+        // If records were discarded, `end` reports it.
         self.send_all()
     }
 
-    /// Returns whether more may come.
+    /// Receives once and discards the input. Returns whether more may arrive.
     fn receive_for(&mut self, patience: &mut Patience) -> bool {
         self.session.discard_input();
         let received = patience.receive(&mut self.transport, self.session.room());
         if let Some(len) = received {
-            self.session.arrived(len);
+            self.session.commit_received(len);
         }
         self.session.discard_input();
         received != Some(0)
     }
 }
 
-/// Ends a TCP connection in order, so that what was sent arrives: shuts the sending direction, reads
-/// away what the peer still sends, up to `budget` bytes, for no longer than `patience`, and closes the
-/// socket. For those that are no [`Stream`]: after a handshake that failed, or with halves of the engine.
-/// Split streams are [joined](Stream::join) and disconnect by themselves.
+/// Closes a TCP connection that is not part of a [`Stream`] without losing sent data.
+///
+/// Shuts down the sending direction, reads and discards what the peer sends, up to `budget` bytes,
+/// until the peer ends or `patience` has passed, and closes the socket. Use it after a handshake
+/// that failed, or with an opener and a sealer of your own. For a split stream,
+/// [join](Stream::join) the halves and call [`Stream::disconnect`].
 ///
 /// ```no_run
 /// use std::io;
@@ -119,10 +127,10 @@ pub fn disconnect(mut tcp: TcpStream, budget: u64, patience: Duration) {
     {}
 }
 
-/// How long, and for how many bytes, it is worth waiting for the peer's end.
+/// The limits on waiting for the peer's end: a time, and a number of discarded bytes.
 struct Patience {
     budget: u64,
-    /// `None` is never.
+    /// `None` if it is too far away for an `Instant`.
     deadline: Option<Instant>,
 }
 
@@ -132,23 +140,25 @@ impl Patience {
     }
 
     fn left(&self) -> Duration {
-        self.deadline.map_or(TURN, |deadline| deadline.saturating_duration_since(Instant::now()))
+        self.deadline
+            .map_or(CALL_TIMEOUT, |deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     fn is_over(&self) -> bool {
         self.budget == 0 || self.left().is_zero()
     }
 
-    /// Sees to it that no call takes longer than it should.
+    /// Sets the socket's timeouts, so that no call blocks for longer than is left.
     fn prepare(&self, transport: &TcpStream) -> io::Result<()> {
-        // A timeout of nothing would be none.
-        let turn = Some(self.left().clamp(Duration::from_millis(1), TURN));
+        // `set_read_timeout` refuses a timeout of zero.
+        let timeout = Some(self.left().clamp(Duration::from_millis(1), CALL_TIMEOUT));
         transport.set_nonblocking(false)?;
-        transport.set_read_timeout(turn)?;
-        transport.set_write_timeout(turn)
+        transport.set_read_timeout(timeout)?;
+        transport.set_write_timeout(timeout)
     }
 
-    /// Receives once. Returns how many bytes; none if the transport has ended or failed.
+    /// Receives once and returns the number of bytes: `Some(0)` if the transport has ended or
+    /// failed, and `None` if the call timed out or was interrupted.
     fn receive(&mut self, transport: &mut TcpStream, room: &mut [u8]) -> Option<usize> {
         match transport.read(room) {
             Ok(len) => {

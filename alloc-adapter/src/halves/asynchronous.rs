@@ -1,4 +1,4 @@
-//! The halves over transports of tokio.
+//! The halves of a split stream over transports of tokio.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{ReadHalf, WriteHalf};
 use crate::session::inbox::{Step, Stopped};
-use crate::session::{parts, remember};
+use crate::session::{keep_first_error, parts};
 use crate::tokio_stream::poll_receive;
 
 impl<T: AsyncRead + Unpin, P: Provider> ReadHalf<T, P> {
@@ -56,7 +56,7 @@ impl<T: AsyncRead + Unpin, P: Provider> AsyncRead for ReadHalf<T, P> {
     }
 }
 
-/// Data is read where it was decrypted, one record at a time: nothing is copied.
+/// Returns data in place, one record at a time, without copying it.
 impl<T: AsyncRead + Unpin, P: Provider> AsyncBufRead for ReadHalf<T, P> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
@@ -78,13 +78,13 @@ impl<T: AsyncRead + Unpin, P: Provider> AsyncBufRead for ReadHalf<T, P> {
 impl<T: AsyncWrite + Unpin, P: Provider> WriteHalf<T, P> {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let sent = self.outbox.poll_send(&mut self.transport, cx);
-        sent.map(|sent| remember(&mut self.transport_error, sent))
+        sent.map(|sent| keep_first_error(&mut self.transport_error, sent))
     }
 
     fn poll_send_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let sent = self.outbox.poll_send_all(&mut self.sealer, &mut self.transport, cx);
         self.drop_old_tickets();
-        sent.map(|sent| remember(&mut self.transport_error, sent))
+        sent.map(|sent| keep_first_error(&mut self.transport_error, sent))
     }
 
     fn poll_seal(&mut self, parts: &[&[u8]], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -93,7 +93,7 @@ impl<T: AsyncWrite + Unpin, P: Provider> WriteHalf<T, P> {
             ready!(self.poll_send(cx))?;
         }
         let sealed = self.seal(parts);
-        // Data is taken, whatever becomes of it; after an error it is the alert that leaves.
+        // The data is taken even if sending fails now. After an error, the alert is sent.
         let _ = if sealed.is_ok() { self.poll_send(cx) } else { self.poll_send_all(cx) };
         Poll::Ready(sealed)
     }
@@ -124,7 +124,7 @@ impl<T: AsyncWrite + Unpin, P: Provider> AsyncWrite for WriteHalf<T, P> {
         let this = self.get_mut();
         this.exchange();
         ready!(this.poll_send_all(cx))?;
-        Poll::Ready(this.check_not_cut())
+        Poll::Ready(this.check_nothing_discarded())
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -135,12 +135,12 @@ impl<T: AsyncWrite + Unpin, P: Provider> AsyncWrite for WriteHalf<T, P> {
         sent?;
         this.queue_close()?;
         let shut = ready!(Pin::new(&mut this.transport).poll_shutdown(cx));
-        Poll::Ready(this.sent(shut))
+        Poll::Ready(this.note_sent(shut))
     }
 }
 
-/// Nothing in it is pinned.
+/// No field is pinned structurally.
 impl<T: Unpin, P: Provider> Unpin for ReadHalf<T, P> {}
 
-/// Nothing in it is pinned.
+/// No field is pinned structurally.
 impl<T: Unpin, P: Provider> Unpin for WriteHalf<T, P> {}

@@ -1,4 +1,4 @@
-//! What the halves of a stream tell each other, and the engine's halves that do.
+//! The opener and sealer of a split stream, and the flags that they exchange.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -13,18 +13,20 @@ use tls_record::{
 use crate::session::inbox::Receiver;
 use crate::session::outbox::{Outbox, Sender};
 
-/// The words between the halves: the engine's, and what the streams demand of each other.
+/// The atomic words shared by the halves: the engine's mailbox, and the flags of the streams.
 pub(super) struct Link {
     mailbox: Mailbox,
     demands: AtomicU32,
 }
 
-/// Demands of the reading half: the alert in the low byte is to be sent.
+/// Set by the reading half: send the alert in the low byte and end the connection.
 const ABORT: u32 = 1 << 8;
+/// Set by the reading half: refuse a renegotiation.
 const REFUSE_RENEGOTIATION: u32 = 1 << 9;
-/// The peer sent a fatal alert: what is unsent is discarded (RFC 9846 section 6).
-const CUT: u32 = 1 << 10;
-/// A demand of the writing half: tickets are for the first keys, which are gone.
+/// Set by the reading half after a fatal alert of the peer: discard unsent records (RFC 9846
+/// section 6).
+const DISCARD_UNSENT: u32 = 1 << 10;
+/// Set by the writing half after a key update: tickets keep the first traffic secrets alive.
 const DROP_TICKETS: u32 = 1 << 16;
 
 const OF_READER: u32 = DROP_TICKETS - 1;
@@ -38,9 +40,9 @@ impl Link {
         self.demands.fetch_or(demand, Ordering::Release);
     }
 
-    /// Takes the demands of one half.
+    /// Takes the demands in `mask`.
     fn take(&self, mask: u32) -> u32 {
-        // Usually there is none, and a load does not take the cache line from the other half.
+        // Usually there are none, and a load does not take the cache line from the other half.
         if self.demands.load(Ordering::Relaxed) & mask == 0 {
             return 0;
         }
@@ -51,7 +53,8 @@ impl Link {
 pub(super) struct LinkedOpener<P: Provider> {
     opener: Box<Opener<TrafficSecret<P>>>,
     link: Arc<Link>,
-    /// This half aborted the connection. The opener learns it from the sealer, later.
+    /// The alert with which this half aborted the connection. The sealer signals it to the opener
+    /// later.
     aborted: Option<AlertDescription>,
 }
 
@@ -65,7 +68,7 @@ impl<P: Provider> LinkedOpener<P> {
         Arc::ptr_eq(&self.link, &sealer.link)
     }
 
-    /// Whether tickets are to be dropped.
+    /// Takes the demand to drop tickets. Returns whether there was one.
     pub(super) fn must_drop_tickets(&self) -> bool {
         self.link.take(DROP_TICKETS) != 0
     }
@@ -94,7 +97,7 @@ impl<P: Provider> Receiver for LinkedOpener<P> {
             self.link.mailbox.post_notice(self.opener.take_notice());
         }
         if let Err(OpenError::PeerAlert(_)) = opened {
-            self.link.demand(CUT);
+            self.link.demand(DISCARD_UNSENT);
         }
         opened
     }
@@ -130,49 +133,49 @@ impl<P: Provider> LinkedSealer<P> {
         Self { sealer, link }
     }
 
-    /// Does what the reading half demands. Every call begins with it.
+    /// Takes the notice and the demands of the reading half. Every call begins with it.
     pub(super) fn exchange(&mut self, outbox: &mut Outbox) {
         self.sealer.apply(self.link.mailbox.take_notice());
         let demands = self.link.take(OF_READER);
-        if demands & CUT != 0 {
-            outbox.cut();
+        if demands & DISCARD_UNSENT != 0 {
+            outbox.discard_unsent();
         }
         if demands & REFUSE_RENEGOTIATION != 0 {
-            // If it cannot be refused any more, the connection is about to end.
+            // It fails only if the connection is ending.
             let _ = self.sealer.refuse_renegotiation();
         }
         if demands & ABORT != 0 {
             let [.., alert] = demands.to_be_bytes();
             let _ = self.abort(AlertDescription(alert));
         }
-        self.tell();
+        self.post_signal();
     }
 
     pub(super) fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         let updated = self.sealer.update_keys(request);
-        self.tell();
+        self.post_signal();
         updated
     }
 
     pub(super) fn close(&mut self) -> Result<(), CloseError> {
         let closed = self.sealer.close();
-        self.tell();
+        self.post_signal();
         closed
     }
 
     pub(super) fn abort(&mut self, alert: AlertDescription) -> Result<(), CloseError> {
         let aborted = self.sealer.abort(alert);
-        self.tell();
+        self.post_signal();
         aborted
     }
 
-    /// What is sealed from now on is with other keys.
+    /// Tells the reading half to drop its tickets, because the sending keys were updated.
     pub(super) fn keys_were_updated(&self) {
         self.link.demand(DROP_TICKETS);
     }
 
-    /// Tells the opener, before anything that was sealed can leave.
-    fn tell(&mut self) {
+    /// Posts the signal for the opener, before sealed records can be sent.
+    fn post_signal(&mut self) {
         if self.sealer.has_signal() {
             self.link.mailbox.post_signal(self.sealer.take_signal());
         }
@@ -196,13 +199,13 @@ impl<P: Provider> Sender for LinkedSealer<P> {
 
     fn poll_control(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
         let sealed = self.sealer.poll_control(out);
-        self.tell();
+        self.post_signal();
         sealed
     }
 
     fn seal(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
         let sealed = self.sealer.seal(parts, out);
-        self.tell();
+        self.post_signal();
         sealed
     }
 }

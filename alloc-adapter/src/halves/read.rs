@@ -1,4 +1,4 @@
-//! The half that reads.
+//! The reading half of a split stream.
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
@@ -9,19 +9,20 @@ use super::link::LinkedOpener;
 use crate::established::Info;
 use crate::exporter::Exporter;
 use crate::session::inbox::{Inbox, Step, Stopped};
-use crate::session::{open_error, remember};
+use crate::session::{keep_first_error, open_error};
 
-/// The half of a [`Stream`](crate::Stream) or `TokioStream` that reads, over a half of its transport.
+/// The reading half of a split [`Stream`](crate::Stream) or `TokioStream`.
 ///
-/// It never waits for the other half, nor for a lock. What it has to tell the peer, it tells by the
-/// [`WriteHalf`](super::WriteHalf): the answer to a KeyUpdate, the reply to a TLS 1.2 close_notify, the
-/// alert after a fault leave with the next call there. So after an error or the end of reading, shut the
-/// writing half down; do not just drop it. A half that waits for its transport is not woken by the other.
+/// It never waits for the other half or for a lock. It sends nothing itself: the answer to a
+/// KeyUpdate, the reply to a TLS 1.2 close_notify and the alert after a fault are sent by the next
+/// call on the [`WriteHalf`](super::WriteHalf). After an error or the end of reading, close or shut
+/// down the writing half instead of only dropping it. A half that waits for its transport is not
+/// woken by the other half.
 ///
 /// With tokio: `tls.into_split(TcpStream::into_split)`, or `tls.into_split(tokio::io::split)`.
 ///
-/// It reads as the stream does: from a blocking transport by [`Read`] and [`BufRead`], from one of tokio
-/// by `AsyncRead` and `AsyncBufRead`.
+/// It reads like the stream: with [`Read`] and [`BufRead`] over a blocking transport, with
+/// `AsyncRead` and `AsyncBufRead` over a transport of tokio.
 ///
 /// ```no_run
 /// use std::io::{self, Read, Write};
@@ -39,7 +40,7 @@ use crate::session::{open_error, remember};
 ///     });
 ///     let mut received = Vec::new();
 ///     read.read_to_end(&mut received)?;
-///     sending.join().expect("it does not panic")?;
+///     sending.join().expect("the thread does not panic")?;
 ///     Ok(received)
 /// }
 /// ```
@@ -53,49 +54,51 @@ pub struct ReadHalf<T, P: Provider> {
 }
 
 impl<T, P: Provider> ReadHalf<T, P> {
-    /// Whether the end of the transport without a close_notify ends reading like one: see
-    /// [`Stream::tolerate_truncation`](crate::Stream::tolerate_truncation).
+    /// Sets whether reading may end without a close_notify.
+    ///
+    /// See [`Stream::tolerate_truncation`](crate::Stream::tolerate_truncation).
     pub const fn tolerate_truncation(&mut self, tolerate: bool) {
         self.inbox.tolerates_truncation = tolerate;
     }
 
-    /// Whether reading can go on without the transport: see
-    /// [`Stream::has_pending`](crate::Stream::has_pending).
+    /// Returns whether a read can proceed without the transport.
+    ///
+    /// See [`Stream::has_pending`](crate::Stream::has_pending).
     pub fn has_pending(&self) -> bool {
         self.inbox.has_pending(&self.opener)
     }
 
-    /// The last warning alert of the peer's, once.
+    /// Takes the last warning alert of the peer. A close_notify is not reported.
     pub const fn take_warning(&mut self) -> Option<AlertDescription> {
         self.inbox.warning.take()
     }
 
-    /// Whether the peer asked for a renegotiation (TLS 1.2), which is refused.
+    /// Returns whether the peer asked for a renegotiation, which is refused (TLS 1.2).
     pub const fn renegotiation_refused(&self) -> bool {
         self.inbox.renegotiation_refused
     }
 
-    /// How the receiving direction ended, or that it has not.
+    /// Returns how the receiving direction ended, or that it is open.
     pub fn end(&self) -> ReadEnd {
         self.opener.end()
     }
 
-    /// The first error of this half's transport that does not pass by itself.
+    /// Returns the first permanent error of this half's transport.
     pub const fn transport_error(&self) -> Option<ErrorKind> {
         self.transport_error
     }
 
-    /// What the handshake agreed upon.
+    /// Returns the parameters that the handshake negotiated.
     pub const fn info(&self) -> &Info {
         &self.info
     }
 
-    /// Exports keying material. TLS 1.3 only.
+    /// Returns the exporter of keying material, or `None` in TLS 1.2.
     pub const fn exporter(&self) -> Option<&Exporter> {
         self.exporter.as_ref()
     }
 
-    /// This half of the transport. Its bytes belong to the stream.
+    /// Returns this half of the transport. Do not read from it: its bytes belong to the stream.
     pub const fn transport(&self) -> &T {
         &self.transport
     }
@@ -111,10 +114,10 @@ impl<T, P: Provider> ReadHalf<T, P> {
         self.inbox.copy_data(&mut self.opener, room, put)
     }
 
-    /// The transport answered to receiving.
-    pub(crate) fn received(&mut self, answer: io::Result<usize>) -> io::Result<()> {
-        let len = remember(&mut self.transport_error, answer)?;
-        self.inbox.arrived(len, &mut self.opener);
+    /// Handles the result of receiving into the [`room`](Inbox::room).
+    pub(crate) fn received(&mut self, result: io::Result<usize>) -> io::Result<()> {
+        let len = keep_first_error(&mut self.transport_error, result)?;
+        self.inbox.commit_received(len, &mut self.opener);
         Ok(())
     }
 }
@@ -127,14 +130,14 @@ impl<T: Read, P: Provider> Read for ReadHalf<T, P> {
         self.fill_buf()?;
         let mut left = &mut *out;
         let (len, _) = self.copy_data(left.len(), |data| {
-            // It never gives more than it was asked for.
+            // `data` is never longer than `left`.
             let _ = left.write(data);
         });
         Ok(len)
     }
 }
 
-/// Data is read where it was decrypted, one record at a time: nothing is copied.
+/// Returns data in place, one record at a time, without copying it.
 impl<T: Read, P: Provider> BufRead for ReadHalf<T, P> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.inbox.data().is_empty() {

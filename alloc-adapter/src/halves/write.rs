@@ -1,4 +1,4 @@
-//! The half that writes.
+//! The writing half of a split stream.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
 
@@ -7,14 +7,14 @@ use tls_record::{AlertDescription, CloseError, KeyError, ReadEnd, SealError, Wri
 
 use super::link::LinkedSealer;
 use crate::session::outbox::{Outbox, Sender};
-use crate::session::{closed, parts, remember, seal_error};
+use crate::session::{close_result, keep_first_error, parts, seal_error};
 
-/// The half of a [`Stream`](crate::Stream) or `TokioStream` that writes, over a half of its transport.
-/// See [`ReadHalf`](super::ReadHalf), whose alerts and answers this half sends as well.
+/// The writing half of a split [`Stream`](crate::Stream) or `TokioStream`.
 ///
-/// It writes as the stream does: to a blocking transport by [`Write`], to one of tokio by `AsyncWrite`.
-/// An error after a failure of the connection is [`SealError::Failed`] inside; why it failed is the
-/// reading half's to say.
+/// It also sends the alerts and KeyUpdates that the [`ReadHalf`](super::ReadHalf) causes. It writes
+/// like the stream: with [`Write`] over a blocking transport, with `AsyncWrite` over a transport of
+/// tokio. After the connection has failed, the inner error is [`SealError::Failed`]; the reading
+/// half's [`end`](super::ReadHalf::end) gives the reason.
 pub struct WriteHalf<T, P: Provider> {
     pub(crate) transport: T,
     pub(crate) outbox: Outbox,
@@ -23,49 +23,52 @@ pub struct WriteHalf<T, P: Provider> {
 }
 
 impl<T, P: Provider> WriteHalf<T, P> {
-    /// Whether there is something that flushing would send.
+    /// Returns whether flushing would send anything.
     pub fn wants_write(&mut self) -> bool {
         self.exchange();
         self.outbox.wants_write(&self.sealer)
     }
 
-    /// Goes on to the next generation of keys: see [`Stream::update_keys`](crate::Stream::update_keys).
-    /// The KeyUpdate leaves with the next call.
+    /// Updates the sending keys: see [`Stream::update_keys`](crate::Stream::update_keys).
+    ///
+    /// The KeyUpdate is sent by the next call that writes, flushes or closes.
     ///
     /// # Errors
-    /// Those of [`Sealer::update_keys`](tls_record::Sealer::update_keys).
+    /// The errors of [`Sealer::update_keys`](tls_record::Sealer::update_keys).
     pub fn update_keys(&mut self, request: bool) -> Result<(), KeyError> {
         self.exchange();
         self.sealer.update_keys(request)
     }
 
-    /// Ends the connection with a fatal alert, which leaves with the next call: flush. Nothing more is
-    /// written, and nothing more is read, except that a reading half which waits for its transport is
-    /// not woken.
+    /// Ends the connection with a fatal alert. Flush to send it.
+    ///
+    /// Nothing more is written or read. A reading half that waits for its transport is not woken.
     ///
     /// # Errors
-    /// Those of [`Sealer::abort`](tls_record::Sealer::abort).
+    /// The errors of [`Sealer::abort`](tls_record::Sealer::abort).
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         self.exchange();
         self.sealer.abort(description)
     }
 
-    /// How the sending direction ended, or that it has not. It has ended when its last byte has left.
+    /// Returns how the sending direction ended, or that it is open.
+    ///
+    /// It has ended once the transport has taken the last byte.
     pub fn end(&self) -> WriteEnd {
         self.outbox.end(self.sealer.sealer().end())
     }
 
-    /// The first error of this half's transport that does not pass by itself.
+    /// Returns the first permanent error of this half's transport.
     pub const fn transport_error(&self) -> Option<ErrorKind> {
         self.transport_error
     }
 
-    /// This half of the transport. Its bytes belong to the stream.
+    /// Returns this half of the transport. Do not write to it: its bytes belong to the stream.
     pub const fn transport(&self) -> &T {
         &self.transport
     }
 
-    /// Does what the reading half demands.
+    /// Takes the notice and the demands of the reading half.
     pub(crate) fn exchange(&mut self) {
         self.sealer.exchange(&mut self.outbox);
     }
@@ -77,7 +80,7 @@ impl<T, P: Provider> WriteHalf<T, P> {
     pub(crate) fn seal(&mut self, parts: &[&[u8]]) -> io::Result<usize> {
         let sealed = self.outbox.seal(&mut self.sealer, parts);
         self.drop_old_tickets();
-        // How reading ended is the other half's to say.
+        // This half does not know how reading ended.
         sealed.map_err(|error| seal_error(error, ReadEnd::Open))
     }
 
@@ -89,29 +92,29 @@ impl<T, P: Provider> WriteHalf<T, P> {
 
     pub(crate) fn queue_close(&mut self) -> io::Result<()> {
         self.exchange();
-        closed(self.sealer.close(), self.outbox.is_cut)
+        close_result(self.sealer.close(), self.outbox.has_discarded)
     }
 
-    pub(crate) fn check_not_cut(&self) -> io::Result<()> {
-        if self.outbox.is_cut {
+    pub(crate) fn check_nothing_discarded(&self) -> io::Result<()> {
+        if self.outbox.has_discarded {
             return Err(seal_error(SealError::Failed, ReadEnd::Open));
         }
         Ok(())
     }
 
-    /// What the transport answered to sending.
+    /// Records the result of a transport call that sends.
     #[cfg(feature = "tokio")]
-    pub(crate) fn sent(&mut self, answer: io::Result<()>) -> io::Result<()> {
-        let answer = self.outbox.answered(answer);
-        remember(&mut self.transport_error, answer)
+    pub(crate) fn note_sent(&mut self, result: io::Result<()>) -> io::Result<()> {
+        let result = self.outbox.note_sent(result);
+        keep_first_error(&mut self.transport_error, result)
     }
 }
 
 impl<T: Write, P: Provider> WriteHalf<T, P> {
-    /// Closes our direction: see [`Stream::close`](crate::Stream::close).
+    /// Closes the sending direction: see [`Stream::close`](crate::Stream::close).
     ///
     /// # Errors
-    /// Those of [`Stream::close`](crate::Stream::close).
+    /// The errors of [`Stream::close`](crate::Stream::close).
     pub fn close(&mut self) -> io::Result<()> {
         let closed = self.queue_close();
         let sent = self.send_all();
@@ -122,13 +125,13 @@ impl<T: Write, P: Provider> WriteHalf<T, P> {
 
     fn send(&mut self) -> io::Result<()> {
         let sent = self.outbox.send(&mut self.transport);
-        remember(&mut self.transport_error, sent)
+        keep_first_error(&mut self.transport_error, sent)
     }
 
     fn send_all(&mut self) -> io::Result<()> {
         let sent = self.outbox.send_all(&mut self.sealer, &mut self.transport);
         self.drop_old_tickets();
-        remember(&mut self.transport_error, sent)
+        keep_first_error(&mut self.transport_error, sent)
     }
 
     fn write_parts(&mut self, parts: &[&[u8]]) -> io::Result<usize> {
@@ -137,7 +140,7 @@ impl<T: Write, P: Provider> WriteHalf<T, P> {
             self.send()?;
         }
         let sealed = self.seal(parts);
-        // Data is taken, whatever becomes of it; after an error it is the alert that leaves.
+        // The data is taken even if sending fails now. After an error, the alert is sent.
         let _ = if sealed.is_ok() { self.send() } else { self.send_all() };
         sealed
     }
@@ -155,7 +158,7 @@ impl<T: Write, P: Provider> Write for WriteHalf<T, P> {
     fn flush(&mut self) -> io::Result<()> {
         self.exchange();
         self.send_all()?;
-        self.check_not_cut()
+        self.check_nothing_discarded()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The input of a connection: what was received, as far as it is not opened and read.
+//! The input of a connection: received bytes that are not opened, and data that is not read.
 
 use core::ops::Range;
 use std::io;
@@ -9,51 +9,54 @@ use crate::buffer::Buffer;
 use crate::resumption::Resumption;
 use crate::tickets::Tickets;
 
-/// The receiving half of the engine, and its way to the sending half.
+/// The receiving half of the engine, with its link to the sending half.
 pub(crate) trait Receiver {
     fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError>;
     fn eof(&mut self);
     fn needed(&self, input: &[u8]) -> usize;
     fn abort(&mut self, alert: AlertDescription);
-    /// Returns whether it can be refused: the connection may be about to end.
+    /// Returns whether the refusal is queued: it is not if the connection is ending.
     fn refuse_renegotiation(&mut self) -> bool;
 }
 
-/// What reading came to.
+/// The result of opening one record.
 pub(crate) enum Step {
-    /// Go on: there is [data](Inbox::data), or a record had none for the application.
+    /// A record was opened. There is [data](Inbox::data), unless it held none for the application.
     Opened,
-    /// More has to be received first.
+    /// More bytes must be received first.
     NeedInput,
-    /// The direction has ended.
+    /// The receiving direction has ended.
     Closed,
 }
 
-/// Why copying data stopped.
+/// The reason why copying data stopped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stopped {
-    /// There is no more room, or all that was received is opened.
+    /// The room is full, or all received records are opened.
     Done,
-    /// All that was received is opened, and more is likely to be there: the last read filled the buffer.
+    /// All received records are opened, and more are likely to be available: the last read filled the
+    /// buffer.
     Filled,
-    /// The direction has ended.
+    /// The receiving direction has ended.
     Ended,
 }
 
 pub(crate) struct Inbox {
     pub(crate) received: Buffer,
-    /// Data that was [kept](Inbox::keep) out of the way of what was received later.
+    /// Data that was [moved](Inbox::keep) out of `received`, so that the next record can be opened.
     kept: Buffer,
-    /// Where in `received` data lies that is not read yet, and how long its record is.
+    /// The range of `received` that holds the unread data of the opened record.
     data: Range<usize>,
+    /// The length of the opened record.
     record: usize,
-    /// The peer's close_notify has come.
+    /// The peer's close_notify was received.
     is_closed: bool,
     version: Version,
     pub(crate) tickets: Option<Tickets>,
     pub(crate) resumption: Resumption,
     pub(crate) tolerates_truncation: bool,
-    /// An error of the transport that came when there was data to return.
+    /// An error of the transport that occurred when there was data to return. The next read returns
+    /// it.
     pub(crate) read_error: Option<io::Error>,
     pub(crate) warning: Option<AlertDescription>,
     pub(crate) renegotiation_refused: bool,
@@ -82,7 +85,7 @@ impl Inbox {
         }
     }
 
-    /// Data that is decrypted and not read.
+    /// Returns the decrypted data that has not been read.
     pub(crate) fn data(&self) -> &[u8] {
         if self.kept.is_empty() { self.opened_data() } else { self.kept.filled() }
     }
@@ -107,9 +110,10 @@ impl Inbox {
         }
     }
 
-    /// Gives data to `put`, record after record, up to `room` bytes, as long as no more has to be received.
-    /// Returns how many bytes, and why it stopped. An error is said again by the next call of
-    /// [`open`](Self::open).
+    /// Passes data to `put`, record by record, up to `room` bytes, until more must be received.
+    ///
+    /// Returns the number of bytes and the reason why it stopped. The next call of
+    /// [`open`](Self::open) returns an error again.
     pub(crate) fn copy_data(
         &mut self,
         half: &mut impl Receiver,
@@ -140,21 +144,21 @@ impl Inbox {
         (room.saturating_sub(left), stopped)
     }
 
-    /// Gives memory back if no more is likely to come at once.
+    /// Frees the memory of an empty buffer, unless more input is likely to be available.
     fn settle(&mut self) {
         if !self.received.was_filled() {
             self.received.release();
         }
     }
 
-    /// Room for what the transport brings, which may have to be waited for.
+    /// Returns room to receive into, for a call of the transport that may block.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         self.settle();
         self.received.room()
     }
 
-    /// Keeps the data of the last record, as far as `ceiling` bytes are enough for all that is kept, so that
-    /// the next can be opened.
+    /// Moves the data of the opened record to `kept`, up to `ceiling` bytes in total, so that the
+    /// next record can be opened.
     pub(crate) fn keep(&mut self, ceiling: usize) {
         self.kept.set_ceiling(ceiling);
         let data = self.received.filled().get(self.data.clone()).unwrap_or_default();
@@ -162,7 +166,8 @@ impl Inbox {
         self.consume_opened(kept);
     }
 
-    /// Whether reading goes on without the transport: there is data, a whole record, or the end.
+    /// Returns whether reading can proceed without the transport: there is data, a whole record, or
+    /// the end.
     pub(crate) fn has_pending(&self, half: &impl Receiver) -> bool {
         let waiting = self.received.filled().get(self.record..).unwrap_or_default();
         !self.data().is_empty()
@@ -170,11 +175,12 @@ impl Inbox {
             || half.needed(waiting) <= waiting.len()
     }
 
-    /// Opens the next record. All data of the last one has been read or kept. Whatever it returns, send
-    /// what is due.
+    /// Opens the next record. The data of the last one must have been read or kept. Send what is due
+    /// afterwards, also after an error.
     pub(crate) fn open(&mut self, half: &mut impl Receiver) -> Result<Step, OpenError> {
         if self.is_closed {
-            // What lies behind the close_notify is not for the opener, which would ignore it.
+            // The opener would consume the bytes behind the close_notify. They belong to another
+            // protocol.
             return Ok(Step::Closed);
         }
         let Opened { consumed, event } = match half.open(self.received.filled_mut()) {
@@ -221,8 +227,8 @@ impl Inbox {
         }
     }
 
-    /// Opens all that was received and throws the data away. When reading has ended, what else arrived
-    /// goes too.
+    /// Opens all received records and discards the data. When reading has ended, it discards the
+    /// remaining bytes as well.
     pub(crate) fn discard(&mut self, half: &mut impl Receiver) {
         self.kept.consume(usize::MAX);
         loop {
@@ -235,15 +241,15 @@ impl Inbox {
         }
     }
 
-    /// The transport brought `len` bytes of the room in `received`: none if it has ended.
-    pub(crate) fn arrived(&mut self, len: usize, half: &mut impl Receiver) {
+    /// Adds `len` bytes received into the room: 0 if the transport has ended.
+    pub(crate) fn commit_received(&mut self, len: usize, half: &mut impl Receiver) {
         if len == 0 {
             half.eof();
         }
         self.received.commit(len);
     }
 
-    /// What is not read, and what is not opened.
+    /// Returns the unread data and the bytes that are not opened.
     pub(crate) fn into_parts(mut self) -> (Buffer, Buffer) {
         self.keep(usize::MAX);
         self.received.consume(self.record);

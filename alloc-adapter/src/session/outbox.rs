@@ -1,4 +1,4 @@
-//! The output of a connection: what is sealed and has not left.
+//! The output of a connection: sealed records that have not been sent.
 
 #[cfg(feature = "tokio")]
 use core::{
@@ -21,7 +21,7 @@ use crate::tokio_stream::poll_send;
 /// The most bytes of records that one call of `write` seals, unless a single one is longer.
 const MAX_SEALED: usize = 1 << 16;
 
-/// The sending half of the engine, and its way to the receiving half.
+/// The sending half of the engine, with its link to the receiving half.
 pub(crate) trait Sender {
     type Keys: KeySchedule;
 
@@ -33,13 +33,13 @@ pub(crate) trait Sender {
 
 pub(crate) struct Outbox {
     pub(crate) unsent: Buffer,
-    /// The transport has not flushed what it took.
+    /// The transport may not have flushed everything that it took.
     pub(crate) flush_due: bool,
-    /// Bytes that waited were discarded, because the peer failed.
-    pub(crate) is_cut: bool,
-    /// The transport takes nothing any more, as far as is known.
+    /// Unsent bytes were discarded, because the peer sent a fatal alert.
+    pub(crate) has_discarded: bool,
+    /// The last call of the transport returned a permanent error.
     is_broken: bool,
-    /// Our own keys were updated.
+    /// The sending keys were updated.
     pub(crate) keys_updated: bool,
 }
 
@@ -47,28 +47,31 @@ impl Outbox {
     pub(crate) const fn new(unsent: Buffer) -> Self {
         Self {
             unsent,
-            // Whether the last flight of the handshake was flushed is not known here.
+            // The last flight of the handshake may not have been flushed.
             flush_due: true,
-            is_cut: false,
+            has_discarded: false,
             is_broken: false,
             keys_updated: false,
         }
     }
 
-    /// Seals the alerts and KeyUpdates that are due, when all else has left: a peer that asks for
-    /// many KeyUpdates and does not read gets one.
+    /// Seals the alerts and KeyUpdates that are due.
+    ///
+    /// Call it when everything else has been sent: then a peer that requests many KeyUpdates and
+    /// does not read gets one.
     fn seal_control(&mut self, half: &mut impl Sender) {
         while let Some(control) = half.next_control() {
             self.keys_updated |= matches!(control, Control::KeyUpdate { .. });
             let record = self.unsent.space(half.sealer().control_len());
-            // The space is enough. If the cipher fails, nothing is due any more.
+            // There is enough space. If the cipher fails, no control record is due any more.
             let Ok(len) = half.poll_control(record) else { break };
             self.unsent.commit(len);
         }
     }
 
-    /// Seals as much of `parts` as one call may, when all else has left, and returns how much. After
-    /// an error, send what is due.
+    /// Seals as much of `parts` as one call may, and returns the number of bytes.
+    ///
+    /// Call it when everything else has been sent. After an error, send what is due.
     pub(crate) fn seal(
         &mut self,
         half: &mut impl Sender,
@@ -79,7 +82,8 @@ impl Outbox {
         let len = sealed_len(half.sealer(), content);
         let mut sealed = half.seal(parts, self.unsent.space(len));
         if sealed == Err(SealError::ControlFirst) {
-            // A request was held back while input behind it was not opened.
+            // A KeyUpdate request of the peer was held back until now, because input behind it is
+            // not opened.
             self.seal_control(half);
             sealed = half.seal(parts, self.unsent.space(len));
         }
@@ -95,31 +99,32 @@ impl Outbox {
         }
     }
 
-    /// RFC 9846 section 6: after an error alert of the peer's no further data is sent.
-    pub(crate) fn cut(&mut self) {
-        self.is_cut |= !self.unsent.is_empty();
+    /// Discards unsent records. RFC 9846 section 6: no further data is sent after an error alert of
+    /// the peer.
+    pub(crate) fn discard_unsent(&mut self) {
+        self.has_discarded |= !self.unsent.is_empty();
         self.unsent.consume(usize::MAX);
     }
 
-    /// Whether there is something to send: bytes, a control record that is due, or a flush.
+    /// Returns whether there is something to send: bytes, a control record that is due, or a flush.
     pub(crate) fn wants_write(&self, half: &impl Sender) -> bool {
         !self.unsent.is_empty() || half.next_control().is_some() || self.flush_due
     }
 
-    /// [`wants_write`](Self::wants_write), for calls that do not report errors of sending: after one
-    /// that does not pass by itself, they do not try again.
+    /// Like [`wants_write`](Self::wants_write), but false after a permanent error of the transport:
+    /// for calls that do not report errors of sending, and should not retry.
     pub(crate) fn should_send(&self, half: &impl Sender) -> bool {
         !self.is_broken && self.wants_write(half)
     }
 
-    /// Gives the transport what is unsent. What it does not take stays.
+    /// Writes unsent bytes to the transport. Bytes that it does not take stay in the buffer.
     pub(crate) fn send(&mut self, transport: &mut impl Write) -> io::Result<()> {
         self.flush_due |= !self.unsent.is_empty();
         let sent = send(&mut self.unsent, transport);
-        self.answered(sent)
+        self.note_sent(sent)
     }
 
-    /// Sends what is unsent and what is due, and flushes the transport.
+    /// Sends unsent bytes and the control records that are due, and flushes the transport.
     pub(crate) fn send_all(
         &mut self,
         half: &mut impl Sender,
@@ -130,7 +135,7 @@ impl Outbox {
         self.send(transport)?;
         self.flush_due = true;
         let flushed = flush(transport);
-        self.answered(flushed)?;
+        self.note_sent(flushed)?;
         self.flushed();
         Ok(())
     }
@@ -144,7 +149,7 @@ impl Outbox {
     ) -> Poll<io::Result<()>> {
         self.flush_due |= !self.unsent.is_empty();
         let sent = ready!(poll_send(&mut self.unsent, transport, cx));
-        Poll::Ready(self.answered(sent))
+        Poll::Ready(self.note_sent(sent))
     }
 
     /// [`send_all`](Self::send_all) over a transport of tokio.
@@ -160,27 +165,29 @@ impl Outbox {
         ready!(self.poll_send(transport, cx))?;
         self.flush_due = true;
         let flushed = ready!(Pin::new(transport).poll_flush(cx));
-        self.answered(flushed)?;
+        self.note_sent(flushed)?;
         self.flushed();
         Poll::Ready(Ok(()))
     }
 
-    /// Everything has left. Who writes more at once seldom flushes.
+    /// Notes that everything was sent and flushed. It frees memory, because a caller seldom flushes
+    /// between writes.
     fn flushed(&mut self) {
         self.flush_due = false;
         self.unsent.release();
     }
 
-    /// What the transport answered to sending.
-    pub(crate) fn answered(&mut self, answer: io::Result<()>) -> io::Result<()> {
-        self.is_broken = matches!(&answer, Err(error) if is_lasting(error.kind()));
-        answer
+    /// Records the result of a transport call that sends.
+    pub(crate) fn note_sent(&mut self, result: io::Result<()>) -> io::Result<()> {
+        self.is_broken = matches!(&result, Err(error) if is_lasting(error.kind()));
+        result
     }
 
-    /// How our direction ended: only what has left has ended it.
+    /// Returns how the sending direction ended. It ends when the last byte has been sent, not when
+    /// it is sealed.
     pub(crate) fn end(&self, sealed: WriteEnd) -> WriteEnd {
         match sealed {
-            WriteEnd::Closed | WriteEnd::AlertSent(_) if self.is_cut => WriteEnd::Failed,
+            WriteEnd::Closed | WriteEnd::AlertSent(_) if self.has_discarded => WriteEnd::Failed,
             WriteEnd::Closed if !self.unsent.is_empty() => WriteEnd::Closing,
             WriteEnd::AlertSent(description) if !self.unsent.is_empty() => {
                 WriteEnd::AlertQueued(description)
@@ -190,7 +197,7 @@ impl Outbox {
     }
 }
 
-/// Bytes of records that `content` bytes fill, up to [`MAX_SEALED`].
+/// Returns the total length of the records for `content` bytes of data, limited by [`MAX_SEALED`].
 fn sealed_len<K: KeySchedule>(sealer: &Sealer<K>, content: usize) -> usize {
     let limit = usize::from(sealer.fragment_limit());
     let whole = sealer.record_len(limit);

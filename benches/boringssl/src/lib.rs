@@ -1,7 +1,7 @@
-//! BoringSSL behind a few C functions: a client over a transport of the caller's.
+//! C functions around BoringSSL: a client over a transport of the caller.
 //!
-//! Its symbols are those of OpenSSL, and stay in here: of this library nothing else is seen than the
-//! functions below. `src/bin/compare/boringssl.rs` is who calls them.
+//! BoringSSL has the same symbols as OpenSSL. This library hides them and exports only the
+//! functions below, which `src/bin/compare/boringssl.rs` calls.
 
 #![allow(unsafe_code)]
 
@@ -17,10 +17,10 @@ use boring::ssl::{
 };
 use boring::x509::{X509, store::X509StoreBuilder};
 
-/// Fills a buffer and says how far, or -1 if nothing is there.
+/// Reads into a buffer and returns the number of bytes, or -1 if there are none.
 pub type Receive = unsafe extern "C" fn(*mut c_void, *mut u8, usize) -> isize;
 
-/// Takes all that it is given.
+/// Takes all bytes.
 pub type Send = unsafe extern "C" fn(*mut c_void, *const u8, usize);
 
 /// The caller's transport.
@@ -32,7 +32,7 @@ struct Transport {
 
 impl Read for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // SAFETY: what `client_connect` was promised.
+        // SAFETY: guaranteed by the caller of `client_connect`.
         let len = unsafe { (self.receive)(self.context, buffer.as_mut_ptr(), buffer.len()) };
         usize::try_from(len).map_err(|_| ErrorKind::WouldBlock.into())
     }
@@ -40,7 +40,7 @@ impl Read for Transport {
 
 impl Write for Transport {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // SAFETY: what `client_connect` was promised.
+        // SAFETY: guaranteed by the caller of `client_connect`.
         unsafe { (self.send)(self.context, bytes.as_ptr(), bytes.len()) };
         Ok(bytes.len())
     }
@@ -50,7 +50,7 @@ impl Write for Transport {
     }
 }
 
-/// A client behind its handshake.
+/// A client after its handshake.
 pub struct Client(SslStream<Transport>);
 
 fn context(authority: &[u8]) -> Result<SslContext, ErrorStack> {
@@ -63,14 +63,15 @@ fn context(authority: &[u8]) -> Result<SslContext, ErrorStack> {
     Ok(context.build())
 }
 
-/// Makes a handshake with a server whose certificate `authority` issued: the same for all connections.
+/// Performs a handshake with a server. Its certificate must be issued by `authority`, which must be
+/// the same for all connections.
 ///
 /// # Safety
-/// `authority` is as long as is said; `transport` may be given to the two functions until the client
-/// is dropped.
+/// `authority` must point to `authority_len` bytes. The two functions must accept `transport` until
+/// the client is dropped.
 ///
 /// # Panics
-/// If there is no good server.
+/// If the handshake fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn client_connect(
     authority: *const u8,
@@ -80,64 +81,64 @@ pub unsafe extern "C" fn client_connect(
     send: Send,
 ) -> *mut Client {
     static CONTEXT: OnceLock<SslContext> = OnceLock::new();
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let authority = unsafe { slice::from_raw_parts(authority, authority_len) };
-    let context = CONTEXT.get_or_init(|| context(authority).expect("a good configuration"));
+    let context = CONTEXT.get_or_init(|| context(authority).expect("a valid config"));
     let mut ssl = Ssl::new(context).expect("a connection");
     ssl.set_hostname("localhost").expect("a name");
     let transport = Transport { context: transport, receive, send };
     let Ok(stream) = SslStreamBuilder::new(ssl, transport).connect() else {
-        panic!("not a good server")
+        panic!("the handshake failed")
     };
     Box::into_raw(Box::new(Client(stream)))
 }
 
-/// Sends a record of application data: how much of it.
+/// Sends a record of application data and returns the number of content bytes.
 ///
 /// # Safety
-/// The client is one of [`client_connect`]'s, and `content` as long as is said.
+/// `client` must come from [`client_connect`], and `content` must point to `len` bytes.
 ///
 /// # Panics
-/// If it cannot be sent.
+/// If sending fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn client_seal(client: *mut Client, content: *const u8, len: usize) -> usize {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let (client, content) = unsafe { (&mut *client, slice::from_raw_parts(content, len)) };
-    client.0.ssl_write(content).expect("the transport takes it")
+    client.0.ssl_write(content).expect("the transport takes all bytes")
 }
 
-/// Receives application data: the length.
+/// Receives application data and returns its length.
 ///
 /// # Safety
-/// The client is one of [`client_connect`]'s, and `content` as long as is said.
+/// `client` must come from [`client_connect`], and `content` must point to `len` bytes.
 ///
 /// # Panics
-/// If none comes.
+/// If no data arrives.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn client_open(client: *mut Client, content: *mut u8, len: usize) -> usize {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let (client, content) = unsafe { (&mut *client, slice::from_raw_parts_mut(content, len)) };
-    client.0.ssl_read(content).expect("a good record")
+    client.0.ssl_read(content).expect("a valid record")
 }
 
-/// Sends a close_notify: whether that is what it did.
+/// Sends a close_notify and returns whether it succeeded.
 ///
 /// # Safety
-/// The client is one of [`client_connect`]'s.
+/// `client` must come from [`client_connect`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn client_close(client: *mut Client) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let client = unsafe { &mut *client };
     client.0.shutdown().is_ok_and(|result| result == ShutdownResult::Sent)
 }
 
-/// Receives a close_notify: whether it was one.
+/// Receives a record and returns whether it is a close_notify.
 ///
 /// # Safety
-/// The client is one of [`client_connect`]'s.
+/// `client` must come from [`client_connect`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn client_open_close(client: *mut Client) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let client = unsafe { &mut *client };
     let read = client.0.ssl_read(&mut [0; 16]);
     read.is_err_and(|error| error.code() == ErrorCode::ZERO_RETURN)
@@ -146,9 +147,9 @@ pub unsafe extern "C" fn client_open_close(client: *mut Client) -> bool {
 /// Frees a client.
 ///
 /// # Safety
-/// It is one of [`client_connect`]'s, and not used any more.
+/// `client` must come from [`client_connect`] and must not be used again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn client_drop(client: *mut Client) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     drop(unsafe { Box::from_raw(client) });
 }

@@ -1,14 +1,14 @@
-//! That `Config::constant_time_padding` keeps its promise: records whose inner plaintexts are of one
-//! length take the same number of instructions, however much of it is padding.
+//! Checks `Config::constant_time_padding`: the number of instructions does not depend on the padding.
 //!
 //! ```text
 //! cargo run --release -p tls-record-benches --bin padding_instructions
 //! ```
 //!
-//! runs itself under callgrind (valgrind must be there) and fails unless the counts are equal. It
-//! counts opening the record, all of it; and the scan alone, also for records that open differs for
-//! on purpose: empty ones, and such as are nothing but zeros. Both are counted with the naive scan
-//! too, where they must *not* be equal: the check is able to fail.
+//! It runs itself under callgrind (valgrind must be installed) and fails unless the counts are
+//! equal for records whose inner plaintexts have the same length. It counts all of `open`, and the
+//! scan alone. The scan is also counted for records that `open` treats differently on purpose:
+//! empty records, and records of zeros. `open` is counted with the naive scan too, where the counts
+//! must *not* be equal: this shows that the check can fail.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -17,13 +17,13 @@ use std::{env, fs, process};
 use tls_record::aead::null::Null;
 use tls_record_benches::padded::{Scan, open, pair, seal};
 
-/// Lengths of inner plaintexts: one that is no multiple of a block, and the longest.
+/// Lengths of inner plaintexts: one that is not a multiple of a block, and the maximum.
 const INNER: [u16; 2] = [1_500, 16_385];
 
-/// Lengths of padding, but for the longest.
+/// Lengths of padding, without the longest.
 const PADDING: [usize; 11] = [0, 1, 2, 15, 16, 17, 63, 64, 65, 255, 1_000];
 
-/// Instructions are counted from entering to leaving the function of this name.
+/// The function whose instructions are counted.
 #[derive(Clone, Copy)]
 enum Counted {
     Open(Scan),
@@ -51,7 +51,7 @@ impl Counted {
         }
     }
 
-    /// What is in the records: how long their content is; `None` if they are nothing but zeros.
+    /// Returns the lengths of the content of the records, with `None` for a record of zeros.
     fn contents(self, inner: u16) -> Vec<Option<usize>> {
         let longest = usize::from(inner) - 1;
         let mut contents: Vec<_> = PADDING.iter().map(|padding| Some(longest - padding)).collect();
@@ -63,7 +63,7 @@ impl Counted {
     }
 }
 
-/// What runs under callgrind: opens the records.
+/// Opens the records. This runs under callgrind.
 fn open_all(counted: Counted) {
     for inner in INNER {
         for content in counted.contents(inner) {
@@ -72,7 +72,7 @@ fn open_all(counted: Counted) {
             let length = seal(&mut server, content.unwrap_or(0), &mut record);
             let record = &mut record[..length];
             if content.is_none() {
-                record[5] = 0; // The content type, under a cipher that protects nothing.
+                record[5] = 0; // The inner content type, which the null cipher leaves as it is.
             }
             let opened = open(&mut client, record);
             assert_eq!(opened, content.filter(|&length| length != 0));
@@ -80,7 +80,7 @@ fn open_all(counted: Counted) {
     }
 }
 
-/// The instructions of each record.
+/// Returns the number of instructions for each record.
 fn count(name: &str, counted: Counted, folder: &Path) -> Vec<u64> {
     let out = folder.join(name);
     let status = Command::new("valgrind")
@@ -106,7 +106,8 @@ fn count(name: &str, counted: Counted, folder: &Path) -> Vec<u64> {
 
 fn main() -> ExitCode {
     if let Some(name) = env::args().nth(1) {
-        let (_, counted) = Counted::ALL.into_iter().find(|(own, _)| *own == name).expect("known");
+        let (_, counted) =
+            Counted::ALL.into_iter().find(|(own, _)| *own == name).expect("a known name");
         open_all(counted);
         return ExitCode::SUCCESS;
     }
@@ -125,7 +126,7 @@ fn main() -> ExitCode {
             println!("    {these:?}");
         }
     }
-    fs::remove_dir_all(&folder).expect("the folder is ours");
-    println!("{}", if is_good { "as it must be" } else { "NOT AS IT MUST BE" });
+    fs::remove_dir_all(&folder).expect("the folder can be removed");
+    println!("{}", if is_good { "passed" } else { "FAILED" });
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

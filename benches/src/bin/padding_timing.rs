@@ -1,12 +1,13 @@
-//! Whether time tells padding from content: dudect's method (Reparaz, Balasch, Verbauwhede: Dude, is
-//! my code constant time?, 2017).
+//! Tests whether the time of `open` depends on the padding, with the method of dudect (Reparaz,
+//! Balasch, Verbauwhede: Dude, is my code constant time?, 2017).
 //!
 //! ```text
 //! cargo run --release -p tls-record-benches --bin padding_timing
 //! ```
 //!
-//! Records of one length, without padding or with nothing else, arrive in random order; Welch's
-//! t-test compares the times that opening them takes. `benches/README.md` says how to read it.
+//! Records of one length, half of them without padding and half with one byte of content, arrive in
+//! random order. Welch's t-test compares the times of opening them. `benches/README.md` explains
+//! the result.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -17,7 +18,7 @@ use tls_record_benches::padded::{Scan, open, pair, seal};
 const RECORDS: usize = 400_000;
 const BATCH: usize = 64;
 
-/// Mean and variance of one class, as Welford has it.
+/// The mean and the variance of one class, by Welford's algorithm.
 #[derive(Default)]
 struct Class {
     count: f64,
@@ -33,13 +34,13 @@ impl Class {
         self.squares += distance * (time - self.mean);
     }
 
-    /// Variance of the mean.
+    /// Returns the variance of the mean.
     fn variance(&self) -> f64 {
         self.squares / (self.count - 1.0) / self.count
     }
 }
 
-/// Welch's t of the times below `limit`.
+/// Returns Welch's t of the times up to `limit`.
 fn t(times: &[(bool, f64)], limit: f64) -> f64 {
     let mut classes = [Class::default(), Class::default()];
     for &(is_padded, time) in times.iter().filter(|(_, time)| *time <= limit) {
@@ -49,7 +50,8 @@ fn t(times: &[(bool, f64)], limit: f64) -> f64 {
     (padded.mean - unpadded.mean) / (padded.variance() + unpadded.variance()).sqrt()
 }
 
-/// Opens records whose inner plaintext is this long, and takes the time of each.
+/// Opens records with an inner plaintext of `inner` bytes, and returns the time of each in
+/// nanoseconds.
 fn measure(scan: Scan, inner: u16) -> Vec<(bool, f64)> {
     let (mut client, mut server) = pair::<Null>(scan, inner);
     let mut wire = vec![vec![0; usize::from(inner) + 64]; BATCH];
@@ -77,7 +79,7 @@ fn measure(scan: Scan, inner: u16) -> Vec<(bool, f64)> {
 }
 
 fn main() {
-    println!("t of padded against unpadded records, without the slowest 10, 1 and 0 %");
+    println!("Welch's t of padded and unpadded records, without the slowest 10, 1 and 0 %");
     for inner in [1_024, 16_385] {
         for scan in [Scan::Naive, Scan::ConstantTime] {
             let times = measure(scan, inner);

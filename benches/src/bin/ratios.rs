@@ -1,12 +1,12 @@
-//! How much longer a record takes than its AEAD alone, on the same bytes.
+//! Compares the time of a record with the time of its AEAD alone, on the same bytes.
 //!
 //! ```text
 //! cargo run --release -p tls-record-benches --bin ratios
 //! ```
 //!
-//! Engine and cipher take turns, and each turn of both gives a ratio, so that what else the machine
-//! does cancels out. A process gives the median of its ratios and their quartiles; the table has the
-//! median over several processes, because where things lie in memory differs between them.
+//! The engine and the AEAD take turns, and each pair of turns gives a ratio, so that the load of
+//! the machine affects both. Each process computes the median and the quartiles of its ratios. The
+//! table shows the median over several processes, because their memory layouts differ.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -20,26 +20,26 @@ use tls_record::{Event, MAX_RECORD, Version};
 use tls_record_benches::established;
 use tls_record_benches::timing::{Page, Spread, nanoseconds};
 
-/// Turns of each process.
+/// The number of turns of each process.
 const TURNS: usize = 1_001;
 
-/// The content of `bulk`.
+/// Bytes of content of [`Work::SealBulk`].
 const BULK: usize = 1 << 20;
 
 #[derive(Parser)]
 struct Arguments {
-    /// How many processes to take the median of.
+    /// The number of processes over which to take the median.
     #[arg(long, default_value_t = 5)]
     processes: usize,
-    /// Only what has this in its name.
+    /// Measure only cases whose name contains this text.
     #[arg(long, default_value = "")]
     only: String,
-    /// Run once, here, and print numbers for the table.
+    /// Measure once in this process, and print the figures.
     #[arg(long, hide = true)]
     one: bool,
 }
 
-/// What the engine does with a record.
+/// The call that is measured.
 #[derive(Clone, Copy, Debug)]
 enum Work {
     SealInPlace,
@@ -71,25 +71,27 @@ impl Work {
     }
 }
 
-/// A cipher by itself, on the bytes of a record.
+/// An AEAD alone, on the bytes of a record.
 struct Raw<P: Provider> {
     aead: P::Aead,
     additional_data: Vec<u8>,
-    /// Where content and inner type lie in a record.
+    /// The position of the content and the inner content type in a record.
     start: usize,
     len: usize,
     count: u64,
 }
 
 impl<P: Provider> Raw<P> {
-    /// On records with `content` bytes, with the keys of the client of [`established`].
+    /// Creates the AEAD for records with `content` bytes, with the key of the client of
+    /// [`established`].
     fn new(version: Version, algorithm: Algorithm, content: usize) -> Self {
         let (additional_data, start, len) = match version {
             Version::Tls13 => (5, 5, content + 1),
             Version::Tls12 if algorithm.has_explicit_nonce() => (13, 13, content),
             Version::Tls12 => (13, 5, content),
         };
-        let aead = P::aead(algorithm, &vec![2; algorithm.key_len()]).expect("there are all three");
+        let aead = P::aead(algorithm, &vec![2; algorithm.key_len()])
+            .expect("every provider supports all three algorithms");
         Self { aead, additional_data: vec![0x17; additional_data], start, len, count: 0 }
     }
 
@@ -108,18 +110,20 @@ impl<P: Provider> Raw<P> {
         let nonce = self.nonce();
         let tag_len = self.aead.tag_len();
         let (inner, tag) = record[self.start..][..self.len + tag_len].split_at_mut(self.len);
-        self.aead.seal(&nonce, &self.additional_data, inner, tag).expect("a cipher that works");
+        self.aead.seal(&nonce, &self.additional_data, inner, tag).expect("sealing succeeds");
     }
 
     fn open(&mut self, record: &mut [u8]) {
         let nonce = self.nonce();
         let tag_len = self.aead.tag_len();
         let (inner, tag) = record[self.start..][..self.len + tag_len].split_at_mut(self.len);
-        self.aead.open(&nonce, &self.additional_data, inner, tag).expect("what it sealed itself");
+        self.aead
+            .open(&nonce, &self.additional_data, inner, tag)
+            .expect("opening its own record succeeds");
     }
 }
 
-/// Nanoseconds of the engine and of its cipher, turn by turn.
+/// Returns the nanoseconds per call of the engine and of the AEAD, for each turn.
 fn measure<P: Provider>(
     work: Work,
     version: Version,
@@ -149,7 +153,10 @@ fn measure<P: Provider>(
         let mut lengths = vec![0; calls];
         if matches!(work, Work::Open) {
             for ((ours, theirs), length) in ours.iter_mut().zip(&mut theirs).zip(&mut lengths) {
-                *length = server.seal(&[&content], ours.bytes()).expect("room for it").written;
+                *length = server
+                    .seal(&[&content], ours.bytes())
+                    .expect("the buffer is long enough")
+                    .written;
                 raw_server.seal(theirs.bytes());
             }
         }
@@ -158,19 +165,24 @@ fn measure<P: Provider>(
                 let record = black_box(ours[i].bytes());
                 match work {
                     Work::SealInPlace => {
-                        black_box(client.seal_in_place(record, len).expect("room for it"));
+                        black_box(
+                            client.seal_in_place(record, len).expect("the buffer is long enough"),
+                        );
                     }
                     Work::SealCopying | Work::SealBulk => {
                         let sealed = client.seal(&[black_box(&content)], record);
-                        assert_eq!(sealed.expect("room for it").taken, len);
+                        assert_eq!(sealed.expect("the buffer is long enough").taken, len);
                     }
                     Work::SealVectored => {
                         let sealed = client.seal(black_box(&parts), record);
-                        assert_eq!(sealed.expect("room for it").taken, len);
+                        assert_eq!(sealed.expect("the buffer is long enough").taken, len);
                     }
                     Work::Open => {
-                        let opened = client.open(&mut record[..lengths[i]]).expect("a good record");
-                        let Event::ApplicationData(range) = opened.event else { panic!("no data") };
+                        let opened =
+                            client.open(&mut record[..lengths[i]]).expect("a valid record");
+                        let Event::ApplicationData(range) = opened.event else {
+                            panic!("not application data")
+                        };
                         black_box(&record[range]);
                     }
                 }
@@ -192,7 +204,7 @@ fn measure<P: Provider>(
                 }
             })
         };
-        // Whoever comes second finds a warmer processor.
+        // The order alternates, because the second one runs with warmer caches.
         if turn.is_multiple_of(2) {
             let ours = engine();
             (ours, cipher())
@@ -230,7 +242,7 @@ fn for_each_case(only: &str, mut run: impl FnMut(&str, &dyn Fn() -> Vec<(f64, f6
     }
 }
 
-/// Prints the numbers of this process: a case on a line.
+/// Measures in this process, and prints one case on each line.
 fn one(only: &str) {
     for_each_case(only, |name, measure| {
         let turns = measure();
@@ -253,16 +265,18 @@ fn main() {
         let output = Command::new(std::env::current_exe().expect("a program has a path"))
             .args(["--one", "--only", &arguments.only])
             .output()
-            .expect("it runs again");
+            .expect("this program starts again");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        for line in String::from_utf8(output.stdout).expect("text").lines() {
+        for line in String::from_utf8(output.stdout).expect("UTF-8 output").lines() {
             let mut fields = line.split('\t');
             let name = fields.next().expect("a name").to_owned();
             let numbers = fields.map(|field| field.parse().expect("a number")).collect();
             results.entry(name).or_default().push(numbers);
         }
     }
-    println!("| | bytes | version | AEAD | backend | over the AEAD | quartiles | ns | AEAD, ns |");
+    println!(
+        "| call | content, bytes | version | AEAD | backend | time / time of the AEAD | quartiles | ns per call | AEAD, ns per call |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|");
     for_each_case(&arguments.only, |name, _| {
         let processes = &results[name];

@@ -1,14 +1,14 @@
-//! Many connections in one process, and one connection in two threads.
+//! Measures many connections in one process, and one connection in two threads.
 //!
 //! ```text
 //! cargo run --release -p tls-record-benches --bin scale
 //! ```
 //!
-//! Connections are served in random order: each seals a record of 64 bytes and opens it. Where the
-//! caches end shows in the time that a record takes: `--svg FILE` draws it.
+//! Connections are served in random order: each seals a record of 64 bytes and opens it. The time per
+//! record rises where the connections no longer fit a cache: `--svg FILE` draws it.
 //!
-//! Then one connection sends and receives at once: first in one thread, record by record in turns,
-//! then with its halves in two threads.
+//! Then one connection sends and receives: first in one thread, alternating between records, then
+//! with its halves in two threads.
 
 use std::error::Error;
 use std::fs;
@@ -28,35 +28,35 @@ use tls_record_benches::timing::{Spread, nanoseconds};
 
 const ALGORITHM: Algorithm = Algorithm::Aes128Gcm;
 
-/// How many connections there are. Those with an even number of zeros are in the table.
+/// The numbers of connections that are measured, and those that are printed.
 const COUNTS: [usize; 13] =
     [1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
 const IN_TABLE: [usize; 4] = [1, 100, 10_000, 1_000_000];
 
-/// Content of the records of many connections.
+/// Bytes of content of a record, with many connections.
 const LEN: usize = 64;
 
-/// Bytes that each half works through for one sample, and how many samples.
+/// Bytes of content that each half processes for one sample, and the number of samples.
 const DUPLEX: usize = 64 << 20;
 const SAMPLES: usize = 11;
 
 #[derive(Parser)]
 struct Arguments {
-    /// How many connections there are at most.
+    /// The largest number of connections.
     #[arg(long, default_value_t = 1_000_000)]
     connections: usize,
-    /// Draws the times to this file.
+    /// Draw the times to this file.
     #[arg(long)]
     svg: Option<PathBuf>,
 }
 
-/// Two halves of which one opens what the other seals: as large as a connection.
-struct Mirror<P: Provider> {
+/// A sealer and an opener that opens its records. Together they are as large as a connection.
+struct Pair<P: Provider> {
     opener: Opener<TrafficSecret<P>>,
     sealer: Sealer<TrafficSecret<P>>,
 }
 
-impl<P: Provider> Mirror<P> {
+impl<P: Provider> Pair<P> {
     fn new() -> Self {
         let secret = || TrafficSecret::tls13(ALGORITHM, &[7; 32]).expect("32 bytes");
         let mut opener = Opener::new(Config::new(Role::Server));
@@ -67,18 +67,18 @@ impl<P: Provider> Mirror<P> {
     }
 }
 
-/// Bytes of the process in memory.
+/// Returns the resident memory of the process, in bytes.
 fn resident() -> usize {
-    let statm = fs::read_to_string("/proc/self/statm").expect("Linux");
+    let statm = fs::read_to_string("/proc/self/statm").expect("Linux has /proc");
     let pages = statm.split(' ').nth(1).expect("a second number");
     pages.parse::<usize>().expect("a number") * 4096
 }
 
-/// Bytes of memory that a connection takes, and nanoseconds that a record takes.
+/// Returns the bytes of memory per connection, and the nanoseconds per record.
 fn many<P: Provider>(count: usize) -> (f64, Spread) {
     let before = resident();
     let mut connections = Vec::with_capacity(count);
-    connections.extend((0..count).map(|_| Mirror::<P>::new()));
+    connections.extend((0..count).map(|_| Pair::<P>::new()));
     let bytes = (resident() - before) as f64 / count as f64;
 
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
@@ -88,11 +88,11 @@ fn many<P: Provider>(count: usize) -> (f64, Spread) {
             random ^= random << 13;
             random ^= random >> 7;
             random ^= random << 17;
-            // The high bits, spread over all connections.
+            // Maps the random number to an index of a connection.
             let which = ((u128::from(random) * count as u128) >> 64) as usize;
-            let Mirror { opener, sealer } = &mut connections[which];
-            let len = sealer.seal_in_place(&mut record, LEN).expect("room for it");
-            let opened = opener.open(&mut record[..len]).expect("a good record");
+            let Pair { opener, sealer } = &mut connections[which];
+            let len = sealer.seal_in_place(&mut record, LEN).expect("the buffer is long enough");
+            let opened = opener.open(&mut record[..len]).expect("a valid record");
             assert!(matches!(opened.event, Event::ApplicationData(_)));
         }) / 2.0
     };
@@ -100,7 +100,7 @@ fn many<P: Provider>(count: usize) -> (f64, Spread) {
     (bytes, Spread::of((0..SAMPLES).map(|_| serve(200_000)).collect()))
 }
 
-/// One half seals, the other opens what lies ready.
+/// One connection whose sealer seals, and whose opener opens records that were sealed before.
 struct Duplex<P: Provider> {
     sealer: Sealer<TrafficSecret<P>>,
     opener: Opener<TrafficSecret<P>>,
@@ -116,7 +116,8 @@ impl<P: Provider<Aead: Send> + Send> Duplex<P> {
         let incoming = (0..DUPLEX / len)
             .map(|_| {
                 let mut record = vec![0; len + 32];
-                let sealed = server.seal(&[&content], &mut record).expect("room for it");
+                let sealed =
+                    server.seal(&[&content], &mut record).expect("the buffer is long enough");
                 record.truncate(sealed.written);
                 record
             })
@@ -124,7 +125,7 @@ impl<P: Provider<Aead: Send> + Send> Duplex<P> {
         Self { sealer, opener, len, incoming }
     }
 
-    /// Seconds in one thread.
+    /// Returns the time with one thread, in seconds.
     fn in_one(mut self) -> f64 {
         let mut out = vec![0x5a; MAX_RECORD];
         let start = Instant::now();
@@ -135,7 +136,7 @@ impl<P: Provider<Aead: Send> + Send> Duplex<P> {
         start.elapsed().as_secs_f64()
     }
 
-    /// Seconds in two.
+    /// Returns the time with two threads, in seconds.
     fn in_two(self) -> f64 {
         let Self { mut sealer, mut opener, len, mut incoming } = self;
         let ready = Barrier::new(2);
@@ -155,22 +156,22 @@ impl<P: Provider<Aead: Send> + Send> Duplex<P> {
                 open(&mut opener, record);
             }
             let end = Instant::now();
-            let (other_start, other_end) = sending.join().expect("it does not panic");
+            let (other_start, other_end) = sending.join().expect("the thread does not panic");
             (end.max(other_end) - start.min(other_start)).as_secs_f64()
         })
     }
 }
 
 fn seal<P: Provider>(sealer: &mut Sealer<TrafficSecret<P>>, out: &mut [u8], len: usize) {
-    black_box(sealer.seal_in_place(out, len).expect("room for it"));
+    black_box(sealer.seal_in_place(out, len).expect("the buffer is long enough"));
 }
 
 fn open<P: Provider>(opener: &mut Opener<TrafficSecret<P>>, record: &mut [u8]) {
-    let opened = opener.open(record).expect("a good record");
+    let opened = opener.open(record).expect("a valid record");
     assert!(matches!(opened.event, Event::ApplicationData(_)));
 }
 
-/// Nanoseconds that a record takes, by the number of connections.
+/// The nanoseconds per record, by the number of connections.
 type Curve = Vec<(f64, f64)>;
 
 fn rows<P: Provider>(backend: &str, most: usize) -> Curve {
@@ -180,7 +181,7 @@ fn rows<P: Provider>(backend: &str, most: usize) -> Curve {
         let (bytes, Spread { low, median, high }) = many::<P>(count);
         curve.push((count as f64, median));
         if IN_TABLE.contains(&count) {
-            // Of a few, the pages tell nothing.
+            // Memory is counted in pages, which is too coarse for a few connections.
             let bytes = if count < 10_000 { String::new() } else { format!("{bytes:.0}") };
             println!("| {backend} | {count} | {bytes} | {median:.0} | {low:.0} to {high:.0} |");
         }
@@ -188,7 +189,7 @@ fn rows<P: Provider>(backend: &str, most: usize) -> Curve {
     curve
 }
 
-/// In colours that can be seen on white and on black.
+/// Draws the curves in colours that are visible on white and on black.
 fn draw(curves: &[(&'static str, RGBColor, Curve)], path: &Path) -> Result<(), Box<dyn Error>> {
     const GREY: RGBColor = RGBColor(128, 128, 128);
     let most = curves.iter().flat_map(|(_, _, curve)| curve).map(|(count, _)| *count);
@@ -201,14 +202,14 @@ fn draw(curves: &[(&'static str, RGBColor, Curve)], path: &Path) -> Result<(), B
         .x_label_area_size(40)
         .y_label_area_size(60)
         .build_cartesian_2d((1.0..most).log_scale(), 0.0..highest * 1.1)?;
-    let words = ("sans-serif", 13).into_font().color(&GREY);
+    let label = ("sans-serif", 13).into_font().color(&GREY);
     chart
         .configure_mesh()
         .disable_x_mesh()
         .bold_line_style(GREY.mix(0.3))
         .light_line_style(TRANSPARENT)
         .axis_style(GREY)
-        .label_style(words.clone())
+        .label_style(label.clone())
         .x_label_formatter(&|count| match *count {
             1e3..1e6 => format!("{} k", count / 1e3),
             1e6.. => format!("{} M", count / 1e6),
@@ -216,12 +217,12 @@ fn draw(curves: &[(&'static str, RGBColor, Curve)], path: &Path) -> Result<(), B
         })
         .y_label_formatter(&f64::to_string)
         .x_desc("connections")
-        .y_desc("ns a record of 64 bytes")
+        .y_desc("ns per record of 64 bytes")
         .draw()?;
     for (backend, colour, curve) in curves {
         chart.draw_series(LineSeries::new(curve.iter().copied(), colour.stroke_width(2)))?;
         let Some(&end) = curve.last() else { continue };
-        let style = words.clone().color(colour).pos(Pos::new(HPos::Right, VPos::Bottom));
+        let style = label.clone().color(colour).pos(Pos::new(HPos::Right, VPos::Bottom));
         chart.draw_series([Text::new(*backend, end, style)])?;
     }
     area.present()?;
@@ -238,7 +239,7 @@ fn duplex<P: Provider<Aead: Send> + Send>(backend: &str) {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Arguments { connections, svg } = Arguments::parse();
-    println!("| backend | connections | bytes each | ns a record | quartiles |");
+    println!("| backend | connections | bytes per connection | ns per record | quartiles |");
     println!("|---|---|---|---|---|");
     let curves = [
         ("ring", RGBColor(42, 157, 143), rows::<Ring>("ring", connections)),
@@ -248,7 +249,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         draw(&curves, &path)?;
     }
     println!();
-    println!("| backend | bytes a record | two threads over one | quartiles |");
+    println!("| backend | content, bytes | speedup with two threads | quartiles |");
     println!("|---|---|---|---|");
     duplex::<Ring>("ring");
     duplex::<AwsLc>("AWS-LC");

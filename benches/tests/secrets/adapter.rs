@@ -1,11 +1,12 @@
-//! The adapter: from the end of a handshake on, each secret is in the engine's halves, and nowhere else.
+//! Tests that after a handshake each secret is only in the two halves of the engine.
 //!
-//! rustls leaves copies behind on the heap: of ciphers, for instance, that are not wiped when they are
-//! dropped. They are not the adapter's, and are told apart like this. What lies where it lay before
-//! `finish`, when nothing but rustls had run, is no new copy; of the new ones there must be exactly as
-//! many as the engine has by itself. What the adapter captured during the handshake lies there before,
-//! too: so of the secrets that it captures no more may stay than after a handshake of rustls alone.
-//! On the stack there must be none at all.
+//! rustls leaves copies on the heap, for instance in ciphers that it does not wipe when it drops
+//! them. The tests tell them apart from copies of the adapter:
+//! - A copy at an address where it was before `finish`, when only rustls had run, is not new. There must be
+//!   exactly as many new copies as the engine needs by itself.
+//! - Secrets that the adapter captured during the handshake exist before `finish` too. Of these, no more
+//!   copies may remain than after a handshake of rustls alone.
+//! - There must be no copies on the stack.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -39,7 +40,7 @@ use crate::memory::{
     stack_pointer, wipe,
 };
 
-/// What the two ends of a handshake say to the key log of their configs, masked at once.
+/// A key log for both ends of a handshake, which masks the secrets at once.
 #[derive(Debug, Default)]
 struct Log(Mutex<Vec<Logged>>);
 
@@ -64,7 +65,7 @@ impl Log {
     }
 }
 
-/// What a handshake agrees upon.
+/// The cipher suite of a handshake, with its algorithm.
 #[derive(Clone, Copy)]
 struct Suite {
     provider: fn() -> CryptoProvider,
@@ -126,21 +127,22 @@ fn server_name() -> ServerName<'static> {
     "localhost".try_into().unwrap()
 }
 
-/// What is searched for.
+/// The secrets to search for.
 struct Needles {
-    /// By generation: traffic secret, key and iv of the client, then those of the server. In TLS 1.2 it
-    /// is one generation, of the two keys.
+    /// For each generation: traffic secret, key and IV of the client, then those of the server. In
+    /// TLS 1.2 there is one generation, with the two keys.
     generations: Vec<Vec<Masked>>,
-    /// In TLS 1.3.
+    /// The exporter secret, in TLS 1.3.
     exporter: Option<Masked>,
-    /// In TLS 1.2: what shows a key block (RFC 5246 section 6.3), which rustls does not wipe when it
-    /// has extracted the keys. The server's key, and the salt of the client behind it: nothing else has
-    /// them in this order.
+    /// In TLS 1.2, a part of the key block (RFC 5246 section 6.3), which rustls does not wipe after
+    /// it has extracted the keys: the server's key followed by the client's salt, an order that
+    /// nothing else has.
     key_block: Option<Masked>,
 }
 
 impl Needles {
-    /// `server_hello` is the record. `P` is another implementation than the one that is tested.
+    /// Derives the secrets. `server_hello` is the record. `P` is another implementation than the
+    /// tested one.
     fn new<P: Provider>(suite: Suite, log: &Log, server_hello: &[u8]) -> Self {
         let algorithm = suite.algorithm;
         match suite.suite {
@@ -164,7 +166,7 @@ impl Needles {
                 secret.unmask(&mut master);
                 let key_len = algorithm.key_len();
                 let mut block = vec![0; 2 * key_len + 4];
-                // Behind the headers of record and message, and the version.
+                // The random follows the headers of the record and the message, and the version.
                 let seed = [&server_hello[11..43], &client_random].concat();
                 suite.prf_provider.for_secret(&mut block, &master, b"key expansion", &seed);
                 let keys = block[..2 * key_len].chunks(key_len).map(Masked::new);
@@ -180,12 +182,12 @@ impl Needles {
         }
     }
 
-    /// The generations, one after the other, and the exporter secret.
+    /// Returns the secrets of all generations, and the exporter secret.
     fn all(&self) -> Vec<Masked> {
         self.generations.iter().flatten().chain(&self.exporter).cloned().collect()
     }
 
-    /// Where [`all`](Self::all) of them are, but for the key blocks of rustls.
+    /// Searches for [`all`](Self::all) secrets, without the copies in the key blocks of rustls.
     fn search(&self) -> Vec<Hit> {
         let all = self.all();
         let end = all.len();
@@ -265,14 +267,14 @@ impl AsyncWrite for Pipe {
     }
 }
 
-/// What both kinds of stream do.
+/// The operations that the tests need, for both kinds of stream.
 trait Tls<P: Provider>: Sized {
     fn new(established: Established<P>, pipe: Pipe) -> Self;
     fn split(self) -> (ReadHalf<Pipe, P>, WriteHalf<Pipe, P>);
     fn join(read: ReadHalf<Pipe, P>, write: WriteHalf<Pipe, P>) -> Self;
     fn exporter(&self) -> Option<&Exporter>;
     fn send(&mut self, data: &[u8]);
-    /// 0 if there is nothing.
+    /// Returns 0 if nothing was received.
     fn receive(&mut self, out: &mut [u8]) -> usize;
     fn update_keys(&mut self);
 }
@@ -346,25 +348,25 @@ const JOINED: usize = 6;
 const UPDATED: usize = 7;
 const DROPPED: usize = 8;
 
-/// A copy of the client's secret that the test itself leaves, to be found.
+/// A copy of the client's secret that the test leaves on purpose, to show that it is found.
 #[derive(Clone, Copy, PartialEq)]
 enum Plant {
     None,
-    /// On the heap, before rustls is done: what the adapter forgets to wipe there.
+    /// On the heap, before rustls is done: as if the adapter forgot to wipe a captured secret.
     Early,
-    /// On the heap, when streams have been made.
+    /// On the heap, after the streams are made.
     Heap,
-    /// On the stack, likewise.
+    /// On the stack, after the streams are made.
     Stack,
 }
 
-/// What the worker and the searcher tell each other.
+/// The state shared by the worker and the searcher.
 struct Shared {
     suite: Suite,
     plant: Plant,
     log: Arc<Log>,
     server_hello: Mutex<Vec<u8>>,
-    /// Keying material that was exported.
+    /// Exported keying material.
     exported: Mutex<Option<Masked>>,
     steps: Steps,
 }
@@ -381,7 +383,7 @@ impl Shared {
         }
     }
 
-    /// Stops when only rustls has run, and has left nothing on the stack.
+    /// Stops when only rustls has run, after overwriting the stack.
     #[inline(never)]
     fn stop_when_complete(&self, server_hello: Vec<u8>) {
         *self.server_hello.lock().unwrap() = server_hello;
@@ -402,7 +404,7 @@ impl Shared {
         mappings().into_iter().find(|mapping| mapping.contains(&stack_pointer)).unwrap()
     }
 
-    /// Leaves a copy there, if one is planted there.
+    /// Leaves a copy at `place` if the test plants one there.
     #[inline(never)]
     fn plant(&self, place: Plant) -> Vec<u8> {
         if self.plant != place {
@@ -420,7 +422,7 @@ impl Shared {
     }
 }
 
-/// Makes a handshake, in both ends.
+/// Completes a handshake of both ends, and returns the record with the ServerHello.
 #[inline(never)]
 fn complete(client: &mut Handshake, server: &mut Handshake) -> Vec<u8> {
     let mut server_hello = vec![];
@@ -436,7 +438,7 @@ fn complete(client: &mut Handshake, server: &mut Handshake) -> Vec<u8> {
     server_hello
 }
 
-/// The life of a connection.
+/// Runs a connection from the handshake to the drop. This is the worker.
 fn work<P: Provider, T: Tls<P>>(shared: &Shared) {
     let steps = &shared.steps;
     let _arrive = Arrive(steps);
@@ -454,7 +456,7 @@ fn work<P: Provider, T: Tls<P>>(shared: &Shared) {
     export(&client, shared);
     steps.stop(EXPORTED);
     exchange_data(&mut client, &mut server);
-    // What a cipher leaves at work stays until keys are next touched.
+    // Copies that a cipher leaves while it works remain until the next change of keys.
     scrub_deeply();
     steps.stop(USED);
     let (client, server) = (client.split(), server.split());
@@ -496,7 +498,7 @@ fn exchange_data<P: Provider>(client: &mut impl Tls<P>, server: &mut impl Tls<P>
     }
 }
 
-/// How many of each needle there are.
+/// The number of copies of each secret.
 type Counts = Vec<usize>;
 
 fn count<'a>(needles: usize, hits: impl IntoIterator<Item = &'a Hit>) -> Counts {
@@ -505,9 +507,9 @@ fn count<'a>(needles: usize, hits: impl IntoIterator<Item = &'a Hit>) -> Counts 
     counts
 }
 
-/// What rustls leaves when it has no adapter around it.
+/// The copies that rustls leaves without the adapter.
 struct Alone {
-    /// While the client has what takes tickets, in TLS 1.3.
+    /// In TLS 1.3, while the client keeps the state that processes tickets.
     with_tickets: Counts,
     without: Counts,
 }
@@ -567,7 +569,7 @@ fn rustls_alone(shared: &Shared) {
     steps.stop(MADE + 1);
 }
 
-/// One step of rustls. Returns whether there may be another one.
+/// Runs one step of rustls. Returns whether there may be another one.
 fn step<Data>(status: UnbufferedStatus<'_, '_, Data>, output: &mut Vec<u8>) -> bool {
     match status.state.unwrap() {
         ConnectionState::EncodeTlsData(mut data) => {
@@ -584,7 +586,8 @@ fn step<Data>(status: UnbufferedStatus<'_, '_, Data>, output: &mut Vec<u8>) -> b
     }
 }
 
-/// How many of each of a generation one end of a connection has by the engine alone.
+/// Returns the copies of each secret of a generation that the engine needs in one end of a
+/// connection.
 fn in_one_end<P: Provider, Other: Provider>(suite: Suite) -> Counts {
     let [client, server] =
         [(); 2].map(|()| Material::new::<Other>(suite.version(), suite.algorithm));
@@ -602,7 +605,7 @@ fn in_one_end<P: Provider, Other: Provider>(suite: Suite) -> Counts {
     count(needles.len(), search(&needles).iter().filter(|(at, _)| place.contains(at)))
 }
 
-/// What each is compared with.
+/// The expected numbers of copies.
 struct Reference {
     in_two_ends: Counts,
     alone: Alone,
@@ -612,14 +615,18 @@ impl Reference {
     fn measure<P: Provider, Other: Provider>(suite: Suite) -> Self {
         let in_one_end = in_one_end::<P, Other>(suite);
         if suite.version() == Version::Tls13 {
-            assert_eq!((in_one_end[0], in_one_end[3]), (1, 1), "a secret in each half");
+            assert_eq!(
+                (in_one_end[0], in_one_end[3]),
+                (1, 1),
+                "one copy of the traffic secret in each half"
+            );
         }
         let in_two_ends = in_one_end.iter().map(|count| 2 * count).collect();
         Self { in_two_ends, alone: Alone::measure::<Other>(suite) }
     }
 }
 
-/// Looks at memory over the life of a connection. Returns what should not be: nothing.
+/// Searches memory over the life of a connection. Returns a message for each unexpected copy.
 fn find<P: Provider, Other: Provider, T: Tls<P>>(
     suite: Suite,
     plant: Plant,
@@ -654,20 +661,20 @@ fn find<P: Provider, Other: Provider, T: Tls<P>>(
             if step != DROPPED {
                 let current = usize::from(is_updated) * in_two_ends.len();
                 expected[current..][..in_two_ends.len()].copy_from_slice(in_two_ends);
-                // The exporter's.
+                // The exporter secret, in both ends.
                 expected[needles.generations.len() * in_two_ends.len()..].fill(2);
             }
             let new = count(len, &new);
             if new != expected {
-                complain("by the adapter", &new);
+                complain("new copies on the heap", &new);
             }
 
             let allowed = if is_updated { &alone.without } else { &alone.with_tickets };
             let old = count(len, &old);
-            // The adapter has no others so early.
+            // The adapter captures only these secrets before `finish`.
             let captured = [0, 3, len - 1].into_iter().filter(|_| needles.exporter.is_some());
             if captured.into_iter().any(|which| old[which] > allowed[which]) {
-                complain("from before, and not wiped", &old);
+                complain("captured and not wiped", &old);
             }
 
             if step == EXPORTED {
@@ -675,7 +682,7 @@ fn find<P: Provider, Other: Provider, T: Tls<P>>(
                     shared.exported.lock().unwrap().clone().into_iter().collect();
                 let copies = search(&exported);
                 if !copies.is_empty() {
-                    complain("exported", &vec![copies.len()]);
+                    complain("copies of exported keying material", &vec![copies.len()]);
                 }
             }
         }
@@ -696,13 +703,13 @@ fn find_everywhere<P: Provider, Other: Provider>(provider: fn() -> CryptoProvide
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
-fn streams_over_ring_have_each_secret_once() {
+fn streams_with_ring_have_each_secret_once() {
     assert_eq!(find_everywhere::<Ring, RustCrypto>(ring::default_provider), [""; 0]);
 }
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
-fn streams_over_rustcrypto_have_each_secret_once() {
+fn streams_with_rustcrypto_have_each_secret_once() {
     assert_eq!(find_everywhere::<RustCrypto, Ring>(ring::default_provider), [""; 0]);
 }
 
@@ -719,8 +726,8 @@ fn a_planted_copy_is_found() {
     let suite = Suite::all(ring::default_provider)[0];
     let reference = Reference::measure::<Ring, RustCrypto>(suite);
     for (plant, what) in [
-        (Plant::Early, "step 2, from before, and not wiped"),
-        (Plant::Heap, "step 2, by the adapter"),
+        (Plant::Early, "step 2, captured and not wiped"),
+        (Plant::Heap, "step 2, new copies on the heap"),
         (Plant::Stack, "step 2, on the stack"),
     ] {
         let found = find::<Ring, RustCrypto, Stream<Pipe, Ring>>(suite, plant, &reference);
@@ -730,12 +737,12 @@ fn a_planted_copy_is_found() {
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
-fn tickets_keep_one_copy_of_each_secret_of_the_start() {
+fn tickets_keep_one_copy_of_each_initial_secret() {
     let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
     for suite in &Suite::all(ring::default_provider)[..3] {
         let Alone { with_tickets, without } = Alone::measure::<RustCrypto>(*suite);
         let kept: Counts = with_tickets.iter().zip(&without).map(|(a, b)| a - b).collect();
-        // Client, server, exporter.
+        // The traffic secrets of client and server, and the exporter secret.
         assert_eq!(kept, [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     }
 }
@@ -743,14 +750,14 @@ fn tickets_keep_one_copy_of_each_secret_of_the_start() {
 const HELD: usize = 1;
 const GONE: usize = 2;
 
-/// What becomes of data that was decrypted.
+/// What happens to decrypted data.
 #[derive(Clone, Copy)]
 enum Fate {
     /// The stream is dropped.
     Dropped,
-    /// The halves of the stream are.
+    /// The halves of the split stream are dropped.
     DroppedInHalves,
-    /// It is read, and the stream gives its memory back.
+    /// It is read, and the stream frees its memory.
     Read,
 }
 
@@ -764,7 +771,7 @@ fn hold_plaintext<T: Tls<Ring>>(fate: Fate, pieces: &[Masked], steps: &Steps) {
     let [client_pipe, server_pipe] = Pipe::pair();
     let mut client = T::new(client.finish().unwrap(), client_pipe);
     let mut server = T::new(server.finish().unwrap(), server_pipe);
-    // One record.
+    // All pieces in one record.
     let mut data = vec![0; pieces.len() * PIECE];
     pieces.iter().zip(data.chunks_mut(PIECE)).for_each(|(piece, place)| piece.unmask(place));
     server.send(&data);
@@ -792,10 +799,10 @@ fn hold_plaintext<T: Tls<Ring>>(fate: Fate, pieces: &[Masked], steps: &Steps) {
     drop(alive);
 }
 
-/// Bytes of one piece of the plaintext that is searched for.
+/// The length of a piece of plaintext to search for, in bytes.
 const PIECE: usize = 64;
 
-fn plaintext_is_wiped<T: Tls<Ring>>() {
+fn assert_plaintext_is_wiped<T: Tls<Ring>>() {
     let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
     for fate in [Fate::Dropped, Fate::DroppedInHalves, Fate::Read] {
         let mut random = [0; 128 * PIECE];
@@ -820,6 +827,6 @@ fn plaintext_is_wiped<T: Tls<Ring>>() {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn plaintext_is_wiped_with_the_memory_that_held_it() {
-    plaintext_is_wiped::<Stream<Pipe, Ring>>();
-    plaintext_is_wiped::<TokioStream<Pipe, Ring>>();
+    assert_plaintext_is_wiped::<Stream<Pipe, Ring>>();
+    assert_plaintext_is_wiped::<TokioStream<Pipe, Ring>>();
 }

@@ -1,4 +1,4 @@
-//! The engine alone.
+//! Tests that the engine leaves no copies of secrets in memory.
 
 use std::fs::File;
 use std::hint::black_box;
@@ -37,10 +37,10 @@ const ALIVE: usize = 6;
 const UPDATED: usize = 7;
 const ENDED: usize = 8;
 
-/// The frames of this function hold secrets of the program's own.
+/// Installs the keys. The stack frames of this function hold copies made by the test itself.
 #[inline(never)]
 fn install<P: Provider>(pair: &mut Pair<P>, [client, server]: &[Material; 2], steps: &Steps) {
-    // In TLS 1.2 the Finished had number 0.
+    // In TLS 1.2 the Finished had sequence number 0.
     let first = u64::from(client.version == Version::Tls12);
     for layer in [&mut pair.client, &mut pair.server] {
         let (client, server) = (client.traffic_secret(), server.traffic_secret());
@@ -50,7 +50,7 @@ fn install<P: Provider>(pair: &mut Pair<P>, [client, server]: &[Material; 2], st
     steps.stop(INSTALLED);
 }
 
-/// So do those of this one.
+/// Suspends and resumes. The stack frames of this function hold copies made by the test itself.
 #[inline(never)]
 fn resume<P: Provider>(layer: &mut Layer<P>, steps: &Steps) {
     let key = [9; 32];
@@ -60,7 +60,7 @@ fn resume<P: Provider>(layer: &mut Layer<P>, steps: &Steps) {
     steps.stop(RESUMED);
     let mut bytes = connection.suspend(&key).unwrap();
     steps.stop(SUSPENDED);
-    // What is sealed looks like a key, and would be found in the gaps between the fields.
+    // Sealed bytes look like a key, and would be found in the padding between fields.
     scrub_stack();
     *layer = Layer::<P>::resume(&mut bytes, &key).unwrap();
     steps.stop(RESUMED_AGAIN);
@@ -72,7 +72,7 @@ struct Pair<P: Provider> {
     server: Layer<P>,
 }
 
-/// Data in both directions.
+/// Sends data in both directions.
 #[inline(never)]
 fn traffic<P: Provider>(Pair { client, server }: &mut Pair<P>) {
     for length in [1, 100, 1000] {
@@ -102,7 +102,8 @@ fn work<P: Provider>(materials: &[Material; 2], end: End, steps: &Steps) {
     scrub_deeply();
     steps.stop(ALIVE);
     traffic(&mut pair);
-    // The cipher may have left something at work, until keys are next touched.
+    // The cipher may leave copies while it works. The engine overwrites them at the next change of
+    // keys.
     scrub_stack();
     let Pair { client, server } = &mut *pair;
     if materials[0].version == Version::Tls13 {
@@ -115,7 +116,7 @@ fn work<P: Provider>(materials: &[Material; 2], end: End, steps: &Steps) {
     }
     steps.stop(UPDATED);
     if end == End::Fault {
-        // The nonce of the first record is the iv.
+        // Moves the sequence numbers on: the nonce of the first record is the IV.
         traffic(&mut pair);
         scrub_stack();
         let Pair { client, server } = &mut *pair;
@@ -132,7 +133,7 @@ fn work<P: Provider>(materials: &[Material; 2], end: End, steps: &Steps) {
     }
 }
 
-/// Everything in the object that looks like a part of a key.
+/// Returns all pieces of the object that look like a part of a key.
 fn parts(object: Range<usize>) -> Vec<Masked> {
     let mut bytes = vec![0; object.len()];
     let memory = File::open("/proc/self/mem").unwrap();
@@ -145,11 +146,11 @@ fn parts(object: Range<usize>) -> Vec<Masked> {
         .0
         .iter()
         .filter(|chunk| {
-            // Two bytes of zeros on top of a word: an address.
+            // A word with two zero bytes at the top is an address.
             if chunk[6..8] == [MASK; 2] || chunk[14..] == [MASK; 2] {
                 return false;
             }
-            // One that is not aligned, from the unused bytes of what was moved: 0x55.. or 0x7f...
+            // An unaligned address (0x55.. or 0x7f..) comes from unused bytes of a moved value.
             let is_top = |top: &[u8]| {
                 top[1..] == [MASK; 2] && matches!(top[0] ^ MASK, 0x55 | 0x56 | 0x7e | 0x7f)
             };
@@ -164,14 +165,14 @@ fn parts(object: Range<usize>) -> Vec<Masked> {
         .collect()
 }
 
-/// Where a backend keeps its keys.
+/// The memory in which a backend keeps its keys.
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
     Object,
     Heap,
 }
 
-fn leaves_no_copies<P: Provider, Other: Provider>(
+fn assert_no_copies<P: Provider, Other: Provider>(
     version: Version,
     algorithm: Algorithm,
     end: End,
@@ -186,7 +187,7 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
     };
     let all = [generation(0), generation(1)].concat();
     let per_generation = generation(0).len();
-    assert_eq!(search(&all), [], "the test itself leaves copies");
+    assert_eq!(search(&all), [], "the test itself left copies");
 
     let steps = Steps::default();
     thread::scope(|scope| {
@@ -199,7 +200,7 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
             let [start, end] = [0, 1].map(|i| steps.object[i].load(Ordering::SeqCst));
             start..end
         };
-        // What lay there before is nothing of the engine's.
+        // Pieces that were there before the keys are not key material.
         let without_keys = parts(object.clone());
         let keys = || {
             let mut parts = parts(object.clone());
@@ -216,7 +217,7 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
             hits.retain(|(at, _)| unused.contains(at));
             let depths: Vec<_> =
                 hits.iter().map(|(at, which)| (stack_pointer - at, *which)).collect();
-            assert_eq!(depths, [], "step {step}, below what the program itself uses of the stack");
+            assert_eq!(depths, [], "step {step}: copies on the unused stack");
             steps.allow(step);
         }
 
@@ -228,14 +229,14 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
                     Place::Object => object.contains(at),
                     Place::Heap => !stack.contains(at),
                 });
-            assert_eq!(outside, [], "where it does not belong");
+            assert_eq!(outside, [], "copies outside the connection");
             inside
         };
         steps.await_step(ALIVE);
         let inside = assert_is_inside(&all);
         let expected = &all[..per_generation];
         for which in 0..expected.len() {
-            // In each half, and where TLS 1.2 keeps the iv to be exported.
+            // One in each half. TLS 1.2 keeps another copy of the IV for export.
             assert!(inside.iter().filter(|(_, found)| *found == which).count() >= 2);
         }
         assert!(inside.iter().all(|(_, which)| *which < per_generation));
@@ -251,7 +252,7 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
                 .filter(|(_, which)| *which < per_generation)
                 .map(|(at, which)| (object.contains(at), at.wrapping_sub(object.start), *which))
                 .collect();
-            assert_eq!(old, [], "the old generation");
+            assert_eq!(old, [], "copies of the old generation");
             assert_eq!(search(&parts_ever), []);
         }
         parts_ever.extend(keys());
@@ -263,7 +264,7 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
     });
 }
 
-fn leaves_no_copies_at_all<P: Provider, Other: Provider>(place: Place) {
+fn assert_no_copies_of_any_algorithm<P: Provider, Other: Provider>(place: Place) {
     let algorithms = [
         Algorithm::Aes128Gcm,
         Algorithm::Aes256Gcm,
@@ -274,7 +275,7 @@ fn leaves_no_copies_at_all<P: Provider, Other: Provider>(place: Place) {
     for algorithm in algorithms.into_iter().filter(|&algorithm| P::supports(algorithm)) {
         for version in [Version::Tls13, Version::Tls12] {
             for end in [End::Drop, End::Fault] {
-                leaves_no_copies::<P, Other>(version, algorithm, end, place);
+                assert_no_copies::<P, Other>(version, algorithm, end, place);
             }
         }
     }
@@ -282,24 +283,24 @@ fn leaves_no_copies_at_all<P: Provider, Other: Provider>(place: Place) {
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
-fn ring() {
-    leaves_no_copies_at_all::<Ring, RustCrypto>(Place::Object);
+fn ring_leaves_no_copies() {
+    assert_no_copies_of_any_algorithm::<Ring, RustCrypto>(Place::Object);
 }
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
-fn rustcrypto() {
-    leaves_no_copies_at_all::<RustCrypto, Ring>(Place::Object);
+fn rustcrypto_leaves_no_copies() {
+    assert_no_copies_of_any_algorithm::<RustCrypto, Ring>(Place::Object);
 }
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
-fn aws_lc() {
-    leaves_no_copies_at_all::<AwsLc, Ring>(Place::Heap);
+fn aws_lc_leaves_no_copies() {
+    assert_no_copies_of_any_algorithm::<AwsLc, Ring>(Place::Heap);
 }
 
 #[test]
-fn what_was_for_the_kernel_is_wiped_where_it_lay() {
+fn keys_for_the_kernel_are_wiped_in_place() {
     let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
     let material = Material::new::<RustCrypto>(Version::Tls13, Algorithm::Aes128Gcm);
     let mut layer = Layer::<Ring>::new(Config::new(Role::Client));

@@ -1,13 +1,15 @@
-//! Secrets leave no copies: the memory of the process is searched for them.
+//! Searches the memory of the process for copies of secrets that the library must have wiped.
 //!
 //! ```text
 //! cargo test --release -p tls-record-benches --test secrets
 //! ```
 //!
-//! It is optimized code that the engine cleans up after; other code leaves more, and deeper down.
+//! The tests need optimized code: unoptimized code leaves more copies, deeper in the stack than the
+//! engine overwrites.
 //!
-//! A thread works on a connection and stops now and then, without a call that would overwrite what
-//! is left on its stack. Meanwhile another one searches whatever can be written to.
+//! A worker thread runs a connection and stops at certain steps, without a call that would
+//! overwrite the copies on its stack. While it is stopped, the searcher thread searches all
+//! writable memory.
 
 #![cfg(target_os = "linux")]
 

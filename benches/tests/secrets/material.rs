@@ -1,4 +1,4 @@
-//! What is made of a secret.
+//! The keys and secrets that are derived from a secret.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,19 +8,19 @@ use tls_record::{TrafficSecret, Version};
 
 use crate::memory::{Masked, wipe};
 
-/// What is made of one secret.
+/// A secret and everything derived from it.
 pub(crate) struct Material {
     pub(crate) version: Version,
     pub(crate) algorithm: Algorithm,
-    /// In TLS 1.2 the key.
+    /// The traffic secret; in TLS 1.2 the key.
     pub(crate) secret: Masked,
     pub(crate) iv: Masked,
-    /// For two generations: each traffic secret, key and iv. In TLS 1.2 there is one.
+    /// The traffic secret, key and IV of two generations; in TLS 1.2, the key and IV of one.
     pub(crate) generations: Vec<Vec<Masked>>,
 }
 
 impl Material {
-    /// Of random bytes. Derived by `P`, which is another implementation than the one that is tested.
+    /// Makes a random secret. `P` derives the keys: another implementation than the tested one.
     #[inline(never)]
     pub(crate) fn new<P: Provider>(version: Version, algorithm: Algorithm) -> Self {
         let mut random = [0; 48 + 12];
@@ -33,7 +33,7 @@ impl Material {
         Self::of::<P>(version, algorithm, Masked::new(&secret[..length]), Masked::new(iv))
     }
 
-    /// What `P` derives from a secret; in TLS 1.2 it is the key.
+    /// Derives the material of `secret` with `P`. In TLS 1.2, `secret` is the key.
     #[inline(never)]
     pub(crate) fn of<P: Provider>(
         version: Version,
@@ -73,7 +73,7 @@ impl Material {
         this
     }
 
-    /// As the engine is given it, in a function of its own.
+    /// Makes the secret for the engine, in a separate function with its own stack frame.
     pub(crate) fn traffic_secret<P: Provider>(&self) -> TrafficSecret<P> {
         let (mut secret, mut iv) = ([0; 48], [0; 12]);
         let secret = &mut secret[..self.secret.0.len()];

@@ -1,4 +1,4 @@
-//! The memory of the process, and how it is searched and cleaned.
+//! Searching and wiping the memory of the process.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -9,10 +9,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// What is searched for must not be found in the hands of the searcher.
+/// Needles are masked with this byte, so that the search does not find the needles themselves.
 pub(crate) const MASK: u8 = 0xa5;
 
-/// Bytes, masked.
+/// Masked bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Masked(pub(crate) Vec<u8>);
 
@@ -28,10 +28,10 @@ impl Masked {
     }
 }
 
-/// Where something was found: the address, and the number of what it was.
+/// A hit of a search: the address, and the index of the needle.
 pub(crate) type Hit = (usize, usize);
 
-/// Searches the memory of this process that can be written to.
+/// Searches the writable memory of this process.
 pub(crate) fn search(needles: &[Masked]) -> Vec<Hit> {
     let mut starts: HashMap<[u8; 4], Vec<usize>> = HashMap::new();
     let mut is_start = vec![false; 1 << 16];
@@ -47,7 +47,7 @@ pub(crate) fn search(needles: &[Masked]) -> Vec<Hit> {
         let mut at = mapping.start;
         while at < mapping.end {
             let length = buffer.len().min(mapping.end - at);
-            // Other threads come and go.
+            // A mapping of another thread may be gone.
             let Ok(length) = memory.read_at(&mut buffer[..length], at as u64) else { break };
             for (offset, window) in buffer[..length].windows(4).enumerate() {
                 let [a, b, c, d] = [0, 1, 2, 3].map(|i: usize| window[i] ^ MASK);
@@ -55,7 +55,7 @@ pub(crate) fn search(needles: &[Masked]) -> Vec<Hit> {
                     continue;
                 }
                 for &which in starts.get(&[a, b, c, d]).into_iter().flatten() {
-                    // Byte by byte, so that nothing is unmasked.
+                    // Compare byte by byte, so that the needle is never unmasked in memory.
                     let Masked(needle) = &needles[which];
                     let found = &buffer[offset..length];
                     let is_whole = found.len() >= needle.len();
@@ -65,7 +65,7 @@ pub(crate) fn search(needles: &[Masked]) -> Vec<Hit> {
                     }
                 }
             }
-            // What lies across the edge is seen in the next piece.
+            // Pieces overlap, so that a hit across their boundary is found.
             at += if at + length < mapping.end { length - 64 } else { length };
         }
     }
@@ -92,14 +92,15 @@ pub(crate) fn address_range<T: ?Sized>(place: &T) -> Range<usize> {
     start..start + size_of_val(place)
 }
 
-/// Where the stack ends that a function called now would use.
+/// Returns the approximate stack pointer of the caller: a function called next uses the stack below
+/// it.
 #[inline(never)]
 pub(crate) fn stack_pointer() -> usize {
     let mark = 0_u8;
     black_box(&raw const mark).addr()
 }
 
-/// Where the worker is, and up to where the searcher lets it go.
+/// The step that the worker has reached, and the step up to which the searcher lets it run.
 #[derive(Default)]
 pub(crate) struct Steps {
     reached: AtomicUsize,
@@ -109,7 +110,7 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// The worker stops until it may go on.
+    /// Reports `step` and waits until the searcher allows the worker to continue.
     #[inline(never)]
     pub(crate) fn stop(&self, step: usize) {
         self.reached.store(step, Ordering::SeqCst);
@@ -129,7 +130,7 @@ impl Steps {
     }
 }
 
-/// Lets the worker go to its end when the searcher panics, who could not be waited for otherwise.
+/// Lets the worker run to its end if the searcher panics. Otherwise joining the worker would hang.
 pub(crate) struct Release<'a>(pub(crate) &'a Steps);
 
 impl Drop for Release<'_> {
@@ -138,7 +139,7 @@ impl Drop for Release<'_> {
     }
 }
 
-/// Lets the searcher go on when the worker panics, likewise.
+/// Lets the searcher continue if the worker panics. Otherwise the searcher would wait for ever.
 pub(crate) struct Arrive<'a>(pub(crate) &'a Steps);
 
 impl Drop for Arrive<'_> {
@@ -147,7 +148,7 @@ impl Drop for Arrive<'_> {
     }
 }
 
-/// What a program does that had secrets in its hands itself.
+/// Overwrites the stack below the caller, as a program does that handled secrets itself.
 #[inline(never)]
 pub(crate) fn scrub_stack() {
     black_box(&mut [0_u8; 12 * 1024]);
@@ -163,11 +164,11 @@ pub(crate) fn scrub_deeply() {
     black_box(&mut [0_u8; 1 << 18]);
 }
 
-/// A search reads all memory, and another one would find what it has read.
+/// Serializes the searches: a search copies memory, and another search would find the copies.
 pub(crate) static SEARCHER: Mutex<()> = Mutex::new(());
 
 #[test]
-fn a_search_finds_what_is_there() {
+fn a_search_finds_bytes_in_memory() {
     let mut place = Box::new([0; 100]);
     let bytes: Vec<u8> = (100..132).collect();
     place[17..49].copy_from_slice(&bytes);

@@ -1,5 +1,5 @@
-//! A campaign: all targets in turn, their corpora minimised and merged, and a report. Or: how fast they
-//! are.
+//! Runs a campaign: all targets in turn, with minimised corpora and a report. Or measures their
+//! speed.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -17,44 +17,44 @@ use tls_record_fuzz::{TARGETS, Target, pack};
 #[command(
     about = "Runs all fuzz targets of tls-record in turn, and minimises their corpora",
     after_help = "Needs a nightly toolchain and cargo-fuzz. Crashes stay in SCRATCH/crashes/<target>; \
-                  the report has each as a test. It may be stopped and started again: inputs are kept \
-                  in SCRATCH/corpus. The targets with real TLS implementations build OpenSSL: \
+                  the report shows each as a test. A campaign may be stopped and started again: inputs are \
+                  kept in SCRATCH/corpus. The targets with real TLS implementations build OpenSSL: \
                   see --engine-alone."
 )]
 struct Arguments {
-    /// Minutes in all, shared by the targets
+    /// Total minutes, shared by the targets
     #[arg(long, default_value_t = 30.0)]
     minutes: f64,
-    /// Processes that fuzz a target at the same time
+    /// Number of processes that fuzz a target in parallel
     #[arg(long, default_value_t = 2)]
     jobs: u32,
-    /// The sanitizer: address, none
+    /// The sanitizer: address or none
     #[arg(long, default_value = "address")]
     sanitizer: String,
     /// Leave out the targets that need OpenSSL and rustls
     #[arg(long)]
     engine_alone: bool,
-    /// Instead: say how fast each target is over its committed corpus, as a share of a fuzzer that
-    /// decodes the same inputs and does nothing more
+    /// Measure the speed of each target over its committed corpus instead, as a share of the speed
+    /// of a fuzzer that only decodes the same inputs
     #[arg(long)]
     speed: bool,
-    /// Put the minimised corpora into the packs of this package
+    /// Write the minimised corpora to the packs of this package
     #[arg(long)]
     keep: bool,
-    /// Where inputs, crashes and the build go
+    /// The folder for inputs, crashes and the build
     #[arg(long, default_value = "target/campaign")]
     scratch: PathBuf,
-    /// Where the report goes; otherwise SCRATCH/report.md
+    /// The file for the report [default: SCRATCH/report.md]
     #[arg(long)]
     report: Option<PathBuf>,
-    /// Which targets; otherwise all
+    /// The targets to run [default: all]
     targets: Vec<String>,
 }
 
-/// Those that make a handshake for each input.
+/// The targets that make a handshake for each input.
 const WITH_PEERS: [&str; 3] = ["stream", "differential_rustls", "differential_openssl"];
 
-/// What became of a target.
+/// The result of a target.
 struct Outcome {
     name: &'static str,
     executions: u64,
@@ -112,14 +112,18 @@ impl Arguments {
         cargo.args(["--features", if has_peers { "libfuzzer,peers" } else { "libfuzzer" }]);
         cargo.args(["--sanitizer", &self.sanitizer, target.name]);
         eprintln!("{}: building", target.name);
-        if cargo.status()?.success() { Ok(()) } else { Err(io::Error::other("it does not build")) }
+        if cargo.status()?.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other("the target does not build"))
+        }
     }
 
     fn binary(&self, target: &Target) -> io::Result<Command> {
         let output = Command::new("rustc").arg("-vV").output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-        let host = host.ok_or_else(|| io::Error::other("rustc names no host"))?;
+        let host = host.ok_or_else(|| io::Error::other("`rustc -vV` prints no host"))?;
         let mut binary =
             Command::new(self.scratch.join("build").join(host).join("release").join(target.name));
         binary.current_dir(&self.scratch).env("ASAN_OPTIONS", "detect_odr_violation=0");
@@ -146,7 +150,7 @@ impl Arguments {
         let start = Instant::now();
         let mut child = fuzzer.spawn()?;
         let mut executions = 0;
-        for line in BufReader::new(child.stderr.take().expect("it is piped")).lines() {
+        for line in BufReader::new(child.stderr.take().expect("stderr is piped")).lines() {
             let line = line?;
             // `#123: cov: 45 ft: 67 corp: 8 exec/s 9 ...`
             if let Some((count, rest)) = line.strip_prefix('#').and_then(|l| l.split_once(": ")) {
@@ -179,8 +183,8 @@ impl Arguments {
         })
     }
 
-    /// How fast it is, as a share of decoding alone: the median of rounds that take turns. Real ciphers
-    /// are left out: their speed is their own.
+    /// Returns the speed as a share of the speed of decoding alone: the median over rounds. Inputs
+    /// with real ciphers are left out, because the cipher would dominate their time.
     fn speed(&self, target: &Target) -> io::Result<f64> {
         const ROUNDS: usize = 5;
         let corpus = self.scratch.join("speed").join(target.name);
@@ -203,7 +207,7 @@ impl Arguments {
             let ended = io::Error::other(format!("{} ended with {status}", target.name));
             if status.success() { Ok(start.elapsed().as_secs_f64()) } else { Err(ended) }
         };
-        // What starting costs is in both, and is taken off.
+        // The start-up time is in both measurements, and is subtracted.
         let net = |is_decode_only| {
             let runs = 1 + 200_000 / files.len();
             io::Result::Ok(time(runs, is_decode_only)? - time(1, is_decode_only)?)
@@ -214,13 +218,13 @@ impl Arguments {
         Ok(shares[ROUNDS / 2])
     }
 
-    /// The least inputs that reach all edges that `corpus` reaches.
+    /// Minimises `corpus` to the fewest inputs that reach the same edges.
     fn merge(&self, target: &Target, corpus: &Path) -> io::Result<Merged> {
         let directory = self.scratch.join("minimised").join(target.name);
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory)?;
         let mut merge = self.binary(target)?;
-        // How often an edge was taken makes more inputs, but shows no more code.
+        // Counting how often an edge is taken would keep more inputs, but cover no more code.
         merge.args(["-merge=1", "-use_counters=0"]).arg(&directory).arg(corpus);
         let output = merge.output()?;
         let log = String::from_utf8_lossy(&output.stderr);
@@ -235,7 +239,7 @@ impl Arguments {
         Ok(Merged { directory, edges, inputs })
     }
 
-    /// Each crash, minimised no further, as a test.
+    /// Returns each crash with a test that reproduces it. Crashes are not minimised.
     fn crashes(&self, target: &Target, directory: &Path) -> io::Result<Vec<(PathBuf, String)>> {
         let mut crashes = pack::files(directory)?;
         crashes.retain(|(path, _)| path.extension() != Some(OsStr::new("log")));
@@ -245,7 +249,7 @@ impl Arguments {
 
     fn report(&self, outcomes: &[Outcome]) -> String {
         let mut report = String::from(
-            "| target | seconds | executions | a second | edges before | after | inputs | crashes |\n\
+            "| target | seconds | executions | executions per second | edges before | edges after | inputs | crashes |\n\
              |---|---|---|---|---|---|---|---|\n",
         );
         let mut total = 0;
@@ -262,7 +266,7 @@ impl Arguments {
                 crashes.len()
             );
         }
-        let _ = writeln!(report, "\n{total} executions in all, {} jobs.", self.jobs);
+        let _ = writeln!(report, "\n{total} executions in total, {} jobs.", self.jobs);
         for (path, snippet) in outcomes.iter().flat_map(|outcome| &outcome.crashes) {
             let _ = writeln!(report, "\n{}\n\n```rust\n{snippet}```", path.display());
         }

@@ -1,4 +1,4 @@
-//! Corpora, in and out of their packs; inputs as tests.
+//! Packs and unpacks corpora, and prints inputs as tests.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use tls_record_fuzz::{TARGETS, Target, pack, seeds};
 
 #[derive(Parser)]
-#[command(about = "Corpora of the fuzz targets of tls-record")]
+#[command(about = "Manages the corpora of the fuzz targets of tls-record")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -16,33 +16,33 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Prints an input as a test that can be pasted into a file of tests
+    /// Print an input as a test, to paste into a file of tests
     Show {
-        /// The target that it is for
+        /// The target of the input
         target: String,
-        /// The file
+        /// The file of the input
         file: PathBuf,
     },
-    /// Writes the committed corpora, file by file, as fuzzers want them: DIRECTORY/TARGET/INPUT
+    /// Write the committed corpora as files for fuzzers: DIRECTORY/TARGET/INPUT
     Unpack {
-        /// Where to
+        /// The directory to write to
         directory: PathBuf,
-        /// Which targets; otherwise all
+        /// The targets [default: all]
         targets: Vec<String>,
     },
-    /// Makes the pack of a target from the files of a directory, which should be minimised
+    /// Make the pack of a target from the files of a directory, which should be minimised
     Pack {
         /// The target
         target: String,
-        /// Where its inputs are
+        /// The directory of its inputs
         directory: PathBuf,
     },
-    /// Runs the committed corpora: what they cover is what this covers
+    /// Run the committed corpora, to measure their coverage
     Replay {
-        /// Which targets; otherwise all
+        /// The targets [default: all]
         targets: Vec<String>,
     },
-    /// Writes the inputs that are made by hand, in src/seeds
+    /// Write the inputs of src/seeds to the corpora
     Seeds,
 }
 

@@ -1,5 +1,5 @@
-//! The proof by planted bugs: applies each patch of `planted/` to a scratch copy, runs the targets, and
-//! prints which one found it, after how many executions.
+//! Checks that the targets find planted bugs: applies each patch of `planted/` to a copy, runs the
+//! targets, and prints which one found it, after how many executions.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::{fs, io, thread};
 
 use clap::Parser;
 
-/// Those of the engine alone: the others find nothing that these do not, and are slow to build.
+/// The targets of the engine. The others find no other bugs, and are slow to build.
 const TARGETS: [&str; 9] = [
     "header",
     "alert",
@@ -23,18 +23,20 @@ const TARGETS: [&str; 9] = [
 ];
 
 #[derive(Parser)]
-#[command(about = "Shows that the fuzz targets find bugs: plants some in a copy of the engine")]
+#[command(
+    about = "Checks that the fuzz targets find bugs that are planted in a copy of the engine"
+)]
 struct Arguments {
-    /// Seconds that all targets have together for one bug, on the cores that there are
+    /// Seconds for each bug, in which all targets run in parallel
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Start from the committed corpora; otherwise from nothing
+    /// Start from the committed corpora instead of empty ones
     #[arg(long)]
     corpora: bool,
-    /// Where the copy and its build go
+    /// The folder for the copy and its build
     #[arg(long, default_value = "target/planted")]
     scratch: PathBuf,
-    /// Which patches; otherwise all
+    /// The patches to test [default: all]
     patches: Vec<String>,
 }
 
@@ -50,7 +52,7 @@ fn main() -> io::Result<()> {
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<io::Result<_>>()?;
     patches.sort();
-    println!("| planted | found by | after executions | seconds |\n|---|---|---|---|");
+    println!("| planted bug | found by | executions | seconds |\n|---|---|---|---|");
     let mut missed = 0;
     for patch in &patches {
         let name = patch.file_stem().and_then(OsStr::to_str).unwrap_or_default();
@@ -71,10 +73,14 @@ fn main() -> io::Result<()> {
             }
         }
     }
-    if missed == 0 { Ok(()) } else { Err(io::Error::other(format!("{missed} were not found"))) }
+    if missed == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("{missed} planted bugs were not found")))
+    }
 }
 
-/// What is in the workspace, but for what was built.
+/// Copies the workspace, without build output.
 fn copy_tree(from: &Path, to: &Path, scratch: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(to)? {
@@ -82,7 +88,7 @@ fn copy_tree(from: &Path, to: &Path, scratch: &Path) -> io::Result<()> {
         if from.join(entry.file_name()).exists() {
             continue;
         }
-        // Of an earlier run, and not in the workspace any more.
+        // The entry is from an earlier run, and no longer in the workspace.
         if entry.file_type()?.is_dir() {
             fs::remove_dir_all(entry.path())?;
         } else {
@@ -99,7 +105,7 @@ fn copy_tree(from: &Path, to: &Path, scratch: &Path) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             copy_tree(&path, &to, scratch)?;
         } else if fs::read(&to).ok() != Some(fs::read(&path)?) {
-            // What is the same keeps its time, so that it is not built again.
+            // An unchanged file keeps its time stamp, so that it is not built again.
             fs::copy(&path, &to)?;
         }
     }
@@ -117,7 +123,7 @@ fn succeed(command: &mut Command) -> io::Result<()> {
 
 fn apply(patch: &Path, copy: &Path, backwards: bool) -> io::Result<()> {
     let mut git = Command::new("git");
-    // Or it would take paths to be those of the repository around the copy.
+    // Otherwise git resolves the paths in the repository around the copy.
     git.env("GIT_CEILING_DIRECTORIES", copy.parent().unwrap_or(copy)).current_dir(copy);
     git.arg("apply").args(backwards.then_some("--reverse")).arg(patch);
     succeed(&mut git)
@@ -128,7 +134,7 @@ fn build(copy: &Path, scratch: &Path) -> io::Result<()> {
     cargo.current_dir(copy).env("CARGO_TARGET_DIR", scratch.join("build"));
     cargo.args(["+nightly", "fuzz", "build", "--fuzz-dir", "fuzz", "--sanitizer", "none"]);
     cargo.args(["--no-default-features", "--features", "libfuzzer", "--codegen-units", "16"]);
-    // Much is built here and little is run.
+    // Building takes more time than running, so optimize little.
     cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1").env("CARGO_PROFILE_RELEASE_DEBUG", "none");
     succeed(&mut cargo)
 }
@@ -139,7 +145,7 @@ struct Found {
     time: Duration,
 }
 
-/// Runs all targets at once until one of them has found something.
+/// Runs all targets in parallel until one of them finds a fault.
 fn hunt(arguments: &Arguments, scratch: &Path) -> io::Result<Option<Found>> {
     let binaries = scratch.join("build").join(host()?).join("release");
     let start = Instant::now();
@@ -156,7 +162,7 @@ fn hunt(arguments: &Arguments, scratch: &Path) -> io::Result<Option<Found>> {
         }
         let mut fuzzer = Command::new(binaries.join(target));
         fuzzer.arg(format!("-max_total_time={}", arguments.seconds));
-        // A run without end is as good a finding as a panic.
+        // An endless run counts as a finding too.
         fuzzer.args(["-print_final_stats=1", "-timeout=20", "-seed=1"]);
         fuzzer.arg(format!("-artifact_prefix={}/", scratch.display())).arg(corpus);
         fuzzer.stdout(Stdio::null()).stderr(fs::File::create(log(target))?);
@@ -194,5 +200,5 @@ fn host() -> io::Result<String> {
     let output = Command::new("rustc").arg("-vV").output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or_else(|| io::Error::other("rustc names no host"))
+    host.map(str::to_owned).ok_or_else(|| io::Error::other("`rustc -vV` prints no host"))
 }

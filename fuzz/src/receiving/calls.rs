@@ -1,4 +1,4 @@
-//! What the peer, the transport and the application of a [`World`](super::World) can do.
+//! The calls of the peer, the transport and the application of a [`World`](super::World).
 
 use tls_record::{ContentType, Epoch};
 
@@ -15,13 +15,13 @@ input! {
         Alert,
         /// change_cipher_spec
         ChangeCipherSpec,
-        /// Any.
+        /// Another content type.
         Other { content_type: u8, },
     }
 }
 
 impl Kind {
-    /// Its number.
+    /// Returns the content type.
     pub fn content_type(&self) -> ContentType {
         match *self {
             Self::Data => ContentType::APPLICATION_DATA,
@@ -50,7 +50,7 @@ input! {
         CertificateRequest,
         /// key_update
         KeyUpdate,
-        /// Any.
+        /// Another message type.
         Other { message_type: u8, },
     }
 }
@@ -71,19 +71,19 @@ impl MessageKind {
 }
 
 input! {
-    /// Which keys.
+    /// A stage of a connection: its keys.
     pub enum Stage {
-        /// Early data.
+        /// The keys of early data.
         EarlyData,
-        /// Handshake.
+        /// The handshake keys.
         Handshake,
-        /// Application data.
+        /// The keys of application data.
         Application,
     }
 }
 
 impl Stage {
-    /// Their epoch.
+    /// Returns the epoch of the keys.
     pub fn epoch(&self) -> Epoch {
         match self {
             Self::EarlyData => Epoch::EarlyData,
@@ -92,7 +92,7 @@ impl Stage {
         }
     }
 
-    /// What the secrets of the two directions are known by.
+    /// Returns the seeds of the secrets of both directions.
     pub fn seeds(&self) -> (u8, u8) {
         match self {
             Self::EarlyData => (1, 2),
@@ -103,53 +103,53 @@ impl Stage {
 }
 
 input! {
-    /// A limit on lengths.
+    /// A limit on the length of a record.
     pub enum Limit {
-        /// Of a plaintext record's body.
+        /// The limit for the body of a plaintext record.
         Plaintext,
-        /// Of a protected record's plaintext.
+        /// The limit for the plaintext of a protected record.
         Inner,
-        /// Of a protected record's body.
+        /// The limit for the body of a protected record.
         Body,
     }
 }
 
 input! {
-    /// One thing that the peer, the transport or the application does.
+    /// One call of the peer, the transport or the application.
     pub enum Call {
         /// The peer sends bytes that need not be a record.
         Raw { bytes: Vec<u8>, },
         /// The peer sends a record under its keys, if it has any.
         Record { kind: Kind, content: Vec<u8>, padding: u8, },
-        /// The peer sends a record that is none of its keys'.
+        /// The peer sends a record that is not protected with its keys.
         Forged { kind: Kind, content: Vec<u8>, },
         /// The peer sends a record without protection.
         Plain { kind: Kind, content: Vec<u8>, },
-        /// The peer sends a record as long as may be, and four bytes less or up to three more.
+        /// The peer sends a record with a length from four bytes below to three above a limit.
         Edge { limit: Limit, kind: Kind, by: u8, padding: u8, },
-        /// The peer sends a header alone.
+        /// The peer sends only a header.
         Header { content_type: u8, version: u16, limit: Limit, by: u8, },
         /// The peer sends an alert.
         Alert { level: u8, description: u8, },
-        /// The peer sends close_notify.
+        /// The peer sends a close_notify.
         PeerClose,
-        /// The peer sends handshake messages: two alike, in one record or cut in two.
+        /// The peer sends one or two equal handshake messages, in one record or split over two.
         Messages { kind: MessageKind, body: Vec<u8>, twice: bool, at: u8, },
-        /// The peer sends a KeyUpdate and goes on to its next keys.
+        /// The peer sends a KeyUpdate and uses its next keys.
         PeerUpdate { requested: bool, },
-        /// The peer protects with other keys from here on.
+        /// The peer uses other keys from now on.
         PeerKeys { stage: Stage, },
-        /// The transport brings no more than so many of the bytes that were sent.
+        /// The engine is shown at most `len` bytes of the input.
         Cut { len: u16, },
-        /// The transport brings all of them.
+        /// The engine is shown all of the input.
         Open,
         /// The transport ends.
         Eof,
-        /// The handshake has come to these keys, in both directions.
+        /// The handshake installs keys in both directions.
         Install { stage: Stage, },
-        /// The handshake chose the version.
+        /// The handshake sets the version.
         SetVersion,
-        /// TLS 1.2: the handshake is over.
+        /// TLS 1.2: the handshake is complete.
         Establish,
         /// Early data was rejected.
         SkipEarlyData { after_retry: bool, },
@@ -157,7 +157,7 @@ input! {
         Seal { len: u8, },
         /// The application updates its keys.
         Update { request: bool, },
-        /// The application refuses to renegotiate.
+        /// The application refuses a renegotiation.
         Refuse,
         /// The application closes.
         Close,
@@ -165,21 +165,21 @@ input! {
         Cancel,
         /// The application aborts.
         Abort { description: u8, },
-        /// The driver seals what is due.
+        /// The driver seals the control records that are due.
         Control,
-        /// The driver opens once by the other of the two functions.
+        /// The driver opens once with the other of the two functions.
         OpenOther,
-        /// Another implementation used these keys, whose next records have this number.
+        /// Keys of another implementation are taken over, at this sequence number.
         TakeOver { stage: Stage, number: u8, secrets: Secrets, },
-        /// The keys of a direction go to the kernel.
+        /// The keys of a direction are handed to the kernel.
         HandOver { sender: bool, },
-        /// One direction has come to these keys, or to those that are for the other one.
+        /// Keys are installed in one direction: its own, or those of the other direction.
         InstallOne { stage: Stage, ours: bool, crossed: bool, },
-        /// The driver opens once into an output of its own, of so many bytes.
+        /// The driver opens once into an output of `room` bytes.
         OpenInto { len: u16, room: u16, },
-        /// One half alone gets its secret of the handshake for these keys.
+        /// The handshake secret of one half is installed again for these keys.
         InstallAgain { stage: Stage, ours: bool, },
-        /// The application names the other version.
+        /// The application sets the other version.
         SetOtherVersion,
     }
 }
@@ -187,15 +187,15 @@ input! {
 input! {
     /// The secrets of the two directions.
     pub enum Secrets {
-        /// One for each.
+        /// Two secrets.
         Two,
-        /// One for both.
+        /// One secret for both directions.
         One,
-        /// Two of the other version.
+        /// Two secrets of the other version.
         OtherVersion,
-        /// Ours is of the other version.
+        /// The secret of the sending direction is of the other version.
         Mixed,
-        /// Those of the handshake, whatever the epoch.
+        /// The handshake secrets, in any epoch.
         OfHandshake,
     }
 }

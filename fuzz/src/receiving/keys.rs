@@ -1,4 +1,5 @@
-//! Keys that come and go: what the halves and the [`Reference`](crate::reference::Reference) say to them.
+//! Installing keys and handing them over, compared with the
+//! [`Reference`](crate::reference::Reference).
 
 use tls_record::aead::Provider;
 use tls_record::close::{ReadState, Trigger, WriteState};
@@ -20,7 +21,7 @@ impl<P: Provider> World<P> {
         let number = suite.first_number(epoch);
         let expected = self.check_own_keys(epoch, &suite.secret(write), number);
         let (opened, sealed) = self.layer.with_halves(|opener, sealer| {
-            // Keys that begin here, or that somebody else has used.
+            // New keys, or keys that another implementation has used.
             let opened = match number {
                 0 => opener.install(epoch, suite.secret(read)),
                 _ => opener.take_over(epoch, suite.secret(read), number),
@@ -67,7 +68,8 @@ impl<P: Provider> World<P> {
         self.has_own_keys = true;
     }
 
-    /// Two halves with one secret, which were given it one by one, are no connection any more.
+    /// Checks that the connection fails if both halves were given the same secret, one after the
+    /// other.
     fn check_secrets(&mut self) {
         if self.has_own_keys && self.reference.is_under_secret_of(&self.peer_in) {
             self.reference.abort(AlertDescription::INTERNAL_ERROR.0);
@@ -76,7 +78,7 @@ impl<P: Provider> World<P> {
         }
     }
 
-    /// One direction gets keys, which the other one must not have.
+    /// Installs keys in one direction, which must not be those of the other direction.
     pub(super) fn install_one(&mut self, stage: &Stage, ours: bool, crossed: bool) {
         let (epoch, (read, write)) = (stage.epoch(), stage.seeds());
         let suite = self.suite.clone();
@@ -109,12 +111,12 @@ impl<P: Provider> World<P> {
         self.learn_of_keys(installed);
     }
 
-    /// Whether the keys of the sending half are made of this secret.
+    /// Returns whether the keys of the sending half were derived from this secret.
     fn sends_by(&self, secret: &TrafficSecret<P>) -> bool {
         self.has_own_keys && self.peer_in.is_under(secret)
     }
 
-    /// Whether the sending half takes keys.
+    /// Returns whether the sending half must accept keys.
     pub(super) fn check_own_keys(
         &self,
         epoch: Epoch,
@@ -132,20 +134,20 @@ impl<P: Provider> World<P> {
         if self.sends_by(secret) { Err(KeyError::SameSecret) } else { Ok(()) }
     }
 
-    /// Whether the sending half takes the end of a TLS 1.2 handshake.
+    /// Returns whether the sending half must accept the end of a TLS 1.2 handshake.
     pub(super) fn check_own_establish(&self) -> Result<(), KeyError> {
         let is_tls12 = self.own_version == Some(Version::Tls12);
         if !is_tls12 || self.layer.sealer().epoch() != Epoch::Handshake {
             Err(KeyError::Epoch)
         } else if self.has_own_keys && self.peer_in.sequence == 0 {
-            // The Finished has not left.
+            // The Finished was not sent.
             Err(KeyError::NonceReuse)
         } else {
             Ok(())
         }
     }
 
-    /// Whether the sending half refuses to renegotiate, here or in the kernel.
+    /// Returns whether a renegotiation can be refused, by the engine or the kernel.
     pub(super) fn check_refusal(&self) -> Result<(), KeyError> {
         let is_tls12 = self.own_version == Some(Version::Tls12);
         if !is_tls12 || self.layer.sealer().epoch() != Epoch::Application {
@@ -157,12 +159,12 @@ impl<P: Provider> World<P> {
         }
     }
 
-    /// Whether our keys may seal no more than control.
+    /// Returns whether the sending keys may seal only control records.
     pub(super) fn is_exhausted(&self) -> bool {
         self.has_own_keys && self.peer_in.sequence >= self.data_limit
     }
 
-    /// Both directions get keys, or none does.
+    /// Takes keys over in both directions, or in neither.
     pub(super) fn take_over(&mut self, stage: &Stage, number: u64, secrets: &Secrets) {
         let (read, write) = match secrets {
             Secrets::OfHandshake => Stage::Handshake.seeds(),
@@ -178,7 +180,7 @@ impl<P: Provider> World<P> {
             _ => suite.clone(),
         };
         let write = if *secrets == Secrets::One { read } else { write };
-        // The versions of a connection that knows none yet: it would take either.
+        // A connection without a version would accept either.
         let is_other = *secrets == Secrets::OtherVersion;
         if is_other && self.own_version.or(self.suite.pinned()).is_none() {
             return;
@@ -207,7 +209,7 @@ impl<P: Provider> World<P> {
         self.learn_of_keys(installed);
     }
 
-    /// The kernel opens what arrives from here on.
+    /// Hands the receiving keys to the kernel.
     pub(super) fn hand_receiver_over(&mut self) {
         self.tell();
         let handed = self.layer.hand_receiver_to_kernel();
@@ -221,11 +223,11 @@ impl<P: Provider> World<P> {
         }
     }
 
-    /// The kernel seals what is sent from here on. What falls due is offered as a value.
+    /// Hands the sending keys to the kernel. Control messages that become due are offered as values.
     pub(super) fn hand_sender_over(&mut self) {
         self.tell();
         let is_established = self.layer.sealer().epoch() == Epoch::Application;
-        // What the sending half has just learnt of, it has not been asked for yet.
+        // Includes a KeyUpdate request that the sending half has only just learned of.
         let is_due = self.layer.has_control() || self.is_update_due;
         let is_at_rest = self.write_state() == WriteState::Open && !is_due;
         let has_numbers = self.peer_in.sequence < self.data_limit;
@@ -239,7 +241,7 @@ impl<P: Provider> World<P> {
         }
     }
 
-    /// A key change can be where a fault of the peer shows.
+    /// Records a fault of the peer that a key change has detected.
     pub(super) fn learn_of_keys(&mut self, changed: Result<(), KeyError>) {
         let is_found = matches!(changed, Err(KeyError::Fault(_)));
         let is_new = self.facts.read() == ReadState::Open && self.reference.end().is_some();
@@ -250,7 +252,8 @@ impl<P: Provider> World<P> {
     }
 }
 
-/// What the kernel gets says which record is next. It gets each generation of keys once.
+/// Checks that the kernel gets the sequence number of the next record, and each generation of keys
+/// once.
 pub(crate) fn check_kernel<P: Provider>(mut direction: KernelDirection<P>, sequence: u64) {
     let info = direction.crypto_info().expect("keys");
     assert!(info.as_bytes().ends_with(&sequence.to_be_bytes()));

@@ -1,4 +1,4 @@
-//! For the targets of whole connections.
+//! Inputs for the targets of whole connections.
 
 use super::{Seed, seed};
 use crate::receiving::Kind;

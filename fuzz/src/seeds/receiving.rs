@@ -1,4 +1,4 @@
-//! For the targets of the receiving half.
+//! Inputs for the targets of the receiving half.
 
 use super::{Seed, seed};
 use crate::receiving::{Call, Kind, Limit, MessageKind, Secrets, Stage};
@@ -187,7 +187,7 @@ pub(super) fn of_open() -> Vec<Seed> {
         Call::Open,
     ];
     seeds.push(of("rest-waits-for-its-room", Suite::Tls13, calls));
-    // A call of `Cut` opens one record.
+    // A `Cut` opens one record.
     let request = || Call::PeerUpdate { requested: true };
     let one = || Call::Cut { len: u16::MAX };
     let calls = vec![request(), Call::PeerClose, one(), Call::Abort { description: 80 }];

@@ -1,4 +1,4 @@
-//! For the target of the sending half.
+//! Inputs for the target of the sending half.
 
 use super::{Seed, seed};
 use crate::receiving::Stage;
@@ -162,7 +162,7 @@ pub(super) fn of_seal() -> Vec<Seed> {
     ]
 }
 
-/// Keys that a sender must not take, and versions that it must not change to.
+/// Keys that a sender must refuse, and versions that it must not change to.
 pub(super) fn of_seal_keys() -> Vec<Seed> {
     use seal::{Call, Room};
     let of = |name, suite, calls| {

@@ -1,5 +1,6 @@
-//! BoringSSL, from a shared library that keeps its symbols to itself (`benches/boringssl`), over a
-//! transport that it reads and writes by itself.
+//! BoringSSL, in a shared library that hides its symbols (`benches/boringssl`).
+//!
+//! It reads from and writes to the transport itself.
 
 #![allow(unsafe_code)]
 
@@ -12,10 +13,10 @@ use crate::peer::{Client, Io, Library, Server, Transport, authority};
 const PATH: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/boringssl/target/release/libtls_record_boringssl.so");
 
-/// Says how to get it, if it is not there.
+/// Loads the library. If it was not built, prints where to find the instructions.
 pub(crate) fn libraries() -> Option<Library> {
     if FUNCTIONS.is_none() {
-        eprintln!("BoringSSL is left out: benches/README.md says how to build it");
+        eprintln!("BoringSSL is left out: see benches/README.md for how to build it");
     }
     FUNCTIONS.as_ref().map(|_| Library { name: "BoringSSL", connect })
 }
@@ -23,10 +24,10 @@ pub(crate) fn libraries() -> Option<Library> {
 type Receive = unsafe extern "C" fn(*mut c_void, *mut u8, usize) -> isize;
 type Send = unsafe extern "C" fn(*mut c_void, *const u8, usize);
 
-/// A client of the library.
+/// A pointer to a client of the library.
 type Handle = *mut c_void;
 
-/// What the library has.
+/// The functions of the library.
 struct Functions {
     connect: unsafe extern "C" fn(*const u8, usize, *mut c_void, Receive, Send) -> Handle,
     seal: unsafe extern "C" fn(Handle, *const u8, usize) -> usize,
@@ -39,8 +40,8 @@ struct Functions {
 static FUNCTIONS: LazyLock<Option<Functions>> = LazyLock::new(|| load().ok());
 
 fn load() -> Result<Functions, libloading::Error> {
-    // SAFETY: what runs when it is loaded is Rust's and BoringSSL's own, and the types are those of
-    // its source. It is never unloaded.
+    // SAFETY: loading runs only initializers of Rust and BoringSSL, and the types are those of the
+    // library's source. It is never unloaded.
     unsafe {
         let library = Box::leak(Box::new(libloading::Library::new(PATH)?));
         Ok(Functions {
@@ -57,20 +58,20 @@ fn load() -> Result<Functions, libloading::Error> {
 struct Boringssl {
     functions: &'static Functions,
     handle: Handle,
-    /// In a place of its own: the library has its address.
+    /// Boxed, because the library keeps its address.
     transport: Box<Transport>,
 }
 
 impl Drop for Boringssl {
     fn drop(&mut self) {
-        // SAFETY: it is the library's, and nobody uses it any more.
+        // SAFETY: the handle comes from the library and is not used again.
         unsafe { (self.functions.drop)(self.handle) }
     }
 }
 
 unsafe extern "C" fn receive(context: *mut c_void, buffer: *mut u8, len: usize) -> isize {
-    // SAFETY: the context is the transport of the client that calls, which uses it nowhere else
-    // meanwhile; the buffer is its own.
+    // SAFETY: the context is the transport of the calling client, which does not use it elsewhere
+    // during the call. The buffer belongs to the library.
     let (transport, buffer) =
         unsafe { (&mut *context.cast::<Transport>(), std::slice::from_raw_parts_mut(buffer, len)) };
     transport.read(buffer).map_or(-1, |len| len as isize)
@@ -88,14 +89,15 @@ fn connect(server: Server) -> (Box<dyn Client>, Server) {
     let mut transport = Box::new(Transport::to(server));
     let context = (&raw mut *transport).cast();
     let authority = authority();
-    // SAFETY: the transport lives as long as the client, in its box.
+    // SAFETY: the transport is boxed and lives as long as the client.
     let handle =
         unsafe { (functions.connect)(authority.as_ptr(), authority.len(), context, receive, send) };
-    let server = transport.server.take().expect("it stays");
+    let server = transport.server.take().expect("the server of the transport");
     (Box::new(Boringssl { functions, handle, transport }), server)
 }
 
-// SAFETY of all of these: the client is alive, and the slices are whole.
+// SAFETY of the calls below: the client has not been dropped, and pointers and lengths come from
+// slices.
 impl Client for Boringssl {
     fn seal(&mut self, content: &[u8], _io: &mut Io) -> usize {
         let taken = unsafe { (self.functions.seal)(self.handle, content.as_ptr(), content.len()) };

@@ -1,4 +1,4 @@
-//! rustls with its buffers.
+//! rustls with its buffered API.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -19,9 +19,9 @@ fn connect(config: &Arc<ClientConfig>, server: Server) -> (Box<dyn Client>, Serv
     let name = "localhost".try_into().expect("a name");
     let mut client = ClientConnection::new(config.clone(), name).expect("good");
     while client.is_handshaking() {
-        client.complete_io(&mut transport).expect("a good server");
+        client.complete_io(&mut transport).expect("the handshake succeeds");
     }
-    (Box::new(Buffered(client)), transport.server.expect("it stays"))
+    (Box::new(Buffered(client)), transport.server.expect("the server of the transport"))
 }
 
 impl Buffered {
@@ -36,19 +36,19 @@ impl Buffered {
 
 impl Client for Buffered {
     fn seal(&mut self, content: &[u8], _io: &mut Io) -> usize {
-        self.0.writer().write_all(content).expect("room for it");
+        self.0.writer().write_all(content).expect("the buffer is long enough");
         self.send()
     }
 
     fn open(&mut self, io: &mut Io) -> usize {
         let mut incoming = &io.incoming[..];
         while !incoming.is_empty() {
-            self.0.read_tls(&mut incoming).expect("room for it");
-            self.0.process_new_packets().expect("a good record");
+            self.0.read_tls(&mut incoming).expect("the buffer is long enough");
+            self.0.process_new_packets().expect("a valid record");
         }
         let content = io.content.bytes();
         let mut len = 0;
-        // It gives data as it lies, in more than one piece if need be.
+        // The reader may return the content in several pieces.
         while let Ok(more @ 1..) = self.0.reader().read(&mut content[len..]) {
             len += more;
         }
@@ -61,7 +61,7 @@ impl Client for Buffered {
     }
 
     fn open_close(&mut self, io: &mut Io) -> bool {
-        self.0.read_tls(&mut &io.incoming[..]).expect("room for it");
+        self.0.read_tls(&mut &io.incoming[..]).expect("the buffer is long enough");
         self.0.process_new_packets().is_ok_and(|state| state.peer_has_closed())
     }
 }

@@ -1,4 +1,4 @@
-//! embedded-tls, over a blocking transport.
+//! embedded-tls over a blocking transport.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,18 +12,18 @@ use crate::peer::{Client, Io, Library, Server, Transport};
 
 pub(crate) const LIBRARIES: [Library; 1] = [Library { name: "embedded-tls", connect }];
 
-/// As long as its documentation advises.
+/// The length that its documentation recommends.
 const BUFFER: usize = 16_640 + 128;
 
 type Connection = TlsConnection<'static, Socket, Aes128GcmSha256>;
 
 struct Embedded {
-    /// Closing takes it away.
+    /// `None` after closing, which consumes it.
     connection: Option<Connection>,
     transport: Shared,
 }
 
-/// The connection keeps its transport to itself.
+/// The transport is shared, because the connection gives no access to it.
 type Shared = Rc<RefCell<Transport>>;
 
 struct Socket(Shared);
@@ -54,8 +54,8 @@ fn connect(server: Server) -> (Box<dyn Client>, Server) {
     let mut connection = Connection::new(Socket(transport.clone()), buffer(), buffer());
     let config = TlsConfig::new().with_server_name("localhost");
     let provider = UnsecureProvider::new::<Aes128GcmSha256>(OsRng);
-    connection.open(TlsContext::new(&config, provider)).expect("a good server");
-    let server = transport.borrow_mut().server.take().expect("it stays");
+    connection.open(TlsContext::new(&config, provider)).expect("the handshake succeeds");
+    let server = transport.borrow_mut().server.take().expect("the server of the transport");
     (Box::new(Embedded { connection: Some(connection), transport }), server)
 }
 
@@ -68,14 +68,14 @@ impl Embedded {
 impl Client for Embedded {
     fn seal(&mut self, content: &[u8], _io: &mut Io) -> usize {
         let connection = self.connection();
-        assert_eq!(connection.write(content).expect("room for it"), content.len());
+        assert_eq!(connection.write(content).expect("the buffer is long enough"), content.len());
         connection.flush().expect("the transport takes it");
         self.transport.borrow_mut().take_sent()
     }
 
     fn open(&mut self, io: &mut Io) -> usize {
         self.transport.borrow_mut().arrive(io);
-        self.connection().read(io.content.bytes()).expect("a good record")
+        self.connection().read(io.content.bytes()).expect("a valid record")
     }
 
     fn close(&mut self, _io: &mut Io) -> usize {

@@ -1,5 +1,4 @@
-//! What is allocated, in whichever language: this program's own malloc and its like, in front of those
-//! of glibc.
+//! Counts allocations of Rust and C code, with wrappers of malloc and related functions of glibc.
 
 #![allow(unsafe_code)]
 
@@ -11,16 +10,16 @@ static IS_COUNTING: AtomicBool = AtomicBool::new(false);
 static CALLS: AtomicIsize = AtomicIsize::new(0);
 static BYTES: AtomicIsize = AtomicIsize::new(0);
 
-/// What a call did to the heap.
+/// The effect of a call on the heap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Count {
-    /// Allocations, growing ones included.
+    /// The number of allocations, including reallocations.
     pub(crate) calls: isize,
-    /// Bytes that are held now and were not before.
+    /// The change in allocated bytes.
     pub(crate) bytes: isize,
 }
 
-/// Counts what `call` allocates.
+/// Counts the allocations of `call`.
 pub(crate) fn count<T>(call: impl FnOnce() -> T) -> (T, Count) {
     CALLS.store(0, Relaxed);
     BYTES.store(0, Relaxed);
@@ -39,17 +38,17 @@ unsafe extern "C" {
     fn malloc_usable_size(place: *mut c_void) -> usize;
 }
 
-/// Adds `sign` times the size of `place`, and the call that made it.
+/// Records an allocation (`sign` is 1) or a release (`sign` is -1) of the memory at `place`.
 fn note(place: *mut c_void, sign: isize) {
     if IS_COUNTING.load(Relaxed) && !place.is_null() {
-        // SAFETY: it was allocated by the functions of glibc, and is not freed yet.
+        // SAFETY: the memory was allocated by glibc and is not freed yet.
         let bytes = unsafe { malloc_usable_size(place) } as isize;
         BYTES.fetch_add(sign * bytes, Relaxed);
         CALLS.fetch_add(isize::from(sign == 1), Relaxed);
     }
 }
 
-// SAFETY of all of these: they hand on to glibc what they were given, under the same contract.
+// SAFETY of the functions below: they pass their arguments to glibc, under the same contract.
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn malloc(size: usize) -> *mut c_void {

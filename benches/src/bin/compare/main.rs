@@ -1,14 +1,14 @@
-//! The record layers of others, beside ours: time, allocations and memory, in one process.
+//! Compares tls-record with the record layers of other libraries: time, allocations and memory.
 //!
 //! ```text
 //! cargo run --release -p tls-record-benches --features peers --bin compare
 //! ```
 //!
-//! Every library is a client that has made a handshake with one and the same server. They take turns:
-//! in each turn every one of them seals and opens some records of a length, or ends some connections.
-//! A process gives the median of its turns, and of the ratios to the first library in the same turn;
-//! the table has the median of several processes. `benches/README.md` says what is measured and what
-//! is not, and how to add a library.
+//! Every library is a client that has made a handshake with the same server. The libraries take
+//! turns: in each turn every library seals and opens records of one length, or closes some
+//! connections. Each process computes the median of its turns, and of the ratios to the first
+//! library in the same turn. The table shows the median over several processes. `benches/README.md`
+//! describes what is measured, and how to add a library.
 
 mod boringssl;
 mod buffered;
@@ -33,31 +33,33 @@ use tls_record_benches::timing::{Spread, nanoseconds};
 
 const LENGTHS: [usize; 3] = [64, 1_024, 16_384];
 
-/// Turns of each process: with records, and with ends of connections.
+/// Turns of each process with records.
 const TURNS: usize = 301;
-const ENDINGS: usize = 15;
 
-/// Connections that end in a turn, one half of them by their own close_notify.
+/// Turns of each process with closing connections.
+const CLOSING_TURNS: usize = 15;
+
+/// Connections in a closing turn. Half of them send a close_notify, the others receive one.
 const CONNECTIONS: usize = 64;
 
-/// Records of which the allocations are counted.
+/// Records over which allocations are counted.
 const COUNTED: usize = 100;
 
 #[derive(Parser)]
 struct Arguments {
-    /// Only libraries with this in their names, and ours.
+    /// Compare only libraries whose name contains this text.
     #[arg(long, default_value = "")]
     only: String,
-    /// How many processes to take the median of.
+    /// The number of processes over which to take the median.
     #[arg(long, default_value_t = 5)]
     processes: usize,
-    /// Writes all figures to this file.
+    /// Write all figures to this file.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Draws the times to this file.
+    /// Draw the times to this file.
     #[arg(long)]
     svg: Option<PathBuf>,
-    /// Measure once, here, and print numbers for the table.
+    /// Measure once in this process, and print the figures.
     #[arg(long, hide = true)]
     one: bool,
 }
@@ -74,7 +76,7 @@ fn libraries(only: &str) -> Vec<Library> {
     ours::LIBRARIES.into_iter().chain(theirs).collect()
 }
 
-/// A connection of a library, and who makes the records that it receives.
+/// A connection of a library, with the server that seals the records for it to open.
 struct Subject {
     client: Box<dyn Client>,
     server: Server,
@@ -86,10 +88,10 @@ impl Subject {
         Self { client, server }
     }
 
-    /// One record each way, and nothing is measured: what is made on first use is there.
+    /// Sends one record each way without measuring, so that lazy initialization is done.
     fn warm(&mut self, io: &mut Io) {
         let content = [0x5a; 64];
-        // Header, inner type, tag.
+        // The content is preceded and followed by the header, the inner content type and the tag.
         assert_eq!(self.client.seal(&content, io), content.len() + 22);
         io.incoming = self.server.seal(&content);
         assert_eq!(self.client.open(io), content.len());
@@ -110,15 +112,15 @@ impl Subject {
     }
 }
 
-/// Figures of one process, by library and what was measured.
+/// The figures of one process, by library and name of the figure.
 type Figures = BTreeMap<(usize, String), f64>;
 
-/// Figures as they are added: one for each turn.
+/// The samples of each figure: one for each turn.
 #[derive(Default)]
 struct Samples(BTreeMap<(usize, String), Vec<f64>>);
 
 impl Samples {
-    /// One turn of all libraries.
+    /// Adds one turn of all libraries.
     fn add(&mut self, what: &str, turn: &[f64]) {
         for (library, time) in turn.iter().enumerate() {
             self.0.entry((library, format!("{what}, ns"))).or_default().push(*time);
@@ -142,7 +144,7 @@ fn records(libraries: &[Library], io: &mut Io, samples: &mut Samples) {
         let records = if len > 10_000 { 4 } else { 32 };
         for turn in 0..TURNS {
             let (mut seal, mut open) = (vec![0.0; subjects.len()], vec![0.0; subjects.len()]);
-            // Everyone comes first once.
+            // The first library changes with each turn.
             for i in 0..subjects.len() {
                 let i = (turn + i) % subjects.len();
                 seal[i] = subjects[i].seal(records, &content, io);
@@ -154,8 +156,8 @@ fn records(libraries: &[Library], io: &mut Io, samples: &mut Samples) {
     }
 }
 
-fn endings(libraries: &[Library], io: &mut Io, samples: &mut Samples) {
-    for turn in 0..ENDINGS {
+fn closings(libraries: &[Library], io: &mut Io, samples: &mut Samples) {
+    for turn in 0..CLOSING_TURNS {
         let (mut out, mut received) = (vec![0.0; libraries.len()], vec![0.0; libraries.len()]);
         for i in 0..libraries.len() {
             let i = (turn + i) % libraries.len();
@@ -164,26 +166,26 @@ fn endings(libraries: &[Library], io: &mut Io, samples: &mut Samples) {
             for subject in &mut subjects {
                 subject.warm(io);
             }
-            let (closing, hearing) = subjects.split_at_mut(CONNECTIONS / 2);
+            let (closing, receiving) = subjects.split_at_mut(CONNECTIONS / 2);
             out[i] = nanoseconds(closing.len(), |i| {
-                // Header, alert, inner type, tag.
+                // Header, alert, inner content type, tag.
                 assert_eq!(closing[i].client.close(io), 24);
             });
             let mut incoming: Vec<_> =
-                hearing.iter_mut().map(|subject| subject.server.close()).collect();
-            received[i] = nanoseconds(hearing.len(), |i| {
+                receiving.iter_mut().map(|subject| subject.server.close()).collect();
+            received[i] = nanoseconds(receiving.len(), |i| {
                 std::mem::swap(&mut io.incoming, &mut incoming[i]);
-                assert!(hearing[i].client.open_close(io));
+                assert!(receiving[i].client.open_close(io));
             });
         }
-        samples.add("close_notify out", &out);
-        samples.add("close_notify in", &received);
+        samples.add("seal close_notify", &out);
+        samples.add("open close_notify", &received);
     }
 }
 
-/// Bytes that are freed with a client.
+/// Returns the bytes of heap that are freed with a client, plus the bytes that were lent to it.
 fn held(mut subject: Subject, io: &mut Io) -> f64 {
-    // Its transport is left with a short record.
+    // Leaves a short record in its transport.
     subject.warm(io);
     let lent = subject.client.lent() as f64;
     let ((), freed) = heap::count(|| drop(subject.client));
@@ -209,27 +211,27 @@ fn memory(libraries: &[Library], io: &mut Io, figures: &mut Figures) {
             let each = calls as f64 / COUNTED as f64;
             figures.insert((i, format!("open {len}, allocations")), each);
         }
-        figures.insert((i, "after long records, bytes of heap".to_owned()), held(subject, io));
+        figures.insert((i, "after records of 16 KiB, bytes of heap".to_owned()), held(subject, io));
         let subject = Subject::new(library);
         figures.insert((i, "after the handshake, bytes of heap".to_owned()), held(subject, io));
 
-        let (mut closing, mut hearing) = (Subject::new(library), Subject::new(library));
+        let (mut closing, mut receiving) = (Subject::new(library), Subject::new(library));
         closing.warm(io);
-        hearing.warm(io);
+        receiving.warm(io);
         let (_, count) = heap::count(|| closing.client.close(io));
-        figures.insert((i, "close_notify out, allocations".to_owned()), count.calls as f64);
-        io.incoming = hearing.server.close();
-        let (_, count) = heap::count(|| hearing.client.open_close(io));
-        figures.insert((i, "close_notify in, allocations".to_owned()), count.calls as f64);
+        figures.insert((i, "seal close_notify, allocations".to_owned()), count.calls as f64);
+        io.incoming = receiving.server.close();
+        let (_, count) = heap::count(|| receiving.client.open_close(io));
+        figures.insert((i, "open close_notify, allocations".to_owned()), count.calls as f64);
     }
 }
 
-/// Prints the figures of this process: one on a line.
+/// Measures in this process, and prints one figure on each line.
 fn one(libraries: &[Library]) {
     let mut io = Io::new();
     let mut samples = Samples::default();
     records(libraries, &mut io, &mut samples);
-    endings(libraries, &mut io, &mut samples);
+    closings(libraries, &mut io, &mut samples);
     let mut figures = samples.figures();
     memory(libraries, &mut io, &mut figures);
     for ((library, what), figure) in figures {
@@ -237,7 +239,7 @@ fn one(libraries: &[Library]) {
     }
 }
 
-/// The median over several processes.
+/// Returns the medians over several processes.
 fn measure(arguments: &Arguments) -> Figures {
     let mut all: BTreeMap<(usize, String), Vec<f64>> = BTreeMap::new();
     for process in 1..=arguments.processes {
@@ -245,9 +247,9 @@ fn measure(arguments: &Arguments) -> Figures {
         let output = Command::new(env::current_exe().expect("a program has a path"))
             .args(["--one", "--only", &arguments.only])
             .output()
-            .expect("it runs again");
+            .expect("this program starts again");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        for line in String::from_utf8(output.stdout).expect("text").lines() {
+        for line in String::from_utf8(output.stdout).expect("UTF-8 output").lines() {
             let [library, what, figure] =
                 line.split('\t').collect::<Vec<_>>().try_into().expect("three fields");
             let key = (library.parse().expect("a number"), what.to_owned());
@@ -263,27 +265,31 @@ fn timed() -> Vec<String> {
         .iter()
         .flat_map(|work| LENGTHS.map(|len| format!("{work} {len}")))
         .collect();
-    timed.extend(["close_notify out", "close_notify in"].map(String::from));
+    timed.extend(["seal close_notify", "open close_notify"].map(String::from));
     timed
 }
 
 fn markdown(libraries: &[Library], figures: &Figures) {
-    let table = |unit: &str, columns: &[String], print: &dyn Fn(&mut String, f64)| {
-        println!("\n| {unit} | {} |", columns.join(" | "));
-        println!("|---|{}", "---|".repeat(columns.len()));
-        for (i, library) in libraries.iter().enumerate() {
-            let mut row = String::new();
-            for column in columns {
-                print(&mut row, figures[&(i, format!("{column}, {unit}"))]);
+    let table =
+        |heading: &str, unit: &str, columns: &[String], print: &dyn Fn(&mut String, f64)| {
+            println!("\n| {heading} | {} |", columns.join(" | "));
+            println!("|---|{}", "---|".repeat(columns.len()));
+            for (i, library) in libraries.iter().enumerate() {
+                let mut row = String::new();
+                for column in columns {
+                    print(&mut row, figures[&(i, format!("{column}, {unit}"))]);
+                }
+                println!("| {} |{row}", library.name);
             }
-            println!("| {} |{row}", library.name);
-        }
-    };
-    table("ns", &timed(), &|row, figure| write!(row, " {figure:.0} |").unwrap());
-    table("ratio", &timed(), &|row, figure| write!(row, " {figure:.2} |").unwrap());
-    table("allocations", &timed(), &|row, figure| write!(row, " {figure} |").unwrap());
-    let connection = ["after the handshake", "after long records"].map(String::from);
-    table("bytes of heap", &connection, &|row, figure| write!(row, " {figure} |").unwrap());
+        };
+    let time = |row: &mut String, figure| write!(row, " {figure:.0} |").unwrap();
+    let ratio = |row: &mut String, figure| write!(row, " {figure:.2} |").unwrap();
+    let number = |row: &mut String, figure| write!(row, " {figure} |").unwrap();
+    table("ns per record", "ns", &timed(), &time);
+    table("time / time of the first line", "ratio", &timed(), &ratio);
+    table("allocations per record", "allocations", &timed(), &number);
+    let connection = ["after the handshake", "after records of 16 KiB"].map(String::from);
+    table("bytes of heap per connection", "bytes of heap", &connection, &number);
 }
 
 fn json(libraries: &[Library], figures: &Figures) -> String {
@@ -303,12 +309,12 @@ fn svg(libraries: &[Library], figures: &Figures) -> String {
         named.map(|(i, library)| (library.name.to_owned(), times(i))).collect()
     };
     let timed = timed();
-    let (records, endings) = timed.split_at(2 * LENGTHS.len());
+    let (records, closings) = timed.split_at(2 * LENGTHS.len());
     let (seal, open) = records.split_at(LENGTHS.len());
     let parts = [
-        ("Sealing a record: ns, by bytes of content", seal),
-        ("Opening a record: ns, by bytes of content", open),
-        ("Closing: ns", endings),
+        ("Sealing a record: ns per record, by bytes of content", seal),
+        ("Opening a record: ns per record, by bytes of content", open),
+        ("Closing: ns per close_notify", closings),
     ];
     let rows = parts.map(|(_, groups)| rows(groups));
     let charts: Vec<_> = parts
@@ -328,9 +334,9 @@ fn main() {
     let figures = measure(&arguments);
     markdown(&libraries, &figures);
     if let Some(path) = &arguments.json {
-        fs::write(path, json(&libraries, &figures)).expect("the file can be written");
+        fs::write(path, json(&libraries, &figures)).expect("the file is written");
     }
     if let Some(path) = &arguments.svg {
-        fs::write(path, svg(&libraries, &figures)).expect("the file can be written");
+        fs::write(path, svg(&libraries, &figures)).expect("the file is written");
     }
 }

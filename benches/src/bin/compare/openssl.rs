@@ -1,4 +1,4 @@
-//! OpenSSL, over a transport that it reads and writes by itself.
+//! OpenSSL, which reads from and writes to the transport itself.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use crate::peer::{Client, Io, Library, Server, Transport, authority};
 
 pub(crate) const LIBRARIES: [Library; 1] = [Library { name: "OpenSSL", connect }];
 
-static CONTEXT: LazyLock<SslContext> = LazyLock::new(|| context().expect("a good configuration"));
+static CONTEXT: LazyLock<SslContext> = LazyLock::new(|| context().expect("a valid config"));
 
 fn context() -> Result<SslContext, openssl::error::ErrorStack> {
     let mut context = SslContext::builder(SslMethod::tls_client())?;
@@ -30,8 +30,8 @@ fn connect(server: Server) -> (Box<dyn Client>, Server) {
     let mut ssl = Ssl::new(&CONTEXT).expect("a connection");
     ssl.set_hostname("localhost").expect("a name");
     let mut stream = SslStream::new(ssl, Transport::to(server)).expect("a connection");
-    stream.connect().expect("a good server");
-    let server = stream.get_mut().server.take().expect("it stays");
+    stream.connect().expect("the handshake succeeds");
+    let server = stream.get_mut().server.take().expect("the server of the transport");
     (Box::new(Openssl(stream)), server)
 }
 
@@ -43,7 +43,7 @@ impl Client for Openssl {
 
     fn open(&mut self, io: &mut Io) -> usize {
         self.0.get_mut().arrive(io);
-        self.0.ssl_read(io.content.bytes()).expect("a good record")
+        self.0.ssl_read(io.content.bytes()).expect("a valid record")
     }
 
     fn close(&mut self, _io: &mut Io) -> usize {

@@ -1,4 +1,4 @@
-//! tls-record, behind a handshake of its adapter.
+//! tls-record, after a handshake of the adapter.
 
 use tls_record::aead::{Provider, aws_lc::AwsLc, ring::Ring};
 use tls_record::{Event, RecordLayer, TrafficSecret};
@@ -20,34 +20,36 @@ fn connect<P: Provider + 'static, const IN_PLACE: bool>(
 ) -> (Box<dyn Client>, Server) {
     let mut transport = Transport::to(server);
     let name = "localhost".try_into().expect("a name");
-    let mut handshake = Handshake::client(RING.clone(), name).expect("a good configuration");
-    handshake.complete(&mut transport).expect("a good server");
-    let established = handshake.finish::<P>().expect("it is complete");
-    let layer = RecordLayer::join(established.opener, established.sealer);
+    let mut handshake = Handshake::client(RING.clone(), name).expect("a valid config");
+    handshake.complete(&mut transport).expect("the handshake succeeds");
+    let established = handshake.finish::<P>().expect("the handshake is complete");
+    let layer = RecordLayer::join(*established.opener, *established.sealer);
     let layer = layer.expect("the halves of one connection");
     let client = Ours::<P, IN_PLACE>(Box::new(layer));
-    (Box::new(client), transport.server.expect("it stays"))
+    (Box::new(client), transport.server.expect("the server of the transport"))
 }
 
 impl<P: Provider, const IN_PLACE: bool> Client for Ours<P, IN_PLACE> {
     fn seal(&mut self, content: &[u8], io: &mut Io) -> usize {
         if IN_PLACE {
-            // The content is there: whoever made it has put it there.
-            self.0.seal_in_place(io.output.bytes(), content.len()).expect("room for it")
+            // The content is already in place, as if the application had produced it there.
+            self.0
+                .seal_in_place(io.output.bytes(), content.len())
+                .expect("the buffer is long enough")
         } else {
-            self.0.seal(&[content], io.output.bytes()).expect("room for it").written
+            self.0.seal(&[content], io.output.bytes()).expect("the buffer is long enough").written
         }
     }
 
     fn open(&mut self, io: &mut Io) -> usize {
-        let opened = self.0.open(io.receive()).expect("a good record");
-        let Event::ApplicationData(range) = opened.event else { panic!("no data") };
+        let opened = self.0.open(io.receive()).expect("a valid record");
+        let Event::ApplicationData(range) = opened.event else { panic!("not application data") };
         range.len()
     }
 
     fn close(&mut self, io: &mut Io) -> usize {
         self.0.close().expect("it is open");
-        self.0.poll_control(io.output.bytes()).expect("room for it")
+        self.0.poll_control(io.output.bytes()).expect("the buffer is long enough")
     }
 
     fn open_close(&mut self, io: &mut Io) -> bool {

@@ -1,4 +1,4 @@
-//! What a library must do to be compared: one small trait.
+//! The interface that a library implements to be compared, and the server of the handshakes.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, LazyLock};
@@ -10,48 +10,48 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection};
 use tls_record_benches::timing::Page;
 use tls_record_tests::peers::{Suite, Version, identity, rustls_server_config};
 
-/// Room for a record, whoever makes it.
+/// The length of a buffer that holds a record of any library.
 const ROOM: usize = 20_000;
 
-/// A client behind its handshake: TLS 1.3, AES-128-GCM with SHA-256.
+/// A client after its handshake: TLS 1.3, AES-128-GCM with SHA-256.
 ///
-/// What is sent goes to a transport that takes it as it lies, without a copy; what is received is
-/// copied out of the transport, once, as a kernel does. Both hold for all.
+/// The transport takes sent bytes without copying them. Received bytes are copied out of the
+/// transport once, as by a kernel. This is the same for all libraries.
 pub(crate) trait Client {
-    /// Seals a record of application data, and gives it to the transport: its length.
+    /// Seals a record of application data and sends it. Returns the length of the record.
     fn seal(&mut self, content: &[u8], io: &mut Io) -> usize;
 
-    /// Receives a record of application data: the length of its content, which is readable now.
+    /// Receives and opens a record of application data. Returns the length of the content.
     fn open(&mut self, io: &mut Io) -> usize;
 
-    /// Seals a close_notify, and gives it to the transport: its length.
+    /// Seals a close_notify and sends it. Returns the length of the record.
     fn close(&mut self, io: &mut Io) -> usize;
 
-    /// Receives a close_notify: whether it was one.
+    /// Receives and opens a record. Returns whether it is a close_notify.
     fn open_close(&mut self, io: &mut Io) -> bool;
 
-    /// Bytes that it keeps, but did not allocate itself.
+    /// Returns the bytes of buffers that the client uses but did not allocate.
     fn lent(&self) -> usize {
         0
     }
 }
 
-/// A library, as it is compared.
+/// A library to compare.
 pub(crate) struct Library {
     /// Its name in tables and charts.
     pub(crate) name: &'static str,
-    /// Makes the handshake with a server.
+    /// Performs the handshake with a server.
     pub(crate) connect: fn(Server) -> (Box<dyn Client>, Server),
 }
 
-/// What is the program's own, in one for all of them.
+/// Buffers of the program, shared by all libraries.
 pub(crate) struct Io {
-    /// The record that arrives next. Libraries that read by themselves take it and leave another.
+    /// The next incoming record. Libraries that read from the transport swap it for another buffer.
     pub(crate) incoming: Vec<u8>,
-    /// Where libraries without I/O find it, and where they leave their own.
+    /// Input and output buffers of libraries without I/O.
     pub(crate) input: Page,
     pub(crate) output: Page,
-    /// Where content is copied to, by those who copy it.
+    /// The buffer to which libraries copy the content.
     pub(crate) content: Page,
 }
 
@@ -65,7 +65,7 @@ impl Io {
         }
     }
 
-    /// Reads the record from the transport.
+    /// Copies the incoming record out of the transport.
     pub(crate) fn receive(&mut self) -> &mut [u8] {
         let input = &mut self.input.bytes()[..self.incoming.len()];
         input.copy_from_slice(&self.incoming);
@@ -73,51 +73,51 @@ impl Io {
     }
 }
 
-/// The other end of every handshake: rustls. Afterwards it makes the records that are received.
+/// The peer of every handshake: rustls. Afterwards it seals the records that the clients open.
 pub(crate) struct Server(ServerConnection);
 
 impl Server {
     pub(crate) fn new() -> Self {
         static CONFIG: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
             let mut config = rustls_server_config(Version::Tls13, Suite::Aes128Gcm);
-            // They would arrive with the first record.
+            // Tickets would arrive with the first record.
             config.send_tls13_tickets = 0;
             Arc::new(config)
         });
-        Self(ServerConnection::new(CONFIG.clone()).expect("a good configuration"))
+        Self(ServerConnection::new(CONFIG.clone()).expect("a valid config"))
     }
 
     pub(crate) fn receive(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            self.0.read_tls(&mut bytes).expect("room for it");
-            self.0.process_new_packets().expect("a client that keeps to the protocol");
+            self.0.read_tls(&mut bytes).expect("the buffer is long enough");
+            self.0.process_new_packets().expect("the client follows the protocol");
         }
     }
 
     pub(crate) fn take_output(&mut self) -> Vec<u8> {
         let mut output = vec![];
         while self.0.wants_write() {
-            self.0.write_tls(&mut output).expect("a vector takes everything");
+            self.0.write_tls(&mut output).expect("writing to a `Vec` succeeds");
         }
         output
     }
 
-    /// A record with this content.
+    /// Seals a record with this content.
     pub(crate) fn seal(&mut self, content: &[u8]) -> Vec<u8> {
-        self.0.writer().write_all(content).expect("room for it");
+        self.0.writer().write_all(content).expect("the buffer is long enough");
         self.take_output()
     }
 
-    /// A record with a close_notify.
+    /// Seals a close_notify.
     pub(crate) fn close(&mut self) -> Vec<u8> {
         self.0.send_close_notify();
         self.take_output()
     }
 }
 
-/// The transport of libraries that read and write by themselves.
+/// The transport of libraries that read and write themselves.
 pub(crate) struct Transport {
-    /// Who is at the other end during the handshake. Afterwards nobody is, and what is sent is lost.
+    /// The server, during the handshake. Afterwards `None`, and sent bytes are dropped.
     pub(crate) server: Option<Server>,
     pub(crate) incoming: Vec<u8>,
     pub(crate) read: usize,
@@ -129,12 +129,12 @@ impl Transport {
         Self { server: Some(server), incoming: vec![], read: 0, sent: 0 }
     }
 
-    /// What was sent since the last time.
+    /// Returns the number of bytes sent since the last call.
     pub(crate) fn take_sent(&mut self) -> usize {
         std::mem::take(&mut self.sent)
     }
 
-    /// The next record has arrived.
+    /// Makes the next record available for reading.
     pub(crate) fn arrive(&mut self, io: &mut Io) {
         std::mem::swap(&mut self.incoming, &mut io.incoming);
         self.read = 0;
@@ -170,7 +170,7 @@ impl Write for Transport {
     }
 }
 
-/// Where the records of libraries go that write to whatever takes them.
+/// A writer that drops and counts the records of libraries that write to an `impl Write`.
 pub(crate) struct Sink(pub(crate) usize);
 
 impl Write for Sink {
@@ -184,16 +184,16 @@ impl Write for Sink {
     }
 }
 
-/// The certificate that the server's is issued by.
+/// Returns the certificate of the authority that issued the server's certificate.
 pub(crate) fn authority() -> CertificateDer<'static> {
     identity().authority.clone()
 }
 
-/// Of rustls clients that use ring, which share it.
+/// The config shared by the rustls clients that use ring.
 pub(crate) static RING: LazyLock<Arc<ClientConfig>> =
     LazyLock::new(|| rustls_client_config(ring::default_provider()));
 
-/// Of rustls clients that use AWS-LC, which share it.
+/// The config shared by the rustls clients that use AWS-LC.
 pub(crate) static AWS_LC: LazyLock<Arc<ClientConfig>> =
     LazyLock::new(|| rustls_client_config(aws_lc_rs::default_provider()));
 

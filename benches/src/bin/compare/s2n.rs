@@ -1,4 +1,4 @@
-//! s2n-tls, with its callbacks over a transport.
+//! s2n-tls, with callbacks for the transport.
 
 #![allow(unsafe_code)]
 
@@ -16,31 +16,31 @@ use crate::peer::{Client, Io, Library, Server, Transport};
 
 pub(crate) const LIBRARIES: [Library; 1] = [Library { name: "s2n-tls", connect }];
 
-static CONFIG: LazyLock<Config> = LazyLock::new(|| config().expect("a good configuration"));
+static CONFIG: LazyLock<Config> = LazyLock::new(|| config().expect("a valid config"));
 
 fn config() -> Result<Config, s2n_tls::error::Error> {
     let mut config = Config::builder();
     config.with_system_certs(false)?;
     config.set_security_policy(&DEFAULT_TLS13)?;
-    // SAFETY: it talks to nobody but this program.
+    // SAFETY: the only peer is the server in this program.
     unsafe { config.disable_x509_verification()? };
     config.build()
 }
 
 struct S2n {
     connection: Connection,
-    /// In a place of its own: the connection has its address.
+    /// Boxed, because the connection keeps its address.
     transport: Box<Transport>,
 }
 
-/// Neither blocks nor fails in what this program does.
+/// Converts the result of the transport, which neither blocks nor fails in this program.
 fn length(result: std::io::Result<usize>) -> c_int {
     result.map_or(-1, |len| len as c_int)
 }
 
 unsafe extern "C" fn receive(context: *mut c_void, buffer: *mut u8, len: u32) -> c_int {
-    // SAFETY: the context is the transport of the connection that calls, which uses it nowhere else
-    // meanwhile; the buffer is its own.
+    // SAFETY: the context is the transport of the calling connection, which does not use it elsewhere
+    // during the call. The buffer belongs to the library.
     let (transport, buffer) = unsafe {
         (&mut *context.cast::<Transport>(), std::slice::from_raw_parts_mut(buffer, len as usize))
     };
@@ -61,8 +61,8 @@ fn connect(server: Server) -> (Box<dyn Client>, Server) {
         transport: Box::new(Transport::to(server)),
     };
     let context = (&raw mut *client.transport).cast();
-    negotiate(&mut client.connection, context).expect("a good server");
-    let server = client.transport.server.take().expect("it stays");
+    negotiate(&mut client.connection, context).expect("the handshake succeeds");
+    let server = client.transport.server.take().expect("the server of the transport");
     (Box::new(client), server)
 }
 
@@ -74,7 +74,7 @@ fn negotiate(
     connection.set_server_name("localhost")?;
     connection.set_receive_callback(Some(receive))?;
     connection.set_send_callback(Some(send))?;
-    // SAFETY: the transport lives as long as the connection, in its box.
+    // SAFETY: the transport is boxed and lives as long as the connection.
     unsafe {
         connection.set_receive_context(context)?;
         connection.set_send_context(context)?;

@@ -1,4 +1,4 @@
-//! rustls without its buffers.
+//! rustls with its unbuffered API.
 
 use std::sync::Arc;
 
@@ -21,9 +21,9 @@ fn connect(config: &Arc<ClientConfig>, mut server: Server) -> (Box<dyn Client>, 
     let (mut input, mut output) = (vec![], vec![0; 1 << 14]);
     loop {
         let UnbufferedStatus { discard, state } = client.process_tls_records(&mut input);
-        let is_blocked = match state.expect("a good server") {
+        let is_blocked = match state.expect("the handshake succeeds") {
             ConnectionState::EncodeTlsData(mut data) => {
-                let len = data.encode(&mut output).expect("room for it");
+                let len = data.encode(&mut output).expect("the buffer is long enough");
                 server.receive(&output[..len]);
                 false
             }
@@ -59,16 +59,16 @@ impl Unbuffered {
 impl Client for Unbuffered {
     fn seal(&mut self, content: &[u8], io: &mut Io) -> usize {
         let output = io.output.bytes();
-        self.write(|traffic| traffic.encrypt(content, output).expect("room for it"))
+        self.write(|traffic| traffic.encrypt(content, output).expect("the buffer is long enough"))
     }
 
     fn open(&mut self, io: &mut Io) -> usize {
         let UnbufferedStatus { state, .. } = self.0.process_tls_records(io.receive());
         let mut len = 0;
-        match state.expect("a good record") {
+        match state.expect("a valid record") {
             ConnectionState::ReadTraffic(mut traffic) => {
                 while let Some(record) = traffic.next_record() {
-                    len += record.expect("a good record").payload.len();
+                    len += record.expect("a valid record").payload.len();
                 }
             }
             state => panic!("{state:?}"),
@@ -78,7 +78,7 @@ impl Client for Unbuffered {
 
     fn close(&mut self, io: &mut Io) -> usize {
         let output = io.output.bytes();
-        self.write(|traffic| traffic.queue_close_notify(output).expect("room for it"))
+        self.write(|traffic| traffic.queue_close_notify(output).expect("the buffer is long enough"))
     }
 
     fn open_close(&mut self, io: &mut Io) -> bool {

@@ -1,4 +1,4 @@
-//! Streams over `std::io`: what a library must offer to be compared.
+//! The interface to compare libraries with streams over `std::io`.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -10,19 +10,19 @@ use tls_record_alloc::tls_record::aead::ring::Ring;
 
 use crate::setup::server_name;
 
-/// A stream that can close its direction.
+/// A stream that can close its sending direction.
 pub(crate) trait Duplex: Read + Write {
-    /// Sends a close_notify, and ends the direction of the transport.
+    /// Sends a close_notify, and shuts down the sending direction of the transport.
     fn close(&mut self) -> io::Result<()>;
 }
 
-/// A library with streams over a socket.
+/// A library with streams over a TCP socket.
 pub(crate) trait BlockingLibrary {
-    /// Makes the handshake of a client.
+    /// Performs the handshake of a client.
     fn connect(config: Arc<ClientConfig>, tcp: TcpStream) -> io::Result<impl Duplex>;
 }
 
-/// [`Stream`].
+/// The adapter's [`Stream`].
 pub(crate) struct Ours;
 
 impl BlockingLibrary for Ours {
@@ -38,7 +38,7 @@ impl Duplex for Stream<TcpStream, Ring> {
     }
 }
 
-/// [`StreamOwned`].
+/// [`StreamOwned`] of rustls.
 pub(crate) struct Rustls;
 
 impl BlockingLibrary for Rustls {

@@ -1,4 +1,4 @@
-//! Much data in one direction: written 16 KiB at a time, or read 64 KiB at a time.
+//! Bulk data in one direction: written 16 KiB at a time, or read 64 KiB at a time.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ use crate::tokio_library::{self, TokioLibrary, TokioRustls, adopt, block_on};
 const WRITE: usize = 16 << 10;
 const READ: usize = 64 << 10;
 
-/// Bytes of content of the records that are received.
+/// Bytes of content of a received record.
 const RECORD: usize = 16 << 10;
 
 pub(crate) fn tokio_section(setup: &Setup) -> Section {
@@ -143,7 +143,7 @@ fn receive_blocking<L: BlockingLibrary>(setup: &Setup, bytes: usize) -> io::Resu
     })
 }
 
-/// Runs a subject whose peer takes everything.
+/// Runs the measured side with a peer that reads everything.
 fn to_drain(
     setup: &Setup,
     bytes: usize,
@@ -155,12 +155,12 @@ fn to_drain(
         let peer = spawn(scope, move || Peer::accept(setup, theirs)?.drain());
         let time = subject(own)?;
         let taken = peer.join().expect("the peer does not panic")?;
-        assert!(taken > bytes as u64, "the peer got {taken} bytes for {bytes}");
+        assert!(taken > bytes as u64, "the peer received {taken} bytes for {bytes} bytes of data");
         Ok(time)
     })
 }
 
-/// Runs a subject whose peer sends everything.
+/// Runs the measured side with a peer that sends everything.
 fn from_sender(
     setup: &Setup,
     bytes: usize,

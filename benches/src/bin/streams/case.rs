@@ -1,21 +1,21 @@
-//! What is compared: the same work by two libraries, which take turns.
+//! A case: the same work done by two libraries, which take turns.
 
 use std::io;
 use std::time::Duration;
 
 use tls_record_benches::timing::Spread;
 
-/// Does an amount of work, and returns the CPU time that it took.
+/// Does an amount of work and returns the CPU time.
 type Run = Box<dyn Fn(usize) -> io::Result<Duration>>;
 
-/// One kind of work, as our streams and as others do it.
+/// One kind of work, done by the adapter's streams and by another library.
 pub(crate) struct Case {
     pub(crate) name: String,
     ours: Run,
     theirs: Run,
 }
 
-/// Cases of the same two libraries, in the same unit.
+/// Cases that compare the same two libraries in the same unit.
 pub(crate) struct Section {
     pub(crate) title: &'static str,
     pub(crate) ours: &'static str,
@@ -24,7 +24,7 @@ pub(crate) struct Section {
     pub(crate) cases: Vec<Case>,
 }
 
-/// What an amount of work counts.
+/// The unit of an amount of work.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Unit {
     Bytes,
@@ -32,20 +32,20 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    /// An amount to begin with.
+    /// Returns the first amount to try.
     const fn first(self) -> usize {
         match self {
-            // A multiple of every length that is written, and of every record.
+            // A multiple of the length of every write and of every record.
             Self::Bytes => 1 << 20,
             Self::RoundTrips => 100,
         }
     }
 
-    /// The name of [`Self::figure`].
+    /// Returns the name of the unit of [`Self::figure`].
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Bytes => "µs of CPU time a MiB",
-            Self::RoundTrips => "ns of CPU time a round trip",
+            Self::Bytes => "CPU time, µs per MiB",
+            Self::RoundTrips => "CPU time, ns per round trip",
         }
     }
 
@@ -58,23 +58,23 @@ impl Unit {
     }
 }
 
-/// How a case is measured.
+/// How long a case is measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// How often both take their turn.
+    /// The number of turns of each library.
     pub(crate) rounds: usize,
-    /// CPU time that each turn takes at least.
+    /// The least CPU time of a turn.
     pub(crate) turn: Duration,
 }
 
-/// What was measured, or counted, of a case.
+/// The figures of a case.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) name: String,
-    /// Medians, in the unit of the section.
+    /// The medians of both libraries, in the unit of the section.
     pub(crate) ours: f64,
     pub(crate) theirs: f64,
-    /// Ours over theirs in the same round.
+    /// The ratio of `ours` to `theirs` in the same round.
     pub(crate) ratio: Spread,
 }
 
@@ -87,7 +87,7 @@ impl Case {
         Self { name, ours: Box::new(ours), theirs: Box::new(theirs) }
     }
 
-    /// Both libraries by turns, of the same amount of work. Who comes first changes.
+    /// Measures both libraries in turns with the same amount of work. The first one alternates.
     pub(crate) fn measure(&self, unit: Unit, effort: Effort) -> io::Result<Row> {
         let amount = self.amount(unit, effort.turn)?;
         let (mut ours, mut theirs, mut ratios) = (vec![], vec![], vec![]);
@@ -112,7 +112,7 @@ impl Case {
         })
     }
 
-    /// How much work takes even the faster one a whole turn. Finding it warms both.
+    /// Finds the amount of work that takes the faster library a whole turn. This also warms up both.
     fn amount(&self, unit: Unit, turn: Duration) -> io::Result<usize> {
         let mut amount = unit.first();
         loop {
@@ -121,7 +121,7 @@ impl Case {
                 return Ok(amount);
             }
             let short = turn.as_secs_f64() / least.as_secs_f64();
-            // With little work the estimate is poor: at most ten times as much at once.
+            // With little work the estimate is poor, so multiply by at most ten at a time.
             amount *= (short * 1.1).ceil().clamp(2.0, 10.0) as usize;
         }
     }

@@ -1,14 +1,14 @@
-//! `streams.limits`: the most that a ratio may be.
+//! The limits of ratios in `streams.limits`.
 
 use std::collections::BTreeMap;
 
 use crate::case::Row;
 
-/// Limits by the names of cases.
+/// The limits, by name of the case.
 pub(crate) struct Limits(BTreeMap<&'static str, f64>);
 
 impl Limits {
-    /// Those that were there when this was compiled.
+    /// Reads the limits that were compiled in.
     pub(crate) fn new() -> Self {
         let lines = include_str!("../../../streams.limits").lines();
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -26,7 +26,7 @@ impl Limits {
         self.0.get(name).copied()
     }
 
-    /// Ratios above their limits, and limits of cases that do not exist, one on a line.
+    /// Returns messages for ratios above their limits, and for limits of cases that do not exist.
     pub(crate) fn failures(&self, names: &[String], rows: &[Row]) -> Vec<String> {
         let unknown = self.0.keys().filter(|limited| !names.iter().any(|name| name == *limited));
         let unknown = unknown.map(|name| format!("{name} has a limit, but does not exist"));

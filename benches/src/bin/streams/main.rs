@@ -1,12 +1,13 @@
-//! The adapter's streams beside those of others: CPU time, and memory.
+//! Compares the adapter's streams with those of other libraries: CPU time and memory.
 //!
 //! ```text
 //! cargo run --release -p tls-record-benches --features streams --bin streams
 //! ```
 //!
-//! What is measured has a thread and a processor of its own, and the time is that thread's, in user
-//! and in system mode. The two libraries take turns; the ratio is the median over the rounds of what
-//! ours took over what theirs took. `benches/README.md` says what the cases are.
+//! The measured side runs in its own thread on its own processor, and the time is the user and
+//! system CPU time of that thread. The two libraries take turns. In each round, the time of the
+//! adapter is divided by the time of the other library; the result is the median of these ratios.
+//! `benches/README.md` describes the cases.
 
 mod blocking_library;
 mod bulk;
@@ -35,33 +36,33 @@ use limits::Limits;
 use report::Part;
 use setup::{Setup, Tls};
 
-/// Measures the adapter's streams beside tokio-rustls and rustls.
+/// Compares the adapter's streams with tokio-rustls and rustls.
 #[derive(Parser)]
 struct Arguments {
-    /// Only cases with this in their names.
+    /// Measure only cases whose name contains this text.
     #[arg(long, default_value = "")]
     only: String,
-    /// The version of TLS.
+    /// The TLS version.
     #[arg(long, value_enum, default_value = "1.3")]
     tls: Tls,
-    /// Leaves Nagle's algorithm on: without TCP_NODELAY, TCP gathers what is written in small pieces.
+    /// Do not set TCP_NODELAY, so that TCP gathers short writes (Nagle's algorithm).
     #[arg(long)]
     nagle: bool,
-    /// How often the libraries take turns.
+    /// The number of rounds, in which each library takes a turn.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// CPU time that each turn takes at least.
+    /// The least CPU time of a turn, in milliseconds.
     #[arg(long, default_value_t = 200)]
     milliseconds: u64,
-    /// Draws the figures to this file.
+    /// Draw the figures to this file.
     #[arg(long, visible_alias = "chart")]
     svg: Option<PathBuf>,
-    /// Fails if a ratio is above its limit in `streams.limits`.
+    /// Fail if a ratio is above its limit in `streams.limits`.
     #[arg(long)]
     check: bool,
 }
 
-/// Measures the cases of a section whose names have `only` in them.
+/// Measures the cases of a section whose names contain `only`.
 fn measure(section: &Section, only: &str, effort: Effort) -> io::Result<Vec<Row>> {
     let wanted = section.cases.iter().filter(|case| case.name.contains(only));
     wanted
@@ -102,8 +103,8 @@ fn main() -> io::Result<ExitCode> {
         });
     }
     for (title, unit, rows) in [
-        ("Memory of one end", "bytes of heap", memory::held(&setup)?),
-        ("Messages of 64 bytes", "allocations", memory::allocations(&setup)?),
+        ("Memory of one end", "heap, bytes per connection", memory::held(&setup)?),
+        ("Messages of 64 bytes", "allocations per message", memory::allocations(&setup)?),
     ] {
         names.extend(rows.iter().map(|row| row.name.clone()));
         let wanted = rows.into_iter().filter(|row| row.name.contains(&arguments.only));

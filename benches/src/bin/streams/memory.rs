@@ -1,8 +1,8 @@
-//! Bytes of heap that one end of a connection holds, and what a short message allocates.
+//! The bytes of heap that one end of a connection holds, and the allocations for a short message.
 //!
-//! The transport is a pipe in memory that the other end holds as well: what is freed with an end is
-//! its own. It is boxed, so that its fields count too. Configurations, which connections share, are
-//! not in it.
+//! The bytes are those that are freed when the end is dropped. The end is boxed, so that its own
+//! fields are included. The transport, a pipe in memory, is also held by the other end, so it is
+//! not included, nor are configurations, which connections share.
 
 use std::io;
 use std::pin::pin;
@@ -18,13 +18,13 @@ use crate::heap;
 use crate::setup::Setup;
 use crate::tokio_library::{Duplex, Ours, TokioLibrary, TokioRustls};
 
-/// Bytes that the pipe holds, each way.
+/// The capacity of the pipe in each direction, in bytes.
 const PIPE: usize = 64 << 10;
 
 const SHORT: usize = 64;
 const LONG: usize = 200_000;
 
-/// Bytes that are read at a time.
+/// The bytes of one read.
 const READ: usize = 16 << 10;
 
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ enum End {
     Server,
 }
 
-/// What a connection went through before its memory is counted.
+/// What a connection does before its memory is counted.
 #[derive(Clone, Copy)]
 enum Past {
     Short,
@@ -41,7 +41,7 @@ enum Past {
     Read,
 }
 
-/// Bytes of heap that an end holds.
+/// Returns the bytes of heap that an end holds, for each case.
 pub(crate) fn held(setup: &Setup) -> io::Result<Vec<Row>> {
     let mut rows = vec![];
     for (end_name, end) in [("client", End::Client), ("server", End::Server)] {
@@ -57,7 +57,7 @@ pub(crate) fn held(setup: &Setup) -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Allocations for each message that is sent, and that is received, once the connection is in use.
+/// Returns the allocations per sent and per received message, after some messages.
 pub(crate) fn allocations(setup: &Setup) -> io::Result<Vec<Row>> {
     let ours = allocations_of::<Ours>(setup)?;
     let theirs = allocations_of::<TokioRustls>(setup)?;
@@ -112,7 +112,7 @@ fn allocations_of<L: TokioLibrary>(setup: &Setup) -> io::Result<(f64, f64)> {
         let (result, receiving) = heap::count(|| at_once(server.read_exact(&mut room)));
         result?;
         assert_eq!(room, content);
-        // The first half is there to bring all buffers to their size.
+        // The first half of the messages brings all buffers to their final size.
         if message >= MESSAGES {
             sent += sending.calls;
             received += receiving.calls;
@@ -126,7 +126,7 @@ async fn connect<L: TokioLibrary>(setup: &Setup) -> io::Result<(impl Duplex, imp
     try_join!(L::connect(setup.client.clone(), client), L::accept(setup.server.clone(), server))
 }
 
-/// One write, which the other end reads.
+/// Makes one write, which the other end reads.
 async fn transfer(from: &mut impl Duplex, to: &mut impl Duplex, len: usize) -> io::Result<()> {
     let content = vec![0x5a; len];
     let write = async {
@@ -146,8 +146,8 @@ async fn transfer(from: &mut impl Duplex, to: &mut impl Duplex, len: usize) -> i
     try_join!(write, read).map(drop)
 }
 
-/// The result of a future that is ready at once. In a runtime it may not be: tokio makes a task yield
-/// after some I/O, whether there is more or not.
+/// Polls a future once and returns its result. It must be ready at once, which is not certain
+/// inside a runtime: tokio makes a task yield after some I/O.
 fn at_once<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,

@@ -1,4 +1,4 @@
-//! The other end of what is measured: rustls in a thread of its own, whose CPU time is not counted.
+//! The peer of the measured side: rustls in a separate thread, whose CPU time is not counted.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::thread::{Scope, ScopedJoinHandle};
@@ -9,14 +9,14 @@ use crate::clock;
 use crate::polled::Polled;
 use crate::setup::{Setup, server_name};
 
-/// Bytes of records that are sealed before any of them is sent.
+/// The bytes of records that are sealed before the first of them is sent.
 const BATCH: usize = 16 << 20;
 
-/// A peer after its handshake.
+/// A peer after the handshake.
 pub(crate) struct Peer {
     connection: Connection,
     tcp: Polled,
-    /// Bytes that were read for the handshake: the last of them may be records behind it.
+    /// Bytes read during the handshake. The last of them may belong to later records.
     read: u64,
 }
 
@@ -39,10 +39,11 @@ impl Peer {
         Ok(Self { connection, tcp, read })
     }
 
-    /// Sends this many bytes in records of one length, and closes its direction.
+    /// Sends `bytes` bytes in records with `record` bytes of content, and closes the sending
+    /// direction.
     ///
-    /// Many records are sealed before the first of them is sent, so that the subject never waits for
-    /// one: how many records a read finds depends on the subject alone.
+    /// Many records are sealed before the first of them is sent, so that the measured side never
+    /// waits for a record: how many records a read returns depends only on the measured side.
     pub(crate) fn send(&mut self, record: usize, bytes: usize) -> io::Result<()> {
         let content = vec![0x5a; record];
         let mut sealed = Vec::new();
@@ -60,15 +61,15 @@ impl Peer {
         self.close()
     }
 
-    /// Takes records up to the end of the transport without opening them, and closes its direction.
-    /// Returns how many bytes arrived, those of the handshake included.
+    /// Reads to the end of the transport without opening records, and closes the sending direction.
+    /// Returns the number of bytes received, including those of the handshake.
     pub(crate) fn drain(&mut self) -> io::Result<u64> {
         let taken = drain(&mut self.tcp)?;
         self.close()?;
         Ok(self.read + taken)
     }
 
-    /// Sends back what arrives, up to the close_notify.
+    /// Echoes received data until the close_notify.
     pub(crate) fn echo(&mut self) -> io::Result<()> {
         let mut message = [0; 4096];
         loop {
@@ -99,13 +100,14 @@ impl Peer {
         Ok(())
     }
 
-    /// Takes what is still under way: a socket that is closed with bytes unread resets the connection.
+    /// Reads to the end of the transport: a socket that is closed with unread bytes resets the
+    /// connection.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         drain(&mut self.tcp).map(drop)
     }
 }
 
-/// Takes what arrives, up to the end of the transport. Returns how many bytes that were.
+/// Reads to the end of the transport and returns the number of bytes.
 pub(crate) fn drain(tcp: &mut Polled) -> io::Result<u64> {
     let mut room = vec![0; 256 << 10];
     let mut taken = 0;
@@ -117,7 +119,7 @@ pub(crate) fn drain(tcp: &mut Polled) -> io::Result<u64> {
     }
 }
 
-/// Starts a peer on another processor than that of the subject.
+/// Starts a peer on another processor than that of the measured side.
 pub(crate) fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     peer: impl FnOnce() -> io::Result<T> + Send + 'scope,

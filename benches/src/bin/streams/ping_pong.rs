@@ -1,4 +1,4 @@
-//! Short messages, each of which waits for the answer to the one before.
+//! Short messages, each sent after the reply to the one before.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -85,7 +85,7 @@ fn ping_pong_blocking<L: BlockingLibrary>(setup: &Setup, trips: usize) -> io::Re
     })
 }
 
-/// Runs a subject whose peer sends everything back.
+/// Runs the measured side with a peer that echoes everything.
 fn to_echo(
     setup: &Setup,
     subject: impl FnOnce(TcpStream) -> io::Result<Duration>,

@@ -1,19 +1,19 @@
-//! A socket that a peer looks at again and again, instead of waiting to be woken.
+//! A socket that a peer polls repeatedly instead of waiting to be woken.
 //!
-//! The thread that sends pays for waking the one that receives, and whether that one is asleep is
-//! chance: it decided how much time a proxy took for short records.
+//! Waking the thread that receives costs time of the thread that sends, and whether the receiver
+//! sleeps is random: this dominated the time of a proxy for short records.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-/// What to do until a socket is looked at again.
+/// What to do between two polls of a socket.
 #[derive(Clone, Copy)]
 pub(crate) enum Pause {
-    /// Let other threads run: for the fastest answer.
+    /// Yield to other threads: for the fastest reply.
     Yield,
-    /// Sleep for a while: for much data.
+    /// Sleep: for bulk data.
     Sleep,
 }
 
@@ -36,7 +36,7 @@ impl Polled {
             match call(&mut self.tcp) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => match self.pause {
                     Pause::Yield => thread::yield_now(),
-                    // The buffers of sockets hold more than is sent in this time.
+                    // Socket buffers hold more than is sent in this time.
                     Pause::Sleep => thread::sleep(Duration::from_micros(200)),
                 },
                 result => return result,

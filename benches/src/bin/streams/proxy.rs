@@ -1,4 +1,4 @@
-//! A proxy that terminates TLS, and forwards to a backend in plaintext or over TLS.
+//! A proxy that terminates TLS and forwards to a backend in plaintext or over TLS.
 
 use std::io;
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ use crate::polled::{Pause, Polled};
 use crate::setup::Setup;
 use crate::tokio_library::{Duplex, Ours, TokioLibrary, TokioRustls, adopt, block_on};
 
-/// Bytes of content of the records that the client sends.
+/// Bytes of content of the client's records.
 const RECORDS: [usize; 4] = [256, 1_024, 4_096, 16_384];
 
 #[derive(Clone, Copy)]
@@ -45,7 +45,7 @@ pub(crate) fn section(setup: &Setup) -> Section {
     }
 }
 
-/// CPU time of a proxy, from the end of its handshakes to that of the connections.
+/// Returns the CPU time of a proxy, from the end of its handshakes to the end of its connections.
 fn proxy<L: TokioLibrary>(
     setup: &Setup,
     backend: Backend,
@@ -69,7 +69,7 @@ fn proxy<L: TokioLibrary>(
         let time = block_on(forward::<L>(setup, backend, front, back, bytes))?;
         client.join().expect("the client does not panic")?;
         let taken = sink.join().expect("the backend does not panic")?;
-        assert!(taken >= bytes as u64, "the backend got {taken} bytes of {bytes}");
+        assert!(taken >= bytes as u64, "the backend received {taken} of {bytes} bytes");
         Ok(time)
     })
 }

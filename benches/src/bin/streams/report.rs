@@ -1,4 +1,4 @@
-//! The tables, and the charts.
+//! Output as tables and charts.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use tls_record_benches::timing::Spread;
 use crate::case::Row;
 use crate::limits::Limits;
 
-/// Rows of one section, as they are shown.
+/// The rows of one section, with its headings.
 pub(crate) struct Part {
     pub(crate) title: &'static str,
     pub(crate) ours: &'static str,
@@ -18,11 +18,11 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Prints the table.
+    /// Prints the part as a table.
     pub(crate) fn print(&self, limits: &Limits) -> io::Result<()> {
         let Self { title: _, ours, theirs, unit, rows } = self;
         let mut out = io::stdout().lock();
-        writeln!(out, "\n| {unit} | {ours} | {theirs} | ratio | quartiles | at most |")?;
+        writeln!(out, "\n| {unit} | {ours} | {theirs} | ratio | quartiles | limit |")?;
         writeln!(out, "|---|---|---|---|---|---|")?;
         for Row { name, ours, theirs, ratio } in rows {
             let Spread { low, median, high } = ratio;
@@ -34,7 +34,7 @@ impl Part {
     }
 }
 
-/// All parts, one chart each.
+/// Draws a chart for each part.
 pub(crate) fn svg(parts: &[Part]) -> String {
     let drawn: Vec<_> = parts.iter().map(Drawn::new).collect();
     let charts: Vec<_> =
@@ -42,7 +42,7 @@ pub(crate) fn svg(parts: &[Part]) -> String {
     chart::svg(&charts)
 }
 
-/// What a [`Chart`] borrows.
+/// Owns the data that a [`Chart`] borrows.
 struct Drawn {
     title: String,
     groups: Vec<String>,

@@ -1,4 +1,4 @@
-//! Streams over the transports of tokio: what a library must offer to be compared.
+//! The interface to compare libraries with streams over transports of tokio.
 
 use std::io;
 use std::net::TcpStream;
@@ -14,27 +14,27 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::setup::server_name;
 
-/// What a stream of tokio is, and what it is made over.
+/// A stream or a transport of tokio.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
 
 /// A library with streams for tokio.
 pub(crate) trait TokioLibrary {
-    /// Makes the handshake of a client.
+    /// Performs the handshake of a client.
     fn connect<T: Duplex>(
         config: Arc<ClientConfig>,
         transport: T,
     ) -> impl Future<Output = io::Result<impl Duplex>>;
 
-    /// Makes the handshake of a server.
+    /// Performs the handshake of a server.
     fn accept<T: Duplex>(
         config: Arc<ServerConfig>,
         transport: T,
     ) -> impl Future<Output = io::Result<impl Duplex>>;
 }
 
-/// [`TokioStream`].
+/// The adapter's [`TokioStream`].
 pub(crate) struct Ours;
 
 impl TokioLibrary for Ours {
@@ -50,7 +50,7 @@ impl TokioLibrary for Ours {
     }
 }
 
-/// tokio-rustls.
+/// The streams of tokio-rustls.
 pub(crate) struct TokioRustls;
 
 impl TokioLibrary for TokioRustls {
@@ -66,14 +66,14 @@ impl TokioLibrary for TokioRustls {
     }
 }
 
-/// Runs a subject in this thread.
+/// Runs the measured side in this thread.
 pub(crate) fn block_on(
     subject: impl Future<Output = io::Result<Duration>>,
 ) -> io::Result<Duration> {
     Builder::new_current_thread().enable_io().build()?.block_on(subject)
 }
 
-/// A socket as tokio has it. To be called inside [`block_on`].
+/// Converts a socket to one of tokio. Must be called inside [`block_on`].
 pub(crate) fn adopt(tcp: TcpStream) -> io::Result<tokio::net::TcpStream> {
     tcp.set_nonblocking(true)?;
     tokio::net::TcpStream::from_std(tcp)
