@@ -175,7 +175,6 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// The errors of [`Opener::open`]. The alert for an [`OpenError::Fault`] becomes
     /// [`unsent`](Self::unsent). An [`OpenError::PeerAlert`], and [`Fault::NotTls`], which has no
     /// alert, discard everything that is unsent.
-    #[inline]
     pub fn received(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         let opened = self.opener.open(input);
         self.tell_if_due();
@@ -375,7 +374,6 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Returns the records that the transport has not taken, in order. Our fatal alert is sent
     /// after the records that were sealed before it; a fatal alert from the peer discards them. The
     /// next call that seals may move the bytes within the buffer.
-    #[inline]
     pub fn unsent(&self) -> &[u8] {
         self.writer.unsent()
     }
@@ -412,7 +410,6 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     ///
     /// After [`begin_send`](Self::begin_send), `len` is how many of the bytes that it returned were
     /// taken, or 0 if none were. A larger `len` is cut to that length.
-    #[inline]
     pub fn sent(&mut self, len: usize) {
         self.writer.sent(len);
         self.tell_opener();
@@ -674,30 +671,24 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     }
 
     /// Carries the notice to the writer and the signal to the opener.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn tell(&mut self) {
         self.tell_writer();
         self.tell_opener();
     }
 
     /// Carries the opener's notice, unless it waits for the end of the input.
-    #[inline]
     fn tell_if_due(&mut self) {
         if self.opener.has_notice() && !self.opener.is_notice_waiting() {
             self.tell();
         }
     }
 
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn tell_writer(&mut self) {
         if self.opener.has_notice() {
             self.writer.apply(self.opener.take_notice());
         }
     }
 
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn tell_opener(&mut self) {
         if self.writer.has_signal() {
             self.opener.apply(self.writer.take_signal());

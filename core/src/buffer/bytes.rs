@@ -47,7 +47,6 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    #[inline]
     pub(crate) const fn new(parts: &'a [&'a [u8]]) -> Self {
         Self { part: &[], others: parts }
     }
@@ -94,7 +93,7 @@ impl<'a> Source<'a> {
 }
 
 /// Returns the total length of `parts` in bytes.
-#[inline(never)] // One copy for all who ask.
+#[inline(never)]
 pub(crate) fn length(parts: &[&[u8]]) -> usize {
     parts.iter().fold(0, |sum, part| sum.saturating_add(part.len()))
 }

@@ -70,7 +70,6 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
 }
 
 impl<K: KeySchedule, const TX: usize> Half for Writer<K, TX> {
-    #[inline]
     fn take(&mut self, mailbox: &Mailbox) {
         let notice = mailbox.take_notice();
         if !notice.is_empty() {
@@ -78,7 +77,6 @@ impl<K: KeySchedule, const TX: usize> Half for Writer<K, TX> {
         }
     }
 
-    #[inline]
     fn post(&mut self, mailbox: &Mailbox) {
         if self.has_signal() {
             mailbox.post_signal(self.take_signal());

@@ -341,7 +341,6 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// A KeyUpdate waits while bytes are unsent, so that requests that arrive meanwhile get one
     /// answer (RFC 9846 section 4.7.3). While bytes are unsent, it is sealed only if data or the
     /// close_notify is to follow it.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn seal_control(&mut self) {
         while let Some(control) = self.sealer.next_control() {
             let may_wait =
@@ -354,7 +353,6 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     }
 
     /// Seals the control records that must precede application data.
-    #[cfg_attr(target_pointer_width = "64", cold)]
     fn seal_before_data(&mut self) -> Result<(), SealError> {
         while let Some(control) = self.sealer.next_control() {
             if let Err(error) = self.seal_next(control) {
@@ -555,7 +553,6 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     }
 
     /// Returns whether [`take_signal`](Self::take_signal) has a signal.
-    #[inline]
     pub const fn has_signal(&self) -> bool {
         self.sealer.has_signal()
     }

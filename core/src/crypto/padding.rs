@@ -126,7 +126,6 @@ pub(crate) fn strip(inner: &[u8]) -> Result<Inner<'_>, Fault> {
     }
 }
 
-#[cold]
 fn strip_zeros(mut inner: &[u8]) -> Result<Inner<'_>, Fault> {
     while let Some((&last, content)) = inner.split_last() {
         if last != 0 {
@@ -139,7 +138,6 @@ fn strip_zeros(mut inner: &[u8]) -> Result<Inner<'_>, Fault> {
 
 /// Like [`strip`], but the instructions and memory accesses until the content type is known are the
 /// same for every inner plaintext of one length.
-#[inline]
 pub(crate) fn strip_in_constant_time(inner: &[u8]) -> Result<Inner<'_>, Fault> {
     let (last, zeros) = scan_in_constant_time(inner);
     if last == 0 {
@@ -217,7 +215,6 @@ impl<const N: usize> Last<N> {
     const NONE: Self = Self { words: [0; N], behind: 0, searching: usize::MAX };
 
     /// Looks at the next piece, from the last to the first.
-    #[inline(always)]
     fn look(&mut self, piece: [usize; N]) {
         const HALF: u32 = usize::BITS / 2;
         for (found, word) in self.words.iter_mut().zip(piece) {

@@ -78,7 +78,6 @@ impl<K: KeySchedule> Protection<K> {
         &self.schedule
     }
 
-    #[inline]
     pub(crate) const fn sequence(&self) -> u64 {
         self.sequence
     }
@@ -88,13 +87,11 @@ impl<K: KeySchedule> Protection<K> {
     }
 
     /// Returns the number of bytes in front of the content.
-    #[inline]
     pub(crate) const fn headroom(&self) -> usize {
         self.headroom as usize
     }
 
     /// Returns the length of a record with `content` bytes of content, without padding.
-    #[inline]
     pub(crate) fn record_len(&self, content: usize) -> usize {
         content.saturating_add(self.overhead.into())
     }
@@ -117,7 +114,6 @@ impl<K: KeySchedule> Protection<K> {
     ///
     /// It is written in the pieces in which ciphers load it: a load that covers several stores has
     /// to wait for them.
-    #[inline]
     fn nonce(&self, number: u64) -> [u8; NONCE_LEN] {
         let mut nonce = self.iv;
         let number = number.swap_bytes();
@@ -131,7 +127,6 @@ impl<K: KeySchedule> Protection<K> {
     }
 
     /// Returns the part of the iv that is combined with the sequence number.
-    #[inline]
     fn iv_counter(&self) -> u64 {
         self.iv.last_chunk().map_or(0, |back| u64::from_be_bytes(*back))
     }
@@ -272,17 +267,14 @@ impl<K: KeySchedule> Keys<K> {
         K::Aead::STACK.saturating_add(RECORD_FRAMES)
     };
 
-    #[inline]
     pub(crate) const fn none() -> Self {
         Self(None)
     }
 
-    #[inline]
     pub(crate) const fn get(&self) -> Option<&Protection<K>> {
         self.0.as_ref()
     }
 
-    #[inline]
     pub(crate) const fn get_mut(&mut self) -> Option<&mut Protection<K>> {
         self.0.as_mut()
     }
@@ -326,7 +318,6 @@ impl<K: KeySchedule> Drop for Keys<K> {
 
 /// Returns the header of a protected TLS 1.3 record (RFC 9846 section 5.2), in the first bytes of
 /// one word, so that a cipher can load it as one: see [`Protection::nonce`].
-#[inline]
 const fn tls13_header(length: u16) -> [u8; 8] {
     let [major, minor] = VERSION_FIELD.to_be_bytes();
     let front = u64::from_le_bytes([ContentType::APPLICATION_DATA.0, major, minor, 0, 0, 0, 0, 0]);

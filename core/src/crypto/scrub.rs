@@ -42,6 +42,7 @@ const FRAME: usize = BLOCK + 3 * size_of::<usize>();
 /// installed?;
 /// # Ok::<(), KeyError>(())
 /// ```
+// Not inlined: what it overwrites lies below the frame of the caller.
 #[inline(never)]
 pub fn scrub_stack(depth: usize) {
     if depth == 0 {
@@ -61,7 +62,6 @@ pub fn scrub_stack(depth: usize) {
 pub(crate) struct Scrub(pub(crate) usize);
 
 impl Drop for Scrub {
-    #[inline]
     fn drop(&mut self) {
         scrub_stack(self.0);
     }

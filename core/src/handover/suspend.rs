@@ -208,6 +208,8 @@ fn cipher<P: Provider>(key: &[u8; 32]) -> Option<P::Aead> {
 }
 
 /// Restores the halves, and returns the packed state of the writer.
+///
+/// Not inlined, so that [`scrub_stack`] reaches its frame.
 #[inline(never)]
 fn open<P: Provider>(
     bytes: &[u8],

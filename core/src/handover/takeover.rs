@@ -266,6 +266,7 @@ impl<P: Provider> Follower<P> {
         self.layer(config)
     }
 
+    /// Not inlined, so that [`Scrub`] reaches its frame.
     #[inline(never)]
     fn layer(&mut self, config: Config) -> Result<RecordLayer<TrafficSecret<P>>, TakeoverError> {
         if !self.is_complete() {
@@ -305,6 +306,7 @@ impl<P: Provider> Follower<P> {
         direction.due.filter(|_| is_protected)
     }
 
+    /// Not inlined, so that [`scrub_stack`] reaches its frame.
     #[inline(never)]
     fn install(&mut self, sender: Role, epoch: Epoch) -> Result<(), TakeoverError> {
         let secret = self.keys(sender, epoch, [0; 8])?;

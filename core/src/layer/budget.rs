@@ -33,14 +33,12 @@ impl Budget {
 
     /// A record with content has arrived, and it is no alert: refills the budgets for empty records
     /// and warnings.
-    #[inline]
     pub(crate) const fn content_arrived(&mut self, limits: &Limits) {
         self.empty_records = limits.empty_records;
         self.warnings = limits.warnings;
     }
 
     /// Application data has arrived: refills these two budgets, and the one for KeyUpdates.
-    #[inline]
     pub(crate) const fn data_arrived(&mut self, limits: &Limits) {
         self.content_arrived(limits);
         self.key_updates = limits.key_updates;

@@ -44,7 +44,6 @@ macro_rules! word {
             }
 
             /// Returns whether there are no flags and no alert.
-            #[inline]
             pub const fn is_empty(self) -> bool {
                 self.0 == 0
             }
@@ -130,7 +129,6 @@ word! {
 
 impl Notice {
     /// Returns whether the sealer may receive this later: it reports nothing but KeyUpdates.
-    #[inline]
     pub(crate) const fn can_wait(self) -> bool {
         self.0 & !(Self::UPDATE_REQUESTED.0 | Self::PEER_ANSWERED.0) == 0
     }

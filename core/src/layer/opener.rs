@@ -99,7 +99,6 @@ enum EarlyData {
 impl EarlyData {
     /// Returns whether the body of a protected record is longer than `limit`. Skipped early data
     /// may have the full length of TLS 1.3, because the client did not know the limit yet.
-    #[inline]
     fn is_over(self, limit: u16, length: u16) -> bool {
         length > limit && !(self == Self::SkipUndecryptable && length <= MAX_PROTECTED_TLS13)
     }
@@ -355,7 +354,6 @@ impl<K: KeySchedule> Opener<K> {
 
     /// Opens an unprotected record. `after` is the input behind its header.
     #[cfg_attr(target_pointer_width = "64", cold)]
-    #[inline(never)]
     fn open_unprotected(
         &mut self,
         header: &[u8; HEADER_LEN],
@@ -509,7 +507,6 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// Handles an alert (RFC 9846 section 6, RFC 5246 section 7.2).
-    #[cfg_attr(target_pointer_width = "64", cold)]
     fn alert(
         &mut self,
         content: &[u8],
@@ -549,7 +546,6 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// Handles a change_cipher_spec (RFC 9846 section 5, RFC 5246 section 7.1).
-    #[cfg_attr(target_pointer_width = "64", cold)]
     fn change_cipher_spec(&mut self, content: &[u8], total: usize) -> Result<Opened, OpenError> {
         if content != [1] {
             return Err(Fault::BadChangeCipherSpec.into());
@@ -569,7 +565,7 @@ impl<K: KeySchedule> Opener<K> {
     // End of the direction
 
     /// Ends this half with `error`, and makes the notice for the sealer.
-    #[cold]
+    #[cfg_attr(target_pointer_width = "64", cold)]
     fn stop(&mut self, error: OpenError) {
         let (trigger, notice) = match error {
             OpenError::Fault(fault) => {
@@ -696,7 +692,6 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// Counts the bytes of records that arrive from now on.
-    #[inline]
     pub(crate) const fn drain(&mut self) {
         self.is_draining = true;
         self.is_fast = false;
@@ -749,7 +744,6 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// Returns whether there is a notice to [take](Self::take_notice).
-    #[inline]
     pub const fn has_notice(&self) -> bool {
         !self.notice.is_empty()
     }
@@ -767,7 +761,6 @@ impl<K: KeySchedule> Opener<K> {
 
     /// Returns whether the notice waits until all of the input is opened, so that several requests
     /// for a KeyUpdate in one read of the transport get one answer (RFC 9846 section 4.7.3).
-    #[inline]
     pub(crate) const fn is_notice_waiting(&self) -> bool {
         (self.has_more_input || self.rest != 0) && self.notice.can_wait()
     }
@@ -816,7 +809,6 @@ struct Unprotected<'a> {
 }
 
 /// Returns the keys that protect a record, or `None` if it is not protected.
-#[inline(always)]
 fn protecting<K: KeySchedule, P: Deref<Target = Protection<K>>>(
     keys: Option<P>,
     content_type: ContentType,

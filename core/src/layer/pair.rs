@@ -39,7 +39,9 @@ pub(crate) fn take_over<K: KeySchedule>(
 }
 
 /// Installs the keys of the records that `writer` seals, in the half that seals or opens them.
-#[inline(never)] // As above.
+///
+/// Not inlined, for the same reason as [`take_over`].
+#[inline(never)]
 pub(crate) fn install_one<K: KeySchedule>(
     opener: &mut Opener<K>,
     sealer: &mut Sealer<K>,

@@ -49,7 +49,7 @@ pub struct RecordLayer<K: KeySchedule> {
 
 impl<K: KeySchedule> RecordLayer<K> {
     /// Creates a connection without keys.
-    #[inline(never)] // One copy for all who make one.
+    #[inline(never)]
     pub const fn new(config: Config) -> Self {
         Self { opener: Opener::new(config), sealer: Sealer::new(config) }
     }
@@ -136,7 +136,6 @@ impl<K: KeySchedule> RecordLayer<K> {
     }
 
     /// Carries a notice that waits for the end of the input, then [seals](Self::seal).
-    #[cold]
     #[inline(never)]
     fn seal_behind_notice(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<Sealed, SealError> {
         self.carry_notice();
@@ -161,7 +160,6 @@ impl<K: KeySchedule> RecordLayer<K> {
 
     /// Carries a notice that waits for the end of the input, then [seals](Self::seal_in_place).
     #[cold]
-    #[inline(never)]
     fn seal_in_place_behind_notice(
         &mut self,
         record: &mut [u8],
@@ -183,7 +181,6 @@ impl<K: KeySchedule> RecordLayer<K> {
     }
 
     /// See [`Sealer::has_control`].
-    #[inline]
     pub fn has_control(&self) -> bool {
         self.next_control().is_some()
     }
@@ -202,8 +199,6 @@ impl<K: KeySchedule> RecordLayer<K> {
     }
 
     /// See [`Sealer::next_control`].
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn next_control(&self) -> Option<Control> {
         if self.is_answer_due() {
             return Some(Control::KeyUpdate { request: false });
@@ -213,7 +208,6 @@ impl<K: KeySchedule> RecordLayer<K> {
 
     /// Returns whether all of the input is opened, and held a request for a KeyUpdate of which the
     /// sealer does not know yet.
-    #[inline]
     fn is_answer_due(&self) -> bool {
         self.opener.has_notice()
             && !self.opener.is_notice_waiting()
@@ -434,7 +428,6 @@ impl<K: KeySchedule> RecordLayer<K> {
 
     /// Carries the notice to the sealer, unless it waits for the end of the input.
     #[cfg_attr(target_pointer_width = "64", cold)]
-    #[inline(never)]
     fn tell_sealer_if_due(&mut self) {
         if !self.opener.is_notice_waiting() {
             self.sealer.apply(self.opener.take_notice());
@@ -444,20 +437,17 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// Carries the notice to the sealer, even if it waits for the end of the input. A KeyUpdate
     /// that the peer requested goes before everything that is sealed from now on (RFC 9846
     /// section 4.7.3).
-    #[inline]
     pub(crate) fn tell_sealer(&mut self) {
         if SMALL || self.opener.has_notice() {
             self.carry_notice();
         }
     }
 
-    #[cfg_attr(target_pointer_width = "64", cold)]
     #[inline(never)]
     fn carry_notice(&mut self) {
         self.sealer.apply(self.opener.take_notice());
     }
 
-    #[inline]
     fn tell_opener(&mut self) {
         if SMALL || self.sealer.has_signal() {
             self.carry_signal();

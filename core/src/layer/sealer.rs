@@ -241,7 +241,6 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// Returns an error if no application data may be sealed now.
-    #[inline(never)] // One copy for all who ask.
     pub(crate) fn check_data(&self) -> Result<(), SealError> {
         self.check_open()?;
         if !matches!(self.epoch, Epoch::EarlyData | Epoch::Application) {
@@ -282,7 +281,7 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Returns whether the current keys may seal this many records without using the control
     /// reserve.
-    #[inline(never)] // One copy for all who ask.
+    #[inline(never)]
     fn may_seal(&self, records: u32) -> bool {
         let left = |keys: &Protection<K>| self.data_limit.saturating_sub(keys.sequence());
         self.keys.get().is_none_or(|keys| left(keys) >= records.into())
@@ -487,8 +486,6 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// Fails the connection because its cipher failed. No alert is sent: it could not be sealed.
-    #[cold]
-    #[inline(never)] // One copy for all who fail.
     pub(crate) fn crypto_failed(&mut self) -> SealError {
         // If an alert is queued, the opener knows of it already. It must not be told of a second
         // one.
@@ -503,7 +500,6 @@ impl<K: KeySchedule> Sealer<K> {
     /// Returns the number of bytes in front of the content of a record.
     ///
     /// These are the header and, in TLS 1.2 with GCM or CCM, the explicit nonce.
-    #[inline]
     pub fn headroom(&self) -> usize {
         self.keys.get().map_or(HEADER_LEN, Protection::headroom)
     }
@@ -511,7 +507,6 @@ impl<K: KeySchedule> Sealer<K> {
     /// Returns the length on the wire of a record with `content` bytes of application data.
     ///
     /// Padding is included.
-    #[inline]
     pub fn record_len(&self, content: usize) -> usize {
         self.padded_len(ContentType::APPLICATION_DATA, content)
     }
@@ -542,7 +537,7 @@ impl<K: KeySchedule> Sealer<K> {
         Some(most).filter(fits).or_else(|| self.padding.content_below(most, fits))
     }
 
-    #[inline(never)] // One copy for all who ask.
+    #[inline(never)]
     fn padded_len(&self, content_type: ContentType, content: usize) -> usize {
         self.unpadded_len(content).saturating_add(self.zeros(content_type, content))
     }
@@ -556,7 +551,6 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// Returns whether there is a padding policy.
-    #[inline]
     const fn pads(&self) -> bool {
         !matches!(self.padding, Padding::None)
     }
@@ -622,7 +616,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.set_max_content();
     }
 
-    #[inline(never)] // One copy for all who change something.
+    #[inline(never)]
     const fn set_max_content(&mut self) {
         let peer = match self.epoch {
             Epoch::Plaintext => MAX_CONTENT,

@@ -103,7 +103,6 @@ impl OnPeerClose {
 
 impl ReadState {
     /// Returns the state of the receiving half after `trigger`: its part of [`transition`].
-    #[inline]
     #[must_use]
     pub const fn after(self, trigger: Trigger) -> Self {
         match self {
@@ -130,7 +129,6 @@ impl WriteState {
     ///
     /// A trigger that comes from the peer or the transport is assumed to have met a receiving half
     /// in [`ReadState::Open`].
-    #[inline]
     #[must_use]
     pub const fn after(self, on_peer_close: OnPeerClose, trigger: Trigger) -> Self {
         match trigger {
@@ -169,7 +167,6 @@ impl WriteState {
     }
 
     /// Returns whether an alert waits to be sealed.
-    #[inline]
     pub const fn is_alert_due(self) -> bool {
         matches!(self, Self::CancelQueued | Self::CloseQueued | Self::AlertQueued)
     }

@@ -115,7 +115,6 @@ impl Messages {
     }
 
     /// Returns whether the last message is not complete yet.
-    #[inline]
     pub(crate) const fn is_partial(&self) -> bool {
         self.received != 0
     }

@@ -39,7 +39,6 @@ pub enum Version {
 impl Version {
     /// Returns whether this is TLS 1.2: always `false`, at compile time, without the feature
     /// `tls12`.
-    #[inline]
     pub(crate) const fn is_tls12(self) -> bool {
         cfg!(feature = "tls12") && matches!(self, Self::Tls12)
     }

@@ -89,7 +89,6 @@ impl Aead for AwsLcAead {
     /// Measured by `tests/firmware/stack` at opt-levels 3 and s: up to 2,560 on x86_64.
     const STACK: usize = 2816;
 
-    #[inline]
     fn tag_len(&self) -> usize {
         aead::MAX_TAG_LEN
     }

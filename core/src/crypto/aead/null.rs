@@ -63,7 +63,6 @@ impl Zeroize for NullAead {
 }
 
 impl Aead for NullAead {
-    #[inline]
     fn tag_len(&self) -> usize {
         TAG_LEN
     }

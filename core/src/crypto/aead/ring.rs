@@ -82,7 +82,6 @@ impl Aead for RingAead {
     /// riscv32imac.
     const STACK: usize = if usize::BITS == 64 { 1536 } else { 1408 };
 
-    #[inline]
     fn tag_len(&self) -> usize {
         aead::MAX_TAG_LEN
     }

@@ -165,7 +165,6 @@ impl<'a, H: Half> Linked<'a, H> {
 struct Posting<'c, 'a, H: Half>(&'c mut Linked<'a, H>);
 
 impl<H: Half> Drop for Posting<'_, '_, H> {
-    #[inline]
     fn drop(&mut self) {
         self.0.half.post(self.0.mailbox);
     }
@@ -259,7 +258,6 @@ pub trait Half {
 }
 
 impl<K: KeySchedule> Half for Opener<K> {
-    #[inline]
     fn take(&mut self, mailbox: &Mailbox) {
         let signal = mailbox.take_signal();
         if !signal.is_empty() {
@@ -267,7 +265,6 @@ impl<K: KeySchedule> Half for Opener<K> {
         }
     }
 
-    #[inline]
     fn post(&mut self, mailbox: &Mailbox) {
         if self.has_notice() {
             mailbox.post_notice(self.take_notice());
@@ -276,7 +273,6 @@ impl<K: KeySchedule> Half for Opener<K> {
 }
 
 impl<K: KeySchedule> Half for Sealer<K> {
-    #[inline]
     fn take(&mut self, mailbox: &Mailbox) {
         let notice = mailbox.take_notice();
         if !notice.is_empty() {
@@ -284,7 +280,6 @@ impl<K: KeySchedule> Half for Sealer<K> {
         }
     }
 
-    #[inline]
     fn post(&mut self, mailbox: &Mailbox) {
         if self.has_signal() {
             mailbox.post_signal(self.take_signal());

@@ -89,7 +89,6 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// Handles a KeyUpdate (RFC 9846 section 4.7.3).
-    #[inline(always)] // Into its only caller.
     fn key_update(&mut self, requested: bool) -> Result<(), Fault> {
         if self.rest != 0 {
             return Err(Fault::SpansKeyChange);

@@ -45,7 +45,6 @@ impl Control {
     /// assert_eq!(message.content_type(), ContentType::HANDSHAKE);
     /// assert_eq!(message.as_bytes(), [24, 0, 0, 1, 1]);
     /// ```
-    #[inline]
     pub const fn message(self) -> ControlMessage {
         match self {
             Self::Alert(description) => {
@@ -94,7 +93,6 @@ impl<K: KeySchedule> Sealer<K> {
     /// Returns whether [`poll_control`](Self::poll_control) has a record to seal.
     ///
     /// Check it after every call, so that the peer is answered even if there is no data to send.
-    #[inline]
     pub fn has_control(&self) -> bool {
         self.next_control().is_some()
     }
@@ -575,7 +573,6 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// Returns whether there is a signal to [take](Self::take_signal).
-    #[inline]
     pub const fn has_signal(&self) -> bool {
         !self.signal.is_empty()
     }
