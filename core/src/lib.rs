@@ -104,8 +104,8 @@
 //! `takeover`: following the handshakes of other TLS libraries; `portable-atomic`: [`Mailbox`] on targets
 //! without compare-and-swap; `null-aead`: no protection at all, for tests and fuzzing.
 //!
-//! Without an operating system the default features do not compile, because ring needs getrandom: use
-//! `default-features = false, features = ["rustcrypto"]`. Where flash is scarce, enable only the ciphers in
+//! Without an operating system use `default-features = false, features = ["rustcrypto"]`: ring, a default
+//! feature, does not compile on Arm, and on RISC-V only if the program implements getrandom. Where flash is scarce, enable only the ciphers in
 //! use, and set `RUSTFLAGS='--cfg sha2_backend_soft="compact" --cfg aes_backend_soft="compact"'`, which
 //! keeps RustCrypto's SHA-2 and AES from being unrolled. AES-256-GCM needs SHA-384, the largest of them;
 //! [suspended](RecordLayer::suspend) connections need ChaCha20-Poly1305.

@@ -301,8 +301,8 @@ impl core::error::Error for CloseError {}
 pub enum KeyError {
     /// A key, secret or iv of a length that its suite does not have, or a suite without keys here.
     Length,
-    /// The provider does not have the cipher of the suite: ring has no AES-CCM, and RustCrypto no cipher
-    /// whose feature is off.
+    /// The provider does not have the cipher of the suite: ring and AWS-LC have no AES-CCM, and RustCrypto
+    /// no cipher whose feature is off.
     Unsupported,
     /// The call is not possible in this epoch, version or role. For keys: epochs only go forward,
     /// and TLS 1.2 has no early data.
