@@ -20,8 +20,9 @@ use crate::session::{Session, Step, parts};
 /// A TLS connection over a transport of `std`, for instance a [`TcpStream`](std::net::TcpStream).
 ///
 /// A read returns 0 bytes only after the peer's close_notify. If the transport ends before, a read
-/// returns [`UnexpectedEof`](ErrorKind::UnexpectedEof). TLS errors have an error of the engine as
-/// their inner error:
+/// returns [`UnexpectedEof`](ErrorKind::UnexpectedEof), unless that is
+/// [tolerated](Self::tolerate_truncation). TLS errors have an error of the engine as their inner
+/// error:
 /// - handshake: [`HandshakeError`](crate::HandshakeError);
 /// - reading: [`OpenError`](tls_record::OpenError). [`InvalidData`](ErrorKind::InvalidData) if the peer
 ///   broke the protocol: it was sent an alert, unless our close_notify had been sent.

@@ -26,8 +26,9 @@ use crate::wait::{Half, Wait};
 /// A TLS connection over a transport of tokio, for instance its `TcpStream`.
 ///
 /// A read returns 0 bytes only after the peer's close_notify. If the transport ends before, a read
-/// returns [`UnexpectedEof`](ErrorKind::UnexpectedEof). TLS errors have an error of the engine as
-/// their inner error: see [`Stream`](crate::Stream).
+/// returns [`UnexpectedEof`](ErrorKind::UnexpectedEof), unless that is
+/// [tolerated](Self::tolerate_truncation). TLS errors have an error of the engine as their inner
+/// error: see [`Stream`](crate::Stream).
 ///
 /// - All calls are cancel safe: a future holds no bytes, and the next call continues its work.
 /// - A write seals the data and passes it to the transport at once. Bytes that the transport does not take

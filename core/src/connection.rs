@@ -48,8 +48,8 @@ use crate::protocol::record_size_limit::RecordSizeLimit;
 /// [`begin_send`](Self::begin_send), which keeps them in place until [`sent`](Self::sent) is
 /// called.
 ///
-/// `TX` must have room for the longest record and about 70 bytes more, for a control record before
-/// it. The content of a record is limited to what fits: [`fragment_limit`] returns the limit. To
+/// `TX` must have room for the content of the longest record and about 70 bytes more, for its
+/// protection and for a control record before it. The content of a record is limited to what fits: [`fragment_limit`] returns the limit. To
 /// let a second record be sealed before the transport has taken the first, set
 /// [`Config::fragment_limit`](crate::Config) to `TX / 2 - 70` or less.
 ///
@@ -261,6 +261,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// The errors of [`write`](Self::write), and:
     /// - [`SealError::NotHandshake`] if `parts` are not whole handshake messages, or hold a
     ///   KeyUpdate.
+    /// - [`SealError::NoKeys`] only in TLS 1.2, between our change_cipher_spec and its keys.
     /// - [`SealError::NoSpace`] if there is no room for all of `parts`: pass a flight that is
     ///   longer than `TX` in several calls.
     pub fn write_handshake(&mut self, parts: &[&[u8]]) -> Result<(), SealError> {

@@ -146,7 +146,8 @@ impl<K: KeySchedule> Sealer<K> {
     ///   [`record_len`](Self::record_len) of [`fragment_limit`](Self::fragment_limit) bytes is
     ///   always enough to make progress.
     /// - [`SealError::ControlFirst`] while a KeyUpdate is due.
-    /// - [`SealError::Closed`] after [`close`](Self::close).
+    /// - [`SealError::Closed`] after [`close`](Self::close), or after a TLS 1.2 peer's close_notify if
+    ///   it is replied to.
     /// - [`SealError::Failed`] if the connection has failed.
     /// - [`SealError::HandedOver`] after a suspend or a hand-over to the kernel.
     /// - [`SealError::NoKeys`] before there are keys for application data.

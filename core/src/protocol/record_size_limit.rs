@@ -10,8 +10,7 @@ use crate::protocol::record::{HEADER_LEN, MAX_CONTENT};
 ///
 /// In TLS 1.3 it counts the content type and the padding, in TLS 1.2 the content alone. For a
 /// max_fragment_length of M use M in TLS 1.2. In TLS 1.3 use M + 1 for received records, because
-/// some
-/// peers do not count the content type.
+/// some peers do not count the content type.
 ///
 /// ```
 /// use tls_record::{Config, RecordSizeLimit, Role};
