@@ -48,7 +48,12 @@ impl Provider for NullWithHmac {
 }
 
 fn client_hello() -> Vec<u8> {
-    let body = [&[3, 3][..], &[0xc1; 32], &[0, 0, 2, 0x13, 1, 1, 0]].concat();
+    client_hello_with(&[])
+}
+
+fn client_hello_with(extensions: &[u8]) -> Vec<u8> {
+    let len = [0, extensions.len() as u8];
+    let body = [&[3, 3][..], &[0xc1; 32], &[0, 0, 2, 0x13, 1, 1, 0], &len, extensions].concat();
     message(1, &body)
 }
 
@@ -72,6 +77,10 @@ struct Tls13 {
 impl Tls13 {
     /// After the ServerHello, with all secrets told.
     fn after_hellos() -> Self {
+        Self::after_hellos_with(&[])
+    }
+
+    fn after_hellos_with(extensions: &[u8]) -> Self {
         let mut follower = Follower::new();
         for (kind, byte) in [
             (SecretKind::ClientHandshake, CLIENT_HANDSHAKE),
@@ -81,7 +90,8 @@ impl Tls13 {
         ] {
             follower.secret(kind, &[byte; 32]).unwrap();
         }
-        follow(&mut follower, Role::Client, &plaintext(HANDSHAKE, &client_hello())).unwrap();
+        let hello = client_hello_with(extensions);
+        follow(&mut follower, Role::Client, &plaintext(HANDSHAKE, &hello)).unwrap();
         follow(&mut follower, Role::Server, &plaintext(HANDSHAKE, &tls13_server_hello())).unwrap();
         Self {
             follower,
@@ -91,8 +101,14 @@ impl Tls13 {
     }
 
     fn complete() -> Self {
-        let mut this = Self::after_hellos();
-        this.server(HANDSHAKE, &[message(8, &[0, 0]), message(20, &[0; 32])].concat()).unwrap();
+        Self::complete_with(&[], &[])
+    }
+
+    /// Complete, with these extensions of the ClientHello and of the EncryptedExtensions.
+    fn complete_with(of_client: &[u8], of_server: &[u8]) -> Self {
+        let mut this = Self::after_hellos_with(of_client);
+        let encrypted = [&[0, of_server.len() as u8], of_server].concat();
+        this.server(HANDSHAKE, &[message(8, &encrypted), message(20, &[0; 32])].concat()).unwrap();
         this.client(HANDSHAKE, &message(20, &[0; 32])).unwrap();
         this.server = Hand::new(Cipher::Tls13, SERVER_TRAFFIC);
         this.client = Hand::new(Cipher::Tls13, CLIENT_TRAFFIC);
@@ -258,6 +274,41 @@ fn an_unprotected_alert_and_change_cipher_spec_may_come_before_the_first_protect
     follow(&mut this.follower, Role::Client, &plaintext(CCS, &[1])).unwrap();
     let failed = follow(&mut this.follower, Role::Client, &plaintext(ALERT, &[2, 42]));
     assert!(matches!(failed, Err(TakeoverError::Open(OpenError::PeerAlert(_)))));
+}
+
+#[test]
+fn record_sizes_that_were_agreed_on_are_kept() {
+    // record_size_limit (RFC 8449) counts the content type, max_fragment_length (RFC 6066 section 4) does
+    // not.
+    let limit = |bytes: u16| [&[0, 28, 0, 2][..], &bytes.to_be_bytes()].concat();
+    let fragment = |code| vec![0, 1, 0, 1, code];
+    let none: Vec<u8> = Vec::new();
+    let all = usize::from(tls_record::MAX_CONTENT);
+    for (of_client, of_server, sent, received) in [
+        (none.clone(), none.clone(), all, all),
+        (limit(300), limit(200), 199, 299),
+        // Only one end has it: nothing was agreed on.
+        (limit(300), none.clone(), all, all),
+        (none.clone(), limit(300), all, all),
+        (fragment(1), fragment(1), 512, 512),
+        (fragment(4), fragment(4), 4096, 4096),
+        // The server has ignored one of the two (RFC 8449 section 5).
+        ([fragment(1), limit(300)].concat(), limit(200), 199, 299),
+        ([fragment(1), limit(300)].concat(), fragment(1), 512, 512),
+    ] {
+        let mut this = Tls13::complete_with(&of_client, &of_server);
+        let mut layer = this.finish().unwrap();
+        let mut record = vec![0; 1 << 15];
+        let len = layer.seal(&[&vec![7; all]], &mut record).unwrap().written;
+        let first = first_record(&record[..len]).unwrap();
+        assert_eq!(first, sent + Cipher::Tls13.overhead(), "{of_client:?} {of_server:?}");
+
+        let mut longest = this.server.seal(DATA, &vec![7; received]);
+        assert!(layer.open(&mut longest).is_ok());
+        let mut longer = this.server.seal(DATA, &vec![7; received + 1]);
+        let overflow = OpenError::Fault(Fault::RecordOverflow);
+        assert_eq!(layer.open(&mut longer), Err(overflow), "{of_client:?} {of_server:?}");
+    }
 }
 
 /// A TLS 1.2 handshake, abbreviated: the server finishes first.
