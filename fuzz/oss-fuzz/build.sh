@@ -7,7 +7,7 @@ cd "$SRC/tls-record"
 export RUSTUP_TOOLCHAIN=${RUSTUP_TOOLCHAIN:-nightly}
 
 # The engine alone: OpenSSL and rustls as peers would be most of what is fuzzed.
-targets=(header alert close open seal handshake_epochs duplex connection suspend)
+targets=(header alert close open seal handshake_epochs duplex connection suspend takeover)
 
 flags=(--fuzz-dir fuzz -O --debug-assertions --no-default-features --features libfuzzer)
 case "$SANITIZER" in

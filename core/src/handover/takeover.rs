@@ -316,6 +316,7 @@ impl<P: Provider> Follower<P> {
         self.secrets = Secrets::new();
         for direction in [&mut self.client, &mut self.server] {
             direction.opener.hand_over();
+            direction.due = None;
             direction.is_finished = false;
         }
         Ok(layer)

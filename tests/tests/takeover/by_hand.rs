@@ -268,6 +268,16 @@ fn after_an_error_nothing_is_followed_and_nothing_taken_over() {
 }
 
 #[test]
+fn after_the_take_over_nothing_is_followed() {
+    let mut this = Tls13::complete();
+    this.finish().unwrap();
+    assert!(!this.follower.is_complete());
+    let error = TakeoverError::Open(OpenError::HandedOver);
+    assert_eq!(this.client(DATA, b"for the engine"), Err(error));
+    assert_eq!(this.server(DATA, b"for the engine"), Err(error));
+}
+
+#[test]
 fn an_unprotected_alert_and_change_cipher_spec_may_come_before_the_first_protected_record() {
     let mut this = Tls13::after_hellos();
     this.server(HANDSHAKE, &[message(8, &[0, 0]), message(20, &[0; 32])].concat()).unwrap();
