@@ -15,3 +15,4 @@ mod adapter;
 mod engine;
 mod material;
 mod memory;
+mod takeover;
