@@ -91,7 +91,8 @@ impl Tls12Secrets<'_> {
     }
 }
 
-#[cfg(all(test, feature = "ring"))]
+#[cfg(test)]
+#[cfg(feature = "ring")]
 mod tests {
     extern crate std;
 
