@@ -130,6 +130,8 @@ struct World<'a> {
     error_whole: Option<TakeoverError>,
     error_pieces: Option<TakeoverError>,
     told: [bool; 5],
+    /// The senders whose close_notify was followed, with or without protection: behind it nothing is TLS.
+    closed: Vec<Role>,
     is_over: bool,
 }
 
@@ -147,6 +149,7 @@ impl<'a> World<'a> {
             error_whole: None,
             error_pieces: None,
             told: [false; 5],
+            closed: Vec::new(),
             is_over: false,
         }
     }
@@ -218,6 +221,9 @@ impl<'a> World<'a> {
     /// Shows both followers what the ends have sent.
     fn carry(&mut self) {
         for (sender, record) in std::mem::take(&mut self.ends.sent) {
+            if self.closed.contains(&sender) {
+                continue;
+            }
             self.follow_pieces(sender, &record);
             self.waiting.push_back((sender, record));
         }
@@ -264,6 +270,11 @@ impl<'a> World<'a> {
                     let end = at + opened.consumed;
                     assert!(end <= shown);
                     let left = content(&opened, &bytes[at..]);
+                    if opened.event == Event::Closed {
+                        self.closed.push(sender);
+                        self.seen_pieces.push((sender, opened, left));
+                        return;
+                    }
                     self.seen_pieces.push((sender, opened, left));
                     at = end;
                     shown = bytes.len();
@@ -292,6 +303,9 @@ impl<'a> World<'a> {
                     let left = content(&opened, &bytes[self.at..]);
                     self.at += opened.consumed;
                     assert!(self.at <= bytes.len());
+                    if opened.event == Event::Closed {
+                        self.at = bytes.len();
+                    }
                     self.seen_whole.push((sender, opened, left));
                 }
                 Err(TakeoverError::MissingSecret(kind)) => {
