@@ -23,12 +23,21 @@ impl Provider for Checksum {
     }
 
     fn hkdf_expand(_: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
-        let mut state = info.iter().fold(mix(0, prk), |state, part| mix(state, part));
-        for chunk in out.chunks_mut(8) {
-            state = mix(state, b"next");
-            chunk.copy_from_slice(&state.to_be_bytes()[..chunk.len()]);
-        }
+        fill(out, info.iter().fold(mix(0, prk), |state, part| mix(state, part)));
         Some(())
+    }
+
+    fn hmac(_: Algorithm, key: &[u8], message: &[&[u8]], out: &mut [u8]) -> Option<()> {
+        fill(out, mix(mix(0, key), &message.concat()));
+        Some(())
+    }
+}
+
+/// Fills `out` with bytes that depend on the state.
+fn fill(out: &mut [u8], mut state: u64) {
+    for chunk in out.chunks_mut(8) {
+        state = mix(state, b"next");
+        chunk.copy_from_slice(&state.to_be_bytes()[..chunk.len()]);
     }
 }
 

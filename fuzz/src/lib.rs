@@ -32,6 +32,7 @@ pub mod setup;
 #[cfg(feature = "peers")]
 pub mod stream;
 pub mod suspend;
+pub mod takeover;
 pub mod target;
 pub mod words;
 
@@ -49,6 +50,7 @@ pub const TARGETS: &[Target] = &[
     Target::of::<duplex::Input>(20_000),
     Target::of::<connection::Input>(20_000),
     Target::of::<suspend::Input>(20_000),
+    Target::of::<takeover::Input>(20_000),
     #[cfg(feature = "peers")]
     Target::of::<stream::Input>(4_000),
     #[cfg(feature = "peers")]

@@ -6,6 +6,7 @@
 mod both_halves;
 mod receiving;
 mod seal;
+mod takeover;
 
 use crate::input::Field;
 use crate::receiving::Stage;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Seed> {
     seeds.extend(both_halves::of_duplex());
     seeds.extend(both_halves::of_connection());
     seeds.extend(both_halves::of_suspend());
+    seeds.extend(takeover::of_takeover());
     #[cfg(feature = "peers")]
     seeds.extend(of_differential_rustls());
     seeds

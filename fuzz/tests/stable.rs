@@ -57,6 +57,7 @@ targets! {
     duplex,
     connection,
     suspend,
+    takeover,
     #[cfg(feature = "peers")] stream,
     #[cfg(feature = "peers")] differential_rustls,
     #[cfg(feature = "peers")] differential_openssl,

@@ -170,3 +170,62 @@ fn a_secret_and_an_info_of_any_length_are_expanded_alike() {
         assert_eq!(too_long, None);
     }
 }
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+// RFC 4231 sections 4.2 to 4.4 and 4.7: a short key and a long one, which is hashed first.
+#[test]
+fn every_backend_has_the_hmac_of_rfc_4231() {
+    fn hmac<P: Provider>(algorithm: Algorithm, key: &[u8], message: &[&[u8]]) -> String {
+        let mut out = vec![0; algorithm.secret_len()];
+        P::hmac(algorithm, key, message, &mut out).unwrap();
+        hex(&out)
+    }
+    let cases: [(&[u8], &[u8], &str, &str); 4] = [
+        (
+            &[0x0b; 20],
+            b"Hi There",
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+            "afd03944d84895626b0825f4ab46907f15f9dadbe4101ec682aa034c7cebc59c\
+             faea9ea9076ede7f4af152e8b2fa9cb6",
+        ),
+        (
+            b"Jefe",
+            b"what do ya want for nothing?",
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e\
+             8e2240ca5e69e2c78b3239ecfab21649",
+        ),
+        (
+            &[0xaa; 20],
+            &[0xdd; 50],
+            "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
+            "88062608d3e6ad8a0aa2ace014c8a86f0aa635d947ac9febe83ef4e55966144b\
+             2a5ab39dc13814b94e3ab6e101a34f27",
+        ),
+        (
+            &[0xaa; 131],
+            b"Test Using Larger Than Block-Size Key - Hash Key First",
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+            "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c6\
+             0c2ef6ab4030fe8296248df163f44952",
+        ),
+    ];
+    for (key, message, sha256, sha384) in cases {
+        // The parts of a message are one message.
+        let (first, second) = message.split_at(message.len() / 2);
+        for message in [&[message][..], &[first, &[], second]] {
+            for (algorithm, expected) in [
+                (Algorithm::Aes128Gcm, sha256),
+                (Algorithm::Chacha20Poly1305, sha256),
+                (Algorithm::Aes256Gcm, sha384),
+            ] {
+                assert_eq!(hmac::<Ring>(algorithm, key, message), expected);
+                assert_eq!(hmac::<RustCrypto>(algorithm, key, message), expected);
+                assert_eq!(hmac::<AwsLc>(algorithm, key, message), expected);
+            }
+        }
+    }
+}

@@ -17,3 +17,4 @@ mod adapter;
 mod engine;
 mod material;
 mod memory;
+mod takeover;

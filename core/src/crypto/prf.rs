@@ -90,3 +90,56 @@ impl Tls12Secrets<'_> {
         expanded
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "ring")]
+mod tests {
+    extern crate std;
+
+    use std::{format, string::String};
+
+    use super::{Algorithm, Tls12Secrets};
+    use crate::crypto::aead::ring::Ring;
+
+    /// The PRF with the label "test label", in hexadecimal.
+    fn prf(algorithm: Algorithm, secret: u128, seed: u128, len: usize) -> String {
+        let (secret, seed) = (secret.to_be_bytes(), seed.to_be_bytes());
+        let (server_random, client_random) = seed.split_at(8);
+        let secrets = Tls12Secrets { algorithm, master: &secret, client_random, server_random };
+        let mut out = [0; 148];
+        secrets.expand::<Ring>(b"test label", &mut out[..len]).unwrap();
+        out[..len].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    // "Test vectors for TLS 1.2 PRF", of the mailing list of the TLS working group.
+    #[test]
+    fn the_prf_makes_the_known_bytes() {
+        let of_sha256 = prf(
+            Algorithm::Aes128Gcm,
+            0x9bbe436b_a940f017_b1765284_9a71db35,
+            0xa0ba9f93_6cda3118_27a6f796_ffd5198c,
+            100,
+        );
+        assert_eq!(
+            of_sha256,
+            "e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a\
+             6b301791e90d35c9c9a46b4e14baf9af0fa022f7077def17abfd3797c0564bab\
+             4fbc91666e9def9b97fce34f796789baa48082d122ee42c5a72e5a5110fff701\
+             87347b66"
+        );
+        let of_sha384 = prf(
+            Algorithm::Aes256Gcm,
+            0xb80b733d_6ceefcdc_71566ea4_8e5567df,
+            0xcd665cf6_a8447dd6_ff8b2755_5edb7465,
+            148,
+        );
+        assert_eq!(
+            of_sha384,
+            "7b0c18e9ced410ed1804f2cfa34a336a1c14dffb4900bb5fd7942107e81c83cd\
+             e9ca0faa60be9fe34f82b1233c9146a0e534cb400fed2700884f9dc236f80edd\
+             8bfa961144c9e8d792eca722a7b32fc3d416d473ebc2c5fd4abfdad05d918425\
+             9b5bf8cd4d90fa0d31e2dec479e4f1a26066f2eea9a69236a3e52655c9e9aee6\
+             91c8f3a26854308d5eaa3be85e0990703d73e56f"
+        );
+    }
+}

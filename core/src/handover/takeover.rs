@@ -71,9 +71,11 @@ use crate::crypto::keys::{KeySchedule, TrafficSecret};
 use crate::crypto::prf::Tls12Secrets;
 use crate::crypto::scrub::{Scrub, scrub_stack};
 use crate::layer::config::{Config, Limits};
+use crate::layer::notice::Notice;
 use crate::layer::opener::{Event, Opened, Opener};
 use crate::layer::record_layer::RecordLayer;
 use crate::protocol::close::ReadState;
+use crate::protocol::error::{Fault, OpenError};
 use crate::protocol::handshake::{HandshakePiece, HandshakeType};
 use crate::protocol::hello::{HelloReader, Hellos, RANDOM_LEN};
 pub use crate::protocol::key_log::{KeyLogLine, SecretKind};
@@ -99,6 +101,8 @@ pub struct Follower<P: Provider> {
     secrets: Secrets,
     /// What the suite and the version of the ServerHello are, once that is complete.
     negotiated: Option<(Version, Algorithm)>,
+    /// The error that ended the take-over: what was followed up to there is not the whole handshake.
+    failed: Option<TakeoverError>,
 }
 
 /// The records of one sender.
@@ -107,8 +111,8 @@ struct Direction<P: Provider> {
     /// The keys of the next record, while they are not installed.
     due: Option<Epoch>,
     is_finished: bool,
-    /// TLS 1.2: the first bit of the explicit nonces that were seen.
-    nonce_bit: Option<bool>,
+    /// TLS 1.2: whether an explicit nonce was seen that begins with a 0, and one with a 1.
+    nonces: [bool; 2],
 }
 
 impl<P: Provider> Direction<P> {
@@ -128,7 +132,7 @@ impl<P: Provider> Direction<P> {
             early_data: u32::MAX,
         };
         config.post_handshake_auth = true;
-        Self { opener: Opener::new(config), due: None, is_finished: false, nonce_bit: None }
+        Self { opener: Opener::new(config), due: None, is_finished: false, nonces: [false; 2] }
     }
 }
 
@@ -142,6 +146,7 @@ impl<P: Provider> Follower<P> {
             reader: HelloReader::new(),
             secrets: Secrets::new(),
             negotiated: None,
+            failed: None,
         }
     }
 
@@ -153,9 +158,20 @@ impl<P: Provider> Follower<P> {
     ///
     /// # Errors
     /// [`TakeoverError::MissingSecret`] if the record is under a secret that is not known yet: nothing has
-    /// changed, and the record can be given again. All other errors end the take-over: see
-    /// [`TakeoverError`]. The connection itself goes on, if the library's caller lets it.
+    /// changed, and the record can be given again. All other errors end the take-over, and every later
+    /// call returns the same: see [`TakeoverError`]. The connection itself goes on, if the library's caller
+    /// lets it.
     pub fn follow(&mut self, sender: Role, input: &mut [u8]) -> Result<Opened, TakeoverError> {
+        self.check_not_failed()?;
+        let followed = self.follow_next(sender, input);
+        if let Err(error) = followed {
+            self.failed =
+                Some(error).filter(|error| !matches!(error, TakeoverError::MissingSecret(_)));
+        }
+        followed
+    }
+
+    fn follow_next(&mut self, sender: Role, input: &mut [u8]) -> Result<Opened, TakeoverError> {
         if let Some(epoch) = self.due(sender, input) {
             let installed = self.install(sender, epoch);
             scrub_stack(FRAMES.saturating_add(P::STACK));
@@ -165,7 +181,7 @@ impl<P: Provider> Follower<P> {
             if let Some(skipped) = self.skip_early_data(sender, input) {
                 return Ok(skipped);
             }
-            self.note_nonce(sender, input)?;
+            self.note_nonce(sender, input);
         }
         let opened = self.direction(sender).opener.open(input)?;
         match &opened.event {
@@ -174,9 +190,21 @@ impl<P: Provider> Follower<P> {
                 self.message(sender, piece, body)?;
             }
             Event::ChangeCipherSpec => self.direction(sender).due = Some(Epoch::Handshake),
+            // It answers what the other direction has asked for, if that has (RFC 9846 section 4.7.3).
+            Event::KeyUpdate { .. } => {
+                let asking = match sender {
+                    Role::Client => &mut self.server,
+                    Role::Server => &mut self.client,
+                };
+                let _: Notice = asking.opener.take_notice();
+            }
             _ => {}
         }
         Ok(opened)
+    }
+
+    fn check_not_failed(&self) -> Result<(), TakeoverError> {
+        self.failed.map_or(Ok(()), Err)
     }
 
     /// Returns whether the Finished of `sender` was followed. Records of this direction that come later
@@ -211,7 +239,10 @@ impl<P: Provider> Follower<P> {
     #[inline(never)]
     fn parse(&mut self, line: &[u8]) -> Result<bool, TakeoverError> {
         match KeyLogLine::parse(line) {
-            Some(line) if line.client_random() == self.client_random() => {
+            Some(line)
+                if self.hellos.has_client_random
+                    && line.client_random() == self.client_random() =>
+            {
                 self.secret(line.kind(), line.secret())?;
                 Ok(true)
             }
@@ -219,7 +250,8 @@ impl<P: Provider> Follower<P> {
         }
     }
 
-    /// Takes a secret of this connection. One that is not needed, or not any more, changes nothing.
+    /// Takes a secret of this connection. One that is not needed, or not any more, changes nothing, nor does
+    /// a second one of the same kind.
     ///
     /// # Errors
     /// [`TakeoverError::SecretLength`] for a secret of more than 48 bytes.
@@ -248,12 +280,16 @@ impl<P: Provider> Follower<P> {
     /// the engine's; its role is that of the library. The sizes of records that the handshake agreed on
     /// (RFC 8449, RFC 6066 section 4) come on top of it.
     ///
+    /// Everything that the library has written must have been followed before. What it writes from now on,
+    /// such as a close_notify when it is dropped, must not be sent: its nonces are those of the engine.
+    ///
     /// # Errors
     /// [`TakeoverError::NotComplete`] unless [`is_complete`](Self::is_complete), and after a success;
     /// [`TakeoverError::MissingSecret`] if no record came under the secret, and it was not told;
-    /// [`TakeoverError::Busy`] if a message has arrived in part, or a KeyUpdate is not answered;
-    /// [`TakeoverError::Ended`] if a direction was closed or has failed; [`TakeoverError::Key`] if the engine
-    /// does not take the keys.
+    /// [`TakeoverError::Busy`] if a record or a message was followed in part, or a KeyUpdate is not
+    /// answered; [`TakeoverError::Ended`] if a direction was closed; [`TakeoverError::ExplicitNonces`] if
+    /// those of the library leave none to the engine; [`TakeoverError::Key`] if the engine does not take
+    /// the keys; and the error with which [`follow`](Self::follow) has failed.
     pub fn finish(
         &mut self,
         config: Config,
@@ -269,17 +305,19 @@ impl<P: Provider> Follower<P> {
     /// Not inlined, so that [`Scrub`] reaches its frame.
     #[inline(never)]
     fn layer(&mut self, config: Config) -> Result<RecordLayer<TrafficSecret<P>>, TakeoverError> {
+        self.check_not_failed()?;
         if !self.is_complete() {
             return Err(TakeoverError::NotComplete);
         }
-        let client = self.next_record(Role::Client)?;
-        let server = self.next_record(Role::Server)?;
+        let client = self.next_record(Role::Client, config.role)?;
+        let server = self.next_record(Role::Server, config.role)?;
         let mut layer = RecordLayer::new(config);
         layer.take_over(Epoch::Application, client, server)?;
         self.limit_records(&mut layer);
         self.secrets = Secrets::new();
         for direction in [&mut self.client, &mut self.server] {
             direction.opener.hand_over();
+            direction.due = None;
             direction.is_finished = false;
         }
         Ok(layer)
@@ -355,18 +393,27 @@ impl<P: Provider> Follower<P> {
         })
     }
 
-    /// Returns the keys and the sequence number of the next record of `sender`.
+    /// Returns the keys and the sequence number of the next record of `sender`. `own` is the engine's role.
     ///
     /// In TLS 1.2 libraries choose their explicit nonces as they like: sequence numbers, or numbers that
-    /// begin anywhere. Ours begin with the other bit than all that were seen, so that none repeats.
-    fn next_record(&mut self, sender: Role) -> Result<(TrafficSecret<P>, u64), TakeoverError> {
+    /// begin anywhere. Ours begin with the other bit than all that were seen, so that none repeats. Those
+    /// of the peer may be any: they are in its records.
+    fn next_record(
+        &mut self,
+        sender: Role,
+        own: Role,
+    ) -> Result<(TrafficSecret<P>, u64), TakeoverError> {
         let direction = self.direction(sender);
-        let explicit_start = match direction.nonce_bit {
-            Some(false) => (1_u64 << 63).to_be_bytes(),
+        let explicit_start = match direction.nonces {
+            [true, true] if sender == own => return Err(TakeoverError::ExplicitNonces),
+            [true, false] => (1_u64 << 63).to_be_bytes(),
             _ => [0; 8],
         };
         if direction.opener.state() != ReadState::Open {
             return Err(TakeoverError::Ended);
+        }
+        if direction.opener.is_amid_record() {
+            return Err(TakeoverError::Busy);
         }
         if let Some(epoch) = direction.due {
             return Ok((self.keys(sender, epoch, explicit_start)?, 0));
@@ -379,17 +426,17 @@ impl<P: Provider> Follower<P> {
     }
 
     /// TLS 1.2: notes how the explicit nonce of a record begins.
-    fn note_nonce(&mut self, sender: Role, input: &[u8]) -> Result<(), TakeoverError> {
-        let Some((Version::Tls12, algorithm)) = self.negotiated else { return Ok(()) };
+    fn note_nonce(&mut self, sender: Role, input: &[u8]) {
+        let Some((Version::Tls12, algorithm)) = self.negotiated else { return };
         let direction = self.direction(sender);
         if !algorithm.has_explicit_nonce() || direction.opener.sequence().is_none() {
-            return Ok(());
+            return;
         }
-        let Some(first) = input.get(HEADER_LEN) else { return Ok(()) };
-        let bit = first & 0x80 != 0;
-        match direction.nonce_bit.replace(bit) {
-            Some(before) if before != bit => Err(TakeoverError::ExplicitNonces),
-            _ => Ok(()),
+        let [zero, one] = &mut direction.nonces;
+        match input.get(HEADER_LEN) {
+            Some(0..=0x7f) => *zero = true,
+            Some(_) => *one = true,
+            None => {}
         }
     }
 
@@ -427,6 +474,9 @@ impl<P: Provider> Follower<P> {
     ) -> Result<(), TakeoverError> {
         use HandshakeType as Type;
         let message_type = piece.header.message_type;
+        if piece.offset == 0 && !self.may_come(sender, message_type) {
+            return Err(OpenError::Fault(Fault::UnexpectedHandshake).into());
+        }
         match (sender, message_type) {
             (Role::Client, Type::CLIENT_HELLO)
             | (Role::Server, Type::SERVER_HELLO | Type::ENCRYPTED_EXTENSIONS) => {
@@ -445,6 +495,33 @@ impl<P: Provider> Follower<P> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Returns whether a message that changes the state here may come now (RFC 9846 section 2, RFC 5246
+    /// section 7.3). The library would refuse it, too, but here it must not complete anything.
+    fn may_come(&self, sender: Role, message_type: HandshakeType) -> bool {
+        use HandshakeType as Type;
+        let direction = match sender {
+            Role::Client => &self.client,
+            Role::Server => &self.server,
+        };
+        let epoch = direction.opener.epoch();
+        match (sender, message_type) {
+            (Role::Client, Type::CLIENT_HELLO) | (Role::Server, Type::SERVER_HELLO) => {
+                epoch == Epoch::Plaintext && self.negotiated.is_none()
+            }
+            (Role::Server, Type::ENCRYPTED_EXTENSIONS) => {
+                epoch == Epoch::Handshake
+                    && matches!(self.negotiated, Some((Version::Tls13, _)))
+                    && self.client.opener.epoch() == Epoch::Plaintext
+                    && self.client.due.is_none()
+            }
+            (Role::Client, Type::SERVER_HELLO | Type::ENCRYPTED_EXTENSIONS)
+            | (Role::Server, Type::CLIENT_HELLO) => false,
+            // After a post-handshake authentication there is one more.
+            (_, Type::FINISHED) => epoch == Epoch::Handshake || direction.is_finished,
+            _ => true,
+        }
     }
 
     fn end_of_hello(&mut self, message_type: HandshakeType) -> Result<(), TakeoverError> {

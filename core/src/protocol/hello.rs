@@ -28,6 +28,8 @@ const SUPPORTED_VERSIONS: u16 = 43;
 /// What the messages said.
 pub(crate) struct Hellos {
     pub(crate) client_random: [u8; RANDOM_LEN],
+    /// Whether that was read: it may be zeros.
+    pub(crate) has_client_random: bool,
     pub(crate) server_random: [u8; RANDOM_LEN],
     /// The version of the ServerHello, or of its supported_versions.
     pub(crate) version: u16,
@@ -48,6 +50,7 @@ impl Hellos {
     pub(crate) const fn new() -> Self {
         Self {
             client_random: [0; RANDOM_LEN],
+            has_client_random: false,
             server_random: [0; RANDOM_LEN],
             version: 0,
             suite: 0,
@@ -198,7 +201,10 @@ impl HelloReader {
                 }
                 (Field::Random, RANDOM_LEN as u16)
             }
-            Field::Random => (Field::SessionIdLength, 1),
+            Field::Random => {
+                hellos.has_client_random |= self.is_client_hello();
+                (Field::SessionIdLength, 1)
+            }
             Field::SessionIdLength => (Field::SessionId, self.number),
             Field::SessionId if self.is_client_hello() => (Field::SuitesLength, 2),
             Field::SessionId => (Field::Suite, 2),

@@ -10,7 +10,7 @@ use std::{fs, io, thread};
 use clap::Parser;
 
 /// The targets of the engine. The others find no other bugs, and are slow to build.
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 10] = [
     "header",
     "alert",
     "close",
@@ -20,6 +20,7 @@ const TARGETS: [&str; 9] = [
     "duplex",
     "connection",
     "suspend",
+    "takeover",
 ];
 
 #[derive(Parser)]

@@ -1,6 +1,7 @@
 //! Connections that the engine takes over from the handshakes of OpenSSL and rustls, with nothing but
 //! the bytes of both directions and the lines of a key log.
 
+mod by_hand;
 mod connection;
 mod recorded;
 mod refusals;

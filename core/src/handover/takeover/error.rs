@@ -22,11 +22,12 @@ pub enum TakeoverError {
     EarlyData,
     /// A length in a ClientHello, ServerHello or EncryptedExtensions exceeds what is around it.
     Malformed,
-    /// TLS 1.2: the explicit nonces of the library have no range that it leaves to others.
+    /// TLS 1.2: the explicit nonces of the library leave no range to the engine: they begin with either bit.
     ExplicitNonces,
     /// A Finished message is missing.
     NotComplete,
-    /// A handshake message has arrived in part, or a KeyUpdate is not answered: follow more first.
+    /// A record or a handshake message was followed in part, or a KeyUpdate is not answered: follow more
+    /// first.
     Busy,
     /// A direction was closed, or its keys are used up.
     Ended,

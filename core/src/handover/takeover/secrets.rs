@@ -6,7 +6,7 @@ use crate::buffer::bytes::copy;
 use crate::protocol::key_log::{MAX_SECRET_LEN, SecretKind};
 
 /// Wiped when it is dropped.
-pub(super) struct Secrets([Slot; 4]);
+pub(super) struct Secrets([Slot; 5]);
 
 #[derive(Clone, Copy)]
 struct Slot {
@@ -16,7 +16,7 @@ struct Slot {
 
 impl Secrets {
     pub(super) const fn new() -> Self {
-        Self([Slot { bytes: [0; MAX_SECRET_LEN], len: 0 }; 4])
+        Self([Slot { bytes: [0; MAX_SECRET_LEN], len: 0 }; 5])
     }
 
     /// Keeps a secret. The first of its kind counts. `None` if it is too long.
@@ -38,13 +38,14 @@ impl Secrets {
     }
 }
 
-/// The master secret of TLS 1.2 and the secrets of TLS 1.3 exclude each other.
+/// Where a secret is kept. The version may not be known yet, so that there is a place for those of both.
 const fn index(kind: SecretKind) -> Option<usize> {
     match kind {
-        SecretKind::ClientHandshake | SecretKind::Master => Some(0),
+        SecretKind::ClientHandshake => Some(0),
         SecretKind::ServerHandshake => Some(1),
         SecretKind::ClientTraffic => Some(2),
         SecretKind::ServerTraffic => Some(3),
+        SecretKind::Master => Some(4),
         SecretKind::Exporter => None,
     }
 }
