@@ -85,8 +85,8 @@ use crate::protocol::record_size_limit::RecordSizeLimit;
 pub use error::TakeoverError;
 use secrets::Secrets;
 
-/// What the functions here take of the stack while they handle secrets, besides the provider: measured in
-/// debug builds.
+/// Bytes of stack that the functions here use while they handle secrets, besides those of the provider.
+/// `benches/tests/secrets` searches for copies that remain.
 const FRAMES: usize = 1024;
 
 /// Follows a handshake of another TLS library until the engine can take the connection over.
@@ -227,7 +227,7 @@ impl<P: Provider> Follower<P> {
     /// the ClientHello was followed.
     ///
     /// # Errors
-    /// Those of [`secret`](Self::secret).
+    /// The errors of [`secret`](Self::secret).
     pub fn key_log(&mut self, line: &[u8]) -> Result<bool, TakeoverError> {
         let taken = self.parse(line);
         scrub_stack(FRAMES);
