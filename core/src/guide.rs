@@ -1,6 +1,6 @@
 //! Guides: one subject each, with examples that the tests of this crate compile and run.
 //!
-//! They exist in the documentation alone. No program contains this module, and nothing can use it.
+//! This module exists only in the documentation. It is not compiled into programs.
 
 #[doc = include_str!("../guide/handshake.md")]
 pub mod handshake {}

@@ -57,7 +57,8 @@ pub trait KeySchedule: Zeroize {
     fn update(&mut self) -> Result<(), KeyError>;
 }
 
-const MAX_SECRET_LEN: usize = 48;
+/// The longest secret in bytes: the output of SHA-384.
+pub(crate) const MAX_SECRET_LEN: usize = 48;
 const LABEL_PREFIX: &[u8] = b"tls13 ";
 pub(crate) const MAX_KEY_LEN: usize = 32;
 

@@ -4,12 +4,10 @@ use zeroize::Zeroize;
 
 use crate::buffer::bytes::copy;
 use crate::crypto::aead::{Algorithm, NONCE_LEN, Provider};
-use crate::crypto::keys::{MAX_KEY_LEN, TrafficSecret};
+use crate::crypto::keys::{MAX_KEY_LEN, MAX_SECRET_LEN, TrafficSecret};
 use crate::protocol::error::KeyError;
 use crate::protocol::record::Role;
 
-/// The longest output of a hash of the suites, in bytes: SHA-384.
-const MAX_HASH_LEN: usize = 48;
 /// Two keys and two ivs.
 const MAX_BLOCK_LEN: usize = 2 * (MAX_KEY_LEN + NONCE_LEN);
 /// Length of the salt of GCM and CCM in bytes (RFC 5288 section 3, RFC 6655 section 3).
@@ -73,7 +71,7 @@ impl Tls12Secrets<'_> {
     fn expand<P: Provider>(&self, label: &[u8], out: &mut [u8]) -> Option<()> {
         let (server, client) = (self.server_random, self.client_random);
         let hash_len = self.algorithm.secret_len();
-        let mut hashes = [[0; MAX_HASH_LEN]; 2];
+        let mut hashes = [[0; MAX_SECRET_LEN]; 2];
         let expanded = (|| {
             let [a, hash] = hashes.each_mut().map(|hash| hash.get_mut(..hash_len));
             let (a, hash) = (a?, hash?);

@@ -99,7 +99,7 @@ pub struct Follower<P: Provider> {
     hellos: Hellos,
     reader: HelloReader,
     secrets: Secrets,
-    /// What the suite and the version of the ServerHello are, once that is complete.
+    /// The version and the cipher of the ServerHello, once it is complete.
     negotiated: Option<(Version, Algorithm)>,
     /// The error that ended the take-over: what was followed up to there is not the whole handshake.
     failed: Option<TakeoverError>,

@@ -25,10 +25,10 @@ const RECORD_SIZE_LIMIT: u16 = 28;
 const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;
 
-/// What the messages said.
+/// The negotiated values, as far as the messages were read.
 pub(crate) struct Hellos {
     pub(crate) client_random: [u8; RANDOM_LEN],
-    /// Whether that was read: it may be zeros.
+    /// True once `client_random` was read: zeros are a valid value.
     pub(crate) has_client_random: bool,
     pub(crate) server_random: [u8; RANDOM_LEN],
     /// The version of the ServerHello, or of its supported_versions.
@@ -180,7 +180,7 @@ impl HelloReader {
         Ok(())
     }
 
-    /// Tells whether the message may end here.
+    /// Checks that the message may end here.
     pub(crate) fn end(&self) -> Result<(), Malformed> {
         match (self.field, self.left) {
             (Field::ExtensionsLength, 2) | (Field::ExtensionType, 0) => Ok(()),

@@ -38,7 +38,7 @@ impl Secrets {
     }
 }
 
-/// Where a secret is kept. The version may not be known yet, so that there is a place for those of both.
+/// Returns the slot of a secret. The version may not be known yet, so both versions have slots.
 const fn index(kind: SecretKind) -> Option<usize> {
     match kind {
         SecretKind::ClientHandshake => Some(0),
