@@ -27,7 +27,7 @@
 //!
 //! Which type to use:
 //!
-//! | the driver | uses |
+//! | your program | uses |
 //! |---|---|
 //! | sends each record as soon as it is sealed | [`RecordLayer`] |
 //! | takes over from a TLS library that reports its secrets, by callback or key log | `takeover::Follower` (feature `takeover`), which makes a [`RecordLayer`] |
