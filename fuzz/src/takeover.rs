@@ -231,16 +231,9 @@ impl<'a> World<'a> {
     }
 
     fn key_log(&mut self, kind: SecretKind, other: bool) {
-        let label = match kind {
-            SecretKind::ClientHandshake => "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
-            SecretKind::ServerHandshake => "SERVER_HANDSHAKE_TRAFFIC_SECRET",
-            SecretKind::ClientTraffic => "CLIENT_TRAFFIC_SECRET_0",
-            SecretKind::ServerTraffic => "SERVER_TRAFFIC_SECRET_0",
-            _ => "CLIENT_RANDOM",
-        };
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let random = [self.setup.random ^ u8::from(other); 32];
-        let line = format!("{label} {} {}\n", hex(&random), hex(&self.secret(kind)));
+        let line = format!("{} {} {}\n", kind.label(), hex(&random), hex(&self.secret(kind)));
         let is_named = self.seen_whole.iter().any(|(sender, ..)| *sender == Role::Client);
         let taken = self.whole.key_log(line.as_bytes()).expect("not too long");
         if self.is_lawful() {

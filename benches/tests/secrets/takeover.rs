@@ -184,14 +184,7 @@ fn tell<P: Provider>(both: &mut Both<P>, recording: &Recording, telling: Telling
         match telling {
             Telling::Bytes => both.follower.secret(*kind, secret).unwrap(),
             Telling::Lines => {
-                let label = match kind {
-                    SecretKind::ClientHandshake => "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
-                    SecretKind::ServerHandshake => "SERVER_HANDSHAKE_TRAFFIC_SECRET",
-                    SecretKind::ClientTraffic => "CLIENT_TRAFFIC_SECRET_0",
-                    SecretKind::ServerTraffic => "SERVER_TRAFFIC_SECRET_0",
-                    _ => "CLIENT_RANDOM",
-                };
-                let mut line = format!("{label} {} ", "c1".repeat(32));
+                let mut line = format!("{} {} ", kind.label(), "c1".repeat(32));
                 for byte in &*secret {
                     line += &format!("{byte:02x}");
                 }

@@ -26,15 +26,34 @@ pub enum SecretKind {
     Exporter,
 }
 
-/// The labels, as a key log spells them.
-const LABELS: [(&[u8], SecretKind); 6] = [
-    (b"CLIENT_HANDSHAKE_TRAFFIC_SECRET", SecretKind::ClientHandshake),
-    (b"SERVER_HANDSHAKE_TRAFFIC_SECRET", SecretKind::ServerHandshake),
-    (b"CLIENT_TRAFFIC_SECRET_0", SecretKind::ClientTraffic),
-    (b"SERVER_TRAFFIC_SECRET_0", SecretKind::ServerTraffic),
-    (b"CLIENT_RANDOM", SecretKind::Master),
-    (b"EXPORTER_SECRET", SecretKind::Exporter),
-];
+impl SecretKind {
+    const ALL: [Self; 6] = [
+        Self::ClientHandshake,
+        Self::ServerHandshake,
+        Self::ClientTraffic,
+        Self::ServerTraffic,
+        Self::Master,
+        Self::Exporter,
+    ];
+
+    /// Returns the label of the secret in a key log (RFC 9850 section 2).
+    ///
+    /// ```
+    /// use tls_record::takeover::SecretKind;
+    ///
+    /// assert_eq!(SecretKind::Master.label(), "CLIENT_RANDOM");
+    /// ```
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::ClientHandshake => "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+            Self::ServerHandshake => "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+            Self::ClientTraffic => "CLIENT_TRAFFIC_SECRET_0",
+            Self::ServerTraffic => "SERVER_TRAFFIC_SECRET_0",
+            Self::Master => "CLIENT_RANDOM",
+            Self::Exporter => "EXPORTER_SECRET",
+        }
+    }
+}
 
 /// One line of a key log. Wiped when it is dropped.
 ///
@@ -64,7 +83,7 @@ impl KeyLogLine {
         let (label, rest) = word(line);
         let (random, rest) = word(rest);
         let (secret, rest) = word(rest);
-        let (_, kind) = *LABELS.iter().find(|(known, _)| *known == label)?;
+        let kind = SecretKind::ALL.into_iter().find(|kind| kind.label().as_bytes() == label)?;
         let mut this =
             Self { kind, client_random: [0; RANDOM_LEN], secret: [0; MAX_SECRET_LEN], len: 0 };
         let random_len = decode_hex(random, &mut this.client_random)?;

@@ -58,7 +58,7 @@ impl From<SuspendError> for TakeoverError {
 impl core::fmt::Display for TakeoverError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::MissingSecret(kind) => write!(f, "the library has not told its secret: {kind:?}"),
+            Self::MissingSecret(kind) => write!(f, "missing secret: {}", kind.label()),
             Self::SecretLength => f.write_str("a secret of more than 48 bytes"),
             Self::Version(version) => write!(f, "protocol version {version:#06x} is not supported"),
             Self::Suite(suite) => write!(f, "cipher suite {suite:#06x} is not supported"),

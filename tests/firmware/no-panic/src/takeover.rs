@@ -22,7 +22,7 @@ pub(crate) fn prove() {
     any(Follower::alpn(any(follower)));
     let _ = any(Follower::finish(any(follower), config()));
     if let Some(line) = any(KeyLogLine::parse(any(&[b'0'; 200]))) {
-        any(KeyLogLine::kind(any(&line)));
+        any(SecretKind::label(any(KeyLogLine::kind(any(&line)))));
         any(KeyLogLine::client_random(any(&line)));
         any(KeyLogLine::secret(any(&line)));
     }
