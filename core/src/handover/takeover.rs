@@ -270,6 +270,12 @@ impl<P: Provider> Follower<P> {
         self.negotiated
     }
 
+    /// Returns the number of the cipher suite of the ServerHello, once that was followed. In TLS 1.2 it names
+    /// the key exchange and the kind of certificate, too.
+    pub fn suite(&self) -> Option<u16> {
+        self.negotiated.map(|_| self.hellos.suite)
+    }
+
     /// Returns the application protocol that the server chose (RFC 7301), as far as it was followed.
     /// `None` if it chose none, or one with a name of more than 24 bytes.
     pub fn alpn(&self) -> Option<&[u8]> {
