@@ -1,4 +1,4 @@
-//! TLS streams on the record layer [`tls_record`], with the handshake of rustls.
+//! TLS streams on the record layer [`tls_record`], with the handshake of rustls or of another library.
 //!
 //! - [`Handshake`] drives rustls without I/O. [`Established`] is its result: an
 //!   [`Opener`](tls_record::Opener) and a [`Sealer`](tls_record::Sealer) with their keys, the bytes

@@ -355,11 +355,9 @@ impl<L: Library, P: Provider> Takeover<L, P> {
         }
         received.consume(len);
         let followed = follow(follower, messages, role, output)?;
-        if followed == output.len() {
-            output.zeroize();
-        } else {
-            output.drain(..followed);
-        }
+        let rest = output.split_off(followed);
+        output.zeroize();
+        **output = rest;
         let is_complete = output.is_empty() && follower.is_complete();
         Ok(if is_complete { advanced } else { Progress::NeedInput })
     }

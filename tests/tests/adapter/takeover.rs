@@ -1,5 +1,6 @@
 //! Connections of other TLS libraries than rustls's unbuffered one, taken over by their records and secrets.
 
+mod cost;
 mod failing;
 mod rustls_library;
 mod streams;
@@ -16,8 +17,8 @@ use tls_record_alloc::tls_record::{self, HEADER_LEN, Header};
 use tls_record_alloc::{HandshakeError, Info, Progress};
 use tls_record_tests::peers::{
     Extras, Group, Negotiated, OpensslContext, OpensslSession, Peer, PeerEnd, Role, RustlsPeer,
-    SERVER_NAME, Version, identity, pump, rustls_client_config, rustls_client_config_with,
-    rustls_server_config,
+    SERVER_NAME, Suite, Version, identity, pump, rustls_client_config, rustls_client_config_with,
+    rustls_server_config, rustls_server_config_with,
 };
 
 /// Lengths of the pieces in which input arrives.
@@ -340,6 +341,26 @@ fn a_hello_retry_request_is_told() {
         run.run(&mut peer).unwrap();
         let mut ours = run.finish();
         assert_eq!(ours.connection().info.kind, HandshakeKind::FullWithHelloRetryRequest);
+        live(&mut ours, &mut peer, Version::Tls13);
+    }
+}
+
+#[test]
+fn early_data_that_the_server_rejects_is_dropped() {
+    for suite in Suite::ALL {
+        let agreed = Negotiated { version: Version::Tls13, suite };
+        let extras = Extras { early_data: 16_384, ..Extras::default() };
+        let server = OpensslContext::with(&agreed.setup(Role::Server), &extras);
+        let config = Arc::new(rustls_client_config_with(Version::Tls13, suite, &extras));
+        let (mut first, mut peer) = (RustlsPeer::client(config.clone()), server.peer());
+        pump(&mut first, &mut peer);
+
+        let mut peer = RustlsPeer::client(config);
+        peer.write_early(&[b'e'; 9_000]);
+        let mut run = Run::new(Watched(Openssl::server(server.ssl()).unwrap()), 1000);
+        run.run(&mut peer).unwrap();
+        let mut ours = run.finish();
+        assert_eq!(ours.connection().info.kind, HandshakeKind::Resumed);
         live(&mut ours, &mut peer, Version::Tls13);
     }
 }

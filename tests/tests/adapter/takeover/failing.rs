@@ -13,7 +13,6 @@ use tls_record_alloc::openssl::ssl::{
 use tls_record_alloc::openssl::x509::X509;
 use tls_record_alloc::tls_record::takeover::{SecretKind, TakeoverError};
 use tls_record_alloc::tls_record::{AlertDescription, Fault, OpenError};
-use tls_record_tests::peers::rustls_server_config_with;
 
 /// Asserts that every later call returns the error, too, and that nothing is handed over.
 fn assert_latched<L: Library>(mut takeover: Takeover<L, Ring>, error: &HandshakeError) {
