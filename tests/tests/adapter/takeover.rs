@@ -2,6 +2,7 @@
 
 mod cost;
 mod failing;
+mod odd;
 mod rustls_library;
 mod streams;
 
