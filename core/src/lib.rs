@@ -30,7 +30,8 @@
 //! | the driver | uses |
 //! |---|---|
 //! | sends each record as soon as it is sealed | [`RecordLayer`] |
-//! | takes over keys that another TLS library has used | [`RecordLayer`] or [`Connection`], and [`take_over`](RecordLayer::take_over) |
+//! | takes over from a TLS library that reports its secrets, by callback or key log | `takeover::Follower` (feature `takeover`), which makes a [`RecordLayer`] |
+//! | takes over keys whose sequence numbers it knows | [`take_over`](RecordLayer::take_over) of [`RecordLayer`] or [`Connection`] |
 //! | runs a handshake on the engine | [`Connection`], [`write_handshake`](Connection::write_handshake), [`Event::Handshake`] and [`install_one`](Connection::install_one); [`expand_label`] and [`Algorithm::from_suite`](aead::Algorithm::from_suite) |
 //! | has a transport that may take only some of the bytes, or be busy | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |
 //! | gives bytes to io_uring or DMA, which read them later | [`Connection`], [`begin_send`](Connection::begin_send) and [`sent`](Connection::sent) |
@@ -90,7 +91,7 @@
 //! - [Transports](guide::transports): sockets, io_uring, message buses.
 //! - [Receiving](guide::receiving): input in pieces and around the end of a ring, limits and floods.
 //! - [Closing](guide::closing): one step or two, and what each answer says.
-//! - [Handing over](guide::handing_over): suspending a connection, and the TLS of the kernel.
+//! - [Handing over](guide::handing_over): suspending a connection, kernel TLS, and taking over from another library.
 //! - [Firmware](guide::firmware): no heap, interrupts, DMA, and what it costs.
 //! - [Backends](guide::backends): ring, RustCrypto, AWS-LC or your own.
 //! - [Fuzzing](guide::fuzzing): a protocol above the engine, without its ciphers.

@@ -16,7 +16,7 @@ pub enum Fault {
     NotTls,
     /// A record, or the plaintext in it, is longer than the protocol or our announced limit allows.
     RecordOverflow,
-    /// A record could not be opened: authentication failed.
+    /// A record could not be opened: authentication failed, or it is shorter than its nonce and tag.
     BadRecordMac,
     /// A protected TLS 1.2 record carries another version than 0x0303.
     RecordVersion,
