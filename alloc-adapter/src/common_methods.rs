@@ -90,7 +90,7 @@ macro_rules! common_methods {
                 &self.session.info
             }
 
-            /// Returns the exporter of keying material, or `None` in TLS 1.2.
+            /// Returns the exporter of keying material, or `None` in TLS 1.2 and without rustls.
             pub const fn exporter(&self) -> Option<&Exporter> {
                 self.session.exporter.as_ref()
             }

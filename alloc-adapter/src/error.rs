@@ -1,6 +1,11 @@
 //! The error of a failed handshake.
 
 use tls_record::KeyError;
+#[cfg(feature = "takeover")]
+use tls_record::takeover::TakeoverError;
+
+#[cfg(feature = "takeover")]
+use crate::takeover::LibraryError;
 
 /// An error during the handshake or the handover of its keys to the engine.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,11 +21,24 @@ pub enum HandshakeError {
     Keys(KeyError),
     /// rustls reported a state that this crate does not handle. The peer is not at fault.
     Unexpected,
+    /// Another TLS library failed: it refused a message of the peer, or received an alert.
+    #[cfg(feature = "takeover")]
+    Library(LibraryError),
+    /// The handshake of another TLS library cannot be followed, or its connection not taken over.
+    #[cfg(feature = "takeover")]
+    Takeover(TakeoverError),
 }
 
 impl From<rustls::Error> for HandshakeError {
     fn from(error: rustls::Error) -> Self {
         Self::Tls(error)
+    }
+}
+
+#[cfg(feature = "takeover")]
+impl From<TakeoverError> for HandshakeError {
+    fn from(error: TakeoverError) -> Self {
+        Self::Takeover(error)
     }
 }
 
@@ -35,6 +53,10 @@ impl core::fmt::Display for HandshakeError {
         let message = match self {
             Self::Tls(error) => return write!(f, "handshake failed: {error}"),
             Self::Keys(error) => return write!(f, "record layer cannot use the keys: {error}"),
+            #[cfg(feature = "takeover")]
+            Self::Library(error) => return write!(f, "handshake failed: {error}"),
+            #[cfg(feature = "takeover")]
+            Self::Takeover(error) => return write!(f, "connection not taken over: {error}"),
             Self::Truncated => "the transport ended before the handshake was complete",
             Self::TooLong => "handshake message too long",
             Self::Unexpected => "rustls reported an unexpected state",
@@ -54,6 +76,10 @@ impl From<HandshakeError> for std::io::Error {
             HandshakeError::Truncated => ErrorKind::UnexpectedEof,
             HandshakeError::Tls(rustls::Error::AlertReceived(_)) => ErrorKind::ConnectionAborted,
             HandshakeError::Tls(_) | HandshakeError::TooLong => ErrorKind::InvalidData,
+            #[cfg(feature = "takeover")]
+            HandshakeError::Library(_) => ErrorKind::InvalidData,
+            #[cfg(feature = "takeover")]
+            HandshakeError::Takeover(_) => ErrorKind::Other,
             HandshakeError::Keys(_) | HandshakeError::Unexpected => ErrorKind::Other,
         };
         Self::new(kind, error)

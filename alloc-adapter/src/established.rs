@@ -42,11 +42,11 @@ pub struct Established<P: Provider> {
     pub received: Buffer,
     /// Handshake bytes that have not been sent: a Finished, or session tickets.
     pub unsent: Buffer,
-    /// Stores the session tickets that a TLS 1.3 client receives.
+    /// Stores the session tickets that a TLS 1.3 client receives. `None` without rustls.
     pub tickets: Option<Tickets>,
     /// The stored sessions of this connection, to [forget](Resumption::forget) after a fatal alert.
     pub resumption: Resumption,
-    /// Exports keying material, in TLS 1.3 only.
+    /// Exports keying material, in TLS 1.3 only. `None` without rustls.
     pub exporter: Option<Exporter>,
     /// The negotiated parameters.
     pub info: Info,

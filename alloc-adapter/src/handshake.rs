@@ -515,6 +515,30 @@ impl Handshake {
     }
 }
 
+#[cfg(feature = "std")]
+impl crate::drive::Drive for Handshake {
+    fn advance(&mut self) -> Result<Progress, HandshakeError> {
+        Self::advance(self)
+    }
+
+    fn eof(&mut self) -> Result<(), HandshakeError> {
+        Self::eof(self)
+    }
+
+    fn received(&mut self) -> &mut Buffer {
+        &mut self.received
+    }
+
+    fn unsent(&mut self) -> &mut Buffer {
+        &mut self.unsent
+    }
+
+    fn ends_with_tickets(&self) -> bool {
+        let version = self.connection.common().protocol_version();
+        self.config.role == Role::Server && version == Some(ProtocolVersion::TLSv1_3)
+    }
+}
+
 /// Makes the config of the engine. rustls's `max_fragment_size` includes the record header, but not
 /// the bytes that protection adds.
 fn engine_config(role: Role, max_fragment_size: Option<usize>) -> Config {

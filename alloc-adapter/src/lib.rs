@@ -1,4 +1,4 @@
-//! TLS streams on the record layer [`tls_record`], with the handshake of rustls.
+//! TLS streams on the record layer [`tls_record`], with the handshake of rustls or of another library.
 //!
 //! - [`Handshake`] drives rustls without I/O. [`Established`] is its result: an
 //!   [`Opener`](tls_record::Opener) and a [`Sealer`](tls_record::Sealer) with their keys, the bytes
@@ -8,6 +8,8 @@
 //! - `Stream` (with `std`) is a connection over a blocking or non-blocking transport, `TokioStream`
 //!   (with `tokio`) a connection over a transport of tokio. Both split into a `ReadHalf` and a
 //!   `WriteHalf` that share no lock, and `disconnect` closes them together with their TCP connection.
+//! - `takeover` (the feature) makes an [`Established`] of the handshake of another TLS library, such as
+//!   OpenSSL.
 //! - [`Buffer`] holds received bytes until their records can be opened.
 //!
 //! The rustls config determines the trusted certificates, the cipher suites and session resumption,
@@ -87,6 +89,9 @@
 //!   default. If both this and `ring` are enabled, rustls cannot choose a default provider: call
 //!   `CryptoProvider::install_default`, or use `builder_with_provider` for each config.
 //! - `rustcrypto`: RustCrypto for record protection. The handshake uses the provider of its config.
+//! - `takeover`: the module of this name, for handshakes of other TLS libraries than rustls.
+//! - `openssl`: `takeover::Openssl`, with the OpenSSL of the system. `openssl-vendored` compiles OpenSSL from
+//!   its sources in its place.
 //!
 //! TLS 1.2 is always enabled.
 
@@ -119,6 +124,8 @@ mod common_methods;
 mod descriptor;
 #[cfg(feature = "std")]
 mod disconnect;
+#[cfg(feature = "std")]
+mod drive;
 mod error;
 mod established;
 mod exporter;
@@ -132,6 +139,8 @@ mod resumption;
 mod session;
 #[cfg(feature = "std")]
 mod stream;
+#[cfg(feature = "takeover")]
+pub mod takeover;
 mod tickets;
 #[cfg(feature = "tokio")]
 mod tokio_stream;
@@ -139,6 +148,8 @@ mod trial;
 #[cfg(feature = "tokio")]
 mod wait;
 
+#[cfg(feature = "openssl")]
+pub use openssl;
 pub use rustls;
 pub use tls_record;
 

@@ -1,5 +1,7 @@
 //! Removes the stored sessions of a connection that failed, so that they are not resumed.
 
+#[cfg(feature = "takeover")]
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -30,8 +32,17 @@ pub struct Resumption(Sessions);
 
 enum Sessions {
     None,
-    Client { store: Arc<dyn ClientSessionStore>, name: ServerName<'static>, version: Version },
-    Server { storage: Arc<dyn StoresServerSessions>, keys: Vec<Vec<u8>> },
+    Client {
+        store: Arc<dyn ClientSessionStore>,
+        name: ServerName<'static>,
+        version: Version,
+    },
+    Server {
+        storage: Arc<dyn StoresServerSessions>,
+        keys: Vec<Vec<u8>>,
+    },
+    #[cfg(feature = "takeover")]
+    Library(Box<dyn FnOnce() + Send + Sync>),
 }
 
 impl Resumption {
@@ -42,6 +53,12 @@ impl Resumption {
             }
             _ => Sessions::None,
         })
+    }
+
+    /// Takes what removes the session of another library than rustls.
+    #[cfg(feature = "takeover")]
+    pub(crate) fn by(forget: Option<Box<dyn FnOnce() + Send + Sync>>) -> Self {
+        Self(forget.map_or(Sessions::None, Sessions::Library))
     }
 
     pub(crate) fn server(recorder: &Recorder, info: &Info) -> Self {
@@ -65,6 +82,8 @@ impl Resumption {
             Sessions::Client { store, name, version: Version::Tls13 } => {
                 while store.take_tls13_ticket(&name).is_some() {}
             }
+            #[cfg(feature = "takeover")]
+            Sessions::Library(forget) => forget(),
             Sessions::Server { storage, keys } => {
                 for key in keys {
                     let _ = storage.take(&key);

@@ -4,16 +4,17 @@ use std::io::{self, BufRead, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ProtocolVersion, ServerConfig};
+use rustls::{ClientConfig, ServerConfig};
 use tls_record::aead::Provider;
-use tls_record::{AlertDescription, CloseError, End, KeyError, Role};
+use tls_record::{AlertDescription, CloseError, End, KeyError};
 
 use crate::buffer::Buffer;
 use crate::common_methods::common_methods;
+use crate::drive;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
-use crate::handshake::{Handshake, Progress};
+use crate::handshake::Handshake;
 use crate::parts::{HandshakeFailed, Parts};
 use crate::session::{Session, Step, parts};
 
@@ -103,40 +104,7 @@ impl Handshake {
     /// # }
     /// ```
     pub fn complete<T: Read + Write>(&mut self, transport: &mut T) -> io::Result<()> {
-        loop {
-            let progress = self.advance();
-            let sent = send(&mut self.unsent, transport).and_then(|()| flush(transport));
-            match progress {
-                // The peer may be gone after sending data, so an error of sending is ignored.
-                Ok(Progress::Complete) => match sent {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock && self.must_send_all() => {
-                        return Err(error);
-                    }
-                    _ => return Ok(()),
-                },
-                Ok(Progress::NeedInput) => sent?,
-                Err(error) => return Err(error.into()),
-            }
-            match transport.read(self.received.room()) {
-                Ok(0) => self.eof()?,
-                Ok(len) => self.received.commit(len),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Returns whether the peer needs the unsent bytes to complete its handshake, once ours is
-    /// complete.
-    ///
-    /// It does not need tickets, the last output of a TLS 1.3 server (RFC 9846 section 4.7.1). If
-    /// nothing is unsent, it returns true: bytes that the transport has not flushed may be of any
-    /// kind.
-    pub(crate) fn must_send_all(&self) -> bool {
-        let version = self.connection.common().protocol_version();
-        let leaves_tickets =
-            self.config.role == Role::Server && version == Some(ProtocolVersion::TLSv1_3);
-        self.unsent.is_empty() || !leaves_tickets
+        drive::complete(self, transport)
     }
 }
 

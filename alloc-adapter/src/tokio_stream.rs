@@ -14,10 +14,11 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::buffer::Buffer;
 use crate::common_methods::common_methods;
+use crate::drive;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
-use crate::handshake::{Handshake, Progress};
+use crate::handshake::Handshake;
 use crate::parts::{HandshakeFailed, Parts};
 use crate::session::inbox::Stopped;
 use crate::session::{Session, Step, parts};
@@ -155,41 +156,7 @@ impl Handshake {
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
-        poll_fn(|cx| self.poll_complete(transport, cx)).await
-    }
-
-    fn poll_complete<T>(&mut self, transport: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>>
-    where
-        T: AsyncRead + AsyncWrite + Unpin,
-    {
-        loop {
-            let progress = self.advance();
-            let sent = match poll_send(&mut self.unsent, transport, cx) {
-                Poll::Ready(Ok(())) => Pin::new(&mut *transport).poll_flush(cx),
-                sent => sent,
-            };
-            match progress {
-                // The peer may be gone after sending data, so an error of sending is ignored.
-                Ok(Progress::Complete) if sent.is_pending() && self.must_send_all() => {
-                    // The peer may not read until we read, so receive, up to the limit of the buffer.
-                    if self.received.is_full() {
-                        return Poll::Ready(Ok(()));
-                    }
-                }
-                Ok(Progress::Complete) => return Poll::Ready(Ok(())),
-                Ok(Progress::NeedInput) => {
-                    if let Poll::Ready(sent) = sent {
-                        sent?;
-                    }
-                }
-                Err(error) => return sent.map(|_| Err(error.into())),
-            }
-            match ready!(poll_receive(&mut self.received, transport, cx))? {
-                0 if self.is_complete() => return Poll::Ready(Ok(())),
-                0 => self.eof()?,
-                len => self.received.commit(len),
-            }
-        }
+        poll_fn(|cx| drive::poll_complete(self, transport, cx)).await
     }
 }
 

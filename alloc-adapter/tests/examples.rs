@@ -63,9 +63,14 @@ impl Drop for Running {
 
 /// Starts the example `server` and returns its address.
 fn server(args: &[&str]) -> (Running, SocketAddr) {
+    start("server", args)
+}
+
+/// Starts an example that is a server, and returns its address.
+fn start(name: &str, args: &[&str]) -> (Running, SocketAddr) {
     let mut args = args.to_vec();
     args.extend(["--listen", "127.0.0.1:0"]);
-    let mut child = spawn(example("server"), &args);
+    let mut child = spawn(example(name), &args);
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe"))
         .read_line(&mut line)
@@ -144,7 +149,7 @@ fn the_tour_succeeds_and_prints_plain_text_into_a_pipe() {
 
 #[test]
 fn every_example_prints_its_usage() {
-    for name in ["tour", "server", "client"] {
+    for name in ["tour", "server", "client", "openssl_server"] {
         let output = run(example(name), &["--help"], "");
         assert_status(&output, 0);
         assert!(text(&output.stdout).contains("Usage:"));
@@ -665,6 +670,78 @@ fn the_client_talks_to_openssl_s_server() {
         assert_eq!(client.read_line(), "olleh\n");
         assert_status(&client.finish(), 0);
     }
+}
+
+#[test]
+fn rustls_talks_to_the_server_with_the_handshake_of_openssl() {
+    let (cert, key) = pem();
+    let (_server, addr) = start("openssl_server", &["--cert", cert, "--key", key]);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(cert).expect("PEM")).expect("a certificate");
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[version])
+            .expect("ring has suites of both versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let config = Arc::new(config);
+        // The session that the first connection gets is resumed by the second.
+        for kind in [rustls::HandshakeKind::Full, rustls::HandshakeKind::Resumed] {
+            let name = "localhost".try_into().expect("a name");
+            let client = rustls::ClientConnection::new(config.clone(), name).expect("a client");
+            let tcp = TcpStream::connect(addr).expect("the server accepts connections");
+            let mut tls = BufReader::new(rustls::StreamOwned::new(client, tcp));
+            let mut line = String::new();
+            for (sent, answer) in
+                [("one\n", "eno\n"), ("update keys\n", "syek etadpu\n"), ("two\n", "owt\n")]
+            {
+                tls.get_mut().write_all(sent.as_bytes()).expect("the write succeeds");
+                if version.version == rustls::ProtocolVersion::TLSv1_3 {
+                    tls.get_mut().conn.refresh_traffic_keys().expect("a KeyUpdate");
+                }
+                line.clear();
+                tls.read_line(&mut line).expect("an answer");
+                assert_eq!(line, answer);
+            }
+            assert_eq!(tls.get_ref().conn.handshake_kind(), Some(kind));
+            tls.get_mut().conn.send_close_notify();
+            assert_eq!(tls.read_to_end(&mut Vec::new()).expect("a close_notify"), 0);
+        }
+    }
+}
+
+#[test]
+fn openssl_s_client_talks_to_the_server_with_the_handshake_of_openssl() {
+    if !has_openssl("openssl_s_client_talks_to_the_server_with_the_handshake_of_openssl") {
+        return;
+    }
+    let (_server, addr) = start("openssl_server", &["--self-signed"]);
+    let addr = addr.to_string();
+    for flag in ["-tls1_2", "-tls1_3"] {
+        let args = ["s_client", "-connect", &addr, flag, "-quiet", "-no_ign_eof"];
+        let mut client = InteractiveClient::new(spawn("openssl", &args));
+        for (line, answer) in [
+            ("forth\n", "htrof\n"),
+            ("update keys\n", "syek etadpu\n"),
+            ("and back\n", "kcab dna\n"),
+        ] {
+            client.send_line(line);
+            assert_eq!(client.read_line(), answer);
+        }
+        assert_status(&client.finish(), 0);
+    }
+}
+
+#[test]
+fn a_client_that_does_not_trust_openssls_certificate_gets_no_connection_and_others_do() {
+    let (cert, _) = pem();
+    let (_server, addr) = start("openssl_server", &["--self-signed"]);
+    let addr = addr.to_string();
+    let args = ["--connect", &addr, "--ca", cert, "--server-name", "localhost"];
+    assert_status(&run(example("client"), &args, ""), 2);
+    let output = run(example("client"), &["--connect", &addr, "--insecure"], "hello\n");
+    assert_status(&output, 0);
+    assert_eq!(text(&output.stdout), "olleh\n");
 }
 
 /// Waits until a server listens at `addr`.

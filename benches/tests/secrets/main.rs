@@ -14,6 +14,7 @@
 #![cfg(target_os = "linux")]
 
 mod adapter;
+mod adapter_takeover;
 mod engine;
 mod material;
 mod memory;

@@ -33,13 +33,13 @@ const SERVER_RANDOM: [u8; 32] = [0x51; 32];
 const PADS: [u8; 2] = [0x36, 0x5c];
 
 /// A handshake, and its secrets.
-struct Recording {
-    records: Vec<(Role, Vec<u8>)>,
-    secrets: Vec<(SecretKind, Masked)>,
+pub(crate) struct Recording {
+    pub(crate) records: Vec<(Role, Vec<u8>)>,
+    pub(crate) secrets: Vec<(SecretKind, Masked)>,
     /// What the record layer has to hold in the end.
-    of_layer: Vec<Masked>,
+    pub(crate) of_layer: Vec<Masked>,
     /// What must be nowhere then.
-    of_handshake: Vec<Masked>,
+    pub(crate) of_handshake: Vec<Masked>,
 }
 
 fn message(message_type: u8, body: &[u8]) -> Vec<u8> {
@@ -58,7 +58,7 @@ fn sealed<P: Provider>(sealer: &mut Sealer<TrafficSecret<P>>, messages: &[u8]) -
 }
 
 impl Recording {
-    fn new<P: Provider>(version: Version, algorithm: Algorithm) -> Self {
+    pub(crate) fn new<P: Provider>(version: Version, algorithm: Algorithm) -> Self {
         let suite: u16 = match (version, algorithm) {
             (Version::Tls13, Algorithm::Aes128Gcm) => 0x1301,
             (Version::Tls13, Algorithm::Aes256Gcm) => 0x1302,
@@ -169,9 +169,17 @@ struct Both<P: Provider> {
 
 /// How a library tells its secrets.
 #[derive(Clone, Copy)]
-enum Telling {
+pub(crate) enum Telling {
     Bytes,
     Lines,
+}
+
+pub(crate) fn key_log_line(kind: SecretKind, secret: &[u8]) -> String {
+    let mut line = format!("{} {} ", kind.label(), "c1".repeat(32));
+    for byte in secret {
+        line += &format!("{byte:02x}");
+    }
+    line
 }
 
 /// The frames of this function hold secrets of the program's own.
@@ -184,10 +192,7 @@ fn tell<P: Provider>(both: &mut Both<P>, recording: &Recording, telling: Telling
         match telling {
             Telling::Bytes => both.follower.secret(*kind, secret).unwrap(),
             Telling::Lines => {
-                let mut line = format!("{} {} ", kind.label(), "c1".repeat(32));
-                for byte in &*secret {
-                    line += &format!("{byte:02x}");
-                }
+                let line = key_log_line(*kind, secret);
                 assert_eq!(both.follower.key_log(line.as_bytes()), Ok(true));
             }
         }

@@ -179,6 +179,18 @@ impl<P> TrafficSecret<P> {
         second
     }
 
+    /// Sets what explicit nonces are combined with, for suites of TLS 1.2 that have them.
+    #[cfg(feature = "takeover")]
+    pub(crate) fn set_explicit_start(&mut self, start: [u8; 8]) {
+        if self.version.is_tls12()
+            && self.algorithm.has_explicit_nonce()
+            && let Some((_, [_, _, _, _, own @ ..])) =
+                self.material.split_first_chunk_mut::<MAX_KEY_LEN>()
+        {
+            copy(&start, own);
+        }
+    }
+
     pub(crate) const fn pack(&self, out: &mut [u8; TrafficSecret::<()>::PACKED_LEN]) {
         let [version, algorithm, material @ ..] = out;
         *version = match self.version {

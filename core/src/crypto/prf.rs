@@ -22,15 +22,10 @@ pub(crate) struct Tls12Secrets<'a> {
 }
 
 impl Tls12Secrets<'_> {
-    /// Returns the keys with which `writer` seals. `explicit_start` is what explicit nonces are combined
-    /// with, for suites that have them.
-    pub(crate) fn keys<P: Provider>(
-        &self,
-        writer: Role,
-        explicit_start: [u8; 8],
-    ) -> Result<TrafficSecret<P>, KeyError> {
+    /// Returns the keys with which `writer` seals.
+    pub(crate) fn keys<P: Provider>(&self, writer: Role) -> Result<TrafficSecret<P>, KeyError> {
         let mut block = [0; MAX_BLOCK_LEN];
-        let keys = self.cut(writer, explicit_start, &mut block);
+        let keys = self.cut(writer, &mut block);
         block.zeroize();
         keys
     }
@@ -38,7 +33,6 @@ impl Tls12Secrets<'_> {
     fn cut<P: Provider>(
         &self,
         writer: Role,
-        explicit_start: [u8; 8],
         block: &mut [u8; MAX_BLOCK_LEN],
     ) -> Result<TrafficSecret<P>, KeyError> {
         let key_len = self.algorithm.key_len();
@@ -56,14 +50,7 @@ impl Tls12Secrets<'_> {
             Role::Client => (client_key, client_iv),
             Role::Server => (server_key, server_iv),
         };
-        let mut iv = [0; NONCE_LEN];
-        copy(own_iv, &mut iv);
-        if let Some(start) = iv.get_mut(SALT_LEN..).filter(|_| has_salt) {
-            copy(&explicit_start, start);
-        }
-        let keys = TrafficSecret::tls12(self.algorithm, key, &iv);
-        iv.zeroize();
-        keys
+        TrafficSecret::tls12(self.algorithm, key, own_iv)
     }
 
     /// PRF(master, label, server_random + client_random) = P_hash (RFC 5246 section 5):

@@ -270,6 +270,12 @@ impl<P: Provider> Follower<P> {
         self.negotiated
     }
 
+    /// Returns the number of the cipher suite of the ServerHello, once that was followed. In TLS 1.2 it names
+    /// the key exchange and the kind of certificate, too.
+    pub fn suite(&self) -> Option<u16> {
+        self.negotiated.map(|_| self.hellos.suite)
+    }
+
     /// Returns the application protocol that the server chose (RFC 7301), as far as it was followed.
     /// `None` if it chose none, or one with a name of more than 24 bytes.
     pub fn alpn(&self) -> Option<&[u8]> {
@@ -347,7 +353,7 @@ impl<P: Provider> Follower<P> {
     /// Not inlined, so that [`scrub_stack`] reaches its frame.
     #[inline(never)]
     fn install(&mut self, sender: Role, epoch: Epoch) -> Result<(), TakeoverError> {
-        let secret = self.keys(sender, epoch, [0; 8])?;
+        let secret = self.keys(sender, epoch)?;
         // A server that rejects early data drops what does not open (RFC 9846 section 4.3.10).
         let skips = sender == Role::Client
             && epoch == Epoch::Handshake
@@ -363,12 +369,7 @@ impl<P: Provider> Follower<P> {
     }
 
     /// Makes the keys with which `sender` seals.
-    fn keys(
-        &self,
-        sender: Role,
-        epoch: Epoch,
-        #[cfg_attr(not(feature = "tls12"), expect(unused_variables))] explicit_start: [u8; 8],
-    ) -> Result<TrafficSecret<P>, TakeoverError> {
+    fn keys(&self, sender: Role, epoch: Epoch) -> Result<TrafficSecret<P>, TakeoverError> {
         let (version, algorithm) = self.negotiated.ok_or(TakeoverError::NotComplete)?;
         let kind = match (version, sender, epoch) {
             (Version::Tls12, ..) => SecretKind::Master,
@@ -387,7 +388,7 @@ impl<P: Provider> Follower<P> {
                 client_random: &self.hellos.client_random,
                 server_random: &self.hellos.server_random,
             }
-            .keys(sender, explicit_start)?,
+            .keys(sender)?,
             #[cfg(not(feature = "tls12"))]
             Version::Tls12 => return Err(TakeoverError::Version(0x0303)),
         })
@@ -416,13 +417,12 @@ impl<P: Provider> Follower<P> {
             return Err(TakeoverError::Busy);
         }
         if let Some(epoch) = direction.due {
-            return Ok((self.keys(sender, epoch, explicit_start)?, 0));
+            return Ok((self.keys(sender, epoch)?, 0));
         }
         let (current, sequence) = direction.opener.next_record()?;
-        if current.version() == Version::Tls13 {
-            return Ok((current.duplicate(), sequence));
-        }
-        Ok((self.keys(sender, Epoch::Application, explicit_start)?, sequence))
+        let mut next = current.duplicate();
+        next.set_explicit_start(explicit_start);
+        Ok((next, sequence))
     }
 
     /// TLS 1.2: notes how the explicit nonce of a record begins.

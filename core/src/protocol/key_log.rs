@@ -53,6 +53,23 @@ impl SecretKind {
             Self::Exporter => "EXPORTER_SECRET",
         }
     }
+
+    /// Returns the kind of secret that a key log gives this label, for libraries that pass it to a callback.
+    /// Returns `None` for a label of no kind.
+    ///
+    /// ```
+    /// use tls_record::takeover::SecretKind;
+    ///
+    /// assert_eq!(SecretKind::from_label("CLIENT_RANDOM"), Some(SecretKind::Master));
+    /// assert_eq!(SecretKind::from_label("EARLY_EXPORTER_SECRET"), None);
+    /// ```
+    pub fn from_label(label: &str) -> Option<Self> {
+        Self::labelled(label.as_bytes())
+    }
+
+    fn labelled(label: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.label().as_bytes() == label)
+    }
 }
 
 /// One line of a key log. Wiped when it is dropped.
@@ -83,7 +100,7 @@ impl KeyLogLine {
         let (label, rest) = word(line);
         let (random, rest) = word(rest);
         let (secret, rest) = word(rest);
-        let kind = SecretKind::ALL.into_iter().find(|kind| kind.label().as_bytes() == label)?;
+        let kind = SecretKind::labelled(label)?;
         let mut this =
             Self { kind, client_random: [0; RANDOM_LEN], secret: [0; MAX_SECRET_LEN], len: 0 };
         let random_len = decode_hex(random, &mut this.client_random)?;

@@ -17,6 +17,7 @@ use openssl::{
     },
     x509::{X509, store::X509StoreBuilder},
 };
+use tls_record_alloc::takeover::Openssl;
 
 use super::{
     Extras, Group, Negotiated, Peer, PeerEnd, Role, SERVER_NAME, Setup, Suite, Version, identity,
@@ -48,7 +49,12 @@ impl OpensslContext {
 
     /// A new peer, which makes a full handshake if it is a client.
     pub fn peer(&self) -> OpensslPeer {
-        OpensslPeer::over(self.new_ssl().expect("OpenSSL makes a connection"))
+        OpensslPeer::over(self.ssl())
+    }
+
+    /// A new connection that is not a peer yet, for the adapter to take over.
+    pub fn ssl(&self) -> Ssl {
+        self.new_ssl().expect("OpenSSL makes a connection")
     }
 
     /// A new client that tries to resume a session.
@@ -57,10 +63,19 @@ impl OpensslContext {
     ///
     /// If this is a server's context.
     pub fn resume(&self, session: &OpensslSession) -> OpensslPeer {
+        OpensslPeer::over(self.resuming_ssl(session))
+    }
+
+    /// A new connection of a client that tries to resume a session, and is not a peer yet.
+    ///
+    /// # Panics
+    ///
+    /// If this is a server's context.
+    pub fn resuming_ssl(&self, session: &OpensslSession) -> Ssl {
         assert_eq!(self.setup.role, Role::Client, "it is clients that resume");
-        let mut ssl = self.new_ssl().expect("OpenSSL makes a connection");
+        let mut ssl = self.ssl();
         ffi::set_session(&mut ssl, &session.0).expect("OpenSSL takes its own session back");
-        OpensslPeer::over(ssl)
+        ssl
     }
 
     fn new_ssl(&self) -> Result<Ssl, ErrorStack> {
@@ -108,9 +123,13 @@ fn new_context(setup: &Setup, extras: &Extras) -> Result<SslContext, ErrorStack>
             set_version(&mut builder, SslVersion::TLS1_3)?;
         }
     }
-    if let Some(log) = extras.log.clone() {
-        builder.set_keylog_callback(move |_, line| log.add_line(line));
-    }
+    let log = extras.log.clone();
+    builder.set_keylog_callback(move |ssl, line| {
+        Openssl::key_log(ssl, line);
+        if let Some(log) = &log {
+            log.add_line(line);
+        }
+    });
     if !extras.groups.is_empty() {
         let names = extras.groups.iter().map(|group| match group {
             Group::X25519 => "X25519",

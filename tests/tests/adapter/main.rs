@@ -21,5 +21,6 @@ mod resumption;
 mod stream;
 mod support;
 mod suspend;
+mod takeover;
 mod tokio_stream;
 mod wire;

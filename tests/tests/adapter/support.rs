@@ -137,8 +137,22 @@ impl<P: Provider> Adapter<P> {
     }
 
     pub(crate) fn over(handshake: Handshake) -> Self {
-        let mut this = Self {
-            state: State::Handshaking(Box::new(handshake)),
+        let mut this = Self::with_state(State::Handshaking(Box::new(handshake)));
+        this.receive_piece(&[]);
+        this
+    }
+
+    /// An end whose handshake was made elsewhere.
+    pub(crate) fn established(established: Established<P>) -> Self {
+        let mut this = Self::with_state(State::Failed);
+        this.establish(established);
+        this.receive_piece(&[]);
+        this
+    }
+
+    const fn with_state(state: State<P>) -> Self {
+        Self {
+            state,
             piece: usize::MAX,
             outgoing: Vec::new(),
             waiting: Vec::new(),
@@ -150,9 +164,7 @@ impl<P: Provider> Adapter<P> {
             tickets_stored: 0,
             left_over: 0,
             handed_over_at: (0, 0),
-        };
-        this.receive_piece(&[]);
-        this
+        }
     }
 
     /// Makes input arrive in pieces of this many bytes.
@@ -210,8 +222,12 @@ impl<P: Provider> Adapter<P> {
         else {
             unreachable!()
         };
+        self.establish(handshake.finish().unwrap());
+    }
+
+    fn establish(&mut self, established: Established<P>) {
         let Established { opener, sealer, received, unsent, tickets, exporter, info, .. } =
-            handshake.finish().unwrap();
+            established;
         assert!(unsent.is_empty(), "it was all sent");
         self.left_over = received.filled().len();
         self.handed_over_at = (opener.sequence().unwrap(), sealer.sequence().unwrap());

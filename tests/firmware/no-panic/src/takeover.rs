@@ -19,8 +19,10 @@ pub(crate) fn prove() {
     let _ = any(Follower::secret(any(follower), any(SecretKind::Master), any(&[7; 48])));
     any(Follower::client_random(any(follower)));
     any(Follower::negotiated(any(follower)));
+    any(Follower::suite(any(follower)));
     any(Follower::alpn(any(follower)));
     let _ = any(Follower::finish(any(follower), config()));
+    any(SecretKind::from_label(any("CLIENT_RANDOM")));
     if let Some(line) = any(KeyLogLine::parse(any(&[b'0'; 200]))) {
         any(SecretKind::label(any(KeyLogLine::kind(any(&line)))));
         any(KeyLogLine::client_random(any(&line)));

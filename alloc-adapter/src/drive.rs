@@ -1,0 +1,103 @@
+//! Performing a handshake over a transport, whichever library makes it.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+#[cfg(feature = "tokio")]
+use core::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+#[cfg(feature = "tokio")]
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::buffer::Buffer;
+use crate::error::HandshakeError;
+use crate::handshake::Progress;
+use crate::stream::{flush, send};
+#[cfg(feature = "tokio")]
+use crate::tokio_stream::{poll_receive, poll_send};
+
+/// A handshake without I/O.
+pub(crate) trait Drive {
+    fn advance(&mut self) -> Result<Progress, HandshakeError>;
+    fn eof(&mut self) -> Result<(), HandshakeError>;
+    fn received(&mut self) -> &mut Buffer;
+    fn unsent(&mut self) -> &mut Buffer;
+    /// Returns whether the last output of a complete handshake is tickets: that of a TLS 1.3 server.
+    fn ends_with_tickets(&self) -> bool;
+
+    /// Returns whether the peer needs the unsent bytes to complete its handshake, once ours is
+    /// complete.
+    ///
+    /// It does not need tickets (RFC 9846 section 4.7.1). If nothing is unsent, it returns true: bytes
+    /// that the transport has not flushed may be of any kind.
+    fn must_send_all(&mut self) -> bool {
+        self.unsent().is_empty() || !self.ends_with_tickets()
+    }
+}
+
+pub(crate) fn complete(
+    handshake: &mut impl Drive,
+    transport: &mut (impl Read + Write),
+) -> io::Result<()> {
+    loop {
+        let progress = handshake.advance();
+        let sent = send(handshake.unsent(), transport).and_then(|()| flush(transport));
+        match progress {
+            // The peer may be gone after sending data, so an error of sending is ignored.
+            Ok(Progress::Complete) => match sent {
+                Err(error)
+                    if error.kind() == ErrorKind::WouldBlock && handshake.must_send_all() =>
+                {
+                    return Err(error);
+                }
+                _ => return Ok(()),
+            },
+            Ok(Progress::NeedInput) => sent?,
+            Err(error) => return Err(error.into()),
+        }
+        match transport.read(handshake.received().room()) {
+            Ok(0) => handshake.eof()?,
+            Ok(len) => handshake.received().commit(len),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+pub(crate) fn poll_complete<T: AsyncRead + AsyncWrite + Unpin>(
+    handshake: &mut impl Drive,
+    transport: &mut T,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    loop {
+        let progress = handshake.advance();
+        let is_complete = matches!(progress, Ok(Progress::Complete));
+        let sent = match poll_send(handshake.unsent(), transport, cx) {
+            Poll::Ready(Ok(())) => Pin::new(&mut *transport).poll_flush(cx),
+            sent => sent,
+        };
+        match progress {
+            // The peer may be gone after sending data, so an error of sending is ignored.
+            Ok(Progress::Complete) if sent.is_pending() && handshake.must_send_all() => {
+                // The peer may not read until we read, so receive, up to the limit of the buffer.
+                if handshake.received().is_full() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            Ok(Progress::Complete) => return Poll::Ready(Ok(())),
+            Ok(Progress::NeedInput) => {
+                if let Poll::Ready(sent) = sent {
+                    sent?;
+                }
+            }
+            Err(error) => return sent.map(|_| Err(error.into())),
+        }
+        match ready!(poll_receive(handshake.received(), transport, cx))? {
+            0 if is_complete => return Poll::Ready(Ok(())),
+            0 => handshake.eof()?,
+            len => handshake.received().commit(len),
+        }
+    }
+}
