@@ -125,7 +125,7 @@ fn a_context_without_the_key_log_callback_is_named() {
         let mut run = Run::new(library, usize::MAX);
         let error = run.run(&mut *Stack::Rustls.peer(Role::Client, agreed)).unwrap_err();
         assert_eq!(error, HandshakeError::Takeover(TakeoverError::MissingSecret(missing)));
-        assert!(error.to_string().contains("the library has not told its secret"));
+        assert!(error.to_string().contains(&format!("missing secret: {}", missing.label())));
         assert_latched(run.takeover, &error);
     }
 }
