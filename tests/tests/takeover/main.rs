@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod connection;
+mod gnutls;
 mod recorded;
 mod refusals;
 
