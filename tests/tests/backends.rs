@@ -74,6 +74,38 @@ fn every_backend_seals_to_the_same_bytes() {
 }
 
 #[test]
+fn every_backend_seals_a_slice_as_it_seals_in_place() {
+    fn seals<P: Provider>(version: Version, algorithm: Algorithm) {
+        let new = || layer::<P>(Role::Client, version, algorithm);
+        let (mut in_place, mut from_slice, mut from_three) = (new(), new(), new());
+        for len in LENGTHS.into_iter().chain([511, 512, 513]).filter(|len| *len != 0) {
+            let content = content(len);
+            let mut expected = vec![0; 20_000];
+            let headroom = in_place.sealer().headroom();
+            expected[headroom..][..len].copy_from_slice(&content);
+            let written = in_place.seal_in_place(&mut expected, len).unwrap();
+
+            let (front, back) = content.split_at(len / 3);
+            for (layer, parts) in
+                [(&mut from_slice, &[&content[..]][..]), (&mut from_three, &[front, &[], back])]
+            {
+                let mut record = vec![0xaa; 20_000];
+                let sealed = layer.seal(parts, &mut record).unwrap();
+                assert_eq!((sealed.taken, sealed.written), (len, written));
+                let parts = parts.len();
+                assert!(record[..written] == expected[..written], "{len} in {parts}: {version:?}");
+                assert!(record[written..].iter().all(|byte| *byte == 0xaa));
+            }
+        }
+    }
+    for_each_suite(|version, algorithm| {
+        seals::<Ring>(version, algorithm);
+        seals::<RustCrypto>(version, algorithm);
+        seals::<AwsLc>(version, algorithm);
+    });
+}
+
+#[test]
 fn every_backend_opens_what_another_sealed() {
     fn opens<P: Provider>(version: Version, algorithm: Algorithm, wire: &[Vec<u8>]) {
         let mut server = layer::<P>(Role::Server, version, algorithm);

@@ -68,6 +68,17 @@ impl<'a> Source<'a> {
         piece
     }
 
+    /// Returns the next `len` bytes if they are contiguous, and skips them.
+    pub(crate) fn whole(&mut self, len: usize) -> Option<&'a [u8]> {
+        while self.part.is_empty() {
+            let Some((part, others)) = self.others.split_first() else { break };
+            (self.part, self.others) = (part, others);
+        }
+        let (whole, rest) = self.part.split_at_checked(len)?;
+        self.part = rest;
+        Some(whole)
+    }
+
     /// Copies the next bytes to `to`: as many as it holds, or as are left.
     pub(crate) fn copy_to(&mut self, mut to: &mut [u8]) {
         loop {

@@ -17,6 +17,8 @@ mod suite;
 
 use zeroize::Zeroize;
 
+use crate::buffer::bytes::{copy, copy_content};
+
 /// Length of a nonce in bytes (RFC 9846 section 5.3).
 pub const NONCE_LEN: usize = 12;
 
@@ -134,6 +136,10 @@ pub trait Aead: Zeroize {
     /// cause this use of stack: do not set more than the cipher itself uses.
     const STACK: usize = 0;
 
+    /// Whether the cipher can read from one place and write to another: whether [`seal_from`](Self::seal_from)
+    /// is its own. Sealing from a slice copies nothing then.
+    const IS_OUT_OF_PLACE: bool = false;
+
     /// Returns the length of the tag in bytes: 1 to 255.
     fn tag_len(&self) -> usize;
 
@@ -154,6 +160,32 @@ pub trait Aead: Zeroize {
         in_out: &mut [u8],
         tag: &mut [u8],
     ) -> Result<(), AeadError>;
+
+    /// Encrypts `content` followed by `inner_type` to the front of `out`, and writes the tag behind it.
+    ///
+    /// `out` is as long as the three together; what it holds does not matter. `inner_type` is the content
+    /// type of a TLS 1.3 record, and empty in TLS 1.2. The engine calls this function if the cipher
+    /// [is out of place](Self::IS_OUT_OF_PLACE), and the content is in one slice, longer than 512 bytes, and
+    /// not padded. By default it copies the content, and [seals](Self::seal) in place.
+    ///
+    /// # Errors
+    /// [`AeadError`] if the cipher failed, or `out` is too short. The connection fails then.
+    fn seal_from(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        content: &[u8],
+        inner_type: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), AeadError> {
+        let (place, rest) = out.split_at_mut_checked(content.len()).ok_or(AeadError)?;
+        copy_content(content, place);
+        copy(inner_type, rest);
+        // Does not wrap: the length of a part of `out`, and a byte more.
+        let len = content.len().wrapping_add(inner_type.len());
+        let (in_out, tag) = out.split_at_mut_checked(len).ok_or(AeadError)?;
+        self.seal(nonce, additional_data, in_out, tag)
+    }
 
     /// Checks the tag and decrypts `in_out`. What `in_out` holds after an error does not matter:
     /// the engine overwrites it.

@@ -147,14 +147,29 @@ impl<K: KeySchedule> Protection<K> {
         if let Some(place) = record.get_mut(self.headroom()..) {
             fill(place);
         }
-        match self.seal(content_type, record, len) {
+        match self.seal(content_type, record, len, None) {
             Ok(()) => Ok(need),
             Err(AeadError) => Err(SealError::Crypto),
         }
     }
 
-    /// Seals `record` in place. Its content is the `len` bytes behind the [`Self::headroom`], with
-    /// exactly enough room behind it for the inner content type and the tag.
+    /// Seals a record with `content` at the front of `out`. Returns its length.
+    pub(crate) fn seal_from(
+        &mut self,
+        content_type: ContentType,
+        content: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, SealError> {
+        let need = self.record_len(content.len());
+        let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
+        match self.seal(content_type, record, content.len(), Some(content)) {
+            Ok(()) => Ok(need),
+            Err(AeadError) => Err(SealError::Crypto),
+        }
+    }
+
+    /// Seals `record`. Its content is the `len` bytes behind the [`Self::headroom`], or else those of
+    /// `from`, with exactly enough room behind it for the inner content type and the tag.
     ///
     /// For a padded record, content type and padding are passed as content, except for the last
     /// zero. That is passed as `content_type`, which is written as the last byte of the inner
@@ -168,6 +183,7 @@ impl<K: KeySchedule> Protection<K> {
         content_type: ContentType,
         record: &mut [u8],
         len: usize,
+        from: Option<&[u8]>,
     ) -> Result<(), AeadError> {
         if self.sequence == u64::MAX {
             return Err(AeadError);
@@ -177,7 +193,8 @@ impl<K: KeySchedule> Protection<K> {
         let length = body.len() as u16;
         let outer;
         let tls12_data;
-        let (plaintext_len, additional_data): (usize, &[u8]) = if self.version.is_tls12() {
+        let inner_type = [content_type.0];
+        let (inner_type, additional_data): (&[u8], &[u8]) = if self.version.is_tls12() {
             *header = Header { content_type, version: VERSION_FIELD, length }.encode();
             if self.headroom() != HEADER_LEN {
                 let (explicit, rest) = body.split_first_chunk_mut().ok_or(AeadError)?;
@@ -185,17 +202,25 @@ impl<K: KeySchedule> Protection<K> {
                 body = rest;
             }
             tls12_data = tls12_additional_data(self.sequence, *header, len);
-            (len, &tls12_data)
+            (&[], &tls12_data)
         } else {
             outer = tls13_header(length);
             let outer = outer.first_chunk().ok_or(AeadError)?;
             *header = *outer;
-            *body.get_mut(len).ok_or(AeadError)? = content_type.0;
-            // Does not wrap: `len` is the index of a byte in a slice.
-            (len.wrapping_add(INNER_TYPE_LEN), outer)
+            (&inner_type, outer)
         };
-        let (plaintext, tag) = body.split_at_mut_checked(plaintext_len).ok_or(AeadError)?;
-        self.aead.seal(&nonce, additional_data, plaintext, tag)?;
+        if let Some(content) = from {
+            self.aead.seal_from(&nonce, additional_data, content, inner_type, body)?;
+        } else {
+            let mut plaintext_len = len;
+            if let [inner_type] = inner_type {
+                *body.get_mut(len).ok_or(AeadError)? = *inner_type;
+                // Does not wrap: `len` is the index of a byte in a slice.
+                plaintext_len = len.wrapping_add(INNER_TYPE_LEN);
+            }
+            let (plaintext, tag) = body.split_at_mut_checked(plaintext_len).ok_or(AeadError)?;
+            self.aead.seal(&nonce, additional_data, plaintext, tag)?;
+        }
         self.sequence = self.sequence.wrapping_add(1); // `u64::MAX` is refused above
         Ok(())
     }

@@ -11,6 +11,7 @@ pub use control::{Control, ControlMessage};
 pub(crate) use suspend::PACKED_LEN;
 
 use crate::buffer::bytes::{Source, copy, copy_content, length};
+use crate::crypto::aead::Aead;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Padding;
 use crate::crypto::protection::{CONTROL_RESERVE, Keys, Protection};
@@ -175,7 +176,11 @@ impl<K: KeySchedule> Sealer<K> {
         {
             let data = ContentType::APPLICATION_DATA;
             let taken = content.len();
-            let sealed = keys.seal_into(data, taken, out, |place| copy_content(content, place));
+            let sealed = if reads_content::<K>(taken) {
+                keys.seal_from(data, content, out)
+            } else {
+                keys.seal_into(data, taken, out, |place| copy_content(content, place))
+            };
             let written = self.check_sealed(sealed)?;
             return Ok(Sealed { taken, written });
         }
@@ -439,6 +444,14 @@ impl<K: KeySchedule> Sealer<K> {
         out: &mut [u8],
     ) -> Result<usize, SealError> {
         let zeros = self.zeros(content_type, len);
+        if reads_content::<K>(len)
+            && zeros == 0
+            && let Some(keys) = self.keys.get_mut()
+            && let Some(content) = source.whole(len)
+        {
+            let sealed = keys.seal_from(content_type, content, out);
+            return self.check_sealed(sealed);
+        }
         let need = self.unpadded_len(len).saturating_add(zeros);
         let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
         let body = record.get_mut(self.headroom()..).unwrap_or_default();
@@ -454,7 +467,7 @@ impl<K: KeySchedule> Sealer<K> {
         }
         match self.keys.get_mut() {
             Some(keys) => {
-                if keys.seal(last_type, record, len).is_err() {
+                if keys.seal(last_type, record, len, None).is_err() {
                     return Err(self.crypto_failed());
                 }
             }
@@ -806,6 +819,15 @@ impl<K: KeySchedule> defmt::Format for Sealer<K> {
         let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
         defmt::write!(f, "Sealer({}, {} keys, record {})", state, epoch, sequence);
     }
+}
+
+/// Content of at most this many bytes is copied, whatever the cipher can do. A call that reads from another
+/// place takes longer than the copy: with AWS-LC 7 ns longer for 64 bytes, and 4 ns shorter for 1 KiB.
+const SHORT: usize = 512;
+
+/// Returns whether the cipher reads `len` bytes of content where they are, so that nothing copies them.
+const fn reads_content<K: KeySchedule>(len: usize) -> bool {
+    K::Aead::IS_OUT_OF_PLACE && len > SHORT
 }
 
 /// Clamps `limit` to what the protocol allows, and to at least 1: with 0 there is no progress.

@@ -8,6 +8,7 @@ mod handshake_messages;
 mod key_limits;
 mod key_updates;
 mod keys;
+mod out_of_place;
 mod record_sizes;
 mod sequence_numbers;
 mod sizes;
