@@ -1,0 +1,4 @@
+//! Records that are opened in parts: where they lie, and while they arrive.
+
+mod ciphers;
+mod random;
