@@ -2,3 +2,6 @@
 
 mod ciphers;
 mod random;
+mod states;
+mod usual;
+mod ways;

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{Event, Opened, Opener};
+use super::{Event, Opened, OpenedBy, Opener};
 use crate::buffer::bytes::{Source, length};
 use crate::crypto::keys::KeySchedule;
 use crate::protocol::close::ReadState;
@@ -25,8 +25,8 @@ impl<K: KeySchedule> Opener<K> {
     /// the record.
     ///
     /// # Errors
-    /// The errors of [`open`](Self::open), with [`OpenError::OtherBuffer`] if that function opened
-    /// the last record in part.
+    /// The errors of [`open`](Self::open), with [`OpenError::OtherBuffer`] if another function
+    /// opened the last record in part.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -52,7 +52,7 @@ impl<K: KeySchedule> Opener<K> {
             return self.open_after_end(available);
         }
         let at = if self.rest != 0 {
-            if !self.rest_is_out {
+            if self.opened_by != OpenedBy::Into {
                 return Err(OpenError::OtherBuffer);
             }
             let at = usize::from(self.rest_at);
@@ -80,9 +80,9 @@ impl<K: KeySchedule> Opener<K> {
             0
         };
         // `open` finds the rest at the front of its input now, and must not refuse it.
-        self.rest_is_out = false;
+        self.opened_by = OpenedBy::Open;
         let mut opened = self.open(out.get_mut(at..).unwrap_or_default());
-        self.rest_is_out = self.rest != 0;
+        self.opened_by = if self.rest == 0 { OpenedBy::Open } else { OpenedBy::Into };
         if let Ok(Opened { consumed, event }) = &mut opened {
             self.has_more_input = *consumed != 0 && *consumed != available;
             // The sums do not wrap: they are positions within a record.

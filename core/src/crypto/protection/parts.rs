@@ -1,0 +1,98 @@
+//! Opening the protection of a record that is not at hand in one piece.
+
+use core::ops::Range;
+
+use super::{EXPLICIT_NONCE_LEN, INNER_TYPE_LEN, Protection, tls12_additional_data};
+use crate::buffer::pieces::{gather, slices_of, slices_of_mut};
+use crate::crypto::aead::AeadError;
+use crate::crypto::aead::multi_part::{MAX_TAG, MultiPart};
+use crate::crypto::keys::KeySchedule;
+use crate::protocol::error::Fault;
+use crate::protocol::record::{HEADER_LEN, Header};
+
+impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
+    /// Returns the length of the plaintext of a record: in TLS 1.3, of the inner plaintext.
+    pub(crate) fn plaintext_len(&self, header: &[u8; HEADER_LEN]) -> Result<usize, Fault> {
+        let inner_type = if self.version.is_tls12() { 0 } else { INNER_TYPE_LEN };
+        // Does not wrap: a number of 16 bits, and a small one.
+        let len = usize::from(Header::decode(*header).length).wrapping_add(inner_type);
+        len.checked_sub(self.expansion().into()).ok_or(Fault::BadRecordMac)
+    }
+
+    /// Begins to open a record. `front` is its front, up to the ciphertext.
+    pub(crate) fn begin(&mut self, front: &[u8]) -> Result<(), Fault> {
+        if self.sequence == u64::MAX {
+            return Err(Fault::SequenceExhausted);
+        }
+        let (header, explicit) = front.split_first_chunk().ok_or(Fault::BadRecordMac)?;
+        let len = self.plaintext_len(header)?;
+        let mut number = self.sequence;
+        let tls12_data;
+        let additional_data: &[u8] = if self.version.is_tls12() {
+            if self.headroom() != HEADER_LEN {
+                let explicit: &[u8; EXPLICIT_NONCE_LEN] =
+                    explicit.first_chunk().ok_or(Fault::BadRecordMac)?;
+                number = u64::from_be_bytes(*explicit) ^ self.iv_counter();
+            }
+            tls12_data = tls12_additional_data(self.sequence, *header, len);
+            &tls12_data
+        } else {
+            header
+        };
+        let nonce = self.nonce(number);
+        self.aead.begin(&nonce, additional_data, len).map_err(|AeadError| Fault::BadRecordMac)
+    }
+
+    /// Authenticates and decrypts the next part of the record that was [begun](Self::begin).
+    pub(crate) fn open_part(&mut self, part: &mut [u8]) -> Result<(), Fault> {
+        self.aead.update(part).map_err(|AeadError| {
+            // The cipher may have left plaintext that is not authenticated.
+            part.fill(0);
+            Fault::BadRecordMac
+        })
+    }
+
+    /// Checks the tag of the record, and ends it.
+    pub(crate) fn verify(&mut self, tag: &[u8]) -> Result<(), Fault> {
+        let verified = self.aead.verify(tag);
+        self.end(verified)
+    }
+
+    /// Opens the record at the front of `pieces`, which hold all of it. Returns where its plaintext is.
+    /// If the tag is wrong, not a byte has changed.
+    pub(crate) fn open_pieces(&mut self, pieces: &mut [&mut [u8]]) -> Result<Range<usize>, Fault> {
+        let mut front = [0; HEADER_LEN + EXPLICIT_NONCE_LEN];
+        let front = gather(pieces, 0, &mut front);
+        self.begin(front)?;
+        let header = front.first_chunk().ok_or(Fault::BadRecordMac)?;
+        let start = self.headroom();
+        let plaintext = start..start.saturating_add(self.plaintext_len(header)?);
+        let opened = self.open_parts(pieces, plaintext.clone());
+        self.end(opened)?;
+        Ok(plaintext)
+    }
+
+    fn open_parts(
+        &mut self,
+        pieces: &mut [&mut [u8]],
+        plaintext: Range<usize>,
+    ) -> Result<(), AeadError> {
+        for part in slices_of(pieces, plaintext.clone()) {
+            self.aead.authenticate(part)?;
+        }
+        let mut tag = [0; MAX_TAG];
+        let tag = tag.get_mut(..self.tag_len()).ok_or(AeadError)?;
+        self.aead.verify(gather(pieces, plaintext.end, tag))?;
+        for part in slices_of_mut(pieces, plaintext) {
+            self.aead.decrypt(part)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, opened: Result<(), AeadError>) -> Result<(), Fault> {
+        self.aead.end();
+        opened.map_err(|AeadError| Fault::BadRecordMac)?;
+        self.sequence = self.sequence.wrapping_add(1); // `begin` refuses `u64::MAX`
+        Ok(())
+    }
+}
