@@ -4,26 +4,25 @@
 #[derive(Clone, Copy)]
 pub(crate) struct Front<'a> {
     bytes: &'a [u8],
-    /// Bytes behind them. There are some only in a record that lies in several pieces.
+    /// Length of the content. There is more than `bytes` only in a record that lies in several pieces.
     #[cfg(feature = "long-records")]
-    behind: usize,
+    len: usize,
 }
 
 impl<'a> Front<'a> {
     /// Returns a content that lies in one piece.
-    #[inline(always)]
     pub(crate) const fn whole(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
             #[cfg(feature = "long-records")]
-            behind: 0,
+            len: bytes.len(),
         }
     }
 
-    /// Returns a content with `behind` bytes behind those of `bytes`.
+    /// Returns a content of `len` bytes, which begins with `bytes`.
     #[cfg(feature = "long-records")]
-    pub(crate) const fn of_more(bytes: &'a [u8], behind: usize) -> Self {
-        Self { bytes, behind }
+    pub(crate) const fn of(bytes: &'a [u8], len: usize) -> Self {
+        Self { bytes, len }
     }
 
     /// Returns the bytes that are at hand: all of them, or more than the reader looks at.
@@ -32,10 +31,9 @@ impl<'a> Front<'a> {
     }
 
     /// Returns the length of the whole content.
-    #[inline(always)]
     pub(crate) const fn len(self) -> usize {
         #[cfg(feature = "long-records")]
-        return self.bytes.len().saturating_add(self.behind);
+        return self.len;
         #[cfg(not(feature = "long-records"))]
         return self.bytes.len();
     }

@@ -14,41 +14,55 @@ use crate::buffer::bytes::copy;
 /// assert!(slices_of(&pieces, 5..11).eq([&b"the "[..], b"wi"]));
 /// ```
 pub fn slices_of<P: AsRef<[u8]>>(pieces: &[P], range: Range<usize>) -> impl Iterator<Item = &[u8]> {
-    let mut at = 0;
+    let (mut skip, mut left) = (range.start, range.len());
     pieces.iter().filter_map(move |piece| {
         let piece = piece.as_ref();
-        let slice = piece.get(overlap(&mut at, piece.len(), &range));
+        let slice = piece.get(next(&mut skip, &mut left, piece.len()));
         slice.filter(|slice| !slice.is_empty())
     })
 }
 
-/// Returns the slices of [`slices_of`], to be changed.
-pub(crate) fn slices_of_mut<'a>(
-    pieces: &'a mut [&mut [u8]],
+/// Calls `visit` with the slices of [`slices_of`], in order, until it returns `None`. Returns whether it
+/// did not.
+///
+/// Neither generic nor inlined: four loops would take more flash than one function.
+#[inline(never)]
+pub(crate) fn visit(
+    pieces: &mut [&mut [u8]],
     range: Range<usize>,
-) -> impl Iterator<Item = &'a mut [u8]> {
-    let mut at = 0;
-    pieces.iter_mut().filter_map(move |piece| {
-        let overlap = overlap(&mut at, piece.len(), &range);
-        piece.get_mut(overlap).filter(|slice| !slice.is_empty())
-    })
+    visit: &mut dyn FnMut(&mut [u8]) -> Option<()>,
+) -> Option<()> {
+    let (mut skip, mut left) = (range.start, range.len());
+    for piece in pieces {
+        let slice = piece.get_mut(next(&mut skip, &mut left, piece.len())).unwrap_or_default();
+        if !slice.is_empty() {
+            visit(slice)?;
+        }
+    }
+    Some(())
 }
 
-/// Returns the part of `range` that is in the next piece, and adds the length of the piece to `at`.
-fn overlap(at: &mut usize, len: usize, range: &Range<usize>) -> Range<usize> {
-    let [start, end] = [range.start, range.end].map(|edge| edge.saturating_sub(*at).min(len));
-    *at = at.saturating_add(len);
-    start..end
+/// Returns the range of the next piece, which has `len` bytes, behind `skip` bytes and up to `left`
+/// bytes. Subtracts what the piece has from both.
+fn next(skip: &mut usize, left: &mut usize, len: usize) -> Range<usize> {
+    let start = len.min(*skip);
+    // None of them wraps: `start` and `here` are not more than what they are subtracted from.
+    let here = len.wrapping_sub(start).min(*left);
+    *skip = skip.wrapping_sub(start);
+    *left = left.wrapping_sub(here);
+    start..start.wrapping_add(here)
 }
 
 /// Copies the bytes that begin at `start`: as many as `to` holds, or as are there. Returns them.
-pub(crate) fn gather<'a>(pieces: &[&mut [u8]], start: usize, to: &'a mut [u8]) -> &'a [u8] {
-    let mut filled = 0_usize;
-    for slice in slices_of(pieces, start..start.saturating_add(to.len())) {
+#[inline(never)]
+pub(crate) fn gather<'a>(pieces: &mut [&mut [u8]], start: usize, to: &'a mut [u8]) -> &'a mut [u8] {
+    let (mut filled, end) = (0_usize, start.saturating_add(to.len()));
+    let _ = visit(pieces, start..end, &mut |slice| {
         copy(slice, to.get_mut(filled..).unwrap_or_default());
-        filled = filled.saturating_add(slice.len());
-    }
-    to.get(..filled).unwrap_or_default()
+        filled = filled.wrapping_add(slice.len()); // not more than the length of `to`
+        Some(())
+    });
+    to.get_mut(..filled).unwrap_or_default()
 }
 
 /// Returns the number of bytes of `pieces`.

@@ -207,19 +207,22 @@ fn words(block: &[u8; BLOCK]) -> [usize; BLOCK / WORD] {
 #[cfg(feature = "long-records")]
 #[derive(Clone, Copy)]
 pub(crate) struct Tail {
-    last: u8,
     zeros: u16,
+    last: u8,
+    in_constant_time: bool,
 }
 
 #[cfg(feature = "long-records")]
 impl Tail {
-    /// The end of no bytes.
-    pub(crate) const NONE: Self = Self { last: 0, zeros: 0 };
+    /// Returns the end of no bytes. Parts are read in the manner of [`strip`] or of
+    /// [`strip_in_constant_time`].
+    pub(crate) const fn new(in_constant_time: bool) -> Self {
+        Self { zeros: 0, last: 0, in_constant_time }
+    }
 
-    /// Reads the next part, in the manner of [`strip`] or of [`strip_in_constant_time`]. An inner
-    /// plaintext is shorter than 2^16 bytes.
-    pub(crate) fn read(&mut self, part: &[u8], in_constant_time: bool) {
-        let (last, zeros) = if in_constant_time {
+    /// Reads the next part. An inner plaintext is shorter than 2^16 bytes.
+    pub(crate) fn read(&mut self, part: &[u8]) {
+        let (last, zeros) = if self.in_constant_time {
             scan_in_constant_time(part)
         } else {
             let at = part.iter().rposition(|byte| *byte != 0);

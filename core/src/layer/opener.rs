@@ -109,18 +109,14 @@ impl EarlyData {
     }
 }
 
-/// The function that opened the last record in part, and must be called for its rest.
+/// Whether the last record is one that a function for records in parts has opened in part.
+#[cfg(feature = "long-records")]
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum OpenedBy {
-    /// [`Opener::open`]; also if no record is opened in part.
-    Open,
-    /// [`Opener::open_into`]
-    Into,
+enum InParts {
+    No,
     /// [`Opener::open_pieces`]
-    #[cfg(feature = "long-records")]
     Pieces,
-    /// [`Opener::open_arriving`], a record that has not arrived as a whole.
-    #[cfg(feature = "long-records")]
+    /// [`Opener::open_arriving`]
     Arriving,
 }
 
@@ -173,9 +169,12 @@ pub struct Opener<K: KeySchedule> {
     /// that were not passed yet, and 0.
     rest: u16,
     trailer: u16,
-    opened_by: OpenedBy,
-    /// Where these bytes are in the output of [`Self::open_into`]; where they are in the plaintext of a
-    /// record that is opened as it arrives.
+    /// Whether another function than [`Self::open`] has these bytes.
+    rest_is_out: bool,
+    #[cfg(feature = "long-records")]
+    in_parts: InParts,
+    /// Where they are in the output of [`Self::open_into`]; where they are in the plaintext of a record
+    /// that is opened as it arrives.
     rest_at: u16,
     /// The end of the inner plaintext of that record, as far as it has arrived.
     #[cfg(feature = "long-records")]
@@ -211,10 +210,12 @@ impl<K: KeySchedule> Opener<K> {
             max_plaintext: MAX_CONTENT,
             rest: 0,
             trailer: 0,
-            opened_by: OpenedBy::Open,
+            rest_is_out: false,
+            #[cfg(feature = "long-records")]
+            in_parts: InParts::No,
             rest_at: 0,
             #[cfg(feature = "long-records")]
-            tail: crate::crypto::padding::Tail::NONE,
+            tail: crate::crypto::padding::Tail::new(false),
             drained: 0,
             messages: Messages::new(),
             budget: Budget::new(&config.limits),
@@ -456,7 +457,6 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// Ends the skipping of rejected early data: a record has opened.
-    #[inline(always)]
     fn early_data_opened(&mut self) {
         if self.early_data == EarlyData::SkipUndecryptable {
             self.early_data = EarlyData::None;
@@ -479,7 +479,9 @@ impl<K: KeySchedule> Opener<K> {
         let Unprotected { content_type, content, start, is_padded, was_protected } = record;
         // Does not wrap: the content ends within the record.
         let end = start.wrapping_add(content.len());
-        self.count(total);
+        if self.is_draining {
+            self.drained = self.drained.saturating_add(total as u32); // 5 bytes and a 16-bit length
+        }
         match content_type {
             ContentType::APPLICATION_DATA => self.other_data(start..end, is_padded, total),
             ContentType::ALERT => self.alert(content.bytes(), was_protected, total),
@@ -488,14 +490,6 @@ impl<K: KeySchedule> Opener<K> {
                 self.change_cipher_spec(content.bytes(), total)
             }
             _ => Err(Fault::UnexpectedContentType.into()),
-        }
-    }
-
-    /// Counts the bytes of a record for a shutdown.
-    #[inline(always)]
-    const fn count(&mut self, total: usize) {
-        if self.is_draining {
-            self.drained = self.drained.saturating_add(total as u32); // 5 bytes and a 16-bit length
         }
     }
 
@@ -805,10 +799,18 @@ impl<K: KeySchedule> Opener<K> {
         (self.has_more_input || self.rest != 0 && !self.is_arriving()) && self.notice.can_wait()
     }
 
+    /// Returns whether the rest of the last record belongs to a function for records in parts.
+    const fn is_in_parts(&self) -> bool {
+        #[cfg(feature = "long-records")]
+        return !matches!(self.in_parts, InParts::No);
+        #[cfg(not(feature = "long-records"))]
+        return false;
+    }
+
     /// Returns whether a record is being opened as it arrives.
     const fn is_arriving(&self) -> bool {
         #[cfg(feature = "long-records")]
-        return matches!(self.opened_by, OpenedBy::Arriving);
+        return matches!(self.in_parts, InParts::Arriving);
         #[cfg(not(feature = "long-records"))]
         return false;
     }

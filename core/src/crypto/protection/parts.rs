@@ -3,10 +3,11 @@
 use core::ops::Range;
 
 use super::{EXPLICIT_NONCE_LEN, INNER_TYPE_LEN, Protection, tls12_additional_data};
-use crate::buffer::pieces::{gather, slices_of, slices_of_mut};
+use crate::buffer::pieces::{gather, visit};
 use crate::crypto::aead::AeadError;
 use crate::crypto::aead::multi_part::{MAX_TAG, MultiPart};
 use crate::crypto::keys::KeySchedule;
+use crate::crypto::padding::Tail;
 use crate::protocol::error::Fault;
 use crate::protocol::record::{HEADER_LEN, Header};
 
@@ -19,8 +20,9 @@ impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
         len.checked_sub(self.expansion().into()).ok_or(Fault::BadRecordMac)
     }
 
-    /// Begins to open a record. `front` is its front, up to the ciphertext.
-    pub(crate) fn begin(&mut self, front: &[u8]) -> Result<(), Fault> {
+    /// Begins to open a record. `front` is its front, up to the ciphertext. Returns the length of the
+    /// plaintext.
+    pub(crate) fn begin(&mut self, front: &[u8]) -> Result<usize, Fault> {
         if self.sequence == u64::MAX {
             return Err(Fault::SequenceExhausted);
         }
@@ -40,7 +42,10 @@ impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
             header
         };
         let nonce = self.nonce(number);
-        self.aead.begin(&nonce, additional_data, len).map_err(|AeadError| Fault::BadRecordMac)
+        match self.aead.begin(&nonce, additional_data, len) {
+            Ok(()) => Ok(len),
+            Err(AeadError) => Err(Fault::BadRecordMac),
+        }
     }
 
     /// Authenticates and decrypts the next part of the record that was [begun](Self::begin).
@@ -54,20 +59,23 @@ impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
 
     /// Checks the tag of the record, and ends it.
     pub(crate) fn verify(&mut self, tag: &[u8]) -> Result<(), Fault> {
-        let verified = self.aead.verify(tag);
+        let verified = self.aead.verify(tag).ok();
         self.end(verified)
     }
 
-    /// Opens the record at the front of `pieces`, which hold all of it. Returns where its plaintext is.
-    /// If the tag is wrong, not a byte has changed.
-    pub(crate) fn open_pieces(&mut self, pieces: &mut [&mut [u8]]) -> Result<Range<usize>, Fault> {
+    /// Opens the record at the front of `pieces`, which hold all of it. Returns where its plaintext is,
+    /// which `tail` has read. If the tag is wrong, not a byte has changed.
+    pub(crate) fn open_pieces(
+        &mut self,
+        pieces: &mut [&mut [u8]],
+        tail: &mut Tail,
+    ) -> Result<Range<usize>, Fault> {
         let mut front = [0; HEADER_LEN + EXPLICIT_NONCE_LEN];
-        let front = gather(pieces, 0, &mut front);
-        self.begin(front)?;
-        let header = front.first_chunk().ok_or(Fault::BadRecordMac)?;
+        let len = self.begin(gather(pieces, 0, &mut front))?;
         let start = self.headroom();
-        let plaintext = start..start.saturating_add(self.plaintext_len(header)?);
-        let opened = self.open_parts(pieces, plaintext.clone());
+        // Does not wrap: both are lengths within a record.
+        let plaintext = start..start.wrapping_add(len);
+        let opened = self.open_parts(pieces, plaintext.clone(), tail);
         self.end(opened)?;
         Ok(plaintext)
     }
@@ -76,22 +84,22 @@ impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
         &mut self,
         pieces: &mut [&mut [u8]],
         plaintext: Range<usize>,
-    ) -> Result<(), AeadError> {
-        for part in slices_of(pieces, plaintext.clone()) {
-            self.aead.authenticate(part)?;
-        }
+        tail: &mut Tail,
+    ) -> Option<()> {
+        visit(pieces, plaintext.clone(), &mut |part| self.aead.authenticate(part).ok())?;
         let mut tag = [0; MAX_TAG];
-        let tag = tag.get_mut(..self.tag_len()).ok_or(AeadError)?;
-        self.aead.verify(gather(pieces, plaintext.end, tag))?;
-        for part in slices_of_mut(pieces, plaintext) {
-            self.aead.decrypt(part)?;
-        }
-        Ok(())
+        let tag = tag.get_mut(..self.tag_len())?;
+        self.aead.verify(gather(pieces, plaintext.end, tag)).ok()?;
+        visit(pieces, plaintext, &mut |part| {
+            self.aead.decrypt(part).ok()?;
+            tail.read(part);
+            Some(())
+        })
     }
 
-    fn end(&mut self, opened: Result<(), AeadError>) -> Result<(), Fault> {
+    fn end(&mut self, opened: Option<()>) -> Result<(), Fault> {
         self.aead.end();
-        opened.map_err(|AeadError| Fault::BadRecordMac)?;
+        opened.ok_or(Fault::BadRecordMac)?;
         self.sequence = self.sequence.wrapping_add(1); // `begin` refuses `u64::MAX`
         Ok(())
     }

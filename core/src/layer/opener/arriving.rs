@@ -11,13 +11,15 @@
 //! result is not used. What it must not do: parse it, show it, act on it, answer to it, or let anything
 //! that the peer can observe depend on it, time included.
 
-use super::{Event, Opened, OpenedBy, Opener};
+use super::{Event, InParts, Opened, Opener, Unprotected};
+use crate::buffer::front::Front;
 use crate::crypto::aead::multi_part::MultiPart;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Tail;
+use crate::crypto::protection::Protection;
 use crate::protocol::close::ReadState;
 use crate::protocol::error::{Fault, OpenError};
-use crate::protocol::record::{ContentType, Epoch, HEADER_LEN, Header};
+use crate::protocol::record::{ContentType, Epoch, Header};
 
 /// The shortest buffer in which longer records are opened as they arrive, in bytes.
 const MIN_BUFFER: usize = 256;
@@ -220,26 +222,12 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
 
     /// Opens the next part of a record that is longer than the buffer, or its tag. Its header was checked.
     fn open_part<'a>(&mut self, input: &'a mut [u8]) -> Result<Arrived<'a>, OpenError> {
-        let available = input.len();
+        let (available, is_new) = (input.len(), !self.is_arriving());
+        // Where the ciphertext begins in the input, and how much of it was not consumed yet.
+        let (start, left) =
+            if is_new { self.judge_longer(input)? } else { (0, self.ciphertext_left()) };
         let Some(keys) = self.keys.get_mut() else { return Err(Fault::Crypto.into()) };
         let tag_len = keys.tag_len();
-        // Where the ciphertext begins in the input, and how much of it was not consumed yet.
-        let (start, left) = if self.opened_by == OpenedBy::Arriving {
-            (0, usize::from(self.rest).saturating_sub(tag_len))
-        } else {
-            let Some(header) = input.first_chunk() else {
-                return Ok(self.need_part(available, HEADER_LEN));
-            };
-            let len = keys.plaintext_len(header)?;
-            if len > usize::from(self.max_plaintext) {
-                return Err(Fault::RecordOverflow.into());
-            }
-            let is_data = Header::decode(*header).content_type == ContentType::APPLICATION_DATA;
-            if keys.version.is_tls12() && !is_data {
-                return Err(Fault::UnexpectedContentType.into());
-            }
-            (keys.headroom(), len)
-        };
         if left == 0 {
             let Some(tag) = input.get(..tag_len) else {
                 return Ok(self.need_part(available, tag_len));
@@ -259,20 +247,21 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
         else {
             return Ok(self.need_part(available, start.saturating_add(left.min(STEP))));
         };
-        if self.opened_by != OpenedBy::Arriving {
+        if is_new {
             keys.begin(front)?;
             // Both are lengths within a record.
             self.rest = left.saturating_add(tag_len) as u16;
             self.trailer = 0;
             self.rest_at = 0;
-            self.tail = Tail::NONE;
-            self.opened_by = OpenedBy::Arriving;
+            self.tail = Tail::new(self.constant_time_padding);
+            self.rest_is_out = true;
+            self.in_parts = InParts::Arriving;
             self.is_first = false;
             self.inside_record = false;
         }
         keys.open_part(plaintext)?;
         if !keys.version.is_tls12() {
-            self.tail.read(plaintext, self.constant_time_padding);
+            self.tail.read(plaintext);
         }
         let offset = usize::from(self.rest_at);
         self.rest = self.rest.wrapping_sub(len as u16);
@@ -280,6 +269,29 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
         self.has_more_input = end != available;
         let event = Arrival::Provisional(Provisional { plaintext, offset });
         Ok(Arrived { consumed: end, event })
+    }
+
+    /// Checks the header of a record that is longer than the buffer, as far as [`Self::open`] does not.
+    /// Returns where its ciphertext begins, and how long it is.
+    fn judge_longer(&self, input: &[u8]) -> Result<(usize, usize), Fault> {
+        let (Some(keys), Some(header)) = (self.keys.get(), input.first_chunk()) else {
+            return Err(Fault::Crypto);
+        };
+        let len = keys.plaintext_len(header)?;
+        if len > usize::from(self.max_plaintext) {
+            return Err(Fault::RecordOverflow);
+        }
+        let content_type = Header::decode(*header).content_type;
+        if keys.version.is_tls12() && content_type != ContentType::APPLICATION_DATA {
+            return Err(Fault::UnexpectedContentType);
+        }
+        Ok((keys.headroom(), len))
+    }
+
+    /// Returns how much of the ciphertext of a record that is being opened was not consumed yet.
+    fn ciphertext_left(&self) -> usize {
+        let tag_len = self.keys.get().map_or(0, Protection::tag_len);
+        usize::from(self.rest).saturating_sub(tag_len)
     }
 
     fn need_part<'a>(&mut self, available: usize, total: usize) -> Arrived<'a> {
@@ -294,7 +306,8 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
         let total = keys.headroom().saturating_add(plaintext).saturating_add(keys.tag_len());
         let is_tls12 = keys.version.is_tls12();
         self.rest = 0;
-        self.opened_by = OpenedBy::Open;
+        self.rest_is_out = false;
+        self.in_parts = InParts::No;
         self.inside_record = false;
         let (content_type, content) = if is_tls12 {
             (ContentType::APPLICATION_DATA, plaintext)
@@ -305,8 +318,10 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
             return Err(Fault::UnexpectedContentType.into());
         }
         let is_padded = !is_tls12 && content.wrapping_add(1) != plaintext;
-        self.count(total);
-        self.other_data(0..content, is_padded, total)?;
+        let start = 0;
+        let (front, was_protected) = (Front::of(&[], content), true);
+        let record = Unprotected { content_type, content: front, start, is_padded, was_protected };
+        self.deliver(record, total)?;
         Ok(content)
     }
 }

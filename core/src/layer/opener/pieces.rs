@@ -2,9 +2,9 @@
 
 use core::ops::Range;
 
-use super::{Event, Opened, OpenedBy, Opener, Unprotected, protecting};
+use super::{Event, InParts, Opened, Opener, Unprotected, protecting};
 use crate::buffer::front::Front;
-use crate::buffer::pieces::{gather, slices_of, total};
+use crate::buffer::pieces::{gather, total};
 use crate::crypto::aead::multi_part::MultiPart;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Tail;
@@ -56,15 +56,14 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
             return self.open_after_end(available);
         }
         let opened = if self.rest != 0 {
-            if self.opened_by != OpenedBy::Pieces {
+            if self.in_parts != InParts::Pieces {
                 return Err(OpenError::OtherBuffer);
             }
             self.open_rest_of_pieces(pieces, available)
         } else {
             // Pass the header alone: `open` checks it before it asks for the body.
             let mut header = [0; HEADER_LEN];
-            let shown = gather(pieces, 0, &mut header).len();
-            let opened = self.open(header.get_mut(..shown).unwrap_or_default());
+            let opened = self.open(gather(pieces, 0, &mut header));
             match opened {
                 Ok(Opened { event: Event::NeedMore { total }, .. }) if total <= available => {
                     self.open_record(&header, pieces, total)
@@ -72,7 +71,8 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
                 _ => return opened,
             }
         };
-        self.opened_by = if self.rest == 0 { OpenedBy::Open } else { OpenedBy::Pieces };
+        self.rest_is_out = self.rest != 0;
+        self.in_parts = if self.rest_is_out { InParts::Pieces } else { InParts::No };
         match &opened {
             Ok(Opened { consumed, .. }) => {
                 self.has_more_input = *consumed != 0 && *consumed != available;
@@ -97,7 +97,8 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
         if let Some(keys) = protecting(self.keys.get_mut(), content_type, version)? {
             was_protected = true;
             let is_tls12 = keys.version.is_tls12();
-            content = match keys.open_pieces(pieces) {
+            let mut tail = Tail::new(self.constant_time_padding);
+            content = match keys.open_pieces(pieces, &mut tail) {
                 Ok(plaintext) => plaintext,
                 Err(fault) => return self.not_opened(fault, total),
             };
@@ -105,10 +106,6 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
                 return Err(Fault::RecordOverflow.into());
             }
             if !is_tls12 {
-                let mut tail = Tail::NONE;
-                for part in slices_of(pieces, content.clone()) {
-                    tail.read(part, self.constant_time_padding);
-                }
                 let len;
                 (content_type, len) = tail.strip(content.len())?;
                 is_padded = len.wrapping_add(1) != content.len();
@@ -126,7 +123,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
     /// Delivers the next message of a record that was opened in part.
     fn open_rest_of_pieces(
         &mut self,
-        pieces: &[&mut [u8]],
+        pieces: &mut [&mut [u8]],
         available: usize,
     ) -> Result<Opened, OpenError> {
         let (rest, trailer) = (usize::from(self.rest), usize::from(self.trailer));
@@ -141,11 +138,11 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
 }
 
 fn front_of<'a>(
-    pieces: &[&mut [u8]],
+    pieces: &mut [&mut [u8]],
     content: Range<usize>,
     front: &'a mut [u8; LOOK],
 ) -> Front<'a> {
     let shown = content.len().min(LOOK);
     let bytes = gather(pieces, content.start, front.get_mut(..shown).unwrap_or_default());
-    Front::of_more(bytes, content.len().wrapping_sub(shown))
+    Front::of(bytes, content.len())
 }
