@@ -125,7 +125,7 @@ impl Messages {
     pub(crate) fn next(&mut self, content: Front<'_>) -> Option<Piece> {
         const HEADER_LEN: u32 = HandshakeHeader::LEN as u32;
         let missing = self.header.get_mut(self.received as usize..).unwrap_or_default();
-        let start = missing.len().min(content.len());
+        let start = missing.len().min(content.bytes().len());
         copy(content.bytes(), missing);
         let is_new = !missing.is_empty();
         // Does not wrap, nor do the sums below: the body of a message is shorter than 2^24 bytes.

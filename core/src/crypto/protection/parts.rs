@@ -11,6 +11,9 @@ use crate::crypto::padding::Tail;
 use crate::protocol::error::Fault;
 use crate::protocol::record::{HEADER_LEN, Header};
 
+/// The most bytes of a record in front of its ciphertext.
+pub(crate) const MAX_HEADROOM: usize = HEADER_LEN + EXPLICIT_NONCE_LEN;
+
 impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
     /// Returns the length of the plaintext of a record: in TLS 1.3, of the inner plaintext.
     pub(crate) fn plaintext_len(&self, header: &[u8; HEADER_LEN]) -> Result<usize, Fault> {
@@ -63,15 +66,16 @@ impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
         self.end(verified)
     }
 
-    /// Opens the record at the front of `pieces`, which hold all of it. Returns where its plaintext is,
-    /// which `tail` has read. If the tag is wrong, not a byte has changed.
+    /// Opens the record at the front of `pieces`, which hold all of it. `front` is a copy of its front, up
+    /// to the ciphertext. Returns where its plaintext is, which `tail` has read. If the tag is wrong, not
+    /// a byte has changed.
     pub(crate) fn open_pieces(
         &mut self,
+        front: &[u8],
         pieces: &mut [&mut [u8]],
         tail: &mut Tail,
     ) -> Result<Range<usize>, Fault> {
-        let mut front = [0; HEADER_LEN + EXPLICIT_NONCE_LEN];
-        let len = self.begin(gather(pieces, 0, &mut front))?;
+        let len = self.begin(front)?;
         let start = self.headroom();
         // Does not wrap: both are lengths within a record.
         let plaintext = start..start.wrapping_add(len);

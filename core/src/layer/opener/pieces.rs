@@ -8,6 +8,7 @@ use crate::buffer::pieces::{gather, total};
 use crate::crypto::aead::multi_part::MultiPart;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Tail;
+use crate::crypto::protection::parts::MAX_HEADROOM;
 use crate::protocol::close::ReadState;
 use crate::protocol::error::{Fault, OpenError};
 use crate::protocol::handshake::HandshakeHeader;
@@ -61,13 +62,16 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
             }
             self.open_rest_of_pieces(pieces, available)
         } else {
+            let mut front = [0; MAX_HEADROOM];
+            let front = gather(pieces, 0, &mut front);
             // Pass the header alone: `open` checks it before it asks for the body.
-            let mut header = [0; HEADER_LEN];
-            let opened = self.open(gather(pieces, 0, &mut header));
+            let shown = front.len().min(HEADER_LEN);
+            let opened = self.open(front.get_mut(..shown).unwrap_or_default());
             match opened {
                 Ok(Opened { event: Event::NeedMore { total }, .. }) if total <= available => {
-                    self.open_record(&header, pieces, total)
+                    self.open_record(front, pieces, total)
                 }
+                // Also an empty record. It never leaves a notice that waits for the end of the input.
                 _ => return opened,
             }
         };
@@ -82,23 +86,24 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
         opened
     }
 
-    /// Opens a record that is there, and whose header is acceptable.
+    /// Opens a record that is there, and whose header, at the front of `front`, is acceptable.
     fn open_record(
         &mut self,
-        header: &[u8; HEADER_LEN],
+        front: &[u8],
         pieces: &mut [&mut [u8]],
         total: usize,
     ) -> Result<Opened, OpenError> {
         self.inside_record = false;
         self.is_first = false;
-        let Header { mut content_type, version, .. } = Header::decode(*header);
+        let header = *front.first_chunk().ok_or(Fault::BadRecordMac)?;
+        let Header { mut content_type, version, .. } = Header::decode(header);
         let mut content = HEADER_LEN..total;
         let (mut is_padded, mut was_protected) = (false, false);
         if let Some(keys) = protecting(self.keys.get_mut(), content_type, version)? {
             was_protected = true;
             let is_tls12 = keys.version.is_tls12();
             let mut tail = Tail::new(self.constant_time_padding);
-            content = match keys.open_pieces(pieces, &mut tail) {
+            content = match keys.open_pieces(front, pieces, &mut tail) {
                 Ok(plaintext) => plaintext,
                 Err(fault) => return self.not_opened(fault, total),
             };
