@@ -5,3 +5,6 @@
 pub(crate) mod byte_queue;
 pub(crate) mod bytes;
 pub(crate) mod fields;
+pub(crate) mod front;
+#[cfg(feature = "long-records")]
+pub(crate) mod pieces;

@@ -19,10 +19,14 @@ pub use set::{ConnectionSet, Handle, InvalidHandle};
 pub(crate) use writer::WRITER_LEN;
 pub use writer::Writer;
 
+#[cfg(feature = "long-records")]
+use crate::crypto::aead::multi_part::MultiPart;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Padding;
 use crate::crypto::scrub::scrub_stack;
 use crate::layer::config::Config;
+#[cfg(feature = "long-records")]
+use crate::layer::opener::arriving::Arrived;
 use crate::layer::opener::{Opened, Opener};
 use crate::layer::pair;
 use crate::layer::record_layer::RecordLayer;
@@ -190,6 +194,40 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         let opened = self.opener.open_into(pieces, out);
         self.tell_if_due();
         opened
+    }
+
+    /// Opens a record where it lies, in several pieces: see [`Opener::open_pieces`].
+    ///
+    /// # Errors
+    /// The errors of [`Opener::open_pieces`], with the effects described at
+    /// [`received`](Self::received).
+    #[cfg(feature = "long-records")]
+    pub fn received_pieces(&mut self, pieces: &mut [&mut [u8]]) -> Result<Opened, OpenError>
+    where
+        K: KeySchedule<Aead: MultiPart>,
+    {
+        let opened = self.opener.open_pieces(pieces);
+        self.tell_if_due();
+        opened
+    }
+
+    /// Opens a record that is longer than the buffer while it arrives: see [`Opener::open_arriving`].
+    ///
+    /// # Errors
+    /// The errors of [`Opener::open_arriving`], with the effects described at
+    /// [`received`](Self::received).
+    #[cfg(feature = "long-records")]
+    pub fn received_arriving<'a>(
+        &mut self,
+        input: &'a mut [u8],
+        capacity: usize,
+    ) -> Result<Arrived<'a>, OpenError>
+    where
+        K: KeySchedule<Aead: MultiPart>,
+    {
+        let arrived = self.opener.open_arriving(input, capacity);
+        self.tell_if_due();
+        arrived
     }
 
     /// Reports the end of the transport, and returns how the receiving direction ended: see

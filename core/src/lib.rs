@@ -102,7 +102,8 @@
 //! `rustcrypto-aes256-gcm`, `rustcrypto-chacha20-poly1305`, `rustcrypto-aes128-ccm`: some of the
 //! ciphers of RustCrypto, alone or together, where `rustcrypto` has all of them; `tls12` (default); `defmt`: logging of
 //! every public type; `embedded-io`, `embedded-io-async`: `EmbeddedStream`, over their transports;
-//! `takeover`: following the handshakes of other TLS libraries; `portable-atomic`: [`Mailbox`] on targets
+//! `takeover`: following the handshakes of other TLS libraries; `long-records`: records that are longer than
+//! the receive buffer, or lie in pieces; `portable-atomic`: [`Mailbox`] on targets
 //! without compare-and-swap; `null-aead`: no protection at all, for tests and fuzzing.
 //!
 //! Without an operating system use `default-features = false, features = ["rustcrypto"]`: ring, a default
@@ -148,6 +149,8 @@ mod stream;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 
+#[cfg(feature = "long-records")]
+pub use buffer::pieces::slices_of;
 pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, RecordSizes, Writer};
 pub use crypto::aead;
 pub use crypto::keys::{DirectionKeys, KeySchedule, TrafficSecret, expand_label};
@@ -161,6 +164,8 @@ pub use layer::config::{Config, Limits};
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use layer::mailbox::{Linked, Mailbox};
 pub use layer::notice::{Notice, Signal};
+#[cfg(feature = "long-records")]
+pub use layer::opener::arriving::{Arrival, Arrived, Provisional};
 pub use layer::opener::{Event, Opened, Opener};
 pub use layer::record_buffer::{RecordBuffer, RecordTooLong};
 pub use layer::record_layer::RecordLayer;

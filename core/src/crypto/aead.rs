@@ -2,6 +2,8 @@
 
 #[cfg(feature = "aws-lc-rs")]
 pub mod aws_lc;
+#[cfg(feature = "long-records")]
+pub mod multi_part;
 #[cfg(feature = "null-aead")]
 pub mod null;
 #[cfg(feature = "ring")]

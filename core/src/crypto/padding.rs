@@ -202,6 +202,51 @@ fn words(block: &[u8; BLOCK]) -> [usize; BLOCK / WORD] {
     words
 }
 
+/// The end of an inner plaintext that is read in parts, from its first to its last: the last byte that is
+/// not zero, which is the content type, and how many bytes are behind it.
+#[cfg(feature = "long-records")]
+#[derive(Clone, Copy)]
+pub(crate) struct Tail {
+    zeros: u16,
+    last: u8,
+    in_constant_time: bool,
+}
+
+#[cfg(feature = "long-records")]
+impl Tail {
+    /// Returns the end of no bytes. Parts are read in the manner of [`strip`] or of
+    /// [`strip_in_constant_time`].
+    pub(crate) const fn new(in_constant_time: bool) -> Self {
+        Self { zeros: 0, last: 0, in_constant_time }
+    }
+
+    /// Reads the next part. An inner plaintext is shorter than 2^16 bytes.
+    pub(crate) fn read(&mut self, part: &[u8]) {
+        let (last, zeros) = if self.in_constant_time {
+            scan_in_constant_time(part)
+        } else {
+            let at = part.iter().rposition(|byte| *byte != 0);
+            // Does not wrap: `at` is the index of a byte of `part`.
+            let zeros = at.map_or(0, |at| part.len().wrapping_sub(at).wrapping_sub(1));
+            (at.and_then(|at| part.get(at)).copied().unwrap_or(0), zeros)
+        };
+        // All ones if the part is nothing but zeros.
+        let mask = zero_mask(last.into());
+        self.last = last | self.last & mask as u8;
+        let zeros = zeros & !mask | part.len() & mask;
+        self.zeros = (self.zeros & mask as u16).wrapping_add(zeros as u16);
+    }
+
+    /// Returns the content type and the length of the content, of an inner plaintext of `len` bytes.
+    pub(crate) fn strip(self, len: usize) -> Result<(ContentType, usize), Fault> {
+        if self.last == 0 {
+            return Err(Fault::NoContentType);
+        }
+        // Does not wrap: the last byte and the zeros were among those that were read.
+        Ok((ContentType(self.last), len.wrapping_sub(self.zeros.into()).wrapping_sub(1)))
+    }
+}
+
 /// The last of several pieces that is not all zeros; zeros if there is none.
 struct Last<const N: usize> {
     words: [usize; N],
@@ -222,13 +267,17 @@ impl<const N: usize> Last<N> {
         }
         let any = piece.into_iter().fold(0, |any, word| any | word);
         let any = (any | any >> HALF) & (usize::MAX >> HALF);
-        // `any` is so small that only for 0 the subtraction gives a negative number. `black_box`
-        // hides that from the compiler, which could otherwise see a condition and make a branch of
-        // it.
-        let is_zero = (black_box(any).wrapping_sub(1).cast_signed() >> (usize::BITS - 1)) as usize;
-        self.searching &= is_zero;
+        self.searching &= zero_mask(any);
         self.behind = self.behind.wrapping_add(self.searching & 1);
     }
+}
+
+/// Returns all ones for 0, and 0 for any other number below half of the largest.
+#[inline(always)]
+fn zero_mask(number: usize) -> usize {
+    // The number is so small that only for 0 the subtraction gives a negative number. `black_box`
+    // hides that from the compiler, which could otherwise see a condition and make a branch of it.
+    (black_box(number).wrapping_sub(1).cast_signed() >> (usize::BITS - 1)) as usize
 }
 
 #[cfg(test)]

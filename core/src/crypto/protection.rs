@@ -2,6 +2,9 @@
 //!
 //! RFC 9846 sections 5.2 to 5.4; RFC 5246 section 6.2.3.3, RFC 5288 section 3, RFC 7905 section 2.
 
+#[cfg(feature = "long-records")]
+pub(crate) mod parts;
+
 use zeroize::Zeroize;
 
 use crate::crypto::aead::{Aead, AeadError, NONCE_LEN};

@@ -4,15 +4,20 @@
 //! it, `judge_*` check its header, the keys remove its protection, `padding` removes its padding,
 //! and `deliver` handles its content by content type.
 
+#[cfg(feature = "long-records")]
+pub(crate) mod arriving;
 mod handshake;
 mod into;
 mod keys;
+#[cfg(feature = "long-records")]
+mod pieces;
 mod suspend;
 
 pub(crate) use suspend::PACKED_LEN;
 
 use core::ops::{Deref, Range};
 
+use crate::buffer::front::Front;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::{self, Inner};
 use crate::crypto::protection::{Keys, Protection};
@@ -104,6 +109,17 @@ impl EarlyData {
     }
 }
 
+/// Whether the last record is one that a function for records in parts has opened in part.
+#[cfg(feature = "long-records")]
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum InParts {
+    No,
+    /// [`Opener::open_pieces`]
+    Pieces,
+    /// [`Opener::open_arriving`]
+    Arriving,
+}
+
 /// The receiving half of a connection.
 ///
 /// It starts without keys, so that a handshake can run on it from the ClientHello; a connection
@@ -149,12 +165,20 @@ pub struct Opener<K: KeySchedule> {
     max_body: u16,
     max_plaintext: u16,
     /// Number of decrypted handshake bytes that the caller passes again, and of the bytes of their
-    /// record behind them: padding and tag.
+    /// record behind them: padding and tag. While a record is opened as it arrives, number of its bytes
+    /// that were not passed yet, and 0.
     rest: u16,
     trailer: u16,
-    /// Whether these bytes are in the output of [`Self::open_into`], and where.
+    /// Whether another function than [`Self::open`] has these bytes.
     rest_is_out: bool,
+    #[cfg(feature = "long-records")]
+    in_parts: InParts,
+    /// Where they are in the output of [`Self::open_into`]; where they are in the plaintext of a record
+    /// that is opened as it arrives.
     rest_at: u16,
+    /// The end of the inner plaintext of that record, as far as it has arrived.
+    #[cfg(feature = "long-records")]
+    tail: crate::crypto::padding::Tail,
     record_size_limit: Option<RecordSizeLimit>,
     notice: Notice,
     /// Bytes of records that arrived since `is_draining` was set.
@@ -187,7 +211,11 @@ impl<K: KeySchedule> Opener<K> {
             rest: 0,
             trailer: 0,
             rest_is_out: false,
+            #[cfg(feature = "long-records")]
+            in_parts: InParts::No,
             rest_at: 0,
+            #[cfg(feature = "long-records")]
+            tail: crate::crypto::padding::Tail::new(false),
             drained: 0,
             messages: Messages::new(),
             budget: Budget::new(&config.limits),
@@ -222,8 +250,8 @@ impl<K: KeySchedule> Opener<K> {
     /// - [`OpenError::PeerAlert`] if the peer sent an error alert: the connection has failed.
     /// - [`OpenError::Truncated`] after [`eof`](Self::eof) without a close_notify.
     /// - [`OpenError::HandedOver`] after a suspend or a hand-over to the kernel.
-    /// - [`OpenError::OtherBuffer`] if [`open_into`](Self::open_into) opened the last record in
-    ///   part. Nothing has changed.
+    /// - [`OpenError::OtherBuffer`] if another function, such as [`open_into`](Self::open_into), opened
+    ///   the last record in part. Nothing has changed.
     ///
     /// ```
     /// use tls_record::aead::{Algorithm, ring::Ring};
@@ -309,10 +337,9 @@ impl<K: KeySchedule> Opener<K> {
             return Ok(Opened { consumed: total, event: Event::ApplicationData(start..end) });
         }
         self.has_more_input = total != available;
-        if self.early_data == EarlyData::SkipUndecryptable {
-            self.early_data = EarlyData::None;
-        }
+        self.early_data_opened();
         let is_padded = !is_tls12 && content.len().wrapping_add(1) != plaintext.len();
+        let content = Front::whole(content);
         let record = Unprotected { content_type, content, start, is_padded, was_protected: true };
         self.deliver(record, total)
     }
@@ -369,7 +396,7 @@ impl<K: KeySchedule> Opener<K> {
         self.inside_record = false;
         self.is_first = false;
         self.has_more_input = total != available;
-        let start = HEADER_LEN;
+        let (content, start) = (Front::whole(content), HEADER_LEN);
         let (is_padded, was_protected) = (false, false);
         let record = Unprotected { content_type, content, start, is_padded, was_protected };
         self.deliver(record, total)
@@ -429,6 +456,13 @@ impl<K: KeySchedule> Opener<K> {
         Ok(Opened { consumed: total, event: Event::Nothing })
     }
 
+    /// Ends the skipping of rejected early data: a record has opened.
+    fn early_data_opened(&mut self) {
+        if self.early_data == EarlyData::SkipUndecryptable {
+            self.early_data = EarlyData::None;
+        }
+    }
+
     fn charge_early_data(&mut self, bytes: usize) -> Result<(), Fault> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         if bytes > self.early_data_left {
@@ -450,10 +484,10 @@ impl<K: KeySchedule> Opener<K> {
         }
         match content_type {
             ContentType::APPLICATION_DATA => self.other_data(start..end, is_padded, total),
-            ContentType::ALERT => self.alert(content, was_protected, total),
+            ContentType::ALERT => self.alert(content.bytes(), was_protected, total),
             ContentType::HANDSHAKE => self.handshake(content, start, total.wrapping_sub(end)),
             ContentType::CHANGE_CIPHER_SPEC if !was_protected => {
-                self.change_cipher_spec(content, total)
+                self.change_cipher_spec(content.bytes(), total)
             }
             _ => Err(Fault::UnexpectedContentType.into()),
         }
@@ -762,7 +796,23 @@ impl<K: KeySchedule> Opener<K> {
     /// Returns whether the notice waits until all of the input is opened, so that several requests
     /// for a KeyUpdate in one read of the transport get one answer (RFC 9846 section 4.7.3).
     pub(crate) const fn is_notice_waiting(&self) -> bool {
-        (self.has_more_input || self.rest != 0) && self.notice.can_wait()
+        (self.has_more_input || self.rest != 0 && !self.is_arriving()) && self.notice.can_wait()
+    }
+
+    /// Returns whether the rest of the last record belongs to a function for records in parts.
+    const fn is_in_parts(&self) -> bool {
+        #[cfg(feature = "long-records")]
+        return !matches!(self.in_parts, InParts::No);
+        #[cfg(not(feature = "long-records"))]
+        return false;
+    }
+
+    /// Returns whether a record is being opened as it arrives.
+    const fn is_arriving(&self) -> bool {
+        #[cfg(feature = "long-records")]
+        return matches!(self.in_parts, InParts::Arriving);
+        #[cfg(not(feature = "long-records"))]
+        return false;
     }
 
     /// Applies a signal of the [`Sealer`](crate::Sealer) of this connection.
@@ -802,7 +852,7 @@ impl<K: KeySchedule> defmt::Format for Opener<K> {
 /// An unprotected record, or one whose protection was removed. `start` is where its content begins.
 struct Unprotected<'a> {
     content_type: ContentType,
-    content: &'a [u8],
+    content: Front<'a>,
     start: usize,
     is_padded: bool,
     was_protected: bool,

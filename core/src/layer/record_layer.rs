@@ -1,9 +1,13 @@
 //! Both halves of a connection in one type, which carries notices and signals between them.
 
+#[cfg(feature = "long-records")]
+use crate::crypto::aead::multi_part::MultiPart;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Padding;
 use crate::crypto::scrub::scrub_stack;
 use crate::layer::config::Config;
+#[cfg(feature = "long-records")]
+use crate::layer::opener::arriving::Arrived;
 use crate::layer::opener::{Event, Opened, Opener};
 use crate::layer::pair;
 use crate::layer::sealer::{Control, Sealed, Sealer};
@@ -107,6 +111,38 @@ impl<K: KeySchedule> RecordLayer<K> {
             self.tell_sealer_if_due();
         }
         opened
+    }
+
+    /// See [`Opener::open_pieces`].
+    ///
+    /// # Errors
+    /// The errors of [`Opener::open_pieces`].
+    #[cfg(feature = "long-records")]
+    pub fn open_pieces(&mut self, pieces: &mut [&mut [u8]]) -> Result<Opened, OpenError>
+    where
+        K: KeySchedule<Aead: MultiPart>,
+    {
+        let opened = self.opener.open_pieces(pieces);
+        self.tell_sealer_if_due();
+        opened
+    }
+
+    /// See [`Opener::open_arriving`].
+    ///
+    /// # Errors
+    /// The errors of [`Opener::open_arriving`].
+    #[cfg(feature = "long-records")]
+    pub fn open_arriving<'a>(
+        &mut self,
+        input: &'a mut [u8],
+        capacity: usize,
+    ) -> Result<Arrived<'a>, OpenError>
+    where
+        K: KeySchedule<Aead: MultiPart>,
+    {
+        let arrived = self.opener.open_arriving(input, capacity);
+        self.tell_sealer_if_due();
+        arrived
     }
 
     /// See [`Opener::eof`].

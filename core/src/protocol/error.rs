@@ -162,10 +162,9 @@ pub enum OpenError {
     /// The keys of this direction were suspended or given to the kernel: records are opened
     /// elsewhere.
     HandedOver,
-    /// The caller called the wrong function: the last record was opened in part, and its rest is in
-    /// the buffer of the other one. Call the function that opened it again:
-    /// [`open`](crate::Opener::open) or [`open_into`](crate::Opener::open_into). Nothing has
-    /// changed.
+    /// The caller called the wrong function: another one opened the last record in part, and has its
+    /// rest. Call that one again: [`open`](crate::Opener::open),
+    /// [`open_into`](crate::Opener::open_into), `open_pieces` or `open_arriving`. Nothing has changed.
     OtherBuffer,
 }
 
@@ -182,9 +181,7 @@ impl core::fmt::Display for OpenError {
             Self::PeerAlert(description) => write!(f, "fatal alert from the peer: {description}"),
             Self::Truncated => f.write_str("the transport ended before the peer's close_notify"),
             Self::HandedOver => f.write_str("the keys of this direction were handed over"),
-            Self::OtherBuffer => {
-                f.write_str("the rest of the record is in the buffer of the other open function")
-            }
+            Self::OtherBuffer => f.write_str("another open function has the rest of the record"),
         }
     }
 }

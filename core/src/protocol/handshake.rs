@@ -6,6 +6,7 @@
 use core::ops::Range;
 
 use crate::buffer::bytes::copy;
+use crate::buffer::front::Front;
 
 /// The type of a handshake message (RFC 9846 section 4). Unknown values are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,11 +122,11 @@ impl Messages {
 
     /// Takes one message, or the part of it that is there, from the front of `content`. Returns
     /// `None` if its header is not complete yet.
-    pub(crate) fn next(&mut self, content: &[u8]) -> Option<Piece> {
+    pub(crate) fn next(&mut self, content: Front<'_>) -> Option<Piece> {
         const HEADER_LEN: u32 = HandshakeHeader::LEN as u32;
         let missing = self.header.get_mut(self.received as usize..).unwrap_or_default();
-        let start = missing.len().min(content.len());
-        copy(content, missing);
+        let start = missing.len().min(content.bytes().len());
+        copy(content.bytes(), missing);
         let is_new = !missing.is_empty();
         // Does not wrap, nor do the sums below: the body of a message is shorter than 2^24 bytes.
         self.received = self.received.wrapping_add(start as u32);

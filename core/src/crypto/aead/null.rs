@@ -5,6 +5,8 @@
 
 use zeroize::Zeroize;
 
+#[cfg(feature = "long-records")]
+use super::multi_part::MultiPart;
 use super::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
 use crate::buffer::bytes::copy;
 
@@ -25,7 +27,12 @@ impl Provider for Null {
         if key.len() != algorithm.key_len() {
             return None;
         }
-        Some(NullAead { mark: *key.first_chunk()?, algorithm })
+        Some(NullAead {
+            mark: *key.first_chunk()?,
+            algorithm,
+            #[cfg(feature = "long-records")]
+            operation: None,
+        })
     }
 
     /// Adds 1 to every byte: every generation differs, and a test can compute it by hand.
@@ -43,6 +50,19 @@ impl Provider for Null {
 pub struct NullAead {
     mark: [u8; MARK_LEN],
     algorithm: Algorithm,
+    #[cfg(feature = "long-records")]
+    operation: Option<Operation>,
+}
+
+/// A record that is being opened in parts: its tag, and how many bytes are still to be authenticated and
+/// to be decrypted.
+#[cfg(feature = "long-records")]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct Operation {
+    tag: [u8; TAG_LEN],
+    authenticated: usize,
+    decrypted: usize,
 }
 
 impl NullAead {
@@ -96,5 +116,43 @@ impl Aead for NullAead {
         tag: &[u8],
     ) -> Result<(), AeadError> {
         if tag == self.tag(nonce) { Ok(()) } else { Err(AeadError) }
+    }
+}
+
+#[cfg(feature = "long-records")]
+impl MultiPart for NullAead {
+    fn begin(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        _additional_data: &[u8],
+        len: usize,
+    ) -> Result<(), AeadError> {
+        let tag = self.tag(nonce);
+        self.operation = Some(Operation { tag, authenticated: len, decrypted: len });
+        Ok(())
+    }
+
+    fn authenticate(&mut self, ciphertext: &[u8]) -> Result<(), AeadError> {
+        let left = &mut self.operation.as_mut().ok_or(AeadError)?.authenticated;
+        *left = left.checked_sub(ciphertext.len()).ok_or(AeadError)?;
+        Ok(())
+    }
+
+    fn decrypt(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
+        let left = &mut self.operation.as_mut().ok_or(AeadError)?.decrypted;
+        *left = left.checked_sub(in_out.len()).ok_or(AeadError)?;
+        Ok(())
+    }
+
+    fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError> {
+        let operation = self.operation.as_ref().ok_or(AeadError)?;
+        if operation.authenticated != 0 || tag != operation.tag {
+            return Err(AeadError);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.operation = None;
     }
 }

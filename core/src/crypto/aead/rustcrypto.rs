@@ -2,6 +2,12 @@
 //!
 //! Each cipher has a feature, so that firmware links only what it speaks.
 
+#[cfg(feature = "long-records")]
+mod parts;
+
+#[cfg(feature = "long-records")]
+pub use parts::{RustCryptoParts, RustCryptoPartsAead};
+
 use aead::consts::U12;
 use aead::inout::InOutBuf;
 use aead::{AeadInOut, KeyInit, Tag};

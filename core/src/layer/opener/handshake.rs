@@ -2,6 +2,7 @@
 //! 5.1).
 
 use super::{EarlyData, Event, Opened, Opener};
+use crate::buffer::front::Front;
 use crate::crypto::keys::KeySchedule;
 use crate::layer::notice::Notice;
 use crate::protocol::error::{Fault, Flood, OpenError};
@@ -24,7 +25,7 @@ impl<K: KeySchedule> Opener<K> {
         self.inside_record = false;
         self.has_more_input = total != input.len();
         let content = input.get(..rest).unwrap_or_default();
-        self.handshake(content, 0, trailer)
+        self.handshake(Front::whole(content), 0, trailer)
     }
 
     /// Delivers one message of `content`, which begins at `start` in the input and has `trailer`
@@ -32,7 +33,7 @@ impl<K: KeySchedule> Opener<K> {
     #[cfg_attr(target_pointer_width = "64", cold)]
     pub(super) fn handshake(
         &mut self,
-        content: &[u8],
+        content: Front<'_>,
         start: usize,
         trailer: usize,
     ) -> Result<Opened, OpenError> {
@@ -72,7 +73,7 @@ impl<K: KeySchedule> Opener<K> {
         let header = piece.header;
         if header.message_type == HandshakeType::KEY_UPDATE {
             // The body is one byte: `judge_message` has checked it.
-            let requested = match content.get(piece.start) {
+            let requested = match content.bytes().get(piece.start) {
                 Some(0) => false,
                 Some(1) => true,
                 _ => return Err(Fault::KeyUpdateValue.into()),

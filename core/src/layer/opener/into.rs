@@ -25,8 +25,8 @@ impl<K: KeySchedule> Opener<K> {
     /// the record.
     ///
     /// # Errors
-    /// The errors of [`open`](Self::open), with [`OpenError::OtherBuffer`] if that function opened
-    /// the last record in part.
+    /// The errors of [`open`](Self::open), with [`OpenError::OtherBuffer`] if another function
+    /// opened the last record in part.
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
@@ -52,7 +52,7 @@ impl<K: KeySchedule> Opener<K> {
             return self.open_after_end(available);
         }
         let at = if self.rest != 0 {
-            if !self.rest_is_out {
+            if !self.rest_is_out || self.is_in_parts() {
                 return Err(OpenError::OtherBuffer);
             }
             let at = usize::from(self.rest_at);

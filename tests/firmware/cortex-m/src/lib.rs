@@ -3,6 +3,7 @@
 
 #![no_std]
 
+pub mod slot;
 pub mod uart;
 
 use core::panic::PanicInfo;

@@ -6,6 +6,7 @@ pub use halves::{Receiver, Transmitter, on_interrupt};
 
 use core::convert::Infallible;
 
+use cortex_m_semihosting::syscall;
 use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
 
 /// The registers: data, state, control, interrupt status, and the divider of the clock.
@@ -70,6 +71,26 @@ impl Write for Uart {
     fn flush(&mut self) -> Result<(), Infallible> {
         while !self.write_ready()? {}
         Ok(())
+    }
+}
+
+/// Waits for a byte. Returns whether none has come for three seconds: a UART does not tell that its cable was
+/// pulled out.
+pub fn is_silent(uart: &mut Uart) -> bool {
+    const CENTISECONDS: usize = 300;
+    // SAFETY: the call asks for the time since the start of the emulator, and writes nothing.
+    let clock = || unsafe { syscall!(CLOCK) };
+    let start = clock();
+    loop {
+        // Asking for the time stops the emulator for a while.
+        for _ in 0..10_000 {
+            if uart.read_ready() == Ok(true) {
+                return false;
+            }
+        }
+        if clock() - start > CENTISECONDS {
+            return true;
+        }
     }
 }
 

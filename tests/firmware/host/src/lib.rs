@@ -15,7 +15,7 @@ pub use program::Program;
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The time limit of one program.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Returns the output of a program, if it exists and succeeds.
 pub fn works(program: &str, args: &[&str]) -> Option<Output> {
@@ -37,9 +37,14 @@ pub fn look_for(tools: &[(bool, &str)]) -> Result<()> {
     if missing.is_empty() { Ok(()) } else { Err(format!("missing: {}", missing.join(", ")).into()) }
 }
 
-/// Builds the programs of `package` with `variables` in the environment, in the target folder of
-/// this program. Returns their folder.
-pub fn build(package: &str, target: &str, variables: &[(&str, &str)]) -> Result<PathBuf> {
+/// Builds the programs of `package` with `args` for Cargo and `variables` in the environment, in the target
+/// folder of this program. Returns their folder.
+pub fn build(
+    package: &str,
+    target: &str,
+    args: &[&str],
+    variables: &[(&str, &str)],
+) -> Result<PathBuf> {
     let program = std::env::current_exe()?;
     // The path of this program gives the target folder.
     let folder = program.ancestors().nth(2).ok_or("not where Cargo puts programs")?;
@@ -47,6 +52,7 @@ pub fn build(package: &str, target: &str, variables: &[(&str, &str)]) -> Result<
         .args(["build", "--locked", "--quiet", "--release", "--package", package])
         .args(["--target", target, "--target-dir"])
         .arg(folder)
+        .args(args)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .envs(variables.iter().copied())
         .status()?;
@@ -56,13 +62,14 @@ pub fn build(package: &str, target: &str, variables: &[(&str, &str)]) -> Result<
     Ok(folder.join(target).join("release"))
 }
 
-/// Starts `openssl s_server` for one connection, and returns its address. Certificate and key are
-/// DER files.
+/// Starts `openssl s_server` for one connection in the folder of the certificate, and returns its address.
+/// Certificate and key are DER files.
 pub fn s_server(certificate: &Path, key: &Path, args: &[&str]) -> Result<(Program, String)> {
     let mut command = Command::new("openssl");
     command.args(["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-state"]);
     command.args(["-certform", "DER", "-cert"]).arg(certificate);
     command.args(["-keyform", "DER", "-key"]).arg(key).args(args);
+    command.current_dir(certificate.parent().ok_or("a certificate without a folder")?);
     let mut server = Program::start("s_server", &mut command)?;
     server.output.expect("ACCEPT ")?;
     let address = server.output.expect("\n")?;

@@ -14,6 +14,7 @@
 mod connection;
 mod halves;
 mod linked;
+mod long_records;
 mod messages;
 mod stream;
 mod suspend;
@@ -51,6 +52,8 @@ extern "C" fn _start() {
     stream::prove::<_, 600, 128>(store);
     stream::prove::<_, 600, 128>(secret);
     stream::prove::<_, 18437, 16640>(secret);
+    long_records::prove(store);
+    long_records::prove(secret);
     suspend::prove();
     takeover::prove();
     messages::prove();

@@ -16,7 +16,11 @@ pub struct Firmware(PathBuf);
 impl Firmware {
     pub fn build() -> Result<Self> {
         // Without this variable nothing is logged.
-        Ok(Self(host::build("cortex-m-firmware", TARGET, &[("DEFMT_LOG", "info")])?))
+        let build = |args: &[&str]| {
+            host::build("cortex-m-firmware", TARGET, args, &[("DEFMT_LOG", "info")])
+        };
+        build(&[])?;
+        Ok(Self(build(&["--features", "long-records", "--bin", "update"])?))
     }
 
     /// Starts a program, with `args` for QEMU. Its output is its log.

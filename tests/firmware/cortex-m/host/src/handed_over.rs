@@ -20,7 +20,7 @@ use crate::identity::{Identity, NAME};
 use crate::s_client;
 
 /// The same key as in the firmware.
-const SUSPEND_KEY: [u8; 32] = *b"a key that only this part knows!";
+pub const SUSPEND_KEY: [u8; 32] = *b"a key that only this part knows!";
 
 /// The length of the firmware's records.
 const TX: usize = 1024;
@@ -67,7 +67,7 @@ pub fn check(firmware: &Firmware, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-type Tls = Connection<TrafficSecret<RustCrypto>, TX>;
+pub type Tls = Connection<TrafficSecret<RustCrypto>, TX>;
 
 /// A program of the firmware, and the configuration of its server.
 struct Case<'a> {
@@ -119,7 +119,7 @@ impl Case<'_> {
     }
 }
 
-fn by_rustls(transport: &mut TcpStream, identity: &Identity) -> Result<(Tls, Vec<u8>)> {
+pub fn by_rustls(transport: &mut TcpStream, identity: &Identity) -> Result<(Tls, Vec<u8>)> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(identity.certificate.clone()))?;
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
@@ -131,7 +131,7 @@ fn by_rustls(transport: &mut TcpStream, identity: &Identity) -> Result<(Tls, Vec
 }
 
 /// Carries bytes in one direction until it ends.
-fn bridge(mut from: TcpStream, mut to: TcpStream) {
+pub fn bridge(mut from: TcpStream, mut to: TcpStream) {
     thread::spawn(move || {
         let _ = io::copy(&mut from, &mut to);
         let _ = to.shutdown(Shutdown::Write);

@@ -6,6 +6,7 @@ mod handed_over;
 mod identity;
 mod s_client;
 mod stack;
+mod update;
 
 use std::env;
 use std::process::ExitCode;
@@ -29,6 +30,10 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     look_for_tools()?;
     let firmware = Firmware::build()?;
+    let folder = env::current_exe()?.with_extension("files");
+    if env::args().nth(1).is_some_and(|part| part == "update") {
+        return update::check(&firmware, &folder);
+    }
     stack::measure(&firmware)?;
     if env::args().len() > 1 {
         return Ok(());
@@ -40,7 +45,8 @@ fn run() -> Result<()> {
     compare(&firmware, "life", &lives.concat())?;
     count_instructions(&firmware)?;
     stack::measure(&firmware)?;
-    handed_over::check(&firmware, &env::current_exe()?.with_extension("files"))
+    update::check(&firmware, &folder)?;
+    handed_over::check(&firmware, &folder)
 }
 
 /// Runs a program whose log is the same each time.

@@ -90,7 +90,7 @@ fn build(authority: &Path) -> Result<PathBuf> {
         (&format!("AR_{c}"), "riscv64-unknown-elf-ar"),
         (&format!("CFLAGS_{c}"), &format!("{PICOLIBC} -D__ILP32__=1")),
     ];
-    host::build("riscv-firmware", TARGET, &variables)
+    host::build("riscv-firmware", TARGET, &[], &variables)
 }
 
 /// Starts the emulator, with its UART at `serial`.

@@ -1,0 +1,394 @@
+//! The ciphers of RustCrypto that open a record in parts.
+//!
+//! RustCrypto's AEADs take a record in one piece. Here their block cipher, stream ciphers and universal
+//! hashes are put together in the same way: AES-GCM as in NIST SP 800-38D section 7,
+//! ChaCha20-Poly1305 as in RFC 8439 section 2.8.
+
+#[cfg(any(feature = "rustcrypto-aes128-gcm", feature = "rustcrypto-aes256-gcm"))]
+mod gcm;
+#[cfg(feature = "rustcrypto-chacha20-poly1305")]
+mod poly;
+
+use aead::array::Array;
+use aead::consts::U16;
+use poly1305::universal_hash::UniversalHash;
+use zeroize::Zeroize;
+
+use super::{Absent, RustCrypto};
+use crate::buffer::bytes::copy;
+use crate::crypto::aead::multi_part::MultiPart;
+use crate::crypto::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
+
+/// Length of a tag, and of a block of either universal hash.
+const TAG_LEN: usize = 16;
+
+type Block = Array<u8, U16>;
+
+#[cfg(feature = "rustcrypto-aes128-gcm")]
+type Aes128Gcm = gcm::Gcm<aes::Aes128>;
+#[cfg(not(feature = "rustcrypto-aes128-gcm"))]
+type Aes128Gcm = Absent;
+
+#[cfg(feature = "rustcrypto-aes256-gcm")]
+type Aes256Gcm = gcm::Gcm<aes::Aes256>;
+#[cfg(not(feature = "rustcrypto-aes256-gcm"))]
+type Aes256Gcm = Absent;
+
+#[cfg(feature = "rustcrypto-chacha20-poly1305")]
+type Chacha20Poly1305 = poly::Chacha20Poly1305;
+#[cfg(not(feature = "rustcrypto-chacha20-poly1305"))]
+type Chacha20Poly1305 = Absent;
+
+/// RustCrypto as a [`Provider`] whose keys open a record in [parts](MultiPart): AES-GCM and
+/// ChaCha20-Poly1305, those of them whose features are on.
+///
+/// It seals and opens whole records as [`RustCrypto`] does. A key is longer by the state of one record:
+/// use it where records are opened in parts. It has no AES-CCM: a
+/// [`TrafficSecret`](crate::TrafficSecret) for it is
+/// [`KeyError::Unsupported`](crate::KeyError::Unsupported).
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RustCryptoParts;
+
+impl Provider for RustCryptoParts {
+    type Aead = RustCryptoPartsAead;
+
+    const STACK: usize = RustCrypto::STACK;
+
+    fn supports(algorithm: Algorithm) -> bool {
+        match algorithm {
+            Algorithm::Aes128Gcm | Algorithm::Aes256Gcm | Algorithm::Chacha20Poly1305 => {
+                RustCrypto::supports(algorithm)
+            }
+            Algorithm::Aes128Ccm | Algorithm::Aes128Ccm8 => false,
+        }
+    }
+
+    fn aead(algorithm: Algorithm, key: &[u8]) -> Option<RustCryptoPartsAead> {
+        // In the place of what is returned, as in `RustCrypto`.
+        Some(RustCryptoPartsAead(match algorithm {
+            Algorithm::Aes128Gcm => Key::Aes128Gcm(Parts::new(key)?),
+            Algorithm::Aes256Gcm => Key::Aes256Gcm(Parts::new(key)?),
+            Algorithm::Chacha20Poly1305 => Key::Chacha20Poly1305(Parts::new(key)?),
+            Algorithm::Aes128Ccm | Algorithm::Aes128Ccm8 => return None,
+        }))
+    }
+
+    fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
+        RustCrypto::hkdf_expand(algorithm, prk, info, out)
+    }
+
+    #[cfg(all(feature = "takeover", feature = "tls12"))]
+    fn hmac(algorithm: Algorithm, key: &[u8], message: &[&[u8]], out: &mut [u8]) -> Option<()> {
+        RustCrypto::hmac(algorithm, key, message, out)
+    }
+}
+
+/// A key of [`RustCryptoParts`].
+pub struct RustCryptoPartsAead(Key);
+
+// Boxing the large variant is what a crate without a heap cannot do.
+#[allow(clippy::large_enum_variant)]
+enum Key {
+    Aes128Gcm(Parts<Aes128Gcm>),
+    Aes256Gcm(Parts<Aes256Gcm>),
+    Chacha20Poly1305(Parts<Chacha20Poly1305>),
+}
+
+impl RustCryptoPartsAead {
+    const fn algorithm(&self) -> Algorithm {
+        match self.0 {
+            Key::Aes128Gcm(_) => Algorithm::Aes128Gcm,
+            Key::Aes256Gcm(_) => Algorithm::Aes256Gcm,
+            Key::Chacha20Poly1305(_) => Algorithm::Chacha20Poly1305,
+        }
+    }
+
+    fn cipher(&mut self) -> &mut dyn Cipher {
+        match &mut self.0 {
+            Key::Aes128Gcm(key) => key,
+            Key::Aes256Gcm(key) => key,
+            Key::Chacha20Poly1305(key) => key,
+        }
+    }
+}
+
+impl Zeroize for RustCryptoPartsAead {
+    // Ciphers and hashes wipe themselves when they are dropped, and the engine overwrites the key.
+    fn zeroize(&mut self) {}
+}
+
+impl Aead for RustCryptoPartsAead {
+    const STACK: usize = super::RustCryptoAead::STACK;
+
+    fn tag_len(&self) -> usize {
+        TAG_LEN
+    }
+
+    fn confidentiality_limit(&self) -> u64 {
+        self.algorithm().confidentiality_limit()
+    }
+
+    fn has_explicit_nonce(&self) -> bool {
+        self.algorithm().has_explicit_nonce()
+    }
+
+    fn seal(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), AeadError> {
+        self.cipher().seal(nonce, additional_data, in_out, tag)
+    }
+
+    fn open(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        self.begin(nonce, additional_data, in_out.len())?;
+        let opened = self
+            .authenticate(in_out)
+            .and_then(|()| self.verify(tag))
+            .and_then(|()| self.decrypt(in_out));
+        self.end();
+        opened
+    }
+}
+
+impl MultiPart for RustCryptoPartsAead {
+    fn begin(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        len: usize,
+    ) -> Result<(), AeadError> {
+        self.cipher().begin(nonce, additional_data, len)
+    }
+
+    fn authenticate(&mut self, ciphertext: &[u8]) -> Result<(), AeadError> {
+        self.cipher().authenticate(ciphertext)
+    }
+
+    fn decrypt(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
+        self.cipher().decrypt(in_out)
+    }
+
+    fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError> {
+        self.cipher().verify(tag)
+    }
+
+    fn end(&mut self) {
+        self.cipher().end();
+    }
+}
+
+/// The functions of [`Aead`] and [`MultiPart`] that differ from cipher to cipher.
+trait Cipher {
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), AeadError>;
+
+    fn begin(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        len: usize,
+    ) -> Result<(), AeadError>;
+
+    fn authenticate(&mut self, ciphertext: &[u8]) -> Result<(), AeadError>;
+    fn decrypt(&mut self, in_out: &mut [u8]) -> Result<(), AeadError>;
+    fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError>;
+    fn end(&mut self);
+}
+
+/// An AEAD that is made of a stream cipher and a universal hash: the part that differs between AES-GCM
+/// and ChaCha20-Poly1305.
+trait Construction: Sized {
+    type Hash: UniversalHash<BlockSize = U16> + Clone;
+
+    fn new(key: &[u8]) -> Option<Self>;
+
+    /// Returns the hash of a record, before any input.
+    fn hash(&self, nonce: &[u8; NONCE_LEN]) -> Self::Hash;
+
+    /// Returns the last block that is hashed: the lengths of additional data and ciphertext, in bytes.
+    fn lengths(additional_data: u64, ciphertext: u64) -> Block;
+
+    /// Converts the result of the hash to the tag of the record, and back.
+    fn mask(&self, nonce: &[u8; NONCE_LEN], tag: &mut Block);
+
+    /// Encrypts or decrypts bytes that are at `position` in the record.
+    fn apply_keystream(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        position: usize,
+        in_out: &mut [u8],
+    ) -> Result<(), AeadError>;
+}
+
+/// A cipher, and the record that it is opening.
+struct Parts<C: Construction> {
+    cipher: C,
+    operation: Option<Operation<C::Hash>>,
+}
+
+struct Operation<H> {
+    nonce: [u8; NONCE_LEN],
+    mac: Mac<H>,
+    /// Bytes of ciphertext in the record, and how many of them were decrypted.
+    len: usize,
+    decrypted: usize,
+}
+
+impl<C: Construction> Parts<C> {
+    fn new(key: &[u8]) -> Option<Self> {
+        Some(Self { cipher: C::new(key)?, operation: None })
+    }
+}
+
+impl<C: Construction> Cipher for Parts<C> {
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), AeadError> {
+        let tag: &mut Block = tag.try_into().map_err(|_| AeadError)?;
+        self.cipher.apply_keystream(nonce, 0, in_out)?;
+        let mut mac = Mac::new(self.cipher.hash(nonce), additional_data);
+        mac.update(in_out);
+        *tag = mac.padded::<C>().finalize();
+        self.cipher.mask(nonce, tag);
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        len: usize,
+    ) -> Result<(), AeadError> {
+        let mac = Mac::new(self.cipher.hash(nonce), additional_data);
+        self.operation = Some(Operation { nonce: *nonce, mac, len, decrypted: 0 });
+        Ok(())
+    }
+
+    fn authenticate(&mut self, ciphertext: &[u8]) -> Result<(), AeadError> {
+        let operation = self.operation.as_mut().ok_or(AeadError)?;
+        let left = operation.len.saturating_sub(operation.mac.len);
+        if ciphertext.len() > left {
+            return Err(AeadError);
+        }
+        operation.mac.update(ciphertext);
+        Ok(())
+    }
+
+    fn decrypt(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
+        let operation = self.operation.as_mut().ok_or(AeadError)?;
+        let end = operation.decrypted.saturating_add(in_out.len());
+        if end > operation.mac.len {
+            return Err(AeadError);
+        }
+        self.cipher.apply_keystream(&operation.nonce, operation.decrypted, in_out)?;
+        operation.decrypted = end;
+        Ok(())
+    }
+
+    fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError> {
+        let operation = self.operation.as_ref().ok_or(AeadError)?;
+        let mut tag: Block = tag.try_into().map_err(|_| AeadError)?;
+        if operation.mac.len != operation.len {
+            return Err(AeadError);
+        }
+        self.cipher.mask(&operation.nonce, &mut tag);
+        // Compares in constant time.
+        let verified = operation.mac.padded::<C>().verify(&tag);
+        // It tells the right tag, if this one is wrong.
+        tag.zeroize();
+        verified.map_err(|_| AeadError)
+    }
+
+    fn end(&mut self) {
+        // The hash, the only secret in it, wipes itself.
+        self.operation = None;
+    }
+}
+
+/// The universal hash of the additional data and of the ciphertext so far.
+struct Mac<H> {
+    hash: H,
+    additional_data: usize,
+    /// Bytes of ciphertext so far. Those of the last block are in `partial` until it is complete.
+    len: usize,
+    partial: [u8; TAG_LEN],
+}
+
+impl<H: UniversalHash<BlockSize = U16> + Clone> Mac<H> {
+    fn new(mut hash: H, additional_data: &[u8]) -> Self {
+        hash.update_padded(additional_data);
+        Self { hash, additional_data: additional_data.len(), len: 0, partial: [0; TAG_LEN] }
+    }
+
+    fn update(&mut self, mut ciphertext: &[u8]) {
+        let filled = self.len % TAG_LEN;
+        self.len = self.len.saturating_add(ciphertext.len());
+        if filled != 0 {
+            let free = self.partial.get_mut(filled..).unwrap_or_default();
+            copy(ciphertext, free);
+            let Some(rest) = ciphertext.get(free.len()..) else { return };
+            self.hash.update(&[self.partial.into()]);
+            ciphertext = rest;
+        }
+        let (blocks, rest) = Block::slice_as_chunks(ciphertext);
+        self.hash.update(blocks);
+        copy(rest, &mut self.partial);
+    }
+
+    /// Returns the hash with all of its input.
+    fn padded<C: Construction<Hash = H>>(&self) -> H {
+        let mut hash = self.hash.clone();
+        hash.update_padded(self.partial.get(..self.len % TAG_LEN).unwrap_or_default());
+        hash.update(&[C::lengths(self.additional_data as u64, self.len as u64)]);
+        hash
+    }
+}
+
+impl Construction for Absent {
+    /// Never used.
+    type Hash = poly1305::Poly1305;
+
+    fn new(_: &[u8]) -> Option<Self> {
+        None
+    }
+
+    fn hash(&self, _: &[u8; NONCE_LEN]) -> Self::Hash {
+        match *self {}
+    }
+
+    fn lengths(_: u64, _: u64) -> Block {
+        Block::default()
+    }
+
+    fn mask(&self, _: &[u8; NONCE_LEN], _: &mut Block) {
+        match *self {}
+    }
+
+    fn apply_keystream(
+        &self,
+        _: &[u8; NONCE_LEN],
+        _: usize,
+        _: &mut [u8],
+    ) -> Result<(), AeadError> {
+        match *self {}
+    }
+}

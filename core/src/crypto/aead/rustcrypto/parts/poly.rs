@@ -1,0 +1,63 @@
+//! ChaCha20-Poly1305 (RFC 8439 section 2.8).
+
+use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use chacha20::{ChaCha20, Key};
+use poly1305::Poly1305;
+use poly1305::universal_hash::KeyInit;
+use zeroize::Zeroize;
+
+use super::{Block, Construction};
+use crate::crypto::aead::{AeadError, NONCE_LEN};
+
+/// Length of a block of the key stream. The first makes the key of the hash, and the text follows.
+const BLOCK_LEN: usize = 64;
+
+pub(super) struct Chacha20Poly1305(Key);
+
+impl Chacha20Poly1305 {
+    /// Returns the key stream of a record at `position`.
+    fn stream(&self, nonce: &[u8; NONCE_LEN], position: usize) -> Result<ChaCha20, AeadError> {
+        let mut stream = ChaCha20::new(&self.0, &(*nonce).into());
+        stream.try_seek(position).map_err(|_| AeadError)?;
+        Ok(stream)
+    }
+}
+
+impl Drop for Chacha20Poly1305 {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl Construction for Chacha20Poly1305 {
+    type Hash = Poly1305;
+
+    fn new(key: &[u8]) -> Option<Self> {
+        Some(Self(*<&Key>::try_from(key).ok()?))
+    }
+
+    fn hash(&self, nonce: &[u8; NONCE_LEN]) -> Poly1305 {
+        let mut key = poly1305::Key::default();
+        ChaCha20::new(&self.0, &(*nonce).into()).unchecked_apply_keystream(&mut key);
+        let hash = Poly1305::new(&key);
+        key.zeroize();
+        hash
+    }
+
+    fn lengths(additional_data: u64, ciphertext: u64) -> Block {
+        let [a, c] = [additional_data, ciphertext].map(u128::from);
+        (c << 64 | a).to_le_bytes().into()
+    }
+
+    fn mask(&self, _: &[u8; NONCE_LEN], _: &mut Block) {}
+
+    fn apply_keystream(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        position: usize,
+        in_out: &mut [u8],
+    ) -> Result<(), AeadError> {
+        let mut stream = self.stream(nonce, position.saturating_add(BLOCK_LEN))?;
+        stream.try_apply_keystream(in_out).map_err(|_| AeadError)
+    }
+}

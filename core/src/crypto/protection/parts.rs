@@ -1,0 +1,110 @@
+//! Opening the protection of a record that is not at hand in one piece.
+
+use core::ops::Range;
+
+use super::{EXPLICIT_NONCE_LEN, INNER_TYPE_LEN, Protection, tls12_additional_data};
+use crate::buffer::pieces::{gather, visit};
+use crate::crypto::aead::AeadError;
+use crate::crypto::aead::multi_part::{MAX_TAG, MultiPart};
+use crate::crypto::keys::KeySchedule;
+use crate::crypto::padding::Tail;
+use crate::protocol::error::Fault;
+use crate::protocol::record::{HEADER_LEN, Header};
+
+/// The most bytes of a record in front of its ciphertext.
+pub(crate) const MAX_HEADROOM: usize = HEADER_LEN + EXPLICIT_NONCE_LEN;
+
+impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
+    /// Returns the length of the plaintext of a record: in TLS 1.3, of the inner plaintext.
+    pub(crate) fn plaintext_len(&self, header: &[u8; HEADER_LEN]) -> Result<usize, Fault> {
+        let inner_type = if self.version.is_tls12() { 0 } else { INNER_TYPE_LEN };
+        // Does not wrap: a number of 16 bits, and a small one.
+        let len = usize::from(Header::decode(*header).length).wrapping_add(inner_type);
+        len.checked_sub(self.expansion().into()).ok_or(Fault::BadRecordMac)
+    }
+
+    /// Begins to open a record. `front` is its front, up to the ciphertext. Returns the length of the
+    /// plaintext.
+    pub(crate) fn begin(&mut self, front: &[u8]) -> Result<usize, Fault> {
+        if self.sequence == u64::MAX {
+            return Err(Fault::SequenceExhausted);
+        }
+        let (header, explicit) = front.split_first_chunk().ok_or(Fault::BadRecordMac)?;
+        let len = self.plaintext_len(header)?;
+        let mut number = self.sequence;
+        let tls12_data;
+        let additional_data: &[u8] = if self.version.is_tls12() {
+            if self.headroom() != HEADER_LEN {
+                let explicit: &[u8; EXPLICIT_NONCE_LEN] =
+                    explicit.first_chunk().ok_or(Fault::BadRecordMac)?;
+                number = u64::from_be_bytes(*explicit) ^ self.iv_counter();
+            }
+            tls12_data = tls12_additional_data(self.sequence, *header, len);
+            &tls12_data
+        } else {
+            header
+        };
+        let nonce = self.nonce(number);
+        match self.aead.begin(&nonce, additional_data, len) {
+            Ok(()) => Ok(len),
+            Err(AeadError) => Err(Fault::BadRecordMac),
+        }
+    }
+
+    /// Authenticates and decrypts the next part of the record that was [begun](Self::begin).
+    pub(crate) fn open_part(&mut self, part: &mut [u8]) -> Result<(), Fault> {
+        self.aead.update(part).map_err(|AeadError| {
+            // The cipher may have left plaintext that is not authenticated.
+            part.fill(0);
+            Fault::BadRecordMac
+        })
+    }
+
+    /// Checks the tag of the record, and ends it.
+    pub(crate) fn verify(&mut self, tag: &[u8]) -> Result<(), Fault> {
+        let verified = self.aead.verify(tag).ok();
+        self.end(verified)
+    }
+
+    /// Opens the record at the front of `pieces`, which hold all of it. `front` is a copy of its front, up
+    /// to the ciphertext. Returns where its plaintext is, which `tail` has read. If the tag is wrong, not
+    /// a byte has changed.
+    pub(crate) fn open_pieces(
+        &mut self,
+        front: &[u8],
+        pieces: &mut [&mut [u8]],
+        tail: &mut Tail,
+    ) -> Result<Range<usize>, Fault> {
+        let len = self.begin(front)?;
+        let start = self.headroom();
+        // Does not wrap: both are lengths within a record.
+        let plaintext = start..start.wrapping_add(len);
+        let opened = self.open_parts(pieces, plaintext.clone(), tail);
+        self.end(opened)?;
+        Ok(plaintext)
+    }
+
+    fn open_parts(
+        &mut self,
+        pieces: &mut [&mut [u8]],
+        plaintext: Range<usize>,
+        tail: &mut Tail,
+    ) -> Option<()> {
+        visit(pieces, plaintext.clone(), &mut |part| self.aead.authenticate(part).ok())?;
+        let mut tag = [0; MAX_TAG];
+        let tag = tag.get_mut(..self.tag_len())?;
+        self.aead.verify(gather(pieces, plaintext.end, tag)).ok()?;
+        visit(pieces, plaintext, &mut |part| {
+            self.aead.decrypt(part).ok()?;
+            tail.read(part);
+            Some(())
+        })
+    }
+
+    fn end(&mut self, opened: Option<()>) -> Result<(), Fault> {
+        self.aead.end();
+        opened.ok_or(Fault::BadRecordMac)?;
+        self.sequence = self.sequence.wrapping_add(1); // `begin` refuses `u64::MAX`
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! Records that are opened in parts: where they lie, and while they arrive.
+
+mod ciphers;
+mod random;
+mod states;
+mod usual;
+mod ways;
