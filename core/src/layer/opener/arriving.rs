@@ -20,13 +20,16 @@ use crate::crypto::protection::Protection;
 use crate::protocol::close::ReadState;
 use crate::protocol::error::{Fault, OpenError};
 use crate::protocol::record::{ContentType, Epoch, Header};
+use crate::small::SMALL;
 
 /// The shortest buffer in which longer records are opened as they arrive, in bytes.
 const MIN_BUFFER: usize = 256;
 
 /// Parts are multiples of this many bytes, except for the last of a record, so that every cipher has
-/// whole blocks.
+/// whole blocks: of the second number where there is enough input, because fast ciphers process several
+/// blocks together.
 const STEP: usize = 64;
+const LONG_STEP: usize = if SMALL { STEP } else { 256 };
 
 /// The result of one call of [`Opener::open_arriving`].
 #[derive(Debug)]
@@ -238,7 +241,8 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
             return Ok(Arrived { consumed: tag_len, event: Arrival::Committed { content } });
         }
         let here = available.saturating_sub(start);
-        let len = if here < left { here & !(STEP - 1) } else { left };
+        let in_steps = if here < LONG_STEP { here & !(STEP - 1) } else { here & !(LONG_STEP - 1) };
+        let len = if here < left { in_steps } else { left };
         let end = start.saturating_add(len);
         let Some((front, plaintext)) = input
             .get_mut(..end)

@@ -18,9 +18,14 @@ use super::{Absent, RustCrypto};
 use crate::buffer::bytes::copy;
 use crate::crypto::aead::multi_part::MultiPart;
 use crate::crypto::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
+use crate::small::SMALL;
 
 /// Length of a tag, and of a block of either universal hash.
 const TAG_LEN: usize = 16;
+
+/// Bytes that stream ciphers and hashes process together. Parts that are shorter, or do not begin at a
+/// multiple of it, are collected to such batches, because single blocks take several times as long.
+const BATCH: usize = if SMALL { 64 } else { 256 };
 
 type Block = Array<u8, U16>;
 
@@ -247,6 +252,15 @@ struct Operation<H> {
     /// Bytes of ciphertext in the record, and how many of them were decrypted.
     len: usize,
     decrypted: usize,
+    /// The key stream of the batch in which the next part begins.
+    keystream: [u8; BATCH],
+}
+
+impl<H> Drop for Operation<H> {
+    fn drop(&mut self) {
+        // The hash wipes itself.
+        self.keystream.zeroize();
+    }
 }
 
 impl<C: Construction> Parts<C> {
@@ -279,7 +293,8 @@ impl<C: Construction> Cipher for Parts<C> {
         len: usize,
     ) -> Result<(), AeadError> {
         let mac = Mac::new(self.cipher.hash(nonce), additional_data);
-        self.operation = Some(Operation { nonce: *nonce, mac, len, decrypted: 0 });
+        self.operation =
+            Some(Operation { nonce: *nonce, mac, len, decrypted: 0, keystream: [0; BATCH] });
         Ok(())
     }
 
@@ -299,8 +314,22 @@ impl<C: Construction> Cipher for Parts<C> {
         if end > operation.mac.len {
             return Err(AeadError);
         }
-        self.cipher.apply_keystream(&operation.nonce, operation.decrypted, in_out)?;
-        operation.decrypted = end;
+        let Operation { nonce, decrypted, keystream, len, .. } = operation;
+        let used = *decrypted % BATCH;
+        let left = if used == 0 { &[] } else { keystream.get(used..).unwrap_or_default() };
+        let (front, rest) = in_out.split_at_mut(left.len().min(in_out.len()));
+        xor(front, left);
+        let start = decrypted.saturating_add(front.len());
+        *decrypted = end;
+        // The last part ends in no batch: nothing needs the rest of its key stream.
+        let batches = rest.len().saturating_sub(if end == *len { 0 } else { rest.len() % BATCH });
+        let (batches, rest) = rest.split_at_mut(batches);
+        self.cipher.apply_keystream(nonce, start, batches)?;
+        if !rest.is_empty() {
+            keystream.fill(0);
+            self.cipher.apply_keystream(nonce, start.saturating_add(batches.len()), keystream)?;
+            xor(rest, keystream);
+        }
         Ok(())
     }
 
@@ -319,7 +348,6 @@ impl<C: Construction> Cipher for Parts<C> {
     }
 
     fn end(&mut self) {
-        // The hash, the only secret in it, wipes itself.
         self.operation = None;
     }
 }
@@ -328,38 +356,44 @@ impl<C: Construction> Cipher for Parts<C> {
 struct Mac<H> {
     hash: H,
     additional_data: usize,
-    /// Bytes of ciphertext so far. Those of the last block are in `partial` until it is complete.
+    /// Bytes of ciphertext so far. Those of the last batch are in `partial` until it is complete.
     len: usize,
-    partial: [u8; TAG_LEN],
+    partial: [u8; BATCH],
 }
 
 impl<H: UniversalHash<BlockSize = U16> + Clone> Mac<H> {
     fn new(mut hash: H, additional_data: &[u8]) -> Self {
         hash.update_padded(additional_data);
-        Self { hash, additional_data: additional_data.len(), len: 0, partial: [0; TAG_LEN] }
+        Self { hash, additional_data: additional_data.len(), len: 0, partial: [0; BATCH] }
     }
 
     fn update(&mut self, mut ciphertext: &[u8]) {
-        let filled = self.len % TAG_LEN;
+        let filled = self.len % BATCH;
         self.len = self.len.saturating_add(ciphertext.len());
         if filled != 0 {
             let free = self.partial.get_mut(filled..).unwrap_or_default();
             copy(ciphertext, free);
             let Some(rest) = ciphertext.get(free.len()..) else { return };
-            self.hash.update(&[self.partial.into()]);
+            self.hash.update_padded(&self.partial);
             ciphertext = rest;
         }
-        let (blocks, rest) = Block::slice_as_chunks(ciphertext);
-        self.hash.update(blocks);
+        let (batches, rest) = ciphertext.as_chunks::<BATCH>();
+        self.hash.update_padded(batches.as_flattened());
         copy(rest, &mut self.partial);
     }
 
     /// Returns the hash with all of its input.
     fn padded<C: Construction<Hash = H>>(&self) -> H {
         let mut hash = self.hash.clone();
-        hash.update_padded(self.partial.get(..self.len % TAG_LEN).unwrap_or_default());
+        hash.update_padded(self.partial.get(..self.len % BATCH).unwrap_or_default());
         hash.update(&[C::lengths(self.additional_data as u64, self.len as u64)]);
         hash
+    }
+}
+
+fn xor(bytes: &mut [u8], keystream: &[u8]) {
+    for (byte, key) in bytes.iter_mut().zip(keystream) {
+        *byte ^= key;
     }
 }
 
