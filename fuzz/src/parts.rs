@@ -4,9 +4,10 @@
 //! The third may end earlier: it holds no handshake message and no alert that is longer than its buffer,
 //! and refuses a plaintext that is too long before its tag.
 
+use tls_record::close::ReadState;
 use tls_record::{
-    Arrival, Arrived, Epoch, Event, Fault, OpenError, Opened, Opener, ReadEnd, TrafficSecret,
-    slices_of,
+    Arrival, Arrived, Epoch, Event, Fault, HEADER_LEN, OpenError, Opened, Opener, ReadEnd,
+    TrafficSecret, slices_of,
 };
 
 use crate::checksum::Checksum;
@@ -188,6 +189,11 @@ impl Input {
                     assert!(consumed > 0, "no progress");
                     got.push(one);
                     at += consumed;
+                    if has_rest(&half) {
+                        assert_eq!(half.open(&mut []), Err(OpenError::OtherBuffer));
+                        let into = half.open_into(&[], &mut []);
+                        assert_eq!(into, Err(OpenError::OtherBuffer));
+                    }
                 }
                 Err(error) => {
                     if error == Fault::BadRecordMac.into() {
@@ -213,9 +219,9 @@ impl Input {
             buffer[filled..][..taken].copy_from_slice(now);
             (filled, transport) = (filled + taken, later);
             while filled != 0 {
-                if provisional.is_empty() && filled >= 5 {
+                if provisional.is_empty() && filled >= HEADER_LEN {
                     let length = u16::from_be_bytes([buffer[3], buffer[4]]);
-                    is_longer = 5 + usize::from(length) > capacity;
+                    is_longer = HEADER_LEN + usize::from(length) > capacity;
                 }
                 let sequence = half.sequence();
                 let Arrived { consumed, event } =
@@ -271,6 +277,11 @@ impl Input {
     }
 }
 
+/// Whether a record is opened in part.
+fn has_rest(half: &Half) -> bool {
+    half.state() == ReadState::Open && half.needed(&[]) != HEADER_LEN
+}
+
 fn usual(mut half: Half, mut buffer: Vec<u8>) -> Outcome {
     let (mut got, mut at) = (Vec::new(), 0);
     while at < buffer.len() {
@@ -279,6 +290,9 @@ fn usual(mut half: Half, mut buffer: Vec<u8>) -> Outcome {
                 let Some(one) = Got::of(event, &buffer[at..]) else { break };
                 got.push(one);
                 at += consumed;
+                if has_rest(&half) {
+                    assert_eq!(half.open_pieces(&mut []), Err(OpenError::OtherBuffer));
+                }
             }
             Err(error) => return Outcome::of(half, got, Some(error)),
         }
