@@ -31,6 +31,7 @@
 //! |---|---|
 //! | sends each record as soon as it is sealed | [`RecordLayer`] |
 //! | takes over from a TLS library that reports its secrets, by callback or key log | `takeover::Follower` (feature `takeover`), which makes a [`RecordLayer`] |
+//! | has less memory than a record of 16 KiB, or receives into several buffers | `open_arriving` or `open_pieces` (feature `long-records`) of [`Opener`], [`RecordLayer`] and [`Connection`] |
 //! | takes over keys whose sequence numbers it knows | [`take_over`](RecordLayer::take_over) of [`RecordLayer`] or [`Connection`] |
 //! | runs a handshake on the engine | [`Connection`], [`write_handshake`](Connection::write_handshake), [`Event::Handshake`] and [`install_one`](Connection::install_one); [`expand_label`] and [`Algorithm::from_suite`](aead::Algorithm::from_suite) |
 //! | has a transport that may take only some of the bytes, or be busy | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |

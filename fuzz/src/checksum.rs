@@ -4,7 +4,7 @@
 //! The null cipher does not detect changed content, and with a real cipher a fuzzer spends its time
 //! in the cipher.
 
-use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
+use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider, multi_part::MultiPart};
 use zeroize::Zeroize;
 
 const TAG_LEN: usize = 16;
@@ -19,7 +19,11 @@ impl Provider for Checksum {
     const STACK: usize = 0;
 
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<ChecksumAead> {
-        (key.len() == algorithm.key_len()).then(|| ChecksumAead { key: mix(0, key), algorithm })
+        (key.len() == algorithm.key_len()).then(|| ChecksumAead {
+            key: mix(0, key),
+            algorithm,
+            operation: None,
+        })
     }
 
     fn hkdf_expand(_: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
@@ -46,6 +50,18 @@ fn fill(out: &mut [u8], mut state: u64) {
 pub struct ChecksumAead {
     key: u64,
     algorithm: Algorithm,
+    operation: Option<Operation>,
+}
+
+/// A record that is being opened in parts.
+#[derive(Clone, Debug)]
+struct Operation {
+    nonce: [u8; NONCE_LEN],
+    additional_data: Vec<u8>,
+    text: Vec<u8>,
+    len: usize,
+    decrypted: usize,
+    is_verified: bool,
 }
 
 impl ChecksumAead {
@@ -108,5 +124,59 @@ impl Aead for ChecksumAead {
         tag: &[u8],
     ) -> Result<(), AeadError> {
         if tag == self.tag(nonce, additional_data, in_out) { Ok(()) } else { Err(AeadError) }
+    }
+}
+
+impl MultiPart for ChecksumAead {
+    fn begin(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        len: usize,
+    ) -> Result<(), AeadError> {
+        self.operation = Some(Operation {
+            nonce: *nonce,
+            additional_data: additional_data.to_vec(),
+            text: Vec::new(),
+            len,
+            decrypted: 0,
+            is_verified: false,
+        });
+        Ok(())
+    }
+
+    fn authenticate(&mut self, ciphertext: &[u8]) -> Result<(), AeadError> {
+        self.operation.as_mut().ok_or(AeadError)?.text.extend(ciphertext);
+        Ok(())
+    }
+
+    fn decrypt(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
+        let operation = self.operation.as_mut().ok_or(AeadError)?;
+        let at = operation.decrypted;
+        operation.decrypted += in_out.len();
+        assert_eq!(
+            operation.text.get(at..operation.decrypted),
+            Some(&*in_out),
+            "not authenticated"
+        );
+        Ok(())
+    }
+
+    fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError> {
+        let Operation { nonce, additional_data, text, len, .. } =
+            self.operation.as_ref().ok_or(AeadError)?;
+        if text.len() != *len || tag != self.tag(nonce, additional_data, text) {
+            return Err(AeadError);
+        }
+        self.operation.as_mut().ok_or(AeadError)?.is_verified = true;
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        if let Some(operation) = self.operation.take()
+            && operation.is_verified
+        {
+            assert_eq!(operation.decrypted, operation.len, "not all of the record is decrypted");
+        }
     }
 }

@@ -22,6 +22,7 @@ pub mod header;
 pub mod input;
 pub mod open;
 pub mod pack;
+pub mod parts;
 pub mod peer;
 pub mod receiving;
 pub mod recorder;
@@ -51,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     Target::of::<connection::Input>(20_000),
     Target::of::<suspend::Input>(20_000),
     Target::of::<takeover::Input>(20_000),
+    Target::of::<parts::Input>(20_000),
     #[cfg(feature = "peers")]
     Target::of::<stream::Input>(4_000),
     #[cfg(feature = "peers")]

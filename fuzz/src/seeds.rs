@@ -4,6 +4,7 @@
 //! bytes do not reach.
 
 mod both_halves;
+mod parts;
 mod receiving;
 mod seal;
 mod takeover;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Seed> {
     seeds.extend(both_halves::of_connection());
     seeds.extend(both_halves::of_suspend());
     seeds.extend(takeover::of_takeover());
+    seeds.extend(parts::of_parts());
     #[cfg(feature = "peers")]
     seeds.extend(of_differential_rustls());
     seeds

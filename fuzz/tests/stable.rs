@@ -58,6 +58,7 @@ targets! {
     connection,
     suspend,
     takeover,
+    parts,
     #[cfg(feature = "peers")] stream,
     #[cfg(feature = "peers")] differential_rustls,
     #[cfg(feature = "peers")] differential_openssl,

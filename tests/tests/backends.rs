@@ -1,6 +1,7 @@
 //! All backends seal the same bytes, and open the records of each other.
 
-use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring, rustcrypto::RustCrypto};
+use tls_record::aead::rustcrypto::{RustCrypto, RustCryptoParts};
+use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring};
 use tls_record::{
     Config, Epoch, Event, Fault, OpenError, RecordLayer, Role, SUSPENDED_LEN, TrafficSecret,
     Version,
@@ -69,6 +70,8 @@ fn every_backend_seals_to_the_same_bytes() {
     for_each_suite(|version, algorithm| {
         let wire = life::<RustCrypto>(version, algorithm);
         assert!(life::<Ring>(version, algorithm) == wire, "ring: {version:?} {algorithm:?}");
+        let in_parts = life::<RustCryptoParts>(version, algorithm);
+        assert!(in_parts == wire, "in parts: {version:?} {algorithm:?}");
         assert!(life::<AwsLc>(version, algorithm) == wire, "AWS-LC: {version:?} {algorithm:?}");
     });
 }
@@ -101,6 +104,7 @@ fn every_backend_seals_a_slice_as_it_seals_in_place() {
     for_each_suite(|version, algorithm| {
         seals::<Ring>(version, algorithm);
         seals::<RustCrypto>(version, algorithm);
+        seals::<RustCryptoParts>(version, algorithm);
         seals::<AwsLc>(version, algorithm);
     });
 }

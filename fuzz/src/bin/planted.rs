@@ -10,7 +10,7 @@ use std::{fs, io, thread};
 use clap::Parser;
 
 /// The targets of the engine. The others find no other bugs, and are slow to build.
-const TARGETS: [&str; 10] = [
+const TARGETS: [&str; 11] = [
     "header",
     "alert",
     "close",
@@ -21,6 +21,7 @@ const TARGETS: [&str; 10] = [
     "connection",
     "suspend",
     "takeover",
+    "parts",
 ];
 
 #[derive(Parser)]

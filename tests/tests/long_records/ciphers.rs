@@ -80,7 +80,7 @@ fn assert_opens(aead: &mut impl MultiPart, sealed: &Sealed, cuts: &[usize]) {
 fn short_texts_open_in_every_split() {
     for algorithm in ALGORITHMS {
         let mut aead = in_parts(algorithm);
-        for len in [0, 1, 15, 16, 17, 32, 33, 64, 65, 130] {
+        for len in [0, 1, 15, 16, 17, 32, 33, 64, 65, 130, 256, 257, 520] {
             let sealed = seal(algorithm, len);
             assert_opens(&mut aead, &sealed, &[]);
             for first in 0..=len {

@@ -1,15 +1,7 @@
 //! Opening records that are longer than the buffer of the caller, while they arrive.
 //!
-//! Plaintext leaves this function before its record is authenticated. RFC 5116 section 2.2 forbids an
-//! AEAD to do that, and for good reasons: OpenPGP programs that showed such plaintext were made to send
-//! it to an attacker (EFAIL, 2018), and SSH implementations that acted on a length before the MAC gave
-//! plaintext away (2009). So it has a type of its own, [`Provisional`], and nothing in the engine reads
-//! it.
-//!
-//! What a program may do with it: write it where it can be taken back, and where nobody reads it until
-//! the record is committed. A firmware slot that does not boot yet, a file without its name, a hash whose
-//! result is not used. What it must not do: parse it, show it, act on it, answer to it, or let anything
-//! that the peer can observe depend on it, time included.
+//! Nothing here reads the plaintext before the tag is checked, but for the zeros at its end. What the
+//! caller may do with it is written at [`Provisional`].
 
 use super::{Event, InParts, Opened, Opener, Unprotected};
 use crate::buffer::front::Front;
@@ -20,13 +12,16 @@ use crate::crypto::protection::Protection;
 use crate::protocol::close::ReadState;
 use crate::protocol::error::{Fault, OpenError};
 use crate::protocol::record::{ContentType, Epoch, Header};
+use crate::small::SMALL;
 
 /// The shortest buffer in which longer records are opened as they arrive, in bytes.
 const MIN_BUFFER: usize = 256;
 
 /// Parts are multiples of this many bytes, except for the last of a record, so that every cipher has
-/// whole blocks.
+/// whole blocks: of the second number where there is enough input, because fast ciphers process several
+/// blocks together.
 const STEP: usize = 64;
+const LONG_STEP: usize = if SMALL { STEP } else { 256 };
 
 /// The result of one call of [`Opener::open_arriving`].
 #[derive(Debug)]
@@ -60,6 +55,19 @@ pub enum Arrival<'a> {
 ///
 /// It becomes content when [`Arrival::Committed`] follows. After an error, or the end of the transport,
 /// all of the record's plaintext must be thrown away.
+///
+/// RFC 5116 section 2.2 forbids an AEAD to release such plaintext, with good reason. Mail programs showed
+/// what they had decrypted of an OpenPGP message before its integrity was checked, and so sent it to the
+/// attacker who had changed the message. SSH implementations acted on a packet length that was not
+/// authenticated yet, and gave plaintext away by when they closed the connection. A program that receives
+/// long records in a short buffer takes over the duty that RFC 5116 gives to the cipher:
+///
+/// - It may write the plaintext where it can be taken back, and where nothing reads it before it is
+///   committed: to a firmware slot that does not boot yet, to a file without its final name, into the
+///   state of a hash that is not asked yet.
+/// - It must not parse it, show it, act on it, or answer to it. Nothing that the peer can observe may
+///   depend on it, the time that is taken included: compressed data, for instance, must not be unpacked
+///   yet.
 ///
 /// The bytes lie in the buffer that was given to [`Opener::open_arriving`], among those that it consumed:
 /// do not read them there.
@@ -238,7 +246,8 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
             return Ok(Arrived { consumed: tag_len, event: Arrival::Committed { content } });
         }
         let here = available.saturating_sub(start);
-        let len = if here < left { here & !(STEP - 1) } else { left };
+        let in_steps = if here < LONG_STEP { here & !(STEP - 1) } else { here & !(LONG_STEP - 1) };
+        let len = if here < left { in_steps } else { left };
         let end = start.saturating_add(len);
         let Some((front, plaintext)) = input
             .get_mut(..end)

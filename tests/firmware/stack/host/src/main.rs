@@ -6,7 +6,8 @@ use std::thread;
 use stack::{Needs, Stack};
 #[cfg(feature = "aws-lc-rs")]
 use tls_record::aead::aws_lc::AwsLc;
-use tls_record::aead::{Provider, ring::Ring, rustcrypto::RustCrypto};
+use tls_record::aead::rustcrypto::{RustCrypto, RustCryptoParts};
+use tls_record::aead::{Provider, ring::Ring};
 
 fn main() -> ExitCode {
     let thread = thread::Builder::new().stack_size(1 << 20).spawn(run);
@@ -20,6 +21,7 @@ fn run() -> bool {
     let are_met = [
         are_met::<Ring>(&stack, "ring"),
         are_met::<RustCrypto>(&stack, "RustCrypto"),
+        are_met::<RustCryptoParts>(&stack, "RustCrypto in parts"),
         #[cfg(feature = "aws-lc-rs")]
         are_met::<AwsLc>(&stack, "AWS-LC"),
     ];

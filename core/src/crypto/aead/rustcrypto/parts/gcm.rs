@@ -1,5 +1,6 @@
 //! AES-GCM (NIST SP 800-38D section 7): AES in counter mode, and GHASH.
 
+use aead::inout::InOutBuf;
 use aes::cipher::consts::U16;
 use aes::cipher::{
     BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper,
@@ -63,11 +64,11 @@ impl<Aes: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit> Constru
         &self,
         nonce: &[u8; NONCE_LEN],
         position: usize,
-        in_out: &mut [u8],
+        text: InOutBuf<'_, '_, u8>,
     ) -> Result<(), AeadError> {
         let core = CtrCore::<_, Ctr32BE>::inner_iv_init(&self.aes, &first_block(nonce));
         let mut stream = StreamCipherCoreWrapper::from_core(core);
         stream.try_seek(position.saturating_add(TAG_LEN)).map_err(|_| AeadError)?;
-        stream.try_apply_keystream(in_out).map_err(|_| AeadError)
+        stream.try_apply_keystream_inout(text).map_err(|_| AeadError)
     }
 }

@@ -1,5 +1,6 @@
 //! ChaCha20-Poly1305 (RFC 8439 section 2.8).
 
+use aead::inout::InOutBuf;
 use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 use chacha20::{ChaCha20, Key};
 use poly1305::Poly1305;
@@ -55,9 +56,9 @@ impl Construction for Chacha20Poly1305 {
         &self,
         nonce: &[u8; NONCE_LEN],
         position: usize,
-        in_out: &mut [u8],
+        text: InOutBuf<'_, '_, u8>,
     ) -> Result<(), AeadError> {
         let mut stream = self.stream(nonce, position.saturating_add(BLOCK_LEN))?;
-        stream.try_apply_keystream(in_out).map_err(|_| AeadError)
+        stream.try_apply_keystream_inout(text).map_err(|_| AeadError)
     }
 }
