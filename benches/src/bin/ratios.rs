@@ -14,7 +14,10 @@ use std::process::Command;
 
 use clap::Parser;
 use tls_record::aead::{
-    Aead, Algorithm, Provider, aws_lc::AwsLc, ring::Ring, rustcrypto::RustCrypto,
+    Aead, Algorithm, Provider,
+    aws_lc::AwsLc,
+    ring::Ring,
+    rustcrypto::{RustCrypto, RustCryptoParts},
 };
 use tls_record::{Event, MAX_RECORD, Version};
 use tls_record_benches::established;
@@ -236,6 +239,9 @@ fn for_each_case(only: &str, mut run: impl FnMut(&str, &dyn Fn() -> Vec<(f64, f6
                     run("ring", &|| measure::<Ring>(work, version, algorithm, len));
                     run("AWS-LC", &|| measure::<AwsLc>(work, version, algorithm, len));
                     run("RustCrypto", &|| measure::<RustCrypto>(work, version, algorithm, len));
+                    run("RustCryptoParts", &|| {
+                        measure::<RustCryptoParts>(work, version, algorithm, len)
+                    });
                 }
             }
         }
