@@ -2,9 +2,8 @@
 //!
 //! Other TLS libraries can perform the handshake, too. After it, `tls_record` seals and opens the
 //! records, handles alerts and KeyUpdates, keeps the limits of the ciphers, and closes the connection:
-//! this documentation calls it *the engine*. Its [guides](tls_record::guide) explain
-//! [receiving](tls_record::guide::receiving), [closing](tls_record::guide::closing), and [handing a
-//! connection over](tls_record::guide::handing_over).
+//! this documentation calls it *the engine*. Its guides, in `tls_record::guide`, explain receiving,
+//! closing, and handing a connection over.
 //!
 //! - [`Handshake`] drives rustls without I/O. [`Established`] is its result: an
 //!   [`Opener`](tls_record::Opener) and a [`Sealer`](tls_record::Sealer) with their keys, the bytes
