@@ -381,6 +381,33 @@ mod tests {
     }
 
     #[test]
+    fn a_second_server_hello_takes_the_place_of_the_first() {
+        let mut hellos = Hellos::new();
+        let extensions = [(16, &[0, 3, 2, b'h', b'2'][..]), (28, &[2, 0]), (1, &[4])];
+        let body = server_hello(&HELLO_RETRY_REQUEST, &extensions);
+        read(HandshakeType::SERVER_HELLO, &body, &mut hellos).unwrap();
+        assert_eq!(hellos.alpn(), Some(&b"h2"[..]));
+        assert_eq!((hellos.server_limit, hellos.fragment_code), (512, 4));
+
+        read(HandshakeType::SERVER_HELLO, &server_hello(&[9; 32], &[]), &mut hellos).unwrap();
+        assert_eq!(hellos.alpn(), None);
+        assert_eq!((hellos.server_limit, hellos.fragment_code), (0, 0));
+    }
+
+    #[test]
+    fn the_name_of_the_server_is_the_only_one_that_is_kept() {
+        let mut hellos = Hellos::new();
+        let name = &[0, 3, 2, b'h', b'2'][..];
+        let body = client_hello(&[(16, name), (51, &[7; 36])]);
+        read(HandshakeType::CLIENT_HELLO, &body, &mut hellos).unwrap();
+        assert_eq!(hellos.alpn(), None);
+
+        let body = hello(&[], &[(16, name), (10, &[7; 8])]);
+        read(HandshakeType::ENCRYPTED_EXTENSIONS, &body, &mut hellos).unwrap();
+        assert_eq!(hellos.alpn(), Some(&b"h2"[..]));
+    }
+
+    #[test]
     fn a_name_that_is_too_long_is_not_kept() {
         for len in 0..=255_u8 {
             let mut extension = (u16::from(len) + 1).to_be_bytes().to_vec();

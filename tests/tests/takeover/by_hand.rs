@@ -343,6 +343,22 @@ fn tls12() -> (Follower<NullWithHmac>, Hand, Hand) {
 }
 
 #[test]
+fn a_provider_without_an_hmac_follows_no_tls12_record_under_keys() {
+    let mut follower = Follower::<Null>::new();
+    follower.secret(SecretKind::Master, &[7; 48]).unwrap();
+    for (role, records) in [
+        (Role::Client, plaintext(HANDSHAKE, &client_hello())),
+        (Role::Server, plaintext(HANDSHAKE, &server_hello(0xc02f, &[]))),
+        (Role::Server, plaintext(CCS, &[1])),
+    ] {
+        follow(&mut follower, role, &records).unwrap();
+    }
+    let finished = Hand::new(Cipher::Tls12Gcm, 2).seal(HANDSHAKE, &message(20, &[0; 12]));
+    let followed = follow(&mut follower, Role::Server, &finished);
+    assert_eq!(followed, Err(TakeoverError::Key(KeyError::Crypto)));
+}
+
+#[test]
 fn explicit_nonces_without_a_free_range_are_refused_for_the_own_direction_only() {
     let start = 1_u64 << 63;
     for (mixed, role, is_ok) in [
