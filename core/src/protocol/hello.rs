@@ -336,13 +336,15 @@ mod tests {
     #[test]
     fn what_a_client_offers_is_kept() {
         let mut hellos = Hellos::new();
-        let body = client_hello(&[(0, b"name"), (28, &[0x40, 1]), (42, &[]), (43, &[2, 3, 4])]);
+        let extensions =
+            [(0, &b"name"[..]), (1, &[4]), (28, &[0x40, 1]), (42, &[]), (43, &[2, 3, 4])];
+        let body = client_hello(&extensions);
         read(HandshakeType::CLIENT_HELLO, &body, &mut hellos).unwrap();
         assert_eq!(hellos.client_random, [0xc1; 32]);
         assert_eq!((hellos.client_limit, hellos.server_limit), (0x4001, 0));
         assert!(hellos.offers_early_data && !hellos.accepts_early_data);
-        // A list of versions is not the choice.
-        assert_eq!(hellos.version, 0);
+        // What it offers is not yet chosen.
+        assert_eq!((hellos.version, hellos.fragment_code), (0, 0));
 
         // The second one counts, after a HelloRetryRequest.
         let body = client_hello(&[]);
