@@ -214,6 +214,10 @@ fn hellos_out_of_place_are_refused() {
         hello(Role::Server, &server_hello(0xc02f, &[])),
         hello(Role::Client, &client_hello()),
         hello(Role::Server, &message(8, &[0, 0])),
+        // Of the other role.
+        hello(Role::Server, &client_hello()),
+        hello(Role::Client, &tls13_server_hello()),
+        hello(Role::Client, &message(8, &[0, 0])),
     ] {
         let mut this = Tls13::after_hellos();
         assert_eq!(follow(&mut this.follower, role, &record), Err(UNEXPECTED));
