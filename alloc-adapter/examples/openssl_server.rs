@@ -93,7 +93,7 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Makes the context of OpenSSL, which logs secrets to the takeover and to nothing else.
+/// Makes the context of OpenSSL, which reports the secrets to the takeover only.
 fn context(files: Option<(&Path, &Path)>) -> Result<SslContext, Box<dyn Error>> {
     let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
     if let Some((cert, key)) = files {
@@ -136,7 +136,7 @@ async fn reverse(stream: &mut Connection) -> io::Result<()> {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end_matches(['\r', '\n']);
         if text == "update keys" {
-            // TLS 1.2 has none, and the client may take its time to answer the last request.
+            // It fails in TLS 1.2, which has no KeyUpdate, and until the client has answered the last request.
             let _ = stream.update_keys(true);
         }
         let reversed: String = text.chars().rev().chain(['\n']).collect();

@@ -1,4 +1,9 @@
-//! TLS streams on the record layer [`tls_record`], with the handshake of rustls or of another library.
+//! TLS streams on the record layer [`tls_record`], with the handshake of rustls or OpenSSL.
+//!
+//! Other TLS libraries can perform the handshake, too. After it, `tls_record` seals and opens the
+//! records, handles alerts and KeyUpdates, keeps the limits of the ciphers, and closes the connection:
+//! this documentation calls it *the engine*. Its guides, in `tls_record::guide`, explain receiving,
+//! closing, and handing a connection over.
 //!
 //! - [`Handshake`] drives rustls without I/O. [`Established`] is its result: an
 //!   [`Opener`](tls_record::Opener) and a [`Sealer`](tls_record::Sealer) with their keys, the bytes
@@ -8,13 +13,12 @@
 //! - `Stream` (with `std`) is a connection over a blocking or non-blocking transport, `TokioStream`
 //!   (with `tokio`) a connection over a transport of tokio. Both split into a `ReadHalf` and a
 //!   `WriteHalf` that share no lock, and `disconnect` closes them together with their TCP connection.
-//! - `takeover` (the feature) makes an [`Established`] of the handshake of another TLS library, such as
-//!   OpenSSL.
+//! - The module `takeover` (with the feature of this name) makes an [`Established`] of the handshake of
+//!   another TLS library, such as OpenSSL.
 //! - [`Buffer`] holds received bytes until their records can be opened.
 //!
 //! The rustls config determines the trusted certificates, the cipher suites and session resumption,
-//! as it does without this crate. After the handshake, the engine handles closing, alerts,
-//! KeyUpdates and limits. Early data is not supported.
+//! as it does without this crate. Early data is not supported: [`Handshake`] turns it off.
 //!
 //! # A connection in memory
 //!
@@ -89,9 +93,9 @@
 //!   default. If both this and `ring` are enabled, rustls cannot choose a default provider: call
 //!   `CryptoProvider::install_default`, or use `builder_with_provider` for each config.
 //! - `rustcrypto`: RustCrypto for record protection. The handshake uses the provider of its config.
-//! - `takeover`: the module of this name, for handshakes of other TLS libraries than rustls.
-//! - `openssl`: `takeover::Openssl`, with the OpenSSL of the system. `openssl-vendored` compiles OpenSSL from
-//!   its sources in its place.
+//! - `takeover`: the module of this name, for the handshakes of TLS libraries other than rustls.
+//! - `openssl`: `takeover::Openssl`, which links the OpenSSL of the system. `openssl-vendored` compiles
+//!   OpenSSL from its sources, and links that.
 //!
 //! TLS 1.2 is always enabled.
 

@@ -1,18 +1,22 @@
-//! Handshakes of other TLS libraries than rustls.
+//! Connections after the handshake of a TLS library other than rustls.
 //!
-//! A [`Takeover`] shows the library one record at a time, follows what both sides send, and makes the
-//! [`Established`] connection that every stream of this crate takes. The library works on memory, and tells
-//! its secrets: implement [`Library`] for it, in about 50 lines. `Openssl` (feature `openssl`) is one.
+//! A [`Takeover`] passes the library one record at a time, and follows the records of both sides with the
+//! secrets that the library reports. After the handshake it makes an [`Established`], from which every
+//! stream of this crate can be made.
 //!
-//! The library is dropped at the end of its handshake. It does not see any record of the peer after that.
-//! What it leaves to the engine is less than rustls does:
-//! - A client stores no session tickets of TLS 1.3, which come after the handshake. Those of TLS 1.2 come
-//!   within it, and are the library's.
+//! The library must be able to work on memory, and to report its traffic secrets, by callback or key log.
+//! `Openssl` (feature `openssl`) is the driver for OpenSSL. For another library, implement [`Library`]: about
+//! 50 lines.
+//!
+//! The library is dropped at the end of its handshake, and does not see any later record. Compared with a
+//! handshake of rustls:
+//! - A client stores no session tickets of TLS 1.3, which arrive after the handshake. The library handles
+//!   those of TLS 1.2, which arrive within it.
 //! - There is no [`Exporter`](crate::Exporter): export keying material from the library before
 //!   [`finish`](Takeover::finish).
-//! - [`Info`] lacks what the records do not show, unless the library [describes](Library::describe) it.
+//! - [`Info`] contains only what the records show, unless the library [adds](Library::describe) the rest.
 //!
-//! Early data that the server accepts cannot be followed; a server of the library must reject it.
+//! A server of the library must reject early data: accepted early data cannot be followed.
 
 mod error;
 #[cfg(feature = "openssl")]
@@ -44,7 +48,9 @@ pub use error::LibraryError;
 pub use openssl::Openssl;
 pub use secrets::Secrets;
 
-/// A connection of a TLS library that works on memory, as far as its handshake.
+/// The handshake of one connection of a TLS library, without I/O.
+///
+/// Implement it for a library that takes received bytes from memory and writes its output to memory.
 ///
 /// ```
 /// # use tls_record_alloc::tls_record::Role;
@@ -101,33 +107,34 @@ pub trait Library {
     /// Returns the role of this side.
     fn role(&self) -> Role;
 
-    /// Goes on with the handshake.
+    /// Processes a record of the peer, and writes the output of this side.
     ///
-    /// `record` is the next record of the peer. It is empty in the first call, and when the caller tries
-    /// again without one. Append the output to `sent`, also if this call fails. Return
-    /// [`Progress::Complete`] when the peer's Finished was verified and the own one is sent.
+    /// `record` is the next record of the peer. It is empty in the first call, and in calls without new
+    /// input. Append the output to `sent`, also if this call fails. Return [`Progress::Complete`] as soon as
+    /// the peer's Finished is verified and the own Finished is in the output.
     ///
     /// # Errors
-    /// The handshake has failed. It is not called again.
+    /// The error of the library if the handshake has failed. This function is not called again.
     fn advance(&mut self, record: &[u8], sent: &mut Vec<u8>) -> Result<Progress, Self::Error>;
 
-    /// Returns the secrets that the library told since the last call.
+    /// Returns the secrets that the library has reported since the last call.
     ///
-    /// Those of the records that [`advance`](Self::advance) took and made must be among them. A library
-    /// that has a key log tells all that are needed.
+    /// It is called after each successful [`advance`](Self::advance). Return at least the secrets of the
+    /// encrypted records that this call processed or wrote. The lines of a key log (RFC 9850) are enough.
     fn take_secrets(&mut self) -> Secrets;
 
-    /// Completes the parameters of the complete handshake.
+    /// Adds to `info` the parameters that the records do not show.
     ///
-    /// The version, the cipher suite, the kind of handshake, and the application protocol if its name has
-    /// at most 24 bytes are known from the records. The rest is empty.
+    /// It is called after the handshake. `info` contains the version, the cipher suite, the kind of
+    /// handshake, and the application protocol if its name has at most 24 bytes. The other fields are empty.
     fn describe(&self, info: &mut Info) {
         let _ = info;
     }
 
-    /// Returns what removes the session of the complete handshake from its store.
+    /// Returns a function that removes the session from the library's store, or `None` if there is none.
     ///
-    /// It is called after a fatal alert, after which a session must not be resumed: see [`Resumption`].
+    /// The function is called after a fatal alert, because the session must not be resumed then: see
+    /// [`Resumption`].
     fn forget_session(self) -> Option<Box<dyn FnOnce() + Send + Sync>>
     where
         Self: Sized,
@@ -176,7 +183,7 @@ pub struct Takeover<L, P: Provider> {
     follower: Box<Follower<P>>,
     config: Config,
     received: Buffer,
-    /// Output that was not followed yet: at the end of a call, at most a part of a record.
+    /// Output that has not been followed yet: between calls, at most an incomplete record.
     output: Zeroizing<Vec<u8>>,
     unsent: Buffer,
     messages: Messages,
@@ -189,7 +196,7 @@ enum State {
     Failed(HandshakeError),
 }
 
-/// The messages that tell the kind of the handshake.
+/// The messages of the server that determine the kind of handshake.
 #[derive(Default)]
 struct Messages {
     has_server_hello: bool,
@@ -218,8 +225,9 @@ impl Messages {
         }
     }
 
-    /// A server authenticates by its certificate, or by a key that both know from an earlier session (RFC
-    /// 9846 section 2.2; RFC 5246 section 7.3). An external key (section 4.3.11) counts as a resumption.
+    /// Returns the kind of handshake. A server that sends no certificate authenticates by a key of an earlier
+    /// session (RFC 9846 section 2.2, RFC 5246 section 7.3). An external PSK (RFC 9846 section 4.3.11) counts
+    /// as a resumption.
     const fn kind(&self) -> HandshakeKind {
         match (self.has_server_certificate, self.has_second_server_hello) {
             (false, _) => HandshakeKind::Resumed,
@@ -230,7 +238,7 @@ impl Messages {
 }
 
 impl<L: Library, P: Provider> Takeover<L, P> {
-    /// Creates the handshake of a connection of the library that has not sent or received anything.
+    /// Creates a takeover of a connection that has not sent or received anything.
     pub fn new(library: L) -> Self {
         Self {
             config: Config::new(library.role()),
@@ -246,8 +254,8 @@ impl<L: Library, P: Provider> Takeover<L, P> {
 
     /// Returns the config of the engine, which applies after the handshake.
     ///
-    /// It holds the defaults of the role. Limits of record sizes that the library negotiates come on top of
-    /// it.
+    /// Initially it has the default values for the role. Record size limits that the library negotiates
+    /// apply in addition to it.
     pub const fn engine_config(&mut self) -> &mut Config {
         &mut self.config
     }
@@ -257,10 +265,10 @@ impl<L: Library, P: Provider> Takeover<L, P> {
         &self.library
     }
 
-    /// Returns the library.
+    /// Returns a mutable reference to the library.
     ///
-    /// Do not have it receive anything. What it writes is sent by the next [`advance`](Self::advance), as
-    /// long as the handshake is not complete.
+    /// Do not pass it received bytes. The next [`advance`](Self::advance) sends what it writes, unless the
+    /// handshake is complete.
     pub const fn library_mut(&mut self) -> &mut L {
         &mut self.library
     }
@@ -277,15 +285,15 @@ impl<L: Library, P: Provider> Takeover<L, P> {
 
     /// Advances the handshake as far as the input allows.
     ///
-    /// Send what is [`unsent`](Self::unsent) afterwards, also after an error. A library that waits for
-    /// something else than the peer, such as a signature, is asked again by every call.
+    /// Afterwards, send the [`unsent`](Self::unsent) bytes, also after an error. Each call continues a library
+    /// that waits for something other than the peer, such as a signature.
     ///
     /// # Errors
     /// The handshake has failed. Every later call returns the same error.
-    /// - [`HandshakeError::Library`] if the library fails. Its alert is unsent.
-    /// - [`HandshakeError::Takeover`] if the handshake cannot be followed: for instance the library has not
-    ///   told a secret, or chose a cipher suite that the engine does not have. No alert is sent, so the peer
-    ///   sees a truncation.
+    /// - [`HandshakeError::Library`] if the library fails. Its alert is among the unsent bytes.
+    /// - [`HandshakeError::Takeover`] if the handshake cannot be followed: for instance, the library has not
+    ///   reported a secret, or has negotiated a cipher suite that the engine does not have. No alert is sent,
+    ///   so the peer sees a truncation.
     pub fn advance(&mut self) -> Result<Progress, HandshakeError> {
         let mut len = self.next_record();
         while let State::Working = self.state {
@@ -306,11 +314,11 @@ impl<L: Library, P: Provider> Takeover<L, P> {
         }
     }
 
-    /// Returns the length of the next record for the library, or 0 if there is none: what follows the
-    /// peer's Finished is for the engine.
+    /// Returns the length of the next record for the library, or 0 if there is none. Records after the
+    /// peer's Finished are for the engine.
     ///
-    /// Of a record that cannot be right it is the header: the body may never come, and the library sends
-    /// the alert.
+    /// Returns the length of the header if the header is invalid: the body may never arrive, and the library
+    /// sends the alert.
     fn next_record(&self) -> usize {
         let received = self.received.filled();
         let Some(header) = received.first_chunk::<HEADER_LEN>() else { return 0 };
@@ -336,7 +344,7 @@ impl<L: Library, P: Provider> Takeover<L, P> {
         }
     }
 
-    /// Shows the library the next `len` bytes of input, and follows them and its output.
+    /// Passes the next `len` bytes of input to the library, and follows them and its output.
     fn step(&mut self, len: usize) -> Result<Progress, HandshakeError> {
         let (role, peer) = (self.config.role, self.peer());
         let Self { library, follower, received, output, unsent, messages, .. } = self;
@@ -349,7 +357,7 @@ impl<L: Library, P: Provider> Takeover<L, P> {
         for (kind, secret) in library.take_secrets().iter() {
             follower.secret(kind, secret)?;
         }
-        // Decrypted where they lie: the library has taken the one, and the other is copied already.
+        // They are decrypted in place: the library has read the input, and `unsent` has a copy of the output.
         if follow(follower, messages, peer, record)? != len {
             return Err(TakeoverError::Malformed.into());
         }
@@ -362,7 +370,7 @@ impl<L: Library, P: Provider> Takeover<L, P> {
         Ok(if is_complete { advanced } else { Progress::NeedInput })
     }
 
-    /// Returns the bytes to send next. There may be some at any time, also after an error.
+    /// Returns the bytes to send next. There may be bytes at any time, also after an error.
     pub fn unsent(&self) -> &[u8] {
         self.unsent.filled()
     }
@@ -393,11 +401,11 @@ impl<L: Library, P: Provider> Takeover<L, P> {
     ///
     /// # Errors
     /// [`HandshakeError::Takeover`] with [`NotComplete`](TakeoverError::NotComplete) if the handshake is not
-    /// complete, and with the errors of [`Follower::finish`]: the engine cannot go on where the library
-    /// stopped. No alert is sent, so the peer sees a truncation.
+    /// complete, and with the errors of [`Follower::finish`] if the engine cannot continue the connection. No
+    /// alert is sent, so the peer sees a truncation.
     pub fn finish(self) -> Result<Established<P>, HandshakeError> {
         let finished = self.hand_over();
-        // The record layer passes through that frame. What is below it, the follower overwrites.
+        // The record layer passes through the frame of `hand_over`. The follower overwrites the stack below.
         scrub_stack(size_of::<RecordLayer<TrafficSecret<P>>>().saturating_mul(2));
         finished
     }
@@ -445,7 +453,7 @@ impl<L: Library, P: Provider> Takeover<L, P> {
     }
 }
 
-/// Follows all whole records of `bytes`. Returns their length.
+/// Follows all complete records of `bytes`, and returns their length.
 fn follow<P: Provider>(
     follower: &mut Follower<P>,
     messages: &mut Messages,

@@ -31,14 +31,13 @@
 //! |---|---|
 //! | sends each record as soon as it is sealed | [`RecordLayer`] |
 //! | takes over from a TLS library that reports its secrets, by callback or key log | `takeover::Follower` (feature `takeover`), which makes a [`RecordLayer`] |
-//! | has less memory than a record of 16 KiB, or receives into several buffers | `open_arriving` or `open_pieces` (feature `long-records`) of [`Opener`], [`RecordLayer`] and [`Connection`] |
-//! | takes over keys whose sequence numbers it knows | [`take_over`](RecordLayer::take_over) of [`RecordLayer`] or [`Connection`] |
+//! | has traffic secrets in use elsewhere, and knows their sequence numbers | [`take_over`](RecordLayer::take_over) of [`RecordLayer`] or [`Connection`] |
 //! | runs a handshake on the engine | [`Connection`], [`write_handshake`](Connection::write_handshake), [`Event::Handshake`] and [`install_one`](Connection::install_one); [`expand_label`] and [`Algorithm::from_suite`](aead::Algorithm::from_suite) |
-//! | has a transport that may take only some of the bytes, or be busy | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |
+//! | has a transport that may take only some of the bytes, or none for now | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |
 //! | gives bytes to io_uring or DMA, which read them later | [`Connection`], [`begin_send`](Connection::begin_send) and [`sent`](Connection::sent) |
 //! | reads and writes in two threads, tasks or interrupt levels | [`RecordLayer::split_over`] or [`Connection::split_over`] |
 //! | wants a stream over an embedded-io transport | `EmbeddedStream`, of the features `embedded-io` and `embedded-io-async` |
-//! | sends or receives through the kernel's TLS | the engine for the other direction, and [`take_kernel_control`](RecordLayer::take_kernel_control) |
+//! | sends or receives through the TLS of the Linux kernel | [`RecordLayer`] for the other direction, and [`take_kernel_control`](RecordLayer::take_kernel_control) |
 //!
 //! # Driving a connection
 //!
@@ -48,8 +47,8 @@
 //!
 //! type Layer = RecordLayer<TrafficSecret<Ring>>;
 //!
-//! /// Processes received bytes and returns how many were consumed. Pass the others again when more
-//! /// bytes have arrived. At the end of the transport, call `layer.eof()`.
+//! /// Opens the complete records in `buffer`, and returns their length. The caller removes them, and
+//! /// calls again when more bytes have arrived. At the end of the transport it calls `layer.eof()`.
 //! fn received(
 //!     layer: &mut Layer,
 //!     buffer: &mut [u8],
@@ -59,7 +58,7 @@
 //!     let mut done = 0;
 //!     loop {
 //!         let opened = layer.open(&mut buffer[done..]);
-//!         // First of all, because it is also how a fault reaches the peer.
+//!         // Before `opened` is looked at: if it is an error, its alert must be sent.
 //!         let mut record = [0; 64];
 //!         while layer.has_control() {
 //!             let length = layer.poll_control(&mut record).expect("64 bytes are enough");
@@ -99,19 +98,25 @@
 //!
 //! # Features
 //!
-//! `ring` (default), `rustcrypto`, `aws-lc-rs`: backends; `rustcrypto-aes128-gcm`,
-//! `rustcrypto-aes256-gcm`, `rustcrypto-chacha20-poly1305`, `rustcrypto-aes128-ccm`: some of the
-//! ciphers of RustCrypto, alone or together, where `rustcrypto` has all of them; `tls12` (default); `defmt`: logging of
-//! every public type; `embedded-io`, `embedded-io-async`: `EmbeddedStream`, over their transports;
-//! `takeover`: following the handshakes of other TLS libraries; `long-records`: records that are longer than
-//! the receive buffer, or lie in pieces; `portable-atomic`: [`Mailbox`] on targets
-//! without compare-and-swap; `null-aead`: no protection at all, for tests and fuzzing.
+//! - `ring` (default), `rustcrypto`, `aws-lc-rs`: the ciphers and the key schedule of one library each.
+//! - `rustcrypto-aes128-gcm`, `rustcrypto-aes256-gcm`, `rustcrypto-chacha20-poly1305`,
+//!   `rustcrypto-aes128-ccm`: single ciphers of RustCrypto. `rustcrypto` enables all four.
+//! - `tls12` (default): TLS 1.2 records.
+//! - `takeover`: following the handshake of another TLS library.
+//! - `long-records`: records that are longer than the receive buffer, or lie in several.
+//! - `embedded-io`, `embedded-io-async`: `EmbeddedStream`, over transports of these crates.
+//! - `portable-atomic`: [`Mailbox`] on targets without compare-and-swap.
+//! - `defmt`: `defmt::Format` on every public type that has `Debug`.
+//! - `null-aead`: a cipher that protects nothing, for tests and fuzzing.
 //!
-//! Without an operating system use `default-features = false, features = ["rustcrypto"]`: ring, a default
-//! feature, does not compile on Arm, and on RISC-V only if the program implements getrandom. Where flash is scarce, enable only the ciphers in
-//! use, and set `RUSTFLAGS='--cfg sha2_backend_soft="compact" --cfg aes_backend_soft="compact"'`, which
-//! keeps RustCrypto's SHA-2 and AES from being unrolled. AES-256-GCM needs SHA-384, the largest of them;
-//! [suspended](RecordLayer::suspend) connections need ChaCha20-Poly1305.
+//! A program without an operating system uses `default-features = false, features = ["rustcrypto"]`. The
+//! default `ring` does not compile there for Arm; for RISC-V it does, if the program implements getrandom.
+//!
+//! RustCrypto takes less flash if
+//! - only the ciphers in use are enabled. AES-256-GCM is the largest, because it alone needs SHA-384;
+//!   [suspended](RecordLayer::suspend) connections need ChaCha20-Poly1305;
+//! - `RUSTFLAGS='--cfg sha2_backend_soft="compact" --cfg aes_backend_soft="compact"'` is set, which keeps
+//!   SHA-2 and AES from being unrolled.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]

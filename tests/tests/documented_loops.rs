@@ -24,7 +24,7 @@ fn received(
     let mut done = 0;
     loop {
         let opened = layer.open(&mut buffer[done..]);
-        // First of all, because it is also how a fault reaches the peer.
+        // Before `opened` is looked at: if it is an error, its alert must be sent.
         let mut record = [0; 64];
         while layer.has_control() {
             let length = layer.poll_control(&mut record).expect("64 bytes are enough");

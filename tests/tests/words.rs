@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::error::Error;
 
 use tls_record::aead::{Algorithm, null::Null};
+use tls_record::takeover::{Follower, KeyLogLine, SecretKind, TakeoverError};
 use tls_record::{
     AlertDescription, CloseError, Config, Control, End, Epoch, Fault, Flood, InvalidHandle,
     KeyError, OpenError, ReadEnd, RecordBuffer, RecordTooLong, ResumeError, Role, SealError,
@@ -223,6 +224,43 @@ fn the_answers_of_a_connection_have_different_texts() {
     distinct([ResumeError::Format, ResumeError::Forged, ResumeError::Crypto]);
     distinct([InvalidHandle]);
     assert!(distinct([RecordTooLong { total: 600 }])[0].contains("600"));
+}
+
+#[test]
+fn the_errors_of_a_takeover_have_different_texts_and_show_their_fields() {
+    let texts = distinct([
+        TakeoverError::MissingSecret(SecretKind::ServerTraffic),
+        TakeoverError::MissingSecret(SecretKind::Master),
+        TakeoverError::Version(0x0302),
+        TakeoverError::Suite(0x002f),
+        TakeoverError::Open(OpenError::Fault(Fault::Aborted(AlertDescription(200)))),
+        TakeoverError::SecretLength,
+        TakeoverError::EarlyData,
+        TakeoverError::Malformed,
+        TakeoverError::ExplicitNonces,
+        TakeoverError::NotComplete,
+        TakeoverError::Busy,
+        TakeoverError::Ended,
+        TakeoverError::Key(KeyError::Crypto),
+    ]);
+    let fields = ["SERVER_TRAFFIC_SECRET_0", "CLIENT_RANDOM", "0x0302", "0x002f", "alert 200"];
+    for (text, field) in texts.iter().zip(fields) {
+        assert!(text.contains(field), "{text}");
+    }
+}
+
+#[test]
+fn a_follower_shows_its_directions_and_no_secret() {
+    let mut follower = Follower::<Null>::new();
+    follower.secret(SecretKind::Master, &[0xc5; 48]).unwrap();
+    assert_eq!(
+        format!("{follower:?}"),
+        "Follower(Opener(Open, Plaintext keys, record None), \
+         Opener(Open, Plaintext keys, record None))"
+    );
+    let line = format!("CLIENT_RANDOM {} {}", "c5".repeat(32), "c5".repeat(48));
+    let line = KeyLogLine::parse(line.as_bytes()).unwrap();
+    assert_eq!(format!("{line:?}"), "KeyLogLine(Master, redacted)");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use core::error::Error;
 
 /// The error with which another TLS library failed: [`Library::Error`](super::Library::Error).
 ///
-/// Clones are equal; two errors of a library are not, whatever they say.
+/// An error is equal only to its clones.
 #[derive(Clone)]
 pub struct LibraryError(Arc<dyn Error + Send + Sync>);
 

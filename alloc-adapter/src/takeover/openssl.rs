@@ -18,18 +18,22 @@ use super::{Library, Secrets};
 use crate::established::Info;
 use crate::handshake::Progress;
 
-/// The place in an [`Ssl`] where its secrets are kept. So connections share no lock.
+/// The index of the extra data of an [`Ssl`] that holds its secrets, so that connections share no lock.
 static SECRETS: LazyLock<Result<Index<Ssl, Mutex<Secrets>>, ErrorStack>> =
     LazyLock::new(Ssl::new_ex_index);
 
 /// A connection of OpenSSL, as the [`Library`] of a [`Takeover`](super::Takeover).
 ///
-/// The context determines certificates, versions, cipher suites, and session resumption. It must have
-/// [`Openssl::key_log`] as its key log callback, as must each context that a server name callback changes to:
-/// otherwise the handshake fails with [`MissingSecret`](tls_record::takeover::TakeoverError::MissingSecret).
-/// The cipher suites must be those of AES-GCM, ChaCha20-Poly1305, or AES-128-CCM. The data of a connection
-/// does not pass OpenSSL: options about reading, writing and shutting down have no effect. A connection of
-/// TLS 1.2 is kept as long as its stream, because OpenSSL removes a session only with its connection.
+/// The `SslContext` determines certificates, versions, cipher suites and session resumption:
+/// - Its key log callback must be [`Openssl::key_log`], also in each context that a server name callback
+///   selects. Otherwise the handshake fails with
+///   [`MissingSecret`](tls_record::takeover::TakeoverError::MissingSecret).
+/// - It must allow only cipher suites with AES-GCM, ChaCha20-Poly1305 or AES-128-CCM.
+/// - Its options for reading, writing and shutting down have no effect, because OpenSSL does not process the
+///   data of the connection.
+///
+/// A TLS 1.2 connection of OpenSSL stays in memory as long as its stream, because OpenSSL removes a session
+/// from its store only together with the connection.
 ///
 /// ```no_run
 /// use std::net::TcpStream;
@@ -54,19 +58,19 @@ pub struct Openssl {
 }
 
 impl Openssl {
-    /// Makes a client of a new connection, whose server name is set.
+    /// Creates a client from a new `Ssl`, whose server name is set.
     ///
     /// # Errors
-    /// OpenSSL is out of memory.
+    /// The error of OpenSSL if it is out of memory.
     pub fn client(mut ssl: Ssl) -> Result<Self, ErrorStack> {
         ssl.set_connect_state();
         Self::new(ssl)
     }
 
-    /// Makes a server of a new connection.
+    /// Creates a server from a new `Ssl`.
     ///
     /// # Errors
-    /// OpenSSL is out of memory.
+    /// The error of OpenSSL if it is out of memory.
     pub fn server(mut ssl: Ssl) -> Result<Self, ErrorStack> {
         ssl.set_accept_state();
         Self::new(ssl)
@@ -77,11 +81,11 @@ impl Openssl {
         Ok(Self { stream: SslStream::new(ssl, Memory::default())? })
     }
 
-    /// The key log callback of the context, for
-    /// [`set_keylog_callback`](openssl::ssl::SslContextBuilder::set_keylog_callback).
+    /// Keeps a secret for the takeover of its connection: the key log callback of the context.
     ///
-    /// It keeps the secrets of the connection until [`finish`](super::Takeover::finish), and is to be called
-    /// by a callback that does more. Connections that are not of this type are left alone.
+    /// Pass it to [`set_keylog_callback`](openssl::ssl::SslContextBuilder::set_keylog_callback), or call it in
+    /// your own callback. Secrets are kept until [`finish`](super::Takeover::finish). It does nothing for a
+    /// connection that is not an `Openssl`.
     pub fn key_log(ssl: &SslRef, line: &str) {
         if let Ok(index) = &*SECRETS
             && let Some(secrets) = ssl.ex_data(*index)
@@ -109,8 +113,8 @@ impl Library for Openssl {
         sent.append(&mut self.stream.get_mut().sent);
         match done {
             Ok(()) => {
-                // Otherwise OpenSSL takes the connection for one that was cut off when it is dropped, and
-                // does not resume its session.
+                // Otherwise OpenSSL treats the connection as truncated when it is dropped, and does not
+                // resume its session.
                 self.stream.set_shutdown(ShutdownState::SENT | ShutdownState::RECEIVED);
                 Ok(Progress::Complete)
             }
@@ -132,7 +136,7 @@ impl Library for Openssl {
         info.alpn = ssl.selected_alpn_protocol().map(Vec::from);
         let name = ssl.servername(NameType::HOST_NAME).map(ToOwned::to_owned);
         info.server_name = name.and_then(|name| ServerName::try_from(name).ok());
-        // The chain that a server has of its client begins behind the client's own certificate.
+        // On a server, the chain of the client does not contain the client's own certificate.
         let own = ssl.peer_certificate().filter(|_| ssl.is_server());
         let own = own.iter().map(|certificate| certificate.to_der());
         let chain = ssl.peer_cert_chain().into_iter().flatten().map(|link| link.to_der());
@@ -141,12 +145,12 @@ impl Library for Openssl {
     }
 
     fn forget_session(self) -> Option<Box<dyn FnOnce() + Send + Sync>> {
-        // Those of TLS 1.3 are tickets, which are known to the client alone.
+        // In TLS 1.3 only the client stores the session, as a ticket that arrives after the handshake.
         if self.ssl().version2() != Some(SslVersion::TLS1_2) {
             return None;
         }
         let Self { mut stream } = self;
-        // OpenSSL removes the session of a connection that is dropped without having been shut down.
+        // OpenSSL removes the session of a connection that is dropped without a shutdown.
         Some(Box::new(move || stream.set_shutdown(ShutdownState::empty())))
     }
 }
@@ -157,7 +161,7 @@ impl core::fmt::Debug for Openssl {
     }
 }
 
-/// The transport as OpenSSL sees it. It never ends, and always takes what is written.
+/// The transport of OpenSSL. It never ends, and takes everything that is written.
 #[derive(Default)]
 struct Memory {
     received: VecDeque<u8>,

@@ -1,4 +1,4 @@
-//! The secrets that a library tells.
+//! The secrets that a library reports.
 
 use alloc::vec::Vec;
 
@@ -6,10 +6,10 @@ use tls_record::scrub_stack;
 use tls_record::takeover::{KeyLogLine, SecretKind};
 use zeroize::Zeroizing;
 
-/// Bytes of stack to overwrite after a line of a key log was read.
+/// Bytes of stack to overwrite after a key log line has been read.
 const LINE_STACK: usize = 1024;
 
-/// Secrets that a TLS library told of one connection. Wiped when they are dropped.
+/// The secrets of one connection that a TLS library has reported. They are wiped when dropped.
 #[derive(Default)]
 pub struct Secrets(Vec<(SecretKind, Zeroizing<Vec<u8>>)>);
 
@@ -19,14 +19,14 @@ impl Secrets {
         Self(Vec::new())
     }
 
-    /// Adds a secret. The first of a kind counts.
+    /// Adds a secret. If there are several of a kind, the first is used.
     pub fn push(&mut self, kind: SecretKind, secret: &[u8]) {
-        // Exact, so that no growth leaves a copy in freed memory.
+        // The exact size: a vector that grows leaves a copy in freed memory.
         self.0.push((kind, Zeroizing::new(secret.to_vec())));
     }
 
-    /// Adds the secret of a line of a key log (RFC 9850), which must be one of this connection. A line that
-    /// is malformed, or of another kind, adds nothing.
+    /// Adds the secret of a key log line (RFC 9850). The line must be of this connection. A line that is
+    /// malformed or has an unknown label is ignored.
     pub fn push_line(&mut self, line: &[u8]) {
         self.read_line(line);
         scrub_stack(LINE_STACK);

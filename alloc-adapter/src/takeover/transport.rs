@@ -1,4 +1,4 @@
-//! A takeover over a transport, and the streams that come of it.
+//! A takeover over a transport, and the streams that are made of it.
 
 use std::io::{self, Read, Write};
 
@@ -43,7 +43,7 @@ impl<L: Library, P: Provider> Drive for Takeover<L, P> {
 impl<L: Library, P: Provider> Takeover<L, P> {
     /// Performs the handshake over a transport, like [`Handshake::complete`](crate::Handshake::complete).
     ///
-    /// The library must not wait for anything else than the peer.
+    /// The library must not wait for anything other than the peer.
     ///
     /// # Errors
     /// - The errors of the transport. The call may be repeated after them.
@@ -55,7 +55,7 @@ impl<L: Library, P: Provider> Takeover<L, P> {
     /// Performs the handshake over a transport of tokio, like
     /// [`Handshake::complete_async`](crate::Handshake::complete_async).
     ///
-    /// The library must not wait for anything else than the peer. The future may be dropped and the call
+    /// The library must not wait for anything other than the peer. The future may be dropped and the call
     /// repeated.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl<L: Library, P: Provider> Takeover<L, P> {
 }
 
 impl<T: Read + Write, P: Provider> Stream<T, P> {
-    /// Performs the handshake of another TLS library than rustls.
+    /// Performs the handshake of a TLS library other than rustls, and returns the stream.
     ///
     /// # Errors
     /// The errors of [`Takeover::complete`] and [`Takeover::finish`]. The error contains the transport, but
@@ -90,7 +90,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
 #[cfg(feature = "tokio")]
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
-    /// Performs the handshake of another TLS library than rustls.
+    /// Performs the handshake of a TLS library other than rustls, and returns the stream.
     ///
     /// # Errors
     /// The errors of [`Takeover::complete_async`] and [`Takeover::finish`]. The error contains the

@@ -182,32 +182,36 @@ pub(crate) fn key_log_line(kind: SecretKind, secret: &[u8]) -> String {
     line
 }
 
-/// The frames of this function hold secrets of the program's own.
+/// The frames of this function hold secrets of the program's own. `then` is called in it.
 #[inline(never)]
-fn tell<P: Provider>(both: &mut Both<P>, recording: &Recording, telling: Telling, steps: &Steps) {
+fn tell<P: Provider>(
+    follower: &mut Follower<P>,
+    recording: &Recording,
+    telling: Telling,
+    then: impl FnOnce(),
+) {
     for (kind, masked) in &recording.secrets {
         let mut secret = [0; 48];
         let secret = &mut secret[..masked.0.len()];
         masked.unmask(secret);
         match telling {
-            Telling::Bytes => both.follower.secret(*kind, secret).unwrap(),
+            Telling::Bytes => follower.secret(*kind, secret).unwrap(),
             Telling::Lines => {
                 let line = key_log_line(*kind, secret);
-                assert_eq!(both.follower.key_log(line.as_bytes()), Ok(true));
+                assert_eq!(follower.key_log(line.as_bytes()), Ok(true));
             }
         }
         wipe(secret);
     }
-    steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
-    steps.stop(TOLD);
+    then();
 }
 
 #[inline(never)]
-fn follow<P: Provider>(both: &mut Both<P>, records: &[(Role, Vec<u8>)]) {
+fn follow<P: Provider>(follower: &mut Follower<P>, records: &[(Role, Vec<u8>)]) {
     for (sender, record) in records {
         let (mut record, mut at) = (record.clone(), 0);
         while at < record.len() {
-            at += both.follower.follow(*sender, &mut record[at..]).unwrap().consumed;
+            at += follower.follow(*sender, &mut record[at..]).unwrap().consumed;
         }
     }
 }
@@ -236,11 +240,14 @@ fn work<P: Provider>(
         place[1].store(range.end, Ordering::SeqCst);
     }
     let (hello, rest) = recording.records.split_at(1);
-    follow(&mut both, hello);
+    follow(&mut both.follower, hello);
     steps.stop(MADE);
-    tell(&mut both, recording, telling, steps);
+    tell(&mut both.follower, recording, telling, || {
+        steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
+        steps.stop(TOLD);
+    });
     scrub_deeply();
-    follow(&mut both, rest);
+    follow(&mut both.follower, rest);
     steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
     steps.stop(FOLLOWED);
     take_over(&mut both, steps);
@@ -339,4 +346,29 @@ fn a_take_over_leaves_no_copies_with_ring() {
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn a_take_over_leaves_no_copies_with_rustcrypto() {
     leaves_no_copies_at_all::<RustCrypto, Ring>();
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn a_follower_that_is_dropped_before_a_take_over_leaves_no_copies() {
+    let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
+    for version in [Version::Tls13, Version::Tls12] {
+        let recording = Recording::new::<RustCrypto>(version, Algorithm::Aes256Gcm);
+        let told: Vec<_> = recording.secrets.iter().map(|(_, secret)| secret.clone()).collect();
+        let all = [&told[..], &recording.of_layer, &recording.of_handshake].concat();
+        for followed in 1..=recording.records.len() {
+            scrub_deeply();
+            assert_eq!(search(&all), [], "the test itself leaves copies");
+            let mut follower = Box::new(Follower::<Ring>::new());
+            let (hello, rest) = recording.records[..followed].split_at(1);
+            follow(&mut follower, hello);
+            tell(&mut follower, &recording, Telling::Bytes, || ());
+            follow(&mut follower, rest);
+            scrub_deeply();
+            assert_ne!(search(&told), [], "the follower holds what it was told");
+            drop(follower);
+            scrub_deeply();
+            assert_eq!(search(&all), [], "{version:?}, {followed} records");
+        }
+    }
 }

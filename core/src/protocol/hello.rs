@@ -336,13 +336,15 @@ mod tests {
     #[test]
     fn what_a_client_offers_is_kept() {
         let mut hellos = Hellos::new();
-        let body = client_hello(&[(0, b"name"), (28, &[0x40, 1]), (42, &[]), (43, &[2, 3, 4])]);
+        let extensions =
+            [(0, &b"name"[..]), (1, &[4]), (28, &[0x40, 1]), (42, &[]), (43, &[2, 3, 4])];
+        let body = client_hello(&extensions);
         read(HandshakeType::CLIENT_HELLO, &body, &mut hellos).unwrap();
         assert_eq!(hellos.client_random, [0xc1; 32]);
         assert_eq!((hellos.client_limit, hellos.server_limit), (0x4001, 0));
         assert!(hellos.offers_early_data && !hellos.accepts_early_data);
-        // A list of versions is not the choice.
-        assert_eq!(hellos.version, 0);
+        // What it offers is not yet chosen.
+        assert_eq!((hellos.version, hellos.fragment_code), (0, 0));
 
         // The second one counts, after a HelloRetryRequest.
         let body = client_hello(&[]);
@@ -378,6 +380,33 @@ mod tests {
         let mut body = server_hello(&[9; 32], &[]);
         body.truncate(body.len() - 2);
         read(HandshakeType::SERVER_HELLO, &body, &mut hellos).unwrap();
+    }
+
+    #[test]
+    fn a_second_server_hello_takes_the_place_of_the_first() {
+        let mut hellos = Hellos::new();
+        let extensions = [(16, &[0, 3, 2, b'h', b'2'][..]), (28, &[2, 0]), (1, &[4])];
+        let body = server_hello(&HELLO_RETRY_REQUEST, &extensions);
+        read(HandshakeType::SERVER_HELLO, &body, &mut hellos).unwrap();
+        assert_eq!(hellos.alpn(), Some(&b"h2"[..]));
+        assert_eq!((hellos.server_limit, hellos.fragment_code), (512, 4));
+
+        read(HandshakeType::SERVER_HELLO, &server_hello(&[9; 32], &[]), &mut hellos).unwrap();
+        assert_eq!(hellos.alpn(), None);
+        assert_eq!((hellos.server_limit, hellos.fragment_code), (0, 0));
+    }
+
+    #[test]
+    fn the_name_of_the_server_is_the_only_one_that_is_kept() {
+        let mut hellos = Hellos::new();
+        let name = &[0, 3, 2, b'h', b'2'][..];
+        let body = client_hello(&[(16, name), (51, &[7; 36])]);
+        read(HandshakeType::CLIENT_HELLO, &body, &mut hellos).unwrap();
+        assert_eq!(hellos.alpn(), None);
+
+        let body = hello(&[], &[(16, name), (10, &[7; 8])]);
+        read(HandshakeType::ENCRYPTED_EXTENSIONS, &body, &mut hellos).unwrap();
+        assert_eq!(hellos.alpn(), Some(&b"h2"[..]));
     }
 
     #[test]

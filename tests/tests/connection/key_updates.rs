@@ -174,9 +174,10 @@ fn the_answer_to_a_request_may_come_before_the_transport_is_done() {
 // they arrive together with data.
 #[test]
 fn all_requests_of_one_read_get_one_answer() {
-    for behind in [0, 1, 5] {
+    for (behind, in_pieces) in [(0, false), (1, false), (5, false), (0, true), (1, true), (5, true)]
+    {
         let mut end = Wired::<512>::new(Suite::Tls13);
-        let mut batch = Vec::new();
+        let (mut batch, mut out) = (Vec::new(), [0; 64]);
         for round in 0..4_u8 {
             batch.extend(end.peer.seal(HANDSHAKE, &key_update(1)));
             end.peer.update();
@@ -186,7 +187,13 @@ fn all_requests_of_one_read_get_one_answer() {
         batch.extend(&end.peer.seal(DATA, b"more")[..behind]);
         let mut at = 0;
         while at < batch.len() {
-            let opened = end.tls.received(&mut batch[at..]).unwrap();
+            let rest = &mut batch[at..];
+            let opened = if in_pieces {
+                let (first, second) = rest.split_at(rest.len() / 2);
+                end.tls.received_into(&[first, second], &mut out).unwrap()
+            } else {
+                end.tls.received(rest).unwrap()
+            };
             at += opened.consumed;
             if let tls_record::Event::NeedMore { .. } = opened.event {
                 break;

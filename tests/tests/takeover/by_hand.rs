@@ -172,6 +172,27 @@ fn a_record_that_goes_on_behind_the_finished_is_not_cut_off() {
 }
 
 #[test]
+fn what_the_server_chooses_is_known_once_it_was_followed() {
+    let mut follower = Follower::<Null>::new();
+    follow(&mut follower, Role::Client, &plaintext(HANDSHAKE, &client_hello())).unwrap();
+    assert_eq!((follower.negotiated(), follower.suite(), follower.alpn()), (None, None, None));
+
+    let alpn = [&[0, 16, 0, 5, 0, 3, 2][..], b"h2"].concat();
+    let mut this = Tls13::after_hellos();
+    let negotiated = Some((tls_record::Version::Tls13, Algorithm::Aes128Gcm));
+    assert_eq!(this.follower.negotiated(), negotiated);
+    assert_eq!((this.follower.suite(), this.follower.alpn()), (Some(0x1301), None));
+    this.server(HANDSHAKE, &message(8, &[&[0, 9], &alpn[..]].concat())).unwrap();
+    assert_eq!(this.follower.alpn(), Some(&b"h2"[..]));
+
+    // In TLS 1.2 they come together.
+    let mut follower = Follower::<NullWithHmac>::new();
+    let hello = plaintext(HANDSHAKE, &server_hello(0xc02f, &alpn));
+    follow(&mut follower, Role::Server, &hello).unwrap();
+    assert_eq!((follower.suite(), follower.alpn()), (Some(0xc02f), Some(&b"h2"[..])));
+}
+
+#[test]
 fn a_finished_that_is_not_protected_finishes_nothing() {
     for role in [Role::Client, Role::Server] {
         let finished = plaintext(HANDSHAKE, &message(20, &[0; 32]));
@@ -193,6 +214,10 @@ fn hellos_out_of_place_are_refused() {
         hello(Role::Server, &server_hello(0xc02f, &[])),
         hello(Role::Client, &client_hello()),
         hello(Role::Server, &message(8, &[0, 0])),
+        // Of the other role.
+        hello(Role::Server, &client_hello()),
+        hello(Role::Client, &tls13_server_hello()),
+        hello(Role::Client, &message(8, &[0, 0])),
     ] {
         let mut this = Tls13::after_hellos();
         assert_eq!(follow(&mut this.follower, role, &record), Err(UNEXPECTED));
@@ -340,6 +365,22 @@ fn tls12() -> (Follower<NullWithHmac>, Hand, Hand) {
     }
     assert!(follower.is_complete());
     (follower, client, server)
+}
+
+#[test]
+fn a_provider_without_an_hmac_follows_no_tls12_record_under_keys() {
+    let mut follower = Follower::<Null>::new();
+    follower.secret(SecretKind::Master, &[7; 48]).unwrap();
+    for (role, records) in [
+        (Role::Client, plaintext(HANDSHAKE, &client_hello())),
+        (Role::Server, plaintext(HANDSHAKE, &server_hello(0xc02f, &[]))),
+        (Role::Server, plaintext(CCS, &[1])),
+    ] {
+        follow(&mut follower, role, &records).unwrap();
+    }
+    let finished = Hand::new(Cipher::Tls12Gcm, 2).seal(HANDSHAKE, &message(20, &[0; 12]));
+    let followed = follow(&mut follower, Role::Server, &finished);
+    assert_eq!(followed, Err(TakeoverError::Key(KeyError::Crypto)));
 }
 
 #[test]

@@ -93,6 +93,24 @@ fn a_key_log_may_hold_comments_other_connections_and_either_case() {
 }
 
 #[test]
+fn each_kind_of_secret_is_found_by_its_label_and_no_other_label_names_one() {
+    for kind in [
+        SecretKind::ClientHandshake,
+        SecretKind::ServerHandshake,
+        SecretKind::ClientTraffic,
+        SecretKind::ServerTraffic,
+        SecretKind::Master,
+        SecretKind::Exporter,
+    ] {
+        assert_eq!(SecretKind::from_label(kind.label()), Some(kind));
+        assert_eq!(SecretKind::from_label(&kind.label()[1..]), None);
+    }
+    for label in ["", "CLIENT_EARLY_TRAFFIC_SECRET", "EARLY_EXPORTER_SECRET", "client_random"] {
+        assert_eq!(SecretKind::from_label(label), None);
+    }
+}
+
+#[test]
 fn a_handshake_that_is_not_over_is_not_taken_over() {
     let mut takeover = takeover(AGREED);
     let mut follower = Follower::<Ring>::new();
