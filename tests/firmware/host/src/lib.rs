@@ -15,7 +15,7 @@ pub use program::Program;
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The time limit of one program.
-pub const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_secs(300);
 
 /// Returns the output of a program, if it exists and succeeds.
 pub fn works(program: &str, args: &[&str]) -> Option<Output> {
