@@ -1,7 +1,7 @@
 //! Takes connections over from the handshake of any TLS library, by the bytes and the secrets alone.
 //!
 //! The library works on memory. The caller moves its bytes between the library and the transport, and shows
-//! each record to a [`Follower`] as well. The library tells its secrets by a callback, or as lines of a key
+//! each record to a [`Follower`] as well. The library reports its secrets by a callback, or as lines of a key
 //! log (RFC 9850). When both Finished messages have passed, the follower makes a [`RecordLayer`] that goes on
 //! where the library stopped, and the library is not needed any more.
 //!
@@ -216,8 +216,10 @@ impl<P: Provider> Follower<P> {
         }
     }
 
-    /// Returns whether both Finished messages were followed. Whether they are right is for the library to
-    /// say: take the connection over only if it tells that its handshake has succeeded.
+    /// Returns whether both Finished messages were followed.
+    ///
+    /// The follower does not verify them, the library does: take the connection over only if the library
+    /// reports that its handshake has succeeded.
     pub fn is_complete(&self) -> bool {
         self.client.is_finished && self.server.is_finished
     }
@@ -291,7 +293,7 @@ impl<P: Provider> Follower<P> {
     ///
     /// # Errors
     /// [`TakeoverError::NotComplete`] unless [`is_complete`](Self::is_complete), and after a success;
-    /// [`TakeoverError::MissingSecret`] if no record came under the secret, and it was not told;
+    /// [`TakeoverError::MissingSecret`] if no record came under the secret, and it was not given;
     /// [`TakeoverError::Busy`] if a record or a message was followed in part, or a KeyUpdate is not
     /// answered; [`TakeoverError::Ended`] if a direction was closed; [`TakeoverError::ExplicitNonces`] if
     /// those of the library leave none to the engine; [`TakeoverError::Key`] if the engine does not take

@@ -1,4 +1,4 @@
-//! Lines of a key log (RFC 9850): how TLS libraries tell the secrets of their connections.
+//! Lines of a key log (RFC 9850): how TLS libraries report the secrets of their connections.
 
 use zeroize::Zeroize;
 

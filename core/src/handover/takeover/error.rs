@@ -10,7 +10,7 @@ use crate::protocol::key_log::SecretKind;
 #[non_exhaustive]
 pub enum TakeoverError {
     /// The next record is under this secret, which is not known yet. Nothing has changed: give the record
-    /// again when the library has told the secret.
+    /// again when the library has reported the secret.
     MissingSecret(SecretKind),
     /// A secret of more than 48 bytes.
     SecretLength,

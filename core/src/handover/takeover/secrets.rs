@@ -1,4 +1,4 @@
-//! The secrets that a library has told, until the records under them come.
+//! The secrets that a library has reported, until the records under them come.
 
 use zeroize::Zeroize;
 
