@@ -69,6 +69,9 @@ impl Got {
     }
 }
 
+/// The last event: what comes behind it is not opened.
+const CLOSED: Got = Got::Other(Event::Closed);
+
 /// What a receiver saw, how it ended, and what it tells its sealer.
 #[derive(Clone, Debug, PartialEq)]
 struct Outcome {
@@ -172,7 +175,7 @@ impl Input {
 
     fn in_pieces(&self, mut buffer: Vec<u8>) -> Outcome {
         let (mut half, mut got, mut at) = (self.half(), Vec::new(), 0);
-        while at < buffer.len() {
+        while at < buffer.len() && got.last() != Some(&CLOSED) {
             let before = buffer.clone();
             let (mut pieces, mut rest) = (Vec::new(), &mut buffer[at..]);
             for len in self.lengths().take(200) {
@@ -264,7 +267,7 @@ impl Input {
                 assert!(consumed > 0, "no progress");
                 buffer.copy_within(consumed..filled, 0);
                 filled -= consumed;
-                if got.last() == Some(&Got::Other(Event::Closed)) {
+                if got.last() == Some(&CLOSED) {
                     break 'receiving;
                 }
             }
@@ -284,7 +287,7 @@ fn has_rest(half: &Half) -> bool {
 
 fn usual(mut half: Half, mut buffer: Vec<u8>) -> Outcome {
     let (mut got, mut at) = (Vec::new(), 0);
-    while at < buffer.len() {
+    while at < buffer.len() && got.last() != Some(&CLOSED) {
         match half.open(&mut buffer[at..]) {
             Ok(Opened { consumed, event }) => {
                 let Some(one) = Got::of(event, &buffer[at..]) else { break };

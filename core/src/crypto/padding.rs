@@ -322,6 +322,30 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "long-records")]
+    #[test]
+    fn an_inner_plaintext_in_parts_has_the_same_end() {
+        for (len, at) in [(1, 0), (9, 0), (9, 8), (100, 3), (150, 70), (150, 149)] {
+            let mut inner = [0; 150];
+            // The first byte, and the content type.
+            inner[0] = 5;
+            inner[at] = 23;
+            for all in [&inner[..len], &[0; 150][..len]] {
+                let expected =
+                    strip(all).ok().map(|inner| (inner.content_type, inner.content.len()));
+                for (first, second) in (0..=len).flat_map(|first| [(first, first), (first, len)]) {
+                    for in_constant_time in [false, true] {
+                        let mut tail = Tail::new(in_constant_time);
+                        tail.read(&all[..first]);
+                        tail.read(&all[first..second]);
+                        tail.read(&all[second..]);
+                        assert_eq!(tail.strip(len).ok(), expected);
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn nothing_is_over_the_limit_or_shorter_than_its_content() {
         let policies = [

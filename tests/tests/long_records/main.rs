@@ -3,5 +3,6 @@
 mod ciphers;
 mod random;
 mod states;
+mod steps;
 mod usual;
 mod ways;

@@ -63,8 +63,9 @@ pub enum Arrival<'a> {
 /// long records in a short buffer takes over the duty that RFC 5116 gives to the cipher:
 ///
 /// - It may write the plaintext where it can be taken back, and where nothing reads it before it is
-///   committed: to a firmware slot that does not boot yet, to a file without its final name, into the
-///   state of a hash that is not asked yet.
+///   committed: to a firmware slot that does not boot yet, to a file without its final name. A hash
+///   cannot take back the bytes that are cut off at the end: read what it gets from the slot, after the
+///   record is committed.
 /// - It must not parse it, show it, act on it, or answer to it. Nothing that the peer can observe may
 ///   depend on it, the time that is taken included: compressed data, for instance, must not be unpacked
 ///   yet.
