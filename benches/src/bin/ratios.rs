@@ -19,9 +19,9 @@ use tls_record::aead::{
     ring::Ring,
     rustcrypto::{RustCrypto, RustCryptoParts},
 };
-use tls_record::{Event, MAX_RECORD, Version};
-use tls_record_benches::established;
+use tls_record::{Arrival, Arrived, Event, MAX_RECORD, Version};
 use tls_record_benches::timing::{Page, Spread, nanoseconds};
+use tls_record_benches::{Layer, established};
 
 /// The number of turns of each process.
 const TURNS: usize = 1_001;
@@ -50,11 +50,26 @@ enum Work {
     SealVectored,
     SealBulk,
     Open,
+    /// Opening a record that lies in pieces, by ciphers that work in parts.
+    OpenPieces,
+    /// The same as it arrives in a window.
+    OpenArriving,
 }
 
 impl Work {
-    const ALL: [Self; 5] =
-        [Self::SealInPlace, Self::SealCopying, Self::SealVectored, Self::SealBulk, Self::Open];
+    const ALL: [Self; 7] = [
+        Self::SealInPlace,
+        Self::SealCopying,
+        Self::SealVectored,
+        Self::SealBulk,
+        Self::Open,
+        Self::OpenPieces,
+        Self::OpenArriving,
+    ];
+
+    const fn is_in_parts(self) -> bool {
+        matches!(self, Self::OpenPieces | Self::OpenArriving)
+    }
 
     const fn name(self) -> &'static str {
         match self {
@@ -63,12 +78,15 @@ impl Work {
             Self::SealVectored => "seal three slices",
             Self::SealBulk => "seal in one call",
             Self::Open => "open",
+            Self::OpenPieces => "open pieces",
+            Self::OpenArriving => "open as it arrives",
         }
     }
 
     const fn lengths(self) -> &'static [usize] {
         match self {
             Self::SealBulk => &[BULK],
+            Self::OpenPieces | Self::OpenArriving => &[16_384],
             _ => &[64, 1_024, 16_384],
         }
     }
@@ -126,17 +144,48 @@ impl<P: Provider> Raw<P> {
     }
 }
 
-/// Returns the nanoseconds per call of the engine and of the AEAD, for each turn.
-fn measure<P: Provider>(
+/// Length of the pieces and of the window of [`Work::OpenPieces`] and [`Work::OpenArriving`].
+const PIECE: usize = 512;
+
+type Parts = Layer<RustCryptoParts>;
+
+fn open_pieces(layer: &mut Parts, record: &mut [u8]) {
+    let mut pieces = record.chunks_mut(PIECE);
+    let mut pieces: [&mut [u8]; MAX_RECORD / PIECE + 1] =
+        std::array::from_fn(|_| pieces.next().unwrap_or_default());
+    let opened = layer.open_pieces(&mut pieces).expect("a valid record");
+    assert!(matches!(opened.event, Event::ApplicationData(_)));
+}
+
+fn open_arriving(layer: &mut Parts, mut record: &mut [u8]) {
+    loop {
+        let window = record.len().min(PIECE);
+        let Arrived { consumed, event } =
+            layer.open_arriving(&mut record[..window], PIECE).expect("a valid record");
+        match event {
+            Arrival::Provisional(part) => {
+                black_box(part.expose_unauthenticated());
+            }
+            Arrival::Committed { .. } => return,
+            event => panic!("{event:?}"),
+        }
+        record = &mut record[consumed..];
+    }
+}
+
+/// Returns the nanoseconds per call of the engine over `P` and of the AEAD of `R`, for each turn. `open` opens
+/// a record in parts.
+fn measure<P: Provider, R: Provider>(
     work: Work,
     version: Version,
     algorithm: Algorithm,
     len: usize,
+    open: fn(&mut Layer<P>, &mut [u8]),
 ) -> Vec<(f64, f64)> {
     let (mut client, mut server) = established::<P>(version, algorithm);
     let per_record = len.min(1 << 14);
-    let mut raw = Raw::<P>::new(version, algorithm, per_record);
-    let mut raw_server = Raw::<P>::new(version, algorithm, per_record);
+    let mut raw = Raw::<R>::new(version, algorithm, per_record);
+    let mut raw_server = Raw::<R>::new(version, algorithm, per_record);
     let turns = if len == BULK { TURNS / 10 } else { TURNS };
     let calls = match len {
         0..=100 => 64,
@@ -154,7 +203,7 @@ fn measure<P: Provider>(
 
     let turn = |turn: usize| {
         let mut lengths = vec![0; calls];
-        if matches!(work, Work::Open) {
+        if matches!(work, Work::Open) || work.is_in_parts() {
             for ((ours, theirs), length) in ours.iter_mut().zip(&mut theirs).zip(&mut lengths) {
                 *length = server
                     .seal(&[&content], ours.bytes())
@@ -188,6 +237,9 @@ fn measure<P: Provider>(
                         };
                         black_box(&record[range]);
                     }
+                    Work::OpenPieces | Work::OpenArriving => {
+                        open(&mut client, &mut record[..lengths[i]]);
+                    }
                 }
             })
         };
@@ -195,7 +247,7 @@ fn measure<P: Provider>(
             nanoseconds(calls, |i| {
                 let record = black_box(theirs[i].bytes());
                 match work {
-                    Work::Open => raw.open(record),
+                    Work::Open | Work::OpenPieces | Work::OpenArriving => raw.open(record),
                     Work::SealBulk => {
                         let mut rest = record;
                         for _ in 0..BULK / per_record {
@@ -221,6 +273,16 @@ fn measure<P: Provider>(
     turns
 }
 
+/// Measures calls that take whole records.
+fn whole<P: Provider>(
+    work: Work,
+    version: Version,
+    algorithm: Algorithm,
+    len: usize,
+) -> Vec<(f64, f64)> {
+    measure::<P, P>(work, version, algorithm, len, |_, _| unreachable!("a whole record"))
+}
+
 fn for_each_case(only: &str, mut run: impl FnMut(&str, &dyn Fn() -> Vec<(f64, f64)>)) {
     for work in Work::ALL {
         for &len in work.lengths() {
@@ -236,11 +298,24 @@ fn for_each_case(only: &str, mut run: impl FnMut(&str, &dyn Fn() -> Vec<(f64, f6
                             run(&name, measure);
                         }
                     };
-                    run("ring", &|| measure::<Ring>(work, version, algorithm, len));
-                    run("AWS-LC", &|| measure::<AwsLc>(work, version, algorithm, len));
-                    run("RustCrypto", &|| measure::<RustCrypto>(work, version, algorithm, len));
+                    if work.is_in_parts() {
+                        let open = match work {
+                            Work::OpenPieces => open_pieces,
+                            _ => open_arriving,
+                        };
+                        // Beside the AEAD that takes whole records.
+                        run("RustCryptoParts", &|| {
+                            measure::<RustCryptoParts, RustCrypto>(
+                                work, version, algorithm, len, open,
+                            )
+                        });
+                        continue;
+                    }
+                    run("ring", &|| whole::<Ring>(work, version, algorithm, len));
+                    run("AWS-LC", &|| whole::<AwsLc>(work, version, algorithm, len));
+                    run("RustCrypto", &|| whole::<RustCrypto>(work, version, algorithm, len));
                     run("RustCryptoParts", &|| {
-                        measure::<RustCryptoParts>(work, version, algorithm, len)
+                        whole::<RustCryptoParts>(work, version, algorithm, len)
                     });
                 }
             }

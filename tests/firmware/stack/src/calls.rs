@@ -49,11 +49,22 @@ fn cipher<P: Provider>(stack: &Stack, version: Version, algorithm: Algorithm, de
         depths.keep("cipher: seal", stack.depth(&mut || seal(&mut aead, &nonce, data, text, tag)));
         depths.keep("cipher: open", stack.depth(&mut || open(&mut aead, &nonce, data, text, tag)));
     }
+    if P::Aead::IS_OUT_OF_PLACE {
+        let mut out = [0; CONTENT + 1 + 16];
+        let out = &mut out[..CONTENT + 1 + tag.len()];
+        let depth = stack.depth(&mut || seal_from(&mut aead, &nonce, data, &text, out));
+        depths.keep("cipher: seal", depth);
+    }
 }
 
 #[inline(never)]
 fn seal<A: Aead>(aead: &mut A, nonce: &[u8; 12], data: &[u8], text: &mut [u8], tag: &mut [u8]) {
     aead.seal(nonce, data, text, tag).unwrap();
+}
+
+#[inline(never)]
+fn seal_from<A: Aead>(aead: &mut A, nonce: &[u8; 12], data: &[u8], text: &[u8], out: &mut [u8]) {
+    aead.seal_from(nonce, data, text, &[23], out).unwrap();
 }
 
 #[inline(never)]
