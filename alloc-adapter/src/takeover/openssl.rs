@@ -29,7 +29,9 @@ static SECRETS: LazyLock<Result<Index<Ssl, Mutex<Secrets>>, ErrorStack>> =
 /// otherwise the handshake fails with [`MissingSecret`](tls_record::takeover::TakeoverError::MissingSecret).
 /// The cipher suites must be those of AES-GCM, ChaCha20-Poly1305, or AES-128-CCM. The data of a connection
 /// does not pass OpenSSL: options about reading, writing and shutting down have no effect. A connection of
-/// TLS 1.2 is kept as long as its stream, because OpenSSL removes a session only with its connection.
+/// TLS 1.2 is kept as long as its stream, because OpenSSL removes a session only with its connection. Sessions
+/// of TLS 1.3 are not removed after a fatal alert, also if the server caches them: with
+/// [`NO_TICKET`](openssl::ssl::SslOptions::NO_TICKET), or if it announces early data.
 ///
 /// ```no_run
 /// use std::net::TcpStream;
@@ -132,16 +134,19 @@ impl Library for Openssl {
         info.alpn = ssl.selected_alpn_protocol().map(Vec::from);
         let name = ssl.servername(NameType::HOST_NAME).map(ToOwned::to_owned);
         info.server_name = name.and_then(|name| ServerName::try_from(name).ok());
-        // The chain that a server has of its client begins behind the client's own certificate.
-        let own = ssl.peer_certificate().filter(|_| ssl.is_server());
+        // The chain that a server has of its client begins behind the client's own certificate. A session
+        // that was read from its encoding has no chain, but the server's own certificate.
+        let chain = ssl.peer_cert_chain();
+        let own = ssl.peer_certificate().filter(|_| ssl.is_server() || chain.is_none());
         let own = own.iter().map(|certificate| certificate.to_der());
-        let chain = ssl.peer_cert_chain().into_iter().flatten().map(|link| link.to_der());
+        let chain = chain.into_iter().flatten().map(|link| link.to_der());
         let certificates = own.chain(chain).filter_map(Result::ok);
         info.peer_certificates = certificates.map(Into::into).collect();
     }
 
     fn forget_session(self) -> Option<Box<dyn FnOnce() + Send + Sync>> {
-        // Those of TLS 1.3 are tickets, which are known to the client alone.
+        // Those of TLS 1.3 are tickets, which the client alone has unless the context caches them. Of these
+        // OpenSSL would remove only the last with the connection.
         if self.ssl().version2() != Some(SslVersion::TLS1_2) {
             return None;
         }
