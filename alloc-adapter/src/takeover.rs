@@ -10,6 +10,8 @@
 //!   within it, and are the library's.
 //! - There is no [`Exporter`](crate::Exporter): export keying material from the library before
 //!   [`finish`](Takeover::finish).
+//! - A server must not ask for a certificate after the handshake (RFC 9846 section 4.7.2): the library is not
+//!   there to read it, nor that of a client to answer.
 //! - [`Info`] lacks what the records do not show, unless the library [describes](Library::describe) it.
 //!
 //! Early data that the server accepts cannot be followed; a server of the library must reject it.
@@ -155,19 +157,29 @@ pub trait Library {
 ///     send: &mut dyn FnMut(&[u8]),
 /// ) -> Result<Established<Ring>, Box<dyn Error>> {
 ///     let mut takeover = Takeover::new(library);
+///     let mut input = Vec::new();
 ///     loop {
 ///         let progress = takeover.advance();
 ///         // Send after an error too: there may be an alert.
 ///         send(takeover.unsent());
 ///         takeover.sent(takeover.unsent().len());
-///         if progress? == Progress::Complete {
-///             return Ok(takeover.finish()?);
-///         }
-///         match receive() {
-///             Some(bytes) => assert_eq!(takeover.receive(&bytes), bytes.len()),
-///             None => takeover.eof()?,
+///         match progress? {
+///             Progress::Complete => break,
+///             Progress::NeedInput if input.is_empty() => match receive() {
+///                 Some(bytes) => input = bytes,
+///                 None => takeover.eof()?,
+///             },
+///             Progress::NeedInput => {
+///                 let taken = takeover.receive(&input);
+///                 input.drain(..taken);
+///             }
 ///         }
 ///     }
+///     let mut established = takeover.finish()?;
+///     // What the takeover did not take follows what it took and did not use.
+///     established.received.set_ceiling(usize::MAX);
+///     established.received.push(&input);
+///     Ok(established)
 /// }
 /// ```
 pub struct Takeover<L, P: Provider> {
