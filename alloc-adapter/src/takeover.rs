@@ -258,7 +258,7 @@ impl<L: Library, P: Provider> Takeover<L, P> {
 
     /// Returns the config of the engine, which applies after the handshake.
     ///
-    /// It holds the defaults of the role. Limits of record sizes that the library negotiates come on top of
+    /// It holds the defaults of the role, which stays that of the library. Limits of record sizes that the library negotiates come on top of
     /// it.
     pub const fn engine_config(&mut self) -> &mut Config {
         &mut self.config
@@ -299,6 +299,7 @@ impl<L: Library, P: Provider> Takeover<L, P> {
     ///   told a secret, or chose a cipher suite that the engine does not have. No alert is sent, so the peer
     ///   sees a truncation.
     pub fn advance(&mut self) -> Result<Progress, HandshakeError> {
+        self.config.role = self.library.role();
         let mut len = self.next_record();
         while let State::Working = self.state {
             match self.step(len) {
@@ -416,10 +417,11 @@ impl<L: Library, P: Provider> Takeover<L, P> {
 
     /// Not inlined: [`scrub_stack`] must reach its stack frame.
     #[inline(never)]
-    fn hand_over(self) -> Result<Established<P>, HandshakeError> {
+    fn hand_over(mut self) -> Result<Established<P>, HandshakeError> {
         if !matches!(self.state, State::Complete) {
             return Err(TakeoverError::NotComplete.into());
         }
+        self.config.role = self.library.role();
         let info = self.info().ok_or(HandshakeError::Unexpected)?;
         let Self { library, mut follower, config, received, unsent, .. } = self;
         let resumption = Resumption::by(library.forget_session());

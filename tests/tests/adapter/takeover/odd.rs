@@ -98,3 +98,21 @@ fn data_behind_a_handshake_that_the_library_does_not_end_is_not_a_truncation() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     check(runtime.block_on(takeover.complete_async(&mut transport)), &mut takeover);
 }
+
+#[test]
+fn a_config_of_the_other_role_changes_no_role() {
+    for role in ROLES {
+        let setting = Setting::new(Stack::Rustls, role, TLS13);
+        let mut peer = setting.peer();
+        let mut run = Run::new(setting.own.rustls(role), usize::MAX);
+        let other = match run.takeover.library().role() {
+            tls_record::Role::Client => tls_record::Role::Server,
+            tls_record::Role::Server => tls_record::Role::Client,
+        };
+        *run.takeover.engine_config() = tls_record::Config::new(other);
+        run.run(&mut *peer).unwrap();
+        *run.takeover.engine_config() = tls_record::Config::new(other);
+        let mut ours = run.finish();
+        live(&mut ours, &mut *peer, Version::Tls13);
+    }
+}
