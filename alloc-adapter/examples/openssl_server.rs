@@ -110,8 +110,8 @@ fn context(files: Option<(&Path, &Path)>) -> Result<SslContext, Box<dyn Error>> 
     Ok(builder.build().into_context())
 }
 
-/// Serves one client. Every path disconnects: a socket that is only dropped may be reset, which
-/// destroys the response or the alert.
+/// Serves one client. Every path disconnects, but for a client that is out of time: a socket that is only
+/// dropped may be reset, which destroys the response or the alert.
 async fn serve(ssl: Ssl, tcp: TcpStream) -> io::Result<End> {
     let takeover = Takeover::new(Openssl::server(ssl)?);
     let mut stream = match Connection::from_takeover(takeover, tcp).await {

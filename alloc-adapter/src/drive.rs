@@ -36,6 +36,15 @@ pub(crate) trait Drive {
     }
 }
 
+/// Returns an error if there is no room to receive: a read of nothing would look like the end of the
+/// transport. The library then waits for something else than the peer.
+fn check_room(received: &Buffer) -> io::Result<()> {
+    if received.is_full() {
+        return Err(io::Error::other("the TLS library waits for something else than the peer"));
+    }
+    Ok(())
+}
+
 pub(crate) fn complete(
     handshake: &mut impl Drive,
     transport: &mut (impl Read + Write),
@@ -56,6 +65,7 @@ pub(crate) fn complete(
             Ok(Progress::NeedInput) => sent?,
             Err(error) => return Err(error.into()),
         }
+        check_room(handshake.received())?;
         match transport.read(handshake.received().room()) {
             Ok(0) => handshake.eof()?,
             Ok(len) => handshake.received().commit(len),
@@ -94,6 +104,7 @@ pub(crate) fn poll_complete<T: AsyncRead + AsyncWrite + Unpin>(
             }
             Err(error) => return sent.map(|_| Err(error.into())),
         }
+        check_room(handshake.received())?;
         match ready!(poll_receive(handshake.received(), transport, cx))? {
             0 if is_complete => return Poll::Ready(Ok(())),
             0 => handshake.eof()?,

@@ -137,6 +137,7 @@ impl Handshake {
             Connection::Server(_, recorder) => Resumption::server(recorder, &info),
         };
         self.received.set_ceiling(MAX_RECORD);
+        self.config.role = self.connection.role();
         let Self { connection, capture, config, received, unsent, .. } = self;
 
         let extracted = Extracted::new(connection, &capture, info.version)?;

@@ -144,6 +144,13 @@ impl Connection {
         }
     }
 
+    pub(crate) const fn role(&self) -> Role {
+        match self {
+            Self::Client(..) => Role::Client,
+            Self::Server(..) => Role::Server,
+        }
+    }
+
     /// Returns the state that both kinds of connection have.
     pub(crate) fn common(&self) -> &CommonState {
         match self {
@@ -535,7 +542,7 @@ impl crate::drive::Drive for Handshake {
 
     fn ends_with_tickets(&self) -> bool {
         let version = self.connection.common().protocol_version();
-        self.config.role == Role::Server && version == Some(ProtocolVersion::TLSv1_3)
+        self.connection.role() == Role::Server && version == Some(ProtocolVersion::TLSv1_3)
     }
 }
 

@@ -14,6 +14,8 @@
 //!   those of TLS 1.2, which arrive within it.
 //! - There is no [`Exporter`](crate::Exporter): export keying material from the library before
 //!   [`finish`](Takeover::finish).
+//! - A server cannot request a certificate after the handshake (RFC 9846 section 4.7.2), and a client cannot
+//!   answer such a request: the library does not see these messages.
 //! - [`Info`] contains only what the records show, unless the library [adds](Library::describe) the rest.
 //!
 //! A server of the library must reject early data: accepted early data cannot be followed.
@@ -162,19 +164,29 @@ pub trait Library {
 ///     send: &mut dyn FnMut(&[u8]),
 /// ) -> Result<Established<Ring>, Box<dyn Error>> {
 ///     let mut takeover = Takeover::new(library);
+///     let mut input = Vec::new();
 ///     loop {
 ///         let progress = takeover.advance();
 ///         // Send after an error too: there may be an alert.
 ///         send(takeover.unsent());
 ///         takeover.sent(takeover.unsent().len());
-///         if progress? == Progress::Complete {
-///             return Ok(takeover.finish()?);
-///         }
-///         match receive() {
-///             Some(bytes) => assert_eq!(takeover.receive(&bytes), bytes.len()),
-///             None => takeover.eof()?,
+///         match progress? {
+///             Progress::Complete => break,
+///             Progress::NeedInput if input.is_empty() => match receive() {
+///                 Some(bytes) => input = bytes,
+///                 None => takeover.eof()?,
+///             },
+///             Progress::NeedInput => {
+///                 let taken = takeover.receive(&input);
+///                 input.drain(..taken);
+///             }
 ///         }
 ///     }
+///     let mut established = takeover.finish()?;
+///     // What the takeover did not take follows what it took and did not use.
+///     established.received.set_ceiling(usize::MAX);
+///     established.received.push(&input);
+///     Ok(established)
 /// }
 /// ```
 pub struct Takeover<L, P: Provider> {
@@ -254,8 +266,8 @@ impl<L: Library, P: Provider> Takeover<L, P> {
 
     /// Returns the config of the engine, which applies after the handshake.
     ///
-    /// Initially it has the default values for the role. Record size limits that the library negotiates
-    /// apply in addition to it.
+    /// Initially it has the default values for the role. The role remains that of the library, whatever is
+    /// set here. Record size limits that the library negotiates apply in addition.
     pub const fn engine_config(&mut self) -> &mut Config {
         &mut self.config
     }
@@ -295,6 +307,7 @@ impl<L: Library, P: Provider> Takeover<L, P> {
     ///   reported a secret, or has negotiated a cipher suite that the engine does not have. No alert is sent,
     ///   so the peer sees a truncation.
     pub fn advance(&mut self) -> Result<Progress, HandshakeError> {
+        self.config.role = self.library.role();
         let mut len = self.next_record();
         while let State::Working = self.state {
             match self.step(len) {
@@ -412,10 +425,11 @@ impl<L: Library, P: Provider> Takeover<L, P> {
 
     /// Not inlined: [`scrub_stack`] must reach its stack frame.
     #[inline(never)]
-    fn hand_over(self) -> Result<Established<P>, HandshakeError> {
+    fn hand_over(mut self) -> Result<Established<P>, HandshakeError> {
         if !matches!(self.state, State::Complete) {
             return Err(TakeoverError::NotComplete.into());
         }
+        self.config.role = self.library.role();
         let info = self.info().ok_or(HandshakeError::Unexpected)?;
         let Self { library, mut follower, config, received, unsent, .. } = self;
         let resumption = Resumption::by(library.forget_session());

@@ -35,6 +35,10 @@ static SECRETS: LazyLock<Result<Index<Ssl, Mutex<Secrets>>, ErrorStack>> =
 /// A TLS 1.2 connection of OpenSSL stays in memory as long as its stream, because OpenSSL removes a session
 /// from its store only together with the connection.
 ///
+/// After a fatal alert, a session of TLS 1.3 is not removed from a server's store. There is one if the context
+/// sets [`NO_TICKET`](openssl::ssl::SslOptions::NO_TICKET) or announces early data; otherwise the ticket of the
+/// client holds all of the session.
+///
 /// ```no_run
 /// use std::net::TcpStream;
 /// use tls_record_alloc::openssl::ssl::{SslConnector, SslMethod};
@@ -136,16 +140,19 @@ impl Library for Openssl {
         info.alpn = ssl.selected_alpn_protocol().map(Vec::from);
         let name = ssl.servername(NameType::HOST_NAME).map(ToOwned::to_owned);
         info.server_name = name.and_then(|name| ServerName::try_from(name).ok());
-        // On a server, the chain of the client does not contain the client's own certificate.
-        let own = ssl.peer_certificate().filter(|_| ssl.is_server());
+        // On a server, the chain of the client does not contain the client's own certificate. A session that
+        // was read from its encoding has no chain, but the server's own certificate.
+        let chain = ssl.peer_cert_chain();
+        let own = ssl.peer_certificate().filter(|_| ssl.is_server() || chain.is_none());
         let own = own.iter().map(|certificate| certificate.to_der());
-        let chain = ssl.peer_cert_chain().into_iter().flatten().map(|link| link.to_der());
+        let chain = chain.into_iter().flatten().map(|link| link.to_der());
         let certificates = own.chain(chain).filter_map(Result::ok);
         info.peer_certificates = certificates.map(Into::into).collect();
     }
 
     fn forget_session(self) -> Option<Box<dyn FnOnce() + Send + Sync>> {
-        // In TLS 1.3 only the client stores the session, as a ticket that arrives after the handshake.
+        // In TLS 1.3 the client stores the session, as a ticket that arrives after the handshake. If the
+        // context of a server caches it, OpenSSL would remove only the last one with the connection.
         if self.ssl().version2() != Some(SslVersion::TLS1_2) {
             return None;
         }

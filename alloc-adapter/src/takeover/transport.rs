@@ -47,6 +47,8 @@ impl<L: Library, P: Provider> Takeover<L, P> {
     ///
     /// # Errors
     /// - The errors of the transport. The call may be repeated after them.
+    /// - [`Other`](io::ErrorKind::Other) if the library waits while about 18 KiB are buffered. The call may be
+    ///   repeated.
     /// - [`HandshakeError`], as an inner error.
     pub fn complete<T: Read + Write>(&mut self, transport: &mut T) -> io::Result<()> {
         drive::complete(self, transport)
@@ -59,8 +61,7 @@ impl<L: Library, P: Provider> Takeover<L, P> {
     /// repeated.
     ///
     /// # Errors
-    /// - The errors of the transport.
-    /// - [`HandshakeError`], as an inner error.
+    /// The errors of [`complete`](Self::complete).
     #[cfg(feature = "tokio")]
     pub async fn complete_async<T>(&mut self, transport: &mut T) -> io::Result<()>
     where

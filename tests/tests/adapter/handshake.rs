@@ -686,3 +686,21 @@ fn tls12_has_no_exporter_and_no_later_tickets() {
     pump(&mut ours, &mut *Stack::Openssl.peer(Role::Server, TLS12));
     assert!(ours.connection().exporter.is_none() && ours.connection().tickets.is_none());
 }
+
+#[test]
+fn a_config_of_the_other_role_changes_no_role_of_the_engine() {
+    use tls_record_alloc::tls_record::{Config, Role as EngineRole};
+
+    let mut client = client_handshake(rustls_client_config(TLS13.version, TLS13.suite).into());
+    let mut server = server_handshake(rustls_server_config(TLS13.version, TLS13.suite).into());
+    *client.engine_config() = Config::new(EngineRole::Server);
+    *server.engine_config() = Config::new(EngineRole::Client);
+    while [client.advance().unwrap(), server.advance().unwrap()] != [Progress::Complete; 2] {
+        let taken = server.receive(client.unsent());
+        client.sent(taken);
+        let taken = client.receive(server.unsent());
+        server.sent(taken);
+    }
+    assert_eq!(client.finish::<Ring>().unwrap().opener.role(), EngineRole::Client);
+    assert_eq!(server.finish::<Ring>().unwrap().opener.role(), EngineRole::Server);
+}

@@ -309,6 +309,12 @@ fn openssl_describes_the_connection() {
         assert_eq!(info.peer_certificates, [identity().certificate.clone()]);
         assert_eq!(info.server_name, Some(SERVER_NAME.try_into().unwrap()));
 
+        setting.get_session();
+        let mut peer = setting.peer();
+        let info = &setting.take_over(usize::MAX, &mut *peer).connection().info.clone();
+        assert_eq!(info.kind, HandshakeKind::Resumed);
+        assert_eq!(info.peer_certificates, [identity().certificate.clone()]);
+
         let extras = Extras { client_auth: true, ..Extras::default() };
         let context = OpensslContext::with(&agreed.setup(Role::Server), &extras);
         let config = rustls_client_config_with(agreed.version, agreed.suite, &extras);
