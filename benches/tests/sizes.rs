@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use tls_record::aead::{Provider, aws_lc::AwsLc, null::Null, ring::Ring, rustcrypto::RustCrypto};
+use tls_record::aead::{Provider, aws_lc::AwsLc, ring::Ring, rustcrypto::RustCrypto};
 use tls_record::{
     Config, Connection, ConnectionSet, End, KernelDirection, Mailbox, Opener, RecordBuffer,
     RecordLayer, RecordSizes, Sealer, TrafficSecret, Writer,
@@ -46,18 +46,12 @@ fn per_backend<P: Provider>() -> [usize; 9] {
 }
 
 fn table() -> String {
-    let mut table = String::from(
-        "| size in bytes | null | ring | RustCrypto | AWS-LC |\n|---|---|---|---|---|\n",
-    );
-    let columns = [
-        per_backend::<Null>(),
-        per_backend::<Ring>(),
-        per_backend::<RustCrypto>(),
-        per_backend::<AwsLc>(),
-    ];
+    let mut table =
+        String::from("| size in bytes | ring | RustCrypto | AWS-LC |\n|---|---|---|---|\n");
+    let columns = [per_backend::<Ring>(), per_backend::<RustCrypto>(), per_backend::<AwsLc>()];
     for (row, name) in PER_BACKEND.iter().enumerate() {
-        let [none, ring, rustcrypto, aws_lc] = columns.map(|column| column[row]);
-        writeln!(table, "| {name} | {none} | {ring} | {rustcrypto} | {aws_lc} |").unwrap();
+        let [ring, rustcrypto, aws_lc] = columns.map(|column| column[row]);
+        writeln!(table, "| {name} | {ring} | {rustcrypto} | {aws_lc} |").unwrap();
     }
     table += "\n| type | size in bytes |\n|---|---|\n";
     for (name, size) in [
@@ -83,12 +77,7 @@ fn the_readme_states_the_sizes() {
 
 #[test]
 fn a_connection_takes_at_most_200_bytes_without_its_keys() {
-    for sizes in [
-        per_backend::<Null>(),
-        per_backend::<Ring>(),
-        per_backend::<RustCrypto>(),
-        per_backend::<AwsLc>(),
-    ] {
+    for sizes in [per_backend::<Ring>(), per_backend::<RustCrypto>(), per_backend::<AwsLc>()] {
         assert!(sizes[5] <= 200, "{sizes:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Compares the time of a record with the time of its AEAD alone, on the same bytes.
 //!
 //! ```text
-//! cargo run --release -p tls-record-benches --bin ratios
+//! cargo run --release -p tls-record-benches --features long-records --bin ratios
 //! ```
 //!
 //! The engine and the AEAD take turns, and each pair of turns gives a ratio, so that the load of
