@@ -133,11 +133,14 @@ impl Case<'_> {
         let (mut server, address) = host::s_server(certificate, key, &args)?;
         let is_www = args.contains(&"-WWW");
         let mut emulator = self.start(TcpStream::connect(address)?, is_www, fate)?;
-        let updated = check_ram(&mut emulator).and_then(|()| run(&mut server, &mut emulator));
+        let updated = ram(&mut emulator).and_then(|ram| {
+            run(&mut server, &mut emulator)?;
+            Ok(ram)
+        });
         let what = format!("update: {}, the last record {fate:?}", args.join(" "));
-        updated
+        let ram = updated
             .map_err(|error| format!("{what}: {error}\n{}\n{}", server.said(), emulator.said()))?;
-        println!("{what}");
+        println!("{what}, {ram} bytes of RAM");
         Ok(())
     }
 
@@ -165,9 +168,10 @@ impl Case<'_> {
     }
 }
 
-fn check_ram(emulator: &mut Program) -> Result<()> {
-    let bytes: usize = emulator.output.expect(" bytes of RAM\n")?.parse()?;
-    if bytes > MAX_RAM { Err(format!("{bytes} bytes of RAM").into()) } else { Ok(()) }
+/// Returns how much RAM the firmware has reported, which must not be more than it may take.
+fn ram(emulator: &mut Program) -> Result<usize> {
+    let bytes = emulator.output.expect(" bytes of RAM\n")?.parse()?;
+    if bytes > MAX_RAM { Err(format!("{bytes} bytes of RAM").into()) } else { Ok(bytes) }
 }
 
 /// Carries the records of the server.
