@@ -40,6 +40,6 @@ impl<'a> Front<'a> {
 
     /// Returns whether the content is empty.
     pub(crate) const fn is_empty(self) -> bool {
-        self.bytes.is_empty()
+        self.len() == 0
     }
 }
