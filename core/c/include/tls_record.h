@@ -1,0 +1,590 @@
+/*
+ * tls_record.h: a TLS 1.2 and 1.3 record layer. Record bytes go in, events come out; data goes in, record
+ * bytes come out. No I/O, no clock, no heap, no globals, no lock.
+ *
+ * A handshake, yours or that of another library, supplies the traffic secrets. The engine then seals and
+ * opens records in your buffers, answers KeyUpdates, and closes the connection as RFC 9846 section 6
+ * requires: it sends a close_notify once, sends at most one fatal alert, and never reports a truncated
+ * stream as a clean end.
+ *
+ * Which type to use:
+ *
+ *   tlsr_layer       sends each record as soon as it is sealed
+ *   tlsr_connection  keeps its sealed records until the transport has taken them, which may take only some
+ *                    of the bytes, or none for now; shuts down in one step or two
+ *   tlsr_opener,     the two halves of a layer, and tlsr_writer, the sending half of a connection: for two
+ *   tlsr_sealer      threads, tasks or interrupt levels, with a tlsr_mailbox between them
+ *   tlsr_buffer      collects received bytes until a record is whole
+ *   tlsr_follower    follows the handshake of another TLS library, and makes a layer or connection of it
+ *
+ * Rules for all functions
+ *
+ * - Memory is the caller's. An object lies in memory of its type, of static or automatic storage or from
+ *   your allocator. An init function, or one whose name says that it makes an object, fills it; `size` is
+ *   sizeof of the object. Wipe every object that you do not need any more: that overwrites its keys.
+ * - An object stays where it was made. A copy of its bytes is refused as TLSR_ERR_INVALID_HANDLE, because
+ *   two copies would seal with the same nonces. So is memory that was never initialised or was wiped.
+ * - One object is used by one call at a time; different objects by different threads. Functions of a key
+ *   store must not call the engine with an object that is calling them.
+ * - Every function returns at once. It does not wait, and may be called from an interrupt.
+ * - Buffers are a pointer and a length in bytes. The pointer may be null if the length is 0. Buffers of one
+ *   call must not overlap, and neither must a buffer and an object. Ranges come back as an offset into the
+ *   buffer that was given, and a length.
+ * - Functions return TLSR_OK (0) or a negative status. If nothing else is said, an error changes nothing.
+ *   TLSR_ERR_ARGUMENT (null or misaligned pointer, overlapping buffers, a value that does not exist) and
+ *   TLSR_ERR_INVALID_HANDLE can come from every function that takes such things, and are not repeated below.
+ *   A structure that a function fills is written if the function returns TLSR_OK, and else only where that
+ *   is said.
+ *
+ * Versions of this header and of the library must be the same: compare TLSR_VERSION and tlsr_version().
+ * Sizes belong to one build of the library: its script `configure` makes tls_record_config.h.
+ *
+ * C99 and later, C++11 and later.
+ */
+#ifndef TLS_RECORD_H
+#define TLS_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tls_record_config.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* 0x00MMmmpp: major, minor, patch. */
+#define TLSR_VERSION 0x000100
+
+#if TLSR_CONFIG_VERSION != TLSR_VERSION
+#error "tls_record_config.h was made for another version of tls_record.h"
+#endif
+
+/* ---------------------------------------------------------------------------------------------------
+ * Status
+ */
+
+/* What functions return: 0, or one of the negative numbers below. */
+typedef int32_t tlsr_status;
+
+#define TLSR_OK 0
+
+/* The answers of a shutdown. Their names are those of gsk_secure_socket_shutdown of z/OS System SSL, whose
+ * manual this engine began with. Other functions return them with the same meaning. */
+
+/* A slot is reserved and not committed: a write is active. */
+#define TLSR_ERR_CONNECTION_ACTIVE (-1)
+/* Our close_notify was sent, or is queued: no data may follow it. */
+#define TLSR_ERR_CONNECTION_CLOSED (-2)
+/* The transport failed before it took our close_notify (tlsr_connection_transport_failed). */
+#define TLSR_ERR_IO (-3)
+/* The peer's first bytes were not TLS: SSLv2 framing, or HTTP. */
+#define TLSR_ERR_NOT_TLS (-4)
+/* The transport ended before the peer's close_notify: data may be missing. */
+#define TLSR_ERR_SOCKET_CLOSED (-5)
+/* Not an object: not initialised, wiped, or copied from another place. */
+#define TLSR_ERR_INVALID_HANDLE (-6)
+/* There is nothing to close: no keys are installed, and no record was sealed or opened. */
+#define TLSR_ERR_INVALID_STATE (-7)
+/* The transport has not taken all sealed bytes. Nothing is lost: send them, then call again. */
+#define TLSR_ERR_WOULD_BLOCK_WRITE (-8)
+
+/* Two-step shutdown: our close_notify was sent, the peer's has not arrived. Receive, then call again. */
+#define TLSR_ERR_AWAITING_PEER (-9)
+/* Two-step shutdown: the peer has sent more than the budget, and no close_notify. */
+#define TLSR_ERR_BUDGET_SPENT (-10)
+/* Two-step shutdown: the peer's close_notify came before the handshake was complete, when it could be
+ * forged. */
+#define TLSR_ERR_CLOSED_IN_HANDSHAKE (-11)
+/* The alert is none that ends a connection, or is reserved. */
+#define TLSR_ERR_NOT_AN_ERROR_ALERT (-12)
+
+/* A null or misaligned pointer, overlapping buffers, a length over PTRDIFF_MAX, or a value that does not
+ * exist. */
+#define TLSR_ERR_ARGUMENT (-20)
+/* `size` is less than the object needs: the header is not that of this library. */
+#define TLSR_ERR_SIZE (-21)
+/* The output is shorter than the record: tlsr_sealed says what it needs. */
+#define TLSR_ERR_NO_SPACE (-22)
+/* The record is longer than the receive buffer: no more of it fits. */
+#define TLSR_ERR_RECORD_TOO_LONG (-23)
+
+/* The peer broke the protocol, or the connection was aborted: tlsr_end says how. The connection has
+ * failed. Its alert is due: send it. */
+#define TLSR_ERR_FAULT (-30)
+/* The peer sent a fatal alert: tlsr_end has it. The connection has failed. */
+#define TLSR_ERR_PEER_ALERT (-31)
+/* The connection has failed before. */
+#define TLSR_ERR_FAILED (-32)
+/* The keys of this direction were suspended or given to the kernel. */
+#define TLSR_ERR_HANDED_OVER (-33)
+/* Another open function opened the last record in part: call that one again. */
+#define TLSR_ERR_OTHER_BUFFER (-34)
+/* A KeyUpdate is due: seal it first (poll_control). */
+#define TLSR_ERR_CONTROL_FIRST (-35)
+/* The content is longer than one record can carry. */
+#define TLSR_ERR_TOO_LONG (-36)
+/* Not whole handshake messages, or a KeyUpdate, or a change_cipher_spec that is not allowed here. */
+#define TLSR_ERR_NOT_HANDSHAKE (-37)
+/* No slot is reserved, or it was discarded because the sending direction ended. */
+#define TLSR_ERR_NO_SLOT (-38)
+
+/* The keys for this record are not installed. */
+#define TLSR_ERR_NO_KEYS (-40)
+/* The keys have sealed as much as they may (RFC 9846 section 5.5): close the connection. */
+#define TLSR_ERR_KEY_EXHAUSTED (-41)
+/* A key, secret or iv of a length that the suite does not have. */
+#define TLSR_ERR_LENGTH (-42)
+/* A cipher suite that this library was built without, or that the kernel does not have; an operation that
+ * needs the secret itself, and the key is in a key store. */
+#define TLSR_ERR_UNSUPPORTED (-43)
+/* Not possible in this epoch, version or role. Epochs only go forward. */
+#define TLSR_ERR_EPOCH (-44)
+/* TLS 1.2 application keys at sequence number 0, which the Finished had: a nonce would repeat. */
+#define TLSR_ERR_NONCE_REUSE (-45)
+/* One of the directions has this secret now: every nonce would be used twice. */
+#define TLSR_ERR_SAME_SECRET (-46)
+/* Another version than the other direction or the settings, or halves of different roles. */
+#define TLSR_ERR_MISMATCH (-47)
+/* Early data cannot be skipped under keys with tags of 8 bytes. */
+#define TLSR_ERR_SHORT_TAG (-48)
+/* No KeyUpdate is possible: TLS 1.2, no application keys yet, or too many (RFC 9846 section 4.7.3). */
+#define TLSR_ERR_NO_UPDATE (-49)
+/* Our last request for a KeyUpdate is not answered. */
+#define TLSR_ERR_REQUEST_OUTSTANDING (-50)
+/* The cipher or the key store failed. The connection has failed: do not send what is in the output. */
+#define TLSR_ERR_CRYPTO (-51)
+
+/* The connection is not at rest: bytes are unsent, a control record is due, a slot is reserved, or only a
+ * part of a message has arrived. */
+#define TLSR_ERR_BUSY (-60)
+/* A direction has no application keys, or has ended. */
+#define TLSR_ERR_NOT_ESTABLISHED (-61)
+/* Not a suspended connection of this format. */
+#define TLSR_ERR_FORMAT (-62)
+/* The suspended bytes were changed, or sealed under another key. */
+#define TLSR_ERR_FORGED (-63)
+/* The next record is under a secret that was not given yet: give the record again when it was. */
+#define TLSR_ERR_MISSING_SECRET (-64)
+/* The ServerHello has a version that is neither TLS 1.2 nor 1.3, or that this library was built without. */
+#define TLSR_ERR_VERSION (-65)
+/* The server accepted early data, whose records are not followed. */
+#define TLSR_ERR_EARLY_DATA (-66)
+/* A length in a hello message exceeds what is around it. */
+#define TLSR_ERR_MALFORMED (-67)
+/* TLS 1.2: the explicit nonces of the library leave no range to the engine. */
+#define TLSR_ERR_EXPLICIT_NONCES (-68)
+/* A Finished message is missing. */
+#define TLSR_ERR_NOT_COMPLETE (-69)
+
+/* Returns a description in English, for logs. Never null. */
+const char *tlsr_status_text(tlsr_status status);
+
+/* Returns the version of the library, to be compared with TLSR_VERSION. */
+uint32_t tlsr_version(void);
+
+/* ---------------------------------------------------------------------------------------------------
+ * Alerts (RFC 9846 section 6)
+ */
+
+#define TLSR_ALERT_CLOSE_NOTIFY 0
+#define TLSR_ALERT_UNEXPECTED_MESSAGE 10
+#define TLSR_ALERT_BAD_RECORD_MAC 20
+#define TLSR_ALERT_RECORD_OVERFLOW 22
+#define TLSR_ALERT_HANDSHAKE_FAILURE 40
+#define TLSR_ALERT_BAD_CERTIFICATE 42
+#define TLSR_ALERT_CERTIFICATE_EXPIRED 45
+#define TLSR_ALERT_CERTIFICATE_UNKNOWN 46
+#define TLSR_ALERT_ILLEGAL_PARAMETER 47
+#define TLSR_ALERT_UNKNOWN_CA 48
+#define TLSR_ALERT_DECODE_ERROR 50
+#define TLSR_ALERT_DECRYPT_ERROR 51
+#define TLSR_ALERT_PROTOCOL_VERSION 70
+#define TLSR_ALERT_INTERNAL_ERROR 80
+#define TLSR_ALERT_USER_CANCELED 90
+#define TLSR_ALERT_NO_RENEGOTIATION 100
+
+/* Returns the name of the RFC, "bad_record_mac" for instance, or "unknown alert". Never null. */
+const char *tlsr_alert_text(uint8_t alert);
+
+/* Writes a whole record with the alert, not encrypted, to `record`: what a server without a connection
+ * answers. The level is that of TLS 1.2: warning for close_notify, user_canceled and no_renegotiation,
+ * fatal for all others. */
+tlsr_status tlsr_alert_record(uint8_t alert, uint8_t record[7]);
+
+/* ---------------------------------------------------------------------------------------------------
+ * Settings
+ */
+
+/* Zeroed memory has none of the values of these groups that begin at 1. */
+#define TLSR_CLIENT 1
+#define TLSR_SERVER 2
+
+#define TLSR_TLS_1_2 0x0303
+#define TLSR_TLS_1_3 0x0304
+
+/* The keys under which records are. TLS 1.2 has TLSR_EPOCH_HANDSHAKE until the Finished. */
+#define TLSR_EPOCH_PLAINTEXT 1
+#define TLSR_EPOCH_EARLY_DATA 2
+#define TLSR_EPOCH_HANDSHAKE 3
+#define TLSR_EPOCH_APPLICATION 4
+
+/* How records of TLS 1.3 are padded (RFC 9846 section 5.4). Lengths are those of the inner plaintext: the
+ * content, a byte of content type, and the padding. */
+#define TLSR_PADDING_NONE 0
+#define TLSR_PADDING_BLOCK 1        /* to a multiple of padding_size */
+#define TLSR_PADDING_POWER_OF_TWO 2 /* to a power of two */
+#define TLSR_PADDING_SIZE 3         /* to padding_size; 0xffff: to a full record */
+
+/* Make it with tlsr_config_init, then change what should be different. */
+typedef struct tlsr_config {
+    uint32_t key_limit;               /* records that one key may seal, if fewer than the cipher allows */
+    uint32_t limit_handshake_message; /* bytes of a handshake message; 65,535 */
+    uint32_t limit_early_data;        /* bytes of early data, skipped or accepted; 16,384 */
+    uint16_t fragment_limit;          /* most bytes of content in a sealed record, 1 to 16,384 */
+    uint16_t record_size_limit;       /* announced by this end and confirmed (RFC 8449), 64 or more; 0: none */
+    uint16_t version;                 /* the only one that may be negotiated; 0: either */
+    uint16_t padding_size;
+    uint8_t role;                   /* TLSR_CLIENT or TLSR_SERVER */
+    uint8_t padding;                /* TLSR_PADDING_... */
+    uint8_t pads_control;           /* 1: alerts, KeyUpdates and handshake messages are padded, too */
+    uint8_t constant_time_padding;  /* 1: padding is removed in a time that does not show its length */
+    uint8_t tls12_half_close;       /* 1: a TLS 1.2 close_notify of the peer leaves our direction open */
+    uint8_t post_handshake_auth;    /* 1: messages of post-handshake authentication may arrive */
+    uint8_t limit_empty_records;    /* in a row; 32 */
+    uint8_t limit_warnings;         /* in a row; 4 */
+    uint8_t limit_key_updates;      /* without data between them; 32 */
+    uint8_t limit_renegotiations;   /* in all; 32 */
+} tlsr_config;
+
+/* Writes the default settings of an end: those in the comments above, 0 where none is said, and no limits
+ * but those of the protocol. `role` is TLSR_CLIENT or TLSR_SERVER. */
+tlsr_status tlsr_config_init(tlsr_config *config, uint8_t role);
+
+/* ---------------------------------------------------------------------------------------------------
+ * Secrets
+ */
+
+/*
+ * A key store: keys that the program never sees, in hardware or behind an API such as PSA Crypto.
+ *
+ * Secrets and keys are numbers of the store. The functions return 0, or another number if they failed;
+ * the connection fails then. They must not call the engine with the object that calls them. They leave no
+ * copies of keys on the stack.
+ *
+ * The table stays where it is, unchanged, until the last of its secrets and keys was destroyed.
+ * In a library that was built with the feature `key-store`.
+ */
+typedef struct tlsr_key_store {
+    /* Given to each function. */
+    void *context;
+    /* Makes the key and the iv of the current generation of `secret` (RFC 9846 section 7.3). In TLS 1.2 iv is
+     * as tlsr_secret says, with zeros behind a salt. Each key is destroyed once. */
+    int32_t (*keys)(void *context, uintptr_t secret, uintptr_t *key, uint8_t iv[12]);
+    /* Replaces *secret by its next generation (section 7.2), and destroys the old one. */
+    int32_t (*update)(void *context, uintptr_t *secret);
+    /* Encrypts `len` bytes in place, and writes the tag. */
+    int32_t (*seal)(void *context, uintptr_t key, const uint8_t nonce[12],
+                    const uint8_t *additional_data, size_t additional_data_len,
+                    uint8_t *in_out, size_t len, uint8_t *tag);
+    /* Checks the tag, then decrypts `len` bytes in place. If the tag is wrong it returns another number
+     * than 0; what it has decrypted by then is overwritten by the engine. */
+    int32_t (*open)(void *context, uintptr_t key, const uint8_t nonce[12],
+                    const uint8_t *additional_data, size_t additional_data_len,
+                    uint8_t *in_out, size_t len, const uint8_t *tag);
+    void (*destroy_key)(void *context, uintptr_t key);
+    void (*destroy_secret)(void *context, uintptr_t secret);
+} tlsr_key_store;
+
+/*
+ * The secret of one direction. Zero it first ({0}), and set what is needed:
+ *
+ * - TLS 1.3: `suite`, and `secret`: the traffic secret, of tlsr_secret_len bytes (RFC 9846 section 7.1).
+ * - TLS 1.2: `suite`, `secret`: the write key, and `iv` (RFC 5246 section 6.3). AES-GCM and AES-CCM have a
+ *   salt of 4 bytes; 8 more bytes, if there are any, are combined with the sequence number to the explicit
+ *   nonce. ChaCha20-Poly1305 has 12 bytes.
+ * - Keys in a store: `suite`, `store`, and `handle`: the number of the secret. From the call on it belongs
+ *   to the engine, which destroys it, unless the call returns TLSR_ERR_ARGUMENT, TLSR_ERR_INVALID_HANDLE,
+ *   or TLSR_ERR_UNSUPPORTED.
+ *
+ * The bytes are copied: wipe yours.
+ */
+typedef struct tlsr_secret {
+    const uint8_t *secret;
+    size_t secret_len;
+    const uint8_t *iv;
+    size_t iv_len;
+    const tlsr_key_store *store;
+    uintptr_t handle;
+    uint64_t sequence; /* number of the next record: 0 for keys that were not used yet */
+    uint16_t suite;    /* number of IANA: 0x1301 is TLS_AES_128_GCM_SHA256 */
+} tlsr_secret;
+
+/* Returns the length of a TLS 1.3 traffic secret of the suite in bytes, 32 or 48; 0 for an unknown suite. */
+size_t tlsr_secret_len(uint16_t suite);
+
+/* Returns the length of a key of the suite in bytes, 16 or 32; 0 for an unknown suite. */
+size_t tlsr_key_len(uint16_t suite);
+
+/* ---------------------------------------------------------------------------------------------------
+ * What functions fill
+ */
+
+/* Bytes that are read: a part of a message, or a piece of a record. Most functions that take an array of
+ * them take up to TLSR_MAX_PARTS. */
+typedef struct tlsr_slice {
+    const uint8_t *data;
+    size_t len;
+} tlsr_slice;
+
+/* A record with no effect: empty data, a dropped change_cipher_spec, skipped early data. Events that you do
+ * not know are like it. */
+#define TLSR_EVENT_NOTHING 0
+/* The input does not hold a whole record. Call again when it holds `needed` bytes. */
+#define TLSR_EVENT_NEED_MORE 1
+/* Application data, at `offset` and `len`. Never empty. */
+#define TLSR_EVENT_APPLICATION_DATA 2
+/* A handshake message, or a piece of one, without its header, at `offset` and `len`: its type is `detail`,
+ * the piece begins at `message_offset` of `message_len` bytes. After a TLS 1.2 handshake it is a request to
+ * renegotiate: answer it with refuse_renegotiation. */
+#define TLSR_EVENT_HANDSHAKE 3
+/* TLS 1.2: the next record is under new keys. Install them now. */
+#define TLSR_EVENT_CHANGE_CIPHER_SPEC 4
+/* The peer updated its sending keys, and this end its receiving keys. `detail` is 1 if the peer requests one
+ * in return: the engine answers. */
+#define TLSR_EVENT_KEY_UPDATE 5
+/* A warning alert, `detail`, which does not end the connection. */
+#define TLSR_EVENT_WARNING 6
+/* The peer's close_notify: it sends no more records. Bytes behind it are not TLS. */
+#define TLSR_EVENT_CLOSED 7
+
+/* What open functions return. */
+typedef struct tlsr_opened {
+    size_t consumed; /* bytes at the front of the input that are done with: pass the rest again, unchanged */
+    size_t offset;   /* of the content, in the input or, for open_into, in the output */
+    size_t len;      /* of the content */
+    size_t needed;   /* TLSR_EVENT_NEED_MORE: total length of the record, or of a header */
+    uint32_t message_len;
+    uint32_t message_offset;
+    uint8_t event;   /* TLSR_EVENT_... */
+    uint8_t detail;
+} tlsr_opened;
+
+/* What seal functions return. Written with TLSR_ERR_NO_SPACE and all errors of sealing, too: nothing was
+ * taken and nothing was written then. */
+typedef struct tlsr_sealed {
+    size_t taken;   /* bytes of data in the record: pass the others again */
+    size_t written; /* length of the record: send so many bytes */
+    size_t needed;  /* TLSR_ERR_NO_SPACE: length of the output that the record needs */
+} tlsr_sealed;
+
+/* Nothing is due. */
+#define TLSR_CONTROL_NONE 0
+/* An alert is due: `alert`. */
+#define TLSR_CONTROL_ALERT 1
+/* A KeyUpdate is due, which requests one in return if `request` is 1. */
+#define TLSR_CONTROL_KEY_UPDATE 2
+
+/* An alert or a KeyUpdate. `message` and `content_type` are for a kernel that has the keys. */
+typedef struct tlsr_control {
+    uint8_t kind; /* TLSR_CONTROL_... */
+    uint8_t alert;
+    uint8_t request;
+    uint8_t content_type; /* of the record: 21 or 22 */
+    uint8_t len;          /* of the message */
+    uint8_t message[7];
+} tlsr_control;
+
+/* How the receiving direction ended. */
+#define TLSR_READ_OPEN 0
+#define TLSR_READ_CLOSED 1      /* by a close_notify in `read_epoch`: everything has arrived */
+#define TLSR_READ_TRUNCATED 2   /* the transport ended in `read_epoch`: data may be missing */
+#define TLSR_READ_PEER_ALERT 3  /* by the peer's fatal alert, `read_alert` */
+#define TLSR_READ_FAULT 4       /* by `fault`, for which `read_alert` is sent */
+#define TLSR_READ_HANDED_OVER 5 /* the keys were suspended or given to the kernel */
+
+/* How the sending direction ended. */
+#define TLSR_WRITE_OPEN 0
+#define TLSR_WRITE_CLOSING 1      /* a close_notify is queued, or not all sent */
+#define TLSR_WRITE_CLOSED 2       /* our close_notify was sealed; from a connection: sent */
+#define TLSR_WRITE_ALERT_QUEUED 3 /* `write_alert` is queued, or not all sent */
+#define TLSR_WRITE_ALERT_SENT 4   /* `write_alert` was sealed; from a connection: sent */
+#define TLSR_WRITE_FAILED 5       /* there was no alert to send */
+#define TLSR_WRITE_HANDED_OVER 6  /* the keys were suspended or given to the kernel */
+
+/* Why the engine failed a connection. */
+#define TLSR_FAULT_NOT_TLS 1
+#define TLSR_FAULT_RECORD_OVERFLOW 2
+#define TLSR_FAULT_BAD_RECORD_MAC 3
+#define TLSR_FAULT_RECORD_VERSION 4
+#define TLSR_FAULT_UNEXPECTED_CONTENT_TYPE 5
+#define TLSR_FAULT_NO_CONTENT_TYPE 6
+#define TLSR_FAULT_UNEXPECTED_HANDSHAKE 7
+#define TLSR_FAULT_EMPTY_HANDSHAKE_RECORD 8
+#define TLSR_FAULT_HANDSHAKE_TOO_LONG 9
+#define TLSR_FAULT_INTERLEAVED 10
+#define TLSR_FAULT_SPANS_KEY_CHANGE 11
+#define TLSR_FAULT_BAD_CHANGE_CIPHER_SPEC 12
+#define TLSR_FAULT_HANDSHAKE_LENGTH 13
+#define TLSR_FAULT_KEY_UPDATE_VALUE 14
+#define TLSR_FAULT_EMPTY_ALERT 15
+#define TLSR_FAULT_ALERT_LENGTH 16
+#define TLSR_FAULT_ALERT_LEVEL 17
+#define TLSR_FAULT_FLOOD_EMPTY_RECORDS 18
+#define TLSR_FAULT_FLOOD_CHANGE_CIPHER_SPECS 19
+#define TLSR_FAULT_FLOOD_WARNINGS 20
+#define TLSR_FAULT_FLOOD_KEY_UPDATES 21
+#define TLSR_FAULT_FLOOD_RENEGOTIATIONS 22
+#define TLSR_FAULT_TOO_MUCH_EARLY_DATA 23
+#define TLSR_FAULT_SEQUENCE_EXHAUSTED 24
+#define TLSR_FAULT_CRYPTO 25
+#define TLSR_FAULT_ABORTED 26
+
+/* How the two directions of a connection ended, or that they are open. */
+typedef struct tlsr_end {
+    uint8_t read; /* TLSR_READ_... */
+    uint8_t read_epoch;
+    uint8_t inside_record; /* TLSR_READ_TRUNCATED: 1 inside a record, 0 between two */
+    uint8_t fault;         /* TLSR_FAULT_... */
+    uint8_t read_alert;
+    uint8_t write; /* TLSR_WRITE_... */
+    uint8_t write_alert;
+    uint8_t is_clean; /* 1: both sides closed an established connection with a close_notify */
+} tlsr_end;
+
+/* Returns a description of a TLSR_FAULT_... in English, for logs. Never null. */
+const char *tlsr_fault_text(uint8_t fault);
+
+/* ---------------------------------------------------------------------------------------------------
+ * Opaque objects
+ */
+
+#if defined(__cplusplus)
+#define TLSR_ALIGNED alignas(TLSR_ALIGNMENT)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define TLSR_ALIGNED _Alignas(TLSR_ALIGNMENT)
+#elif defined(__GNUC__) || defined(__clang__)
+#define TLSR_ALIGNED __attribute__((aligned(TLSR_ALIGNMENT)))
+#elif defined(_MSC_VER)
+#define TLSR_ALIGNED __declspec(align(TLSR_ALIGNMENT))
+#else
+#define TLSR_ALIGNED /* TLSR_ERR_ARGUMENT tells of a misaligned object. */
+#endif
+
+/* The size of an object is sizeof, or TLSR_LAYER_SIZE and so on. */
+#define TLSR_OPAQUE(name, size) \
+    typedef struct name { \
+        TLSR_ALIGNED unsigned char opaque[size]; \
+    } name
+
+/* ---------------------------------------------------------------------------------------------------
+ * tlsr_layer: a record layer, whose sealed records the caller sends at once
+ *
+ *     tlsr_layer layer;
+ *     tlsr_config config;
+ *     tlsr_config_init(&config, TLSR_CLIENT);
+ *     tlsr_layer_init(&layer, sizeof layer, &config);
+ *     tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &client, &server);
+ *
+ * After every call, also one that failed, send the control records that are due:
+ *
+ *     uint8_t record[64];
+ *     tlsr_sealed sealed;
+ *     while (tlsr_layer_poll_control(&layer, record, sizeof record, &sealed) == TLSR_OK &&
+ *            sealed.written != 0)
+ *         send(socket, record, sealed.written, 0);
+ */
+
+TLSR_OPAQUE(tlsr_layer, TLSR_LAYER_SIZE);
+
+/* Makes a layer without keys. TLSR_ERR_SIZE if `size` is too small. */
+tlsr_status tlsr_layer_init(tlsr_layer *layer, size_t size, const tlsr_config *config);
+
+/* Overwrites the layer and its keys. */
+tlsr_status tlsr_layer_wipe(tlsr_layer *layer);
+
+/* Installs the keys of both directions: `client` protects the records that the client sends.
+ *
+ * TLSR_ERR_LENGTH, TLSR_ERR_UNSUPPORTED: not keys of this suite. TLSR_ERR_EPOCH, TLSR_ERR_MISMATCH,
+ * TLSR_ERR_SAME_SECRET, TLSR_ERR_NONCE_REUSE: not keys that may be installed now. TLSR_ERR_CONNECTION_CLOSED,
+ * TLSR_ERR_HANDED_OVER: the direction has ended. TLSR_ERR_FAULT: a handshake message spans the key change
+ * (RFC 9846 section 5.1). TLSR_ERR_CRYPTO: keys could not be made. The connection has failed after the last
+ * two. */
+tlsr_status tlsr_layer_install(tlsr_layer *layer, uint8_t epoch, const tlsr_secret *client,
+                               const tlsr_secret *server);
+
+/* Sets the version that the handshake has negotiated, TLSR_TLS_1_2 or TLSR_TLS_1_3. Call it as soon as the
+ * ServerHello was sent or read. The first call counts. */
+tlsr_status tlsr_layer_set_version(tlsr_layer *layer, uint16_t version);
+
+/* Opens the record at the front of the input, in place. Call it until it returns TLSR_EVENT_NEED_MORE, and then
+ * receive more. A record with several handshake messages is opened in several calls.
+ *
+ * TLSR_ERR_FAULT: the peer broke the protocol; the alert is due, and tlsr_layer_end says which fault.
+ * TLSR_ERR_PEER_ALERT: the peer sent a fatal alert. TLSR_ERR_SOCKET_CLOSED after tlsr_layer_eof.
+ * TLSR_ERR_HANDED_OVER. Every later call returns the same. TLSR_ERR_OTHER_BUFFER: open_into has the rest of the
+ * record. */
+tlsr_status tlsr_layer_open(tlsr_layer *layer, uint8_t *input, size_t len, tlsr_opened *opened);
+
+/* Opens the record at the front of `pieces`, which are consecutive bytes: it wraps around the end of a ring, or
+ * lies in several completion buffers. It is copied to the front of `out` and opened there; the pieces are not
+ * changed. `consumed` counts bytes of the pieces, `offset` is one of `out`. While a part of the record is not
+ * consumed, leave `out` as it is, and call this function again with it.
+ *
+ * TLSR_EVENT_NEED_MORE also if the record is longer than `out`: compare `needed` with its length. Errors are those
+ * of tlsr_layer_open, with TLSR_ERR_OTHER_BUFFER if that one has the rest of the record. */
+tlsr_status tlsr_layer_open_into(tlsr_layer *layer, const tlsr_slice *pieces, size_t count, uint8_t *out,
+                                 size_t len, tlsr_opened *opened);
+
+/* Reports the end of the transport: the peer closed it, or it failed. tlsr_layer_end says whether the stream
+ * was truncated. */
+tlsr_status tlsr_layer_eof(tlsr_layer *layer);
+
+/* Seals application data to the front of `out`. If there is more than one record can carry, or than there is
+ * room for, it takes as much as fits: tlsr_sealed says how much.
+ *
+ * TLSR_ERR_NO_SPACE: no record fits. TLSR_ERR_CONTROL_FIRST: call tlsr_layer_poll_control. TLSR_ERR_CONNECTION_CLOSED
+ * after tlsr_layer_close. TLSR_ERR_FAILED, TLSR_ERR_HANDED_OVER, TLSR_ERR_NO_KEYS, TLSR_ERR_KEY_EXHAUSTED,
+ * TLSR_ERR_CRYPTO. */
+tlsr_status tlsr_layer_seal(tlsr_layer *layer, const uint8_t *data, size_t data_len, uint8_t *out,
+                            size_t out_len, tlsr_sealed *sealed);
+
+/* Seals application data that lies where its record will be: `len` bytes, tlsr_layer_headroom bytes behind the
+ * beginning of `record`. Errors are those of tlsr_layer_seal, and TLSR_ERR_TOO_LONG if one record cannot carry
+ * `len` bytes. */
+tlsr_status tlsr_layer_seal_in_place(tlsr_layer *layer, uint8_t *record, size_t record_len, size_t len,
+                                     tlsr_sealed *sealed);
+
+/* Seals whole handshake messages, for a handshake of your own: in plaintext until keys are installed. The engine
+ * makes KeyUpdates itself. Errors are those of tlsr_layer_seal, and TLSR_ERR_NOT_HANDSHAKE. TLSR_ERR_NO_SPACE if
+ * there is not enough room for all of the message. */
+tlsr_status tlsr_layer_seal_handshake(tlsr_layer *layer, const uint8_t *message, size_t message_len,
+                                      uint8_t *out, size_t out_len, tlsr_sealed *sealed);
+
+/* Seals the alert or KeyUpdate that is due; `written` is 0 if none is. 64 bytes are enough for it, if control
+ * records are not padded. TLSR_ERR_NO_SPACE, TLSR_ERR_CRYPTO. */
+tlsr_status tlsr_layer_poll_control(tlsr_layer *layer, uint8_t *out, size_t out_len, tlsr_sealed *sealed);
+
+/* Writes what tlsr_layer_poll_control seals next, for a log. */
+tlsr_status tlsr_layer_next_control(tlsr_layer *layer, tlsr_control *control);
+
+/* Closes the sending direction: a close_notify is due. Receiving goes on (RFC 9846 section 6.1).
+ *
+ * TLSR_ERR_CONNECTION_CLOSED: it was sealed before. TLSR_ERR_FAILED: no close_notify follows a fatal alert.
+ * TLSR_ERR_SOCKET_CLOSED: the transport has ended; the close_notify is due all the same, because a transport can
+ * end in one direction only. TLSR_ERR_HANDED_OVER. */
+tlsr_status tlsr_layer_close(tlsr_layer *layer);
+
+/* Ends the connection with a fatal alert, which is due then. TLSR_ERR_NOT_AN_ERROR_ALERT for close_notify,
+ * user_canceled and reserved numbers. TLSR_ERR_CONNECTION_CLOSED, TLSR_ERR_FAILED: it has ended before.
+ * TLSR_ERR_HANDED_OVER. */
+tlsr_status tlsr_layer_abort(tlsr_layer *layer, uint8_t alert);
+
+/* Says how each direction ended, at any time. */
+tlsr_status tlsr_layer_end(tlsr_layer *layer, tlsr_end *end);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,234 @@
+//! Keys that stay in a key store: a table of C functions.
+
+use core::ffi::c_void;
+
+use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN};
+use tls_record::{DirectionKeys, KeyError, KeySchedule, Version};
+use zeroize::Zeroize;
+
+/// `tlsr_key_store`. The functions return 0, or another number if they failed.
+#[repr(C)]
+#[allow(missing_docs, reason = "the header describes the fields")]
+pub struct KeyStore {
+    pub context: *mut c_void,
+    pub keys: Option<unsafe extern "C" fn(*mut c_void, usize, *mut usize, *mut u8) -> i32>,
+    pub update: Option<unsafe extern "C" fn(*mut c_void, *mut usize) -> i32>,
+    pub seal: Option<
+        unsafe extern "C" fn(
+            *mut c_void,
+            usize,
+            *const u8,
+            *const u8,
+            usize,
+            *mut u8,
+            usize,
+            *mut u8,
+        ) -> i32,
+    >,
+    pub open: Option<
+        unsafe extern "C" fn(
+            *mut c_void,
+            usize,
+            *const u8,
+            *const u8,
+            usize,
+            *mut u8,
+            usize,
+            *const u8,
+        ) -> i32,
+    >,
+    pub destroy_key: Option<unsafe extern "C" fn(*mut c_void, usize)>,
+    pub destroy_secret: Option<unsafe extern "C" fn(*mut c_void, usize)>,
+}
+
+/// A pointer to a table, which the caller keeps for as long as a connection uses it.
+#[derive(Clone, Copy, PartialEq)]
+struct Store(*const KeyStore);
+
+impl Store {
+    fn table(&self) -> &KeyStore {
+        // SAFETY: `Secret::new` refuses null and misaligned pointers, and its caller keeps the table.
+        unsafe { &*self.0 }
+    }
+}
+
+/// The secret of one direction, which the store knows by a number.
+pub(crate) struct StoredSecret {
+    store: Store,
+    secret: usize,
+    version: Version,
+    algorithm: Algorithm,
+    is_destroyed: bool,
+}
+
+impl StoredSecret {
+    /// # Errors
+    /// `None` if the pointer is null or misaligned, or a function is missing.
+    ///
+    /// # Safety
+    /// The table stays where it is, and unchanged, until the secret and its keys are destroyed.
+    pub(crate) unsafe fn new(
+        table: *const KeyStore,
+        secret: usize,
+        version: Version,
+        algorithm: Algorithm,
+    ) -> Option<Self> {
+        if table.is_null() || !table.is_aligned() {
+            return None;
+        }
+        let store = Store(table);
+        let KeyStore { context: _, keys, update, seal, open, destroy_key, destroy_secret } =
+            store.table();
+        (keys.is_some()
+            && update.is_some()
+            && seal.is_some()
+            && open.is_some()
+            && destroy_key.is_some()
+            && destroy_secret.is_some())
+        .then_some(Self { store, secret, version, algorithm, is_destroyed: false })
+    }
+}
+
+impl KeySchedule for StoredSecret {
+    type Aead = StoredKey;
+
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    fn keys(&self) -> Result<DirectionKeys<StoredKey>, KeyError> {
+        let table = self.store.table();
+        let keys = table.keys.ok_or(KeyError::Crypto)?;
+        let mut key = 0;
+        let mut iv = [0; NONCE_LEN];
+        // SAFETY: a function of the caller, with what the header promises it.
+        let failed = unsafe { keys(table.context, self.secret, &mut key, iv.as_mut_ptr()) };
+        if failed != 0 {
+            return Err(KeyError::Crypto);
+        }
+        let aead =
+            StoredKey { store: self.store, key, algorithm: self.algorithm, is_destroyed: false };
+        Ok(DirectionKeys { aead, iv })
+    }
+
+    fn is_same_secret(&self, other: &Self) -> bool {
+        self.store == other.store && self.secret == other.secret
+    }
+
+    fn update(&mut self) -> Result<(), KeyError> {
+        if self.version == Version::Tls12 {
+            return Err(KeyError::NoUpdate);
+        }
+        let table = self.store.table();
+        let update = table.update.ok_or(KeyError::Crypto)?;
+        // SAFETY: a function of the caller, with what the header promises it.
+        let failed = unsafe { update(table.context, &mut self.secret) };
+        if failed == 0 { Ok(()) } else { Err(KeyError::Crypto) }
+    }
+}
+
+impl Zeroize for StoredSecret {
+    fn zeroize(&mut self) {
+        let table = self.store.table();
+        if let Some(destroy) = table.destroy_secret.filter(|_| !self.is_destroyed) {
+            self.is_destroyed = true;
+            // SAFETY: a function of the caller, called once for each secret.
+            unsafe { destroy(table.context, self.secret) };
+        }
+    }
+}
+
+impl Drop for StoredSecret {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+/// A key of one generation, which the store knows by a number.
+pub(crate) struct StoredKey {
+    store: Store,
+    key: usize,
+    algorithm: Algorithm,
+    is_destroyed: bool,
+}
+
+impl Aead for StoredKey {
+    fn tag_len(&self) -> usize {
+        self.algorithm.tag_len()
+    }
+
+    fn confidentiality_limit(&self) -> u64 {
+        self.algorithm.confidentiality_limit()
+    }
+
+    fn has_explicit_nonce(&self) -> bool {
+        self.algorithm.has_explicit_nonce()
+    }
+
+    fn seal(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), AeadError> {
+        let table = self.store.table();
+        let seal = table.seal.ok_or(AeadError)?;
+        // SAFETY: a function of the caller, with what the header promises it.
+        let failed = unsafe {
+            seal(
+                table.context,
+                self.key,
+                nonce.as_ptr(),
+                additional_data.as_ptr(),
+                additional_data.len(),
+                in_out.as_mut_ptr(),
+                in_out.len(),
+                tag.as_mut_ptr(),
+            )
+        };
+        if failed == 0 { Ok(()) } else { Err(AeadError) }
+    }
+
+    fn open(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        let table = self.store.table();
+        let open = table.open.ok_or(AeadError)?;
+        // SAFETY: a function of the caller, with what the header promises it.
+        let failed = unsafe {
+            open(
+                table.context,
+                self.key,
+                nonce.as_ptr(),
+                additional_data.as_ptr(),
+                additional_data.len(),
+                in_out.as_mut_ptr(),
+                in_out.len(),
+                tag.as_ptr(),
+            )
+        };
+        if failed == 0 { Ok(()) } else { Err(AeadError) }
+    }
+}
+
+impl Zeroize for StoredKey {
+    fn zeroize(&mut self) {
+        let table = self.store.table();
+        if let Some(destroy) = table.destroy_key.filter(|_| !self.is_destroyed) {
+            self.is_destroyed = true;
+            // SAFETY: a function of the caller, called once for each key.
+            unsafe { destroy(table.context, self.key) };
+        }
+    }
+}
+
+impl Drop for StoredKey {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}

@@ -1,0 +1,206 @@
+//! `tlsr_secret`, and the keys that are made of it: secrets in memory, or numbers of a key store.
+
+use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN};
+use tls_record::{DirectionKeys, KeyError, KeySchedule, Version};
+use zeroize::Zeroize;
+
+#[cfg(feature = "key-store")]
+use crate::key_store::{KeyStore, StoredKey, StoredSecret};
+use crate::memory::{Bytes, In, Plain};
+use crate::status::Status;
+
+#[cfg(secrets)]
+pub(crate) type Provider = tls_record::aead::rustcrypto::RustCrypto;
+#[cfg(secrets)]
+type TrafficSecret = tls_record::TrafficSecret<Provider>;
+
+/// `tlsr_secret`.
+#[repr(C)]
+#[allow(missing_docs, reason = "the header describes the fields")]
+pub struct Secret<'a> {
+    pub secret: Bytes<'a>,
+    pub secret_len: usize,
+    pub iv: Bytes<'a>,
+    pub iv_len: usize,
+    #[cfg(feature = "key-store")]
+    pub store: *const KeyStore,
+    #[cfg(not(feature = "key-store"))]
+    pub store: *const core::ffi::c_void,
+    pub handle: usize,
+    pub sequence: u64,
+    pub suite: u16,
+}
+
+// SAFETY: pointers and integers; the pointers are checked when they are used.
+unsafe impl Plain for Secret<'_> {}
+
+/// Makes the keys of a direction, and returns them with their first sequence number.
+pub(crate) fn keys_of(secret: In<'_, Secret<'_>>) -> Result<(Keys, u64), Status> {
+    let from = secret.get()?;
+    let algorithm = Algorithm::from_suite(from.suite).ok_or(KeyError::Unsupported)?;
+    // The numbers of the suites of TLS 1.3 (RFC 9846 appendix B.4).
+    let version = if from.suite >> 8 == 0x13 { Version::Tls13 } else { Version::Tls12 };
+    let keys = if from.store.is_null() {
+        Keys::of_secret(from, version, algorithm)?
+    } else {
+        Keys::of_store(from, version, algorithm)?
+    };
+    Ok((keys, from.sequence))
+}
+
+/// The secret of one direction.
+pub(crate) enum Keys {
+    #[cfg(secrets)]
+    Secret(TrafficSecret),
+    #[cfg(feature = "key-store")]
+    Store(StoredSecret),
+}
+
+impl Keys {
+    #[cfg(secrets)]
+    fn of_secret(
+        from: &Secret<'_>,
+        version: Version,
+        algorithm: Algorithm,
+    ) -> Result<Self, Status> {
+        let secret = from.secret.slice(from.secret_len)?;
+        let iv = from.iv.slice(from.iv_len)?;
+        let secret = match version {
+            Version::Tls13 if iv.is_empty() => TrafficSecret::tls13(algorithm, secret)?,
+            #[cfg(feature = "tls12")]
+            Version::Tls12 => TrafficSecret::tls12(algorithm, secret, iv)?,
+            _ => return Err(Status::LENGTH),
+        };
+        Ok(Self::Secret(secret))
+    }
+
+    #[cfg(not(secrets))]
+    fn of_secret(_: &Secret<'_>, _: Version, _: Algorithm) -> Result<Self, Status> {
+        Err(Status::UNSUPPORTED)
+    }
+
+    #[cfg(feature = "key-store")]
+    fn of_store(from: &Secret<'_>, version: Version, algorithm: Algorithm) -> Result<Self, Status> {
+        if from.secret_len != 0 || from.iv_len != 0 {
+            return Err(Status::ARGUMENT);
+        }
+        // SAFETY: the header says how long the table has to stay.
+        let stored = unsafe { StoredSecret::new(from.store, from.handle, version, algorithm) };
+        stored.map(Self::Store).ok_or(Status::ARGUMENT)
+    }
+
+    #[cfg(not(feature = "key-store"))]
+    fn of_store(_: &Secret<'_>, _: Version, _: Algorithm) -> Result<Self, Status> {
+        Err(Status::UNSUPPORTED)
+    }
+}
+
+/// Runs the same code for either kind.
+macro_rules! either {
+    ($this:expr, $inner:ident => $call:expr) => {
+        match $this {
+            #[cfg(secrets)]
+            Self::Secret($inner) => $call,
+            #[cfg(feature = "key-store")]
+            Self::Store($inner) => $call,
+        }
+    };
+}
+
+impl KeySchedule for Keys {
+    type Aead = Key;
+
+    #[cfg(secrets)]
+    const STACK: usize = <TrafficSecret as KeySchedule>::STACK;
+
+    fn version(&self) -> Version {
+        either!(self, keys => keys.version())
+    }
+
+    fn keys(&self) -> Result<DirectionKeys<Key>, KeyError> {
+        match self {
+            #[cfg(secrets)]
+            Self::Secret(secret) => {
+                let DirectionKeys { aead, iv } = secret.keys()?;
+                Ok(DirectionKeys { aead: Key::Secret(aead), iv })
+            }
+            #[cfg(feature = "key-store")]
+            Self::Store(secret) => {
+                let DirectionKeys { aead, iv } = secret.keys()?;
+                Ok(DirectionKeys { aead: Key::Store(aead), iv })
+            }
+        }
+    }
+
+    fn is_same_secret(&self, other: &Self) -> bool {
+        match (self, other) {
+            #[cfg(secrets)]
+            (Self::Secret(one), Self::Secret(other)) => one.is_same_secret(other),
+            #[cfg(feature = "key-store")]
+            (Self::Store(one), Self::Store(other)) => one.is_same_secret(other),
+            #[cfg(all(secrets, feature = "key-store"))]
+            _ => false,
+        }
+    }
+
+    fn update(&mut self) -> Result<(), KeyError> {
+        either!(self, keys => keys.update())
+    }
+}
+
+impl Zeroize for Keys {
+    fn zeroize(&mut self) {
+        either!(self, keys => keys.zeroize());
+    }
+}
+
+/// A key of one generation.
+pub(crate) enum Key {
+    #[cfg(secrets)]
+    Secret(<Provider as tls_record::aead::Provider>::Aead),
+    #[cfg(feature = "key-store")]
+    Store(StoredKey),
+}
+
+impl Aead for Key {
+    #[cfg(secrets)]
+    const STACK: usize = <<Provider as tls_record::aead::Provider>::Aead as Aead>::STACK;
+
+    fn tag_len(&self) -> usize {
+        either!(self, key => key.tag_len())
+    }
+
+    fn confidentiality_limit(&self) -> u64 {
+        either!(self, key => key.confidentiality_limit())
+    }
+
+    fn has_explicit_nonce(&self) -> bool {
+        either!(self, key => key.has_explicit_nonce())
+    }
+
+    fn seal(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), AeadError> {
+        either!(self, key => key.seal(nonce, additional_data, in_out, tag))
+    }
+
+    fn open(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        either!(self, key => key.open(nonce, additional_data, in_out, tag))
+    }
+}
+
+impl Zeroize for Key {
+    fn zeroize(&mut self) {
+        either!(self, key => key.zeroize());
+    }
+}

@@ -1,0 +1,350 @@
+//! Pointers of C, and what can be checked of them.
+//!
+//! The parameters of the exported functions have these types, which are pointers to C. No Rust code can
+//! make one without `unsafe`: C makes them, and promises what `tls_record.h` asks of its callers, that
+//! memory is as long as said, and used by one call at a time. What they give is checked first: null and
+//! misaligned pointers, lengths that no object has, buffers that overlap, and objects that are not
+//! initialised, that were wiped, or that were copied.
+
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::ptr;
+
+use crate::status::Status;
+
+/// A type that the header declares as opaque.
+pub trait Object {
+    /// Tells its memory from that of other types. Short, so that it is part of an instruction.
+    const KIND: u8;
+}
+
+/// The memory of an opaque object: a mark, and the object.
+///
+/// The mark is made of the address. Memory that was copied to another place is therefore no object: both
+/// copies would seal with the same nonces.
+#[repr(C)]
+pub struct Memory<T> {
+    mark: usize,
+    object: MaybeUninit<T>,
+}
+
+impl<T: Object> Memory<T> {
+    fn mark_of(memory: *const Self) -> usize {
+        !memory.addr().wrapping_add(T::KIND.into())
+    }
+}
+
+/// A pointer to an opaque object.
+#[repr(transparent)]
+pub struct Handle<'a, T>(*mut Memory<T>, PhantomData<&'a mut T>);
+
+impl<'a, T: Object> Handle<'a, T> {
+    /// Makes what C passes, for tests.
+    ///
+    /// # Safety
+    /// `memory` is null, or points to memory that nothing else uses during `'a`.
+    pub const unsafe fn new(memory: *mut Memory<T>) -> Self {
+        Self(memory, PhantomData)
+    }
+
+    fn memory(&self) -> Result<&'a mut Memory<T>, Status> {
+        if self.0.is_null() || !self.0.is_aligned() {
+            return Err(Status::ARGUMENT);
+        }
+        // SAFETY: the caller has this memory, for this call alone. It may hold anything.
+        Ok(unsafe { &mut *self.0 })
+    }
+
+    /// Returns the object.
+    #[inline]
+    pub(crate) fn get(self) -> Result<&'a mut T, Status> {
+        let mark = Memory::mark_of(self.0);
+        let memory = self.memory()?;
+        if memory.mark != mark {
+            return Err(Status::INVALID_HANDLE);
+        }
+        // SAFETY: `put` has set this mark, which no other memory has, and `take` removes it.
+        Ok(unsafe { memory.object.assume_init_mut() })
+    }
+
+    /// Drops the object, which wipes its keys, and overwrites its memory.
+    pub(crate) fn wipe(self) -> Status {
+        let mark = Memory::mark_of(self.0);
+        let memory = match self.memory() {
+            Ok(memory) if memory.mark == mark => memory,
+            Ok(_) => return Status::INVALID_HANDLE,
+            Err(status) => return status,
+        };
+        // Dropped in place, because moving it would leave a copy of its keys.
+        // SAFETY: as in `get`. The mark is removed below, so that it is not dropped again.
+        unsafe { memory.object.assume_init_drop() };
+        wipe(memory);
+        Status::OK
+    }
+
+    /// Makes an object in memory of `size` bytes, as the caller says.
+    pub(crate) fn put(self, size: usize, object: T) -> Result<(), Status> {
+        self.room(size)?.fill(object);
+        Ok(())
+    }
+
+    /// Checks that an object has room, before it is made of another.
+    pub(crate) fn room(self, size: usize) -> Result<Room<'a, T>, Status> {
+        if size < size_of::<Memory<T>>() {
+            return Err(Status::SIZE);
+        }
+        self.memory().map(Room)
+    }
+
+    /// Moves the object out. Its memory is wiped.
+    pub(crate) fn take(self) -> Result<T, Status> {
+        let mark = Memory::mark_of(self.0);
+        let memory = self.memory()?;
+        if memory.mark != mark {
+            return Err(Status::INVALID_HANDLE);
+        }
+        // SAFETY: as in `get`. The mark is removed below, so that it is not read again.
+        let object = unsafe { memory.object.assume_init_read() };
+        wipe(memory);
+        Ok(object)
+    }
+}
+
+/// Memory that has room for an object.
+pub(crate) struct Room<'a, T>(&'a mut Memory<T>);
+
+impl<T: Object> Room<'_, T> {
+    pub(crate) fn fill(self, object: T) {
+        let Self(memory) = self;
+        // What the memory held before does not remain between the fields.
+        wipe(memory);
+        memory.object.write(object);
+        memory.mark = Memory::mark_of(memory);
+    }
+}
+
+/// Overwrites the memory of an object, its mark and its padding, too.
+fn wipe<T>(memory: &mut Memory<T>) {
+    let first: *mut Memory<T> = memory;
+    // SAFETY: that many bytes are behind the reference; zeros are a `Memory` without an object.
+    unsafe { ptr::write_bytes(first, 0, 1) };
+    // Not left out by the optimizer, although nothing reads it.
+    core::hint::black_box(memory);
+}
+
+/// A pointer to a value that the engine reads.
+#[repr(transparent)]
+pub struct In<'a, T>(*const T, PhantomData<&'a T>);
+
+impl<'a, T: Plain> In<'a, T> {
+    /// Makes what C passes, for tests.
+    ///
+    /// # Safety
+    /// `value` is null, or points to a value that nothing changes during `'a`.
+    pub const unsafe fn new(value: *const T) -> Self {
+        Self(value, PhantomData)
+    }
+
+    pub(crate) fn get(self) -> Result<&'a T, Status> {
+        if self.0.is_null() || !self.0.is_aligned() {
+            return Err(Status::ARGUMENT);
+        }
+        // SAFETY: the caller has this value, and every value that its bytes can have is one.
+        Ok(unsafe { &*self.0 })
+    }
+}
+
+/// A pointer to a value that the engine writes.
+#[repr(transparent)]
+pub struct Out<'a, T>(*mut T, PhantomData<&'a mut T>);
+
+impl<'a, T: Plain> Out<'a, T> {
+    /// Makes what C passes, for tests.
+    ///
+    /// # Safety
+    /// `value` is null, or points to memory that nothing else uses during `'a`.
+    pub const unsafe fn new(value: *mut T) -> Self {
+        Self(value, PhantomData)
+    }
+
+    /// Returns the place of the value. Called before anything is changed.
+    #[inline]
+    pub(crate) fn place(self) -> Result<&'a mut MaybeUninit<T>, Status> {
+        if self.0.is_null() || !self.0.is_aligned() {
+            return Err(Status::ARGUMENT);
+        }
+        // SAFETY: the caller has this memory, for this call alone.
+        Ok(unsafe { &mut *self.0.cast() })
+    }
+}
+
+/// A type of which every pattern of bits is a value: what C writes needs no check.
+///
+/// # Safety
+/// It is one.
+pub unsafe trait Plain {}
+
+// SAFETY: integers.
+unsafe impl Plain for u8 {}
+// SAFETY: integers.
+unsafe impl Plain for u32 {}
+// SAFETY: integers.
+unsafe impl Plain for u64 {}
+// SAFETY: integers.
+unsafe impl Plain for usize {}
+// SAFETY: integers.
+unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
+
+/// A pointer to bytes that the engine reads. Their number is another parameter.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Bytes<'a>(*const u8, PhantomData<&'a [u8]>);
+
+/// A pointer to bytes that the engine reads and writes. Their number is another parameter.
+#[repr(transparent)]
+pub struct BytesMut<'a>(*mut u8, PhantomData<&'a mut [u8]>);
+
+impl<'a> Bytes<'a> {
+    /// Makes what C passes, for tests.
+    ///
+    /// # Safety
+    /// `bytes` is null, or points to as many as the parameter behind it says, which nothing changes
+    /// during `'a`.
+    pub const unsafe fn new(bytes: *const u8) -> Self {
+        Self(bytes, PhantomData)
+    }
+
+    /// Returns the bytes. Null is an empty slice.
+    #[inline]
+    pub(crate) fn slice(self, len: usize) -> Result<&'a [u8], Status> {
+        if len == 0 {
+            return Ok(&[]);
+        }
+        if self.0.is_null() || is_too_long(len) {
+            return Err(Status::ARGUMENT);
+        }
+        // SAFETY: the caller has that many bytes there.
+        Ok(unsafe { core::slice::from_raw_parts(self.0, len) })
+    }
+}
+
+impl<'a> BytesMut<'a> {
+    /// Makes what C passes, for tests.
+    ///
+    /// # Safety
+    /// `bytes` is null, or points to as many as the parameter behind it says, which nothing else uses
+    /// during `'a`.
+    pub const unsafe fn new(bytes: *mut u8) -> Self {
+        Self(bytes, PhantomData)
+    }
+
+    /// Returns the bytes. Null is an empty slice.
+    #[inline]
+    pub(crate) fn slice(self, len: usize) -> Result<&'a mut [u8], Status> {
+        if len == 0 {
+            return Ok(&mut []);
+        }
+        if self.0.is_null() || is_too_long(len) {
+            return Err(Status::ARGUMENT);
+        }
+        // SAFETY: the caller has that many bytes there, for this call alone.
+        Ok(unsafe { core::slice::from_raw_parts_mut(self.0, len) })
+    }
+
+    /// Returns these bytes and those that are read beside them, which must lie elsewhere.
+    #[inline]
+    pub(crate) fn beside(
+        self,
+        len: usize,
+        other: Bytes<'a>,
+        other_len: usize,
+    ) -> Result<(&'a mut [u8], &'a [u8]), Status> {
+        self.check_beside(len, other, other_len)?;
+        Ok((self.slice(len)?, other.slice(other_len)?))
+    }
+
+    #[inline]
+    fn check_beside(&self, len: usize, other: Bytes<'_>, other_len: usize) -> Result<(), Status> {
+        let (own, other) = (self.0.addr(), other.0.addr());
+        // One of the distances wraps, and is longer than every object.
+        let is_apart = own.wrapping_sub(other) >= other_len && other.wrapping_sub(own) >= len;
+        if is_apart || len == 0 || other_len == 0 { Ok(()) } else { Err(Status::ARGUMENT) }
+    }
+
+    /// Returns these bytes and the parts of a message that are read beside them.
+    pub(crate) fn beside_parts(
+        self,
+        len: usize,
+        parts: Parts<'a>,
+        count: usize,
+    ) -> Result<(&'a mut [u8], PartsOf<'a>), Status> {
+        for part in parts.slices(count)? {
+            self.check_beside(len, Bytes(part.data, PhantomData), part.len)?;
+        }
+        Ok((self.slice(len)?, parts.get(count)?))
+    }
+}
+
+/// No object is longer than this (`PTRDIFF_MAX`).
+const fn is_too_long(len: usize) -> bool {
+    len > isize::MAX as usize
+}
+
+/// `tlsr_slice`: bytes that are read.
+#[repr(C)]
+pub struct Slice {
+    /// The first byte, or null if there are none.
+    pub data: *const u8,
+    /// Their number.
+    pub len: usize,
+}
+
+/// Most parts of a message or pieces of a record in one call.
+pub(crate) const MAX_PARTS: usize = 8;
+
+/// A pointer to an array of [`Slice`]. Their number is another parameter.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Parts<'a>(*const Slice, PhantomData<&'a [u8]>);
+
+/// The parts of a message.
+pub(crate) struct PartsOf<'a> {
+    parts: [&'a [u8]; MAX_PARTS],
+    count: usize,
+}
+
+impl<'a> PartsOf<'a> {
+    pub(crate) fn get(&self) -> &[&'a [u8]] {
+        self.parts.get(..self.count).unwrap_or_default()
+    }
+}
+
+impl<'a> Parts<'a> {
+    /// Makes what C passes, for tests.
+    ///
+    /// # Safety
+    /// `parts` is null, or points to as many slices as the parameter behind it says. Nothing changes
+    /// them and their bytes during `'a`.
+    pub const unsafe fn new(parts: *const Slice) -> Self {
+        Self(parts, PhantomData)
+    }
+
+    fn slices(self, count: usize) -> Result<&'a [Slice], Status> {
+        if count == 0 {
+            return Ok(&[]);
+        }
+        if count > MAX_PARTS || self.0.is_null() || !self.0.is_aligned() {
+            return Err(Status::ARGUMENT);
+        }
+        // SAFETY: the caller has that many slices there.
+        Ok(unsafe { core::slice::from_raw_parts(self.0, count) })
+    }
+
+    pub(crate) fn get(self, count: usize) -> Result<PartsOf<'a>, Status> {
+        let mut parts: [&[u8]; MAX_PARTS] = [&[]; MAX_PARTS];
+        for (part, slice) in parts.iter_mut().zip(self.slices(count)?) {
+            *part = Bytes(slice.data, PhantomData).slice(slice.len)?;
+        }
+        Ok(PartsOf { parts, count })
+    }
+}

@@ -1,0 +1,62 @@
+//! The sizes of the opaque types, as text in the library.
+//!
+//! They depend on the target and on the ciphers that are built in. The script `configure` finds this text
+//! in the library and makes `tls_record_config.h` of it, without a compiler or an emulator of the target.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "runs in the compiler alone, where a panic is an error"
+)]
+
+use tls_record::SUSPENDED_LEN;
+
+use crate::layer::Layer;
+use crate::memory::{MAX_PARTS, Memory};
+
+const LINES: [Line; 5] = [
+    line("CONFIG_VERSION", crate::text::VERSION as usize),
+    line("ALIGNMENT", align_of::<Memory<Layer>>()),
+    line("MAX_PARTS", MAX_PARTS),
+    line("SUSPENDED_LEN", SUSPENDED_LEN),
+    line("LAYER_SIZE", size_of::<Memory<Layer>>()),
+];
+
+/// The definitions of `tls_record_config.h`.
+#[used]
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "config_text"))]
+pub static CONFIG_TEXT: [Line; LINES.len()] = LINES;
+
+const LINE_LEN: usize = 48;
+
+/// A definition, filled up with spaces.
+#[repr(transparent)]
+pub struct Line([u8; LINE_LEN]);
+
+const fn line(name: &str, value: usize) -> Line {
+    let mut line = [b' '; LINE_LEN];
+    line[LINE_LEN - 1] = b'\n';
+    put(&mut line, 0, "#define TLSR_");
+    put(&mut line, 13, name);
+    let mut rest = value;
+    // The digits, the last one first.
+    let mut at = LINE_LEN - 2;
+    loop {
+        line[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        at -= 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    assert!(13 + name.len() <= at, "a name that is too long");
+    Line(line)
+}
+
+const fn put(line: &mut [u8; LINE_LEN], start: usize, text: &str) {
+    let mut at = 0;
+    while at < text.len() {
+        line[start + at] = text.as_bytes()[at];
+        at += 1;
+    }
+}

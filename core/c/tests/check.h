@@ -1,0 +1,30 @@
+/* What the tests share: checks that say where they failed, and two ends of a connection. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tls_record.h"
+
+/* Ends the program if the condition does not hold. */
+#define CHECK(condition) check((condition) != 0, #condition, __FILE__, __LINE__)
+
+/* Ends the program if the call returns another status. */
+#define CHECK_STATUS(expected, call) check_status((expected), (call), #call, __FILE__, __LINE__)
+
+void check(int holds, const char *condition, const char *file, int line);
+void check_status(tlsr_status expected, tlsr_status status, const char *call, const char *file, int line);
+
+/* The secrets of a connection of TLS_AES_128_GCM_SHA256. */
+extern const tlsr_secret client_secret, server_secret;
+
+/* Makes both ends of an established TLS 1.3 connection. */
+void make_layers(tlsr_layer *client, tlsr_layer *server);
+
+/* The tests of each file, in the order of the header. */
+void test_text(void);
+void test_layer(void);
+
+#endif

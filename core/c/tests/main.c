@@ -1,0 +1,48 @@
+/* Runs the tests of the C API: every function, and every status that the header promises. */
+#include "check.h"
+
+void check(int holds, const char *condition, const char *file, int line) {
+    if (!holds) {
+        fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, condition);
+        exit(1);
+    }
+}
+
+void check_status(tlsr_status expected, tlsr_status status, const char *call, const char *file, int line) {
+    if (status != expected) {
+        fprintf(stderr, "%s:%d: %s\n  returned %ld (%s)\n  instead of %ld (%s)\n", file, line, call,
+                (long)status, tlsr_status_text(status), (long)expected, tlsr_status_text(expected));
+        exit(1);
+    }
+}
+
+static const uint8_t client_bytes[32] = {1}, server_bytes[32] = {2};
+const tlsr_secret client_secret = {client_bytes, sizeof client_bytes, NULL, 0, NULL, 0, 0, 0x1301};
+const tlsr_secret server_secret = {server_bytes, sizeof server_bytes, NULL, 0, NULL, 0, 0, 0x1301};
+
+void make_layers(tlsr_layer *client, tlsr_layer *server) {
+    tlsr_config config;
+    CHECK_STATUS(TLSR_OK, tlsr_config_init(&config, TLSR_CLIENT));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_init(client, sizeof *client, &config));
+    CHECK_STATUS(TLSR_OK,
+                 tlsr_layer_install(client, TLSR_EPOCH_APPLICATION, &client_secret, &server_secret));
+    CHECK_STATUS(TLSR_OK, tlsr_config_init(&config, TLSR_SERVER));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_init(server, sizeof *server, &config));
+    CHECK_STATUS(TLSR_OK,
+                 tlsr_layer_install(server, TLSR_EPOCH_APPLICATION, &client_secret, &server_secret));
+}
+
+int main(void) {
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } tests[] = {
+        {"text", test_text},
+        {"layer", test_layer},
+    };
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
+        tests[i].run();
+        printf("%s: passed\n", tests[i].name);
+    }
+    return 0;
+}
