@@ -227,7 +227,9 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     }
 }
 
-impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
+impl<P: Provider, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>>
+    Connection<TrafficSecret<P>, TX, B>
+{
     /// Hands the sending direction to the kernel: see [`Sealer::hand_to_kernel`](crate::Sealer).
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 use crate::buffer::bytes::copy;
 use crate::buffer::fields::{Packer, Unpacker};
-use crate::connection::{Connection, WRITER_LEN};
+use crate::connection::{Connection, ConnectionIn, WRITER_LEN};
 use crate::crypto::aead::{Aead, Algorithm, NONCE_LEN, Provider};
 use crate::crypto::keys::{KeySchedule, TrafficSecret};
 use crate::crypto::scrub::{Scrub, scrub_stack};
@@ -103,7 +103,9 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     }
 }
 
-impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
+impl<P: Provider, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>>
+    Connection<TrafficSecret<P>, TX, B>
+{
     /// Suspends a connection at rest: see [`RecordLayer::suspend`].
     ///
     /// The bytes also hold the progress of a [`shutdown`](Self::shutdown), and which alerts
@@ -122,7 +124,9 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
         self.empty_writer();
         Ok(bytes)
     }
+}
 
+impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
     /// Resumes a suspended connection: see [`RecordLayer::resume`]. If it was suspended with a
     /// smaller `TX`, records stay limited to what fitted into that.
     ///
@@ -140,6 +144,32 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
     fn opened(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
         // `new` would move the connection once more, but only one `Self` is overwritten afterwards.
         let mut this = Self::unsettled(RecordLayer::new(Config::new(Role::Client)));
+        let writer = this.with_halves(|opener, sealer| open(bytes, key, opener, sealer))?;
+        this.restore_writer(writer);
+        bytes.zeroize();
+        Ok(this)
+    }
+}
+
+impl<P: Provider, B: AsRef<[u8]> + AsMut<[u8]>> ConnectionIn<TrafficSecret<P>, B> {
+    /// Resumes a suspended connection in a buffer of the caller's: see [`Connection::resume`].
+    ///
+    /// # Errors
+    /// The errors of [`RecordLayer::resume`], and [`ResumeError::BufferTooShort`] if the buffer has
+    /// less than 128 bytes. The buffer is dropped.
+    pub fn resume_in(bytes: &mut [u8], key: &[u8; 32], buffer: B) -> Result<Self, ResumeError> {
+        let frame = size_of::<Self>().saturating_add(size_of::<RecordLayer<TrafficSecret<P>>>());
+        let _after_the_return = Scrub(P::STACK.saturating_add(frame));
+        Self::opened_in(bytes, key, buffer)
+    }
+
+    /// Not inlined, for the same reason as the function behind [`resume`](Connection::resume).
+    #[inline(never)]
+    fn opened_in(bytes: &mut [u8], key: &[u8; 32], buffer: B) -> Result<Self, ResumeError> {
+        let layer = RecordLayer::new(Config::new(Role::Client));
+        let Ok(mut this) = Self::unsettled_in(layer, buffer) else {
+            return Err(ResumeError::BufferTooShort);
+        };
         let writer = this.with_halves(|opener, sealer| open(bytes, key, opener, sealer))?;
         this.restore_writer(writer);
         bytes.zeroize();
@@ -251,6 +281,8 @@ pub enum ResumeError {
     /// The keys could not be made: the provider does not have the algorithm of the connection, or not
     /// ChaCha20-Poly1305, which seals suspended connections.
     Crypto,
+    /// The buffer of [`Connection::resume_in`] has less than 128 bytes.
+    BufferTooShort,
 }
 
 impl core::fmt::Display for ResumeError {
@@ -259,6 +291,7 @@ impl core::fmt::Display for ResumeError {
             Self::Format => "not a suspended connection of this format",
             Self::Forged => "bytes tampered with, or sealed under another key",
             Self::Crypto => "keys could not be made",
+            Self::BufferTooShort => "the buffer for output has less than 128 bytes",
         })
     }
 }
