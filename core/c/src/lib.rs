@@ -21,7 +21,9 @@
 #[cfg(not(any(secrets, feature = "key-store")))]
 compile_error!("no keys: enable `key-store`, or a cipher of RustCrypto");
 
+mod buffer;
 mod config;
+mod connection;
 #[cfg(feature = "key-store")]
 mod key_store;
 mod keys;
@@ -32,7 +34,9 @@ mod sizes;
 mod status;
 mod text;
 
+pub use buffer::*;
 pub use config::*;
+pub use connection::*;
 #[cfg(feature = "key-store")]
 pub use key_store::KeyStore;
 pub use keys::Secret;

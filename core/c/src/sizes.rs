@@ -11,15 +11,20 @@
 
 use tls_record::SUSPENDED_LEN;
 
+use crate::buffer::Buffer;
+use crate::connection::{Connection, MIN_BUFFER};
 use crate::layer::Layer;
 use crate::memory::{MAX_PARTS, Memory};
 
-const LINES: [Line; 5] = [
+const LINES: [Line; 8] = [
     line("CONFIG_VERSION", crate::text::VERSION as usize),
     line("ALIGNMENT", align_of::<Memory<Layer>>()),
     line("MAX_PARTS", MAX_PARTS),
     line("SUSPENDED_LEN", SUSPENDED_LEN),
+    line("MIN_BUFFER", MIN_BUFFER),
     line("LAYER_SIZE", size_of::<Memory<Layer>>()),
+    line("CONNECTION_SIZE", size_of::<Memory<Connection>>()),
+    line("BUFFER_SIZE", size_of::<Memory<Buffer>>()),
 ];
 
 /// The definitions of `tls_record_config.h`.

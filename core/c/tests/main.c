@@ -39,6 +39,8 @@ int main(void) {
     } tests[] = {
         {"text", test_text},
         {"layer", test_layer},
+        {"connection", test_connection},
+        {"buffer", test_buffer},
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         tests[i].run();
