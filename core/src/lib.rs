@@ -159,7 +159,7 @@ pub mod guide;
 pub use buffer::pieces::slices_of;
 pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, RecordSizes, Writer};
 pub use crypto::aead;
-pub use crypto::keys::{DirectionKeys, KeySchedule, TrafficSecret, expand_label};
+pub use crypto::keys::{DirectionKeys, Extractable, KeySchedule, TrafficSecret, expand_label};
 pub use crypto::padding::{Padding, PaddingFn};
 pub use crypto::scrub::scrub_stack;
 pub use handover::kernel::{CryptoInfo, KernelDirection};
