@@ -162,7 +162,7 @@ pub use connection::{
     Writer, WriterIn,
 };
 pub use crypto::aead;
-pub use crypto::keys::{DirectionKeys, KeySchedule, TrafficSecret, expand_label};
+pub use crypto::keys::{DirectionKeys, Extractable, KeySchedule, TrafficSecret, expand_label};
 pub use crypto::padding::{Padding, PaddingFn};
 pub use crypto::scrub::scrub_stack;
 pub use handover::kernel::{CryptoInfo, KernelDirection};
