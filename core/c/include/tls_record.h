@@ -817,6 +817,160 @@ tlsr_status tlsr_buffer_filled(tlsr_buffer *buffer, tlsr_slice_mut *filled);
 /* Removes what was opened from the front. */
 tlsr_status tlsr_buffer_consume(tlsr_buffer *buffer, const tlsr_opened *opened);
 
+/* ---------------------------------------------------------------------------------------------------
+ * Suspending: a connection at rest becomes bytes, for deep sleep or for another processor
+ *
+ * Not in a library that was built without ciphers.
+ */
+
+#ifdef TLSR_SUSPENDED_LEN
+
+/* Writes the whole state to `bytes`, sealed under `key`, which you use for nothing else. The object ends: both
+ * directions are handed over. Wipe it.
+ *
+ * Resume the bytes only once. Two connections that are resumed from the same bytes seal with the same keys and
+ * nonces, which reveals the content of both and allows forgeries (RFC 5116 section 5.1.1). The engine cannot see a
+ * second resume: you must prevent it. Keep the received bytes that were not consumed, too.
+ *
+ * TLSR_ERR_BUSY: send and receive first. TLSR_ERR_NOT_ESTABLISHED. TLSR_ERR_UNSUPPORTED: a key is in a key store, or
+ * the library was built without ChaCha20-Poly1305. TLSR_ERR_CRYPTO. */
+tlsr_status tlsr_layer_suspend(tlsr_layer *layer, const uint8_t key[32], uint8_t bytes[TLSR_SUSPENDED_LEN]);
+tlsr_status tlsr_connection_suspend(tlsr_connection *connection, const uint8_t key[32],
+                                    uint8_t bytes[TLSR_SUSPENDED_LEN]);
+
+/* Makes the connection again, and overwrites `bytes`. TLSR_ERR_FORMAT, TLSR_ERR_FORGED, TLSR_ERR_CRYPTO: not such
+ * bytes. TLSR_ERR_SIZE and TLSR_ERR_NO_SPACE as for tlsr_connection_init. */
+tlsr_status tlsr_layer_resume(tlsr_layer *layer, size_t size, uint8_t *bytes, size_t len, const uint8_t key[32]);
+tlsr_status tlsr_connection_resume(tlsr_connection *connection, size_t size, uint8_t *bytes, size_t len,
+                                   const uint8_t key[32], uint8_t *buffer, size_t buffer_len);
+
+/* ---------------------------------------------------------------------------------------------------
+ * tlsr_kernel: one direction, handed to the TLS of Linux
+ *
+ *     tlsr_crypto_info info;
+ *     setsockopt(socket, SOL_TCP, TCP_ULP, "tls", 4);
+ *     tlsr_connection_hand_sender_to_kernel(&connection, &kernel, sizeof kernel);
+ *     tlsr_kernel_crypto_info(&kernel, &info);
+ *     setsockopt(socket, SOL_TLS, TLS_TX, info.bytes, (socklen_t)info.len);
+ *
+ * The kernel does not process alerts, KeyUpdates and tickets: the application sends and receives them as control
+ * messages (TLS_SET_RECORD_TYPE, TLS_GET_RECORD_TYPE).
+ */
+
+TLSR_OPAQUE(tlsr_kernel, TLSR_KERNEL_SIZE);
+
+/* A tls12_crypto_info_... of linux/tls.h. It holds a key: overwrite it. */
+typedef struct tlsr_crypto_info {
+    size_t len;
+    uint8_t bytes[56];
+} tlsr_crypto_info;
+
+/* Hands one direction over: records of it are sealed or opened by the kernel from now on.
+ *
+ * TLSR_ERR_BUSY: alerts or KeyUpdates are due, records are unsent, a slot is reserved, or a record has arrived in part.
+ * TLSR_ERR_NOT_ESTABLISHED. TLSR_ERR_UNSUPPORTED: a key is in a key store, or the kernel does not have the cipher. */
+tlsr_status tlsr_layer_hand_sender_to_kernel(tlsr_layer *layer, tlsr_kernel *kernel, size_t size);
+tlsr_status tlsr_layer_hand_receiver_to_kernel(tlsr_layer *layer, tlsr_kernel *kernel, size_t size);
+tlsr_status tlsr_connection_hand_sender_to_kernel(tlsr_connection *connection, tlsr_kernel *kernel, size_t size);
+tlsr_status tlsr_connection_hand_receiver_to_kernel(tlsr_connection *connection, tlsr_kernel *kernel, size_t size);
+
+/* Takes the alert or KeyUpdate that is due in a direction that the kernel has, for a control message; kind is
+ * TLSR_CONTROL_NONE if none is. After a KeyUpdate, call tlsr_kernel_update. */
+tlsr_status tlsr_layer_take_kernel_control(tlsr_layer *layer, tlsr_control *control);
+tlsr_status tlsr_connection_take_kernel_control(tlsr_connection *connection, tlsr_control *control);
+
+/* Writes the keys and the sequence number of the next record. Each generation of keys once: TLSR_ERR_HANDED_OVER if it
+ * was written before, because the kernel counts from then on. TLSR_ERR_CRYPTO. */
+tlsr_status tlsr_kernel_crypto_info(tlsr_kernel *kernel, tlsr_crypto_info *info);
+
+/* Makes the next generation of keys, after a KeyUpdate in this direction. TLSR_ERR_NO_UPDATE in TLS 1.2. */
+tlsr_status tlsr_kernel_update(tlsr_kernel *kernel);
+
+/* Overwrites the keys. */
+tlsr_status tlsr_kernel_wipe(tlsr_kernel *kernel);
+
+#endif
+
+/* ---------------------------------------------------------------------------------------------------
+ * tlsr_follower: follows the handshake of another TLS library, and takes its connection over
+ *
+ * The library works on memory and reports its secrets: by a callback in the format of SSLKEYLOGFILE (RFC 9850), or as
+ * values. Show the follower every record, in both directions, and a copy of it to the library:
+ *
+ * 1. A record of the peer is there: follow it (sender: the peer's role), in a copy. Unless tlsr_follower_is_finished
+ *    was 1 for the peer before it, give it to the library. If it was, the record is not the library's any more: keep
+ *    it for the engine.
+ * 2. The library has written records: follow them (sender: your role) in a copy, then send them.
+ * 3. The library says that its handshake has succeeded, and tlsr_follower_is_complete is 1: tlsr_follower_finish.
+ *    Free the library. What it still writes must not be sent.
+ *
+ * Not in a library that was built without ciphers, or without the feature `takeover`.
+ */
+
+#ifdef TLSR_FOLLOWER_SIZE
+
+TLSR_OPAQUE(tlsr_follower, TLSR_FOLLOWER_SIZE);
+
+/* Kinds of secrets: the traffic secrets of TLS 1.3 and its exporter secret, and the master secret of TLS 1.2. */
+#define TLSR_SECRET_CLIENT_HANDSHAKE 1
+#define TLSR_SECRET_SERVER_HANDSHAKE 2
+#define TLSR_SECRET_CLIENT_TRAFFIC 3
+#define TLSR_SECRET_SERVER_TRAFFIC 4
+#define TLSR_SECRET_MASTER 5
+#define TLSR_SECRET_EXPORTER 6
+
+/* Makes a follower of a connection whose ClientHello was not sent yet. TLSR_ERR_SIZE if `size` is too small. */
+tlsr_status tlsr_follower_init(tlsr_follower *follower, size_t size);
+
+/* Overwrites the follower and its secrets. */
+tlsr_status tlsr_follower_wipe(tlsr_follower *follower);
+
+/* Follows the record of `sender` at the front of the input, or one handshake message of a record that holds several.
+ * The input is decrypted in place: give a copy. Call it until it returns TLSR_EVENT_NEED_MORE.
+ *
+ * TLSR_ERR_MISSING_SECRET: the record is under a secret that is not known; `detail` says which (TLSR_SECRET_...).
+ * Nothing has changed: give the secret, then the record again. All other errors end the take-over: TLSR_ERR_VERSION,
+ * TLSR_ERR_UNSUPPORTED (the suite), TLSR_ERR_EARLY_DATA, TLSR_ERR_MALFORMED; those of tlsr_layer_open, if a record is not
+ * what it should be or holds a fatal alert; those of tlsr_layer_install. Every later call returns the same. */
+tlsr_status tlsr_follower_follow(tlsr_follower *follower, uint8_t sender, uint8_t *input, size_t len,
+                                 tlsr_opened *opened);
+
+/* Takes a secret from a line of a key log, with or without its end. Lines of other connections, comments, and
+ * malformed lines change nothing: `taken`, which may be null, is 0 then, else 1. Every line is one of another
+ * connection until the ClientHello was followed. */
+tlsr_status tlsr_follower_key_log(tlsr_follower *follower, const uint8_t *line, size_t len, uint8_t *taken);
+
+/* Takes a secret as a value. TLSR_ERR_LENGTH if it has more than 48 bytes. */
+tlsr_status tlsr_follower_secret(tlsr_follower *follower, uint8_t kind, const uint8_t *secret, size_t len);
+
+/* Returns 1 if the Finished of `sender` was followed, else 0: later records of this direction are the engine's. */
+int32_t tlsr_follower_is_finished(tlsr_follower *follower, uint8_t sender);
+
+/* Returns 1 if both Finished were followed, else 0. The follower does not verify them: the library does. */
+int32_t tlsr_follower_is_complete(tlsr_follower *follower);
+
+/* Returns the negotiated version and cipher suite, or 0 before the ServerHello was followed. */
+uint16_t tlsr_follower_version(tlsr_follower *follower);
+uint16_t tlsr_follower_suite(tlsr_follower *follower);
+
+/* Writes where the name of the application protocol is that the server chose (RFC 7301); `len` is 0 if there is none,
+ * or one of more than 24 bytes. It stays there until the follower is wiped. */
+tlsr_status tlsr_follower_alpn(tlsr_follower *follower, tlsr_slice *protocol);
+
+/* Writes the random value of the ClientHello, by which a key log names the connection; zeros before it. */
+tlsr_status tlsr_follower_client_random(tlsr_follower *follower, uint8_t random[32]);
+
+/* Makes the layer that goes on where the library stopped, and wipes the secrets here. `config` is the engine's, with
+ * the role of the library. Limits that the handshake agreed on (RFC 8449, RFC 6066 section 4) come on top of it.
+ *
+ * TLSR_ERR_NOT_COMPLETE: a Finished is missing, or the layer was made before. TLSR_ERR_MISSING_SECRET. TLSR_ERR_BUSY: a
+ * record or a message was followed in part, or a KeyUpdate is not answered. TLSR_ERR_NOT_ESTABLISHED: a direction was
+ * closed. TLSR_ERR_EXPLICIT_NONCES: TLS 1.2, those of the library leave none to the engine. And the errors of
+ * tlsr_layer_install. */
+tlsr_status tlsr_follower_finish(tlsr_follower *follower, const tlsr_config *config, tlsr_layer *layer, size_t size);
+
+#endif
+
 #ifdef __cplusplus
 }
 #endif
