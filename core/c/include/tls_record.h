@@ -223,6 +223,9 @@ tlsr_status tlsr_alert_record(uint8_t alert, uint8_t record[7]);
 #define TLSR_TLS_1_2 0x0303
 #define TLSR_TLS_1_3 0x0304
 
+/* Length of the longest record in bytes, that of TLS 1.2 (RFC 5246 section 6.2.3). */
+#define TLSR_MAX_RECORD 18437
+
 /* The keys under which records are. TLS 1.2 has TLSR_EPOCH_HANDSHAKE until the Finished. */
 #define TLSR_EPOCH_PLAINTEXT 1
 #define TLSR_EPOCH_EARLY_DATA 2
@@ -895,14 +898,15 @@ tlsr_status tlsr_kernel_wipe(tlsr_kernel *kernel);
  * tlsr_follower: follows the handshake of another TLS library, and takes its connection over
  *
  * The library works on memory and reports its secrets: by a callback in the format of SSLKEYLOGFILE (RFC 9850), or as
- * values. Show the follower every record, in both directions, and a copy of it to the library:
+ * values. Its records pass through your hands, one at a time:
  *
- * 1. A record of the peer is there: follow it (sender: the peer's role), in a copy. Unless tlsr_follower_is_finished
- *    was 1 for the peer before it, give it to the library. If it was, the record is not the library's any more: keep
- *    it for the engine.
- * 2. The library has written records: follow them (sender: your role) in a copy, then send them.
- * 3. The library says that its handshake has succeeded, and tlsr_follower_is_complete is 1: tlsr_follower_finish.
- *    Free the library. What it still writes must not be sent.
+ * 1. A record of the peer has arrived. Follow a copy of it (sender: the peer's role), and give it to the library. If
+ *    its secret was missing, follow it again when the library has processed it.
+ * 2. The library has written records. Follow copies of them (sender: your role), then send them.
+ * 3. The library says that its handshake has succeeded: tlsr_follower_finish, and free the library. What it still
+ *    writes must not be sent. What was received behind the last record is for the engine.
+ *
+ * examples/posix/takeover.c does this with OpenSSL.
  *
  * Not in a library that was built without ciphers, or without the feature `takeover`.
  */
