@@ -27,6 +27,7 @@ mod key_store;
 mod keys;
 mod layer;
 mod memory;
+mod numbers;
 mod outcome;
 mod sizes;
 mod status;
