@@ -14,9 +14,12 @@ use tls_record::SUSPENDED_LEN;
 use crate::layer::Layer;
 use crate::memory::{MAX_PARTS, Memory};
 
+/// The alignment of all opaque types. `Handle::put` does not compile for a type that needs more.
+pub(crate) const ALIGNMENT: usize = align_of::<Memory<Layer>>();
+
 const LINES: [Line; 5] = [
     line("CONFIG_VERSION", crate::text::VERSION as usize),
-    line("ALIGNMENT", align_of::<Memory<Layer>>()),
+    line("ALIGNMENT", ALIGNMENT),
     line("MAX_PARTS", MAX_PARTS),
     line("SUSPENDED_LEN", SUSPENDED_LEN),
     line("LAYER_SIZE", size_of::<Memory<Layer>>()),
@@ -32,6 +35,14 @@ const LINE_LEN: usize = 48;
 /// A definition, filled up with spaces.
 #[repr(transparent)]
 pub struct Line([u8; LINE_LEN]);
+
+impl Line {
+    /// Returns the definition, with the end of its line.
+    pub fn as_str(&self) -> &str {
+        // It is ASCII.
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
 
 const fn line(name: &str, value: usize) -> Line {
     let mut line = [b' '; LINE_LEN];
