@@ -10,6 +10,8 @@ use crate::memory::{Bytes, In, Plain};
 use crate::status::Status;
 
 #[cfg(secrets)]
+use tls_record::Extractable;
+#[cfg(secrets)]
 pub(crate) type Provider = tls_record::aead::rustcrypto::RustCrypto;
 #[cfg(secrets)]
 type TrafficSecret = tls_record::TrafficSecret<Provider>;
@@ -95,6 +97,26 @@ impl Keys {
     }
 }
 
+#[cfg(secrets)]
+impl From<TrafficSecret> for Keys {
+    fn from(secret: TrafficSecret) -> Self {
+        Self::Secret(secret)
+    }
+}
+
+#[cfg(secrets)]
+impl Extractable for Keys {
+    type Provider = Provider;
+
+    fn traffic_secret(&self) -> Option<&TrafficSecret> {
+        match self {
+            Self::Secret(secret) => Some(secret),
+            #[cfg(feature = "key-store")]
+            Self::Store(_) => None,
+        }
+    }
+}
+
 /// Runs the same code for either kind.
 macro_rules! either {
     ($this:expr, $inner:ident => $call:expr) => {
@@ -155,6 +177,7 @@ impl Zeroize for Keys {
 }
 
 /// A key of one generation.
+#[allow(clippy::large_enum_variant, reason = "there is no heap")]
 pub(crate) enum Key {
     #[cfg(secrets)]
     Secret(<Provider as tls_record::aead::Provider>::Aead),

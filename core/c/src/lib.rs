@@ -21,7 +21,13 @@
 #[cfg(not(any(secrets, feature = "key-store")))]
 compile_error!("no keys: enable `key-store`, or a cipher of RustCrypto");
 
+mod buffer;
 mod config;
+mod connection;
+#[cfg(all(feature = "takeover", secrets))]
+mod follower;
+#[cfg(secrets)]
+mod kernel;
 #[cfg(feature = "key-store")]
 mod key_store;
 mod keys;
@@ -31,9 +37,17 @@ mod numbers;
 mod outcome;
 mod sizes;
 mod status;
+#[cfg(secrets)]
+mod suspend;
 mod text;
 
+pub use buffer::*;
 pub use config::*;
+pub use connection::*;
+#[cfg(all(feature = "takeover", secrets))]
+pub use follower::*;
+#[cfg(secrets)]
+pub use kernel::*;
 #[cfg(feature = "key-store")]
 pub use key_store::KeyStore;
 pub use keys::Secret;
@@ -42,6 +56,8 @@ pub use memory::*;
 pub use outcome::*;
 pub use sizes::*;
 pub use status::Status;
+#[cfg(secrets)]
+pub use suspend::*;
 pub use text::*;
 
 /// Never called: tests/firmware/no-panic links all of the engine without it.
