@@ -12,7 +12,10 @@
 use crate::buffer::Buffer;
 use crate::connection::{Connection, MIN_BUFFER};
 use crate::layer::Layer;
+use crate::mailbox::Mailbox;
 use crate::memory::{MAX_PARTS, Memory};
+use crate::opener::Opener;
+use crate::sealer::Sealer;
 
 /// The alignment of all opaque types. `Handle::put` does not compile for a type that needs more.
 pub(crate) const ALIGNMENT: usize = align_of::<Memory<Layer>>();
@@ -32,6 +35,9 @@ const LINES: &[Line] = &[
     line("KERNEL_SIZE", size_of::<Memory<crate::kernel::Kernel>>()),
     #[cfg(all(feature = "takeover", secrets))]
     line("FOLLOWER_SIZE", size_of::<Memory<crate::follower::Follower>>()),
+    line("OPENER_SIZE", size_of::<Memory<Opener>>()),
+    line("SEALER_SIZE", size_of::<Memory<Sealer>>()),
+    line("MAILBOX_SIZE", size_of::<Memory<Mailbox>>()),
 ];
 
 /// The definitions of `tls_record_config.h`.
