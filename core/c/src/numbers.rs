@@ -78,3 +78,11 @@ pub(crate) const FAULT_TOO_MUCH_EARLY_DATA: u8 = 23;
 pub(crate) const FAULT_SEQUENCE_EXHAUSTED: u8 = 24;
 pub(crate) const FAULT_CRYPTO: u8 = 25;
 pub(crate) const FAULT_ABORTED: u8 = 26;
+
+// tlsr_follower
+pub(crate) const SECRET_CLIENT_HANDSHAKE: u8 = 1;
+pub(crate) const SECRET_SERVER_HANDSHAKE: u8 = 2;
+pub(crate) const SECRET_CLIENT_TRAFFIC: u8 = 3;
+pub(crate) const SECRET_SERVER_TRAFFIC: u8 = 4;
+pub(crate) const SECRET_MASTER: u8 = 5;
+pub(crate) const SECRET_EXPORTER: u8 = 6;

@@ -9,7 +9,7 @@ use tls_record::{
 };
 
 use crate::keys::Keys;
-use crate::memory::Plain;
+use crate::memory::{Place, Plain};
 use crate::numbers::*;
 use crate::status::Status;
 
@@ -100,7 +100,7 @@ impl Sealed {
     /// Fills the structure, also when there was not enough room.
     #[inline]
     pub(crate) fn fill(
-        place: &mut core::mem::MaybeUninit<Self>,
+        place: Place<'_, Self>,
         sealed: Result<(usize, usize), SealError>,
     ) -> Result<(), Status> {
         let (filled, status) = match sealed {
@@ -285,7 +285,7 @@ impl Position {
 
 /// Writes the bytes that arrived while the peer's close_notify was awaited.
 pub(crate) fn fill_closed(
-    place: &mut core::mem::MaybeUninit<u32>,
+    place: Place<'_, u32>,
     closed: Result<(), ShutdownError>,
 ) -> Result<(), Status> {
     place.write(match closed {

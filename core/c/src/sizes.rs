@@ -25,20 +25,25 @@ const LINES: &[Line] = &[
     line("ALIGNMENT", ALIGNMENT),
     line("MAX_PARTS", MAX_PARTS),
     line("MIN_BUFFER", MIN_BUFFER),
-    line("LAYER_SIZE", size_of::<Memory<Layer>>()),
-    line("CONNECTION_SIZE", size_of::<Memory<Connection>>()),
-    line("BUFFER_SIZE", size_of::<Memory<Buffer>>()),
+    line("LAYER_SIZE", size::<Layer>()),
+    line("CONNECTION_SIZE", size::<Connection>()),
+    line("BUFFER_SIZE", size::<Buffer>()),
     // The header leaves out what this library was built without.
     #[cfg(secrets)]
     line("SUSPENDED_LEN", tls_record::SUSPENDED_LEN),
     #[cfg(secrets)]
-    line("KERNEL_SIZE", size_of::<Memory<crate::kernel::Kernel>>()),
+    line("KERNEL_SIZE", size::<crate::kernel::Kernel>()),
     #[cfg(all(feature = "takeover", secrets))]
-    line("FOLLOWER_SIZE", size_of::<Memory<crate::follower::Follower>>()),
-    line("OPENER_SIZE", size_of::<Memory<Opener>>()),
-    line("SEALER_SIZE", size_of::<Memory<Sealer>>()),
-    line("MAILBOX_SIZE", size_of::<Memory<Mailbox>>()),
+    line("FOLLOWER_SIZE", size::<crate::follower::Follower>()),
+    line("OPENER_SIZE", size::<Opener>()),
+    line("SEALER_SIZE", size::<Sealer>()),
+    line("MAILBOX_SIZE", size::<Mailbox>()),
 ];
+
+/// What C says of an object of the greatest alignment.
+const fn size<T>() -> usize {
+    size_of::<Memory<T>>().next_multiple_of(ALIGNMENT)
+}
 
 /// The definitions of `tls_record_config.h`.
 #[used]

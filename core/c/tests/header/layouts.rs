@@ -43,11 +43,17 @@ layouts! {
         secret, secret_len, iv, iv_len, store, handle, sequence, suite
     }
     Slice: library::Slice { data, len }
+    SliceMut: library::SliceMut { data, len }
     Opened: library::Opened {
         consumed, offset, len, needed, message_len, message_offset, event, detail
     }
     Sealed: library::Sealed { taken, written, needed }
     Control: library::Control { kind, alert, request, content_type, len, message }
+    Position: library::Position {
+        read_sequence, write_sequence, read_epoch, write_epoch, has_read_keys, has_write_keys
+    }
+    #[cfg(secrets)]
+    CryptoInfo: library::CryptoInfo { len, bytes }
     End: library::End {
         read, read_epoch, inside_record, fault, read_alert, write, write_alert, is_clean
     }

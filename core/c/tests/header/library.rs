@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use quote::ToTokens;
 use syn::{Attribute, Expr, Fields, GenericArgument, Item, Lit, PathArguments, ReturnType, Type};
@@ -19,6 +19,8 @@ pub(crate) struct Library {
     pub(crate) numbers: BTreeMap<String, String>,
     /// The numbers of `numbers.rs`, all of which the header has.
     pub(crate) exported_numbers: Vec<String>,
+    /// `type` definitions, without those of parameters.
+    aliases: BTreeMap<String, Type>,
     /// What could not be read.
     pub(crate) complaints: Vec<String>,
 }
@@ -32,30 +34,49 @@ pub(crate) struct Structure {
 impl Library {
     /// Reads all sources.
     pub(crate) fn read() -> Self {
-        let mut this = Self::default();
-        this.read_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
+        let mut files = Vec::new();
+        find_files(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut files);
+        let mut this = Self::of(&files.iter().map(|(_, code)| code.as_str()).collect::<Vec<_>>());
+        let (_, numbers) = files
+            .iter()
+            .find(|(path, _)| path.ends_with("numbers.rs"))
+            .expect("the numbers of the header");
+        this.exported_numbers.extend(Self::of(&[numbers]).numbers.into_keys());
         this
     }
 
-    fn read_folder(&mut self, folder: &Path) {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                self.read_folder(&path);
-                continue;
-            }
-            let before: Vec<String> = self.numbers.keys().cloned().collect();
-            self.read_file(&fs::read_to_string(&path).expect("a source"));
-            if path.ends_with("numbers.rs") {
-                let new = self.numbers.keys().filter(|name| !before.contains(name));
-                self.exported_numbers.extend(new.cloned());
-            }
+    /// Reads these sources.
+    pub(crate) fn of(sources: &[&str]) -> Self {
+        let mut this = Self::default();
+        let files: Vec<syn::File> =
+            sources.iter().map(|code| syn::parse_file(code).expect("Rust")).collect();
+        for file in &files {
+            this.read_names(&file.items);
         }
+        for file in &files {
+            this.read_items(&file.items);
+        }
+        this
     }
 
-    /// Reads a source.
-    pub(crate) fn read_file(&mut self, code: &str) {
-        self.read_items(&syn::parse_file(code).expect("Rust").items);
+    /// Reads what declarations can refer to.
+    fn read_names(&mut self, items: &[Item]) {
+        for item in items {
+            match item {
+                Item::Const(constant) => {
+                    if let Expr::Lit(value) = &*constant.expr
+                        && let Lit::Int(value) = &value.lit
+                    {
+                        let name = constant.ident.to_string();
+                        self.numbers.insert(name, value.base10_digits().to_owned());
+                    }
+                }
+                Item::Type(alias) => {
+                    self.aliases.insert(alias.ident.to_string(), (*alias.ty).clone());
+                }
+                _ => {}
+            }
+        }
     }
 
     fn read_items(&mut self, items: &[Item]) {
@@ -68,14 +89,6 @@ impl Library {
                 }
                 Item::Struct(structure) => self.read_structure(structure),
                 Item::Impl(block) => self.read_impl(block),
-                Item::Const(constant) => {
-                    if let Expr::Lit(value) = &*constant.expr
-                        && let Lit::Int(value) = &value.lit
-                    {
-                        let name = constant.ident.to_string();
-                        self.numbers.insert(name, value.base10_digits().to_owned());
-                    }
-                }
                 Item::Mod(module) => {
                     self.read_items(module.content.as_ref().map_or(&[], |(_, items)| items));
                 }
@@ -99,11 +112,11 @@ impl Library {
             self.complain(format!("{name}: exported, but not extern \"C\""));
         }
         let parameters = signature.inputs.iter().map(|input| match input {
-            syn::FnArg::Typed(input) => declaration(&input.ty, ""),
+            syn::FnArg::Typed(input) => self.declaration(&input.ty, ""),
             syn::FnArg::Receiver(_) => Err("self".into()),
         });
         let prototype = parameters.collect::<Result<Vec<_>, _>>().and_then(|parameters| {
-            function(&signature.output, &format!("tlsr_{name}"), &parameters)
+            self.function(&signature.output, &format!("tlsr_{name}"), &parameters)
         });
         match prototype {
             Ok(prototype) => self.functions.push((name.to_owned(), prototype)),
@@ -139,7 +152,7 @@ impl Library {
             if fields.iter().any(|(name, _)| *name == field_name) {
                 continue;
             }
-            match declaration(&field.ty, "") {
+            match self.declaration(&field.ty, "") {
                 Ok(c_type) => fields.push((field_name, c_type)),
                 Err(unknown) => self.complain(format!(
                     "{name}.{field_name}: no C type is known for {unknown}: add it to library.rs"
@@ -191,76 +204,98 @@ pub(crate) fn c_name(name: &str) -> String {
     c_name
 }
 
-/// Returns the C declaration of `declarator` as this type, or else the type that is not known.
-fn declaration(rust: &Type, declarator: &str) -> Result<String, String> {
-    let unknown = || rust.to_token_stream().to_string();
-    match rust {
-        Type::Path(path) => {
-            let segment = path.path.segments.last().ok_or_else(unknown)?;
-            let arguments = types_of(&segment.arguments);
-            let name = segment.ident.to_string();
-            let plain = match (name.as_str(), &arguments[..]) {
-                ("Handle" | "Out", [to]) => return pointer(to, declarator),
-                ("In", [to]) => return Ok(format!("const {}", pointer(to, declarator)?)),
-                // A pointer that may be null.
-                ("Option", [to @ Type::BareFn(_)]) => return declaration(to, declarator),
-                ("Bytes", []) => return Ok(format!("const uint8_t *{declarator}")),
-                ("BytesMut", []) => return Ok(format!("uint8_t *{declarator}")),
-                ("Parts", []) => return Ok(format!("const tlsr_slice *{declarator}")),
-                ("u8" | "u16" | "u32" | "u64" | "i32", []) => match name.strip_prefix('u') {
-                    Some(bits) => format!("uint{bits}_t"),
-                    None => "int32_t".into(),
-                },
-                ("usize", []) => "size_t".into(),
-                ("c_char", []) => "char".into(),
-                ("c_void", []) => "void".into(),
-                (_, []) if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
-                    format!("tlsr_{}", c_name(&name))
-                }
-                _ => return Err(unknown()),
-            };
-            Ok(format!("{plain} {declarator}"))
+/// How types are written in C.
+impl Library {
+    /// Returns what an alias stands for.
+    fn resolve<'a>(&'a self, rust: &'a Type) -> &'a Type {
+        match rust {
+            Type::Path(path) => path
+                .path
+                .get_ident()
+                .and_then(|name| self.aliases.get(&name.to_string()))
+                .unwrap_or(rust),
+            _ => rust,
         }
-        Type::Ptr(pointer) => {
-            let to = declaration(&pointer.elem, &format!("*{declarator}"))?;
-            match (&pointer.const_token, &*pointer.elem) {
-                (None, _) => Ok(to),
-                (Some(_), Type::Path(_)) => Ok(format!("const {to}")),
-                (Some(_), _) => Err(unknown()),
-            }
-        }
-        Type::Array(array) => {
-            let mut len = array.len.to_token_stream().to_string();
-            if !len.starts_with(|c: char| c.is_ascii_digit()) {
-                len.insert_str(0, "TLSR_");
-            }
-            declaration(&array.elem, &format!("{declarator}[{len}]"))
-        }
-        Type::BareFn(bare) => {
-            let parameters = bare.inputs.iter().map(|input| declaration(&input.ty, ""));
-            let parameters = parameters.collect::<Result<Vec<_>, _>>()?;
-            function(&bare.output, &format!("(*{declarator})"), &parameters)
-        }
-        _ => Err(unknown()),
     }
-}
 
-/// The parameter that points to an array is written as the array.
-fn pointer(to: &Type, declarator: &str) -> Result<String, String> {
-    let is_array = matches!(to, Type::Array(_));
-    declaration(to, &if is_array { declarator.to_owned() } else { format!("*{declarator}") })
-}
+    /// Returns the C declaration of `declarator` as this type, or else the type that is not known.
+    fn declaration(&self, rust: &Type, declarator: &str) -> Result<String, String> {
+        let rust = self.resolve(rust);
+        let unknown = || rust.to_token_stream().to_string();
+        match rust {
+            Type::Path(path) => {
+                let segment = path.path.segments.last().ok_or_else(unknown)?;
+                let arguments = types_of(&segment.arguments);
+                let name = segment.ident.to_string();
+                let plain = match (name.as_str(), &arguments[..]) {
+                    ("Handle" | "Out", [to]) => return self.pointer(to, declarator),
+                    ("In", [to]) => return Ok(format!("const {}", self.pointer(to, declarator)?)),
+                    // A pointer that may be null.
+                    ("Option", [to @ Type::BareFn(_)]) => return self.declaration(to, declarator),
+                    ("Bytes", []) => return Ok(format!("const uint8_t *{declarator}")),
+                    ("BytesMut", []) => return Ok(format!("uint8_t *{declarator}")),
+                    ("Parts", []) => return Ok(format!("const tlsr_slice *{declarator}")),
+                    ("u8" | "u16" | "u32" | "u64" | "i32", []) => match name.strip_prefix('u') {
+                        Some(bits) => format!("uint{bits}_t"),
+                        None => "int32_t".into(),
+                    },
+                    ("usize", []) => "size_t".into(),
+                    ("c_char", []) => "char".into(),
+                    ("c_void", []) => "void".into(),
+                    (_, []) if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
+                        format!("tlsr_{}", c_name(&name))
+                    }
+                    _ => return Err(unknown()),
+                };
+                Ok(format!("{plain} {declarator}"))
+            }
+            Type::Ptr(pointer) => {
+                let to = self.declaration(&pointer.elem, &format!("*{declarator}"))?;
+                match (&pointer.const_token, &*pointer.elem) {
+                    (None, _) => Ok(to),
+                    (Some(_), Type::Path(_)) => Ok(format!("const {to}")),
+                    (Some(_), _) => Err(unknown()),
+                }
+            }
+            Type::Array(array) => {
+                let mut len = array.len.to_token_stream().to_string();
+                if let Some(number) = self.numbers.get(&len) {
+                    len.clone_from(number);
+                } else if !len.starts_with(|c: char| c.is_ascii_digit()) {
+                    len.insert_str(0, "TLSR_");
+                }
+                self.declaration(&array.elem, &format!("{declarator}[{len}]"))
+            }
+            Type::BareFn(bare) => {
+                let parameters = bare.inputs.iter().map(|input| self.declaration(&input.ty, ""));
+                let parameters = parameters.collect::<Result<Vec<_>, _>>()?;
+                self.function(&bare.output, &format!("(*{declarator})"), &parameters)
+            }
+            _ => Err(unknown()),
+        }
+    }
 
-fn function(
-    result: &ReturnType,
-    declarator: &str,
-    parameters: &[String],
-) -> Result<String, String> {
-    let parameters = if parameters.is_empty() { "void".into() } else { parameters.join(", ") };
-    let declarator = format!("{declarator}({parameters})");
-    match result {
-        ReturnType::Default => Ok(format!("void {declarator}")),
-        ReturnType::Type(_, rust) => declaration(rust, &declarator),
+    /// The parameter that points to an array is written as the array.
+    fn pointer(&self, to: &Type, declarator: &str) -> Result<String, String> {
+        let is_array = matches!(self.resolve(to), Type::Array(_));
+        self.declaration(
+            to,
+            &if is_array { declarator.to_owned() } else { format!("*{declarator}") },
+        )
+    }
+
+    fn function(
+        &self,
+        result: &ReturnType,
+        declarator: &str,
+        parameters: &[String],
+    ) -> Result<String, String> {
+        let parameters = if parameters.is_empty() { "void".into() } else { parameters.join(", ") };
+        let declarator = format!("{declarator}({parameters})");
+        match result {
+            ReturnType::Default => Ok(format!("void {declarator}")),
+            ReturnType::Type(_, rust) => self.declaration(rust, &declarator),
+        }
     }
 }
 
@@ -273,4 +308,16 @@ fn types_of(arguments: &PathArguments) -> Vec<&Type> {
             _ => None,
         })
         .collect()
+}
+
+fn find_files(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            find_files(&path, files);
+        } else {
+            let code = fs::read_to_string(&path).expect("a source");
+            files.push((path, code));
+        }
+    }
 }
