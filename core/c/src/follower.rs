@@ -1,14 +1,14 @@
 //! `tlsr_follower`: follows the handshake of another TLS library, and takes its connection over.
 
 use tls_record::takeover::{Follower as Handshake, SecretKind, TakeoverError};
-use tls_record::{Event, KeySchedule, RecordLayer, scrub_stack};
+use tls_record::{Event, KeySchedule, RecordLayer, Version, scrub_stack};
 
 use crate::config::{Config, config_of, role_of};
 use crate::keys::{Keys, Provider};
 use crate::layer::Layer;
 use crate::memory::{Bytes, BytesMut, Handle, In, Object, Out, Slice};
 use crate::numbers::*;
-use crate::outcome::{Opened, version_number};
+use crate::outcome::Opened;
 use crate::status::Status;
 
 /// `tlsr_follower`.
@@ -178,6 +178,14 @@ fn finish(
         room.fill(Layer(follower.finish_as(config)?));
         Ok(())
     })
+}
+
+/// The two bytes of the wire.
+const fn version_number(version: Version) -> u16 {
+    match version {
+        Version::Tls12 => TLS_1_2,
+        Version::Tls13 => TLS_1_3,
+    }
 }
 
 /// `TLSR_SECRET_...`.

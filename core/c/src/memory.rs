@@ -98,7 +98,7 @@ impl<'a, T: Object> Handle<'a, T> {
     /// Checks that an object has room, before it is made of another.
     pub(crate) fn room(self, size: usize) -> Result<Room<'a, T>, Status> {
         const { assert!(align_of::<Memory<T>>() <= crate::sizes::ALIGNMENT, "TLSR_ALIGNMENT is less") };
-        if size < size_of::<Memory<T>>() {
+        if size < crate::sizes::size::<T>() {
             return Err(Status::SIZE);
         }
         self.check_pointer()?;

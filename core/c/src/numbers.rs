@@ -3,6 +3,8 @@
 //! `tests/header.rs` compares them with the header, both ways. Statuses are in `status.rs`; alerts have the
 //! numbers of the RFC.
 
+#![allow(dead_code, reason = "the header has them all, the features decide what is used")]
+
 // tlsr_config. Zeroed memory is no role, version or epoch.
 pub(crate) const CLIENT: u8 = 1;
 pub(crate) const SERVER: u8 = 2;

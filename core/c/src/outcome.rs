@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use tls_record::{
     AlertDescription, Epoch, Event, Fault, Flood, Opener, ReadEnd, SealError, Sealer,
-    ShutdownError, Version, WriteEnd,
+    ShutdownError, WriteEnd,
 };
 
 use crate::keys::Keys;
@@ -315,14 +315,6 @@ pub(crate) const fn epoch_of(number: u8) -> Result<Epoch, Status> {
         EPOCH_HANDSHAKE => Ok(Epoch::Handshake),
         EPOCH_APPLICATION => Ok(Epoch::Application),
         _ => Err(Status::ARGUMENT),
-    }
-}
-
-/// The two bytes of the wire.
-pub(crate) const fn version_number(version: Version) -> u16 {
-    match version {
-        Version::Tls12 => TLS_1_2,
-        Version::Tls13 => TLS_1_3,
     }
 }
 

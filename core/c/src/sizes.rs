@@ -41,7 +41,7 @@ const LINES: &[Line] = &[
 ];
 
 /// What C says of an object of the greatest alignment.
-const fn size<T>() -> usize {
+pub(crate) const fn size<T>() -> usize {
     size_of::<Memory<T>>().next_multiple_of(ALIGNMENT)
 }
 
