@@ -1107,6 +1107,65 @@ int32_t tlsr_connection_may_write(tlsr_connection *connection);
 int32_t tlsr_connection_take_sealed_alert(tlsr_connection *connection);
 
 /* ---------------------------------------------------------------------------------------------------
+ * tlsr_opener and tlsr_writer: the two halves of a connection
+ *
+ * As tlsr_opener and tlsr_sealer, whose rules for threads and mailboxes hold here, too. The writer owns the records
+ * that are unsent, and seals alerts and KeyUpdates by itself: when tlsr_opener_has_notice has said so, and after each
+ * of its own calls, the sending side looks at tlsr_writer_unsent.
+ *
+ * Functions with the name of one of tlsr_connection do the same, in this half.
+ */
+
+TLSR_OPAQUE(tlsr_writer, TLSR_WRITER_SIZE);
+
+/* Makes the two halves of a connection, which is wiped. What is unsent goes to the writer, and so does the buffer.
+ * Errors are those of tlsr_layer_split. */
+tlsr_status tlsr_connection_split(tlsr_connection *connection, tlsr_opener *opener, size_t opener_size,
+                                  tlsr_writer *writer, size_t writer_size, tlsr_mailbox *mailbox,
+                                  size_t mailbox_size);
+
+/* Makes a connection of two halves, which are wiped. Errors are those of tlsr_layer_join. */
+tlsr_status tlsr_connection_join(tlsr_connection *connection, size_t size, tlsr_opener *opener,
+                                 tlsr_writer *writer);
+
+/* Overwrites the half and its keys. The other half does not learn of it. */
+tlsr_status tlsr_writer_wipe(tlsr_writer *writer);
+
+tlsr_status tlsr_writer_write(tlsr_writer *writer, const uint8_t *data, size_t len, size_t *taken);
+tlsr_status tlsr_writer_write_parts(tlsr_writer *writer, const tlsr_slice *parts, size_t count, size_t *taken);
+tlsr_status tlsr_writer_write_handshake(tlsr_writer *writer, const uint8_t *messages, size_t len);
+tlsr_status tlsr_writer_write_change_cipher_spec(tlsr_writer *writer);
+tlsr_status tlsr_writer_reserve(tlsr_writer *writer, size_t len, tlsr_slice_mut *slot);
+tlsr_status tlsr_writer_commit(tlsr_writer *writer, size_t len);
+tlsr_status tlsr_writer_discard(tlsr_writer *writer);
+
+tlsr_status tlsr_writer_unsent(tlsr_writer *writer, tlsr_slice *unsent);
+tlsr_status tlsr_writer_begin_send(tlsr_writer *writer, tlsr_slice *unsent);
+tlsr_status tlsr_writer_sent(tlsr_writer *writer, size_t len);
+
+/* Call tlsr_opener_eof, too. */
+tlsr_status tlsr_writer_transport_failed(tlsr_writer *writer);
+
+tlsr_status tlsr_writer_update_keys(tlsr_writer *writer, uint8_t request);
+tlsr_status tlsr_writer_refuse_renegotiation(tlsr_writer *writer);
+tlsr_status tlsr_writer_set_fragment_limit(tlsr_writer *writer, uint16_t limit);
+
+/* Takes the signal for tlsr_opener_apply_signal, and applies what tlsr_opener_take_notice has written, for halves
+ * without a mailbox. */
+tlsr_status tlsr_writer_take_signal(tlsr_writer *writer, uint32_t *signal);
+tlsr_status tlsr_writer_apply_notice(tlsr_writer *writer, uint32_t notice);
+
+/* The first step. The second is tlsr_opener_check_closed. */
+tlsr_status tlsr_writer_shutdown(tlsr_writer *writer);
+tlsr_status tlsr_writer_abort(tlsr_writer *writer, uint8_t alert);
+
+/* Says how the sending direction ended. What the other half knows is 0: see tlsr_opener_end. */
+tlsr_status tlsr_writer_end(tlsr_writer *writer, tlsr_end *end);
+
+/* As tlsr_connection_take_kernel_control. */
+tlsr_status tlsr_writer_take_kernel_control(tlsr_writer *writer, tlsr_control *control);
+
+/* ---------------------------------------------------------------------------------------------------
  * tlsr_buffer: collects received bytes until a record is whole
  *
  *     tlsr_slice_mut room, filled;

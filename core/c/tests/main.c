@@ -58,6 +58,7 @@ int main(void) {
         {"layer", test_layer},
         {"halves", test_halves},
         {"connection", test_connection},
+        {"writer", test_writer},
         {"buffer", test_buffer},
         {"handover", test_handover},
     };
