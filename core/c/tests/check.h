@@ -28,5 +28,6 @@ void test_text(void);
 void test_layer(void);
 void test_connection(void);
 void test_buffer(void);
+void test_gsk(void);
 
 #endif

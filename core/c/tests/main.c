@@ -41,6 +41,7 @@ int main(void) {
         {"layer", test_layer},
         {"connection", test_connection},
         {"buffer", test_buffer},
+        {"gsk", test_gsk},
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         tests[i].run();
