@@ -333,8 +333,6 @@ static gsk_status read_code(tlsr_gsk_socket *socket, tlsr_status status) {
         return GSK_ERR_BAD_PEER;
     case TLSR_ERR_SOCKET_CLOSED:
         return GSK_ERR_SOCKET_CLOSED;
-    case TLSR_ERR_CRYPTO:
-        return GSK_ERR_CRYPTO;
     default:
         return GSK_INVALID_STATE;
     }
@@ -432,6 +430,8 @@ static gsk_status seal(tlsr_gsk_socket *socket) {
     tlsr_status status = tlsr_connection_write(&socket->connection,
                                                (const uint8_t *)socket->request + socket->request_taken, left, &taken);
     if (status == TLSR_ERR_NO_SPACE) {
+        /* Room comes when unsent bytes are sent. There are some, because an empty buffer has room for a record; if
+         * not, the caller would loop. */
         tlsr_slice unsent;
         int room_comes = tlsr_connection_unsent(&socket->connection, &unsent) == TLSR_OK && unsent.len > 0;
         return room_comes ? GSK_OK : GSK_INSUFFICIENT_STORAGE;
@@ -471,6 +471,9 @@ gsk_status gsk_secure_socket_write(gsk_handle soc_handle, char *buffer, int size
     } while (code == GSK_OK && socket->request_taken < size);
     if (code == GSK_WOULD_BLOCK_WRITE) {
         return GSK_WOULD_BLOCK;
+    }
+    if (code == GSK_CONNECTION_ACTIVE && socket->request_taken > 0) {
+        return code;
     }
     socket->request = NULL;
     if (code == GSK_OK) {

@@ -55,14 +55,14 @@ typedef int gsk_status;
 #define GSK_OK 0
 /* The handle is of no open connection. */
 #define GSK_INVALID_HANDLE 1
-/* A record of the peer is longer than the receive buffer of the set, or a padded record of ours than the send buffer.
- * An attribute is longer than its place. */
+/* A record of the peer is longer than the receive buffer of the set. An attribute is longer than its place. */
 #define GSK_INSUFFICIENT_STORAGE 4
 /* Attributes: the connection is initialized. Other calls: it is not, or it has failed. */
 #define GSK_INVALID_STATE 5
 /* The cipher failed, or the key has sealed as much as it may. */
 #define GSK_ERR_CRYPTO 9
-/* A call is active for the connection: this one comes from its I/O routine. A slot is reserved. A write is half done. */
+/* A call is active for the connection: this one comes from its I/O routine. Or a slot is reserved, or a write is half
+ * done. */
 #define GSK_CONNECTION_ACTIVE 302
 /* The I/O routine failed; errno is as it has left it. */
 #define GSK_ERR_IO 406
@@ -257,13 +257,12 @@ gsk_status gsk_secure_socket_read(gsk_handle soc_handle, char *buffer, int size,
  * GSK_OK                         the transport has taken everything
  * GSK_WOULD_BLOCK                io_write returned EWOULDBLOCK. The request is active: call again with the same
  *                                buffer address, size and data. Nothing is sent twice
- * GSK_CONNECTION_ACTIVE          another buffer or size while a request is active; a slot is reserved; called from an
- *                                I/O routine of the connection
+ * GSK_CONNECTION_ACTIVE          another buffer or size while a request is active; a slot is reserved: commit it, and
+ *                                call again; called from an I/O routine of the connection
  * GSK_ERR_CONNECTION_CLOSED      after gsk_secure_socket_shutdown; TLS 1.2: also after the peer's close_notify
  * GSK_ERR_SOCKET_CLOSED          io_write returned 0. The connection can still be read
  * GSK_ERR_IO                     io_write or io_read failed. After io_write, the connection can still be read
  * GSK_ERR_CRYPTO                 the cipher failed, or the key has sealed as much as it may
- * GSK_INSUFFICIENT_STORAGE       the padding is longer than the send buffer
  * GSK_INVALID_BUFFER_SIZE, GSK_INVALID_HANDLE
  * GSK_INVALID_STATE              not initialized, failed, or its keys were handed over */
 gsk_status gsk_secure_socket_write(gsk_handle soc_handle, char *buffer, int size, int *length);
@@ -272,18 +271,18 @@ gsk_status gsk_secure_socket_write(gsk_handle soc_handle, char *buffer, int size
  * Closes the sending direction: sends a close_notify, once (RFC 9846 section 6.1).
  *
  * One step: call it, then gsk_secure_socket_close, and close the transport. Two steps: call it, then
- * gsk_secure_socket_read until that returns GSK_ERR_CONNECTION_CLOSED, then gsk_secure_socket_close. Data that was under
- * way is read in between.
+ * gsk_secure_socket_read until that returns GSK_ERR_CONNECTION_CLOSED, then gsk_secure_socket_close. Data that was
+ * under way is read in between.
  *
  * GSK_OK                         the transport has taken the close_notify
  * GSK_CONNECTION_ACTIVE          a part of a write request is not sealed yet: repeat the write; or a slot is reserved;
  *                                or called from an I/O routine of the connection. Nothing was sent
  * GSK_ERR_CONNECTION_CLOSED      an earlier call has returned GSK_OK
  * GSK_ERR_IO                     io_write failed before it took the close_notify, or io_read failed
- * GSK_ERR_NOT_SSLV3              the peer's first bytes were not TLS: of a layer that had no keys. It is nothing that can
- *                                happen after a handshake
- * GSK_ERR_SOCKET_CLOSED          io_read returned 0 before the peer's close_notify came: ours was sent all the same, or
- *                                is sent by gsk_secure_socket_close. Or io_write returned 0
+ * GSK_ERR_NOT_SSLV3              the peer's first bytes were not TLS. Only a connection that was made of a layer
+ *                                without keys can see this
+ * GSK_ERR_SOCKET_CLOSED          io_read returned 0 before the peer's close_notify came: ours was sent all the same,
+ *                                or is sent by gsk_secure_socket_close. Or io_write returned 0
  * GSK_INVALID_HANDLE             not the handle of an open connection
  * GSK_INVALID_STATE              not initialized; or failed: no close_notify follows a fatal alert; or its keys were
  *                                handed over
