@@ -61,6 +61,7 @@ int main(void) {
         {"writer", test_writer},
         {"buffer", test_buffer},
         {"handover", test_handover},
+        {"gsk", test_gsk},
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         tests[i].run();
