@@ -48,7 +48,7 @@ static void memory_that_was_wiped_is_no_layer_and_has_no_keys(void) {
 static void parts_go_into_one_record(void) {
     tlsr_layer client, server;
     make_layers(&client, &server);
-    uint8_t wire[64];
+    uint8_t wire[64] = {0};
     const tlsr_slice parts[3] = {{(const uint8_t *)"one ", 4}, {NULL, 0}, {(const uint8_t *)"record", 6}};
     tlsr_sealed sealed;
     tlsr_opened opened;
@@ -179,7 +179,7 @@ static void tls12_keys_are_announced_and_established(void) {
     make_empty(&server, TLSR_SERVER, 0);
     tlsr_layer *ends[2] = {&client, &server};
     const tlsr_secret *keys[2] = {&client_key, &server_key};
-    uint8_t wire[256];
+    uint8_t wire[256] = {0};
     tlsr_sealed sealed;
     tlsr_position position;
 
@@ -240,7 +240,8 @@ static void tls12_keys_are_announced_and_established(void) {
     receive(&server, wire, sealed.written, TLSR_EVENT_WARNING, TLSR_ALERT_NO_RENEGOTIATION);
     CHECK_STATUS(TLSR_OK, tlsr_layer_close(&client));
     CHECK_STATUS(TLSR_ERR_CONNECTION_CLOSED, tlsr_layer_refuse_renegotiation(&client));
-    CHECK_STATUS(TLSR_ERR_CONNECTION_CLOSED, tlsr_layer_change_cipher_spec(&client, wire, sizeof wire, &sealed));
+    CHECK_STATUS(TLSR_ERR_CONNECTION_CLOSED,
+                 tlsr_layer_change_cipher_spec(&client, wire, sizeof wire, &sealed));
 }
 
 static void a_finished_must_be_the_end_of_its_record(void) {
@@ -362,7 +363,7 @@ static void needed_counts_the_bytes_of_the_next_record(void) {
 static void keys_are_updated_on_request(void) {
     tlsr_layer client, server;
     make_layers(&client, &server);
-    uint8_t wire[256];
+    uint8_t wire[256] = {0};
     tlsr_sealed sealed;
     tlsr_control control;
     CHECK_STATUS(TLSR_OK, tlsr_layer_update_keys(&client, 1));
@@ -408,7 +409,7 @@ static void a_handshake_is_canceled_by_two_alerts(void) {
 static void the_second_step_of_a_shutdown_waits_for_the_peer(void) {
     tlsr_layer client, server;
     make_layers(&client, &server);
-    uint8_t wire[256];
+    uint8_t wire[256] = {0};
     tlsr_sealed sealed;
     tlsr_opened opened;
     uint32_t drained = 1;
