@@ -106,8 +106,7 @@ pub extern "C" fn layer_split(
         let (opener_addr, sealer_addr) = (opener.addr(), sealer.addr());
         let (opener, sealer) = (opener.room(opener_size)?, sealer.room(sealer_size)?);
 
-        let Layer(layer) = layer.take();
-        let (opener_half, sealer_half) = layer.split();
+        let (opener_half, sealer_half) = layer.take(|Layer(layer)| layer.split());
         let (mut opener_half, mut sealer_half) = (Half::new(opener_half), Half::new(sealer_half));
         if let Some(new_mailbox) = new_mailbox {
             let (opener_link, sealer_link) = new_mailbox.link(opener_addr, sealer_addr);
@@ -142,7 +141,9 @@ pub extern "C" fn layer_join(
 
         opener.get().0.unlink();
         sealer.get().0.unlink();
-        layer.fill(Layer(RecordLayer::join(opener.take().0.half, sealer.take().0.half)?));
+        let opener = opener.take(|Opener(half)| half.half);
+        let sealer = sealer.take(|Sealer(half)| half.half);
+        layer.fill(Layer(RecordLayer::join(opener, sealer)?));
         Ok(())
     })
 }

@@ -372,12 +372,12 @@ static void a_split_that_is_refused_changes_nothing(void) {
     CHECK_STATUS(TLSR_ERR_ARGUMENT, split(of, (tlsr_opener *)(void *)misaligned, &sealer, &mailbox));
     misaligned = (unsigned char *)&sealer + 1;
     CHECK_STATUS(TLSR_ERR_ARGUMENT, split(of, &opener, (tlsr_sealer *)(void *)misaligned, &mailbox));
-    CHECK_STATUS(TLSR_ERR_SIZE,
-                 tlsr_layer_split(of, &opener, sizeof opener - 1, &sealer, sizeof sealer, &mailbox, sizeof mailbox));
-    CHECK_STATUS(TLSR_ERR_SIZE,
-                 tlsr_layer_split(of, &opener, sizeof opener, &sealer, sizeof sealer - 1, &mailbox, sizeof mailbox));
-    CHECK_STATUS(TLSR_ERR_SIZE,
-                 tlsr_layer_split(of, &opener, sizeof opener, &sealer, sizeof sealer, &mailbox, sizeof mailbox - 1));
+    CHECK_STATUS(TLSR_ERR_SIZE, tlsr_layer_split(of, &opener, sizeof opener - 1, &sealer, sizeof sealer,
+                                                 &mailbox, sizeof mailbox));
+    CHECK_STATUS(TLSR_ERR_SIZE, tlsr_layer_split(of, &opener, sizeof opener, &sealer, sizeof sealer - 1,
+                                                 &mailbox, sizeof mailbox));
+    CHECK_STATUS(TLSR_ERR_SIZE, tlsr_layer_split(of, &opener, sizeof opener, &sealer, sizeof sealer,
+                                                 &mailbox, sizeof mailbox - 1));
     CHECK_STATUS(TLSR_OK, tlsr_layer_seal(of, (const uint8_t *)"x", 1, wire, 512, &sealed));
     receive(&server, wire, sealed.written, TLSR_EVENT_APPLICATION_DATA, 0);
 
