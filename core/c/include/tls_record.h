@@ -695,7 +695,7 @@ tlsr_status tlsr_layer_abort(tlsr_layer *layer, uint8_t alert);
  * tlsr_layer_close, and after each tlsr_layer_open. `budget` is how many bytes of records the peer may send
  * until then.
  *
- * Writes to `drained`, also with an error: the bytes of records that have arrived since tlsr_layer_close or
+ * Writes to `drained`, which may be null, also with an error: the bytes of records that have arrived since tlsr_layer_close or
  * tlsr_layer_cancel, or since the first call of this function; 0 unless the peer's close_notify is awaited.
  *
  * TLSR_ERR_AWAITING_PEER: receive, then call again. TLSR_ERR_BUDGET_SPENT: more than `budget` bytes have
@@ -966,9 +966,9 @@ tlsr_status tlsr_connection_install_one(tlsr_connection *connection, uint8_t wri
  * under them. */
 tlsr_status tlsr_connection_establish(tlsr_connection *connection, uint8_t writer);
 
-/* Drops the early data that the server has rejected (RFC 9846 section 4.3.10): `hello_retry` is 1 if it answered with
+/* Drops the early data that the server has rejected (RFC 9846 section 4.3.10): `after_hello_retry_request` is 1 if it answered with
  * a HelloRetryRequest. For a server in its handshake. TLSR_ERR_EPOCH, TLSR_ERR_SHORT_TAG. */
-tlsr_status tlsr_connection_skip_early_data(tlsr_connection *connection, uint8_t hello_retry);
+tlsr_status tlsr_connection_skip_early_data(tlsr_connection *connection, uint8_t after_hello_retry_request);
 
 /* As tlsr_layer_set_version. */
 tlsr_status tlsr_connection_set_version(tlsr_connection *connection, uint16_t version);
@@ -1095,6 +1095,9 @@ tlsr_status tlsr_connection_abort(tlsr_connection *connection, uint8_t alert);
 /* Says how each direction ended, at any time. TLSR_WRITE_CLOSED and TLSR_WRITE_ALERT_SENT mean that the transport has
  * taken the last byte. */
 tlsr_status tlsr_connection_end(tlsr_connection *connection, tlsr_end *end);
+
+/* As tlsr_layer_position. */
+tlsr_status tlsr_connection_position(tlsr_connection *connection, tlsr_position *position);
 
 /* Returns 1 if a record of any length can be written now, else 0. */
 int32_t tlsr_connection_can_write(tlsr_connection *connection);

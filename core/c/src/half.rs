@@ -105,7 +105,7 @@ pub(crate) fn split<W: Object, S: Object, H: Carry>(
         let (opener_addr, sender_addr) = (opener.addr(), sender.addr());
         let (opener, sender) = (opener.room(opener_size)?, sender.room(sender_size)?);
 
-        let (opener_half, sender_half) = halves(whole.take());
+        let (opener_half, sender_half) = whole.take(halves);
         let (mut opener_half, mut sender_half) = (Half::new(opener_half), Half::new(sender_half));
         if let Some(new_mailbox) = new_mailbox {
             let (opener_link, sender_link) = new_mailbox.link(opener_addr, sender_addr);
@@ -139,7 +139,9 @@ pub(crate) fn join<W: Object, S: Object, H: Carry>(
 
         opener.get().0.unlink();
         half_of(sender.get()).unlink();
-        whole.fill(joined(opener.take().0.half, into_half(sender.take()).half)?);
+        let opener = opener.take(|Opener(half)| half.half);
+        let sender = sender.take(|sender| into_half(sender).half);
+        whole.fill(joined(opener, sender)?);
         Ok(())
     })
 }
