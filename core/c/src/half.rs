@@ -32,24 +32,36 @@ impl<H: Carry> Half<H> {
         &mut self,
         call: impl FnOnce(&mut H) -> Result<R, Status>,
     ) -> Result<R, Status> {
-        let link = self.link;
-        let mailbox = match &link {
-            Some(link) => Some(link.get::<H>()?),
-            None => None,
-        };
-        if let Some(mailbox) = mailbox {
-            self.half.take(mailbox);
-            self.post(mailbox);
+        if self.link.is_some() {
+            self.exchange()?;
         }
         let returned = call(&mut self.half);
-        if let Some(mailbox) = mailbox {
-            self.post(mailbox);
+        if self.link.is_some() {
+            self.post();
         }
         returned
     }
 
-    fn post(&mut self, mailbox: &Mailbox) {
-        self.has_posted |= self.half.post(mailbox);
+    // Not inlined: every function of a half calls these two.
+
+    /// Applies what the other half posted.
+    #[inline(never)]
+    fn exchange(&mut self) -> Result<(), Status> {
+        if let Some(link) = self.link {
+            self.half.take(link.get::<H>()?);
+            self.post();
+        }
+        Ok(())
+    }
+
+    /// Posts the notice or signal of this half.
+    #[inline(never)]
+    fn post(&mut self) {
+        if let Some(link) = self.link
+            && let Ok(mailbox) = link.get::<H>()
+        {
+            self.has_posted |= self.half.post(mailbox);
+        }
     }
 
     /// Returns whether something was posted since this was last asked; `None` without a mailbox.
@@ -60,9 +72,7 @@ impl<H: Carry> Half<H> {
     /// Links this half with the other one, and posts what it has for it.
     fn link(&mut self, link: Link) {
         self.link = Some(link);
-        if let Ok(mailbox) = link.get::<H>() {
-            self.post(mailbox);
-        }
+        self.post();
     }
 
     /// Applies what is in the mailbox, before the half leaves it. The half keeps the notice or signal that
