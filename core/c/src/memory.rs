@@ -79,14 +79,25 @@ impl<'a, T: Object> Handle<'a, T> {
     }
 
     /// Drops the object, which wipes its keys, and overwrites its memory.
+    ///
+    /// Without a reference to the whole memory: a key store, which destroys a key, can call back and ask
+    /// whether there is an object.
     pub(crate) fn wipe(self) -> Status {
-        match self.held() {
-            Ok(held) => {
-                held.drop_in_place();
-                Status::OK
-            }
-            Err(status) => status,
+        if let Err(status) = self.check_object() {
+            return status;
         }
+        // SAFETY: the caller has this memory, for this call alone.
+        let mark = unsafe { &raw mut (*self.0).mark };
+        // SAFETY: as above. From now on there is no object.
+        unsafe { mark.write(MaybeUninit::new(0)) };
+        // SAFETY: as above.
+        let object: *mut T = unsafe { &raw mut (*self.0).object }.cast();
+        // Dropped in place, because moving it would leave a copy of its keys.
+        // SAFETY: `fill` has made it with its mark, which is removed: it is not dropped again.
+        unsafe { object.drop_in_place() };
+        // SAFETY: as above.
+        wipe(unsafe { &mut *self.0 });
+        Status::OK
     }
 
     /// Makes an object in memory of `size` bytes, as the caller says.
@@ -141,15 +152,6 @@ impl<T: Object> Held<'_, T> {
     pub(crate) fn get(&mut self) -> &mut T {
         // SAFETY: `fill` has set the mark that `held` found.
         unsafe { self.0.object.assume_init_mut() }
-    }
-
-    /// Drops the object in place, because moving it would leave a copy of its keys.
-    fn drop_in_place(self) {
-        // First: a key store that is called back finds no object here.
-        self.0.mark.write(0);
-        // SAFETY: as in `get`. Without its mark it is not dropped again.
-        unsafe { self.0.object.assume_init_drop() };
-        wipe(self.0);
     }
 
     /// Moves the object out. Its memory is wiped.
