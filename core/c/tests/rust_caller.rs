@@ -336,7 +336,7 @@ fn a_layer_becomes_a_connection_that_keeps_its_buffer() {
 
 #[test]
 fn buffers_inside_of_an_object_are_refused() {
-    let mut connection = Place::<Connection>::filled(0);
+    let connection = Place::<Connection>::filled(0);
     let inside = connection.0;
     let start = |memory: *mut Memory<Connection>, at: *mut u8| {
         // SAFETY: the buffer is refused.
