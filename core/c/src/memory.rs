@@ -79,14 +79,25 @@ impl<'a, T: Object> Handle<'a, T> {
     }
 
     /// Drops the object, which wipes its keys, and overwrites its memory.
+    ///
+    /// Without a reference to the whole memory: a key store, which destroys a key, can call back and ask
+    /// whether there is an object.
     pub(crate) fn wipe(self) -> Status {
-        match self.held() {
-            Ok(held) => {
-                held.drop_in_place();
-                Status::OK
-            }
-            Err(status) => status,
+        if let Err(status) = self.check_object() {
+            return status;
         }
+        // SAFETY: the caller has this memory, for this call alone.
+        let mark = unsafe { &raw mut (*self.0).mark };
+        // SAFETY: as above. From now on there is no object.
+        unsafe { mark.write(MaybeUninit::new(0)) };
+        // SAFETY: as above.
+        let object: *mut T = unsafe { &raw mut (*self.0).object }.cast();
+        // Dropped in place, because moving it would leave a copy of its keys.
+        // SAFETY: `fill` has made it with its mark, which is removed: it is not dropped again.
+        unsafe { object.drop_in_place() };
+        // SAFETY: as above.
+        wipe(unsafe { &mut *self.0 });
+        Status::OK
     }
 
     /// Makes an object in memory of `size` bytes, as the caller says.
