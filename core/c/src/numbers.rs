@@ -9,9 +9,6 @@
 pub(crate) const CLIENT: u8 = 1;
 pub(crate) const SERVER: u8 = 2;
 
-pub(crate) const MAX_RECORD: usize = 18437;
-const _: () = assert!(MAX_RECORD == tls_record::MAX_RECORD);
-
 // The two bytes of the wire (RFC 9846 section 4.2.1).
 pub(crate) const TLS_1_2: u16 = 0x0303;
 pub(crate) const TLS_1_3: u16 = 0x0304;
