@@ -149,15 +149,6 @@ impl<T: Object> Held<'_, T> {
         unsafe { self.0.object.assume_init_mut() }
     }
 
-    /// Drops the object in place, because moving it would leave a copy of its keys.
-    fn drop_in_place(self) {
-        // First: a key store that is called back finds no object here.
-        self.0.mark.write(0);
-        // SAFETY: as in `get`. Without its mark it is not dropped again.
-        unsafe { self.0.object.assume_init_drop() };
-        wipe(self.0);
-    }
-
     /// Moves the object out, or a part of it. Its memory is wiped.
     #[inline]
     pub(crate) fn take<U>(self, part: impl FnOnce(T) -> U) -> U {
