@@ -26,14 +26,19 @@ mod config;
 mod connection;
 #[cfg(all(feature = "takeover", secrets))]
 mod follower;
+mod half;
 #[cfg(secrets)]
 mod kernel;
 #[cfg(feature = "key-store")]
 mod key_store;
 mod keys;
 mod layer;
+mod mailbox;
 mod memory;
+mod numbers;
+mod opener;
 mod outcome;
+mod sealer;
 mod sizes;
 mod status;
 #[cfg(secrets)]
@@ -45,14 +50,18 @@ pub use config::*;
 pub use connection::*;
 #[cfg(all(feature = "takeover", secrets))]
 pub use follower::*;
+pub use half::*;
 #[cfg(secrets)]
 pub use kernel::*;
 #[cfg(feature = "key-store")]
 pub use key_store::KeyStore;
 pub use keys::Secret;
 pub use layer::*;
+pub use mailbox::*;
 pub use memory::*;
+pub use opener::*;
 pub use outcome::*;
+pub use sealer::*;
 pub use sizes::*;
 pub use status::Status;
 #[cfg(secrets)]

@@ -24,7 +24,7 @@ pub trait Object {
 /// copies would seal with the same nonces.
 #[repr(C)]
 pub struct Memory<T> {
-    mark: usize,
+    mark: MaybeUninit<usize>,
     object: MaybeUninit<T>,
 }
 
@@ -42,44 +42,51 @@ impl<'a, T: Object> Handle<'a, T> {
     /// Makes what C passes, for tests.
     ///
     /// # Safety
-    /// `memory` is null, or points to memory that nothing else uses during `'a`.
+    /// `memory` is null, or points to memory that nothing else uses during `'a`. Its bytes are initialised,
+    /// if the function does not make the object. If they are those of an object that was made there, it
+    /// was left as it was.
     pub const unsafe fn new(memory: *mut Memory<T>) -> Self {
         Self(memory, PhantomData)
     }
 
-    fn memory(&self) -> Result<&'a mut Memory<T>, Status> {
-        if self.0.is_null() || !self.0.is_aligned() {
-            return Err(Status::ARGUMENT);
+    fn check_pointer(&self) -> Result<(), Status> {
+        if self.0.is_null() || !self.0.is_aligned() { Err(Status::ARGUMENT) } else { Ok(()) }
+    }
+
+    /// Checks that there is an object. Until then no reference is made, because the memory may be in use
+    /// as something else.
+    #[inline]
+    fn check_object(&self) -> Result<(), Status> {
+        self.check_pointer()?;
+        // SAFETY: the caller has this memory.
+        let mark = unsafe { (*self.0).mark };
+        // SAFETY: its bytes are an integer, whatever they are.
+        if unsafe { mark.assume_init() } == Memory::mark_of(self.0) {
+            Ok(())
+        } else {
+            Err(Status::INVALID_HANDLE)
         }
-        // SAFETY: the caller has this memory, for this call alone. It may hold anything.
-        Ok(unsafe { &mut *self.0 })
     }
 
     /// Returns the object.
     #[inline]
     pub(crate) fn get(self) -> Result<&'a mut T, Status> {
-        let mark = Memory::mark_of(self.0);
-        let memory = self.memory()?;
-        if memory.mark != mark {
-            return Err(Status::INVALID_HANDLE);
-        }
-        // SAFETY: `put` has set this mark, which no other memory has, and `take` removes it.
+        self.check_object()?;
+        // SAFETY: the caller has this memory, for this call alone.
+        let memory = unsafe { &mut *self.0 };
+        // SAFETY: `fill` has set this mark, which no other memory has. `wipe` and `take` remove it.
         Ok(unsafe { memory.object.assume_init_mut() })
     }
 
     /// Drops the object, which wipes its keys, and overwrites its memory.
     pub(crate) fn wipe(self) -> Status {
-        let mark = Memory::mark_of(self.0);
-        let memory = match self.memory() {
-            Ok(memory) if memory.mark == mark => memory,
-            Ok(_) => return Status::INVALID_HANDLE,
-            Err(status) => return status,
-        };
-        // Dropped in place, because moving it would leave a copy of its keys.
-        // SAFETY: as in `get`. The mark is removed below, so that it is not dropped again.
-        unsafe { memory.object.assume_init_drop() };
-        wipe(memory);
-        Status::OK
+        match self.held() {
+            Ok(held) => {
+                held.drop_in_place();
+                Status::OK
+            }
+            Err(status) => status,
+        }
     }
 
     /// Makes an object in memory of `size` bytes, as the caller says.
@@ -90,23 +97,67 @@ impl<'a, T: Object> Handle<'a, T> {
 
     /// Checks that an object has room, before it is made of another.
     pub(crate) fn room(self, size: usize) -> Result<Room<'a, T>, Status> {
-        if size < size_of::<Memory<T>>() {
+        const { assert!(align_of::<Memory<T>>() <= crate::sizes::ALIGNMENT, "TLSR_ALIGNMENT is less") };
+        if size < crate::sizes::size::<T>() {
             return Err(Status::SIZE);
         }
-        self.memory().map(Room)
+        self.check_pointer()?;
+        // SAFETY: the caller has this memory, for this call alone.
+        Ok(Room(unsafe { &mut *self.0 }))
     }
 
     /// Moves the object out. Its memory is wiped.
     pub(crate) fn take(self) -> Result<T, Status> {
-        let mark = Memory::mark_of(self.0);
-        let memory = self.memory()?;
-        if memory.mark != mark {
-            return Err(Status::INVALID_HANDLE);
-        }
+        self.held().map(Held::take)
+    }
+
+    /// Checks that there is an object, before it is moved out.
+    pub(crate) fn held(self) -> Result<Held<'a, T>, Status> {
+        self.check_object()?;
+        // SAFETY: the caller has this memory, for this call alone.
+        Ok(Held(unsafe { &mut *self.0 }))
+    }
+
+    /// Returns an error if this object and another one of the call overlap.
+    pub(crate) fn check_beside<U>(&self, other: &Handle<'_, U>) -> Result<(), Status> {
+        let own = BytesMut(self.0.cast(), PhantomData);
+        let other_bytes = Bytes(other.0.cast_const().cast(), PhantomData);
+        own.check_beside(size_of::<Memory<T>>(), other_bytes, size_of::<Memory<U>>())
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        self.0.is_null()
+    }
+
+    pub(crate) fn addr(&self) -> usize {
+        self.0.addr()
+    }
+}
+
+/// Memory that holds an object.
+pub(crate) struct Held<'a, T>(&'a mut Memory<T>);
+
+impl<T: Object> Held<'_, T> {
+    pub(crate) fn get(&mut self) -> &mut T {
+        // SAFETY: `fill` has set the mark that `held` found.
+        unsafe { self.0.object.assume_init_mut() }
+    }
+
+    /// Drops the object in place, because moving it would leave a copy of its keys.
+    fn drop_in_place(self) {
+        // First: a key store that is called back finds no object here.
+        self.0.mark.write(0);
+        // SAFETY: as in `get`. Without its mark it is not dropped again.
+        unsafe { self.0.object.assume_init_drop() };
+        wipe(self.0);
+    }
+
+    /// Moves the object out. Its memory is wiped.
+    pub(crate) fn take(self) -> T {
         // SAFETY: as in `get`. The mark is removed below, so that it is not read again.
-        let object = unsafe { memory.object.assume_init_read() };
-        wipe(memory);
-        Ok(object)
+        let object = unsafe { self.0.object.assume_init_read() };
+        wipe(self.0);
+        object
     }
 }
 
@@ -119,7 +170,49 @@ impl<T: Object> Room<'_, T> {
         // What the memory held before does not remain between the fields.
         wipe(memory);
         memory.object.write(object);
-        memory.mark = Memory::mark_of(memory);
+        memory.mark.write(Memory::mark_of(memory));
+    }
+}
+
+impl<'a, T: Object + Sync> Room<'a, T> {
+    /// Makes an object that several others use, each by calls of its own. The caller keeps the memory
+    /// until they are wiped.
+    pub(crate) fn fill_shared(self, object: T) -> Shared<T> {
+        let memory: *mut Memory<T> = self.0;
+        // SAFETY: the memory is this room's, whose reference is not used any more.
+        Room(unsafe { &mut *memory }).fill(object);
+        Shared(memory)
+    }
+}
+
+/// A pointer to an object that several others use.
+pub(crate) struct Shared<T>(*const Memory<T>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shared<T> {}
+
+impl<T> PartialEq for Shared<T> {
+    fn eq(&self, other: &Self) -> bool {
+        ptr::eq(self.0, other.0)
+    }
+}
+
+impl<T: Object + Sync> Shared<T> {
+    /// Returns the object, or an error if the memory holds something else now.
+    pub(crate) fn get(&self) -> Result<&T, Status> {
+        // SAFETY: the caller keeps the memory, and changes it by no call while others use it.
+        let memory = unsafe { &*self.0 };
+        // SAFETY: `fill` has set this mark, or something else has written there since.
+        if unsafe { memory.mark.assume_init() } != Memory::mark_of(self.0) {
+            return Err(Status::INVALID_HANDLE);
+        }
+        // SAFETY: `fill` has made the object with this mark.
+        Ok(unsafe { memory.object.assume_init_ref() })
     }
 }
 
@@ -140,7 +233,7 @@ impl<'a, T: Plain> In<'a, T> {
     /// Makes what C passes, for tests.
     ///
     /// # Safety
-    /// `value` is null, or points to a value that nothing changes during `'a`.
+    /// `value` is null, or points to a value that nothing changes during `'a`. So do the pointers in it.
     pub const unsafe fn new(value: *const T) -> Self {
         Self(value, PhantomData)
     }
@@ -169,17 +262,31 @@ impl<'a, T: Plain> Out<'a, T> {
 
     /// Returns the place of the value. Called before anything is changed.
     #[inline]
-    pub(crate) fn place(self) -> Result<&'a mut MaybeUninit<T>, Status> {
+    pub(crate) fn place(self) -> Result<Place<'a, T>, Status> {
         if self.0.is_null() || !self.0.is_aligned() {
             return Err(Status::ARGUMENT);
         }
-        // SAFETY: the caller has this memory, for this call alone.
-        Ok(unsafe { &mut *self.0.cast() })
+        Ok(Place(self))
     }
 
     /// Returns the place of a value that the caller may not want: null.
-    pub(crate) fn optional_place(self) -> Result<Option<&'a mut MaybeUninit<T>>, Status> {
+    pub(crate) fn optional_place(self) -> Result<Option<Place<'a, T>>, Status> {
         if self.0.is_null() { Ok(None) } else { self.place().map(Some) }
+    }
+}
+
+/// The place of a value.
+///
+/// There is no reference to it until it is written, at the end of a call. A caller that lets it overlap a
+/// buffer loses bytes of the buffer, and nothing else.
+pub(crate) struct Place<'a, T>(Out<'a, T>);
+
+impl<'a, T: Plain> Place<'a, T> {
+    #[inline]
+    pub(crate) fn write(self, value: T) -> &'a mut T {
+        // SAFETY: the caller has this memory, for this call alone. The value may be uninitialised.
+        let place: &mut MaybeUninit<T> = unsafe { &mut *self.0.0.cast() };
+        place.write(value)
     }
 }
 
@@ -291,10 +398,22 @@ impl<'a> BytesMut<'a> {
         parts: Parts<'a>,
         count: usize,
     ) -> Result<(&'a mut [u8], PartsOf<'a>), Status> {
-        for part in parts.slices(count)? {
-            self.check_beside(len, Bytes(part.data, PhantomData), part.len)?;
+        let all = parts.get(count)?;
+        for part in all.get() {
+            self.check_beside(len, Bytes(part.as_ptr(), PhantomData), part.len())?;
         }
-        Ok((self.slice(len)?, parts.get(count)?))
+        // The array of the parts was read: it is not needed any more.
+        Ok((self.slice(len)?, all))
+    }
+
+    /// Returns an error if these bytes overlap the memory of an object.
+    pub(crate) fn check_beside_object<T>(
+        &self,
+        len: usize,
+        object: &Handle<'_, T>,
+    ) -> Result<(), Status> {
+        let other = Bytes(object.0.cast_const().cast(), PhantomData);
+        self.check_beside(len, other, size_of::<Memory<T>>())
     }
 }
 

@@ -4,10 +4,13 @@
 use core::ops::Range;
 
 use tls_record::{
-    AlertDescription, Epoch, Event, Fault, Flood, ReadEnd, SealError, Version, WriteEnd,
+    AlertDescription, Epoch, Event, Fault, Flood, Opener, ReadEnd, SealError, Sealer,
+    ShutdownError, WriteEnd,
 };
 
-use crate::memory::Plain;
+use crate::keys::Keys;
+use crate::memory::{Place, Plain};
+use crate::numbers::*;
 use crate::status::Status;
 
 /// `tlsr_opened`.
@@ -37,36 +40,36 @@ impl From<tls_record::Opened> for Opened {
             needed: 0,
             message_len: 0,
             message_offset: 0,
-            event: 0,
+            event: EVENT_NOTHING,
             detail: 0,
         };
         // An event that this version does not know needs no action, as `TLSR_EVENT_NOTHING`.
         match opened.event {
             Event::ApplicationData(range) => {
-                this.event = 2;
+                this.event = EVENT_APPLICATION_DATA;
                 this.set_range(range);
             }
             Event::NeedMore { total } => {
-                this.event = 1;
+                this.event = EVENT_NEED_MORE;
                 this.needed = total;
             }
             Event::Handshake(piece) => {
-                this.event = 3;
+                this.event = EVENT_HANDSHAKE;
                 this.detail = piece.header.message_type.0;
                 this.message_len = piece.header.length;
                 this.message_offset = piece.offset;
                 this.set_range(piece.body);
             }
-            Event::ChangeCipherSpec => this.event = 4,
+            Event::ChangeCipherSpec => this.event = EVENT_CHANGE_CIPHER_SPEC,
             Event::KeyUpdate { requested } => {
-                this.event = 5;
+                this.event = EVENT_KEY_UPDATE;
                 this.detail = requested.into();
             }
             Event::Warning(alert) => {
-                this.event = 6;
+                this.event = EVENT_WARNING;
                 this.detail = alert.0;
             }
-            Event::Closed => this.event = 7,
+            Event::Closed => this.event = EVENT_CLOSED,
             _ => {}
         }
         this
@@ -97,7 +100,7 @@ impl Sealed {
     /// Fills the structure, also when there was not enough room.
     #[inline]
     pub(crate) fn fill(
-        place: &mut core::mem::MaybeUninit<Self>,
+        place: Place<'_, Self>,
         sealed: Result<(usize, usize), SealError>,
     ) -> Result<(), Status> {
         let (filled, status) = match sealed {
@@ -129,16 +132,22 @@ unsafe impl Plain for Control {}
 
 impl From<Option<tls_record::Control>> for Control {
     fn from(control: Option<tls_record::Control>) -> Self {
-        let mut this =
-            Self { kind: 0, alert: 0, request: 0, content_type: 0, len: 0, message: [0; 7] };
+        let mut this = Self {
+            kind: CONTROL_NONE,
+            alert: 0,
+            request: 0,
+            content_type: 0,
+            len: 0,
+            message: [0; 7],
+        };
         let Some(control) = control else { return this };
         match control {
             tls_record::Control::Alert(alert) => {
-                this.kind = 1;
+                this.kind = CONTROL_ALERT;
                 this.alert = alert.0;
             }
             tls_record::Control::KeyUpdate { request } => {
-                this.kind = 2;
+                this.kind = CONTROL_KEY_UPDATE;
                 this.request = request.into();
             }
         }
@@ -197,80 +206,120 @@ impl End {
 
     fn set_read(&mut self, end: ReadEnd) {
         self.read = match end {
-            ReadEnd::Open => 0,
+            ReadEnd::Open => READ_OPEN,
             ReadEnd::Closed { epoch } => {
                 self.read_epoch = epoch_number(epoch);
-                1
+                READ_CLOSED
             }
             ReadEnd::Truncated { epoch, inside_record } => {
                 self.read_epoch = epoch_number(epoch);
                 self.inside_record = inside_record.into();
-                2
+                READ_TRUNCATED
             }
             ReadEnd::PeerAlert(alert) => {
                 self.read_alert = alert.0;
-                3
+                READ_PEER_ALERT
             }
             ReadEnd::Fault(fault) => {
                 self.fault = fault_number(fault);
                 self.read_alert = fault.alert().map_or(0, |alert| alert.0);
-                4
+                READ_FAULT
             }
-            ReadEnd::HandedOver => 5,
+            ReadEnd::HandedOver => READ_HANDED_OVER,
         };
     }
 
     fn set_write(&mut self, end: WriteEnd) {
         let alert = |description: AlertDescription| description.0;
         self.write = match end {
-            WriteEnd::Open => 0,
-            WriteEnd::Closing => 1,
-            WriteEnd::Closed => 2,
+            WriteEnd::Open => WRITE_OPEN,
+            WriteEnd::Closing => WRITE_CLOSING,
+            WriteEnd::Closed => WRITE_CLOSED,
             WriteEnd::AlertQueued(description) => {
                 self.write_alert = alert(description);
-                3
+                WRITE_ALERT_QUEUED
             }
             WriteEnd::AlertSent(description) => {
                 self.write_alert = alert(description);
-                4
+                WRITE_ALERT_SENT
             }
-            WriteEnd::Failed => 5,
-            WriteEnd::HandedOver => 6,
+            WriteEnd::Failed => WRITE_FAILED,
+            WriteEnd::HandedOver => WRITE_HANDED_OVER,
         };
     }
+}
+
+/// `tlsr_position`.
+#[repr(C)]
+#[allow(missing_docs, reason = "the header describes the fields")]
+#[derive(Default)]
+pub struct Position {
+    pub read_sequence: u64,
+    pub write_sequence: u64,
+    pub read_epoch: u8,
+    pub write_epoch: u8,
+    pub has_read_keys: u8,
+    pub has_write_keys: u8,
+}
+
+// SAFETY: integers.
+unsafe impl Plain for Position {}
+
+impl Position {
+    /// The position of both halves, or of one.
+    pub(crate) fn of(opener: Option<&Opener<Keys>>, sealer: Option<&Sealer<Keys>>) -> Self {
+        let mut this = Self::default();
+        if let Some(opener) = opener {
+            this.read_epoch = epoch_number(opener.epoch());
+            this.read_sequence = opener.sequence().unwrap_or(0);
+            this.has_read_keys = opener.sequence().is_some().into();
+        }
+        if let Some(sealer) = sealer {
+            this.write_epoch = epoch_number(sealer.epoch());
+            this.write_sequence = sealer.sequence().unwrap_or(0);
+            this.has_write_keys = sealer.sequence().is_some().into();
+        }
+        this
+    }
+}
+
+/// Writes the bytes that arrived while the peer's close_notify was awaited.
+pub(crate) fn fill_closed(
+    place: Place<'_, u32>,
+    closed: Result<(), ShutdownError>,
+) -> Result<(), Status> {
+    place.write(match closed {
+        Err(ShutdownError::AwaitingPeer { drained } | ShutdownError::BudgetSpent { drained }) => {
+            drained
+        }
+        _ => 0,
+    });
+    Ok(closed?)
 }
 
 /// `tlsr_epoch`.
 pub(crate) const fn epoch_number(epoch: Epoch) -> u8 {
     match epoch {
-        Epoch::Plaintext => 1,
-        Epoch::EarlyData => 2,
-        Epoch::Handshake => 3,
-        Epoch::Application => 4,
+        Epoch::Plaintext => EPOCH_PLAINTEXT,
+        Epoch::EarlyData => EPOCH_EARLY_DATA,
+        Epoch::Handshake => EPOCH_HANDSHAKE,
+        Epoch::Application => EPOCH_APPLICATION,
     }
 }
 
 /// `tlsr_epoch`.
 pub(crate) const fn epoch_of(number: u8) -> Result<Epoch, Status> {
     match number {
-        1 => Ok(Epoch::Plaintext),
-        2 => Ok(Epoch::EarlyData),
-        3 => Ok(Epoch::Handshake),
-        4 => Ok(Epoch::Application),
+        EPOCH_PLAINTEXT => Ok(Epoch::Plaintext),
+        EPOCH_EARLY_DATA => Ok(Epoch::EarlyData),
+        EPOCH_HANDSHAKE => Ok(Epoch::Handshake),
+        EPOCH_APPLICATION => Ok(Epoch::Application),
         _ => Err(Status::ARGUMENT),
     }
 }
 
-/// The two bytes of the wire.
-pub(crate) const fn version_number(version: Version) -> u16 {
-    match version {
-        Version::Tls12 => 0x0303,
-        Version::Tls13 => 0x0304,
-    }
-}
-
 macro_rules! faults {
-    ($($fault:pat => $number:literal, $text:literal;)*) => {
+    ($($fault:pat => $number:ident, $text:literal;)*) => {
         /// `TLSR_FAULT_...`.
         const fn fault_number(fault: Fault) -> u8 {
             match fault {
@@ -289,30 +338,30 @@ macro_rules! faults {
 }
 
 faults! {
-    Fault::NotTls => 1, c"the peer does not speak TLS";
-    Fault::RecordOverflow => 2, c"record longer than allowed";
-    Fault::BadRecordMac => 3, c"record authentication failed";
-    Fault::RecordVersion => 4, c"TLS 1.2 record of another version";
-    Fault::UnexpectedContentType => 5, c"record type not allowed here";
-    Fault::NoContentType => 6, c"inner plaintext without a content type";
-    Fault::UnexpectedHandshake => 7, c"handshake message not allowed here";
-    Fault::EmptyHandshakeRecord => 8, c"empty handshake record";
-    Fault::HandshakeTooLong => 9, c"handshake message longer than the limit";
-    Fault::Interleaved => 10, c"record between the fragments of a handshake message";
-    Fault::SpansKeyChange => 11, c"handshake message spans a key change";
-    Fault::BadChangeCipherSpec => 12, c"malformed change_cipher_spec";
-    Fault::HandshakeLength => 13, c"handshake message of a wrong length";
-    Fault::KeyUpdateValue => 14, c"KeyUpdate with an unknown value";
-    Fault::EmptyAlert => 15, c"empty alert record";
-    Fault::AlertLength => 16, c"alert record of a wrong length";
-    Fault::AlertLevel => 17, c"alert of an unknown level";
-    Fault::Flood(Flood::EmptyRecords) => 18, c"too many empty records";
-    Fault::Flood(Flood::ChangeCipherSpecs) => 19, c"too many change_cipher_spec records";
-    Fault::Flood(Flood::Warnings) => 20, c"too many warning alerts";
-    Fault::Flood(Flood::KeyUpdates) => 21, c"too many KeyUpdates";
-    Fault::Flood(Flood::Renegotiations) => 22, c"too many requests to renegotiate";
-    Fault::TooMuchEarlyData => 23, c"too much early data";
-    Fault::SequenceExhausted => 24, c"sequence numbers exhausted";
-    Fault::Crypto => 25, c"keys could not be made, or the cipher failed";
-    Fault::Aborted(_) => 26, c"aborted by the application";
+    Fault::NotTls => FAULT_NOT_TLS, c"the peer does not speak TLS";
+    Fault::RecordOverflow => FAULT_RECORD_OVERFLOW, c"record longer than allowed";
+    Fault::BadRecordMac => FAULT_BAD_RECORD_MAC, c"record authentication failed";
+    Fault::RecordVersion => FAULT_RECORD_VERSION, c"TLS 1.2 record of another version";
+    Fault::UnexpectedContentType => FAULT_UNEXPECTED_CONTENT_TYPE, c"record type not allowed here";
+    Fault::NoContentType => FAULT_NO_CONTENT_TYPE, c"inner plaintext without a content type";
+    Fault::UnexpectedHandshake => FAULT_UNEXPECTED_HANDSHAKE, c"handshake message not allowed here";
+    Fault::EmptyHandshakeRecord => FAULT_EMPTY_HANDSHAKE_RECORD, c"empty handshake record";
+    Fault::HandshakeTooLong => FAULT_HANDSHAKE_TOO_LONG, c"handshake message longer than the limit";
+    Fault::Interleaved => FAULT_INTERLEAVED, c"record between the fragments of a handshake message";
+    Fault::SpansKeyChange => FAULT_SPANS_KEY_CHANGE, c"handshake message spans a key change";
+    Fault::BadChangeCipherSpec => FAULT_BAD_CHANGE_CIPHER_SPEC, c"malformed change_cipher_spec";
+    Fault::HandshakeLength => FAULT_HANDSHAKE_LENGTH, c"handshake message of a wrong length";
+    Fault::KeyUpdateValue => FAULT_KEY_UPDATE_VALUE, c"KeyUpdate with an unknown value";
+    Fault::EmptyAlert => FAULT_EMPTY_ALERT, c"empty alert record";
+    Fault::AlertLength => FAULT_ALERT_LENGTH, c"alert record of a wrong length";
+    Fault::AlertLevel => FAULT_ALERT_LEVEL, c"alert of an unknown level";
+    Fault::Flood(Flood::EmptyRecords) => FAULT_FLOOD_EMPTY_RECORDS, c"too many empty records";
+    Fault::Flood(Flood::ChangeCipherSpecs) => FAULT_FLOOD_CHANGE_CIPHER_SPECS, c"too many change_cipher_spec records";
+    Fault::Flood(Flood::Warnings) => FAULT_FLOOD_WARNINGS, c"too many warning alerts";
+    Fault::Flood(Flood::KeyUpdates) => FAULT_FLOOD_KEY_UPDATES, c"too many KeyUpdates";
+    Fault::Flood(Flood::Renegotiations) => FAULT_FLOOD_RENEGOTIATIONS, c"too many requests to renegotiate";
+    Fault::TooMuchEarlyData => FAULT_TOO_MUCH_EARLY_DATA, c"too much early data";
+    Fault::SequenceExhausted => FAULT_SEQUENCE_EXHAUSTED, c"sequence numbers exhausted";
+    Fault::Crypto => FAULT_CRYPTO, c"keys could not be made, or the cipher failed";
+    Fault::Aborted(_) => FAULT_ABORTED, c"aborted by the application";
 }
