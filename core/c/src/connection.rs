@@ -5,7 +5,7 @@ use tls_record::{
 };
 
 use crate::config::{Config, config_of, padding_of, role_of, size_limit_of, version_of};
-use crate::keys::{Keys, Secret, keys_of};
+use crate::keys::{Keys, Secret, both_keys_of, moving_keys, new_keys_of};
 use crate::layer::Layer;
 use crate::memory::{
     Bytes, BytesMut, Handle, In, Object, Out, Owned, Parts, Place, Slice, SliceMut,
@@ -96,9 +96,11 @@ pub extern "C" fn connection_install(
     client: In<'_, Secret<'_>>,
     server: In<'_, Secret<'_>>,
 ) -> Status {
-    Status::of(|| {
+    moving_keys(size_of::<[Keys; 2]>(), || {
         let Connection(connection) = connection.get()?;
-        connection.take_over(epoch_of(epoch)?, keys_of(client)?, keys_of(server)?)?;
+        let epoch = epoch_of(epoch)?;
+        let (client, server) = both_keys_of(client, server)?;
+        connection.take_over(epoch, client, server)?;
         Ok(())
     })
 }
@@ -111,14 +113,10 @@ pub extern "C" fn connection_install_one(
     epoch: u8,
     secret: In<'_, Secret<'_>>,
 ) -> Status {
-    Status::of(|| {
+    moving_keys(size_of::<Keys>(), || {
         let Connection(connection) = connection.get()?;
         let (writer, epoch) = (role_of(writer)?, epoch_of(epoch)?);
-        let (keys, sequence) = keys_of(secret)?;
-        if sequence != 0 {
-            return Err(Status::ARGUMENT);
-        }
-        connection.install_one(writer, epoch, keys)?;
+        connection.install_one(writer, epoch, new_keys_of(secret)?)?;
         Ok(())
     })
 }

@@ -63,15 +63,14 @@ impl<H: Carry> Half<H> {
         }
     }
 
-    /// Applies what is in the mailbox, and returns the half of the engine. It keeps the notice or signal
-    /// that results from it.
-    fn unlink(mut self) -> H {
-        if let Some(link) = self.link
+    /// Applies what is in the mailbox, before the half leaves it. The half keeps the notice or signal that
+    /// results from it.
+    fn unlink(&mut self) {
+        if let Some(link) = self.link.take()
             && let Ok(mailbox) = link.get::<H>()
         {
             self.half.take(mailbox);
         }
-        self.half
     }
 
     /// Checks that the half has its mailbox still.
@@ -141,8 +140,9 @@ pub extern "C" fn layer_join(
             _ => return Err(Status::MISMATCH),
         }
 
-        let (Opener(opener), Sealer(sealer)) = (opener.take(), sealer.take());
-        layer.fill(Layer(RecordLayer::join(opener.unlink(), sealer.unlink())?));
+        opener.get().0.unlink();
+        sealer.get().0.unlink();
+        layer.fill(Layer(RecordLayer::join(opener.take().0.half, sealer.take().0.half)?));
         Ok(())
     })
 }
