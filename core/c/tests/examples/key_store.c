@@ -5,6 +5,16 @@
 #include "../check.h"
 #include "store.h"
 
+/* Objects have unused bytes that nothing has written: looking at them is no fault here. */
+#ifdef __has_include
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#endif
+#endif
+#ifndef VALGRIND_MAKE_MEM_DEFINED
+#define VALGRIND_MAKE_MEM_DEFINED(address, len) ((void)0)
+#endif
+
 /* What a connection needs: secret and key of each direction, and one more during a KeyUpdate. */
 #define SLOTS_AT_REST 4
 #define MOST_SLOTS 5
@@ -177,6 +187,8 @@ static int contains(const void *memory, size_t len, const uint8_t *bytes, size_t
 
 static void no_secret_is_in_the_memory_of_the_client(void) {
     make_both();
+    (void)VALGRIND_MAKE_MEM_DEFINED(&client, sizeof client);
+    (void)VALGRIND_MAKE_MEM_DEFINED(&server, sizeof server);
     CHECK(contains(&server, sizeof server, client_bytes, 32) && contains(&server, sizeof server, server_bytes, 32));
     CHECK(!contains(&client, sizeof client, client_bytes, 32) && !contains(&client, sizeof client, server_bytes, 32));
     wipe_both();
