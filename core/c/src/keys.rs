@@ -52,7 +52,7 @@ pub(crate) fn both_keys_of(
     other: In<'_, Secret<'_>>,
 ) -> Result<(Numbered, Numbered), Status> {
     let (one, other) = (one.get()?, other.get()?);
-    let mut keys = Keys::new(one)?;
+    let keys = Keys::new(one)?;
     match Keys::new(other) {
         Ok(other_keys) => Ok(((keys, one.sequence), (other_keys, other.sequence))),
         Err(status) => {
@@ -108,7 +108,7 @@ impl Keys {
     }
 
     /// Leaves a secret of a key store to the caller.
-    fn give_back(&mut self) {
+    fn give_back(&self) {
         match self {
             #[cfg(secrets)]
             Self::Secret(_) => {}
@@ -145,7 +145,8 @@ impl Keys {
             return Err(Status::ARGUMENT);
         }
         // SAFETY: the header says how long the table has to stay.
-        let stored = unsafe { StoredSecret::new(from.store, from.handle, version, algorithm) };
+        let stored =
+            unsafe { StoredSecret::new(from.store, from.handle, from.suite, version, algorithm) };
         stored.map(Self::Store).ok_or(Status::ARGUMENT)
     }
 

@@ -591,24 +591,26 @@ static void only_one_alert_ends_a_connection(void) {
 
 /* A store that counts what is destroyed. Its functions are not called in these tests. */
 static unsigned destroyed;
-static int32_t no_keys(void *context, uintptr_t secret, uintptr_t *key, uint8_t iv[12]) {
-    (void)context, (void)secret, (void)key, (void)iv;
+static int32_t no_keys(void *context, uintptr_t secret, uint16_t suite, uintptr_t *key, uint8_t iv[12]) {
+    (void)context, (void)secret, (void)suite, (void)key, (void)iv;
     return -1;
 }
-static int32_t no_update(void *context, uintptr_t *secret) {
-    (void)context, (void)secret;
+static int32_t no_update(void *context, uintptr_t *secret, uint16_t suite) {
+    (void)context, (void)secret, (void)suite;
     return -1;
 }
 static int32_t no_seal(void *context, uintptr_t key, const uint8_t nonce[12], const uint8_t *additional_data,
-                       size_t additional_data_len, uint8_t *in_out, size_t len, uint8_t *tag) {
+                       size_t additional_data_len, uint8_t *in_out, size_t len, uint8_t *tag,
+                       size_t tag_len) {
     (void)context, (void)key, (void)nonce, (void)additional_data, (void)additional_data_len, (void)in_out;
-    (void)len, (void)tag;
+    (void)len, (void)tag, (void)tag_len;
     return -1;
 }
 static int32_t no_open(void *context, uintptr_t key, const uint8_t nonce[12], const uint8_t *additional_data,
-                       size_t additional_data_len, uint8_t *in_out, size_t len, const uint8_t *tag) {
+                       size_t additional_data_len, uint8_t *in_out, size_t len, const uint8_t *tag,
+                       size_t tag_len) {
     (void)context, (void)key, (void)nonce, (void)additional_data, (void)additional_data_len, (void)in_out;
-    (void)len, (void)tag;
+    (void)len, (void)tag, (void)tag_len;
     return -1;
 }
 static void count_destroyed(void *context, uintptr_t number) {
