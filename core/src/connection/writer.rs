@@ -198,11 +198,7 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
     /// Returns how much room there is behind the unsent bytes once [`make_room`](Self::make_room)
     /// has moved them.
     fn room(&self) -> usize {
-        if self.in_flight != 0 {
-            self.unsent.room_behind()
-        } else {
-            self.unsent.total_room()
-        }
+        if self.in_flight != 0 { self.unsent.room_behind() } else { self.unsent.total_room() }
     }
 
     /// Reserves a slot for application data: see
