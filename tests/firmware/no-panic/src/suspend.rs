@@ -5,12 +5,12 @@ use core::hint::black_box as any;
 use stub::Library;
 use tls_record::aead::Algorithm;
 use tls_record::{
-    Connection, CryptoInfo, KernelDirection, KeySchedule, Opener, RecordLayer, Sealer,
-    TrafficSecret,
+    Connection, ConnectionIn, CryptoInfo, KernelDirection, KeySchedule, Opener, RecordLayer,
+    Sealer, TrafficSecret,
 };
 use zeroize::Zeroize;
 
-use crate::{config, secret};
+use crate::{AnyBytes, config, secret};
 
 type Secret = TrafficSecret<Library>;
 
@@ -43,6 +43,10 @@ fn connections() {
     let mut connection = Connection::<Secret, 512>::new(any(layer));
     let _ = any(Connection::suspend(any(&mut connection), &key));
     let _ = any(Connection::<Secret, 512>::resume(any(&mut bytes), &key));
+    let resumed = ConnectionIn::<Secret, _>::resume_in(any(&mut bytes), &key, AnyBytes);
+    if let Ok(mut connection) = any(resumed) {
+        let _ = any(Connection::suspend(any(&mut connection), &key));
+    }
 }
 
 fn kernel() {
@@ -59,7 +63,16 @@ fn kernel() {
     let layer = any(&mut layer);
     let _ = any(RecordLayer::hand_sender_to_kernel(any(layer)));
     let _ = any(RecordLayer::hand_receiver_to_kernel(any(layer)));
-    let mut connection = Connection::<Secret, 512>::new(any(RecordLayer::new(config())));
+    let layer = || any(RecordLayer::<Secret>::new(config()));
+    connection_for_kernel(Connection::<_, 512>::new(layer()));
+    if let Ok(connection) = any(ConnectionIn::new_in(layer(), AnyBytes)) {
+        connection_for_kernel(connection);
+    }
+}
+
+fn connection_for_kernel<const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>>(
+    mut connection: Connection<Secret, TX, B>,
+) {
     let connection = any(&mut connection);
     let _ = any(Connection::hand_sender_to_kernel(any(connection)));
     let _ = any(Connection::hand_receiver_to_kernel(any(connection)));
