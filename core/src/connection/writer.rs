@@ -36,11 +36,8 @@ impl Slot {
 
 /// A [`Sealer`] that keeps up to `TX` bytes of records until the transport has taken them.
 ///
-/// It keeps them in a buffer `B`, like a [`Connection`](crate::Connection): in an array of `TX`
-/// bytes, or in one of the caller's ([`WriterIn`](crate::WriterIn)).
-///
 /// It is the sending half of a [`Connection`](crate::Connection), whose methods have the
-/// documentation. [`Connection::split_over`](crate::Connection::split_over) makes one for a thread,
+/// documentation; that of a [`ConnectionIn`](crate::ConnectionIn) is a [`WriterIn`](crate::WriterIn). [`Connection::split_over`](crate::Connection::split_over) makes one for a thread,
 /// task or interrupt handler of its own. If [`Connection::split`](crate::Connection::split) made
 /// it, its owner carries the [`Notice`] and the [`Signal`] between the halves.
 ///
