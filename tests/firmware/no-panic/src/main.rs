@@ -49,6 +49,8 @@ extern "C" fn _start() {
     connection::prove::<_, 128>(secret);
     connection::prove::<_, 1000>(secret);
     connection::prove::<_, 65536>(secret);
+    connection::prove_in_buffers(store);
+    connection::prove_in_buffers(secret);
     stream::prove::<_, 600, 128>(store);
     stream::prove::<_, 600, 128>(secret);
     stream::prove::<_, 18437, 16640>(secret);
@@ -101,6 +103,21 @@ fn limit() -> RecordSizeLimit {
 /// Any number of slices of any length.
 fn slices() -> &'static [&'static [u8]] {
     any(&[b"any", b"bytes"])
+}
+
+/// A buffer that gives any bytes at each call.
+struct AnyBytes;
+
+impl AsRef<[u8]> for AnyBytes {
+    fn as_ref(&self) -> &[u8] {
+        any(&[])
+    }
+}
+
+impl AsMut<[u8]> for AnyBytes {
+    fn as_mut(&mut self) -> &mut [u8] {
+        any(&mut [])
+    }
 }
 
 /// A way to keys.

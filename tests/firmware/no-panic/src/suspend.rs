@@ -5,12 +5,12 @@ use core::hint::black_box as any;
 use stub::{Keys, Library};
 use tls_record::aead::Algorithm;
 use tls_record::{
-    Connection, CryptoInfo, Extractable, KernelDirection, KeySchedule, Opener, RecordLayer, Sealer,
-    TrafficSecret,
+    Connection, ConnectionIn, CryptoInfo, Extractable, KernelDirection, KeySchedule, Opener,
+    RecordLayer, Sealer, TrafficSecret,
 };
 use zeroize::Zeroize;
 
-use crate::{config, secret};
+use crate::{AnyBytes, config, secret};
 
 type Secret = TrafficSecret<Library>;
 
@@ -45,6 +45,10 @@ fn connections<K: Extractable>() {
     let mut connection = Connection::<K, 512>::new(any(layer));
     let _ = any(Connection::suspend(any(&mut connection), &key));
     let _ = any(Connection::<K, 512>::resume(any(&mut bytes), &key));
+    let resumed = ConnectionIn::<K, _>::resume_in(any(&mut bytes), &key, AnyBytes);
+    if let Ok(mut connection) = any(resumed) {
+        let _ = any(Connection::suspend(any(&mut connection), &key));
+    }
 }
 
 fn kernel<K: Extractable>() {
@@ -61,7 +65,16 @@ fn kernel<K: Extractable>() {
     let layer = any(&mut layer);
     let _ = any(RecordLayer::hand_sender_to_kernel(any(layer)));
     let _ = any(RecordLayer::hand_receiver_to_kernel(any(layer)));
-    let mut connection = Connection::<K, 512>::new(any(RecordLayer::new(config())));
+    let layer = || any(RecordLayer::<K>::new(config()));
+    connection_for_kernel(Connection::<_, 512>::new(layer()));
+    if let Ok(connection) = any(ConnectionIn::new_in(layer(), AnyBytes)) {
+        connection_for_kernel(connection);
+    }
+}
+
+fn connection_for_kernel<K: Extractable, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>>(
+    mut connection: Connection<K, TX, B>,
+) {
     let connection = any(&mut connection);
     let _ = any(Connection::hand_sender_to_kernel(any(connection)));
     let _ = any(Connection::hand_receiver_to_kernel(any(connection)));
