@@ -109,14 +109,18 @@ impl EarlyData {
     }
 }
 
-/// Whether the last record is one that a function for records in parts has opened in part.
-#[cfg(feature = "long-records")]
+/// Where the rest of a record is that was opened in part, and so the function to which it belongs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum InParts {
-    No,
-    /// [`Opener::open_pieces`]
+enum RestIn {
+    /// In the input of [`Opener::open`]. Also if there is no rest.
+    Input,
+    /// In the output of [`Opener::open_into`].
+    Output,
+    /// In the pieces of [`Opener::open_pieces`].
+    #[cfg(feature = "long-records")]
     Pieces,
-    /// [`Opener::open_arriving`]
+    /// It has not arrived, or was not passed to [`Opener::open_arriving`] yet.
+    #[cfg(feature = "long-records")]
     Arriving,
 }
 
@@ -169,10 +173,7 @@ pub struct Opener<K: KeySchedule> {
     /// that were not passed yet, and 0.
     rest: u16,
     trailer: u16,
-    /// Whether another function than [`Self::open`] has these bytes.
-    rest_is_out: bool,
-    #[cfg(feature = "long-records")]
-    in_parts: InParts,
+    rest_in: RestIn,
     /// Where they are in the output of [`Self::open_into`]; where they are in the plaintext of a record
     /// that is opened as it arrives.
     rest_at: u16,
@@ -210,9 +211,7 @@ impl<K: KeySchedule> Opener<K> {
             max_plaintext: MAX_CONTENT,
             rest: 0,
             trailer: 0,
-            rest_is_out: false,
-            #[cfg(feature = "long-records")]
-            in_parts: InParts::No,
+            rest_in: RestIn::Input,
             rest_at: 0,
             #[cfg(feature = "long-records")]
             tail: crate::crypto::padding::Tail::new(false),
@@ -799,18 +798,10 @@ impl<K: KeySchedule> Opener<K> {
         (self.has_more_input || self.rest != 0 && !self.is_arriving()) && self.notice.can_wait()
     }
 
-    /// Returns whether the rest of the last record belongs to a function for records in parts.
-    const fn is_in_parts(&self) -> bool {
-        #[cfg(feature = "long-records")]
-        return !matches!(self.in_parts, InParts::No);
-        #[cfg(not(feature = "long-records"))]
-        return false;
-    }
-
     /// Returns whether a record is being opened as it arrives.
     const fn is_arriving(&self) -> bool {
         #[cfg(feature = "long-records")]
-        return matches!(self.in_parts, InParts::Arriving);
+        return matches!(self.rest_in, RestIn::Arriving);
         #[cfg(not(feature = "long-records"))]
         return false;
     }

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{Event, Opened, Opener};
+use super::{Event, Opened, Opener, RestIn};
 use crate::buffer::bytes::{Source, length};
 use crate::crypto::keys::KeySchedule;
 use crate::protocol::close::ReadState;
@@ -52,7 +52,7 @@ impl<K: KeySchedule> Opener<K> {
             return self.open_after_end(available);
         }
         let at = if self.rest != 0 {
-            if !self.rest_is_out || self.is_in_parts() {
+            if self.rest_in != RestIn::Output {
                 return Err(OpenError::OtherBuffer);
             }
             let at = usize::from(self.rest_at);
@@ -80,9 +80,11 @@ impl<K: KeySchedule> Opener<K> {
             0
         };
         // `open` finds the rest at the front of its input now, and must not refuse it.
-        self.rest_is_out = false;
+        self.rest_in = RestIn::Input;
         let mut opened = self.open(out.get_mut(at..).unwrap_or_default());
-        self.rest_is_out = self.rest != 0;
+        if self.rest != 0 {
+            self.rest_in = RestIn::Output;
+        }
         if let Ok(Opened { consumed, event }) = &mut opened {
             self.has_more_input = *consumed != 0 && *consumed != available;
             // The sums do not wrap: they are positions within a record.

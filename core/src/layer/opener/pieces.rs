@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{Event, InParts, Opened, Opener, Unprotected, protecting};
+use super::{Event, Opened, Opener, RestIn, Unprotected, protecting};
 use crate::buffer::front::Front;
 use crate::buffer::pieces::{gather, total};
 use crate::crypto::aead::multi_part::MultiPart;
@@ -57,7 +57,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
             return self.open_after_end(available);
         }
         let opened = if self.rest != 0 {
-            if self.in_parts != InParts::Pieces {
+            if self.rest_in != RestIn::Pieces {
                 return Err(OpenError::OtherBuffer);
             }
             self.open_rest_of_pieces(pieces, available)
@@ -75,8 +75,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
                 _ => return opened,
             }
         };
-        self.rest_is_out = self.rest != 0;
-        self.in_parts = if self.rest_is_out { InParts::Pieces } else { InParts::No };
+        self.rest_in = if self.rest == 0 { RestIn::Input } else { RestIn::Pieces };
         match &opened {
             Ok(Opened { consumed, .. }) => {
                 self.has_more_input = *consumed != 0 && *consumed != available;
