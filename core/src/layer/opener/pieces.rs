@@ -88,7 +88,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
     /// Opens a record that is there, and whose header, at the front of `front`, is acceptable.
     fn open_record(
         &mut self,
-        front: &[u8],
+        front: &mut [u8],
         pieces: &mut [&mut [u8]],
         total: usize,
     ) -> Result<Opened, OpenError> {
