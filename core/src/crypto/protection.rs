@@ -18,6 +18,9 @@ use crate::protocol::record::{ContentType, HEADER_LEN, Header, VERSION_FIELD, Ve
 /// Length of the explicit nonce that a TLS 1.2 record with GCM or CCM carries.
 const EXPLICIT_NONCE_LEN: usize = 8;
 
+/// The most bytes of a record in front of its ciphertext.
+pub(crate) const MAX_HEADROOM: usize = HEADER_LEN + EXPLICIT_NONCE_LEN;
+
 /// Length of the additional data of TLS 1.2.
 const TLS12_DATA_LEN: usize = 13;
 
@@ -268,20 +271,30 @@ impl<K: KeySchedule> Protection<K> {
         Ok(Inputs { nonce: self.nonce(number), additional_data, start, body, len })
     }
 
-    /// Opens the body of a record in place. Returns where the plaintext begins in the body, and the
-    /// plaintext: in TLS 1.3, the inner plaintext.
+    /// Opens the body of a record in place, or the same body that lies at `from`. In that case `body` needs
+    /// to hold only what is in front of the ciphertext. Returns where the plaintext begins in the body, and
+    /// the plaintext: in TLS 1.3, the inner plaintext.
     #[inline]
     pub(crate) fn open<'a>(
         &mut self,
         header: &[u8; HEADER_LEN],
         body: &'a mut [u8],
+        from: Option<&[u8]>,
     ) -> Result<(usize, &'a [u8]), Fault> {
         let length = body.len();
         let mut tls12_data = MaybeUninit::uninit();
         let Inputs { nonce, additional_data, start, body, len } =
             self.inputs(header, body, length, &mut tls12_data)?;
         let (plaintext, tag) = body.split_at_mut_checked(len).ok_or(Fault::BadRecordMac)?;
-        if self.aead.open(&nonce, additional_data, plaintext, tag).is_err() {
+        let opened = match from {
+            Some(from) if K::Aead::IS_OUT_OF_PLACE => {
+                let from = from.get(start..).and_then(|from| from.split_at_checked(len));
+                let (ciphertext, tag) = from.ok_or(Fault::BadRecordMac)?;
+                self.aead.open_from(&nonce, additional_data, ciphertext, tag, plaintext)
+            }
+            _ => self.aead.open(&nonce, additional_data, plaintext, tag),
+        };
+        if opened.is_err() {
             // The cipher may have left plaintext that is not authenticated.
             plaintext.fill(0);
             return Err(Fault::BadRecordMac);
@@ -289,6 +302,15 @@ impl<K: KeySchedule> Protection<K> {
         self.sequence = self.sequence.wrapping_add(1); // `u64::MAX` is refused above
         Ok((start, plaintext))
     }
+}
+
+/// Text of at most this many bytes is copied, whatever the cipher can do. A call that reads from another
+/// place takes longer than the copy: with AWS-LC 7 ns longer for 64 bytes, and 4 ns shorter for 1 KiB.
+const SHORT: usize = 512;
+
+/// Returns whether the cipher reads `len` bytes of text where they are, so that nothing copies them.
+pub(crate) const fn is_out_of_place<K: KeySchedule>(len: usize) -> bool {
+    K::Aead::IS_OUT_OF_PLACE && len > SHORT
 }
 
 /// What a cipher needs to open a record, beside its ciphertext and its tag.

@@ -17,7 +17,9 @@ pub(crate) use suspend::PACKED_LEN;
 
 use core::ops::{Deref, Range};
 
+use crate::buffer::bytes::copy_content;
 use crate::buffer::front::Front;
+use crate::crypto::aead::Aead;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::{self, Inner};
 use crate::crypto::protection::{Keys, Protection};
@@ -276,15 +278,17 @@ impl<K: KeySchedule> Opener<K> {
         if self.state != ReadState::Open {
             return self.open_after_end(input.len());
         }
-        let opened = self.open_next(input);
+        let opened = self.open_next(input, None);
         if let Err(error) = opened {
             self.stop(error);
         }
         opened
     }
 
+    /// Opens what is at the front of `input`: in place, or if it lies at `from`, from there. In that case
+    /// `input` needs to hold only what is in front of the ciphertext.
     #[inline]
-    fn open_next(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
+    fn open_next(&mut self, input: &mut [u8], from: Option<&[u8]>) -> Result<Opened, OpenError> {
         if self.rest != 0 {
             return self.open_rest(input);
         }
@@ -294,6 +298,11 @@ impl<K: KeySchedule> Opener<K> {
         };
         let Header { content_type, version, length } = Header::decode(*header);
         let Some(keys) = protecting(self.keys.get_mut(), content_type, version)? else {
+            if K::Aead::IS_OUT_OF_PLACE
+                && let Some(from) = from
+            {
+                copy_content(from.get(HEADER_LEN..).unwrap_or_default(), after);
+            }
             return self.open_unprotected(header, after);
         };
         if self.early_data.is_over(self.max_body, length) {
@@ -309,7 +318,8 @@ impl<K: KeySchedule> Opener<K> {
         self.is_first = false;
 
         let is_tls12 = keys.version.is_tls12();
-        let (start, plaintext) = match keys.open(header, body) {
+        let from = from.and_then(|from| from.get(HEADER_LEN..));
+        let (start, plaintext) = match keys.open(header, body, from) {
             Ok(plaintext) => plaintext,
             Err(fault) => return self.not_opened(fault, total),
         };

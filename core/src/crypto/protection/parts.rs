@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::{EXPLICIT_NONCE_LEN, INNER_TYPE_LEN, Inputs, Protection};
+use super::{INNER_TYPE_LEN, Inputs, Protection};
 use crate::buffer::pieces::{gather, visit};
 use crate::crypto::aead::AeadError;
 use crate::crypto::aead::multi_part::{MAX_TAG, MultiPart};
@@ -11,9 +11,6 @@ use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Tail;
 use crate::protocol::error::Fault;
 use crate::protocol::record::{HEADER_LEN, Header};
-
-/// The most bytes of a record in front of its ciphertext.
-pub(crate) const MAX_HEADROOM: usize = HEADER_LEN + EXPLICIT_NONCE_LEN;
 
 impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
     /// Returns the length of the plaintext of a record: in TLS 1.3, of the inner plaintext.

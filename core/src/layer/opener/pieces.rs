@@ -8,7 +8,7 @@ use crate::buffer::pieces::{gather, total};
 use crate::crypto::aead::multi_part::MultiPart;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Tail;
-use crate::crypto::protection::parts::MAX_HEADROOM;
+use crate::crypto::protection::MAX_HEADROOM;
 use crate::protocol::close::ReadState;
 use crate::protocol::error::{Fault, OpenError};
 use crate::protocol::handshake::HandshakeHeader;
