@@ -10,6 +10,7 @@ pub mod differential;
 pub mod peers;
 pub mod records;
 pub mod rfc8448;
+pub mod watched;
 
 /// Selects from many similar cases: all of them, or a few under Miri, which is a thousand times
 /// slower.

@@ -211,13 +211,7 @@ fn assert_no_copies<P: Provider, Other: Provider>(
 
         for step in [INSTALLED, RESUMED, SUSPENDED, RESUMED_AGAIN] {
             steps.await_step(step);
-            let stack_pointer = steps.stack_pointer.load(Ordering::SeqCst);
-            let unused = stack_pointer - (1 << 19)..stack_pointer;
-            let mut hits = search(&all);
-            hits.retain(|(at, _)| unused.contains(at));
-            let depths: Vec<_> =
-                hits.iter().map(|(at, which)| (stack_pointer - at, *which)).collect();
-            assert_eq!(depths, [], "step {step}: copies on the unused stack");
+            steps.assert_unused_stack_is_clean(&all, step, "of the engine");
             steps.allow(step);
         }
 

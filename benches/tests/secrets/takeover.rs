@@ -14,8 +14,8 @@ use tls_record::{Config, Epoch, RecordLayer, Role, Sealer, TrafficSecret, Versio
 
 use crate::material::Material;
 use crate::memory::{
-    Arrive, Masked, Release, SEARCHER, Steps, address_range, scrub_deeply, search, stack_pointer,
-    wipe,
+    Arrive, Hit, Masked, Release, SEARCHER, Steps, address_range, scrub_deeply, search,
+    stack_pointer, wipe,
 };
 
 type Layer<P> = RecordLayer<TrafficSecret<P>>;
@@ -89,6 +89,20 @@ impl Recording {
             Version::Tls12 => this.record_tls12::<P>(algorithm),
         }
         this
+    }
+
+    /// Returns all that is searched for, first what the record layer has to hold.
+    pub(crate) fn all(&self) -> Vec<Masked> {
+        [&self.of_layer[..], &self.of_handshake].concat()
+    }
+
+    /// Searches for [`all`](Self::all), and checks that what the record layer has to hold is there.
+    pub(crate) fn search_held(&self, all: &[Masked], case: &str) -> Vec<Hit> {
+        let hits = search(all);
+        for which in 0..self.of_layer.len() {
+            assert!(hits.iter().any(|(_, found)| *found == which), "{which} is held, {case}");
+        }
+        hits
     }
 
     #[inline(never)]
@@ -266,7 +280,7 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
     let recording = Recording::new::<Other>(version, algorithm);
     scrub_deeply();
     let of_layer = recording.of_layer.len();
-    let all = [&recording.of_layer[..], &recording.of_handshake].concat();
+    let all = recording.all();
     assert_eq!(search(&all), [], "the test itself leaves copies");
 
     let (steps, layer) = (Steps::default(), <[AtomicUsize; 2]>::default());
@@ -280,39 +294,25 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
         steps.await_step(MADE);
         let (object, layer) = (range(&steps.object), range(&layer));
         let case = format!("{version:?} {algorithm:?}");
-        let unused_stack = || {
-            let stack_pointer = steps.stack_pointer.load(Ordering::SeqCst);
-            stack_pointer - (1 << 19)..stack_pointer
-        };
-        let assert_unused_stack_is_clean = |step| {
-            let unused = unused_stack();
-            let mut hits = search(&all);
-            hits.retain(|(at, _)| unused.contains(at));
-            let depths: Vec<_> = hits.iter().map(|(at, which)| (unused.end - at, *which)).collect();
-            assert_eq!(depths, [], "step {step}, {case}");
-        };
         steps.allow(MADE);
 
         steps.await_step(TOLD);
-        assert_unused_stack_is_clean(TOLD);
+        steps.assert_unused_stack_is_clean(&all, TOLD, &case);
         steps.allow(TOLD);
 
         steps.await_step(FOLLOWED);
         let mut hits = search(&all);
         // The cipher may have left something at work, until keys are next touched.
-        hits.retain(|(at, _)| !object.contains(at) && !unused_stack().contains(at));
+        hits.retain(|(at, _)| !object.contains(at) && !steps.unused_stack().contains(at));
         assert_eq!(hits, [], "outside of the follower, {case}");
         steps.allow(FOLLOWED);
 
         steps.await_step(TAKEN_OVER);
-        assert_unused_stack_is_clean(TAKEN_OVER);
+        steps.assert_unused_stack_is_clean(&all, TAKEN_OVER, &case);
         steps.allow(TAKEN_OVER);
 
         steps.await_step(ALIVE);
-        let hits = search(&all);
-        for which in 0..of_layer {
-            assert!(hits.iter().any(|(_, found)| *found == which), "{which} is held, {case}");
-        }
+        let hits = recording.search_held(&all, &case);
         let elsewhere: Vec<_> = hits
             .iter()
             .filter(|(at, which)| !layer.contains(at) || *which >= of_layer)
@@ -326,11 +326,12 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
     });
 }
 
-fn leaves_no_copies_at_all<P: Provider, Other: Provider>() {
+/// Calls `test` for each suite, and each way to tell its secrets.
+pub(crate) fn for_each_case(test: impl Fn(Version, Algorithm, Telling)) {
     for algorithm in [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305] {
         for version in [Version::Tls13, Version::Tls12] {
             for telling in [Telling::Bytes, Telling::Lines] {
-                leaves_no_copies::<P, Other>(version, algorithm, telling);
+                test(version, algorithm, telling);
             }
         }
     }
@@ -339,13 +340,13 @@ fn leaves_no_copies_at_all<P: Provider, Other: Provider>() {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn a_take_over_leaves_no_copies_with_ring() {
-    leaves_no_copies_at_all::<Ring, RustCrypto>();
+    for_each_case(leaves_no_copies::<Ring, RustCrypto>);
 }
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn a_take_over_leaves_no_copies_with_rustcrypto() {
-    leaves_no_copies_at_all::<RustCrypto, Ring>();
+    for_each_case(leaves_no_copies::<RustCrypto, Ring>);
 }
 
 #[test]
@@ -355,7 +356,7 @@ fn a_follower_that_is_dropped_before_a_take_over_leaves_no_copies() {
     for version in [Version::Tls13, Version::Tls12] {
         let recording = Recording::new::<RustCrypto>(version, Algorithm::Aes256Gcm);
         let told: Vec<_> = recording.secrets.iter().map(|(_, secret)| secret.clone()).collect();
-        let all = [&told[..], &recording.of_layer, &recording.of_handshake].concat();
+        let all = [told.clone(), recording.all()].concat();
         for followed in 1..=recording.records.len() {
             scrub_deeply();
             assert_eq!(search(&all), [], "the test itself leaves copies");

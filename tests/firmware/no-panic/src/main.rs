@@ -42,6 +42,7 @@ extern "C" fn _start() {
     words::prove();
     halves::prove(store);
     halves::prove(secret);
+    halves::prove(out_of_place);
     linked::prove(store);
     linked::prove(secret);
     // The shortest length, one that is not a power of two, and a long one.
@@ -65,6 +66,11 @@ extern "C" fn _start() {
 
 /// Keys in hardware.
 fn store() -> KeyStore {
+    any(KeyStore)
+}
+
+/// Keys in hardware that reads from one place and writes to another.
+fn out_of_place() -> KeyStore<true> {
     any(KeyStore)
 }
 

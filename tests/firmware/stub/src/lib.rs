@@ -12,14 +12,16 @@ use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
 use tls_record::{DirectionKeys, Extractable, KeyError, KeySchedule, TrafficSecret, Version};
 use zeroize::Zeroize;
 
-/// A key.
-pub struct Key;
+/// A key, whose cipher can be out of place. Sealing and opening from another place is that of [`Aead`] then.
+pub struct Key<const OUT_OF_PLACE: bool = false>;
 
-impl Zeroize for Key {
+impl<const OUT_OF_PLACE: bool> Zeroize for Key<OUT_OF_PLACE> {
     fn zeroize(&mut self) {}
 }
 
-impl Aead for Key {
+impl<const OUT_OF_PLACE: bool> Aead for Key<OUT_OF_PLACE> {
+    const IS_OUT_OF_PLACE: bool = OUT_OF_PLACE;
+
     fn tag_len(&self) -> usize {
         black_box(16)
     }
@@ -58,7 +60,7 @@ impl Aead for Key {
 }
 
 #[cfg(feature = "long-records")]
-impl MultiPart for Key {
+impl<const OUT_OF_PLACE: bool> MultiPart for Key<OUT_OF_PLACE> {
     #[inline(never)]
     fn begin(
         &mut self,
@@ -128,22 +130,22 @@ impl Provider for Library {
     }
 }
 
-/// A handle of a key store in hardware.
-pub struct KeyStore;
+/// A handle of a key store in hardware, whose cipher can be out of place.
+pub struct KeyStore<const OUT_OF_PLACE: bool = false>;
 
-impl Zeroize for KeyStore {
+impl<const OUT_OF_PLACE: bool> Zeroize for KeyStore<OUT_OF_PLACE> {
     fn zeroize(&mut self) {}
 }
 
-impl KeySchedule for KeyStore {
-    type Aead = Key;
+impl<const OUT_OF_PLACE: bool> KeySchedule for KeyStore<OUT_OF_PLACE> {
+    type Aead = Key<OUT_OF_PLACE>;
 
     fn version(&self) -> Version {
         black_box(Version::Tls13)
     }
 
     #[inline(never)]
-    fn keys(&self) -> Result<DirectionKeys<Key>, KeyError> {
+    fn keys(&self) -> Result<DirectionKeys<Self::Aead>, KeyError> {
         black_box(Ok(DirectionKeys { aead: Key, iv: [0; NONCE_LEN] }))
     }
 
