@@ -9,8 +9,10 @@ use crate::key_store::{KeyStore, StoredKey, StoredSecret};
 use crate::memory::{Bytes, In, Plain};
 use crate::status::Status;
 
-#[cfg(secrets)]
+#[cfg(all(secrets, not(feature = "null-aead")))]
 pub(crate) type Provider = tls_record::aead::rustcrypto::RustCrypto;
+#[cfg(feature = "null-aead")]
+pub(crate) type Provider = tls_record::aead::null::Null;
 #[cfg(secrets)]
 type TrafficSecret = tls_record::TrafficSecret<Provider>;
 

@@ -72,7 +72,7 @@ pub extern "C" fn layer_open(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
-        let Layer(layer) = layer.get()?;
+        let Layer(layer) = layer.get_inline()?;
         let input = input.slice(len)?;
         opened.place()?.write(layer.open(input)?.into());
         Ok(())
@@ -120,7 +120,7 @@ pub extern "C" fn layer_seal(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
-        let Layer(layer) = layer.get()?;
+        let Layer(layer) = layer.get_inline()?;
         let (out, data) = out.beside(out_len, data, data_len)?;
         let place = sealed.place()?;
         let sealed = layer.seal(&[data], out);
@@ -138,7 +138,7 @@ pub extern "C" fn layer_seal_in_place(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
-        let Layer(layer) = layer.get()?;
+        let Layer(layer) = layer.get_inline()?;
         let record = record.slice(record_len)?;
         let place = sealed.place()?;
         let sealed = layer.seal_in_place(record, len);

@@ -100,15 +100,21 @@ impl Sealed {
         place: &mut core::mem::MaybeUninit<Self>,
         sealed: Result<(usize, usize), SealError>,
     ) -> Result<(), Status> {
-        let (filled, status) = match sealed {
-            Ok((taken, written)) => (Self { taken, written, needed: 0 }, Ok(())),
-            Err(error) => {
-                let needed = if let SealError::NoSpace { need } = error { need } else { 0 };
-                (Self { taken: 0, written: 0, needed }, Err(error.into()))
+        match sealed {
+            Ok((taken, written)) => {
+                place.write(Self { taken, written, needed: 0 });
+                Ok(())
             }
-        };
-        place.write(filled);
-        status
+            Err(error) => Err(Self::fill_failed(place, error)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fill_failed(place: &mut core::mem::MaybeUninit<Self>, error: SealError) -> Status {
+        let needed = if let SealError::NoSpace { need } = error { need } else { 0 };
+        place.write(Self { taken: 0, written: 0, needed });
+        error.into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs the Cortex-M firmware on an emulator and checks its log, with a real OpenSSL as the peer
 //! where one is needed.
 
+mod c;
 mod emulator;
 mod handed_over;
 mod identity;
@@ -31,8 +32,10 @@ fn run() -> Result<()> {
     look_for_tools()?;
     let firmware = Firmware::build()?;
     let folder = env::current_exe()?.with_extension("files");
-    if env::args().nth(1).is_some_and(|part| part == "update") {
-        return update::check(&firmware, &folder);
+    match env::args().nth(1).as_deref() {
+        Some("update") => return update::check(&firmware, &folder),
+        Some("c") => return c::count_instructions(&firmware),
+        _ => {}
     }
     stack::measure(&firmware)?;
     if env::args().len() > 1 {
@@ -44,6 +47,7 @@ fn run() -> Result<()> {
     let lives = SUITES.map(|suite| include_str!("../logs/life.txt").replace(SUITES[0], suite));
     compare(&firmware, "life", &lives.concat())?;
     count_instructions(&firmware)?;
+    c::count_instructions(&firmware)?;
     stack::measure(&firmware)?;
     update::check(&firmware, &folder)?;
     handed_over::check(&firmware, &folder)
