@@ -30,7 +30,8 @@
  * - Buffers are a pointer and a length in bytes. The pointer may be null if the length is 0. Buffers of one
  *   call must not overlap, and neither must a buffer and an object. Ranges come back as an offset into the
  *   buffer that was given, and a length.
- * - Functions return TLSR_OK (0) or a negative status. If nothing else is said, an error changes nothing.
+ * - Functions that return a length return 0 if the object, or a pointer, is not valid. All others
+ *   return TLSR_OK (0) or a negative status. If nothing else is said, an error changes nothing.
  *   TLSR_ERR_ARGUMENT (null or misaligned pointer, overlapping buffers, a value that does not exist) and
  *   TLSR_ERR_INVALID_HANDLE can come from every function that takes such things, and are not repeated below.
  *   A structure that a function fills is written if the function returns TLSR_OK, and else only where that
@@ -144,7 +145,7 @@ typedef int32_t tlsr_status;
 #define TLSR_ERR_NONCE_REUSE (-45)
 /* One of the directions has this secret now: every nonce would be used twice. */
 #define TLSR_ERR_SAME_SECRET (-46)
-/* Another version than the other direction or the settings, or halves of different roles. */
+/* Another version than the other direction or the settings, or halves of different connections. */
 #define TLSR_ERR_MISMATCH (-47)
 /* Early data cannot be skipped under keys with tags of 8 bytes. */
 #define TLSR_ERR_SHORT_TAG (-48)
@@ -272,7 +273,8 @@ tlsr_status tlsr_config_init(tlsr_config *config, uint8_t role);
  * the connection fails then. They must not call the engine with the object that calls them. They leave no
  * copies of keys on the stack.
  *
- * The table stays where it is, unchanged, until the last of its secrets and keys was destroyed.
+ * The table stays where it is, unchanged, until the last of its secrets and keys was destroyed. The halves of
+ * a connection that run in two threads call its functions at the same time.
  * In a library that was built with the feature `key-store`.
  */
 typedef struct tlsr_key_store {
@@ -305,7 +307,7 @@ typedef struct tlsr_key_store {
  *   nonce. ChaCha20-Poly1305 has 12 bytes.
  * - Keys in a store: `suite`, `store`, and `handle`: the number of the secret. From the call on it belongs
  *   to the engine, which destroys it, unless the call returns TLSR_ERR_ARGUMENT, TLSR_ERR_INVALID_HANDLE,
- *   or TLSR_ERR_UNSUPPORTED.
+ *   TLSR_ERR_LENGTH or TLSR_ERR_UNSUPPORTED.
  *
  * The bytes are copied: wipe yours.
  */
@@ -394,6 +396,17 @@ typedef struct tlsr_control {
     uint8_t len;          /* of the message */
     uint8_t message[7];
 } tlsr_control;
+
+/* Where each direction is: the keys that protect its records, and the number of its next record. An opener
+ * fills what begins with `read`, a sealer what begins with `write`, and 0 the rest. */
+typedef struct tlsr_position {
+    uint64_t read_sequence; /* 0 if there are no keys */
+    uint64_t write_sequence;
+    uint8_t read_epoch; /* TLSR_EPOCH_... */
+    uint8_t write_epoch;
+    uint8_t has_read_keys; /* 0 in plaintext, and after the direction has failed or was handed over */
+    uint8_t has_write_keys;
+} tlsr_position;
 
 /* How the receiving direction ended. */
 #define TLSR_READ_OPEN 0
@@ -503,6 +516,8 @@ tlsr_status tlsr_layer_init(tlsr_layer *layer, size_t size, const tlsr_config *c
 /* Overwrites the layer and its keys. */
 tlsr_status tlsr_layer_wipe(tlsr_layer *layer);
 
+/* Keys */
+
 /* Installs the keys of both directions: `client` protects the records that the client sends.
  *
  * TLSR_ERR_LENGTH, TLSR_ERR_UNSUPPORTED: not keys of this suite. TLSR_ERR_EPOCH, TLSR_ERR_MISMATCH,
@@ -513,9 +528,44 @@ tlsr_status tlsr_layer_wipe(tlsr_layer *layer);
 tlsr_status tlsr_layer_install(tlsr_layer *layer, uint8_t epoch, const tlsr_secret *client,
                                const tlsr_secret *server);
 
+/* Installs the keys of the records that `writer` sends, TLSR_CLIENT or TLSR_SERVER: for a handshake of your
+ * own, in which the directions change their keys at different times. `sequence` must be 0: TLSR_ERR_ARGUMENT.
+ *
+ * Errors are those of tlsr_layer_install, and TLSR_ERR_SHORT_TAG for suites with tags of 8 bytes while early
+ * data is skipped. */
+tlsr_status tlsr_layer_install_one(tlsr_layer *layer, uint8_t writer, uint8_t epoch, const tlsr_secret *secret);
+
+/* TLS 1.2: allows application data in the records that `writer` sends. The keys were installed as
+ * TLSR_EPOCH_HANDSHAKE. For our direction call it when our Finished is sealed (a client that wants False Start,
+ * RFC 7918) or the peer's is verified, for the peer's direction when its Finished is verified.
+ *
+ * TLSR_ERR_EPOCH: there are no such keys. TLSR_ERR_NONCE_REUSE: there was no Finished under them.
+ * TLSR_ERR_CONNECTION_CLOSED, TLSR_ERR_HANDED_OVER: the direction has ended. TLSR_ERR_FAULT: the peer's Finished
+ * was not the end of its record; the connection has failed. */
+tlsr_status tlsr_layer_establish(tlsr_layer *layer, uint8_t writer);
+
+/* Settings */
+
 /* Sets the version that the handshake has negotiated, TLSR_TLS_1_2 or TLSR_TLS_1_3. Call it as soon as the
- * ServerHello was sent or read. The first call counts. */
+ * ServerHello was sent or read. The first call counts, and keys that are installed count as one. */
 tlsr_status tlsr_layer_set_version(tlsr_layer *layer, uint16_t version);
+
+/* Limits the content of sealed records, in bytes, from the next one on. The `fragment_limit` of the settings is
+ * the most, and 1 the least. */
+tlsr_status tlsr_layer_set_fragment_limit(tlsr_layer *layer, uint16_t limit);
+
+/* Sets how sealed records are padded, TLSR_PADDING_... and its size, from the next one on. */
+tlsr_status tlsr_layer_set_padding(tlsr_layer *layer, uint8_t padding, uint16_t size);
+
+/* Limits received records to what this end announced and the peer confirmed, in bytes of plaintext: a
+ * record_size_limit (RFC 8449 section 4) or max_fragment_length (RFC 6066 section 4). TLS 1.3 counts the
+ * content type and the padding; for a max_fragment_length give one more there. 64 or more. */
+tlsr_status tlsr_layer_set_own_record_size_limit(tlsr_layer *layer, uint16_t limit);
+
+/* Limits sealed records to what the peer announced, in the same way. */
+tlsr_status tlsr_layer_set_peer_record_size_limit(tlsr_layer *layer, uint16_t limit);
+
+/* Receiving */
 
 /* Opens the record at the front of the input, in place. Call it until it returns TLSR_EVENT_NEED_MORE, and then
  * receive more. A record with several handshake messages is opened in several calls.
@@ -536,12 +586,23 @@ tlsr_status tlsr_layer_open(tlsr_layer *layer, uint8_t *input, size_t len, tlsr_
 tlsr_status tlsr_layer_open_into(tlsr_layer *layer, const tlsr_slice *pieces, size_t count, uint8_t *out,
                                  size_t len, tlsr_opened *opened);
 
+/* Skips early data that a client has offered and this server rejects (RFC 9846 section 4.3.10), up to
+ * `limit_early_data` bytes of records: after a HelloRetryRequest (1) up to the second ClientHello, else (0) up to
+ * the first record that opens under the handshake keys. These may be installed before or after this call, but
+ * before the next tlsr_layer_open.
+ *
+ * TLSR_ERR_EPOCH in a client, in TLS 1.2, or when it is too late. TLSR_ERR_SHORT_TAG under keys with tags of 8
+ * bytes: each record that is skipped is one more attempt to forge one. */
+tlsr_status tlsr_layer_skip_early_data(tlsr_layer *layer, uint8_t after_hello_retry_request);
+
 /* Reports the end of the transport: the peer closed it, or it failed. tlsr_layer_end says whether the stream
  * was truncated. */
 tlsr_status tlsr_layer_eof(tlsr_layer *layer);
 
-/* Seals application data to the front of `out`. If there is more than one record can carry, or than there is
- * room for, it takes as much as fits: tlsr_sealed says how much.
+/* Sending */
+
+/* Seals application data to the front of `out`, in as many records as fit. If there is not room for all of it,
+ * it takes as much as fits: tlsr_sealed says how much.
  *
  * TLSR_ERR_NO_SPACE: no record fits. TLSR_ERR_CONTROL_FIRST: call tlsr_layer_poll_control. TLSR_ERR_CONNECTION_CLOSED
  * after tlsr_layer_close. TLSR_ERR_FAILED, TLSR_ERR_HANDED_OVER, TLSR_ERR_NO_KEYS, TLSR_ERR_KEY_EXHAUSTED,
@@ -549,9 +610,14 @@ tlsr_status tlsr_layer_eof(tlsr_layer *layer);
 tlsr_status tlsr_layer_seal(tlsr_layer *layer, const uint8_t *data, size_t data_len, uint8_t *out,
                             size_t out_len, tlsr_sealed *sealed);
 
+/* Seals application data that lies in up to TLSR_MAX_PARTS places, one part after the other, as tlsr_layer_seal
+ * does: a header of a protocol and its body go into one record. */
+tlsr_status tlsr_layer_seal_parts(tlsr_layer *layer, const tlsr_slice *parts, size_t count, uint8_t *out,
+                                  size_t out_len, tlsr_sealed *sealed);
+
 /* Seals application data that lies where its record will be: `len` bytes, tlsr_layer_headroom bytes behind the
- * beginning of `record`. Errors are those of tlsr_layer_seal, and TLSR_ERR_TOO_LONG if one record cannot carry
- * `len` bytes. */
+ * beginning of `record`. A `len` of 0 makes an empty record: cover traffic (RFC 9846 section 5.4), which should be
+ * padded. Errors are those of tlsr_layer_seal, and TLSR_ERR_TOO_LONG if one record cannot carry `len` bytes. */
 tlsr_status tlsr_layer_seal_in_place(tlsr_layer *layer, uint8_t *record, size_t record_len, size_t len,
                                      tlsr_sealed *sealed);
 
@@ -561,12 +627,38 @@ tlsr_status tlsr_layer_seal_in_place(tlsr_layer *layer, uint8_t *record, size_t 
 tlsr_status tlsr_layer_seal_handshake(tlsr_layer *layer, const uint8_t *message, size_t message_len,
                                       uint8_t *out, size_t out_len, tlsr_sealed *sealed);
 
-/* Seals the alert or KeyUpdate that is due; `written` is 0 if none is. 64 bytes are enough for it, if control
- * records are not padded. TLSR_ERR_NO_SPACE, TLSR_ERR_CRYPTO. */
+/* Writes a change_cipher_spec, which is never encrypted: 6 bytes. In TLS 1.2 it announces the keys of our
+ * direction, which are installed next; in TLS 1.3 only the compatibility mode has it (RFC 9846 appendix E.4).
+ *
+ * TLSR_ERR_NO_SPACE. TLSR_ERR_NOT_HANDSHAKE: before the version is known, after the handshake, or a second time in
+ * TLS 1.2. TLSR_ERR_CONNECTION_CLOSED, TLSR_ERR_FAILED, TLSR_ERR_HANDED_OVER. */
+tlsr_status tlsr_layer_change_cipher_spec(tlsr_layer *layer, uint8_t *out, size_t out_len, tlsr_sealed *sealed);
+
+/* Alerts and KeyUpdates */
+
+/* Seals the alert or KeyUpdate that is due; `written` is 0 if none is. tlsr_layer_control_len bytes are enough; so
+ * are 64, if control records are not padded. TLSR_ERR_NO_SPACE, TLSR_ERR_CRYPTO. */
 tlsr_status tlsr_layer_poll_control(tlsr_layer *layer, uint8_t *out, size_t out_len, tlsr_sealed *sealed);
 
 /* Writes what tlsr_layer_poll_control seals next, for a log. */
 tlsr_status tlsr_layer_next_control(tlsr_layer *layer, tlsr_control *control);
+
+/* Updates the keys of our direction: a KeyUpdate is due, and goes before all data (RFC 9846 section 4.7.3). With
+ * `request` 1 the peer is asked to update its keys, too. The engine updates keys by itself before they are used up.
+ *
+ * TLSR_ERR_NO_UPDATE: TLS 1.2, no application keys, or 2^48 - 1 KeyUpdates were sent.
+ * TLSR_ERR_REQUEST_OUTSTANDING: the peer has not answered the last request. TLSR_ERR_CONNECTION_CLOSED,
+ * TLSR_ERR_HANDED_OVER: the direction is closing, or has ended. */
+tlsr_status tlsr_layer_update_keys(tlsr_layer *layer, uint8_t request);
+
+/* TLS 1.2: refuses to renegotiate, which the peer has requested by a handshake message after the handshake: a
+ * warning of no_renegotiation is due (RFC 5246 section 7.2.2).
+ *
+ * TLSR_ERR_EPOCH: TLS 1.3, or the handshake is not complete. TLSR_ERR_CONNECTION_CLOSED: the direction is closing, or
+ * has ended, or the keys may seal nothing more than the alerts that end it. TLSR_ERR_HANDED_OVER. */
+tlsr_status tlsr_layer_refuse_renegotiation(tlsr_layer *layer);
+
+/* Closing */
 
 /* Closes the sending direction: a close_notify is due. Receiving goes on (RFC 9846 section 6.1).
  *
@@ -575,13 +667,228 @@ tlsr_status tlsr_layer_next_control(tlsr_layer *layer, tlsr_control *control);
  * end in one direction only. TLSR_ERR_HANDED_OVER. */
 tlsr_status tlsr_layer_close(tlsr_layer *layer);
 
+/* Cancels a handshake: a user_canceled is due, and a close_notify behind it (RFC 9846 section 6.1). After the
+ * handshake use tlsr_layer_close: some peers take a record after a user_canceled for an error. Errors are those of
+ * tlsr_layer_close. */
+tlsr_status tlsr_layer_cancel(tlsr_layer *layer);
+
 /* Ends the connection with a fatal alert, which is due then. TLSR_ERR_NOT_AN_ERROR_ALERT for close_notify,
  * user_canceled and reserved numbers. TLSR_ERR_CONNECTION_CLOSED, TLSR_ERR_FAILED: it has ended before.
  * TLSR_ERR_HANDED_OVER. */
 tlsr_status tlsr_layer_abort(tlsr_layer *layer, uint8_t alert);
 
+/* The second step of a shutdown: says whether the peer has closed its direction. Call it after tlsr_layer_close,
+ * and after each tlsr_layer_open. `budget` is how many bytes of records the peer may send until then.
+ *
+ * Writes to `drained`, also with an error: the bytes of records that have arrived since tlsr_layer_close or
+ * tlsr_layer_cancel, or since the first call of this function; 0 unless the peer's close_notify is awaited.
+ *
+ * TLSR_ERR_AWAITING_PEER: receive, then call again. TLSR_ERR_BUDGET_SPENT: more than `budget` bytes have arrived, and no
+ * close_notify. TLSR_ERR_SOCKET_CLOSED: the transport ended before the peer's close_notify.
+ * TLSR_ERR_CLOSED_IN_HANDSHAKE: the close_notify came before the handshake was complete. TLSR_ERR_NOT_TLS: the peer does not
+ * speak TLS. TLSR_ERR_FAILED: the connection has failed otherwise. TLSR_ERR_HANDED_OVER. */
+tlsr_status tlsr_layer_check_closed(tlsr_layer *layer, uint32_t budget, uint32_t *drained);
+
 /* Says how each direction ended, at any time. */
 tlsr_status tlsr_layer_end(tlsr_layer *layer, tlsr_end *end);
+
+/* Asking */
+
+/* Returns how many bytes of input tlsr_layer_open needs to make progress: those of the record at the front of `input`,
+ * or of its header as long as that is incomplete. The input is not changed. 0 if the direction has ended or the header
+ * will be refused: tlsr_layer_open says why. */
+size_t tlsr_layer_needed(tlsr_layer *layer, const uint8_t *input, size_t len);
+
+/* Returns the number of bytes in front of the content of a record: its header and, in TLS 1.2 with AES, the explicit
+ * nonce. It changes with the keys. */
+size_t tlsr_layer_headroom(tlsr_layer *layer);
+
+/* Returns the length of a record with `content` bytes of application data, with its padding. */
+size_t tlsr_layer_record_len(tlsr_layer *layer, size_t content);
+
+/* Returns how many bytes of application data fit into a record of `space` bytes, with their padding. 0 if none do. */
+size_t tlsr_layer_content_len(tlsr_layer *layer, size_t space);
+
+/* Returns the length of the longest record that tlsr_layer_poll_control can seal now. */
+size_t tlsr_layer_control_len(tlsr_layer *layer);
+
+/* Returns the most bytes of content that a record may carry now: the least of the limits that were set, the peer's and
+ * that of the protocol. An output of tlsr_layer_record_len of so many bytes is always enough for tlsr_layer_seal. */
+size_t tlsr_layer_fragment_limit(tlsr_layer *layer);
+
+/* Says which keys protect the records of each direction, and the number of its next record. */
+tlsr_status tlsr_layer_position(tlsr_layer *layer, tlsr_position *position);
+
+/* ---------------------------------------------------------------------------------------------------
+ * tlsr_opener and tlsr_sealer: the two halves of a layer
+ *
+ * For two threads, two tasks, or an interrupt handler and a main loop: one receives, the other sends. What one
+ * half has to tell the other (send this alert, answer this KeyUpdate, open no more) goes through a tlsr_mailbox
+ * by itself:
+ *
+ *     static tlsr_opener opener;
+ *     static tlsr_sealer sealer;
+ *     static tlsr_mailbox mailbox;
+ *     tlsr_layer_split(&layer, &opener, sizeof opener, &sealer, sizeof sealer, &mailbox, sizeof mailbox);
+ *
+ * The receiving side wakes the other when it has posted something, also after an error:
+ *
+ *     uint8_t has_notice;
+ *     status = tlsr_opener_open(&opener, input, len, &opened);
+ *     if (tlsr_opener_has_notice(&opener, &has_notice) == TLSR_OK && has_notice)
+ *         wake_the_sending_thread();
+ *
+ * The sending side, when it was woken, and after each of its own calls:
+ *
+ *     while (tlsr_sealer_poll_control(&sealer, record, sizeof record, &sealed) == TLSR_OK && sealed.written != 0)
+ *         send(socket, record, sealed.written, 0);
+ *
+ * Threads. A call of one half and a call of the other may run at the same time, and one may interrupt the other:
+ * no call waits, and no lock is held. Two calls of the same half may not. tlsr_layer_split and tlsr_layer_join run
+ * alone: hand the halves to their threads afterwards, by what orders memory (a thread that is created or joined, a
+ * queue, a lock). A half may move from one thread to another in the same way, but not in memory.
+ *
+ * The mailbox belongs to one pair of halves. It stays where it is until both were wiped or joined, and nothing else
+ * uses it. If it was given to another pair, the functions of the first pair return TLSR_ERR_INVALID_HANDLE (or 0), except
+ * wipe. It has no keys: it needs no init and no wipe. On targets without compare-and-swap (thumbv6m, riscv32imc) it
+ * needs a library with the feature `portable-atomic`: TLSR_ERR_UNSUPPORTED.
+ *
+ * Without a mailbox (NULL) you carry the words yourself, between processors for instance: each is a number, words
+ * merge by OR, and 0 says nothing. The order matters:
+ * - Before tlsr_opener_open, take the signal of the sealer and apply it. After it, also after an error, take the
+ *   notice, and give it to the sealing side.
+ * - Before the sealer seals or closes, apply the notices that came. After it, and before the record is sent, take the
+ *   signal and give it to the opening side.
+ * A word that is lost is an alert that is never sent.
+ */
+
+TLSR_OPAQUE(tlsr_opener, TLSR_OPENER_SIZE);
+TLSR_OPAQUE(tlsr_sealer, TLSR_SEALER_SIZE);
+TLSR_OPAQUE(tlsr_mailbox, TLSR_MAILBOX_SIZE);
+
+/* Makes the two halves of a layer, which is wiped. `mailbox` may be NULL: the caller carries the words then. What was
+ * in the mailbox before is dropped. None of the objects may overlap: TLSR_ERR_ARGUMENT. TLSR_ERR_SIZE if one of the sizes
+ * is too small. TLSR_ERR_UNSUPPORTED: this library has no mailboxes. */
+tlsr_status tlsr_layer_split(tlsr_layer *layer, tlsr_opener *opener, size_t opener_size, tlsr_sealer *sealer,
+                             size_t sealer_size, tlsr_mailbox *mailbox, size_t mailbox_size);
+
+/* Makes a layer of two halves, which are wiped. What is in their mailbox is applied; without one, apply the words
+ * first, because a word that arrives later has no half to go to.
+ *
+ * TLSR_ERR_SIZE. TLSR_ERR_MISMATCH: the halves have different mailboxes, or only one has one. The halves are wiped, and
+ * there is no layer, after TLSR_ERR_MISMATCH of halves whose versions or roles differ, and after TLSR_ERR_SAME_SECRET. */
+tlsr_status tlsr_layer_join(tlsr_layer *layer, size_t size, tlsr_opener *opener, tlsr_sealer *sealer);
+
+/* The receiving half. Functions with the name of one of tlsr_layer do the same, in this half. */
+
+/* Makes a receiving half without keys and without a mailbox. For one with a mailbox, split a layer without keys.
+ * TLSR_ERR_SIZE. */
+tlsr_status tlsr_opener_init(tlsr_opener *opener, size_t size, const tlsr_config *config);
+
+/* Overwrites the half and its keys. The other half does not learn of it. */
+tlsr_status tlsr_opener_wipe(tlsr_opener *opener);
+
+/* Installs the keys of the records that arrive from now on. They are not compared with those of the other half: never
+ * give both the same secret. Errors are those of tlsr_layer_install and tlsr_layer_install_one. */
+tlsr_status tlsr_opener_install(tlsr_opener *opener, uint8_t epoch, const tlsr_secret *secret);
+
+/* TLS 1.2: allows application data, when the peer's Finished is verified. Errors are those of tlsr_layer_establish. */
+tlsr_status tlsr_opener_establish(tlsr_opener *opener);
+
+/* Both halves must know the version: call it, and that of the sealer. */
+tlsr_status tlsr_opener_set_version(tlsr_opener *opener, uint16_t version);
+
+/* As tlsr_layer_set_own_record_size_limit. */
+tlsr_status tlsr_opener_set_record_size_limit(tlsr_opener *opener, uint16_t limit);
+
+/* The alert for a fault goes to the sealer, as every answer does. Several requests for a KeyUpdate get one answer if
+ * the sealing side takes them together. */
+tlsr_status tlsr_opener_open(tlsr_opener *opener, uint8_t *input, size_t len, tlsr_opened *opened);
+tlsr_status tlsr_opener_open_into(tlsr_opener *opener, const tlsr_slice *pieces, size_t count, uint8_t *out,
+                                  size_t len, tlsr_opened *opened);
+tlsr_status tlsr_opener_skip_early_data(tlsr_opener *opener, uint8_t after_hello_retry_request);
+tlsr_status tlsr_opener_eof(tlsr_opener *opener);
+
+/* Writes 1 if the sealing side has something to do: wake it. With a mailbox: if something was posted since the last
+ * call of this function. Without: if there is a notice to take. */
+tlsr_status tlsr_opener_has_notice(tlsr_opener *opener, uint8_t *has_notice);
+
+/* Takes the notice for tlsr_sealer_apply_notice. The half keeps it until then. 0 with a mailbox, which has it. */
+tlsr_status tlsr_opener_take_notice(tlsr_opener *opener, uint32_t *notice);
+
+/* Applies what tlsr_sealer_take_signal has written. Bits that it never writes are ignored. */
+tlsr_status tlsr_opener_apply_signal(tlsr_opener *opener, uint32_t signal);
+
+/* Bytes are counted from the first call on, because this half does not know when the other one has closed: call it at
+ * once then. */
+tlsr_status tlsr_opener_check_closed(tlsr_opener *opener, uint32_t budget, uint32_t *drained);
+
+/* Says how the receiving direction ended. The sending one is TLSR_WRITE_OPEN, and `is_clean` is 0. */
+tlsr_status tlsr_opener_end(tlsr_opener *opener, tlsr_end *end);
+
+size_t tlsr_opener_needed(tlsr_opener *opener, const uint8_t *input, size_t len);
+tlsr_status tlsr_opener_position(tlsr_opener *opener, tlsr_position *position);
+
+/* The sending half. Functions with the name of one of tlsr_layer do the same, in this half. */
+
+/* Makes a sending half without keys and without a mailbox. TLSR_ERR_SIZE. */
+tlsr_status tlsr_sealer_init(tlsr_sealer *sealer, size_t size, const tlsr_config *config);
+
+/* Overwrites the half and its keys. The other half does not learn of it. */
+tlsr_status tlsr_sealer_wipe(tlsr_sealer *sealer);
+
+/* Installs the keys of the records that are sealed from now on. **A sequence number that was used before reveals
+ * content and allows forgeries** (RFC 5116 section 5.1.1). Errors are those of tlsr_layer_install. */
+tlsr_status tlsr_sealer_install(tlsr_sealer *sealer, uint8_t epoch, const tlsr_secret *secret);
+
+/* TLS 1.2: allows application data, when our Finished is sealed or the peer's is verified. Errors are those of
+ * tlsr_layer_establish. */
+tlsr_status tlsr_sealer_establish(tlsr_sealer *sealer);
+
+tlsr_status tlsr_sealer_set_version(tlsr_sealer *sealer, uint16_t version);
+tlsr_status tlsr_sealer_set_fragment_limit(tlsr_sealer *sealer, uint16_t limit);
+tlsr_status tlsr_sealer_set_padding(tlsr_sealer *sealer, uint8_t padding, uint16_t size);
+
+/* As tlsr_layer_set_peer_record_size_limit. */
+tlsr_status tlsr_sealer_set_record_size_limit(tlsr_sealer *sealer, uint16_t limit);
+
+tlsr_status tlsr_sealer_seal(tlsr_sealer *sealer, const uint8_t *data, size_t data_len, uint8_t *out,
+                             size_t out_len, tlsr_sealed *sealed);
+tlsr_status tlsr_sealer_seal_parts(tlsr_sealer *sealer, const tlsr_slice *parts, size_t count, uint8_t *out,
+                                   size_t out_len, tlsr_sealed *sealed);
+tlsr_status tlsr_sealer_seal_in_place(tlsr_sealer *sealer, uint8_t *record, size_t record_len, size_t len,
+                                      tlsr_sealed *sealed);
+tlsr_status tlsr_sealer_seal_handshake(tlsr_sealer *sealer, const uint8_t *message, size_t message_len,
+                                       uint8_t *out, size_t out_len, tlsr_sealed *sealed);
+tlsr_status tlsr_sealer_change_cipher_spec(tlsr_sealer *sealer, uint8_t *out, size_t out_len,
+                                           tlsr_sealed *sealed);
+
+tlsr_status tlsr_sealer_poll_control(tlsr_sealer *sealer, uint8_t *out, size_t out_len, tlsr_sealed *sealed);
+tlsr_status tlsr_sealer_next_control(tlsr_sealer *sealer, tlsr_control *control);
+tlsr_status tlsr_sealer_update_keys(tlsr_sealer *sealer, uint8_t request);
+tlsr_status tlsr_sealer_refuse_renegotiation(tlsr_sealer *sealer);
+
+/* Takes the signal for tlsr_opener_apply_signal. The half keeps it until then. 0 with a mailbox, which has it. */
+tlsr_status tlsr_sealer_take_signal(tlsr_sealer *sealer, uint32_t *signal);
+
+/* Applies what tlsr_opener_take_notice has written. Bits that it never writes are ignored. */
+tlsr_status tlsr_sealer_apply_notice(tlsr_sealer *sealer, uint32_t notice);
+
+tlsr_status tlsr_sealer_close(tlsr_sealer *sealer);
+tlsr_status tlsr_sealer_cancel(tlsr_sealer *sealer);
+
+/* The opener learns of it, and opens nothing more. */
+tlsr_status tlsr_sealer_abort(tlsr_sealer *sealer, uint8_t alert);
+
+/* Says how the sending direction ended. The receiving one is TLSR_READ_OPEN, and `is_clean` is 0. */
+tlsr_status tlsr_sealer_end(tlsr_sealer *sealer, tlsr_end *end);
+
+size_t tlsr_sealer_headroom(tlsr_sealer *sealer);
+size_t tlsr_sealer_record_len(tlsr_sealer *sealer, size_t content);
+size_t tlsr_sealer_content_len(tlsr_sealer *sealer, size_t space);
+size_t tlsr_sealer_control_len(tlsr_sealer *sealer);
+size_t tlsr_sealer_fragment_limit(tlsr_sealer *sealer);
+tlsr_status tlsr_sealer_position(tlsr_sealer *sealer, tlsr_position *position);
 
 #ifdef __cplusplus
 }

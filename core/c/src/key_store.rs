@@ -87,6 +87,11 @@ impl StoredSecret {
             && destroy_secret.is_some())
         .then_some(Self { store, secret, version, algorithm, is_destroyed: false })
     }
+
+    /// Leaves the secret to the caller: it is not destroyed.
+    pub(crate) const fn give_back(&mut self) {
+        self.is_destroyed = true;
+    }
 }
 
 impl KeySchedule for StoredSecret {

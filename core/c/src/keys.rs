@@ -1,7 +1,7 @@
 //! `tlsr_secret`, and the keys that are made of it: secrets in memory, or numbers of a key store.
 
 use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN};
-use tls_record::{DirectionKeys, KeyError, KeySchedule, Version};
+use tls_record::{DirectionKeys, KeyError, KeySchedule, Version, scrub_stack};
 use zeroize::Zeroize;
 
 #[cfg(feature = "key-store")]
@@ -39,15 +39,48 @@ unsafe impl Plain for Secret<'_> {}
 /// Makes the keys of a direction, and returns them with their first sequence number.
 pub(crate) fn keys_of(secret: In<'_, Secret<'_>>) -> Result<(Keys, u64), Status> {
     let from = secret.get()?;
-    let algorithm = Algorithm::from_suite(from.suite).ok_or(KeyError::Unsupported)?;
-    // The numbers of the suites of TLS 1.3 (RFC 9846 appendix B.4).
-    let version = if from.suite >> 8 == 0x13 { Version::Tls13 } else { Version::Tls12 };
-    let keys = if from.store.is_null() {
-        Keys::of_secret(from, version, algorithm)?
-    } else {
-        Keys::of_store(from, version, algorithm)?
-    };
-    Ok((keys, from.sequence))
+    Ok((Keys::new(from)?, from.sequence))
+}
+
+/// Makes the keys of both directions.
+pub(crate) fn both_keys_of(
+    one: In<'_, Secret<'_>>,
+    other: In<'_, Secret<'_>>,
+) -> Result<((Keys, u64), (Keys, u64)), Status> {
+    let (one, other) = (one.get()?, other.get()?);
+    let mut keys = Keys::new(one)?;
+    match Keys::new(other) {
+        Ok(other_keys) => Ok(((keys, one.sequence), (other_keys, other.sequence))),
+        Err(status) => {
+            keys.give_back();
+            Err(status)
+        }
+    }
+}
+
+/// Makes keys that were not used yet.
+pub(crate) fn new_keys_of(secret: In<'_, Secret<'_>>) -> Result<Keys, Status> {
+    let from = secret.get()?;
+    if from.sequence != 0 {
+        return Err(Status::ARGUMENT);
+    }
+    Keys::new(from)
+}
+
+/// Runs a call that moves keys, and overwrites what it left of them on the stack. `moved` is the size of
+/// what it moves.
+pub(crate) fn moving_keys(moved: usize, call: impl FnOnce() -> Result<(), Status>) -> Status {
+    /// Not inlined: its frame has to be one that `scrub_stack` reaches.
+    #[inline(never)]
+    fn run(call: impl FnOnce() -> Result<(), Status>) -> Status {
+        Status::of(call)
+    }
+    let status = run(call);
+    if cfg!(secrets) {
+        // Each function that the keys pass through may have a copy.
+        scrub_stack(moved.saturating_mul(4).saturating_add(256));
+    }
+    status
 }
 
 /// The secret of one direction.
@@ -59,6 +92,27 @@ pub(crate) enum Keys {
 }
 
 impl Keys {
+    fn new(from: &Secret<'_>) -> Result<Self, Status> {
+        let algorithm = Algorithm::from_suite(from.suite).ok_or(KeyError::Unsupported)?;
+        // The numbers of the suites of TLS 1.3 (RFC 9846 appendix B.4).
+        let version = if from.suite >> 8 == 0x13 { Version::Tls13 } else { Version::Tls12 };
+        if from.store.is_null() {
+            Self::of_secret(from, version, algorithm)
+        } else {
+            Self::of_store(from, version, algorithm)
+        }
+    }
+
+    /// Leaves a secret of a key store to the caller.
+    fn give_back(&mut self) {
+        match self {
+            #[cfg(secrets)]
+            Self::Secret(_) => {}
+            #[cfg(feature = "key-store")]
+            Self::Store(secret) => secret.give_back(),
+        }
+    }
+
     #[cfg(secrets)]
     fn of_secret(
         from: &Secret<'_>,

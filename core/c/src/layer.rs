@@ -1,11 +1,15 @@
 //! `tlsr_layer`: a record layer, whose sealed records the caller sends at once.
+//!
+//! Of the engine's `RecordLayer` these are not here: `has_control`, because `poll_control` writes nothing
+//! if nothing is due; `with_halves`, because what it is for has functions of the layer; the closing states
+//! of the halves, because `end` says more; and records in parts.
 
 use tls_record::{AlertDescription, RecordLayer};
 
 use crate::config::{Config, config_of, padding_of, role_of, size_limit_of, version_of};
-use crate::keys::{Keys, Secret, keys_of};
+use crate::keys::{Keys, Secret, both_keys_of, moving_keys, new_keys_of};
 use crate::memory::{Bytes, BytesMut, Handle, In, Object, Out, Parts};
-use crate::outcome::{Control, End, Opened, Sealed, epoch_of};
+use crate::outcome::{Control, End, Opened, Position, Sealed, epoch_of, fill_closed};
 use crate::status::Status;
 
 /// `tlsr_layer`.
@@ -34,7 +38,7 @@ pub extern "C" fn layer_wipe(layer: Handle<'_, Layer>) -> Status {
     layer.wipe()
 }
 
-// Keys and settings
+// Keys
 
 /// `tlsr_layer_install`.
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_install"))]
@@ -44,12 +48,45 @@ pub extern "C" fn layer_install(
     client: In<'_, Secret<'_>>,
     server: In<'_, Secret<'_>>,
 ) -> Status {
-    Status::of(|| {
+    moving_keys(size_of::<[Keys; 2]>(), || {
         let Layer(layer) = layer.get()?;
-        layer.take_over(epoch_of(epoch)?, keys_of(client)?, keys_of(server)?)?;
+        let epoch = epoch_of(epoch)?;
+        let (client, server) = both_keys_of(client, server)?;
+        layer.take_over(epoch, client, server)?;
         Ok(())
     })
 }
+
+/// `tlsr_layer_install_one`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_install_one"))]
+pub extern "C" fn layer_install_one(
+    layer: Handle<'_, Layer>,
+    writer: u8,
+    epoch: u8,
+    secret: In<'_, Secret<'_>>,
+) -> Status {
+    moving_keys(size_of::<Keys>(), || {
+        let Layer(layer) = layer.get()?;
+        let (writer, epoch) = (role_of(writer)?, epoch_of(epoch)?);
+        layer.install_one(writer, epoch, new_keys_of(secret)?)?;
+        Ok(())
+    })
+}
+
+/// `tlsr_layer_establish`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_establish"))]
+pub extern "C" fn layer_establish(layer: Handle<'_, Layer>, writer: u8) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        let writer = role_of(writer)?;
+        layer.with_halves(|opener, sealer| {
+            if opener.role() == writer { sealer.establish() } else { opener.establish() }
+        })?;
+        Ok(())
+    })
+}
+
+// Settings
 
 /// `tlsr_layer_set_version`.
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_set_version"))]
@@ -57,6 +94,46 @@ pub extern "C" fn layer_set_version(layer: Handle<'_, Layer>, version: u16) -> S
     Status::of(|| {
         let Layer(layer) = layer.get()?;
         layer.set_version(version_of(version)?);
+        Ok(())
+    })
+}
+
+/// `tlsr_layer_set_fragment_limit`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_set_fragment_limit"))]
+pub extern "C" fn layer_set_fragment_limit(layer: Handle<'_, Layer>, limit: u16) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        layer.set_fragment_limit(limit);
+        Ok(())
+    })
+}
+
+/// `tlsr_layer_set_padding`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_set_padding"))]
+pub extern "C" fn layer_set_padding(layer: Handle<'_, Layer>, padding: u8, size: u16) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        layer.set_padding(padding_of(padding, size)?);
+        Ok(())
+    })
+}
+
+/// `tlsr_layer_set_own_record_size_limit`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_set_own_record_size_limit"))]
+pub extern "C" fn layer_set_own_record_size_limit(layer: Handle<'_, Layer>, limit: u16) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        layer.set_own_record_size_limit(size_limit_of(limit)?);
+        Ok(())
+    })
+}
+
+/// `tlsr_layer_set_peer_record_size_limit`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_set_peer_record_size_limit"))]
+pub extern "C" fn layer_set_peer_record_size_limit(layer: Handle<'_, Layer>, limit: u16) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        layer.set_peer_record_size_limit(size_limit_of(limit)?);
         Ok(())
     })
 }
@@ -97,6 +174,20 @@ pub extern "C" fn layer_open_into(
     })
 }
 
+/// `tlsr_layer_skip_early_data`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_skip_early_data"))]
+pub extern "C" fn layer_skip_early_data(
+    layer: Handle<'_, Layer>,
+    after_hello_retry_request: u8,
+) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        let is_retry = after_hello_retry_request != 0;
+        layer.with_halves(|opener, _| opener.skip_early_data(is_retry))?;
+        Ok(())
+    })
+}
+
 /// `tlsr_layer_eof`.
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_eof"))]
 pub extern "C" fn layer_eof(layer: Handle<'_, Layer>) -> Status {
@@ -124,6 +215,25 @@ pub extern "C" fn layer_seal(
         let (out, data) = out.beside(out_len, data, data_len)?;
         let place = sealed.place()?;
         let sealed = layer.seal(&[data], out);
+        Sealed::fill(place, sealed.map(|sealed| (sealed.taken, sealed.written)))
+    })
+}
+
+/// `tlsr_layer_seal_parts`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_seal_parts"))]
+pub extern "C" fn layer_seal_parts(
+    layer: Handle<'_, Layer>,
+    parts: Parts<'_>,
+    count: usize,
+    out: BytesMut<'_>,
+    out_len: usize,
+    sealed: Out<'_, Sealed>,
+) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        let (out, parts) = out.beside_parts(out_len, parts, count)?;
+        let place = sealed.place()?;
+        let sealed = layer.seal(parts.get(), out);
         Sealed::fill(place, sealed.map(|sealed| (sealed.taken, sealed.written)))
     })
 }
@@ -165,6 +275,25 @@ pub extern "C" fn layer_seal_handshake(
     })
 }
 
+/// `tlsr_layer_change_cipher_spec`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_change_cipher_spec"))]
+pub extern "C" fn layer_change_cipher_spec(
+    layer: Handle<'_, Layer>,
+    out: BytesMut<'_>,
+    out_len: usize,
+    sealed: Out<'_, Sealed>,
+) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        let out = out.slice(out_len)?;
+        let place = sealed.place()?;
+        let sealed = layer.with_halves(|_, sealer| sealer.change_cipher_spec(out));
+        Sealed::fill(place, sealed.map(|written| (0, written)))
+    })
+}
+
+// Alerts and KeyUpdates
+
 /// `tlsr_layer_poll_control`.
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_poll_control"))]
 pub extern "C" fn layer_poll_control(
@@ -195,6 +324,26 @@ pub extern "C" fn layer_next_control(
     })
 }
 
+/// `tlsr_layer_update_keys`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_update_keys"))]
+pub extern "C" fn layer_update_keys(layer: Handle<'_, Layer>, request: u8) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        layer.update_keys(request != 0)?;
+        Ok(())
+    })
+}
+
+/// `tlsr_layer_refuse_renegotiation`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_refuse_renegotiation"))]
+pub extern "C" fn layer_refuse_renegotiation(layer: Handle<'_, Layer>) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        layer.refuse_renegotiation()?;
+        Ok(())
+    })
+}
+
 // Closing
 
 /// `tlsr_layer_close`.
@@ -203,6 +352,16 @@ pub extern "C" fn layer_close(layer: Handle<'_, Layer>) -> Status {
     Status::of(|| {
         let Layer(layer) = layer.get()?;
         layer.close()?;
+        Ok(())
+    })
+}
+
+/// `tlsr_layer_cancel`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_cancel"))]
+pub extern "C" fn layer_cancel(layer: Handle<'_, Layer>) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        layer.cancel()?;
         Ok(())
     })
 }
@@ -217,12 +376,78 @@ pub extern "C" fn layer_abort(layer: Handle<'_, Layer>, alert: u8) -> Status {
     })
 }
 
+/// `tlsr_layer_check_closed`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_check_closed"))]
+pub extern "C" fn layer_check_closed(
+    layer: Handle<'_, Layer>,
+    budget: u32,
+    drained: Out<'_, u32>,
+) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        fill_closed(drained.place()?, layer.check_closed(budget))
+    })
+}
+
 /// `tlsr_layer_end`.
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_end"))]
 pub extern "C" fn layer_end(layer: Handle<'_, Layer>, end: Out<'_, End>) -> Status {
     Status::of(|| {
         let Layer(layer) = layer.get()?;
         end.place()?.write(layer.end().into());
+        Ok(())
+    })
+}
+
+// Asking
+
+/// `tlsr_layer_needed`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_needed"))]
+pub extern "C" fn layer_needed(layer: Handle<'_, Layer>, input: Bytes<'_>, len: usize) -> usize {
+    let needed = || -> Result<usize, Status> {
+        let Layer(layer) = layer.get()?;
+        Ok(layer.opener().needed(input.slice(len)?))
+    };
+    needed().unwrap_or(0)
+}
+
+/// `tlsr_layer_headroom`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_headroom"))]
+pub extern "C" fn layer_headroom(layer: Handle<'_, Layer>) -> usize {
+    layer.get().map_or(0, |Layer(layer)| layer.sealer().headroom())
+}
+
+/// `tlsr_layer_record_len`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_record_len"))]
+pub extern "C" fn layer_record_len(layer: Handle<'_, Layer>, content: usize) -> usize {
+    layer.get().map_or(0, |Layer(layer)| layer.sealer().record_len(content))
+}
+
+/// `tlsr_layer_content_len`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_content_len"))]
+pub extern "C" fn layer_content_len(layer: Handle<'_, Layer>, space: usize) -> usize {
+    layer.get().map_or(0, |Layer(layer)| layer.sealer().content_len(space).unwrap_or(0))
+}
+
+/// `tlsr_layer_control_len`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_control_len"))]
+pub extern "C" fn layer_control_len(layer: Handle<'_, Layer>) -> usize {
+    layer.get().map_or(0, |Layer(layer)| layer.sealer().control_len())
+}
+
+/// `tlsr_layer_fragment_limit`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_fragment_limit"))]
+pub extern "C" fn layer_fragment_limit(layer: Handle<'_, Layer>) -> usize {
+    layer.get().map_or(0, |Layer(layer)| layer.sealer().fragment_limit().into())
+}
+
+/// `tlsr_layer_position`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_position"))]
+pub extern "C" fn layer_position(layer: Handle<'_, Layer>, position: Out<'_, Position>) -> Status {
+    Status::of(|| {
+        let Layer(layer) = layer.get()?;
+        let (opener, sealer) = (layer.opener(), layer.sealer());
+        position.place()?.write(Position::of(Some(opener), Some(sealer)));
         Ok(())
     })
 }

@@ -22,23 +22,31 @@
 compile_error!("no keys: enable `key-store`, or a cipher of RustCrypto");
 
 mod config;
+mod half;
 #[cfg(feature = "key-store")]
 mod key_store;
 mod keys;
 mod layer;
+mod mailbox;
 mod memory;
+mod opener;
 mod outcome;
+mod sealer;
 mod sizes;
 mod status;
 mod text;
 
 pub use config::*;
+pub use half::*;
 #[cfg(feature = "key-store")]
 pub use key_store::KeyStore;
 pub use keys::Secret;
 pub use layer::*;
+pub use mailbox::*;
 pub use memory::*;
+pub use opener::*;
 pub use outcome::*;
+pub use sealer::*;
 pub use sizes::*;
 pub use status::Status;
 pub use text::*;

@@ -111,14 +111,49 @@ impl<'a, T: Object> Handle<'a, T> {
 
     /// Moves the object out. Its memory is wiped.
     pub(crate) fn take(self) -> Result<T, Status> {
+        self.held().map(Held::take)
+    }
+
+    /// Checks that there is an object, before it is moved out.
+    pub(crate) fn held(self) -> Result<Held<'a, T>, Status> {
         let memory = self.memory()?;
         if !memory.has_mark() {
             return Err(Status::INVALID_HANDLE);
         }
+        Ok(Held(memory))
+    }
+
+    /// Returns an error if this object and another one of the call overlap.
+    pub(crate) fn check_beside<U>(&self, other: &Handle<'_, U>) -> Result<(), Status> {
+        let own = BytesMut(self.0.cast(), PhantomData);
+        let other_bytes = Bytes(other.0.cast_const().cast(), PhantomData);
+        own.check_beside(size_of::<Memory<T>>(), other_bytes, size_of::<Memory<U>>())
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        self.0.is_null()
+    }
+
+    pub(crate) fn addr(&self) -> usize {
+        self.0.addr()
+    }
+}
+
+/// Memory that holds an object.
+pub(crate) struct Held<'a, T>(&'a mut Memory<T>);
+
+impl<T: Object> Held<'_, T> {
+    pub(crate) fn get(&mut self) -> &mut T {
+        // SAFETY: `put` has set the mark that `held` found, and `take` removes it.
+        unsafe { self.0.object.assume_init_mut() }
+    }
+
+    /// Moves the object out. Its memory is wiped.
+    pub(crate) fn take(self) -> T {
         // SAFETY: as in `get`. The mark is removed below, so that it is not read again.
-        let object = unsafe { memory.object.assume_init_read() };
-        wipe(memory);
-        Ok(object)
+        let object = unsafe { self.0.object.assume_init_read() };
+        wipe(self.0);
+        object
     }
 }
 
@@ -132,6 +167,47 @@ impl<T: Object> Room<'_, T> {
         wipe(memory);
         memory.object.write(object);
         memory.mark = Memory::mark_of(memory);
+    }
+}
+
+impl<'a, T: Object + Sync> Room<'a, T> {
+    /// Makes an object that several others use, each by calls of its own. The caller keeps the memory
+    /// until they are wiped.
+    pub(crate) fn fill_shared(self, object: T) -> Shared<T> {
+        let memory: *mut Memory<T> = self.0;
+        // SAFETY: the memory is this room's, whose reference is not used any more.
+        Room(unsafe { &mut *memory }).fill(object);
+        Shared(memory)
+    }
+}
+
+/// A pointer to an object that several others use.
+pub(crate) struct Shared<T>(*const Memory<T>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shared<T> {}
+
+impl<T> PartialEq for Shared<T> {
+    fn eq(&self, other: &Self) -> bool {
+        ptr::eq(self.0, other.0)
+    }
+}
+
+impl<T: Object + Sync> Shared<T> {
+    /// Returns the object, or an error if the memory holds something else now.
+    pub(crate) fn get(&self) -> Result<&T, Status> {
+        // SAFETY: the caller keeps the memory, and changes it by no call while others use it.
+        let memory = unsafe { &*self.0 };
+        if memory.mark != Memory::mark_of(self.0) {
+            return Err(Status::INVALID_HANDLE);
+        }
+        // SAFETY: `fill` has set this mark.
+        Ok(unsafe { memory.object.assume_init_ref() })
     }
 }
 

@@ -4,9 +4,11 @@
 use core::ops::Range;
 
 use tls_record::{
-    AlertDescription, Epoch, Event, Fault, Flood, ReadEnd, SealError, Version, WriteEnd,
+    AlertDescription, Epoch, Event, Fault, Flood, Opener, ReadEnd, SealError, Sealer,
+    ShutdownError, Version, WriteEnd,
 };
 
+use crate::keys::Keys;
 use crate::memory::Plain;
 use crate::status::Status;
 
@@ -244,6 +246,54 @@ impl End {
             WriteEnd::HandedOver => 6,
         };
     }
+}
+
+/// `tlsr_position`.
+#[repr(C)]
+#[allow(missing_docs, reason = "the header describes the fields")]
+#[derive(Default)]
+pub struct Position {
+    pub read_sequence: u64,
+    pub write_sequence: u64,
+    pub read_epoch: u8,
+    pub write_epoch: u8,
+    pub has_read_keys: u8,
+    pub has_write_keys: u8,
+}
+
+// SAFETY: integers.
+unsafe impl Plain for Position {}
+
+impl Position {
+    /// The position of both halves, or of one.
+    pub(crate) fn of(opener: Option<&Opener<Keys>>, sealer: Option<&Sealer<Keys>>) -> Self {
+        let mut this = Self::default();
+        if let Some(opener) = opener {
+            this.read_epoch = epoch_number(opener.epoch());
+            this.read_sequence = opener.sequence().unwrap_or(0);
+            this.has_read_keys = opener.sequence().is_some().into();
+        }
+        if let Some(sealer) = sealer {
+            this.write_epoch = epoch_number(sealer.epoch());
+            this.write_sequence = sealer.sequence().unwrap_or(0);
+            this.has_write_keys = sealer.sequence().is_some().into();
+        }
+        this
+    }
+}
+
+/// Writes the bytes that arrived while the peer's close_notify was awaited.
+pub(crate) fn fill_closed(
+    place: &mut core::mem::MaybeUninit<u32>,
+    closed: Result<(), ShutdownError>,
+) -> Result<(), Status> {
+    place.write(match closed {
+        Err(ShutdownError::AwaitingPeer { drained } | ShutdownError::BudgetSpent { drained }) => {
+            drained
+        }
+        _ => 0,
+    });
+    Ok(closed?)
 }
 
 /// `tlsr_epoch`.

@@ -12,14 +12,20 @@
 use tls_record::SUSPENDED_LEN;
 
 use crate::layer::Layer;
+use crate::mailbox::Mailbox;
 use crate::memory::{MAX_PARTS, Memory};
+use crate::opener::Opener;
+use crate::sealer::Sealer;
 
-const LINES: [Line; 5] = [
+const LINES: [Line; 8] = [
     line("CONFIG_VERSION", crate::text::VERSION as usize),
     line("ALIGNMENT", align_of::<Memory<Layer>>()),
     line("MAX_PARTS", MAX_PARTS),
     line("SUSPENDED_LEN", SUSPENDED_LEN),
     line("LAYER_SIZE", size_of::<Memory<Layer>>()),
+    line("OPENER_SIZE", size_of::<Memory<Opener>>()),
+    line("SEALER_SIZE", size_of::<Memory<Sealer>>()),
+    line("MAILBOX_SIZE", size_of::<Memory<Mailbox>>()),
 ];
 
 /// The definitions of `tls_record_config.h`.
