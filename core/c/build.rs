@@ -19,9 +19,7 @@ fn main() {
         "RUSTCRYPTO_AES128_CCM",
         "NULL_AEAD",
     ];
-    if features
-        .iter()
-        .any(|feature| std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some())
+    if features.iter().any(|feature| std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some())
     {
         println!("cargo::rustc-cfg=secrets");
     }

@@ -4,16 +4,18 @@
 //! that are due are appended automatically. `sent` removes the bytes that the transport took.
 //!
 //! This folder uses [`layer`](crate::layer) and the folders below it. This file has the connection;
-//! the others have its sending half, its halves over a mailbox, a set of connections, and record
-//! sizes.
+//! the others have its sending half, connections in a buffer of the caller's, its halves over a
+//! mailbox, a set of connections, and record sizes.
 
 mod alert_log;
+mod in_buffer;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 mod linked;
 mod record_sizes;
 mod set;
 mod writer;
 
+pub use in_buffer::{BufferTooShort, ConnectionIn, WriterIn};
 pub use record_sizes::RecordSizes;
 pub use set::{ConnectionSet, Handle, InvalidHandle};
 pub(crate) use writer::WRITER_LEN;
@@ -95,9 +97,9 @@ use crate::protocol::record_size_limit::RecordSizeLimit;
 /// ```
 ///
 /// [`fragment_limit`]: crate::Sealer::fragment_limit
-pub struct Connection<K: KeySchedule, const TX: usize> {
+pub struct Connection<K: KeySchedule, const TX: usize, B = [u8; TX]> {
     opener: Opener<K>,
-    writer: Writer<K, TX>,
+    writer: Writer<K, TX, B>,
 }
 
 impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
@@ -147,7 +149,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
         let (opener, sealer) = layer.split();
         Self { opener, writer: Writer::unsettled(sealer) }
     }
+}
 
+impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Connection<K, TX, B> {
     /// Joins the halves of one connection, which [`split`](Self::split) made. If they used a
     /// [`Mailbox`](crate::Mailbox), apply its contents to them first.
     ///
@@ -155,7 +159,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Both halves are dropped, and the unsent records with them.
     /// - [`KeyError::Mismatch`] if the halves have different roles or versions.
     /// - [`KeyError::SameSecret`] if the halves have the same secret.
-    pub fn join(mut opener: Opener<K>, mut writer: Writer<K, TX>) -> Result<Self, KeyError> {
+    pub fn join(mut opener: Opener<K>, mut writer: Writer<K, TX, B>) -> Result<Self, KeyError> {
         writer.with_sealer(|sealer| pair::join(&mut opener, sealer))?;
         let mut this = Self { opener, writer };
         this.tell();
@@ -165,7 +169,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// Splits the connection into its two halves. From then on the caller carries the
     /// [`Notice`](crate::Notice) and the [`Signal`](crate::Signal) between them;
     /// [`split_over`](Self::split_over) makes halves that exchange them without the caller.
-    pub fn split(self) -> (Opener<K>, Writer<K, TX>) {
+    pub fn split(self) -> (Opener<K>, Writer<K, TX, B>) {
         (self.opener, self.writer)
     }
 
@@ -688,7 +692,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     }
 
     /// Returns the sending half.
-    pub const fn writer(&self) -> &Writer<K, TX> {
+    pub const fn writer(&self) -> &Writer<K, TX, B> {
         &self.writer
     }
 
@@ -735,14 +739,18 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     }
 }
 
-impl<K: KeySchedule, const TX: usize> core::fmt::Debug for Connection<K, TX> {
+impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> core::fmt::Debug
+    for Connection<K, TX, B>
+{
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Connection({:?}, {:?})", self.opener, self.writer)
     }
 }
 
 #[cfg(feature = "defmt")]
-impl<K: KeySchedule, const TX: usize> defmt::Format for Connection<K, TX> {
+impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> defmt::Format
+    for Connection<K, TX, B>
+{
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "Connection({}, {})", self.opener, self.writer);
     }

@@ -157,9 +157,12 @@ pub mod guide;
 
 #[cfg(feature = "long-records")]
 pub use buffer::pieces::slices_of;
-pub use connection::{Connection, ConnectionSet, Handle, InvalidHandle, RecordSizes, Writer};
+pub use connection::{
+    BufferTooShort, Connection, ConnectionIn, ConnectionSet, Handle, InvalidHandle, RecordSizes,
+    Writer, WriterIn,
+};
 pub use crypto::aead;
-pub use crypto::keys::{DirectionKeys, KeySchedule, TrafficSecret, expand_label};
+pub use crypto::keys::{DirectionKeys, Extractable, KeySchedule, TrafficSecret, expand_label};
 pub use crypto::padding::{Padding, PaddingFn};
 pub use crypto::scrub::scrub_stack;
 pub use handover::kernel::{CryptoInfo, KernelDirection};
@@ -173,7 +176,7 @@ pub use layer::notice::{Notice, Signal};
 #[cfg(feature = "long-records")]
 pub use layer::opener::arriving::{Arrival, Arrived, Provisional};
 pub use layer::opener::{Event, Opened, Opener};
-pub use layer::record_buffer::{RecordBuffer, RecordTooLong};
+pub use layer::record_buffer::{RecordBuffer, RecordBufferIn, RecordTooLong};
 pub use layer::record_layer::RecordLayer;
 pub use layer::sealer::{Control, ControlMessage, Sealed, Sealer};
 pub use layer::shutdown::ShutdownError;

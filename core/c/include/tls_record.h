@@ -339,6 +339,12 @@ typedef struct tlsr_slice {
     size_t len;
 } tlsr_slice;
 
+/* Bytes that you may change. */
+typedef struct tlsr_slice_mut {
+    uint8_t *data;
+    size_t len;
+} tlsr_slice_mut;
+
 /* A record with no effect: empty data, a dropped change_cipher_spec, skipped early data. Events that you do
  * not know are like it. */
 #define TLSR_EVENT_NOTHING 0
@@ -889,6 +895,388 @@ size_t tlsr_sealer_content_len(tlsr_sealer *sealer, size_t space);
 size_t tlsr_sealer_control_len(tlsr_sealer *sealer);
 size_t tlsr_sealer_fragment_limit(tlsr_sealer *sealer);
 tlsr_status tlsr_sealer_position(tlsr_sealer *sealer, tlsr_position *position);
+
+/* ---------------------------------------------------------------------------------------------------
+ * tlsr_connection: a layer that keeps its sealed records until the transport has taken them
+ *
+ * Alerts and KeyUpdates that are due are sealed by themselves as soon as there is room, so that the only output
+ * to look at is tlsr_connection_unsent. A loop over a socket that does not block:
+ *
+ *     tlsr_slice unsent;
+ *     tlsr_connection_unsent(&connection, &unsent);      // after every call, also one that failed
+ *     ssize_t n = send(socket, unsent.data, unsent.len, 0);
+ *     if (n > 0)
+ *         tlsr_connection_sent(&connection, (size_t)n);
+ *
+ * One step: tlsr_connection_shutdown, then close the transport. Two steps: tlsr_connection_shutdown_both, and
+ * receive until the peer's close_notify, with the data that was under way.
+ */
+
+TLSR_OPAQUE(tlsr_connection, TLSR_CONNECTION_SIZE);
+
+/* Makes a connection without keys, whose records lie in `buffer` until they are sent. The buffer belongs to the
+ * connection until that is wiped.
+ *
+ * It needs room for the content of the longest record and about 70 bytes more; records are limited to what fits.
+ * For a second record to be sealed before the first was taken, set fragment_limit to buffer_len / 2 - 70 or less.
+ *
+ * TLSR_ERR_NO_SPACE if the buffer has less than TLSR_MIN_BUFFER bytes, TLSR_ERR_SIZE if `size` is too small. */
+tlsr_status tlsr_connection_init(tlsr_connection *connection, size_t size, const tlsr_config *config,
+                                 uint8_t *buffer, size_t buffer_len);
+
+/* Makes a connection of a layer, which is wiped. All records of the layer were sent; it may be in the middle of its
+ * handshake. Errors are those of tlsr_connection_init: the layer has not changed then. */
+tlsr_status tlsr_connection_from_layer(tlsr_connection *connection, size_t size, tlsr_layer *layer,
+                                       uint8_t *buffer, size_t buffer_len);
+
+/* Overwrites the connection and its keys. Its buffer holds records, which are encrypted, and what was written to a
+ * slot that was not committed. */
+tlsr_status tlsr_connection_wipe(tlsr_connection *connection);
+
+/* Installs the keys of both directions: see tlsr_layer_install. */
+tlsr_status tlsr_connection_install(tlsr_connection *connection, uint8_t epoch, const tlsr_secret *client,
+                                    const tlsr_secret *server);
+
+/* Installs the keys of one direction, for a handshake of your own: those with which `writer`, TLSR_CLIENT or
+ * TLSR_SERVER, seals. They were not used yet: `sequence` is 0. Errors are those of tlsr_layer_install. */
+tlsr_status tlsr_connection_install_one(tlsr_connection *connection, uint8_t writer, uint8_t epoch,
+                                        const tlsr_secret *secret);
+
+/* TLS 1.2: says that the Finished of `writer` was sent or read, so that its keys may carry application data.
+ * TLSR_ERR_EPOCH in TLS 1.3, or if there are no keys or they do already; TLSR_ERR_NONCE_REUSE before the first record
+ * under them. */
+tlsr_status tlsr_connection_establish(tlsr_connection *connection, uint8_t writer);
+
+/* Drops the early data that the server has rejected (RFC 9846 section 4.3.10): `hello_retry` is 1 if it answered with
+ * a HelloRetryRequest. For a server in its handshake. TLSR_ERR_EPOCH, TLSR_ERR_SHORT_TAG. */
+tlsr_status tlsr_connection_skip_early_data(tlsr_connection *connection, uint8_t hello_retry);
+
+/* As tlsr_layer_set_version. */
+tlsr_status tlsr_connection_set_version(tlsr_connection *connection, uint16_t version);
+
+/* Limits the content of sealed records, 1 to 16,384 bytes; other numbers are cut to these. */
+tlsr_status tlsr_connection_set_fragment_limit(tlsr_connection *connection, uint16_t limit);
+
+/* Sets how sealed records are padded: TLSR_PADDING_... and its size. */
+tlsr_status tlsr_connection_set_padding(tlsr_connection *connection, uint8_t padding, uint16_t size);
+
+/* Sets the record_size_limit that this end announced, or that the peer did (RFC 8449). 64 or more. */
+tlsr_status tlsr_connection_set_own_record_size_limit(tlsr_connection *connection, uint16_t limit);
+tlsr_status tlsr_connection_set_peer_record_size_limit(tlsr_connection *connection, uint16_t limit);
+
+/* Updates the sending keys, and requests the same of the peer if `request` is 1 (RFC 9846 section 4.7.3).
+ * TLSR_ERR_NO_UPDATE, TLSR_ERR_REQUEST_OUTSTANDING, TLSR_ERR_CONNECTION_CLOSED, TLSR_ERR_HANDED_OVER. */
+tlsr_status tlsr_connection_update_keys(tlsr_connection *connection, uint8_t request);
+
+/* Opens the record at the front of the input, in place: see tlsr_layer_open. An error that ends the connection makes
+ * its alert unsent. A fatal alert of the peer discards what is unsent (RFC 9846 section 6). */
+tlsr_status tlsr_connection_received(tlsr_connection *connection, uint8_t *input, size_t len, tlsr_opened *opened);
+
+/* Opens a record that does not lie in one piece: see tlsr_layer_open_into. */
+tlsr_status tlsr_connection_received_into(tlsr_connection *connection, const tlsr_slice *pieces, size_t count,
+                                          uint8_t *out, size_t len, tlsr_opened *opened);
+
+/* Reports that the peer closed the transport. tlsr_connection_end says whether the stream was truncated. */
+tlsr_status tlsr_connection_eof(tlsr_connection *connection);
+
+/* Reports that the transport failed in both directions. What is unsent is discarded; a later shutdown returns
+ * TLSR_ERR_IO, unless the close_notify had been sent. */
+tlsr_status tlsr_connection_transport_failed(tlsr_connection *connection);
+
+/* TLS 1.2: refuses the renegotiation that the peer has requested, by a no_renegotiation warning (RFC 5246 section
+ * 7.2.2). TLSR_ERR_EPOCH in TLS 1.3. */
+tlsr_status tlsr_connection_refuse_renegotiation(tlsr_connection *connection);
+
+/* Seals application data. `taken` is how many bytes there was room for: pass the others when something was sent. No
+ * data makes no record.
+ *
+ * TLSR_ERR_NO_SPACE: there is no room for a record. TLSR_ERR_CONNECTION_ACTIVE while a slot is reserved.
+ * TLSR_ERR_CONNECTION_CLOSED after tlsr_connection_shutdown. TLSR_ERR_FAILED, TLSR_ERR_HANDED_OVER, TLSR_ERR_NO_KEYS,
+ * TLSR_ERR_KEY_EXHAUSTED, TLSR_ERR_CRYPTO. */
+tlsr_status tlsr_connection_write(tlsr_connection *connection, const uint8_t *data, size_t len, size_t *taken);
+
+/* The same for data in several parts, sealed one after the other. Up to TLSR_MAX_PARTS. */
+tlsr_status tlsr_connection_write_parts(tlsr_connection *connection, const tlsr_slice *parts, size_t count,
+                                        size_t *taken);
+
+/* Seals whole handshake messages, for a handshake of your own. Errors are those of tlsr_connection_write, and
+ * TLSR_ERR_NOT_HANDSHAKE. TLSR_ERR_NO_SPACE if there is no room for all of them: pass a long flight in several calls. */
+tlsr_status tlsr_connection_write_handshake(tlsr_connection *connection, const uint8_t *messages, size_t len);
+
+/* Writes a change_cipher_spec record (RFC 9846 section 5, RFC 5246 section 7.1). Errors are those of
+ * tlsr_connection_write, and TLSR_ERR_NOT_HANDSHAKE where none is allowed. */
+tlsr_status tlsr_connection_write_change_cipher_spec(tlsr_connection *connection);
+
+/* Reserves a slot for `len` bytes of application data, to be filled by DMA for instance and sealed in place. It stays
+ * where it is until tlsr_connection_commit or tlsr_connection_discard; receiving and sending go on. A connection that
+ * fails drops it. Errors are those of tlsr_connection_write, and TLSR_ERR_TOO_LONG if one record cannot carry `len`
+ * bytes. */
+tlsr_status tlsr_connection_reserve(tlsr_connection *connection, size_t len, tlsr_slice_mut *slot);
+
+/* Seals the first `len` bytes of the slot. TLSR_ERR_NO_SLOT, TLSR_ERR_TOO_LONG, TLSR_ERR_NO_SPACE if a KeyUpdate must
+ * precede the record and has no room: the slot stays. */
+tlsr_status tlsr_connection_commit(tlsr_connection *connection, size_t len);
+
+/* Gives the slot up. TLSR_ERR_NO_SLOT. */
+tlsr_status tlsr_connection_discard(tlsr_connection *connection);
+
+/* Writes where the records are that the transport has not taken; len is 0 if there are none. The next call that may
+ * seal, receiving too, may move them. */
+tlsr_status tlsr_connection_unsent(tlsr_connection *connection, tlsr_slice *unsent);
+
+/* The same for a transport that reads the bytes later, as DMA does: they stay in place until tlsr_connection_sent. A
+ * second call before that finds nothing. */
+tlsr_status tlsr_connection_begin_send(tlsr_connection *connection, tlsr_slice *unsent);
+
+/* Reports that the transport took the first `len` of these bytes, 0 if it took none. */
+tlsr_status tlsr_connection_sent(tlsr_connection *connection, size_t len);
+
+/*
+ * Closes the sending direction: shutdown in one step. The first call queues a close_notify, which is sent once.
+ *
+ * TLSR_OK                         the transport has taken its last byte: you may close the transport
+ * TLSR_ERR_WOULD_BLOCK_WRITE      it has not: send what is unsent, and call again
+ * TLSR_ERR_CONNECTION_CLOSED      an earlier call has returned TLSR_OK
+ * TLSR_ERR_CONNECTION_ACTIVE      a slot is reserved: nothing was queued
+ * TLSR_ERR_IO                     the transport failed before it took the close_notify
+ * TLSR_ERR_NOT_TLS                the peer's first bytes were not TLS
+ * TLSR_ERR_SOCKET_CLOSED          the transport ended before the peer's close_notify. Ours was sent or is unsent all
+ *                                 the same, because a transport may end in one direction only
+ * TLSR_ERR_INVALID_HANDLE         not a connection
+ * TLSR_ERR_INVALID_STATE          the connection has not started
+ * TLSR_ERR_FAILED                 it has failed: no close_notify follows a fatal alert
+ * TLSR_ERR_NO_KEYS                TLS 1.2, between our change_cipher_spec and its keys: install them, call again
+ * TLSR_ERR_HANDED_OVER            the keys were suspended or given to the kernel
+ */
+tlsr_status tlsr_connection_shutdown(tlsr_connection *connection);
+
+/*
+ * Closes both directions: shutdown in two steps, the second of which waits for the peer's close_notify. Data that the
+ * peer sends before it is received as usual.
+ *
+ * TLSR_OK                         both sides have closed; every later call returns it again
+ * TLSR_ERR_WOULD_BLOCK_WRITE      send and receive: a peer that is blocked in sending does not read either
+ * TLSR_ERR_AWAITING_PEER          receive, and call again. The time limit is yours
+ * TLSR_ERR_BUDGET_SPENT           more than `budget` bytes of records have arrived, and no close_notify
+ * TLSR_ERR_CLOSED_IN_HANDSHAKE    the peer's close_notify could be forged
+ * and those of tlsr_connection_shutdown except TLSR_ERR_CONNECTION_CLOSED.
+ *
+ * `drained`, which may be null, is how many bytes of records have arrived since the close_notify was queued, with
+ * TLSR_ERR_AWAITING_PEER and TLSR_ERR_BUDGET_SPENT, and else 0.
+ */
+tlsr_status tlsr_connection_shutdown_both(tlsr_connection *connection, uint32_t budget, uint32_t *drained);
+
+/* The second step alone, for a connection whose sending direction the kernel has: see tlsr_connection_shutdown_both. */
+tlsr_status tlsr_connection_check_closed(tlsr_connection *connection, uint32_t budget, uint32_t *drained);
+
+/* Ends the connection with a fatal alert, which is unsent then. A reserved slot is dropped. Errors are those of
+ * tlsr_layer_abort. */
+tlsr_status tlsr_connection_abort(tlsr_connection *connection, uint8_t alert);
+
+/* Says how each direction ended, at any time. TLSR_WRITE_CLOSED and TLSR_WRITE_ALERT_SENT mean that the transport has
+ * taken the last byte. */
+tlsr_status tlsr_connection_end(tlsr_connection *connection, tlsr_end *end);
+
+/* Returns 1 if a record of any length can be written now, else 0. */
+int32_t tlsr_connection_can_write(tlsr_connection *connection);
+
+/* Returns 1 if the state of the connection allows application data, whether there is room or not, else 0. */
+int32_t tlsr_connection_may_write(tlsr_connection *connection);
+
+/* Returns the oldest alert that was sealed and that this function has not returned yet, for a log (RFC 9846 section
+ * 6.2), or -1. */
+int32_t tlsr_connection_take_sealed_alert(tlsr_connection *connection);
+
+/* ---------------------------------------------------------------------------------------------------
+ * tlsr_buffer: collects received bytes until a record is whole
+ *
+ *     tlsr_slice_mut room, filled;
+ *     tlsr_opened opened;
+ *     tlsr_buffer_room(&buffer, &room);
+ *     ssize_t n = recv(socket, room.data, room.len, 0);   // n <= 0: tlsr_connection_eof
+ *     tlsr_buffer_received(&buffer, (size_t)n);
+ *     do {
+ *         tlsr_buffer_filled(&buffer, &filled);
+ *         if (tlsr_connection_received(&connection, filled.data, filled.len, &opened) != TLSR_OK)
+ *             break;
+ *         if (opened.event == TLSR_EVENT_APPLICATION_DATA)
+ *             use(filled.data + opened.offset, opened.len);
+ *         tlsr_buffer_consume(&buffer, &opened);
+ *     } while (opened.event != TLSR_EVENT_NEED_MORE && opened.event != TLSR_EVENT_CLOSED);
+ */
+
+TLSR_OPAQUE(tlsr_buffer, TLSR_BUFFER_SIZE);
+
+/* Makes a buffer in `memory`, which belongs to it until you use neither any more. There is nothing secret in the
+ * object: it needs no wiping. The memory holds what was opened. TLSR_ERR_SIZE if `size` is too small. */
+tlsr_status tlsr_buffer_init(tlsr_buffer *buffer, size_t size, uint8_t *memory, size_t len);
+
+/* Writes where bytes may be received to; never empty. Moves what is there, if that is needed for the next record.
+ * TLSR_ERR_RECORD_TOO_LONG if the next record is longer than the memory. */
+tlsr_status tlsr_buffer_room(tlsr_buffer *buffer, tlsr_slice_mut *room);
+
+/* Reports that `len` bytes were received there. */
+tlsr_status tlsr_buffer_received(tlsr_buffer *buffer, size_t len);
+
+/* Writes where the bytes are that were received and not consumed, for tlsr_layer_open or tlsr_connection_received. */
+tlsr_status tlsr_buffer_filled(tlsr_buffer *buffer, tlsr_slice_mut *filled);
+
+/* Removes what was opened from the front. */
+tlsr_status tlsr_buffer_consume(tlsr_buffer *buffer, const tlsr_opened *opened);
+
+/* ---------------------------------------------------------------------------------------------------
+ * Suspending: a connection at rest becomes bytes, for deep sleep or for another processor
+ *
+ * Not in a library that was built without ciphers.
+ */
+
+#ifdef TLSR_SUSPENDED_LEN
+
+/* Writes the whole state to `bytes`, sealed under `key`, which you use for nothing else. The object ends: both
+ * directions are handed over. Wipe it.
+ *
+ * Resume the bytes only once. Two connections that are resumed from the same bytes seal with the same keys and
+ * nonces, which reveals the content of both and allows forgeries (RFC 5116 section 5.1.1). The engine cannot see a
+ * second resume: you must prevent it. Keep the received bytes that were not consumed, too.
+ *
+ * TLSR_ERR_BUSY: send and receive first. TLSR_ERR_NOT_ESTABLISHED. TLSR_ERR_UNSUPPORTED: a key is in a key store, or
+ * the library was built without ChaCha20-Poly1305. TLSR_ERR_CRYPTO. */
+tlsr_status tlsr_layer_suspend(tlsr_layer *layer, const uint8_t key[32], uint8_t bytes[TLSR_SUSPENDED_LEN]);
+tlsr_status tlsr_connection_suspend(tlsr_connection *connection, const uint8_t key[32],
+                                    uint8_t bytes[TLSR_SUSPENDED_LEN]);
+
+/* Makes the connection again, and overwrites `bytes`. TLSR_ERR_FORMAT, TLSR_ERR_FORGED, TLSR_ERR_CRYPTO: not such
+ * bytes. TLSR_ERR_SIZE and TLSR_ERR_NO_SPACE as for tlsr_connection_init. */
+tlsr_status tlsr_layer_resume(tlsr_layer *layer, size_t size, uint8_t *bytes, size_t len, const uint8_t key[32]);
+tlsr_status tlsr_connection_resume(tlsr_connection *connection, size_t size, uint8_t *bytes, size_t len,
+                                   const uint8_t key[32], uint8_t *buffer, size_t buffer_len);
+
+/* ---------------------------------------------------------------------------------------------------
+ * tlsr_kernel: one direction, handed to the TLS of Linux
+ *
+ *     tlsr_crypto_info info;
+ *     setsockopt(socket, SOL_TCP, TCP_ULP, "tls", 4);
+ *     tlsr_connection_hand_sender_to_kernel(&connection, &kernel, sizeof kernel);
+ *     tlsr_kernel_crypto_info(&kernel, &info);
+ *     setsockopt(socket, SOL_TLS, TLS_TX, info.bytes, (socklen_t)info.len);
+ *
+ * The kernel does not process alerts, KeyUpdates and tickets: the application sends and receives them as control
+ * messages (TLS_SET_RECORD_TYPE, TLS_GET_RECORD_TYPE).
+ */
+
+TLSR_OPAQUE(tlsr_kernel, TLSR_KERNEL_SIZE);
+
+/* A tls12_crypto_info_... of linux/tls.h. It holds a key: overwrite it. */
+typedef struct tlsr_crypto_info {
+    size_t len;
+    uint8_t bytes[56];
+} tlsr_crypto_info;
+
+/* Hands one direction over: records of it are sealed or opened by the kernel from now on.
+ *
+ * TLSR_ERR_BUSY: alerts or KeyUpdates are due, records are unsent, a slot is reserved, or a record has arrived in part.
+ * TLSR_ERR_NOT_ESTABLISHED. TLSR_ERR_UNSUPPORTED: a key is in a key store, or the kernel does not have the cipher. */
+tlsr_status tlsr_layer_hand_sender_to_kernel(tlsr_layer *layer, tlsr_kernel *kernel, size_t size);
+tlsr_status tlsr_layer_hand_receiver_to_kernel(tlsr_layer *layer, tlsr_kernel *kernel, size_t size);
+tlsr_status tlsr_connection_hand_sender_to_kernel(tlsr_connection *connection, tlsr_kernel *kernel, size_t size);
+tlsr_status tlsr_connection_hand_receiver_to_kernel(tlsr_connection *connection, tlsr_kernel *kernel, size_t size);
+
+/* Takes the alert or KeyUpdate that is due in a direction that the kernel has, for a control message; kind is
+ * TLSR_CONTROL_NONE if none is. After a KeyUpdate, call tlsr_kernel_update. */
+tlsr_status tlsr_layer_take_kernel_control(tlsr_layer *layer, tlsr_control *control);
+tlsr_status tlsr_connection_take_kernel_control(tlsr_connection *connection, tlsr_control *control);
+
+/* Writes the keys and the sequence number of the next record. Each generation of keys once: TLSR_ERR_HANDED_OVER if it
+ * was written before, because the kernel counts from then on. TLSR_ERR_CRYPTO. */
+tlsr_status tlsr_kernel_crypto_info(tlsr_kernel *kernel, tlsr_crypto_info *info);
+
+/* Makes the next generation of keys, after a KeyUpdate in this direction. TLSR_ERR_NO_UPDATE in TLS 1.2. */
+tlsr_status tlsr_kernel_update(tlsr_kernel *kernel);
+
+/* Overwrites the keys. */
+tlsr_status tlsr_kernel_wipe(tlsr_kernel *kernel);
+
+#endif
+
+/* ---------------------------------------------------------------------------------------------------
+ * tlsr_follower: follows the handshake of another TLS library, and takes its connection over
+ *
+ * The library works on memory and reports its secrets: by a callback in the format of SSLKEYLOGFILE (RFC 9850), or as
+ * values. Show the follower every record, in both directions, and a copy of it to the library:
+ *
+ * 1. A record of the peer is there: follow it (sender: the peer's role), in a copy. Unless tlsr_follower_is_finished
+ *    was 1 for the peer before it, give it to the library. If it was, the record is not the library's any more: keep
+ *    it for the engine.
+ * 2. The library has written records: follow them (sender: your role) in a copy, then send them.
+ * 3. The library says that its handshake has succeeded, and tlsr_follower_is_complete is 1: tlsr_follower_finish.
+ *    Free the library. What it still writes must not be sent.
+ *
+ * Not in a library that was built without ciphers, or without the feature `takeover`.
+ */
+
+#ifdef TLSR_FOLLOWER_SIZE
+
+TLSR_OPAQUE(tlsr_follower, TLSR_FOLLOWER_SIZE);
+
+/* Kinds of secrets: the traffic secrets of TLS 1.3 and its exporter secret, and the master secret of TLS 1.2. */
+#define TLSR_SECRET_CLIENT_HANDSHAKE 1
+#define TLSR_SECRET_SERVER_HANDSHAKE 2
+#define TLSR_SECRET_CLIENT_TRAFFIC 3
+#define TLSR_SECRET_SERVER_TRAFFIC 4
+#define TLSR_SECRET_MASTER 5
+#define TLSR_SECRET_EXPORTER 6
+
+/* Makes a follower of a connection whose ClientHello was not sent yet. TLSR_ERR_SIZE if `size` is too small. */
+tlsr_status tlsr_follower_init(tlsr_follower *follower, size_t size);
+
+/* Overwrites the follower and its secrets. */
+tlsr_status tlsr_follower_wipe(tlsr_follower *follower);
+
+/* Follows the record of `sender` at the front of the input, or one handshake message of a record that holds several.
+ * The input is decrypted in place: give a copy. Call it until it returns TLSR_EVENT_NEED_MORE.
+ *
+ * TLSR_ERR_MISSING_SECRET: the record is under a secret that is not known; `detail` says which (TLSR_SECRET_...).
+ * Nothing has changed: give the secret, then the record again. All other errors end the take-over: TLSR_ERR_VERSION,
+ * TLSR_ERR_UNSUPPORTED (the suite), TLSR_ERR_EARLY_DATA, TLSR_ERR_MALFORMED; those of tlsr_layer_open, if a record is not
+ * what it should be or holds a fatal alert; those of tlsr_layer_install. Every later call returns the same. */
+tlsr_status tlsr_follower_follow(tlsr_follower *follower, uint8_t sender, uint8_t *input, size_t len,
+                                 tlsr_opened *opened);
+
+/* Takes a secret from a line of a key log, with or without its end. Lines of other connections, comments, and
+ * malformed lines change nothing: `taken`, which may be null, is 0 then, else 1. Every line is one of another
+ * connection until the ClientHello was followed. */
+tlsr_status tlsr_follower_key_log(tlsr_follower *follower, const uint8_t *line, size_t len, uint8_t *taken);
+
+/* Takes a secret as a value. TLSR_ERR_LENGTH if it has more than 48 bytes. */
+tlsr_status tlsr_follower_secret(tlsr_follower *follower, uint8_t kind, const uint8_t *secret, size_t len);
+
+/* Returns 1 if the Finished of `sender` was followed, else 0: later records of this direction are the engine's. */
+int32_t tlsr_follower_is_finished(tlsr_follower *follower, uint8_t sender);
+
+/* Returns 1 if both Finished were followed, else 0. The follower does not verify them: the library does. */
+int32_t tlsr_follower_is_complete(tlsr_follower *follower);
+
+/* Returns the negotiated version and cipher suite, or 0 before the ServerHello was followed. */
+uint16_t tlsr_follower_version(tlsr_follower *follower);
+uint16_t tlsr_follower_suite(tlsr_follower *follower);
+
+/* Writes where the name of the application protocol is that the server chose (RFC 7301); `len` is 0 if there is none,
+ * or one of more than 24 bytes. It stays there until the follower is wiped. */
+tlsr_status tlsr_follower_alpn(tlsr_follower *follower, tlsr_slice *protocol);
+
+/* Writes the random value of the ClientHello, by which a key log names the connection; zeros before it. */
+tlsr_status tlsr_follower_client_random(tlsr_follower *follower, uint8_t random[32]);
+
+/* Makes the layer that goes on where the library stopped, and wipes the secrets here. `config` is the engine's, with
+ * the role of the library. Limits that the handshake agreed on (RFC 8449, RFC 6066 section 4) come on top of it.
+ *
+ * TLSR_ERR_NOT_COMPLETE: a Finished is missing, or the layer was made before. TLSR_ERR_MISSING_SECRET. TLSR_ERR_BUSY: a
+ * record or a message was followed in part, or a KeyUpdate is not answered. TLSR_ERR_NOT_ESTABLISHED: a direction was
+ * closed. TLSR_ERR_EXPLICIT_NONCES: TLS 1.2, those of the library leave none to the engine. And the errors of
+ * tlsr_layer_install. */
+tlsr_status tlsr_follower_finish(tlsr_follower *follower, const tlsr_config *config, tlsr_layer *layer, size_t size);
+
+#endif
 
 #ifdef __cplusplus
 }

@@ -9,6 +9,8 @@ use crate::key_store::{KeyStore, StoredKey, StoredSecret};
 use crate::memory::{Bytes, In, Plain};
 use crate::status::Status;
 
+#[cfg(secrets)]
+use tls_record::Extractable;
 #[cfg(all(secrets, not(feature = "null-aead")))]
 pub(crate) type Provider = tls_record::aead::rustcrypto::RustCrypto;
 #[cfg(feature = "null-aead")]
@@ -151,6 +153,26 @@ impl Keys {
     }
 }
 
+#[cfg(secrets)]
+impl From<TrafficSecret> for Keys {
+    fn from(secret: TrafficSecret) -> Self {
+        Self::Secret(secret)
+    }
+}
+
+#[cfg(secrets)]
+impl Extractable for Keys {
+    type Provider = Provider;
+
+    fn traffic_secret(&self) -> Option<&TrafficSecret> {
+        match self {
+            Self::Secret(secret) => Some(secret),
+            #[cfg(feature = "key-store")]
+            Self::Store(_) => None,
+        }
+    }
+}
+
 /// Runs the same code for either kind.
 macro_rules! either {
     ($this:expr, $inner:ident => $call:expr) => {
@@ -211,6 +233,7 @@ impl Zeroize for Keys {
 }
 
 /// A key of one generation.
+#[allow(clippy::large_enum_variant, reason = "there is no heap")]
 pub(crate) enum Key {
     #[cfg(secrets)]
     Secret(<Provider as tls_record::aead::Provider>::Aead),

@@ -21,8 +21,14 @@
 #[cfg(not(any(secrets, feature = "key-store")))]
 compile_error!("no keys: enable `key-store`, or a cipher of RustCrypto");
 
+mod buffer;
 mod config;
+mod connection;
+#[cfg(all(feature = "takeover", secrets))]
+mod follower;
 mod half;
+#[cfg(secrets)]
+mod kernel;
 #[cfg(feature = "key-store")]
 mod key_store;
 mod keys;
@@ -34,10 +40,18 @@ mod outcome;
 mod sealer;
 mod sizes;
 mod status;
+#[cfg(secrets)]
+mod suspend;
 mod text;
 
+pub use buffer::*;
 pub use config::*;
+pub use connection::*;
+#[cfg(all(feature = "takeover", secrets))]
+pub use follower::*;
 pub use half::*;
+#[cfg(secrets)]
+pub use kernel::*;
 #[cfg(feature = "key-store")]
 pub use key_store::KeyStore;
 pub use keys::Secret;
@@ -49,6 +63,8 @@ pub use outcome::*;
 pub use sealer::*;
 pub use sizes::*;
 pub use status::Status;
+#[cfg(secrets)]
+pub use suspend::*;
 pub use text::*;
 
 /// Never called: tests/firmware/no-panic links all of the engine without it.

@@ -264,6 +264,11 @@ impl<'a, T: Plain> Out<'a, T> {
         // SAFETY: the caller has this memory, for this call alone.
         Ok(unsafe { &mut *self.0.cast() })
     }
+
+    /// Returns the place of a value that the caller may not want: null.
+    pub(crate) fn optional_place(self) -> Result<Option<&'a mut MaybeUninit<T>>, Status> {
+        if self.0.is_null() { Ok(None) } else { self.place().map(Some) }
+    }
 }
 
 /// A type of which every pattern of bits is a value: what C writes needs no check.
@@ -339,6 +344,14 @@ impl<'a> BytesMut<'a> {
         Ok(unsafe { core::slice::from_raw_parts_mut(self.0, len) })
     }
 
+    /// Returns the bytes for an object that keeps them.
+    pub(crate) fn owned(self, len: usize) -> Result<Owned, Status> {
+        if self.0.is_null() || is_too_long(len) {
+            return Err(Status::ARGUMENT);
+        }
+        Ok(Owned(self.0, len))
+    }
+
     /// Returns these bytes and those that are read beside them, which must lie elsewhere.
     #[inline]
     pub(crate) fn beside(
@@ -373,6 +386,23 @@ impl<'a> BytesMut<'a> {
     }
 }
 
+/// Bytes that an object keeps: the caller leaves them to it until it is wiped.
+pub struct Owned(*mut u8, usize);
+
+impl AsRef<[u8]> for Owned {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: `BytesMut::owned` has checked them. The caller leaves them to the object.
+        unsafe { core::slice::from_raw_parts(self.0, self.1) }
+    }
+}
+
+impl AsMut<[u8]> for Owned {
+    fn as_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and the object is borrowed.
+        unsafe { core::slice::from_raw_parts_mut(self.0, self.1) }
+    }
+}
+
 /// No object is longer than this (`PTRDIFF_MAX`).
 const fn is_too_long(len: usize) -> bool {
     len > isize::MAX as usize
@@ -385,6 +415,35 @@ pub struct Slice {
     pub data: *const u8,
     /// Their number.
     pub len: usize,
+}
+
+// SAFETY: a pointer and an integer; the pointer is checked when it is used.
+unsafe impl Plain for Slice {}
+
+impl Slice {
+    /// Bytes that the caller reads before its next call.
+    pub(crate) const fn of(bytes: &[u8]) -> Self {
+        Self { data: bytes.as_ptr(), len: bytes.len() }
+    }
+}
+
+/// `tlsr_slice_mut`: bytes that the caller may change.
+#[repr(C)]
+pub struct SliceMut {
+    /// The first byte.
+    pub data: *mut u8,
+    /// Their number.
+    pub len: usize,
+}
+
+// SAFETY: a pointer and an integer; the engine never reads them.
+unsafe impl Plain for SliceMut {}
+
+impl SliceMut {
+    /// Bytes that the caller changes before its next call.
+    pub(crate) const fn of(bytes: &mut [u8]) -> Self {
+        Self { data: bytes.as_mut_ptr(), len: bytes.len() }
+    }
 }
 
 /// Most parts of a message or pieces of a record in one call.

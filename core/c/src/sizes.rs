@@ -9,33 +9,53 @@
     reason = "runs in the compiler alone, where a panic is an error"
 )]
 
-use tls_record::SUSPENDED_LEN;
-
+use crate::buffer::Buffer;
+use crate::connection::{Connection, MIN_BUFFER};
 use crate::layer::Layer;
 use crate::mailbox::Mailbox;
 use crate::memory::{MAX_PARTS, Memory};
 use crate::opener::Opener;
 use crate::sealer::Sealer;
 
-const LINES: [Line; 8] = [
+const LINES: &[Line] = &[
     line("CONFIG_VERSION", crate::text::VERSION as usize),
     line("ALIGNMENT", align_of::<Memory<Layer>>()),
     line("MAX_PARTS", MAX_PARTS),
-    line("SUSPENDED_LEN", SUSPENDED_LEN),
+    line("MIN_BUFFER", MIN_BUFFER),
     line("LAYER_SIZE", size_of::<Memory<Layer>>()),
     line("OPENER_SIZE", size_of::<Memory<Opener>>()),
     line("SEALER_SIZE", size_of::<Memory<Sealer>>()),
     line("MAILBOX_SIZE", size_of::<Memory<Mailbox>>()),
+    line("CONNECTION_SIZE", size_of::<Memory<Connection>>()),
+    line("BUFFER_SIZE", size_of::<Memory<Buffer>>()),
+    // The header leaves out what this library was built without.
+    #[cfg(secrets)]
+    line("SUSPENDED_LEN", tls_record::SUSPENDED_LEN),
+    #[cfg(secrets)]
+    line("KERNEL_SIZE", size_of::<Memory<crate::kernel::Kernel>>()),
+    #[cfg(all(feature = "takeover", secrets))]
+    line("FOLLOWER_SIZE", size_of::<Memory<crate::follower::Follower>>()),
 ];
 
 /// The definitions of `tls_record_config.h`.
 #[used]
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "config_text"))]
-pub static CONFIG_TEXT: [Line; LINES.len()] = LINES;
+pub static CONFIG_TEXT: [Line; LINES.len()] = all(LINES);
+
+const fn all<const LEN: usize>(lines: &[Line]) -> [Line; LEN] {
+    let mut all = [Line([0; LINE_LEN]); LEN];
+    let mut at = 0;
+    while at < LEN {
+        all[at] = lines[at];
+        at += 1;
+    }
+    all
+}
 
 const LINE_LEN: usize = 48;
 
 /// A definition, filled up with spaces.
+#[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct Line([u8; LINE_LEN]);
 

@@ -255,6 +255,7 @@ impl From<ResumeError> for Status {
         match error {
             ResumeError::Format => Self::FORMAT,
             ResumeError::Forged => Self::FORGED,
+            ResumeError::BufferTooShort => Self::NO_SPACE,
             _ => Self::CRYPTO,
         }
     }

@@ -26,5 +26,8 @@ void make_layers(tlsr_layer *client, tlsr_layer *server);
 /* The tests of each file, in the order of the header. */
 void test_text(void);
 void test_layer(void);
+void test_connection(void);
+void test_buffer(void);
+void test_handover(void);
 
 #endif

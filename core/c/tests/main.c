@@ -39,6 +39,9 @@ int main(void) {
     } tests[] = {
         {"text", test_text},
         {"layer", test_layer},
+        {"connection", test_connection},
+        {"buffer", test_buffer},
+        {"handover", test_handover},
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         tests[i].run();

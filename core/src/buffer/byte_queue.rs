@@ -4,18 +4,36 @@
 use crate::buffer::bytes::copy_content;
 
 /// A queue of bytes. The bytes from `start` to `end` are waiting; behind them is room for more.
+///
+/// `B` is an array, whose length the compiler folds, or a buffer of the caller's. If that buffer
+/// changes its length, fewer bytes are waiting and there is less room; nothing panics.
 #[derive(Clone)]
 #[repr(C)]
-pub(crate) struct ByteQueue<const LEN: usize> {
+pub(crate) struct ByteQueue<B> {
     start: u32,
     end: u32,
-    bytes: [u8; LEN],
+    bytes: B,
 }
 
-impl<const LEN: usize> ByteQueue<LEN> {
+impl<const LEN: usize> ByteQueue<[u8; LEN]> {
     pub(crate) const fn new() -> Self {
         const { assert!(LEN as u64 <= u32::MAX as u64, "a buffer of more than 4 GiB") };
-        Self { bytes: [0; LEN], start: 0, end: 0 }
+        Self::new_in([0; LEN])
+    }
+}
+
+impl<B> ByteQueue<B> {
+    /// Creates an empty queue in `bytes`, whose content does not matter.
+    pub(crate) const fn new_in(bytes: B) -> Self {
+        Self { bytes, start: 0, end: 0 }
+    }
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>> ByteQueue<B> {
+    /// Returns how many bytes the queue can hold: the length of the buffer, of which no more than
+    /// 4 GiB are used.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.as_ref().len().min(u32::MAX as usize)
     }
 
     const fn start(&self) -> usize {
@@ -23,12 +41,12 @@ impl<const LEN: usize> ByteQueue<LEN> {
     }
 
     pub(crate) fn waiting(&self) -> &[u8] {
-        self.bytes.get(self.start()..self.end()).unwrap_or_default()
+        self.bytes.as_ref().get(self.start()..self.end()).unwrap_or_default()
     }
 
     pub(crate) fn waiting_mut(&mut self) -> &mut [u8] {
         let (start, end) = (self.start(), self.end());
-        self.bytes.get_mut(start..end).unwrap_or_default()
+        self.bytes.as_mut().get_mut(start..end).unwrap_or_default()
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -44,33 +62,33 @@ impl<const LEN: usize> ByteQueue<LEN> {
         self.end as usize
     }
 
-    /// Both are at most `LEN`, which fits into a `u32`.
+    /// Both are at most the capacity, which fits into a `u32`.
     const fn set(&mut self, start: usize, end: usize) {
         (self.start, self.end) = (start as u32, end as u32);
     }
 
     /// Returns how many bytes are free, before and behind the waiting ones.
-    pub(crate) const fn total_room(&self) -> usize {
-        LEN.saturating_sub(self.len())
+    pub(crate) fn total_room(&self) -> usize {
+        self.capacity().saturating_sub(self.len())
     }
 
     /// Returns the room behind the waiting bytes, up to index `limit` of the buffer.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn room(&mut self, limit: usize) -> &mut [u8] {
-        self.bytes.get_mut(self.end as usize..limit).unwrap_or_default()
+        self.bytes.as_mut().get_mut(self.end as usize..limit).unwrap_or_default()
     }
 
     /// Makes room for `need` bytes behind the waiting ones, and moves these to the front if
     /// necessary. Returns `false` if fewer bytes are free.
     pub(crate) fn make_room(&mut self, need: usize) -> bool {
-        if need <= LEN.saturating_sub(self.end()) {
+        if need <= self.capacity().saturating_sub(self.end()) {
             return true;
         }
         if need > self.total_room() {
             return false;
         }
         let (start, len) = (self.start(), self.len());
-        shift_down(&mut self.bytes, start, len);
+        shift_down(self.bytes.as_mut(), start, len);
         self.set(0, len);
         true
     }
@@ -78,7 +96,7 @@ impl<const LEN: usize> ByteQueue<LEN> {
     /// Appends the first `len` bytes of the room to the waiting bytes.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn append(&mut self, len: usize) {
-        self.set(self.start(), self.end().saturating_add(len).min(LEN));
+        self.set(self.start(), self.end().saturating_add(len).min(self.capacity()));
     }
 
     /// Appends `len` bytes of the room, which begin at index `at` of the buffer, to the waiting
@@ -88,14 +106,14 @@ impl<const LEN: usize> ByteQueue<LEN> {
             self.set(at, at);
         } else {
             let gap = at.saturating_sub(self.end());
-            shift_down(self.room(LEN), gap, len);
+            shift_down(self.room(self.capacity()), gap, len);
         }
         self.append(len);
     }
 
     /// Returns the buffer from index `at` on.
     pub(crate) fn from(&mut self, at: usize) -> &mut [u8] {
-        self.bytes.get_mut(at..).unwrap_or_default()
+        self.bytes.as_mut().get_mut(at..).unwrap_or_default()
     }
 
     /// Removes the first `len` waiting bytes.

@@ -6,7 +6,7 @@ use crate::layer::mailbox::{Half, Linked, Mailbox};
 use crate::layer::opener::Opener;
 use crate::protocol::error::KeyError;
 
-impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
+impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Connection<K, TX, B> {
     /// Splits the connection into halves that exchange notices and signals through `mailbox`: see
     /// [`RecordLayer::split_over`](crate::RecordLayer::split_over).
     ///
@@ -49,7 +49,7 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     pub fn split_over<'a>(
         self,
         mailbox: &'a mut Mailbox,
-    ) -> (Linked<'a, Opener<K>>, Linked<'a, Writer<K, TX>>) {
+    ) -> (Linked<'a, Opener<K>>, Linked<'a, Writer<K, TX, B>>) {
         let (opener, writer) = self.split();
         Linked::pair(opener, writer, mailbox)
     }
@@ -62,14 +62,14 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// different connections.
     pub fn join_linked(
         opener: Linked<'_, Opener<K>>,
-        writer: Linked<'_, Writer<K, TX>>,
+        writer: Linked<'_, Writer<K, TX, B>>,
     ) -> Result<Self, KeyError> {
         let (opener, writer) = opener.unlink(writer)?;
         Self::join(opener, writer)
     }
 }
 
-impl<K: KeySchedule, const TX: usize> Half for Writer<K, TX> {
+impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Half for Writer<K, TX, B> {
     fn take(&mut self, mailbox: &Mailbox) {
         let notice = mailbox.take_notice();
         if !notice.is_empty() {

@@ -1,6 +1,7 @@
 //! The sending half of a [`Connection`](crate::Connection), which owns the unsent records.
 
 use super::alert_log::AlertLog;
+use super::in_buffer::MIN_LEN;
 use crate::buffer::byte_queue::ByteQueue;
 use crate::crypto::keys::KeySchedule;
 use crate::layer::config::Config;
@@ -35,6 +36,9 @@ impl Slot {
 
 /// A [`Sealer`] that keeps up to `TX` bytes of records until the transport has taken them.
 ///
+/// It keeps them in a buffer `B`, like a [`Connection`](crate::Connection): in an array of `TX`
+/// bytes, or in one of the caller's ([`WriterIn`](crate::WriterIn)).
+///
 /// It is the sending half of a [`Connection`](crate::Connection), whose methods have the
 /// documentation. [`Connection::split_over`](crate::Connection::split_over) makes one for a thread,
 /// task or interrupt handler of its own. If [`Connection::split`](crate::Connection::split) made
@@ -45,7 +49,7 @@ impl Slot {
 // In this order, because the fields at the front have the shortest instructions on small
 // processors.
 #[repr(C)]
-pub struct Writer<K: KeySchedule, const TX: usize> {
+pub struct Writer<K: KeySchedule, const TX: usize, B = [u8; TX]> {
     /// Unsent bytes were discarded, because the peer or the transport failed.
     has_discarded: bool,
     /// [`shutdown`](Self::shutdown) has returned `Ok`: the close_notify was sent.
@@ -57,7 +61,7 @@ pub struct Writer<K: KeySchedule, const TX: usize> {
     in_flight: usize,
     slot: Option<Slot>,
     sealer: Sealer<K>,
-    unsent: ByteQueue<TX>,
+    unsent: ByteQueue<B>,
 }
 
 impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
@@ -72,12 +76,26 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// because settling it here would copy it once more.
     pub(super) const fn unsettled(sealer: Sealer<K>) -> Self {
         const {
-            assert!(TX >= 128, "TX must be at least 128 bytes, to have room for a record");
+            assert!(TX >= MIN_LEN, "TX must be at least 128 bytes, to have room for a record");
             assert!(TX as u64 <= u32::MAX as u64, "TX must be less than 4 GiB");
         }
+        Self::over(sealer, ByteQueue::new())
+    }
+
+    /// [`new`](Self::new) for a sending half without keys, which has nothing to seal.
+    pub(super) const fn without_keys(config: Config) -> Self {
+        let mut this = Self::unsettled(Sealer::new(config));
+        this.limit_fragments(TX, MAX_OVERHEAD);
+        this
+    }
+}
+
+impl<K: KeySchedule, const TX: usize, B> Writer<K, TX, B> {
+    /// Returns an unsettled writer over an empty queue.
+    pub(super) const fn over(sealer: Sealer<K>, unsent: ByteQueue<B>) -> Self {
         Self {
             sealer,
-            unsent: ByteQueue::new(),
+            unsent,
             slot: None,
             has_discarded: false,
             is_close_reported: false,
@@ -86,27 +104,27 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
             in_flight: 0,
         }
     }
+}
 
-    /// [`new`](Self::new) for a sending half without keys, which has nothing to seal.
-    pub(super) const fn without_keys(config: Config) -> Self {
-        let mut this = Self::unsettled(Sealer::new(config));
-        this.limit_fragments(MAX_OVERHEAD);
-        this
-    }
-
+impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX, B> {
     /// Limits fragments to what fits into the buffer, and seals the control records that are due.
     pub(super) fn settle(&mut self) {
         // Keys may come later, and those of a cipher of the caller's may have longer tags.
-        self.limit_fragments(self.sealer.unpadded_len(0).max(MAX_OVERHEAD));
+        let overhead = self.sealer.unpadded_len(0).max(MAX_OVERHEAD);
+        self.limit_fragments(self.unsent.capacity(), overhead);
         self.seal_control();
     }
 
-    /// Limits fragments so that the longest record and the longest control record before it fit.
-    const fn limit_fragments(&mut self, overhead: usize) {
+    /// Limits fragments so that the longest record and the longest control record before it fit into
+    /// a buffer of `capacity` bytes.
+    const fn limit_fragments(&mut self, capacity: usize, overhead: usize) {
         let room = if self.sealer.pads_control() {
-            (TX / 2).saturating_sub(overhead)
+            (capacity / 2).saturating_sub(overhead)
         } else {
-            TX.saturating_sub(overhead).saturating_sub(overhead).saturating_sub(KEY_UPDATE_LEN)
+            capacity
+                .saturating_sub(overhead)
+                .saturating_sub(overhead)
+                .saturating_sub(KEY_UPDATE_LEN)
         };
         self.sealer.limit_fragments(if room < u16::MAX as usize { room as u16 } else { u16::MAX });
     }
@@ -158,7 +176,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
             return Err(SealError::SlotReserved);
         }
         loop {
-            match seal(&mut self.sealer, self.unsent.room(TX)) {
+            match seal(&mut self.sealer, self.unsent.room(self.unsent.capacity())) {
                 Ok(sealed) => {
                     self.unsent.append(sealed.written);
                     self.seal_control();
@@ -179,9 +197,9 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
 
     /// Returns how many bytes of room [`make_room`](Self::make_room) can make behind the unsent
     /// bytes.
-    const fn room(&self) -> usize {
+    fn room(&self) -> usize {
         if self.in_flight != 0 {
-            TX.saturating_sub(self.unsent.end())
+            self.unsent.capacity().saturating_sub(self.unsent.end())
         } else {
             self.unsent.total_room()
         }
@@ -366,7 +384,7 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     /// Seals the next control record into the room before the slot, or behind all unsent bytes.
     fn seal_next(&mut self, control: Control) -> Result<(), SealError> {
         loop {
-            let limit = self.slot.map_or(TX, Slot::at);
+            let limit = self.slot.map_or(self.unsent.capacity(), Slot::at);
             match self.sealer.poll_control(self.unsent.room(limit)) {
                 Ok(written) => {
                     self.unsent.append(written);
@@ -558,14 +576,18 @@ impl<K: KeySchedule, const TX: usize> Writer<K, TX> {
     }
 }
 
-impl<K: KeySchedule, const TX: usize> core::fmt::Debug for Writer<K, TX> {
+impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> core::fmt::Debug
+    for Writer<K, TX, B>
+{
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Writer({:?}, {} bytes unsent)", self.sealer, self.unsent().len())
     }
 }
 
 #[cfg(feature = "defmt")]
-impl<K: KeySchedule, const TX: usize> defmt::Format for Writer<K, TX> {
+impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> defmt::Format
+    for Writer<K, TX, B>
+{
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "Writer({}, {} bytes unsent)", self.sealer, self.unsent().len());
     }

@@ -57,6 +57,125 @@ pub trait KeySchedule: Zeroize {
     fn update(&mut self) -> Result<(), KeyError>;
 }
 
+/// Keys whose traffic secret may be in memory, so that it can be extracted and restored.
+///
+/// Connections with such keys can be [suspended and resumed](crate::RecordLayer::suspend), and their
+/// directions handed to the [kernel](crate::KernelDirection). [`TrafficSecret`] implements this, and
+/// so can a type that holds either a secret or a handle of a key store. The conversion from a
+/// [`TrafficSecret`] makes the keys of a resumed connection.
+///
+/// [`KeySchedule::STACK`] must be at least that of the [`TrafficSecret`].
+///
+/// ```
+/// use tls_record::aead::{Algorithm, Provider, ring::{Ring, RingAead}};
+/// use tls_record::{
+///     Config, DirectionKeys, Epoch, Extractable, KeyError, KeySchedule, RecordLayer, Role,
+///     SuspendError, TrafficSecret, Version,
+/// };
+/// use zeroize::Zeroize;
+///
+/// /// The handle of a secret in a key store, which derives keys and keeps the secret.
+/// struct Handle(u32);
+/// # impl Handle {
+/// #     fn inside(&self) -> Result<TrafficSecret<Ring>, KeyError> {
+/// #         TrafficSecret::tls13(Algorithm::Aes128Gcm, &[self.0 as u8; 32])
+/// #     }
+/// #     fn derive_keys(&self) -> Result<DirectionKeys<RingAead>, KeyError> { self.inside()?.keys() }
+/// #     fn derive_next(&mut self) -> Result<(), KeyError> { Ok(()) }
+/// #     fn release(&mut self) {}
+/// # }
+///
+/// enum Keys {
+///     Secret(TrafficSecret<Ring>),
+///     Store(Handle),
+/// }
+///
+/// impl From<TrafficSecret<Ring>> for Keys {
+///     fn from(secret: TrafficSecret<Ring>) -> Self {
+///         Self::Secret(secret)
+///     }
+/// }
+///
+/// impl Extractable for Keys {
+///     type Provider = Ring;
+///
+///     fn traffic_secret(&self) -> Option<&TrafficSecret<Ring>> {
+///         match self {
+///             Self::Secret(secret) => Some(secret),
+///             Self::Store(_) => None,
+///         }
+///     }
+/// }
+///
+/// impl KeySchedule for Keys {
+///     type Aead = RingAead;
+///
+///     const STACK: usize = Ring::STACK;
+///
+///     fn version(&self) -> Version {
+///         match self {
+///             Self::Secret(secret) => secret.version(),
+///             Self::Store(_) => Version::Tls13,
+///         }
+///     }
+///
+///     fn keys(&self) -> Result<DirectionKeys<RingAead>, KeyError> {
+///         match self {
+///             Self::Secret(secret) => secret.keys(),
+///             Self::Store(handle) => handle.derive_keys(),
+///         }
+///     }
+///
+///     fn is_same_secret(&self, other: &Self) -> bool {
+///         match (self, other) {
+///             (Self::Secret(one), Self::Secret(other)) => one.is_same_secret(other),
+///             (Self::Store(one), Self::Store(other)) => one.0 == other.0,
+///             _ => false,
+///         }
+///     }
+///
+///     fn update(&mut self) -> Result<(), KeyError> {
+///         match self {
+///             Self::Secret(secret) => secret.update(),
+///             Self::Store(handle) => handle.derive_next(),
+///         }
+///     }
+/// }
+///
+/// impl Zeroize for Keys {
+///     fn zeroize(&mut self) {
+///         match self {
+///             Self::Secret(secret) => secret.zeroize(),
+///             Self::Store(handle) => handle.release(),
+///         }
+///     }
+/// }
+///
+/// fn connected(client: Keys, server: Keys) -> Result<RecordLayer<Keys>, KeyError> {
+///     let mut layer = RecordLayer::new(Config::new(Role::Client));
+///     layer.install(Epoch::Application, client, server)?;
+///     Ok(layer)
+/// }
+///
+/// let secret = |byte| TrafficSecret::tls13(Algorithm::Aes128Gcm, &[byte; 32]).map(Keys::Secret);
+/// let mut layer = connected(secret(1)?, secret(2)?)?;
+/// let mut bytes = layer.suspend(&[3; 32]).unwrap();
+/// let mut layer = RecordLayer::<Keys>::resume(&mut bytes, &[3; 32]).unwrap();
+/// assert!(layer.seal(&[b"data"], &mut [0; 64]).is_ok());
+///
+/// let mut layer = connected(Keys::Store(Handle(1)), Keys::Store(Handle(2)))?;
+/// assert_eq!(layer.suspend(&[3; 32]).err(), Some(SuspendError::Unsupported));
+/// assert!(layer.seal(&[b"data"], &mut [0; 64]).is_ok()); // nothing has changed
+/// # Ok::<(), KeyError>(())
+/// ```
+pub trait Extractable: KeySchedule + From<TrafficSecret<<Self as Extractable>::Provider>> {
+    /// The library of ciphers that a secret in memory belongs to. It also seals suspended connections.
+    type Provider: Provider;
+
+    /// Returns the secret of the current generation, or `None` if it is in a key store.
+    fn traffic_secret(&self) -> Option<&TrafficSecret<Self::Provider>>;
+}
+
 /// The longest secret in bytes: the output of SHA-384.
 pub(crate) const MAX_SECRET_LEN: usize = 48;
 const LABEL_PREFIX: &[u8] = b"tls13 ";
@@ -272,6 +391,14 @@ impl<P: Provider> KeySchedule for TrafficSecret<P> {
         }
         next.zeroize();
         made.ok_or(KeyError::Crypto)
+    }
+}
+
+impl<P: Provider> Extractable for TrafficSecret<P> {
+    type Provider = P;
+
+    fn traffic_secret(&self) -> Option<&Self> {
+        Some(self)
     }
 }
 

@@ -5,7 +5,7 @@ use zeroize::Zeroize;
 use crate::buffer::bytes::copy;
 use crate::connection::Connection;
 use crate::crypto::aead::{Algorithm, NONCE_LEN, Provider};
-use crate::crypto::keys::{KeySchedule, MAX_KEY_LEN, TrafficSecret};
+use crate::crypto::keys::{Extractable, KeySchedule, MAX_KEY_LEN, TrafficSecret};
 use crate::crypto::scrub::scrub_stack;
 use crate::layer::opener::Opener;
 use crate::layer::record_layer::RecordLayer;
@@ -164,7 +164,7 @@ impl<P: Provider> KernelDirection<P> {
     }
 }
 
-impl<P: Provider> Opener<TrafficSecret<P>> {
+impl<K: Extractable> Opener<K> {
     /// Hands this direction to the kernel, which opens its records from now on.
     ///
     /// This half ends with [`ReadEnd::HandedOver`](crate::ReadEnd::HandedOver).
@@ -175,8 +175,9 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
     ///   [notice](Self::take_notice) was not taken.
     /// - [`SuspendError::NotEstablished`] if there are no application keys, or the direction has
     ///   ended.
-    /// - [`SuspendError::Unsupported`] if the kernel does not have the cipher.
-    pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+    /// - [`SuspendError::Unsupported`] if the kernel does not have the cipher, or if the secret is
+    ///   in a key store.
+    pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<K::Provider>, SuspendError> {
         let (secret, sequence) = self.next_record()?;
         let direction = KernelDirection::new(secret, sequence)?;
         self.hand_over();
@@ -184,7 +185,7 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
     }
 }
 
-impl<P: Provider> Sealer<TrafficSecret<P>> {
+impl<K: Extractable> Sealer<K> {
     /// Hands this direction to the kernel, which seals its records from now on.
     ///
     /// The kernel does not pad records and does not count them: the application must keep to
@@ -200,8 +201,9 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
     ///   slot.
     /// - [`SuspendError::NotEstablished`] if there are no application keys, the direction is
     ///   closed, or its keys may seal no more.
-    /// - [`SuspendError::Unsupported`] if the kernel does not have the cipher.
-    pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+    /// - [`SuspendError::Unsupported`] if the kernel does not have the cipher, or if the secret is
+    ///   in a key store.
+    pub fn hand_to_kernel(&mut self) -> Result<KernelDirection<K::Provider>, SuspendError> {
         let (secret, sequence) = self.next_record()?;
         let direction = KernelDirection::new(secret, sequence)?;
         self.hand_over(true);
@@ -209,12 +211,12 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
     }
 }
 
-impl<P: Provider> RecordLayer<TrafficSecret<P>> {
+impl<K: Extractable> RecordLayer<K> {
     /// Hands the sending direction to the kernel: see [`Sealer::hand_to_kernel`](crate::Sealer).
     ///
     /// # Errors
     /// The errors of [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel).
-    pub fn hand_sender_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+    pub fn hand_sender_to_kernel(&mut self) -> Result<KernelDirection<K::Provider>, SuspendError> {
         self.with_halves(|_, sealer| sealer.hand_to_kernel())
     }
 
@@ -222,19 +224,21 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     ///
     /// # Errors
     /// The errors of [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel).
-    pub fn hand_receiver_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+    pub fn hand_receiver_to_kernel(
+        &mut self,
+    ) -> Result<KernelDirection<K::Provider>, SuspendError> {
         self.with_halves(|opener, _| opener.hand_to_kernel())
     }
 }
 
-impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
+impl<K: Extractable, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Connection<K, TX, B> {
     /// Hands the sending direction to the kernel: see [`Sealer::hand_to_kernel`](crate::Sealer).
     ///
     /// # Errors
     /// The errors of [`Sealer::hand_to_kernel`](crate::Sealer::hand_to_kernel), with
     /// [`SuspendError::Busy`] also while records are [unsent](Self::unsent) or a slot is reserved.
     /// A KeyUpdate that was due may have been sealed.
-    pub fn hand_sender_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+    pub fn hand_sender_to_kernel(&mut self) -> Result<KernelDirection<K::Provider>, SuspendError> {
         self.with_halves(|_, sealer| sealer.hand_to_kernel())
     }
 
@@ -242,7 +246,9 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
     ///
     /// # Errors
     /// The errors of [`Opener::hand_to_kernel`](crate::Opener::hand_to_kernel).
-    pub fn hand_receiver_to_kernel(&mut self) -> Result<KernelDirection<P>, SuspendError> {
+    pub fn hand_receiver_to_kernel(
+        &mut self,
+    ) -> Result<KernelDirection<K::Provider>, SuspendError> {
         self.with_halves(|opener, _| opener.hand_to_kernel())
     }
 }

@@ -7,9 +7,9 @@ use zeroize::Zeroize;
 
 use crate::buffer::bytes::copy;
 use crate::buffer::fields::{Packer, Unpacker};
-use crate::connection::{Connection, WRITER_LEN};
+use crate::connection::{Connection, ConnectionIn, WRITER_LEN};
 use crate::crypto::aead::{Aead, Algorithm, NONCE_LEN, Provider};
-use crate::crypto::keys::{KeySchedule, TrafficSecret};
+use crate::crypto::keys::{Extractable, KeySchedule};
 use crate::crypto::scrub::{Scrub, scrub_stack};
 use crate::layer::config::Config;
 use crate::layer::opener::{self, Opener};
@@ -34,7 +34,7 @@ const ALGORITHM: Algorithm = Algorithm::Chacha20Poly1305;
 const NONCE_LABEL: &[u8] = b"tls-record suspend nonce";
 const KEY_LABEL: &[u8] = b"tls-record suspend key";
 
-impl<P: Provider> RecordLayer<TrafficSecret<P>> {
+impl<K: Extractable> RecordLayer<K> {
     /// Suspends a connection at rest: seals its whole state into bytes, and ends it here.
     ///
     /// The bytes hold the secrets, sequence numbers, closing state and limits, sealed under `key`.
@@ -76,7 +76,7 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     pub fn suspend(&mut self, key: &[u8; 32]) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
         self.tell_sealer();
         let suspended = suspend(self.opener(), self.sealer(), [0; WRITER_LEN], key);
-        scrub_stack(P::STACK);
+        scrub_stack(stack::<K>());
         let bytes = suspended?;
         self.with_halves(hand_over);
         Ok(bytes)
@@ -89,7 +89,7 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     /// [`ResumeError`] documents when each variant is returned. After an error `bytes` has not
     /// changed.
     pub fn resume(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
-        let _after_the_return = Scrub(P::STACK.saturating_add(size_of::<Self>()));
+        let _after_the_return = Scrub(stack::<K>().saturating_add(size_of::<Self>()));
         Self::opened(bytes, key)
     }
 
@@ -103,7 +103,7 @@ impl<P: Provider> RecordLayer<TrafficSecret<P>> {
     }
 }
 
-impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
+impl<K: Extractable, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Connection<K, TX, B> {
     /// Suspends a connection at rest: see [`RecordLayer::suspend`].
     ///
     /// The bytes also hold the progress of a [`shutdown`](Self::shutdown), and which alerts
@@ -116,21 +116,23 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
         self.tell();
         let (opener, sealer, writer) = self.at_rest().ok_or(SuspendError::Busy)?;
         let suspended = suspend(opener, sealer, writer, key);
-        scrub_stack(P::STACK);
+        scrub_stack(stack::<K>());
         let bytes = suspended?;
         self.with_halves(hand_over);
         self.empty_writer();
         Ok(bytes)
     }
+}
 
+impl<K: Extractable, const TX: usize> Connection<K, TX> {
     /// Resumes a suspended connection: see [`RecordLayer::resume`]. If it was suspended with a
     /// smaller `TX`, records stay limited to what fitted into that.
     ///
     /// # Errors
     /// The errors of [`RecordLayer::resume`].
     pub fn resume(bytes: &mut [u8], key: &[u8; 32]) -> Result<Self, ResumeError> {
-        let frame = size_of::<Self>().saturating_add(size_of::<RecordLayer<TrafficSecret<P>>>());
-        let _after_the_return = Scrub(P::STACK.saturating_add(frame));
+        let frame = size_of::<Self>().saturating_add(size_of::<RecordLayer<K>>());
+        let _after_the_return = Scrub(stack::<K>().saturating_add(frame));
         Self::opened(bytes, key)
     }
 
@@ -147,6 +149,37 @@ impl<P: Provider, const TX: usize> Connection<TrafficSecret<P>, TX> {
     }
 }
 
+impl<K: Extractable, B: AsRef<[u8]> + AsMut<[u8]>> ConnectionIn<K, B> {
+    /// Resumes a suspended connection in a buffer of the caller's: see [`Connection::resume`].
+    ///
+    /// # Errors
+    /// The errors of [`RecordLayer::resume`], and [`ResumeError::BufferTooShort`] if the buffer has
+    /// less than 128 bytes. The buffer is dropped.
+    pub fn resume_in(bytes: &mut [u8], key: &[u8; 32], buffer: B) -> Result<Self, ResumeError> {
+        let frame = size_of::<Self>().saturating_add(size_of::<RecordLayer<K>>());
+        let _after_the_return = Scrub(stack::<K>().saturating_add(frame));
+        Self::opened_in(bytes, key, buffer)
+    }
+
+    /// Not inlined, for the same reason as the function behind [`resume`](Connection::resume).
+    #[inline(never)]
+    fn opened_in(bytes: &mut [u8], key: &[u8; 32], buffer: B) -> Result<Self, ResumeError> {
+        let layer = RecordLayer::new(Config::new(Role::Client));
+        let Ok(mut this) = Self::unsettled_in(layer, buffer) else {
+            return Err(ResumeError::BufferTooShort);
+        };
+        let writer = this.with_halves(|opener, sealer| open(bytes, key, opener, sealer))?;
+        this.restore_writer(writer);
+        bytes.zeroize();
+        Ok(this)
+    }
+}
+
+/// Bytes of stack that may hold copies of keys: those of the keys, and of the cipher that seals them.
+fn stack<K: Extractable>() -> usize {
+    K::STACK.max(K::Provider::STACK)
+}
+
 fn hand_over<K: KeySchedule>(opener: &mut Opener<K>, sealer: &mut Sealer<K>) {
     opener.hand_over();
     sealer.hand_over(false);
@@ -154,15 +187,16 @@ fn hand_over<K: KeySchedule>(opener: &mut Opener<K>, sealer: &mut Sealer<K>) {
 
 /// Not inlined, like [`open`], so that [`scrub_stack`] reaches their frames.
 #[inline(never)]
-fn suspend<P: Provider>(
-    opener: &Opener<TrafficSecret<P>>,
-    sealer: &Sealer<TrafficSecret<P>>,
+fn suspend<K: Extractable>(
+    opener: &Opener<K>,
+    sealer: &Sealer<K>,
     writer: [u8; WRITER_LEN],
     key: &[u8; 32],
 ) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
     opener.check_rest()?;
     sealer.check_rest()?;
-    if !P::supports(ALGORITHM) {
+    let is_in_memory = opener.has_secret() && sealer.has_secret();
+    if !is_in_memory || !K::Provider::supports(ALGORITHM) {
         return Err(SuspendError::Unsupported);
     }
     if sealer.has_padding_function() {
@@ -176,9 +210,9 @@ fn suspend<P: Provider>(
     Ok(bytes)
 }
 
-fn seal<P: Provider>(
-    opener: &Opener<TrafficSecret<P>>,
-    sealer: &Sealer<TrafficSecret<P>>,
+fn seal<K: Extractable>(
+    opener: &Opener<K>,
+    sealer: &Sealer<K>,
     writer: [u8; WRITER_LEN],
     key: &[u8; 32],
     bytes: &mut [u8; SUSPENDED_LEN],
@@ -191,8 +225,8 @@ fn seal<P: Provider>(
     opener.pack(&mut packer)?;
     sealer.pack(&mut packer)?;
     packer.put(writer)?;
-    P::hkdf_expand(ALGORITHM, key, &[NONCE_LABEL, body], nonce)?;
-    let mut aead = cipher::<P>(key)?;
+    K::Provider::hkdf_expand(ALGORITHM, key, &[NONCE_LABEL, body], nonce)?;
+    let mut aead = cipher::<K::Provider>(key)?;
     let sealed = aead.seal(nonce, &FORMAT, body, tag);
     aead.zeroize();
     sealed.ok()
@@ -211,11 +245,11 @@ fn cipher<P: Provider>(key: &[u8; 32]) -> Option<P::Aead> {
 ///
 /// Not inlined, so that [`scrub_stack`] reaches its frame.
 #[inline(never)]
-fn open<P: Provider>(
+fn open<K: Extractable>(
     bytes: &[u8],
     key: &[u8; 32],
-    opener: &mut Opener<TrafficSecret<P>>,
-    sealer: &mut Sealer<TrafficSecret<P>>,
+    opener: &mut Opener<K>,
+    sealer: &mut Sealer<K>,
 ) -> Result<[u8; WRITER_LEN], ResumeError> {
     let bytes: &[u8; SUSPENDED_LEN] = bytes.try_into().map_err(|_| ResumeError::Format)?;
     let (format, rest) = bytes.split_first_chunk().ok_or(ResumeError::Format)?;
@@ -224,7 +258,7 @@ fn open<P: Provider>(
     if *format != FORMAT {
         return Err(ResumeError::Format);
     }
-    let mut aead = cipher::<P>(key).ok_or(ResumeError::Crypto)?;
+    let mut aead = cipher::<K::Provider>(key).ok_or(ResumeError::Crypto)?;
     let mut body = [0; BODY_LEN];
     copy(sealed, &mut body);
     let opened = aead.open(nonce, &FORMAT, &mut body, tag);
@@ -251,6 +285,8 @@ pub enum ResumeError {
     /// The keys could not be made: the provider does not have the algorithm of the connection, or not
     /// ChaCha20-Poly1305, which seals suspended connections.
     Crypto,
+    /// The buffer of [`Connection::resume_in`] has less than 128 bytes.
+    BufferTooShort,
 }
 
 impl core::fmt::Display for ResumeError {
@@ -259,6 +295,7 @@ impl core::fmt::Display for ResumeError {
             Self::Format => "not a suspended connection of this format",
             Self::Forged => "bytes tampered with, or sealed under another key",
             Self::Crypto => "keys could not be made",
+            Self::BufferTooShort => "the buffer for output has less than 128 bytes",
         })
     }
 }

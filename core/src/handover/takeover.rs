@@ -302,17 +302,32 @@ impl<P: Provider> Follower<P> {
         &mut self,
         config: Config,
     ) -> Result<RecordLayer<TrafficSecret<P>>, TakeoverError> {
+        self.finish_as(config)
+    }
+
+    /// [Finishes](Self::finish) with keys of another type, which is made of the secrets: one that
+    /// may also hold handles of a key store, for instance. See [`Extractable`](crate::Extractable).
+    ///
+    /// # Errors
+    /// The errors of [`finish`](Self::finish).
+    pub fn finish_as<K: KeySchedule + From<TrafficSecret<P>>>(
+        &mut self,
+        config: Config,
+    ) -> Result<RecordLayer<K>, TakeoverError> {
         let _after_the_return = Scrub(
             FRAMES
-                .saturating_add(P::STACK)
-                .saturating_add(size_of::<RecordLayer<TrafficSecret<P>>>()),
+                .saturating_add(K::STACK.max(P::STACK))
+                .saturating_add(size_of::<RecordLayer<K>>()),
         );
         self.layer(config)
     }
 
     /// Not inlined, so that [`Scrub`] reaches its frame.
     #[inline(never)]
-    fn layer(&mut self, config: Config) -> Result<RecordLayer<TrafficSecret<P>>, TakeoverError> {
+    fn layer<K: KeySchedule + From<TrafficSecret<P>>>(
+        &mut self,
+        config: Config,
+    ) -> Result<RecordLayer<K>, TakeoverError> {
         self.check_not_failed()?;
         if !self.is_complete() {
             return Err(TakeoverError::NotComplete);
@@ -401,11 +416,11 @@ impl<P: Provider> Follower<P> {
     /// In TLS 1.2 libraries choose their explicit nonces as they like: sequence numbers, or numbers that
     /// begin anywhere. Ours begin with the other bit than all that were seen, so that none repeats. Those
     /// of the peer may be any: they are in its records.
-    fn next_record(
+    fn next_record<K: From<TrafficSecret<P>>>(
         &mut self,
         sender: Role,
         own: Role,
-    ) -> Result<(TrafficSecret<P>, u64), TakeoverError> {
+    ) -> Result<(K, u64), TakeoverError> {
         let direction = self.direction(sender);
         let explicit_start = match direction.nonces {
             [true, true] if sender == own => return Err(TakeoverError::ExplicitNonces),
@@ -419,12 +434,12 @@ impl<P: Provider> Follower<P> {
             return Err(TakeoverError::Busy);
         }
         if let Some(epoch) = direction.due {
-            return Ok((self.keys(sender, epoch)?, 0));
+            return Ok((K::from(self.keys(sender, epoch)?), 0));
         }
         let (current, sequence) = direction.opener.next_record()?;
         let mut next = current.duplicate();
         next.set_explicit_start(explicit_start);
-        Ok((next, sequence))
+        Ok((K::from(next), sequence))
     }
 
     /// TLS 1.2: notes how the explicit nonce of a record begins.
@@ -570,7 +585,7 @@ impl<P: Provider> Follower<P> {
 
     /// Applies record_size_limit (RFC 8449), which needs both ends, or max_fragment_length (RFC 6066
     /// section 4), which the server repeats.
-    fn limit_records(&self, layer: &mut RecordLayer<TrafficSecret<P>>) {
+    fn limit_records<K: KeySchedule>(&self, layer: &mut RecordLayer<K>) {
         let Hellos { client_limit, server_limit, fragment_code, .. } = self.hellos;
         let is_client = layer.opener().role() == Role::Client;
         let (own, peer) =

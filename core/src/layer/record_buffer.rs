@@ -82,11 +82,15 @@ use crate::protocol::record::HEADER_LEN;
 /// # Ok::<(), tls_record::KeyError>(())
 /// ```
 #[derive(Clone)]
-pub struct RecordBuffer<const LEN: usize> {
-    bytes: ByteQueue<LEN>,
+pub struct RecordBuffer<const LEN: usize, B = [u8; LEN]> {
+    bytes: ByteQueue<B>,
     /// Length of the record at the front, or of a header while that is not known.
     total: usize,
 }
+
+/// A [`RecordBuffer`] in a buffer of the caller's, such as `&mut [u8]`, whose length is known at run
+/// time only.
+pub type RecordBufferIn<B> = RecordBuffer<0, B>;
 
 /// The error of a [`RecordBuffer`] that is shorter than the record that arrives.
 ///
@@ -104,7 +108,16 @@ impl<const LEN: usize> RecordBuffer<LEN> {
     pub const fn new() -> Self {
         Self { bytes: ByteQueue::new(), total: HEADER_LEN }
     }
+}
 
+impl<B: AsRef<[u8]> + AsMut<[u8]>> RecordBufferIn<B> {
+    /// Creates an empty receive buffer in a buffer of the caller's.
+    pub const fn new_in(buffer: B) -> Self {
+        Self { bytes: ByteQueue::new_in(buffer), total: HEADER_LEN }
+    }
+}
+
+impl<const LEN: usize, B: AsRef<[u8]> + AsMut<[u8]>> RecordBuffer<LEN, B> {
     /// Returns room for bytes of the transport.
     ///
     /// There is at least enough to complete the record at the front of [`filled`](Self::filled),
@@ -115,14 +128,14 @@ impl<const LEN: usize> RecordBuffer<LEN> {
     /// [`RecordTooLong`] if the buffer is shorter than that record.
     pub fn room(&mut self) -> Result<&mut [u8], RecordTooLong> {
         let total = self.total;
-        if total > LEN {
+        if total > self.bytes.capacity() {
             return Err(RecordTooLong { total });
         }
         let missing = total.saturating_sub(self.bytes.waiting().len());
         // Reading into an empty slice returns 0 bytes, which would look like the end of the
         // transport.
         self.bytes.make_room(missing.max(1));
-        Ok(self.bytes.room(LEN))
+        Ok(self.bytes.room(self.bytes.capacity()))
     }
 
     /// Adds the first `len` bytes of the [`room`](Self::room), which the transport has filled.
@@ -165,16 +178,18 @@ impl<const LEN: usize> Default for RecordBuffer<LEN> {
 }
 
 // Does not show the bytes: they may be decrypted.
-impl<const LEN: usize> core::fmt::Debug for RecordBuffer<LEN> {
+impl<const LEN: usize, B: AsRef<[u8]> + AsMut<[u8]>> core::fmt::Debug for RecordBuffer<LEN, B> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "RecordBuffer({} of {LEN} bytes)", self.bytes.waiting().len())
+        let (filled, capacity) = (self.bytes.waiting().len(), self.bytes.capacity());
+        write!(f, "RecordBuffer({filled} of {capacity} bytes)")
     }
 }
 
 #[cfg(feature = "defmt")]
-impl<const LEN: usize> defmt::Format for RecordBuffer<LEN> {
+impl<const LEN: usize, B: AsRef<[u8]> + AsMut<[u8]>> defmt::Format for RecordBuffer<LEN, B> {
     fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "RecordBuffer({} of {} bytes)", self.bytes.waiting().len(), LEN);
+        let (filled, capacity) = (self.bytes.waiting().len(), self.bytes.capacity());
+        defmt::write!(f, "RecordBuffer({} of {} bytes)", filled, capacity);
     }
 }
 

@@ -17,8 +17,12 @@ pub enum SuspendError {
     PaddingFunction,
     /// The suspended connection could not be sealed.
     Crypto,
-    /// The kernel does not have the cipher of the suite: AES-CCM with tags of 8 bytes. Or the provider
-    /// does not have ChaCha20-Poly1305, which seals suspended connections, because its feature is off.
+    /// One of these is missing; another call does not help:
+    ///
+    /// - the secret in memory: it is in a key store, and
+    ///   [`traffic_secret`](crate::Extractable::traffic_secret) returned `None`;
+    /// - to suspend: ChaCha20-Poly1305 of the provider, which seals suspended connections;
+    /// - for the kernel: the cipher of the suite. It does not have AES-CCM with tags of 8 bytes.
     Unsupported,
 }
 
@@ -29,7 +33,7 @@ impl core::fmt::Display for SuspendError {
             Self::NotEstablished => "the connection is not established",
             Self::PaddingFunction => "a padding function cannot be suspended: remove it first",
             Self::Crypto => "the cipher failed",
-            Self::Unsupported => "a cipher that the kernel or the provider does not have",
+            Self::Unsupported => "cipher not supported, or secret kept in a key store",
         })
     }
 }

@@ -2,8 +2,7 @@
 
 use super::Opener;
 use crate::buffer::fields::{Packer, Unpacker};
-use crate::crypto::aead::Provider;
-use crate::crypto::keys::TrafficSecret;
+use crate::crypto::keys::{Extractable, TrafficSecret};
 use crate::layer::budget::Budget;
 use crate::layer::config::Limits;
 use crate::layer::suspend_error::SuspendError;
@@ -16,7 +15,7 @@ use crate::protocol::record_size_limit::RecordSizeLimit;
 /// fields of one byte.
 pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 12 + 4 + 2 + 4 + 7;
 
-impl<P: Provider> Opener<TrafficSecret<P>> {
+impl<K: Extractable> Opener<K> {
     /// Checks that the half has application keys, and is in no state that cannot be packed.
     pub(crate) fn check_rest(&self) -> Result<(), SuspendError> {
         let has_keys = self.epoch == Epoch::Application && self.keys.get().is_some();
@@ -29,9 +28,14 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         Ok(())
     }
 
+    /// Returns whether the secret of this direction is in memory.
+    pub(crate) fn has_secret(&self) -> bool {
+        self.keys.get().is_some_and(|keys| keys.schedule().traffic_secret().is_some())
+    }
+
     /// Returns the secret and the sequence number of the next record, if another implementation can
     /// continue with them: the direction is open, and the input did not end inside a record.
-    pub(crate) fn next_record(&self) -> Result<(&TrafficSecret<P>, u64), SuspendError> {
+    pub(crate) fn next_record(&self) -> Result<(&TrafficSecret<K::Provider>, u64), SuspendError> {
         self.check_rest()?;
         if self.state != ReadState::Open {
             return Err(SuspendError::NotEstablished);
@@ -40,12 +44,13 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
             return Err(SuspendError::Busy);
         }
         let keys = self.keys.get().ok_or(SuspendError::NotEstablished)?;
-        Ok((keys.schedule(), keys.sequence()))
+        let secret = keys.schedule().traffic_secret().ok_or(SuspendError::Unsupported)?;
+        Ok((secret, keys.sequence()))
     }
 
     pub(crate) fn pack(&self, out: &mut Packer<'_>) -> Option<()> {
         let keys = self.keys.get()?;
-        keys.schedule().pack(out.next()?);
+        keys.schedule().traffic_secret()?.pack(out.next()?);
         out.put(keys.sequence().to_le_bytes())?;
 
         let Limits {
@@ -105,7 +110,7 @@ impl<P: Provider> Opener<TrafficSecret<P>> {
         self.constant_time_padding = constant_time_padding != 0;
         self.post_handshake_auth = auth != 0;
         self.is_draining = is_draining != 0;
-        self.take_over(Epoch::Application, secret, sequence).ok()?;
+        self.take_over(Epoch::Application, K::from(secret), sequence).ok()?;
         (self.state, self.error) = match state {
             0 => (ReadState::Open, None),
             1 => (ReadState::PeerClosed, None),

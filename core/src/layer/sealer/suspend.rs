@@ -2,8 +2,7 @@
 
 use super::Sealer;
 use crate::buffer::fields::{Packer, Unpacker};
-use crate::crypto::aead::Provider;
-use crate::crypto::keys::TrafficSecret;
+use crate::crypto::keys::{Extractable, TrafficSecret};
 use crate::crypto::padding::Padding;
 use crate::layer::suspend_error::SuspendError;
 use crate::protocol::close::{OnPeerClose, WriteState};
@@ -13,7 +12,7 @@ use crate::protocol::record::{Epoch, Role};
 /// fields of one byte.
 pub(crate) const PACKED_LEN: usize = TrafficSecret::<()>::PACKED_LEN + 8 + 12 + 6 + 3 + 6;
 
-impl<P: Provider> Sealer<TrafficSecret<P>> {
+impl<K: Extractable> Sealer<K> {
     /// Checks that the half has application keys, and is in no state that cannot be packed.
     pub(crate) fn check_rest(&self) -> Result<(), SuspendError> {
         let has_keys = self.epoch == Epoch::Application && self.keys.get().is_some();
@@ -31,20 +30,26 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         matches!(self.padding, Padding::By(_))
     }
 
+    /// Returns whether the secret of this direction is in memory.
+    pub(crate) fn has_secret(&self) -> bool {
+        self.keys.get().is_some_and(|keys| keys.schedule().traffic_secret().is_some())
+    }
+
     /// Returns the secret and the sequence number of the next record, if another implementation can
     /// continue with them: the direction is open, and its keys may seal more data.
-    pub(crate) fn next_record(&self) -> Result<(&TrafficSecret<P>, u64), SuspendError> {
+    pub(crate) fn next_record(&self) -> Result<(&TrafficSecret<K::Provider>, u64), SuspendError> {
         self.check_rest()?;
         if self.state != WriteState::Open || self.is_exhausted() {
             return Err(SuspendError::NotEstablished);
         }
         let keys = self.keys.get().ok_or(SuspendError::NotEstablished)?;
-        Ok((keys.schedule(), keys.sequence()))
+        let secret = keys.schedule().traffic_secret().ok_or(SuspendError::Unsupported)?;
+        Ok((secret, keys.sequence()))
     }
 
     pub(crate) fn pack(&self, out: &mut Packer<'_>) -> Option<()> {
         let keys = self.keys.get()?;
-        keys.schedule().pack(out.next()?);
+        keys.schedule().traffic_secret()?.pack(out.next()?);
         out.put(keys.sequence().to_le_bytes())?;
 
         out.put(self.updates_left.to_le_bytes())?;
@@ -107,7 +112,7 @@ impl<P: Provider> Sealer<TrafficSecret<P>> {
         self.pads_control = pads_control != 0;
         self.tls12_on_peer_close =
             if on_peer_close == 0 { OnPeerClose::HalfClose } else { OnPeerClose::Reply };
-        self.take_over(Epoch::Application, secret, sequence).ok()?;
+        self.take_over(Epoch::Application, K::from(secret), sequence).ok()?;
         self.state = if state == 0 { WriteState::Open } else { WriteState::Closed };
         Some(())
     }

@@ -1,11 +1,11 @@
-//! Secrets in software, connections at rest, directions for the kernel.
+//! Secrets in software or in a key store, connections at rest, directions for the kernel.
 
 use core::hint::black_box as any;
 
-use stub::Library;
+use stub::{Keys, Library};
 use tls_record::aead::Algorithm;
 use tls_record::{
-    Connection, CryptoInfo, KernelDirection, KeySchedule, Opener, RecordLayer, Sealer,
+    Connection, CryptoInfo, Extractable, KernelDirection, KeySchedule, Opener, RecordLayer, Sealer,
     TrafficSecret,
 };
 use zeroize::Zeroize;
@@ -16,8 +16,10 @@ type Secret = TrafficSecret<Library>;
 
 pub(crate) fn prove() {
     secrets();
-    connections();
-    kernel();
+    connections::<Secret>();
+    connections::<Keys>();
+    kernel::<Secret>();
+    kernel::<Keys>();
 }
 
 fn secrets() {
@@ -35,19 +37,19 @@ fn secrets() {
     Zeroize::zeroize(any(secret));
 }
 
-fn connections() {
+fn connections<K: Extractable>() {
     let (key, mut bytes) = (any([7; 32]), [0; 256]);
-    let mut layer = RecordLayer::<Secret>::new(config());
+    let mut layer = RecordLayer::<K>::new(config());
     let _ = any(RecordLayer::suspend(any(&mut layer), &key));
-    let _ = any(RecordLayer::<Secret>::resume(any(&mut bytes), &key));
-    let mut connection = Connection::<Secret, 512>::new(any(layer));
+    let _ = any(RecordLayer::<K>::resume(any(&mut bytes), &key));
+    let mut connection = Connection::<K, 512>::new(any(layer));
     let _ = any(Connection::suspend(any(&mut connection), &key));
-    let _ = any(Connection::<Secret, 512>::resume(any(&mut bytes), &key));
+    let _ = any(Connection::<K, 512>::resume(any(&mut bytes), &key));
 }
 
-fn kernel() {
-    let mut opener = Opener::<Secret>::new(config());
-    let mut sealer = Sealer::<Secret>::new(config());
+fn kernel<K: Extractable>() {
+    let mut opener = Opener::<K>::new(config());
+    let mut sealer = Sealer::<K>::new(config());
     let _ = any(Opener::hand_to_kernel(any(&mut opener)));
     if let Ok(mut direction) = any(Sealer::hand_to_kernel(any(&mut sealer))) {
         if let Ok(info) = any(KernelDirection::crypto_info(any(&mut direction))) {
@@ -55,11 +57,11 @@ fn kernel() {
         }
         let _ = any(KernelDirection::update(any(&mut direction)));
     }
-    let mut layer = RecordLayer::<Secret>::new(config());
+    let mut layer = RecordLayer::<K>::new(config());
     let layer = any(&mut layer);
     let _ = any(RecordLayer::hand_sender_to_kernel(any(layer)));
     let _ = any(RecordLayer::hand_receiver_to_kernel(any(layer)));
-    let mut connection = Connection::<Secret, 512>::new(any(RecordLayer::new(config())));
+    let mut connection = Connection::<K, 512>::new(any(RecordLayer::new(config())));
     let connection = any(&mut connection);
     let _ = any(Connection::hand_sender_to_kernel(any(connection)));
     let _ = any(Connection::hand_receiver_to_kernel(any(connection)));

@@ -2,7 +2,7 @@
 
 use core::hint::black_box as any;
 
-use stub::Library;
+use stub::{Keys, Library};
 use tls_record::Role;
 use tls_record::takeover::{Follower, KeyLogLine, SecretKind};
 
@@ -22,6 +22,7 @@ pub(crate) fn prove() {
     any(Follower::suite(any(follower)));
     any(Follower::alpn(any(follower)));
     let _ = any(Follower::finish(any(follower), config()));
+    let _ = any(Follower::finish_as::<Keys>(any(follower), config()));
     any(SecretKind::from_label(any("CLIENT_RANDOM")));
     if let Some(line) = any(KeyLogLine::parse(any(&[b'0'; 200]))) {
         any(SecretKind::label(any(KeyLogLine::kind(any(&line)))));

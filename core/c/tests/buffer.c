@@ -1,0 +1,89 @@
+/* tlsr_buffer */
+#include "check.h"
+
+/* Three records that arrive in pieces of any length, in memory that is little longer than one of them. */
+static void records_are_collected_from_pieces(void) {
+    for (size_t piece = 1; piece <= 100; piece++) {
+        tlsr_layer client, server;
+        make_layers(&client, &server);
+        uint8_t wire[256], memory[48];
+        size_t len = 0, received = 0;
+        tlsr_sealed sealed;
+        for (int i = 0; i < 3; i++) {
+            CHECK_STATUS(TLSR_OK, tlsr_layer_seal(&client, (const uint8_t *)"some more data.....", 19, wire + len,
+                                                  sizeof wire - len, &sealed));
+            len += sealed.written;
+        }
+        tlsr_buffer buffer;
+        CHECK_STATUS(TLSR_OK, tlsr_buffer_init(&buffer, sizeof buffer, memory, sizeof memory));
+        int records = 0;
+        while (received < len) {
+            tlsr_slice_mut room, filled;
+            CHECK_STATUS(TLSR_OK, tlsr_buffer_room(&buffer, &room));
+            CHECK(room.len > 0 && room.data >= memory && room.data + room.len <= memory + sizeof memory);
+            size_t now = len - received;
+            now = now < piece ? now : piece;
+            now = now < room.len ? now : room.len;
+            memcpy(room.data, wire + received, now);
+            CHECK_STATUS(TLSR_OK, tlsr_buffer_received(&buffer, now));
+            received += now;
+            tlsr_opened opened;
+            do {
+                CHECK_STATUS(TLSR_OK, tlsr_buffer_filled(&buffer, &filled));
+                CHECK_STATUS(TLSR_OK, tlsr_layer_open(&server, filled.data, filled.len, &opened));
+                if (opened.event == TLSR_EVENT_APPLICATION_DATA) {
+                    CHECK(opened.len == 19 && memcmp(filled.data + opened.offset, "some more data.....", 19) == 0);
+                    records++;
+                }
+                CHECK_STATUS(TLSR_OK, tlsr_buffer_consume(&buffer, &opened));
+            } while (opened.event != TLSR_EVENT_NEED_MORE);
+        }
+        CHECK(records == 3);
+    }
+}
+
+static void a_record_longer_than_the_memory_is_an_error(void) {
+    tlsr_layer client, server;
+    make_layers(&client, &server);
+    uint8_t memory[32];
+    tlsr_buffer buffer;
+    CHECK_STATUS(TLSR_OK, tlsr_buffer_init(&buffer, sizeof buffer, memory, sizeof memory));
+    tlsr_slice_mut room;
+    tlsr_opened opened;
+    CHECK_STATUS(TLSR_OK, tlsr_buffer_room(&buffer, &room));
+    memcpy(room.data, "\x17\x03\x03\x00\x20", 5);
+    CHECK_STATUS(TLSR_OK, tlsr_buffer_received(&buffer, 5));
+    CHECK_STATUS(TLSR_OK, tlsr_buffer_filled(&buffer, &room));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_open(&server, room.data, room.len, &opened));
+    CHECK(opened.event == TLSR_EVENT_NEED_MORE && opened.needed == 37);
+    CHECK_STATUS(TLSR_OK, tlsr_buffer_consume(&buffer, &opened));
+    CHECK_STATUS(TLSR_ERR_RECORD_TOO_LONG, tlsr_buffer_room(&buffer, &room));
+}
+
+static void wrong_calls_are_refused(void) {
+    tlsr_buffer buffer, copy;
+    tlsr_slice_mut bytes;
+    tlsr_opened opened;
+    uint8_t memory[32];
+    memset(&buffer, 0xff, sizeof buffer);
+    CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_buffer_room(&buffer, &bytes));
+    CHECK_STATUS(TLSR_ERR_SIZE, tlsr_buffer_init(&buffer, TLSR_BUFFER_SIZE - 1, memory, sizeof memory));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_init(&buffer, sizeof buffer, NULL, sizeof memory));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_init(&buffer, sizeof buffer, memory, SIZE_MAX));
+    CHECK_STATUS(TLSR_OK, tlsr_buffer_init(&buffer, sizeof buffer, memory, sizeof memory));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_room(&buffer, NULL));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_filled(&buffer, NULL));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_consume(&buffer, NULL));
+    copy = buffer;
+    memset(&opened, 0, sizeof opened);
+    CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_buffer_room(&copy, &bytes));
+    CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_buffer_filled(&copy, &bytes));
+    CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_buffer_received(&copy, 1));
+    CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_buffer_consume(&copy, &opened));
+}
+
+void test_buffer(void) {
+    records_are_collected_from_pieces();
+    a_record_longer_than_the_memory_is_an_error();
+    wrong_calls_are_refused();
+}

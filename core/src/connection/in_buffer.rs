@@ -1,0 +1,125 @@
+//! Connections that keep their unsent records in a buffer of the caller's.
+
+use super::{Connection, Writer};
+use crate::buffer::byte_queue::ByteQueue;
+use crate::crypto::keys::KeySchedule;
+use crate::layer::config::Config;
+use crate::layer::opener::Opener;
+use crate::layer::record_layer::RecordLayer;
+use crate::layer::sealer::Sealer;
+
+/// A [`Connection`] in a buffer of the caller's, whose length is known at run time only.
+///
+/// `B` is `&mut [u8]`, `Box<[u8]>`, or any type that gives a slice of bytes. The const parameter is
+/// 0 and without meaning: where the documentation says `TX`, read the length of the buffer. A
+/// function for both kinds of connections takes a `Connection<K, TX, B>`.
+///
+/// ```
+/// use tls_record::aead::{Algorithm, ring::Ring};
+/// use tls_record::{BufferTooShort, Config, Connection, ConnectionIn, Epoch, RecordBuffer, Role};
+/// use tls_record::{KeyError, TrafficSecret};
+///
+/// type Secret = TrafficSecret<Ring>;
+///
+/// /// Divides memory whose length a configuration file has: a quarter is for sending.
+/// fn begin<'b>(
+///     memory: &'b mut [u8],
+///     config: Config,
+/// ) -> Result<ConnectionIn<Secret, &'b mut [u8]>, BufferTooShort> {
+///     Connection::without_keys_in(config, memory)
+/// }
+///
+/// let mut memory = vec![0; 700];
+/// let (output, input) = memory.split_at_mut(200);
+/// let mut received = RecordBuffer::new_in(input);
+/// let mut connection = begin(output, Config::new(Role::Client)).unwrap();
+/// let secret = |byte| Secret::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+/// connection.install(Epoch::Application, secret(1)?, secret(2)?)?;
+/// assert_eq!(connection.write(&[b"some data"]), Ok(9));
+/// assert_eq!(received.room().map(|room| room.len()), Ok(500));
+///
+/// let error = begin(&mut [0; 100], Config::new(Role::Client)).unwrap_err();
+/// assert_eq!(error, BufferTooShort { need: 128 });
+/// # Ok::<(), KeyError>(())
+/// ```
+///
+/// The content of the buffer does not matter at first, but a [slot](Connection::reserve) shows it.
+/// When the connection is gone, the buffer holds records, and the plaintext of slots that were
+/// not committed.
+///
+/// `B` must give the same slice each time. If its length changes, records are lost or calls return
+/// an error, and the connection may never close, but nothing panics.
+pub type ConnectionIn<K, B> = Connection<K, 0, B>;
+
+/// A [`Writer`] in a buffer of the caller's: the sending half of a [`ConnectionIn`].
+pub type WriterIn<K, B> = Writer<K, 0, B>;
+
+/// The shortest buffer: it has room for a record with a little content.
+pub(super) const MIN_LEN: usize = 128;
+
+/// The error of making a [`ConnectionIn`] in a buffer that is too short for a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BufferTooShort {
+    /// Length of the shortest buffer, in bytes.
+    pub need: usize,
+}
+
+impl core::fmt::Display for BufferTooShort {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "buffer too short: a connection needs {} bytes", self.need)
+    }
+}
+
+impl core::error::Error for BufferTooShort {}
+
+impl<K: KeySchedule, B: AsRef<[u8]> + AsMut<[u8]>> ConnectionIn<K, B> {
+    /// Creates a connection in a buffer of the caller's: see [`Connection::new`].
+    ///
+    /// # Errors
+    /// [`BufferTooShort`] if the buffer has less than 128 bytes. The layer and the buffer are
+    /// dropped: to keep a buffer, lend it as `&mut [u8]`.
+    pub fn new_in(layer: RecordLayer<K>, buffer: B) -> Result<Self, BufferTooShort> {
+        let mut this = Self::unsettled_in(layer, buffer)?;
+        this.writer.settle();
+        this.tell();
+        Ok(this)
+    }
+
+    /// Creates a connection without keys in a buffer of the caller's: see
+    /// [`Connection::without_keys`].
+    ///
+    /// # Errors
+    /// [`BufferTooShort`] if the buffer has less than 128 bytes. The buffer is dropped.
+    pub fn without_keys_in(config: Config, buffer: B) -> Result<Self, BufferTooShort> {
+        let writer = Writer::new_in(Sealer::new(config), buffer)?;
+        Ok(Self { opener: Opener::new(config), writer })
+    }
+
+    /// Returns an unsettled connection, like [`Connection::unsettled`].
+    #[inline(never)]
+    pub(crate) fn unsettled_in(layer: RecordLayer<K>, buffer: B) -> Result<Self, BufferTooShort> {
+        let unsent = queue(buffer)?;
+        let (opener, sealer) = layer.split();
+        Ok(Self { opener, writer: Writer::over(sealer, unsent) })
+    }
+}
+
+impl<K: KeySchedule, B: AsRef<[u8]> + AsMut<[u8]>> WriterIn<K, B> {
+    /// Creates a writer in a buffer of the caller's, from a sending half whose sealed records have
+    /// all been sent.
+    ///
+    /// # Errors
+    /// [`BufferTooShort`] if the buffer has less than 128 bytes. The half and the buffer are dropped.
+    pub fn new_in(sealer: Sealer<K>, buffer: B) -> Result<Self, BufferTooShort> {
+        let mut this = Self::over(sealer, queue(buffer)?);
+        this.settle();
+        Ok(this)
+    }
+}
+
+/// Returns an empty queue in a buffer that is long enough for a record.
+fn queue<B: AsRef<[u8]> + AsMut<[u8]>>(buffer: B) -> Result<ByteQueue<B>, BufferTooShort> {
+    let queue = ByteQueue::new_in(buffer);
+    if queue.capacity() < MIN_LEN { Err(BufferTooShort { need: MIN_LEN }) } else { Ok(queue) }
+}
