@@ -1,7 +1,7 @@
 //! `tlsr_follower`: follows the handshake of another TLS library, and takes its connection over.
 
 use tls_record::takeover::{Follower as Handshake, SecretKind, TakeoverError};
-use tls_record::{Event, KeySchedule, RecordLayer, scrub_stack};
+use tls_record::{KeySchedule, RecordLayer, scrub_stack};
 
 use crate::config::{Config, config_of, role_of};
 use crate::keys::{Keys, Provider};
@@ -45,14 +45,9 @@ pub extern "C" fn follower_follow(
         let place = opened.place()?;
         let followed = follower.follow(sender, input);
         if let Err(TakeoverError::MissingSecret(kind)) = followed {
-            let nothing = tls_record::Opened { consumed: 0, event: Event::Nothing };
-            place.write(Opened { detail: kind_number(kind), ..nothing.into() });
+            place.write(Opened { detail: kind_number(kind), ..Opened::new(0) });
         }
-        if let Ok(opened) = &followed {
-            place.write(opened.clone().into());
-        }
-        followed?;
-        Ok(())
+        Opened::fill(place, &followed)
     })
 }
 

@@ -245,18 +245,22 @@ impl Aead for Key {
     #[cfg(secrets)]
     const STACK: usize = <<Provider as tls_record::aead::Provider>::Aead as Aead>::STACK;
 
+    #[inline]
     fn tag_len(&self) -> usize {
         either!(self, key => key.tag_len())
     }
 
+    #[inline]
     fn confidentiality_limit(&self) -> u64 {
         either!(self, key => key.confidentiality_limit())
     }
 
+    #[inline]
     fn has_explicit_nonce(&self) -> bool {
         either!(self, key => key.has_explicit_nonce())
     }
 
+    #[inline]
     fn seal(
         &mut self,
         nonce: &[u8; NONCE_LEN],
@@ -267,6 +271,7 @@ impl Aead for Key {
         either!(self, key => key.seal(nonce, additional_data, in_out, tag))
     }
 
+    #[inline]
     fn open(
         &mut self,
         nonce: &[u8; NONCE_LEN],

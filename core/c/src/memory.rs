@@ -8,7 +8,7 @@
 
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::ptr;
+use core::ptr::{self, NonNull};
 
 use crate::status::Status;
 
@@ -310,14 +310,12 @@ impl<'a> Bytes<'a> {
     /// Returns the bytes. Null is an empty slice.
     #[inline]
     pub(crate) fn slice(self, len: usize) -> Result<&'a [u8], Status> {
-        if len == 0 {
-            return Ok(&[]);
-        }
-        if self.0.is_null() || is_too_long(len) {
+        if is_too_long(len) {
             return Err(Status::ARGUMENT);
         }
+        let Some(first) = NonNull::new(self.0.cast_mut()) else { return none(len, &[]) };
         // SAFETY: the caller has that many bytes there.
-        Ok(unsafe { core::slice::from_raw_parts(self.0, len) })
+        Ok(unsafe { core::slice::from_raw_parts(first.as_ptr(), len) })
     }
 }
 
@@ -334,14 +332,12 @@ impl<'a> BytesMut<'a> {
     /// Returns the bytes. Null is an empty slice.
     #[inline]
     pub(crate) fn slice(self, len: usize) -> Result<&'a mut [u8], Status> {
-        if len == 0 {
-            return Ok(&mut []);
-        }
-        if self.0.is_null() || is_too_long(len) {
+        if is_too_long(len) {
             return Err(Status::ARGUMENT);
         }
+        let Some(first) = NonNull::new(self.0) else { return none(len, &mut []) };
         // SAFETY: the caller has that many bytes there, for this call alone.
-        Ok(unsafe { core::slice::from_raw_parts_mut(self.0, len) })
+        Ok(unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), len) })
     }
 
     /// Returns the bytes for an object that keeps them.
@@ -360,6 +356,9 @@ impl<'a> BytesMut<'a> {
         other: Bytes<'a>,
         other_len: usize,
     ) -> Result<(&'a mut [u8], &'a [u8]), Status> {
+        if is_too_long(len | other_len) {
+            return Err(Status::ARGUMENT);
+        }
         self.check_beside(len, other, other_len)?;
         Ok((self.slice(len)?, other.slice(other_len)?))
     }
@@ -401,6 +400,12 @@ impl AsMut<[u8]> for Owned {
         // SAFETY: as above, and the object is borrowed.
         unsafe { core::slice::from_raw_parts_mut(self.0, self.1) }
     }
+}
+
+/// Null, which is no bytes.
+#[cold]
+fn none<T>(len: usize, empty: T) -> Result<T, Status> {
+    if len == 0 { Ok(empty) } else { Err(Status::ARGUMENT) }
 }
 
 /// No object is longer than this (`PTRDIFF_MAX`).

@@ -1,6 +1,7 @@
 //! The structures that functions fill: what was opened, what was sealed, what is due, and how a
 //! connection ended.
 
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use tls_record::{
@@ -29,11 +30,65 @@ pub struct Opened {
 // SAFETY: integers.
 unsafe impl Plain for Opened {}
 
-impl From<tls_record::Opened> for Opened {
-    #[inline]
-    fn from(opened: tls_record::Opened) -> Self {
-        let mut this = Self {
-            consumed: opened.consumed,
+impl Opened {
+    /// Fills the structure, unless there was an error.
+    ///
+    /// It takes a reference, because a value would be copied once more.
+    #[inline(always)]
+    pub(crate) fn fill<E: Copy + Into<Status>>(
+        place: &mut MaybeUninit<Self>,
+        opened: &Result<tls_record::Opened, E>,
+    ) -> Result<(), Status> {
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) => return Err((*error).into()),
+        };
+        if let Event::ApplicationData(range) = &opened.event {
+            let mut this = Self::new(opened.consumed);
+            this.event = 2;
+            this.set_range(range);
+            place.write(this);
+        } else {
+            Self::fill_other(place, opened);
+        }
+        Ok(())
+    }
+
+    /// Fills the structure for what comes less often than application data.
+    #[inline(never)]
+    fn fill_other(place: &mut MaybeUninit<Self>, opened: &tls_record::Opened) {
+        let this = place.write(Self::new(opened.consumed));
+        // An event that this version does not know needs no action, as `TLSR_EVENT_NOTHING`.
+        this.event = match &opened.event {
+            Event::NeedMore { total } => {
+                this.needed = *total;
+                1
+            }
+            Event::Handshake(piece) => {
+                this.detail = piece.header.message_type.0;
+                this.message_len = piece.header.length;
+                this.message_offset = piece.offset;
+                this.set_range(&piece.body);
+                3
+            }
+            Event::ChangeCipherSpec => 4,
+            Event::KeyUpdate { requested } => {
+                this.detail = (*requested).into();
+                5
+            }
+            Event::Warning(alert) => {
+                this.detail = alert.0;
+                6
+            }
+            Event::Closed => 7,
+            _ => 0,
+        }
+    }
+
+    /// A record with no effect.
+    pub(crate) const fn new(consumed: usize) -> Self {
+        Self {
+            consumed,
             offset: 0,
             len: 0,
             needed: 0,
@@ -41,42 +96,10 @@ impl From<tls_record::Opened> for Opened {
             message_offset: 0,
             event: 0,
             detail: 0,
-        };
-        // An event that this version does not know needs no action, as `TLSR_EVENT_NOTHING`.
-        match opened.event {
-            Event::ApplicationData(range) => {
-                this.event = 2;
-                this.set_range(range);
-            }
-            Event::NeedMore { total } => {
-                this.event = 1;
-                this.needed = total;
-            }
-            Event::Handshake(piece) => {
-                this.event = 3;
-                this.detail = piece.header.message_type.0;
-                this.message_len = piece.header.length;
-                this.message_offset = piece.offset;
-                this.set_range(piece.body);
-            }
-            Event::ChangeCipherSpec => this.event = 4,
-            Event::KeyUpdate { requested } => {
-                this.event = 5;
-                this.detail = requested.into();
-            }
-            Event::Warning(alert) => {
-                this.event = 6;
-                this.detail = alert.0;
-            }
-            Event::Closed => this.event = 7,
-            _ => {}
         }
-        this
     }
-}
 
-impl Opened {
-    fn set_range(&mut self, range: Range<usize>) {
+    fn set_range(&mut self, range: &Range<usize>) {
         self.offset = range.start;
         // A range of the engine begins before it ends.
         self.len = range.end.wrapping_sub(range.start);
@@ -99,7 +122,7 @@ impl Sealed {
     /// Fills the structure, also when there was not enough room.
     #[inline]
     pub(crate) fn fill(
-        place: &mut core::mem::MaybeUninit<Self>,
+        place: &mut MaybeUninit<Self>,
         sealed: Result<(usize, usize), SealError>,
     ) -> Result<(), Status> {
         match sealed {
@@ -113,7 +136,7 @@ impl Sealed {
 
     #[cold]
     #[inline(never)]
-    fn fill_failed(place: &mut core::mem::MaybeUninit<Self>, error: SealError) -> Status {
+    fn fill_failed(place: &mut MaybeUninit<Self>, error: SealError) -> Status {
         let needed = if let SealError::NoSpace { need } = error { need } else { 0 };
         place.write(Self { taken: 0, written: 0, needed });
         error.into()
@@ -135,11 +158,19 @@ pub struct Control {
 // SAFETY: integers.
 unsafe impl Plain for Control {}
 
-impl From<Option<tls_record::Control>> for Control {
-    fn from(control: Option<tls_record::Control>) -> Self {
-        let mut this =
-            Self { kind: 0, alert: 0, request: 0, content_type: 0, len: 0, message: [0; 7] };
-        let Some(control) = control else { return this };
+impl Control {
+    /// Fills the structure.
+    #[inline(never)]
+    pub(crate) fn fill(place: &mut MaybeUninit<Self>, control: Option<tls_record::Control>) {
+        let this = place.write(Self {
+            kind: 0,
+            alert: 0,
+            request: 0,
+            content_type: 0,
+            len: 0,
+            message: [0; 7],
+        });
+        let Some(control) = control else { return };
         match control {
             tls_record::Control::Alert(alert) => {
                 this.kind = 1;
@@ -157,7 +188,6 @@ impl From<Option<tls_record::Control>> for Control {
         for (to, from) in this.message.iter_mut().zip(message.as_bytes()) {
             *to = *from;
         }
-        this
     }
 }
 
@@ -179,28 +209,22 @@ pub struct End {
 // SAFETY: integers.
 unsafe impl Plain for End {}
 
-impl From<tls_record::End> for End {
-    fn from(end: tls_record::End) -> Self {
-        let mut this = Self { is_clean: end.is_clean().into(), ..Self::default() };
+impl End {
+    /// Fills the structure.
+    pub(crate) fn fill(place: &mut MaybeUninit<Self>, end: tls_record::End) {
+        let this = place.write(Self { is_clean: end.is_clean().into(), ..Self::default() });
         this.set_read(end.read);
         this.set_write(end.write);
-        this
-    }
-}
-
-impl End {
-    /// The end of one half: the other is open.
-    pub(crate) fn of_read(end: ReadEnd) -> Self {
-        let mut this = Self::default();
-        this.set_read(end);
-        this
     }
 
-    /// The end of one half: the other is open.
-    pub(crate) fn of_write(end: WriteEnd) -> Self {
-        let mut this = Self::default();
-        this.set_write(end);
-        this
+    /// Fills the structure with the end of one half: the other is open.
+    pub(crate) fn fill_read(place: &mut MaybeUninit<Self>, end: ReadEnd) {
+        place.write(Self::default()).set_read(end);
+    }
+
+    /// Fills the structure with the end of one half: the other is open.
+    pub(crate) fn fill_write(place: &mut MaybeUninit<Self>, end: WriteEnd) {
+        place.write(Self::default()).set_write(end);
     }
 
     fn set_read(&mut self, end: ReadEnd) {
@@ -284,7 +308,7 @@ impl Position {
 
 /// Writes the bytes that arrived while the peer's close_notify was awaited.
 pub(crate) fn fill_closed(
-    place: &mut core::mem::MaybeUninit<u32>,
+    place: &mut MaybeUninit<u32>,
     closed: Result<(), ShutdownError>,
 ) -> Result<(), Status> {
     place.write(match closed {

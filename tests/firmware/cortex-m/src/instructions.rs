@@ -32,7 +32,11 @@ impl Timer {
 
     /// Returns the average instructions of `work` for a record, with those of the loop.
     #[inline(never)]
-    pub fn each(&mut self, records: &mut [Place; RECORDS], mut work: impl FnMut(&mut Place)) -> u32 {
+    pub fn each(
+        &mut self,
+        records: &mut [Place; RECORDS],
+        mut work: impl FnMut(&mut Place),
+    ) -> u32 {
         self.0.clear_current();
         let start = SYST::get_current();
         for record in records {

@@ -13,7 +13,8 @@ pub fn count_instructions(firmware: &Firmware) -> Result<()> {
     let mut within = log.lines().count() == 2;
     for line in log.lines() {
         let (version, counts) = line.split_once(": ").ok_or("counts of no version")?;
-        let counts: Vec<u32> = counts.split(' ').map(str::parse).collect::<std::result::Result<_, _>>()?;
+        let counts: Vec<u32> =
+            counts.split(' ').map(str::parse).collect::<std::result::Result<_, _>>()?;
         for (call, work) in counts.chunks(2).zip(["seal in place", "open", "seal from a slice"]) {
             let &[rust, c] = call else { return Err("an odd number of counts".into()) };
             println!("| {version}, 64 bytes: {work:<17} | {rust:>4} | {c:>4} |");

@@ -30,12 +30,13 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     look_for_tools()?;
+    if env::args().nth(1).is_some_and(|part| part == "c") {
+        return c::count_instructions(&Firmware::build_one("instructions_c")?);
+    }
     let firmware = Firmware::build()?;
     let folder = env::current_exe()?.with_extension("files");
-    match env::args().nth(1).as_deref() {
-        Some("update") => return update::check(&firmware, &folder),
-        Some("c") => return c::count_instructions(&firmware),
-        _ => {}
+    if env::args().nth(1).is_some_and(|part| part == "update") {
+        return update::check(&firmware, &folder);
     }
     stack::measure(&firmware)?;
     if env::args().len() > 1 {

@@ -14,7 +14,6 @@ use tls_record::{
     Config, Epoch, HEADER_LEN, KeyError, Opener, Role, Sealer, TrafficSecret, Version,
 };
 
-
 #[entry]
 fn main() -> ! {
     board::end(run())

@@ -12,8 +12,10 @@ use board::instructions::{CONTENT, RECORDS, Timer};
 use cortex_m_rt::entry;
 use tls_record::aead::Algorithm;
 use tls_record::aead::null::Null;
-use tls_record::{Config, Epoch, KeyError, RecordLayer, Role, TrafficSecret, Version};
-use tls_record_c::{Bytes, BytesMut, Handle, In, Memory, Opened, Out, Sealed, Secret, Status};
+use tls_record::{
+    Config, Epoch, Event, KeyError, Opened, RecordLayer, Role, TrafficSecret, Version,
+};
+use tls_record_c::{Bytes, BytesMut, Handle, In, Memory, Out, Sealed, Secret, Status};
 
 #[entry]
 fn main() -> ! {
@@ -22,11 +24,21 @@ fn main() -> ! {
 
 fn run() -> Result<(), KeyError> {
     let mut timer = Timer::start();
+    keep();
     for version in [Version::Tls13, Version::Tls12] {
         let rust = from_rust(version, &mut timer)?;
         let c = through_c(version, &mut timer);
         let [in_place, open, copied] = [0, 1, 2].map(|call| (rust[call], c[call]));
-        defmt::info!("{}: {} {} {} {} {} {}", version, in_place.0, in_place.1, open.0, open.1, copied.0, copied.1);
+        defmt::info!(
+            "{}: {} {} {} {} {} {}",
+            version,
+            in_place.0,
+            in_place.1,
+            open.0,
+            open.1,
+            copied.0,
+            copied.1
+        );
     }
     Ok(())
 }
@@ -38,20 +50,40 @@ fn from_rust(version: Version, timer: &mut Timer) -> Result<Counts, KeyError> {
     let (mut sealer, mut opener) = (layer(version, Role::Client)?, layer(version, Role::Server)?);
     let mut records = [[0; CONTENT + 32]; RECORDS];
     let in_place = timer.each(&mut records, |record| {
-        defmt::unwrap!(sealer.seal_in_place(record, CONTENT).ok());
+        black_box(defmt::unwrap!(sealer.seal_in_place(record, CONTENT).ok()));
     });
     let len = sealer.sealer().record_len(CONTENT);
-    let opened = timer.each(&mut records, |record| {
-        defmt::unwrap!(opener.open(&mut record[..len]).ok());
+    let opened = timer.each(&mut records, |record| match opener.open(&mut record[..len]) {
+        Ok(Opened { event: Event::ApplicationData(range), consumed }) => {
+            black_box((range.start, range.len(), consumed));
+        }
+        _ => defmt::panic!("not opened"),
     });
     let content = black_box([7; CONTENT]);
     let copied = timer.each(&mut records, |record| {
-        defmt::unwrap!(sealer.seal(&[&content], record).ok());
+        let sealed = defmt::unwrap!(sealer.seal(&[&content], record).ok());
+        black_box((sealed.taken, sealed.written));
     });
     Ok([in_place, opened, copied])
 }
 
-fn layer(version: Version, role: Role) -> Result<RecordLayer<TrafficSecret<Null>>, KeyError> {
+type Layer = RecordLayer<TrafficSecret<Null>>;
+
+/// The whole of a layer, as a library for C has it: what is called from several places is not built into one.
+#[inline(never)]
+fn keep() {
+    black_box((Layer::open as *const (), Layer::open_into as *const (), Layer::eof as *const ()));
+    black_box((Layer::seal as *const (), Layer::seal_in_place as *const ()));
+    black_box((Layer::seal_handshake as *const (), Layer::poll_control as *const ()));
+    black_box((Layer::next_control as *const (), Layer::update_keys as *const ()));
+    black_box((Layer::close as *const (), Layer::cancel as *const (), Layer::abort as *const ()));
+    black_box((Layer::install as *const (), Layer::install_one as *const ()));
+    black_box((Layer::set_padding as *const (), Layer::set_version as *const ()));
+    black_box((Layer::end as *const (), Layer::join as *const (), Layer::split as *const ()));
+    black_box((Layer::refuse_renegotiation as *const (), Layer::check_closed as *const ()));
+}
+
+fn layer(version: Version, role: Role) -> Result<Layer, KeyError> {
     let secret = |byte| {
         let secret = match version {
             Version::Tls13 => TrafficSecret::tls13(Algorithm::Aes128Gcm, &[byte; 32]),
@@ -74,9 +106,10 @@ fn through_c(version: Version, timer: &mut Timer) -> Counts {
 
     let mut records = [[0; CONTENT + 32]; RECORDS];
     let mut sealed = MaybeUninit::<Sealed>::uninit();
-    let mut opened = MaybeUninit::<Opened>::uninit();
+    let mut opened = MaybeUninit::<tls_record_c::Opened>::uninit();
     // Hidden from the optimizer, which would else build the functions into the loops.
-    let seal_in_place: extern "C" fn(_, _, _, _, _) -> _ = black_box(tls_record_c::layer_seal_in_place);
+    let seal_in_place: extern "C" fn(_, _, _, _, _) -> _ =
+        black_box(tls_record_c::layer_seal_in_place);
     let in_place = timer.each(&mut records, |record| {
         // SAFETY: all of this lives longer than the call, and nothing else uses it.
         let status = unsafe {
@@ -89,6 +122,8 @@ fn through_c(version: Version, timer: &mut Timer) -> Counts {
             )
         };
         check(status);
+        // SAFETY: it was written.
+        black_box(unsafe { sealed.assume_init_ref() }.written);
     });
     // SAFETY: it was written.
     let len = unsafe { sealed.assume_init_ref() }.written;
@@ -104,6 +139,10 @@ fn through_c(version: Version, timer: &mut Timer) -> Counts {
             )
         };
         check(status);
+        // SAFETY: it was written.
+        let opened = unsafe { opened.assume_init_ref() };
+        defmt::assert!(opened.event == 2);
+        black_box((opened.offset, opened.len, opened.consumed));
     });
     let content = black_box([7; CONTENT]);
     let seal: extern "C" fn(_, _, _, _, _, _) -> _ = black_box(tls_record_c::layer_seal);
@@ -120,6 +159,9 @@ fn through_c(version: Version, timer: &mut Timer) -> Counts {
             )
         };
         check(status);
+        // SAFETY: it was written.
+        let sealed = unsafe { sealed.assume_init_ref() };
+        black_box((sealed.taken, sealed.written));
     });
     [in_place, opened, copied]
 }
@@ -145,7 +187,16 @@ fn init(layer: *mut Memory<tls_record_c::Layer>, version: Version, role: Role) {
         // SAFETY: they live longer than the call.
         let (secret, iv) = unsafe { (Bytes::new(bytes.as_ptr()), Bytes::new(iv.as_ptr())) };
         let store = null();
-        Secret { secret, secret_len, iv, iv_len, store, handle: 0, sequence: is_tls12.into(), suite }
+        Secret {
+            secret,
+            secret_len,
+            iv,
+            iv_len,
+            store,
+            handle: 0,
+            sequence: is_tls12.into(),
+            suite,
+        }
     };
     let (client, server) = (secret(&client), secret(&server));
     // SAFETY: as above. 4: the epoch of application data.
