@@ -224,6 +224,9 @@ tlsr_status tlsr_alert_record(uint8_t alert, uint8_t record[7]);
 #define TLSR_TLS_1_2 0x0303
 #define TLSR_TLS_1_3 0x0304
 
+/* Length of the longest record in bytes, that of TLS 1.2 (RFC 5246 section 6.2.3). */
+#define TLSR_MAX_RECORD 18437
+
 /* The keys under which records are. TLS 1.2 has TLSR_EPOCH_HANDSHAKE until the Finished. */
 #define TLSR_EPOCH_PLAINTEXT 1
 #define TLSR_EPOCH_EARLY_DATA 2
@@ -539,25 +542,27 @@ tlsr_status tlsr_layer_install(tlsr_layer *layer, uint8_t epoch, const tlsr_secr
  *
  * Errors are those of tlsr_layer_install, and TLSR_ERR_SHORT_TAG for suites with tags of 8 bytes while early
  * data is skipped. */
-tlsr_status tlsr_layer_install_one(tlsr_layer *layer, uint8_t writer, uint8_t epoch, const tlsr_secret *secret);
+tlsr_status tlsr_layer_install_one(tlsr_layer *layer, uint8_t writer, uint8_t epoch,
+                                   const tlsr_secret *secret);
 
 /* TLS 1.2: allows application data in the records that `writer` sends. The keys were installed as
- * TLSR_EPOCH_HANDSHAKE. For our direction call it when our Finished is sealed (a client that wants False Start,
- * RFC 7918) or the peer's is verified, for the peer's direction when its Finished is verified.
+ * TLSR_EPOCH_HANDSHAKE. For our direction call it when our Finished is sealed (a client that wants False
+ * Start, RFC 7918) or the peer's is verified, for the peer's direction when its Finished is verified.
  *
  * TLSR_ERR_EPOCH: there are no such keys. TLSR_ERR_NONCE_REUSE: there was no Finished under them.
- * TLSR_ERR_CONNECTION_CLOSED, TLSR_ERR_HANDED_OVER: the direction has ended. TLSR_ERR_FAULT: the peer's Finished
- * was not the end of its record; the connection has failed. */
+ * TLSR_ERR_CONNECTION_CLOSED, TLSR_ERR_HANDED_OVER: the direction has ended. TLSR_ERR_FAULT: the peer's
+ * Finished was not the end of its record; the connection has failed. */
 tlsr_status tlsr_layer_establish(tlsr_layer *layer, uint8_t writer);
 
 /* Settings */
 
 /* Sets the version that the handshake has negotiated, TLSR_TLS_1_2 or TLSR_TLS_1_3. Call it as soon as the
- * ServerHello was sent or read. The first call counts, and keys that are installed count as one. */
+ * ServerHello was sent or read. Once set, it does not change, and installing keys sets it, too. A version that
+ * is not that of the settings is ignored. */
 tlsr_status tlsr_layer_set_version(tlsr_layer *layer, uint16_t version);
 
-/* Limits the content of sealed records, in bytes, from the next one on. The `fragment_limit` of the settings is
- * the most, and 1 the least. */
+/* Limits the content of sealed records, in bytes, from the next one on. The `fragment_limit` of the settings
+ * is the most, and 1 the least. */
 tlsr_status tlsr_layer_set_fragment_limit(tlsr_layer *layer, uint16_t limit);
 
 /* Sets how sealed records are padded, TLSR_PADDING_... and its size, from the next one on. */
@@ -573,32 +578,32 @@ tlsr_status tlsr_layer_set_peer_record_size_limit(tlsr_layer *layer, uint16_t li
 
 /* Receiving */
 
-/* Opens the record at the front of the input, in place. Call it until it returns TLSR_EVENT_NEED_MORE, and then
- * receive more. A record with several handshake messages is opened in several calls.
+/* Opens the record at the front of the input, in place. Call it until it returns TLSR_EVENT_NEED_MORE, and
+ * then receive more. A record with several handshake messages is opened in several calls.
  *
  * TLSR_ERR_FAULT: the peer broke the protocol; the alert is due, and tlsr_layer_end says which fault.
  * TLSR_ERR_PEER_ALERT: the peer sent a fatal alert. TLSR_ERR_SOCKET_CLOSED after tlsr_layer_eof.
- * TLSR_ERR_HANDED_OVER. Every later call returns the same. TLSR_ERR_OTHER_BUFFER: open_into has the rest of the
- * record. */
+ * TLSR_ERR_HANDED_OVER. Every later call returns the same. TLSR_ERR_OTHER_BUFFER: open_into has the rest of
+ * the record. */
 tlsr_status tlsr_layer_open(tlsr_layer *layer, uint8_t *input, size_t len, tlsr_opened *opened);
 
-/* Opens the record at the front of `pieces`, which are consecutive bytes: it wraps around the end of a ring, or
- * lies in several completion buffers. It is copied to the front of `out` and opened there; the pieces are not
- * changed. `consumed` counts bytes of the pieces, `offset` is one of `out`. While a part of the record is not
- * consumed, leave `out` as it is, and call this function again with it.
+/* Opens the record at the front of `pieces`, which are consecutive bytes: it wraps around the end of a ring,
+ * or lies in several completion buffers. It is copied to the front of `out` and opened there; the pieces are
+ * not changed. `consumed` counts bytes of the pieces, `offset` is one of `out`. While a part of the record is
+ * not consumed, leave `out` as it is, and call this function again with it.
  *
- * TLSR_EVENT_NEED_MORE also if the record is longer than `out`: compare `needed` with its length. Errors are those
- * of tlsr_layer_open, with TLSR_ERR_OTHER_BUFFER if that one has the rest of the record. */
+ * TLSR_EVENT_NEED_MORE also if the record is longer than `out`: compare `needed` with its length. Errors are
+ * those of tlsr_layer_open, with TLSR_ERR_OTHER_BUFFER if that one has the rest of the record. */
 tlsr_status tlsr_layer_open_into(tlsr_layer *layer, const tlsr_slice *pieces, size_t count, uint8_t *out,
                                  size_t len, tlsr_opened *opened);
 
 /* Skips early data that a client has offered and this server rejects (RFC 9846 section 4.3.10), up to
- * `limit_early_data` bytes of records: after a HelloRetryRequest (1) up to the second ClientHello, else (0) up to
- * the first record that opens under the handshake keys. These may be installed before or after this call, but
- * before the next tlsr_layer_open.
+ * `limit_early_data` bytes of records: after a HelloRetryRequest (1) up to the second ClientHello, else (0)
+ * up to the first record that opens under the handshake keys. These may be installed before or after this
+ * call, but before the next tlsr_layer_open.
  *
- * TLSR_ERR_EPOCH in a client, in TLS 1.2, or when it is too late. TLSR_ERR_SHORT_TAG under keys with tags of 8
- * bytes: each record that is skipped is one more attempt to forge one. */
+ * TLSR_ERR_EPOCH in a client, in TLS 1.2, or when it is too late. TLSR_ERR_SHORT_TAG under keys with tags of
+ * 8 bytes: each record that is skipped is one more attempt to forge one. */
 tlsr_status tlsr_layer_skip_early_data(tlsr_layer *layer, uint8_t after_hello_retry_request);
 
 /* Reports the end of the transport: the peer closed it, or it failed. tlsr_layer_end says whether the stream
@@ -607,50 +612,53 @@ tlsr_status tlsr_layer_eof(tlsr_layer *layer);
 
 /* Sending */
 
-/* Seals application data to the front of `out`, in as many records as fit. If there is not room for all of it,
- * it takes as much as fits: tlsr_sealed says how much.
+/* Seals application data to the front of `out`, in one record or, if one cannot carry all of it, in several.
+ * If `out` has no room for all of them, it takes the content of those that fit: tlsr_sealed says how much.
  *
- * TLSR_ERR_NO_SPACE: no record fits. TLSR_ERR_CONTROL_FIRST: call tlsr_layer_poll_control. TLSR_ERR_CONNECTION_CLOSED
- * after tlsr_layer_close. TLSR_ERR_FAILED, TLSR_ERR_HANDED_OVER, TLSR_ERR_NO_KEYS, TLSR_ERR_KEY_EXHAUSTED,
- * TLSR_ERR_CRYPTO. */
+ * TLSR_ERR_NO_SPACE: the first does not fit. TLSR_ERR_CONTROL_FIRST: call tlsr_layer_poll_control.
+ * TLSR_ERR_CONNECTION_CLOSED after tlsr_layer_close. TLSR_ERR_FAILED, TLSR_ERR_HANDED_OVER, TLSR_ERR_NO_KEYS,
+ * TLSR_ERR_KEY_EXHAUSTED, TLSR_ERR_CRYPTO. */
 tlsr_status tlsr_layer_seal(tlsr_layer *layer, const uint8_t *data, size_t data_len, uint8_t *out,
                             size_t out_len, tlsr_sealed *sealed);
 
-/* Seals application data that lies in up to TLSR_MAX_PARTS places, one part after the other, as tlsr_layer_seal
- * does: a header of a protocol and its body go into one record. */
+/* Seals application data that lies in up to TLSR_MAX_PARTS places, one part after the other, as
+ * tlsr_layer_seal does: a header of a protocol and its body go into one record. */
 tlsr_status tlsr_layer_seal_parts(tlsr_layer *layer, const tlsr_slice *parts, size_t count, uint8_t *out,
                                   size_t out_len, tlsr_sealed *sealed);
 
-/* Seals application data that lies where its record will be: `len` bytes, tlsr_layer_headroom bytes behind the
- * beginning of `record`. A `len` of 0 makes an empty record: cover traffic (RFC 9846 section 5.4), which should be
- * padded. Errors are those of tlsr_layer_seal, and TLSR_ERR_TOO_LONG if one record cannot carry `len` bytes. */
+/* Seals application data that lies where its record will be: `len` bytes, tlsr_layer_headroom bytes behind
+ * the beginning of `record`. A `len` of 0 makes an empty record: cover traffic (RFC 9846 section 5.4), which
+ * should be padded. Errors are those of tlsr_layer_seal, and TLSR_ERR_TOO_LONG if one record cannot carry
+ * `len` bytes. */
 tlsr_status tlsr_layer_seal_in_place(tlsr_layer *layer, uint8_t *record, size_t record_len, size_t len,
                                      tlsr_sealed *sealed);
 
-/* Seals whole handshake messages, for a handshake of your own: in plaintext until keys are installed. The engine
- * makes KeyUpdates itself. Errors are those of tlsr_layer_seal, and TLSR_ERR_NOT_HANDSHAKE. TLSR_ERR_NO_SPACE if
- * there is not enough room for all of the message. */
+/* Seals whole handshake messages, for a handshake of your own: in plaintext until keys are installed. The
+ * engine makes KeyUpdates itself. Errors are those of tlsr_layer_seal, and TLSR_ERR_NOT_HANDSHAKE.
+ * TLSR_ERR_NO_SPACE if there is not enough room for all of the message. */
 tlsr_status tlsr_layer_seal_handshake(tlsr_layer *layer, const uint8_t *message, size_t message_len,
                                       uint8_t *out, size_t out_len, tlsr_sealed *sealed);
 
 /* Writes a change_cipher_spec, which is never encrypted: 6 bytes. In TLS 1.2 it announces the keys of our
  * direction, which are installed next; in TLS 1.3 only the compatibility mode has it (RFC 9846 appendix E.4).
  *
- * TLSR_ERR_NO_SPACE. TLSR_ERR_NOT_HANDSHAKE: before the version is known, after the handshake, or a second time in
- * TLS 1.2. TLSR_ERR_CONNECTION_CLOSED, TLSR_ERR_FAILED, TLSR_ERR_HANDED_OVER. */
-tlsr_status tlsr_layer_change_cipher_spec(tlsr_layer *layer, uint8_t *out, size_t out_len, tlsr_sealed *sealed);
+ * TLSR_ERR_NO_SPACE. TLSR_ERR_NOT_HANDSHAKE: before the version is known, after the handshake, or a second
+ * time in TLS 1.2. TLSR_ERR_CONNECTION_CLOSED, TLSR_ERR_FAILED, TLSR_ERR_HANDED_OVER. */
+tlsr_status tlsr_layer_change_cipher_spec(tlsr_layer *layer, uint8_t *out, size_t out_len,
+                                          tlsr_sealed *sealed);
 
 /* Alerts and KeyUpdates */
 
-/* Seals the alert or KeyUpdate that is due; `written` is 0 if none is. tlsr_layer_control_len bytes are enough; so
- * are 64, if control records are not padded. TLSR_ERR_NO_SPACE, TLSR_ERR_CRYPTO. */
+/* Seals the alert or KeyUpdate that is due; `written` is 0 if none is. tlsr_layer_control_len bytes are
+ * enough; so are 64, if control records are not padded. TLSR_ERR_NO_SPACE, TLSR_ERR_CRYPTO. */
 tlsr_status tlsr_layer_poll_control(tlsr_layer *layer, uint8_t *out, size_t out_len, tlsr_sealed *sealed);
 
 /* Writes what tlsr_layer_poll_control seals next, for a log. */
 tlsr_status tlsr_layer_next_control(tlsr_layer *layer, tlsr_control *control);
 
-/* Updates the keys of our direction: a KeyUpdate is due, and goes before all data (RFC 9846 section 4.7.3). With
- * `request` 1 the peer is asked to update its keys, too. The engine updates keys by itself before they are used up.
+/* Updates the keys of our direction: a KeyUpdate is due, and goes before all data (RFC 9846 section 4.7.3).
+ * With `request` 1 the peer is asked to update its keys, too. The engine updates keys by itself before they
+ * are used up.
  *
  * TLSR_ERR_NO_UPDATE: TLS 1.2, no application keys, or 2^48 - 1 KeyUpdates were sent.
  * TLSR_ERR_REQUEST_OUTSTANDING: the peer has not answered the last request. TLSR_ERR_CONNECTION_CLOSED,
@@ -660,8 +668,8 @@ tlsr_status tlsr_layer_update_keys(tlsr_layer *layer, uint8_t request);
 /* TLS 1.2: refuses to renegotiate, which the peer has requested by a handshake message after the handshake: a
  * warning of no_renegotiation is due (RFC 5246 section 7.2.2).
  *
- * TLSR_ERR_EPOCH: TLS 1.3, or the handshake is not complete. TLSR_ERR_CONNECTION_CLOSED: the direction is closing, or
- * has ended, or the keys may seal nothing more than the alerts that end it. TLSR_ERR_HANDED_OVER. */
+ * TLSR_ERR_EPOCH: TLS 1.3, or the handshake is not complete. TLSR_ERR_CONNECTION_CLOSED: the direction is
+ * closing, or has ended, or its keys may seal only the alerts that end it. TLSR_ERR_HANDED_OVER. */
 tlsr_status tlsr_layer_refuse_renegotiation(tlsr_layer *layer);
 
 /* Closing */
@@ -669,13 +677,13 @@ tlsr_status tlsr_layer_refuse_renegotiation(tlsr_layer *layer);
 /* Closes the sending direction: a close_notify is due. Receiving goes on (RFC 9846 section 6.1).
  *
  * TLSR_ERR_CONNECTION_CLOSED: it was sealed before. TLSR_ERR_FAILED: no close_notify follows a fatal alert.
- * TLSR_ERR_SOCKET_CLOSED: the transport has ended; the close_notify is due all the same, because a transport can
- * end in one direction only. TLSR_ERR_HANDED_OVER. */
+ * TLSR_ERR_SOCKET_CLOSED: the transport has ended; the close_notify is due all the same, because a transport
+ * can end in one direction only. TLSR_ERR_HANDED_OVER. */
 tlsr_status tlsr_layer_close(tlsr_layer *layer);
 
 /* Cancels a handshake: a user_canceled is due, and a close_notify behind it (RFC 9846 section 6.1). After the
- * handshake use tlsr_layer_close: some peers take a record after a user_canceled for an error. Errors are those of
- * tlsr_layer_close. */
+ * handshake use tlsr_layer_close: some peers take a record after a user_canceled for an error. Errors are
+ * those of tlsr_layer_close. */
 tlsr_status tlsr_layer_cancel(tlsr_layer *layer);
 
 /* Ends the connection with a fatal alert, which is due then. TLSR_ERR_NOT_AN_ERROR_ALERT for close_notify,
@@ -683,16 +691,17 @@ tlsr_status tlsr_layer_cancel(tlsr_layer *layer);
  * TLSR_ERR_HANDED_OVER. */
 tlsr_status tlsr_layer_abort(tlsr_layer *layer, uint8_t alert);
 
-/* The second step of a shutdown: says whether the peer has closed its direction. Call it after tlsr_layer_close,
- * and after each tlsr_layer_open. `budget` is how many bytes of records the peer may send until then.
+/* The second step of a shutdown: says whether the peer has closed its direction. Call it after
+ * tlsr_layer_close, and after each tlsr_layer_open. `budget` is how many bytes of records the peer may send
+ * until then.
  *
  * Writes to `drained`, also with an error: the bytes of records that have arrived since tlsr_layer_close or
  * tlsr_layer_cancel, or since the first call of this function; 0 unless the peer's close_notify is awaited.
  *
- * TLSR_ERR_AWAITING_PEER: receive, then call again. TLSR_ERR_BUDGET_SPENT: more than `budget` bytes have arrived, and no
- * close_notify. TLSR_ERR_SOCKET_CLOSED: the transport ended before the peer's close_notify.
- * TLSR_ERR_CLOSED_IN_HANDSHAKE: the close_notify came before the handshake was complete. TLSR_ERR_NOT_TLS: the peer does not
- * speak TLS. TLSR_ERR_FAILED: the connection has failed otherwise. TLSR_ERR_HANDED_OVER. */
+ * TLSR_ERR_AWAITING_PEER: receive, then call again. TLSR_ERR_BUDGET_SPENT: more than `budget` bytes have
+ * arrived, and no close_notify. TLSR_ERR_SOCKET_CLOSED: the transport ended before the peer's close_notify.
+ * TLSR_ERR_CLOSED_IN_HANDSHAKE: the close_notify came before the handshake was complete. TLSR_ERR_NOT_TLS:
+ * the peer does not speak TLS. TLSR_ERR_FAILED: the connection has failed otherwise. TLSR_ERR_HANDED_OVER. */
 tlsr_status tlsr_layer_check_closed(tlsr_layer *layer, uint32_t budget, uint32_t *drained);
 
 /* Says how each direction ended, at any time. */
@@ -700,26 +709,28 @@ tlsr_status tlsr_layer_end(tlsr_layer *layer, tlsr_end *end);
 
 /* Asking */
 
-/* Returns how many bytes of input tlsr_layer_open needs to make progress: those of the record at the front of `input`,
- * or of its header as long as that is incomplete. The input is not changed. 0 if the direction has ended or the header
- * will be refused: tlsr_layer_open says why. */
+/* Returns how many bytes of input tlsr_layer_open needs to make progress: those of the record at the front of
+ * `input`, or of its header as long as that is incomplete. The input is not changed. 0 if the direction has
+ * ended or the header will be refused: tlsr_layer_open says why. */
 size_t tlsr_layer_needed(tlsr_layer *layer, const uint8_t *input, size_t len);
 
-/* Returns the number of bytes in front of the content of a record: its header and, in TLS 1.2 with AES, the explicit
- * nonce. It changes with the keys. */
+/* Returns the number of bytes in front of the content of a record: its header and, in TLS 1.2 with AES, the
+ * explicit nonce. It changes with the keys. */
 size_t tlsr_layer_headroom(tlsr_layer *layer);
 
 /* Returns the length of a record with `content` bytes of application data, with its padding. */
 size_t tlsr_layer_record_len(tlsr_layer *layer, size_t content);
 
-/* Returns how many bytes of application data fit into a record of `space` bytes, with their padding. 0 if none do. */
+/* Returns how many bytes of application data fit into a record of `space` bytes, with their padding. 0 if
+ * none do. */
 size_t tlsr_layer_content_len(tlsr_layer *layer, size_t space);
 
 /* Returns the length of the longest record that tlsr_layer_poll_control can seal now. */
 size_t tlsr_layer_control_len(tlsr_layer *layer);
 
-/* Returns the most bytes of content that a record may carry now: the least of the limits that were set, the peer's and
- * that of the protocol. An output of tlsr_layer_record_len of so many bytes is always enough for tlsr_layer_seal. */
+/* Returns the most bytes of content that a record may carry now: the least of the limits that were set, the
+ * peer's and that of the protocol. An output of tlsr_layer_record_len of so many bytes is always enough for
+ * tlsr_layer_seal. */
 size_t tlsr_layer_fragment_limit(tlsr_layer *layer);
 
 /* Says which keys protect the records of each direction, and the number of its next record. */
@@ -728,9 +739,9 @@ tlsr_status tlsr_layer_position(tlsr_layer *layer, tlsr_position *position);
 /* ---------------------------------------------------------------------------------------------------
  * tlsr_opener and tlsr_sealer: the two halves of a layer
  *
- * For two threads, two tasks, or an interrupt handler and a main loop: one receives, the other sends. What one
- * half has to tell the other (send this alert, answer this KeyUpdate, open no more) goes through a tlsr_mailbox
- * by itself:
+ * For two threads, two tasks, or an interrupt handler and a main loop: one receives, the other sends. What
+ * one half has to tell the other (send this alert, answer this KeyUpdate, open no more) goes through a
+ * tlsr_mailbox by itself:
  *
  *     static tlsr_opener opener;
  *     static tlsr_sealer sealer;
@@ -746,25 +757,30 @@ tlsr_status tlsr_layer_position(tlsr_layer *layer, tlsr_position *position);
  *
  * The sending side, when it was woken, and after each of its own calls:
  *
- *     while (tlsr_sealer_poll_control(&sealer, record, sizeof record, &sealed) == TLSR_OK && sealed.written != 0)
+ *     while (tlsr_sealer_poll_control(&sealer, record, sizeof record, &sealed) == TLSR_OK &&
+ *            sealed.written != 0)
  *         send(socket, record, sealed.written, 0);
  *
- * Threads. A call of one half and a call of the other may run at the same time, and one may interrupt the other:
- * no call waits, and no lock is held. Two calls of the same half may not. tlsr_layer_split and tlsr_layer_join run
- * alone: hand the halves to their threads afterwards, by what orders memory (a thread that is created or joined, a
- * queue, a lock). A half may move from one thread to another in the same way, but not in memory.
+ * Threads. A call of one half and a call of the other may run at the same time, and one may interrupt the
+ * other: no call waits, and no lock is held. Two calls of the same half may not. tlsr_layer_split and
+ * tlsr_layer_join run alone: hand the halves to their threads afterwards, by what orders memory (a thread
+ * that is created or joined, a queue, a lock). A half may move from one thread to another in the same way,
+ * but not in memory.
  *
- * The mailbox belongs to one pair of halves. It stays where it is until both were wiped or joined, and nothing else
- * uses it. If it was given to another pair, the functions of the first pair return TLSR_ERR_INVALID_HANDLE (or 0), except
- * wipe. It has no keys: it needs no init and no wipe. On targets without compare-and-swap (thumbv6m, riscv32imc) it
- * needs a library with the feature `portable-atomic`: TLSR_ERR_UNSUPPORTED.
+ * The mailbox belongs to one pair of halves. It stays where it is until both were wiped or joined, and
+ * nothing else uses it. If it was given to another pair, the functions of the first pair return
+ * TLSR_ERR_INVALID_HANDLE (or 0), except wipe. It has no keys: it needs no init and no wipe. On targets
+ * without compare-and-swap (thumbv6m, riscv32imc) it needs a library with the feature `portable-atomic`:
+ * TLSR_ERR_UNSUPPORTED.
  *
- * Without a mailbox (NULL) you carry the words yourself, between processors for instance: each is a number, words
- * merge by OR, and 0 says nothing. The order matters:
- * - Before tlsr_opener_open, take the signal of the sealer and apply it. After it, also after an error, take the
- *   notice, and give it to the sealing side.
- * - Before the sealer seals or closes, apply the notices that came. After it, and before the record is sent, take the
- *   signal and give it to the opening side.
+ * Without a mailbox (NULL) you carry the words yourself, between processors for instance: each is a number,
+ * words merge by OR, and 0 says nothing. The order matters:
+ *
+ * - Before tlsr_opener_open, take the signal of the sealer and apply it. After it, also after an error, take
+ *   the notice, and give it to the sealing side.
+ * - Before the sealer seals or closes, apply the notices that came. After it, and before the record is sent,
+ *   take the signal and give it to the opening side.
+ *
  * A word that is lost is an alert that is never sent.
  */
 
@@ -772,64 +788,67 @@ TLSR_OPAQUE(tlsr_opener, TLSR_OPENER_SIZE);
 TLSR_OPAQUE(tlsr_sealer, TLSR_SEALER_SIZE);
 TLSR_OPAQUE(tlsr_mailbox, TLSR_MAILBOX_SIZE);
 
-/* Makes the two halves of a layer, which is wiped. `mailbox` may be NULL: the caller carries the words then. What was
- * in the mailbox before is dropped. None of the objects may overlap: TLSR_ERR_ARGUMENT. TLSR_ERR_SIZE if one of the sizes
- * is too small. TLSR_ERR_UNSUPPORTED: this library has no mailboxes. */
+/* Makes the two halves of a layer, which is wiped. `mailbox` may be NULL: the caller carries the words then.
+ * What was in the mailbox before is dropped. None of the objects may overlap: TLSR_ERR_ARGUMENT.
+ * TLSR_ERR_SIZE if one of the sizes is too small. TLSR_ERR_UNSUPPORTED: this library has no mailboxes. */
 tlsr_status tlsr_layer_split(tlsr_layer *layer, tlsr_opener *opener, size_t opener_size, tlsr_sealer *sealer,
                              size_t sealer_size, tlsr_mailbox *mailbox, size_t mailbox_size);
 
-/* Makes a layer of two halves, which are wiped. What is in their mailbox is applied; without one, apply the words
- * first, because a word that arrives later has no half to go to.
+/* Makes a layer of two halves, which are wiped. What is in their mailbox is applied; without one, apply the
+ * words first, because a word that arrives later has no half to go to.
  *
- * TLSR_ERR_SIZE. TLSR_ERR_MISMATCH: the halves have different mailboxes, or only one has one. The halves are wiped, and
- * there is no layer, after TLSR_ERR_MISMATCH of halves whose versions or roles differ, and after TLSR_ERR_SAME_SECRET. */
+ * TLSR_ERR_SIZE. TLSR_ERR_MISMATCH: the halves have different mailboxes, or only one has one. The halves are
+ * wiped, and there is no layer, after TLSR_ERR_MISMATCH of halves whose versions or roles differ, and after
+ * TLSR_ERR_SAME_SECRET. */
 tlsr_status tlsr_layer_join(tlsr_layer *layer, size_t size, tlsr_opener *opener, tlsr_sealer *sealer);
 
 /* The receiving half. Functions with the name of one of tlsr_layer do the same, in this half. */
 
-/* Makes a receiving half without keys and without a mailbox. For one with a mailbox, split a layer without keys.
- * TLSR_ERR_SIZE. */
+/* Makes a receiving half without keys and without a mailbox. For one with a mailbox, split a layer without
+ * keys. TLSR_ERR_SIZE. */
 tlsr_status tlsr_opener_init(tlsr_opener *opener, size_t size, const tlsr_config *config);
 
 /* Overwrites the half and its keys. The other half does not learn of it. */
 tlsr_status tlsr_opener_wipe(tlsr_opener *opener);
 
-/* Installs the keys of the records that arrive from now on. They are not compared with those of the other half: never
- * give both the same secret. Errors are those of tlsr_layer_install and tlsr_layer_install_one. */
+/* Installs the keys of the records that arrive from now on. They are not compared with those of the other
+ * half: never give both the same secret. Errors are those of tlsr_layer_install_one; `sequence` may be any. */
 tlsr_status tlsr_opener_install(tlsr_opener *opener, uint8_t epoch, const tlsr_secret *secret);
 
-/* TLS 1.2: allows application data, when the peer's Finished is verified. Errors are those of tlsr_layer_establish. */
+/* TLS 1.2: allows application data, when the peer's Finished is verified. Errors are those of
+ * tlsr_layer_establish. */
 tlsr_status tlsr_opener_establish(tlsr_opener *opener);
 
-/* Both halves must know the version: call it, and that of the sealer. */
+/* Sets the version of this half alone: call tlsr_sealer_set_version, too. */
 tlsr_status tlsr_opener_set_version(tlsr_opener *opener, uint16_t version);
 
 /* As tlsr_layer_set_own_record_size_limit. */
 tlsr_status tlsr_opener_set_record_size_limit(tlsr_opener *opener, uint16_t limit);
 
-/* The alert for a fault goes to the sealer, as every answer does. Several requests for a KeyUpdate get one answer if
- * the sealing side takes them together. */
+/* The alert for a fault goes to the sealer, as every answer does. Several requests for a KeyUpdate get one
+ * answer if the sealing side takes them together. */
 tlsr_status tlsr_opener_open(tlsr_opener *opener, uint8_t *input, size_t len, tlsr_opened *opened);
 tlsr_status tlsr_opener_open_into(tlsr_opener *opener, const tlsr_slice *pieces, size_t count, uint8_t *out,
                                   size_t len, tlsr_opened *opened);
 tlsr_status tlsr_opener_skip_early_data(tlsr_opener *opener, uint8_t after_hello_retry_request);
 tlsr_status tlsr_opener_eof(tlsr_opener *opener);
 
-/* Writes 1 if the sealing side has something to do: wake it. With a mailbox: if something was posted since the last
- * call of this function. Without: if there is a notice to take. */
+/* Writes 1 if the sealing side has something to do: wake it. With a mailbox: if something was posted since
+ * the last call of this function. Without: if there is a notice to take. */
 tlsr_status tlsr_opener_has_notice(tlsr_opener *opener, uint8_t *has_notice);
 
-/* Takes the notice for tlsr_sealer_apply_notice. The half keeps it until then. 0 with a mailbox, which has it. */
+/* Takes the notice for tlsr_sealer_apply_notice. Until then the half keeps it. With a mailbox it is 0. */
 tlsr_status tlsr_opener_take_notice(tlsr_opener *opener, uint32_t *notice);
 
 /* Applies what tlsr_sealer_take_signal has written. Bits that it never writes are ignored. */
 tlsr_status tlsr_opener_apply_signal(tlsr_opener *opener, uint32_t signal);
 
-/* Bytes are counted from the first call on, because this half does not know when the other one has closed: call it at
- * once then. */
+/* Bytes are counted from the first call on, because this half does not know when the other one has closed:
+ * call it at once then. */
 tlsr_status tlsr_opener_check_closed(tlsr_opener *opener, uint32_t budget, uint32_t *drained);
 
-/* Says how the receiving direction ended. The sending one is TLSR_WRITE_OPEN, and `is_clean` is 0. */
+/* Says how the receiving direction ended. What the other half knows is 0: the connection ended cleanly if `read` is
+ * TLSR_READ_CLOSED, `read_epoch` is TLSR_EPOCH_APPLICATION, and `write` of the sealer is TLSR_WRITE_CLOSED. */
 tlsr_status tlsr_opener_end(tlsr_opener *opener, tlsr_end *end);
 
 size_t tlsr_opener_needed(tlsr_opener *opener, const uint8_t *input, size_t len);
@@ -843,12 +862,12 @@ tlsr_status tlsr_sealer_init(tlsr_sealer *sealer, size_t size, const tlsr_config
 /* Overwrites the half and its keys. The other half does not learn of it. */
 tlsr_status tlsr_sealer_wipe(tlsr_sealer *sealer);
 
-/* Installs the keys of the records that are sealed from now on. **A sequence number that was used before reveals
- * content and allows forgeries** (RFC 5116 section 5.1.1). Errors are those of tlsr_layer_install. */
+/* Installs the keys of the records that are sealed from now on. **A sequence number that was used before
+ * reveals content and allows forgeries** (RFC 5116 section 5.1.1). Errors are those of tlsr_layer_install. */
 tlsr_status tlsr_sealer_install(tlsr_sealer *sealer, uint8_t epoch, const tlsr_secret *secret);
 
-/* TLS 1.2: allows application data, when our Finished is sealed or the peer's is verified. Errors are those of
- * tlsr_layer_establish. */
+/* TLS 1.2: allows application data, when our Finished is sealed or the peer's is verified. Errors are those
+ * of tlsr_layer_establish. */
 tlsr_status tlsr_sealer_establish(tlsr_sealer *sealer);
 
 tlsr_status tlsr_sealer_set_version(tlsr_sealer *sealer, uint16_t version);
@@ -874,7 +893,7 @@ tlsr_status tlsr_sealer_next_control(tlsr_sealer *sealer, tlsr_control *control)
 tlsr_status tlsr_sealer_update_keys(tlsr_sealer *sealer, uint8_t request);
 tlsr_status tlsr_sealer_refuse_renegotiation(tlsr_sealer *sealer);
 
-/* Takes the signal for tlsr_opener_apply_signal. The half keeps it until then. 0 with a mailbox, which has it. */
+/* Takes the signal for tlsr_opener_apply_signal. Until then the half keeps it. With a mailbox it is 0. */
 tlsr_status tlsr_sealer_take_signal(tlsr_sealer *sealer, uint32_t *signal);
 
 /* Applies what tlsr_opener_take_notice has written. Bits that it never writes are ignored. */
@@ -886,7 +905,7 @@ tlsr_status tlsr_sealer_cancel(tlsr_sealer *sealer);
 /* The opener learns of it, and opens nothing more. */
 tlsr_status tlsr_sealer_abort(tlsr_sealer *sealer, uint8_t alert);
 
-/* Says how the sending direction ended. The receiving one is TLSR_READ_OPEN, and `is_clean` is 0. */
+/* Says how the sending direction ended. What the other half knows is 0. */
 tlsr_status tlsr_sealer_end(tlsr_sealer *sealer, tlsr_end *end);
 
 size_t tlsr_sealer_headroom(tlsr_sealer *sealer);
@@ -1088,6 +1107,65 @@ int32_t tlsr_connection_may_write(tlsr_connection *connection);
 int32_t tlsr_connection_take_sealed_alert(tlsr_connection *connection);
 
 /* ---------------------------------------------------------------------------------------------------
+ * tlsr_opener and tlsr_writer: the two halves of a connection
+ *
+ * As tlsr_opener and tlsr_sealer, whose rules for threads and mailboxes hold here, too. The writer owns the records
+ * that are unsent, and seals alerts and KeyUpdates by itself: when tlsr_opener_has_notice has said so, and after each
+ * of its own calls, the sending side looks at tlsr_writer_unsent.
+ *
+ * Functions with the name of one of tlsr_connection do the same, in this half.
+ */
+
+TLSR_OPAQUE(tlsr_writer, TLSR_WRITER_SIZE);
+
+/* Makes the two halves of a connection, which is wiped. What is unsent goes to the writer, and so does the buffer.
+ * Errors are those of tlsr_layer_split. */
+tlsr_status tlsr_connection_split(tlsr_connection *connection, tlsr_opener *opener, size_t opener_size,
+                                  tlsr_writer *writer, size_t writer_size, tlsr_mailbox *mailbox,
+                                  size_t mailbox_size);
+
+/* Makes a connection of two halves, which are wiped. Errors are those of tlsr_layer_join. */
+tlsr_status tlsr_connection_join(tlsr_connection *connection, size_t size, tlsr_opener *opener,
+                                 tlsr_writer *writer);
+
+/* Overwrites the half and its keys. The other half does not learn of it. */
+tlsr_status tlsr_writer_wipe(tlsr_writer *writer);
+
+tlsr_status tlsr_writer_write(tlsr_writer *writer, const uint8_t *data, size_t len, size_t *taken);
+tlsr_status tlsr_writer_write_parts(tlsr_writer *writer, const tlsr_slice *parts, size_t count, size_t *taken);
+tlsr_status tlsr_writer_write_handshake(tlsr_writer *writer, const uint8_t *messages, size_t len);
+tlsr_status tlsr_writer_write_change_cipher_spec(tlsr_writer *writer);
+tlsr_status tlsr_writer_reserve(tlsr_writer *writer, size_t len, tlsr_slice_mut *slot);
+tlsr_status tlsr_writer_commit(tlsr_writer *writer, size_t len);
+tlsr_status tlsr_writer_discard(tlsr_writer *writer);
+
+tlsr_status tlsr_writer_unsent(tlsr_writer *writer, tlsr_slice *unsent);
+tlsr_status tlsr_writer_begin_send(tlsr_writer *writer, tlsr_slice *unsent);
+tlsr_status tlsr_writer_sent(tlsr_writer *writer, size_t len);
+
+/* Call tlsr_opener_eof, too. */
+tlsr_status tlsr_writer_transport_failed(tlsr_writer *writer);
+
+tlsr_status tlsr_writer_update_keys(tlsr_writer *writer, uint8_t request);
+tlsr_status tlsr_writer_refuse_renegotiation(tlsr_writer *writer);
+tlsr_status tlsr_writer_set_fragment_limit(tlsr_writer *writer, uint16_t limit);
+
+/* Takes the signal for tlsr_opener_apply_signal, and applies what tlsr_opener_take_notice has written, for halves
+ * without a mailbox. */
+tlsr_status tlsr_writer_take_signal(tlsr_writer *writer, uint32_t *signal);
+tlsr_status tlsr_writer_apply_notice(tlsr_writer *writer, uint32_t notice);
+
+/* The first step. The second is tlsr_opener_check_closed. */
+tlsr_status tlsr_writer_shutdown(tlsr_writer *writer);
+tlsr_status tlsr_writer_abort(tlsr_writer *writer, uint8_t alert);
+
+/* Says how the sending direction ended. What the other half knows is 0: see tlsr_opener_end. */
+tlsr_status tlsr_writer_end(tlsr_writer *writer, tlsr_end *end);
+
+/* As tlsr_connection_take_kernel_control. */
+tlsr_status tlsr_writer_take_kernel_control(tlsr_writer *writer, tlsr_control *control);
+
+/* ---------------------------------------------------------------------------------------------------
  * tlsr_buffer: collects received bytes until a record is whole
  *
  *     tlsr_slice_mut room, filled;
@@ -1202,14 +1280,15 @@ tlsr_status tlsr_kernel_wipe(tlsr_kernel *kernel);
  * tlsr_follower: follows the handshake of another TLS library, and takes its connection over
  *
  * The library works on memory and reports its secrets: by a callback in the format of SSLKEYLOGFILE (RFC 9850), or as
- * values. Show the follower every record, in both directions, and a copy of it to the library:
+ * values. Its records pass through your hands, one at a time:
  *
- * 1. A record of the peer is there: follow it (sender: the peer's role), in a copy. Unless tlsr_follower_is_finished
- *    was 1 for the peer before it, give it to the library. If it was, the record is not the library's any more: keep
- *    it for the engine.
- * 2. The library has written records: follow them (sender: your role) in a copy, then send them.
- * 3. The library says that its handshake has succeeded, and tlsr_follower_is_complete is 1: tlsr_follower_finish.
- *    Free the library. What it still writes must not be sent.
+ * 1. A record of the peer has arrived. Follow a copy of it (sender: the peer's role), and give it to the library. If
+ *    its secret was missing, follow it again when the library has processed it.
+ * 2. The library has written records. Follow copies of them (sender: your role), then send them.
+ * 3. The library says that its handshake has succeeded: tlsr_follower_finish, and free the library. What it still
+ *    writes must not be sent. What was received behind the last record is for the engine.
+ *
+ * examples/posix/takeover.c does this with OpenSSL.
  *
  * Not in a library that was built without ciphers, or without the feature `takeover`.
  */

@@ -10,7 +10,7 @@ use crate::status::Status;
 pub struct Buffer(RecordBuffer<0, Owned>);
 
 impl Object for Buffer {
-    const KIND: u8 = 3;
+    const KIND: u8 = 8;
 }
 
 /// `tlsr_buffer_init`.
@@ -22,6 +22,7 @@ pub extern "C" fn buffer_init(
     len: usize,
 ) -> Status {
     Status::of(|| {
+        memory.check_beside_object(len, &buffer)?;
         let memory = memory.owned(len)?;
         buffer.put(size, Buffer(RecordBuffer::new_in(memory)))
     })

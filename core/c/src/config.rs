@@ -4,6 +4,7 @@ use tls_record::close::OnPeerClose;
 use tls_record::{Padding, RecordSizeLimit, Role, Version};
 
 use crate::memory::{In, Out, Plain};
+use crate::numbers::*;
 use crate::status::Status;
 
 /// `tlsr_config`.
@@ -90,22 +91,19 @@ pub(crate) fn config_of(config: In<'_, Config>) -> Result<tls_record::Config, St
     Ok(config)
 }
 
-// The values of these begin at 1, or are those of the wire, so that zeroed memory is none of them.
-
 pub(crate) const fn role_of(role: u8) -> Result<Role, Status> {
     match role {
-        1 => Ok(Role::Client),
-        2 => Ok(Role::Server),
+        CLIENT => Ok(Role::Client),
+        SERVER => Ok(Role::Server),
         _ => Err(Status::ARGUMENT),
     }
 }
 
-/// The two bytes of the wire (RFC 9846 section 4.2.1).
 pub(crate) const fn version_of(version: u16) -> Result<Version, Status> {
     match version {
         #[cfg(feature = "tls12")]
-        0x0303 => Ok(Version::Tls12),
-        0x0304 => Ok(Version::Tls13),
+        TLS_1_2 => Ok(Version::Tls12),
+        TLS_1_3 => Ok(Version::Tls13),
         _ => Err(Status::ARGUMENT),
     }
 }
@@ -114,15 +112,13 @@ pub(crate) fn size_limit_of(limit: u16) -> Result<RecordSizeLimit, Status> {
     RecordSizeLimit::new(limit).ok_or(Status::ARGUMENT)
 }
 
-const PADDING_NONE: u8 = 0;
-
 /// `tlsr_padding` and its size.
 pub(crate) const fn padding_of(padding: u8, size: u16) -> Result<Padding, Status> {
     Ok(match padding {
         PADDING_NONE => Padding::None,
-        1 => Padding::Block(size),
-        2 => Padding::PowerOfTwo,
-        3 => Padding::Size(size),
+        PADDING_BLOCK => Padding::Block(size),
+        PADDING_POWER_OF_TWO => Padding::PowerOfTwo,
+        PADDING_SIZE => Padding::Size(size),
         _ => return Err(Status::ARGUMENT),
     })
 }

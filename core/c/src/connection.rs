@@ -1,7 +1,5 @@
 //! `tlsr_connection`: a record layer that keeps its sealed records until the transport has taken them.
 
-use core::mem::MaybeUninit;
-
 use tls_record::{
     AlertDescription, ConnectionIn, KeySchedule, RecordLayer, ShutdownError, scrub_stack,
 };
@@ -9,7 +7,9 @@ use tls_record::{
 use crate::config::{Config, config_of, padding_of, role_of, size_limit_of, version_of};
 use crate::keys::{Keys, Secret, keys_of};
 use crate::layer::Layer;
-use crate::memory::{Bytes, BytesMut, Handle, In, Object, Out, Owned, Parts, Slice, SliceMut};
+use crate::memory::{
+    Bytes, BytesMut, Handle, In, Object, Out, Owned, Parts, Place, Slice, SliceMut,
+};
 use crate::outcome::{End, Opened, epoch_of};
 use crate::status::Status;
 
@@ -31,6 +31,7 @@ pub extern "C" fn connection_init(
 ) -> Status {
     Status::of(|| {
         let config = config_of(config)?;
+        buffer.check_beside_object(buffer_len, &connection)?;
         let buffer = buffer.owned(buffer_len)?;
         let made = ConnectionIn::without_keys_in(config, buffer);
         connection.put(size, Connection(made.map_err(|_| Status::NO_SPACE)?))
@@ -61,6 +62,9 @@ fn from_layer(
     buffer_len: usize,
 ) -> Status {
     Status::of(|| {
+        connection.check_beside(&layer)?;
+        buffer.check_beside_object(buffer_len, &connection)?;
+        buffer.check_beside_object(buffer_len, &layer)?;
         let room = connection.room(size)?;
         let buffer = buffer.owned(buffer_len)?;
         if buffer_len < MIN_BUFFER {
@@ -470,7 +474,7 @@ pub extern "C" fn connection_check_closed(
 /// Writes how many bytes have arrived, where the answer says so.
 pub(crate) fn closed(
     answer: Result<(), ShutdownError>,
-    place: Option<&mut MaybeUninit<u32>>,
+    place: Option<Place<'_, u32>>,
 ) -> Result<(), Status> {
     if let Some(place) = place {
         place.write(match answer {

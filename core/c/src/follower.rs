@@ -1,13 +1,14 @@
 //! `tlsr_follower`: follows the handshake of another TLS library, and takes its connection over.
 
 use tls_record::takeover::{Follower as Handshake, SecretKind, TakeoverError};
-use tls_record::{KeySchedule, RecordLayer, scrub_stack};
+use tls_record::{KeySchedule, RecordLayer, Version, scrub_stack};
 
 use crate::config::{Config, config_of, role_of};
 use crate::keys::{Keys, Provider};
 use crate::layer::Layer;
 use crate::memory::{Bytes, BytesMut, Handle, In, Object, Out, Slice};
-use crate::outcome::{Opened, version_number};
+use crate::numbers::*;
+use crate::outcome::Opened;
 use crate::status::Status;
 
 /// `tlsr_follower`.
@@ -46,6 +47,7 @@ pub extern "C" fn follower_follow(
         let followed = follower.follow(sender, input);
         if let Err(TakeoverError::MissingSecret(kind)) = followed {
             place.write(Opened { detail: kind_number(kind), ..Opened::new(0) });
+            return Ok(followed.map(|_| ())?);
         }
         Opened::fill(place, &followed)
     })
@@ -171,14 +173,22 @@ fn finish(
     })
 }
 
+/// The two bytes of the wire.
+const fn version_number(version: Version) -> u16 {
+    match version {
+        Version::Tls12 => TLS_1_2,
+        Version::Tls13 => TLS_1_3,
+    }
+}
+
 /// `TLSR_SECRET_...`.
 const KINDS: [(u8, SecretKind); 6] = [
-    (1, SecretKind::ClientHandshake),
-    (2, SecretKind::ServerHandshake),
-    (3, SecretKind::ClientTraffic),
-    (4, SecretKind::ServerTraffic),
-    (5, SecretKind::Master),
-    (6, SecretKind::Exporter),
+    (SECRET_CLIENT_HANDSHAKE, SecretKind::ClientHandshake),
+    (SECRET_SERVER_HANDSHAKE, SecretKind::ServerHandshake),
+    (SECRET_CLIENT_TRAFFIC, SecretKind::ClientTraffic),
+    (SECRET_SERVER_TRAFFIC, SecretKind::ServerTraffic),
+    (SECRET_MASTER, SecretKind::Master),
+    (SECRET_EXPORTER, SecretKind::Exporter),
 ];
 
 fn kind_number(kind: SecretKind) -> u8 {

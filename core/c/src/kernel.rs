@@ -13,7 +13,7 @@ use crate::status::Status;
 pub struct Kernel(KernelDirection<Provider>);
 
 impl Object for Kernel {
-    const KIND: u8 = 4;
+    const KIND: u8 = 7;
 }
 
 /// The longest `tls12_crypto_info_*`: that of AES-256-GCM.

@@ -38,8 +38,11 @@ pub struct Secret<'a> {
 // SAFETY: pointers and integers; the pointers are checked when they are used.
 unsafe impl Plain for Secret<'_> {}
 
+/// Keys, and the sequence number of their next record.
+type FromSequence = (Keys, u64);
+
 /// Makes the keys of a direction, and returns them with their first sequence number.
-pub(crate) fn keys_of(secret: In<'_, Secret<'_>>) -> Result<(Keys, u64), Status> {
+pub(crate) fn keys_of(secret: In<'_, Secret<'_>>) -> Result<FromSequence, Status> {
     let from = secret.get()?;
     Ok((Keys::new(from)?, from.sequence))
 }
@@ -48,7 +51,7 @@ pub(crate) fn keys_of(secret: In<'_, Secret<'_>>) -> Result<(Keys, u64), Status>
 pub(crate) fn both_keys_of(
     one: In<'_, Secret<'_>>,
     other: In<'_, Secret<'_>>,
-) -> Result<((Keys, u64), (Keys, u64)), Status> {
+) -> Result<(FromSequence, FromSequence), Status> {
     let (one, other) = (one.get()?, other.get()?);
     let mut keys = Keys::new(one)?;
     match Keys::new(other) {

@@ -24,21 +24,13 @@ pub trait Object {
 /// copies would seal with the same nonces.
 #[repr(C)]
 pub struct Memory<T> {
-    mark: usize,
+    mark: MaybeUninit<usize>,
     object: MaybeUninit<T>,
 }
 
 impl<T: Object> Memory<T> {
     fn mark_of(memory: *const Self) -> usize {
         !memory.addr().wrapping_add(T::KIND.into())
-    }
-
-    /// Whether it is that of its address.
-    #[inline(always)]
-    fn has_mark(&self) -> bool {
-        // In this form it takes an instruction less.
-        let address = core::ptr::from_ref(self).addr();
-        self.mark.wrapping_add(address) == !usize::from(T::KIND)
     }
 }
 
@@ -50,18 +42,32 @@ impl<'a, T: Object> Handle<'a, T> {
     /// Makes what C passes, for tests.
     ///
     /// # Safety
-    /// `memory` is null, or points to memory that nothing else uses during `'a`.
+    /// `memory` is null, or points to memory that nothing else uses during `'a`. Its bytes are initialised,
+    /// if the function does not make the object. If they are those of an object that was made there, it
+    /// was left as it was.
     pub const unsafe fn new(memory: *mut Memory<T>) -> Self {
         Self(memory, PhantomData)
     }
 
+    fn check_pointer(&self) -> Result<(), Status> {
+        if self.0.is_null() || !self.0.is_aligned() { Err(Status::ARGUMENT) } else { Ok(()) }
+    }
+
+    /// Checks that there is an object. Until then no reference is made, because the memory may be in use
+    /// as something else.
     #[inline(always)]
-    fn memory(&self) -> Result<&'a mut Memory<T>, Status> {
-        if self.0.is_null() || !self.0.is_aligned() {
-            return Err(Status::ARGUMENT);
+    fn check_object(&self) -> Result<(), Status> {
+        self.check_pointer()?;
+        // SAFETY: the caller has this memory.
+        let mark = unsafe { (*self.0).mark };
+        // SAFETY: its bytes are an integer, whatever they are.
+        let mark = unsafe { mark.assume_init() };
+        // It is `Memory::mark_of` this address. Compared in this form it takes an instruction less.
+        if mark.wrapping_add(self.0.addr()) == !usize::from(T::KIND) {
+            Ok(())
+        } else {
+            Err(Status::INVALID_HANDLE)
         }
-        // SAFETY: the caller has this memory, for this call alone. It may hold anything.
-        Ok(unsafe { &mut *self.0 })
     }
 
     /// Returns the object.
@@ -73,25 +79,32 @@ impl<'a, T: Object> Handle<'a, T> {
     /// The same in the function that calls it: for those of every record.
     #[inline(always)]
     pub(crate) fn get_inline(self) -> Result<&'a mut T, Status> {
-        let memory = self.memory()?;
-        if !memory.has_mark() {
-            return Err(Status::INVALID_HANDLE);
-        }
-        // SAFETY: `put` has set this mark, which no other memory has, and `take` removes it.
+        self.check_object()?;
+        // SAFETY: the caller has this memory, for this call alone.
+        let memory = unsafe { &mut *self.0 };
+        // SAFETY: `fill` has set this mark, which no other memory has. `wipe` and `take` remove it.
         Ok(unsafe { memory.object.assume_init_mut() })
     }
 
     /// Drops the object, which wipes its keys, and overwrites its memory.
+    ///
+    /// Without a reference to the whole memory: a key store, which destroys a key, can call back and ask
+    /// whether there is an object.
     pub(crate) fn wipe(self) -> Status {
-        let memory = match self.memory() {
-            Ok(memory) if memory.has_mark() => memory,
-            Ok(_) => return Status::INVALID_HANDLE,
-            Err(status) => return status,
-        };
+        if let Err(status) = self.check_object() {
+            return status;
+        }
+        // SAFETY: the caller has this memory, for this call alone.
+        let mark = unsafe { &raw mut (*self.0).mark };
+        // SAFETY: as above. From now on there is no object.
+        unsafe { mark.write(MaybeUninit::new(0)) };
+        // SAFETY: as above.
+        let object: *mut T = unsafe { &raw mut (*self.0).object }.cast();
         // Dropped in place, because moving it would leave a copy of its keys.
-        // SAFETY: as in `get`. The mark is removed below, so that it is not dropped again.
-        unsafe { memory.object.assume_init_drop() };
-        wipe(memory);
+        // SAFETY: `fill` has made it with its mark, which is removed: it is not dropped again.
+        unsafe { object.drop_in_place() };
+        // SAFETY: as above.
+        wipe(unsafe { &mut *self.0 });
         Status::OK
     }
 
@@ -103,10 +116,13 @@ impl<'a, T: Object> Handle<'a, T> {
 
     /// Checks that an object has room, before it is made of another.
     pub(crate) fn room(self, size: usize) -> Result<Room<'a, T>, Status> {
-        if size < size_of::<Memory<T>>() {
+        const { assert!(align_of::<Memory<T>>() <= crate::sizes::ALIGNMENT, "TLSR_ALIGNMENT is less") };
+        if size < crate::sizes::size::<T>() {
             return Err(Status::SIZE);
         }
-        self.memory().map(Room)
+        self.check_pointer()?;
+        // SAFETY: the caller has this memory, for this call alone.
+        Ok(Room(unsafe { &mut *self.0 }))
     }
 
     /// Moves the object out. Its memory is wiped.
@@ -116,11 +132,9 @@ impl<'a, T: Object> Handle<'a, T> {
 
     /// Checks that there is an object, before it is moved out.
     pub(crate) fn held(self) -> Result<Held<'a, T>, Status> {
-        let memory = self.memory()?;
-        if !memory.has_mark() {
-            return Err(Status::INVALID_HANDLE);
-        }
-        Ok(Held(memory))
+        self.check_object()?;
+        // SAFETY: the caller has this memory, for this call alone.
+        Ok(Held(unsafe { &mut *self.0 }))
     }
 
     /// Returns an error if this object and another one of the call overlap.
@@ -144,7 +158,7 @@ pub(crate) struct Held<'a, T>(&'a mut Memory<T>);
 
 impl<T: Object> Held<'_, T> {
     pub(crate) fn get(&mut self) -> &mut T {
-        // SAFETY: `put` has set the mark that `held` found, and `take` removes it.
+        // SAFETY: `fill` has set the mark that `held` found.
         unsafe { self.0.object.assume_init_mut() }
     }
 
@@ -166,7 +180,7 @@ impl<T: Object> Room<'_, T> {
         // What the memory held before does not remain between the fields.
         wipe(memory);
         memory.object.write(object);
-        memory.mark = Memory::mark_of(memory);
+        memory.mark.write(Memory::mark_of(memory));
     }
 }
 
@@ -203,10 +217,11 @@ impl<T: Object + Sync> Shared<T> {
     pub(crate) fn get(&self) -> Result<&T, Status> {
         // SAFETY: the caller keeps the memory, and changes it by no call while others use it.
         let memory = unsafe { &*self.0 };
-        if memory.mark != Memory::mark_of(self.0) {
+        // SAFETY: `fill` has set this mark, or something else has written there since.
+        if unsafe { memory.mark.assume_init() } != Memory::mark_of(self.0) {
             return Err(Status::INVALID_HANDLE);
         }
-        // SAFETY: `fill` has set this mark.
+        // SAFETY: `fill` has made the object with this mark.
         Ok(unsafe { memory.object.assume_init_ref() })
     }
 }
@@ -228,7 +243,7 @@ impl<'a, T: Plain> In<'a, T> {
     /// Makes what C passes, for tests.
     ///
     /// # Safety
-    /// `value` is null, or points to a value that nothing changes during `'a`.
+    /// `value` is null, or points to a value that nothing changes during `'a`. So do the pointers in it.
     pub const unsafe fn new(value: *const T) -> Self {
         Self(value, PhantomData)
     }
@@ -257,17 +272,31 @@ impl<'a, T: Plain> Out<'a, T> {
 
     /// Returns the place of the value. Called before anything is changed.
     #[inline]
-    pub(crate) fn place(self) -> Result<&'a mut MaybeUninit<T>, Status> {
+    pub(crate) fn place(self) -> Result<Place<'a, T>, Status> {
         if self.0.is_null() || !self.0.is_aligned() {
             return Err(Status::ARGUMENT);
         }
-        // SAFETY: the caller has this memory, for this call alone.
-        Ok(unsafe { &mut *self.0.cast() })
+        Ok(Place(self))
     }
 
     /// Returns the place of a value that the caller may not want: null.
-    pub(crate) fn optional_place(self) -> Result<Option<&'a mut MaybeUninit<T>>, Status> {
+    pub(crate) fn optional_place(self) -> Result<Option<Place<'a, T>>, Status> {
         if self.0.is_null() { Ok(None) } else { self.place().map(Some) }
+    }
+}
+
+/// The place of a value.
+///
+/// There is no reference to it until it is written, at the end of a call. A caller that lets it overlap a
+/// buffer loses bytes of the buffer, and nothing else.
+pub(crate) struct Place<'a, T>(Out<'a, T>);
+
+impl<'a, T: Plain> Place<'a, T> {
+    #[inline]
+    pub(crate) fn write(self, value: T) -> &'a mut T {
+        // SAFETY: the caller has this memory, for this call alone. The value may be uninitialised.
+        let place: &mut MaybeUninit<T> = unsafe { &mut *self.0.0.cast() };
+        place.write(value)
     }
 }
 
@@ -356,6 +385,7 @@ impl<'a> BytesMut<'a> {
         other: Bytes<'a>,
         other_len: usize,
     ) -> Result<(&'a mut [u8], &'a [u8]), Status> {
+        // Both at once, and before the distances are compared.
         if is_too_long(len | other_len) {
             return Err(Status::ARGUMENT);
         }
@@ -378,10 +408,22 @@ impl<'a> BytesMut<'a> {
         parts: Parts<'a>,
         count: usize,
     ) -> Result<(&'a mut [u8], PartsOf<'a>), Status> {
-        for part in parts.slices(count)? {
-            self.check_beside(len, Bytes(part.data, PhantomData), part.len)?;
+        let all = parts.get(count)?;
+        for part in all.get() {
+            self.check_beside(len, Bytes(part.as_ptr(), PhantomData), part.len())?;
         }
-        Ok((self.slice(len)?, parts.get(count)?))
+        // The array of the parts was read: it is not needed any more.
+        Ok((self.slice(len)?, all))
+    }
+
+    /// Returns an error if these bytes overlap the memory of an object.
+    pub(crate) fn check_beside_object<T>(
+        &self,
+        len: usize,
+        object: &Handle<'_, T>,
+    ) -> Result<(), Status> {
+        let other = Bytes(object.0.cast_const().cast(), PhantomData);
+        self.check_beside(len, other, size_of::<Memory<T>>())
     }
 }
 

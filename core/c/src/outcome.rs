@@ -1,16 +1,16 @@
 //! The structures that functions fill: what was opened, what was sealed, what is due, and how a
 //! connection ended.
 
-use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use tls_record::{
     AlertDescription, Epoch, Event, Fault, Flood, Opener, ReadEnd, SealError, Sealer,
-    ShutdownError, Version, WriteEnd,
+    ShutdownError, WriteEnd,
 };
 
 use crate::keys::Keys;
-use crate::memory::Plain;
+use crate::memory::{Place, Plain};
+use crate::numbers::*;
 use crate::status::Status;
 
 /// `tlsr_opened`.
@@ -36,7 +36,7 @@ impl Opened {
     /// It takes a reference, because a value would be copied once more.
     #[inline(always)]
     pub(crate) fn fill<E: Copy + Into<Status>>(
-        place: &mut MaybeUninit<Self>,
+        place: Place<'_, Self>,
         opened: &Result<tls_record::Opened, E>,
     ) -> Result<(), Status> {
         let opened = match opened {
@@ -45,7 +45,7 @@ impl Opened {
         };
         if let Event::ApplicationData(range) = &opened.event {
             let mut this = Self::new(opened.consumed);
-            this.event = 2;
+            this.event = EVENT_APPLICATION_DATA;
             this.set_range(range);
             place.write(this);
         } else {
@@ -56,32 +56,32 @@ impl Opened {
 
     /// Fills the structure for what comes less often than application data.
     #[inline(never)]
-    fn fill_other(place: &mut MaybeUninit<Self>, opened: &tls_record::Opened) {
+    fn fill_other(place: Place<'_, Self>, opened: &tls_record::Opened) {
         let this = place.write(Self::new(opened.consumed));
-        // An event that this version does not know needs no action, as `TLSR_EVENT_NOTHING`.
         this.event = match &opened.event {
             Event::NeedMore { total } => {
                 this.needed = *total;
-                1
+                EVENT_NEED_MORE
             }
             Event::Handshake(piece) => {
                 this.detail = piece.header.message_type.0;
                 this.message_len = piece.header.length;
                 this.message_offset = piece.offset;
                 this.set_range(&piece.body);
-                3
+                EVENT_HANDSHAKE
             }
-            Event::ChangeCipherSpec => 4,
+            Event::ChangeCipherSpec => EVENT_CHANGE_CIPHER_SPEC,
             Event::KeyUpdate { requested } => {
                 this.detail = (*requested).into();
-                5
+                EVENT_KEY_UPDATE
             }
             Event::Warning(alert) => {
                 this.detail = alert.0;
-                6
+                EVENT_WARNING
             }
-            Event::Closed => 7,
-            _ => 0,
+            Event::Closed => EVENT_CLOSED,
+            // An event that this version does not know needs no action.
+            _ => EVENT_NOTHING,
         }
     }
 
@@ -94,7 +94,7 @@ impl Opened {
             needed: 0,
             message_len: 0,
             message_offset: 0,
-            event: 0,
+            event: EVENT_NOTHING,
             detail: 0,
         }
     }
@@ -122,7 +122,7 @@ impl Sealed {
     /// Fills the structure, also when there was not enough room.
     #[inline]
     pub(crate) fn fill(
-        place: &mut MaybeUninit<Self>,
+        place: Place<'_, Self>,
         sealed: Result<(usize, usize), SealError>,
     ) -> Result<(), Status> {
         match sealed {
@@ -136,7 +136,7 @@ impl Sealed {
 
     #[cold]
     #[inline(never)]
-    fn fill_failed(place: &mut MaybeUninit<Self>, error: SealError) -> Status {
+    fn fill_failed(place: Place<'_, Self>, error: SealError) -> Status {
         let needed = if let SealError::NoSpace { need } = error { need } else { 0 };
         place.write(Self { taken: 0, written: 0, needed });
         error.into()
@@ -161,9 +161,9 @@ unsafe impl Plain for Control {}
 impl Control {
     /// Fills the structure.
     #[inline(never)]
-    pub(crate) fn fill(place: &mut MaybeUninit<Self>, control: Option<tls_record::Control>) {
+    pub(crate) fn fill(place: Place<'_, Self>, control: Option<tls_record::Control>) {
         let this = place.write(Self {
-            kind: 0,
+            kind: CONTROL_NONE,
             alert: 0,
             request: 0,
             content_type: 0,
@@ -173,11 +173,11 @@ impl Control {
         let Some(control) = control else { return };
         match control {
             tls_record::Control::Alert(alert) => {
-                this.kind = 1;
+                this.kind = CONTROL_ALERT;
                 this.alert = alert.0;
             }
             tls_record::Control::KeyUpdate { request } => {
-                this.kind = 2;
+                this.kind = CONTROL_KEY_UPDATE;
                 this.request = request.into();
             }
         }
@@ -211,63 +211,63 @@ unsafe impl Plain for End {}
 
 impl End {
     /// Fills the structure.
-    pub(crate) fn fill(place: &mut MaybeUninit<Self>, end: tls_record::End) {
+    pub(crate) fn fill(place: Place<'_, Self>, end: tls_record::End) {
         let this = place.write(Self { is_clean: end.is_clean().into(), ..Self::default() });
         this.set_read(end.read);
         this.set_write(end.write);
     }
 
     /// Fills the structure with the end of one half: the other is open.
-    pub(crate) fn fill_read(place: &mut MaybeUninit<Self>, end: ReadEnd) {
+    pub(crate) fn fill_read(place: Place<'_, Self>, end: ReadEnd) {
         place.write(Self::default()).set_read(end);
     }
 
     /// Fills the structure with the end of one half: the other is open.
-    pub(crate) fn fill_write(place: &mut MaybeUninit<Self>, end: WriteEnd) {
+    pub(crate) fn fill_write(place: Place<'_, Self>, end: WriteEnd) {
         place.write(Self::default()).set_write(end);
     }
 
     fn set_read(&mut self, end: ReadEnd) {
         self.read = match end {
-            ReadEnd::Open => 0,
+            ReadEnd::Open => READ_OPEN,
             ReadEnd::Closed { epoch } => {
                 self.read_epoch = epoch_number(epoch);
-                1
+                READ_CLOSED
             }
             ReadEnd::Truncated { epoch, inside_record } => {
                 self.read_epoch = epoch_number(epoch);
                 self.inside_record = inside_record.into();
-                2
+                READ_TRUNCATED
             }
             ReadEnd::PeerAlert(alert) => {
                 self.read_alert = alert.0;
-                3
+                READ_PEER_ALERT
             }
             ReadEnd::Fault(fault) => {
                 self.fault = fault_number(fault);
                 self.read_alert = fault.alert().map_or(0, |alert| alert.0);
-                4
+                READ_FAULT
             }
-            ReadEnd::HandedOver => 5,
+            ReadEnd::HandedOver => READ_HANDED_OVER,
         };
     }
 
     fn set_write(&mut self, end: WriteEnd) {
         let alert = |description: AlertDescription| description.0;
         self.write = match end {
-            WriteEnd::Open => 0,
-            WriteEnd::Closing => 1,
-            WriteEnd::Closed => 2,
+            WriteEnd::Open => WRITE_OPEN,
+            WriteEnd::Closing => WRITE_CLOSING,
+            WriteEnd::Closed => WRITE_CLOSED,
             WriteEnd::AlertQueued(description) => {
                 self.write_alert = alert(description);
-                3
+                WRITE_ALERT_QUEUED
             }
             WriteEnd::AlertSent(description) => {
                 self.write_alert = alert(description);
-                4
+                WRITE_ALERT_SENT
             }
-            WriteEnd::Failed => 5,
-            WriteEnd::HandedOver => 6,
+            WriteEnd::Failed => WRITE_FAILED,
+            WriteEnd::HandedOver => WRITE_HANDED_OVER,
         };
     }
 }
@@ -308,7 +308,7 @@ impl Position {
 
 /// Writes the bytes that arrived while the peer's close_notify was awaited.
 pub(crate) fn fill_closed(
-    place: &mut MaybeUninit<u32>,
+    place: Place<'_, u32>,
     closed: Result<(), ShutdownError>,
 ) -> Result<(), Status> {
     place.write(match closed {
@@ -323,34 +323,26 @@ pub(crate) fn fill_closed(
 /// `tlsr_epoch`.
 pub(crate) const fn epoch_number(epoch: Epoch) -> u8 {
     match epoch {
-        Epoch::Plaintext => 1,
-        Epoch::EarlyData => 2,
-        Epoch::Handshake => 3,
-        Epoch::Application => 4,
+        Epoch::Plaintext => EPOCH_PLAINTEXT,
+        Epoch::EarlyData => EPOCH_EARLY_DATA,
+        Epoch::Handshake => EPOCH_HANDSHAKE,
+        Epoch::Application => EPOCH_APPLICATION,
     }
 }
 
 /// `tlsr_epoch`.
 pub(crate) const fn epoch_of(number: u8) -> Result<Epoch, Status> {
     match number {
-        1 => Ok(Epoch::Plaintext),
-        2 => Ok(Epoch::EarlyData),
-        3 => Ok(Epoch::Handshake),
-        4 => Ok(Epoch::Application),
+        EPOCH_PLAINTEXT => Ok(Epoch::Plaintext),
+        EPOCH_EARLY_DATA => Ok(Epoch::EarlyData),
+        EPOCH_HANDSHAKE => Ok(Epoch::Handshake),
+        EPOCH_APPLICATION => Ok(Epoch::Application),
         _ => Err(Status::ARGUMENT),
     }
 }
 
-/// The two bytes of the wire.
-pub(crate) const fn version_number(version: Version) -> u16 {
-    match version {
-        Version::Tls12 => 0x0303,
-        Version::Tls13 => 0x0304,
-    }
-}
-
 macro_rules! faults {
-    ($($fault:pat => $number:literal, $text:literal;)*) => {
+    ($($fault:pat => $number:ident, $text:literal;)*) => {
         /// `TLSR_FAULT_...`.
         const fn fault_number(fault: Fault) -> u8 {
             match fault {
@@ -369,30 +361,30 @@ macro_rules! faults {
 }
 
 faults! {
-    Fault::NotTls => 1, c"the peer does not speak TLS";
-    Fault::RecordOverflow => 2, c"record longer than allowed";
-    Fault::BadRecordMac => 3, c"record authentication failed";
-    Fault::RecordVersion => 4, c"TLS 1.2 record of another version";
-    Fault::UnexpectedContentType => 5, c"record type not allowed here";
-    Fault::NoContentType => 6, c"inner plaintext without a content type";
-    Fault::UnexpectedHandshake => 7, c"handshake message not allowed here";
-    Fault::EmptyHandshakeRecord => 8, c"empty handshake record";
-    Fault::HandshakeTooLong => 9, c"handshake message longer than the limit";
-    Fault::Interleaved => 10, c"record between the fragments of a handshake message";
-    Fault::SpansKeyChange => 11, c"handshake message spans a key change";
-    Fault::BadChangeCipherSpec => 12, c"malformed change_cipher_spec";
-    Fault::HandshakeLength => 13, c"handshake message of a wrong length";
-    Fault::KeyUpdateValue => 14, c"KeyUpdate with an unknown value";
-    Fault::EmptyAlert => 15, c"empty alert record";
-    Fault::AlertLength => 16, c"alert record of a wrong length";
-    Fault::AlertLevel => 17, c"alert of an unknown level";
-    Fault::Flood(Flood::EmptyRecords) => 18, c"too many empty records";
-    Fault::Flood(Flood::ChangeCipherSpecs) => 19, c"too many change_cipher_spec records";
-    Fault::Flood(Flood::Warnings) => 20, c"too many warning alerts";
-    Fault::Flood(Flood::KeyUpdates) => 21, c"too many KeyUpdates";
-    Fault::Flood(Flood::Renegotiations) => 22, c"too many requests to renegotiate";
-    Fault::TooMuchEarlyData => 23, c"too much early data";
-    Fault::SequenceExhausted => 24, c"sequence numbers exhausted";
-    Fault::Crypto => 25, c"keys could not be made, or the cipher failed";
-    Fault::Aborted(_) => 26, c"aborted by the application";
+    Fault::NotTls => FAULT_NOT_TLS, c"the peer does not speak TLS";
+    Fault::RecordOverflow => FAULT_RECORD_OVERFLOW, c"record longer than allowed";
+    Fault::BadRecordMac => FAULT_BAD_RECORD_MAC, c"record authentication failed";
+    Fault::RecordVersion => FAULT_RECORD_VERSION, c"TLS 1.2 record of another version";
+    Fault::UnexpectedContentType => FAULT_UNEXPECTED_CONTENT_TYPE, c"record type not allowed here";
+    Fault::NoContentType => FAULT_NO_CONTENT_TYPE, c"inner plaintext without a content type";
+    Fault::UnexpectedHandshake => FAULT_UNEXPECTED_HANDSHAKE, c"handshake message not allowed here";
+    Fault::EmptyHandshakeRecord => FAULT_EMPTY_HANDSHAKE_RECORD, c"empty handshake record";
+    Fault::HandshakeTooLong => FAULT_HANDSHAKE_TOO_LONG, c"handshake message longer than the limit";
+    Fault::Interleaved => FAULT_INTERLEAVED, c"record between the fragments of a handshake message";
+    Fault::SpansKeyChange => FAULT_SPANS_KEY_CHANGE, c"handshake message spans a key change";
+    Fault::BadChangeCipherSpec => FAULT_BAD_CHANGE_CIPHER_SPEC, c"malformed change_cipher_spec";
+    Fault::HandshakeLength => FAULT_HANDSHAKE_LENGTH, c"handshake message of a wrong length";
+    Fault::KeyUpdateValue => FAULT_KEY_UPDATE_VALUE, c"KeyUpdate with an unknown value";
+    Fault::EmptyAlert => FAULT_EMPTY_ALERT, c"empty alert record";
+    Fault::AlertLength => FAULT_ALERT_LENGTH, c"alert record of a wrong length";
+    Fault::AlertLevel => FAULT_ALERT_LEVEL, c"alert of an unknown level";
+    Fault::Flood(Flood::EmptyRecords) => FAULT_FLOOD_EMPTY_RECORDS, c"too many empty records";
+    Fault::Flood(Flood::ChangeCipherSpecs) => FAULT_FLOOD_CHANGE_CIPHER_SPECS, c"too many change_cipher_spec records";
+    Fault::Flood(Flood::Warnings) => FAULT_FLOOD_WARNINGS, c"too many warning alerts";
+    Fault::Flood(Flood::KeyUpdates) => FAULT_FLOOD_KEY_UPDATES, c"too many KeyUpdates";
+    Fault::Flood(Flood::Renegotiations) => FAULT_FLOOD_RENEGOTIATIONS, c"too many requests to renegotiate";
+    Fault::TooMuchEarlyData => FAULT_TOO_MUCH_EARLY_DATA, c"too much early data";
+    Fault::SequenceExhausted => FAULT_SEQUENCE_EXHAUSTED, c"sequence numbers exhausted";
+    Fault::Crypto => FAULT_CRYPTO, c"keys could not be made, or the cipher failed";
+    Fault::Aborted(_) => FAULT_ABORTED, c"aborted by the application";
 }

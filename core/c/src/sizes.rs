@@ -16,26 +16,36 @@ use crate::mailbox::Mailbox;
 use crate::memory::{MAX_PARTS, Memory};
 use crate::opener::Opener;
 use crate::sealer::Sealer;
+use crate::writer::Writer;
+
+/// The alignment of all opaque types. `Handle::put` does not compile for a type that needs more.
+pub(crate) const ALIGNMENT: usize = align_of::<Memory<Layer>>();
 
 const LINES: &[Line] = &[
     line("CONFIG_VERSION", crate::text::VERSION as usize),
-    line("ALIGNMENT", align_of::<Memory<Layer>>()),
+    line("ALIGNMENT", ALIGNMENT),
     line("MAX_PARTS", MAX_PARTS),
     line("MIN_BUFFER", MIN_BUFFER),
-    line("LAYER_SIZE", size_of::<Memory<Layer>>()),
-    line("OPENER_SIZE", size_of::<Memory<Opener>>()),
-    line("SEALER_SIZE", size_of::<Memory<Sealer>>()),
-    line("MAILBOX_SIZE", size_of::<Memory<Mailbox>>()),
-    line("CONNECTION_SIZE", size_of::<Memory<Connection>>()),
-    line("BUFFER_SIZE", size_of::<Memory<Buffer>>()),
+    line("LAYER_SIZE", size::<Layer>()),
+    line("CONNECTION_SIZE", size::<Connection>()),
+    line("BUFFER_SIZE", size::<Buffer>()),
     // The header leaves out what this library was built without.
     #[cfg(secrets)]
     line("SUSPENDED_LEN", tls_record::SUSPENDED_LEN),
     #[cfg(secrets)]
-    line("KERNEL_SIZE", size_of::<Memory<crate::kernel::Kernel>>()),
+    line("KERNEL_SIZE", size::<crate::kernel::Kernel>()),
     #[cfg(all(feature = "takeover", secrets))]
-    line("FOLLOWER_SIZE", size_of::<Memory<crate::follower::Follower>>()),
+    line("FOLLOWER_SIZE", size::<crate::follower::Follower>()),
+    line("OPENER_SIZE", size::<Opener>()),
+    line("SEALER_SIZE", size::<Sealer>()),
+    line("WRITER_SIZE", size::<Writer>()),
+    line("MAILBOX_SIZE", size::<Mailbox>()),
 ];
+
+/// What C says of an object of the greatest alignment.
+pub(crate) const fn size<T>() -> usize {
+    size_of::<Memory<T>>().next_multiple_of(ALIGNMENT)
+}
 
 /// The definitions of `tls_record_config.h`.
 #[used]
@@ -58,6 +68,14 @@ const LINE_LEN: usize = 48;
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct Line([u8; LINE_LEN]);
+
+impl Line {
+    /// Returns the definition, with the end of its line.
+    pub fn as_str(&self) -> &str {
+        // It is ASCII.
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
 
 const fn line(name: &str, value: usize) -> Line {
     let mut line = [b' '; LINE_LEN];

@@ -146,6 +146,11 @@ statuses! {
 }
 
 impl Status {
+    /// Returns the number, as C has it.
+    pub const fn code(self) -> i32 {
+        self.0
+    }
+
     /// Runs a call, and returns its status.
     #[inline]
     pub(crate) fn of(call: impl FnOnce() -> Result<(), Self>) -> Self {

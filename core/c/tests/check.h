@@ -23,10 +23,21 @@ extern const tlsr_secret client_secret, server_secret;
 /* Makes both ends of an established TLS 1.3 connection. */
 void make_layers(tlsr_layer *client, tlsr_layer *server);
 
+/* Keys of TLS 1.2, of TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256. */
+extern const tlsr_secret client_key, server_key;
+
+/* Makes layers without keys. */
+void make_empty(tlsr_layer *layer, uint8_t role, uint16_t version);
+
+/* Opens all records, of which the last must be this event, with this detail. */
+void receive(tlsr_layer *layer, uint8_t *records, size_t len, uint8_t event, uint8_t detail);
+
 /* The tests of each file, in the order of the header. */
 void test_text(void);
 void test_layer(void);
+void test_halves(void);
 void test_connection(void);
+void test_writer(void);
 void test_buffer(void);
 void test_handover(void);
 
