@@ -276,27 +276,34 @@ tlsr_status tlsr_config_init(tlsr_config *config, uint8_t role);
  * the connection fails then. They must not call the engine with the object that calls them. They leave no
  * copies of keys on the stack.
  *
+ * Each number is destroyed once: a secret when it is replaced or when the connection ends, a key when that of
+ * the next generation was made or when the connection ends. A connection has up to 5 numbers at a time: a
+ * secret and a key for each direction, and one more during a KeyUpdate.
+ *
  * The table stays where it is, unchanged, until the last of its secrets and keys was destroyed. The halves of
  * a connection that run in two threads call its functions at the same time.
- * In a library that was built with the feature `key-store`.
+ * In a library that was built with the feature `key-store`. examples/key_store/store.c is such a store.
  */
 typedef struct tlsr_key_store {
     /* Given to each function. */
     void *context;
     /* Makes the key and the iv of the current generation of `secret` (RFC 9846 section 7.3). In TLS 1.2 iv is
-     * as tlsr_secret says, with zeros behind a salt. Each key is destroyed once. */
-    int32_t (*keys)(void *context, uintptr_t secret, uintptr_t *key, uint8_t iv[12]);
-    /* Replaces *secret by its next generation (section 7.2), and destroys the old one. */
-    int32_t (*update)(void *context, uintptr_t *secret);
-    /* Encrypts `len` bytes in place, and writes the tag. */
+     * as tlsr_secret says, with zeros behind a salt. `suite` is that of tlsr_secret. */
+    int32_t (*keys)(void *context, uintptr_t secret, uint16_t suite, uintptr_t *key, uint8_t iv[12]);
+    /* Replaces *secret by its next generation (section 7.2), and destroys the old one. If it fails, it leaves
+     * *secret as it is: it will be destroyed. Never called in TLS 1.2. */
+    int32_t (*update)(void *context, uintptr_t *secret, uint16_t suite);
+    /* Encrypts `len` bytes in place, and writes the tag, of 16 bytes or the 8 of CCM_8. It lies directly behind
+     * the others, for stores that write both in one piece: tag == in_out + len. */
     int32_t (*seal)(void *context, uintptr_t key, const uint8_t nonce[12],
                     const uint8_t *additional_data, size_t additional_data_len,
-                    uint8_t *in_out, size_t len, uint8_t *tag);
-    /* Checks the tag, then decrypts `len` bytes in place. If the tag is wrong it returns another number
-     * than 0; what it has decrypted by then is overwritten by the engine. */
+                    uint8_t *in_out, size_t len, uint8_t *tag, size_t tag_len);
+    /* Checks the tag, which lies as above, then decrypts `len` bytes in place. If the tag is wrong it returns
+     * another number than 0; what it has decrypted by then is overwritten by the engine. The engine cannot tell
+     * a store that failed from a forged record: either is TLSR_FAULT_BAD_RECORD_MAC. */
     int32_t (*open)(void *context, uintptr_t key, const uint8_t nonce[12],
                     const uint8_t *additional_data, size_t additional_data_len,
-                    uint8_t *in_out, size_t len, const uint8_t *tag);
+                    uint8_t *in_out, size_t len, const uint8_t *tag, size_t tag_len);
     void (*destroy_key)(void *context, uintptr_t key);
     void (*destroy_secret)(void *context, uintptr_t secret);
 } tlsr_key_store;
@@ -310,7 +317,8 @@ typedef struct tlsr_key_store {
  *   nonce. ChaCha20-Poly1305 has 12 bytes.
  * - Keys in a store: `suite`, `store`, and `handle`: the number of the secret. From the call on it belongs
  *   to the engine, which destroys it, unless the call returns TLSR_ERR_ARGUMENT, TLSR_ERR_INVALID_HANDLE,
- *   TLSR_ERR_LENGTH or TLSR_ERR_UNSUPPORTED.
+ *   TLSR_ERR_LENGTH or TLSR_ERR_UNSUPPORTED. A number that is given twice, for both directions for instance,
+ *   is TLSR_ERR_SAME_SECRET, and is destroyed once. Two numbers with the same secret behind them are not seen.
  *
  * The bytes are copied: wipe yours.
  */
@@ -532,8 +540,8 @@ tlsr_status tlsr_layer_wipe(tlsr_layer *layer);
  * TLSR_ERR_LENGTH, TLSR_ERR_UNSUPPORTED: not keys of this suite. TLSR_ERR_EPOCH, TLSR_ERR_MISMATCH,
  * TLSR_ERR_SAME_SECRET, TLSR_ERR_NONCE_REUSE: not keys that may be installed now. TLSR_ERR_CONNECTION_CLOSED,
  * TLSR_ERR_HANDED_OVER: the direction has ended. TLSR_ERR_FAULT: a handshake message spans the key change
- * (RFC 9846 section 5.1). TLSR_ERR_CRYPTO: keys could not be made. The connection has failed after the last
- * two. */
+ * (RFC 9846 section 5.1), and the connection has failed. TLSR_ERR_CRYPTO: keys could not be made, or those of one
+ * direction alone; wipe the object. */
 tlsr_status tlsr_layer_install(tlsr_layer *layer, uint8_t epoch, const tlsr_secret *client,
                                const tlsr_secret *server);
 
@@ -695,7 +703,7 @@ tlsr_status tlsr_layer_abort(tlsr_layer *layer, uint8_t alert);
  * tlsr_layer_close, and after each tlsr_layer_open. `budget` is how many bytes of records the peer may send
  * until then.
  *
- * Writes to `drained`, also with an error: the bytes of records that have arrived since tlsr_layer_close or
+ * Writes to `drained`, which may be null, also with an error: the bytes of records that have arrived since tlsr_layer_close or
  * tlsr_layer_cancel, or since the first call of this function; 0 unless the peer's close_notify is awaited.
  *
  * TLSR_ERR_AWAITING_PEER: receive, then call again. TLSR_ERR_BUDGET_SPENT: more than `budget` bytes have
@@ -966,9 +974,9 @@ tlsr_status tlsr_connection_install_one(tlsr_connection *connection, uint8_t wri
  * under them. */
 tlsr_status tlsr_connection_establish(tlsr_connection *connection, uint8_t writer);
 
-/* Drops the early data that the server has rejected (RFC 9846 section 4.3.10): `hello_retry` is 1 if it answered with
+/* Drops the early data that the server has rejected (RFC 9846 section 4.3.10): `after_hello_retry_request` is 1 if it answered with
  * a HelloRetryRequest. For a server in its handshake. TLSR_ERR_EPOCH, TLSR_ERR_SHORT_TAG. */
-tlsr_status tlsr_connection_skip_early_data(tlsr_connection *connection, uint8_t hello_retry);
+tlsr_status tlsr_connection_skip_early_data(tlsr_connection *connection, uint8_t after_hello_retry_request);
 
 /* As tlsr_layer_set_version. */
 tlsr_status tlsr_connection_set_version(tlsr_connection *connection, uint16_t version);
@@ -1095,6 +1103,9 @@ tlsr_status tlsr_connection_abort(tlsr_connection *connection, uint8_t alert);
 /* Says how each direction ended, at any time. TLSR_WRITE_CLOSED and TLSR_WRITE_ALERT_SENT mean that the transport has
  * taken the last byte. */
 tlsr_status tlsr_connection_end(tlsr_connection *connection, tlsr_end *end);
+
+/* As tlsr_layer_position. */
+tlsr_status tlsr_connection_position(tlsr_connection *connection, tlsr_position *position);
 
 /* Returns 1 if a record of any length can be written now, else 0. */
 int32_t tlsr_connection_can_write(tlsr_connection *connection);

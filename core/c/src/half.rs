@@ -32,24 +32,36 @@ impl<H: Carry> Half<H> {
         &mut self,
         call: impl FnOnce(&mut H) -> Result<R, Status>,
     ) -> Result<R, Status> {
-        let link = self.link;
-        let mailbox = match &link {
-            Some(link) => Some(link.get::<H>()?),
-            None => None,
-        };
-        if let Some(mailbox) = mailbox {
-            self.half.take(mailbox);
-            self.post(mailbox);
+        if self.link.is_some() {
+            self.exchange()?;
         }
         let returned = call(&mut self.half);
-        if let Some(mailbox) = mailbox {
-            self.post(mailbox);
+        if self.link.is_some() {
+            self.post();
         }
         returned
     }
 
-    fn post(&mut self, mailbox: &Mailbox) {
-        self.has_posted |= self.half.post(mailbox);
+    // Not inlined: every function of a half calls these two.
+
+    /// Applies what the other half posted.
+    #[inline(never)]
+    fn exchange(&mut self) -> Result<(), Status> {
+        if let Some(link) = self.link {
+            self.half.take(link.get::<H>()?);
+            self.post();
+        }
+        Ok(())
+    }
+
+    /// Posts the notice or signal of this half.
+    #[inline(never)]
+    fn post(&mut self) {
+        if let Some(link) = self.link
+            && let Ok(mailbox) = link.get::<H>()
+        {
+            self.has_posted |= self.half.post(mailbox);
+        }
     }
 
     /// Returns whether something was posted since this was last asked; `None` without a mailbox.
@@ -60,9 +72,7 @@ impl<H: Carry> Half<H> {
     /// Links this half with the other one, and posts what it has for it.
     fn link(&mut self, link: Link) {
         self.link = Some(link);
-        if let Ok(mailbox) = link.get::<H>() {
-            self.post(mailbox);
-        }
+        self.post();
     }
 
     /// Applies what is in the mailbox, before the half leaves it. The half keeps the notice or signal that
@@ -105,7 +115,7 @@ pub(crate) fn split<W: Object, S: Object, H: Carry>(
         let (opener_addr, sender_addr) = (opener.addr(), sender.addr());
         let (opener, sender) = (opener.room(opener_size)?, sender.room(sender_size)?);
 
-        let (opener_half, sender_half) = halves(whole.take());
+        let (opener_half, sender_half) = whole.take(halves);
         let (mut opener_half, mut sender_half) = (Half::new(opener_half), Half::new(sender_half));
         if let Some(new_mailbox) = new_mailbox {
             let (opener_link, sender_link) = new_mailbox.link(opener_addr, sender_addr);
@@ -139,7 +149,9 @@ pub(crate) fn join<W: Object, S: Object, H: Carry>(
 
         opener.get().0.unlink();
         half_of(sender.get()).unlink();
-        whole.fill(joined(opener.take().0.half, into_half(sender.take()).half)?);
+        let opener = opener.take(|Opener(half)| half.half);
+        let sender = sender.take(|sender| into_half(sender).half);
+        whole.fill(joined(opener, sender)?);
         Ok(())
     })
 }

@@ -1,5 +1,6 @@
 //! Keys that stay in a key store: a table of C functions.
 
+use core::cell::Cell;
 use core::ffi::c_void;
 
 use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN};
@@ -11,8 +12,8 @@ use zeroize::Zeroize;
 #[allow(missing_docs, reason = "the header describes the fields")]
 pub struct KeyStore {
     pub context: *mut c_void,
-    pub keys: Option<unsafe extern "C" fn(*mut c_void, usize, *mut usize, *mut u8) -> i32>,
-    pub update: Option<unsafe extern "C" fn(*mut c_void, *mut usize) -> i32>,
+    pub keys: Option<unsafe extern "C" fn(*mut c_void, usize, u16, *mut usize, *mut u8) -> i32>,
+    pub update: Option<unsafe extern "C" fn(*mut c_void, *mut usize, u16) -> i32>,
     pub seal: Option<
         unsafe extern "C" fn(
             *mut c_void,
@@ -23,6 +24,7 @@ pub struct KeyStore {
             *mut u8,
             usize,
             *mut u8,
+            usize,
         ) -> i32,
     >,
     pub open: Option<
@@ -35,6 +37,7 @@ pub struct KeyStore {
             *mut u8,
             usize,
             *const u8,
+            usize,
         ) -> i32,
     >,
     pub destroy_key: Option<unsafe extern "C" fn(*mut c_void, usize)>,
@@ -56,9 +59,11 @@ impl Store {
 pub(crate) struct StoredSecret {
     store: Store,
     secret: usize,
+    suite: u16,
     version: Version,
     algorithm: Algorithm,
-    is_destroyed: bool,
+    /// Whether the number is destroyed with this value. Not after it was, or if it belongs to another one.
+    is_owner: Cell<bool>,
 }
 
 impl StoredSecret {
@@ -70,6 +75,7 @@ impl StoredSecret {
     pub(crate) unsafe fn new(
         table: *const KeyStore,
         secret: usize,
+        suite: u16,
         version: Version,
         algorithm: Algorithm,
     ) -> Option<Self> {
@@ -79,18 +85,26 @@ impl StoredSecret {
         let store = Store(table);
         let KeyStore { context: _, keys, update, seal, open, destroy_key, destroy_secret } =
             store.table();
-        (keys.is_some()
+        let is_complete = keys.is_some()
             && update.is_some()
             && seal.is_some()
             && open.is_some()
             && destroy_key.is_some()
-            && destroy_secret.is_some())
-        .then_some(Self { store, secret, version, algorithm, is_destroyed: false })
+            && destroy_secret.is_some();
+        // Not made before that is known: dropping it destroys the secret, which stays the caller's.
+        is_complete.then(|| Self {
+            store,
+            secret,
+            suite,
+            version,
+            algorithm,
+            is_owner: Cell::new(true),
+        })
     }
 
     /// Leaves the secret to the caller: it is not destroyed.
-    pub(crate) const fn give_back(&mut self) {
-        self.is_destroyed = true;
+    pub(crate) fn give_back(&self) {
+        self.is_owner.set(false);
     }
 }
 
@@ -107,7 +121,8 @@ impl KeySchedule for StoredSecret {
         let mut key = 0;
         let mut iv = [0; NONCE_LEN];
         // SAFETY: a function of the caller, with what the header promises it.
-        let failed = unsafe { keys(table.context, self.secret, &mut key, iv.as_mut_ptr()) };
+        let failed =
+            unsafe { keys(table.context, self.secret, self.suite, &mut key, iv.as_mut_ptr()) };
         if failed != 0 {
             return Err(KeyError::Crypto);
         }
@@ -116,8 +131,14 @@ impl KeySchedule for StoredSecret {
         Ok(DirectionKeys { aead, iv })
     }
 
+    /// The engine drops `other` if it is the same, because it has `self` already or will drop it, too. The
+    /// number is destroyed with `self` alone.
     fn is_same_secret(&self, other: &Self) -> bool {
-        self.store == other.store && self.secret == other.secret
+        let is_same = self.store == other.store && self.secret == other.secret;
+        if is_same {
+            other.give_back();
+        }
+        is_same
     }
 
     fn update(&mut self) -> Result<(), KeyError> {
@@ -127,7 +148,7 @@ impl KeySchedule for StoredSecret {
         let table = self.store.table();
         let update = table.update.ok_or(KeyError::Crypto)?;
         // SAFETY: a function of the caller, with what the header promises it.
-        let failed = unsafe { update(table.context, &mut self.secret) };
+        let failed = unsafe { update(table.context, &mut self.secret, self.suite) };
         if failed == 0 { Ok(()) } else { Err(KeyError::Crypto) }
     }
 }
@@ -136,8 +157,7 @@ impl Zeroize for StoredSecret {
     #[inline(never)]
     fn zeroize(&mut self) {
         let table = self.store.table();
-        if let Some(destroy) = table.destroy_secret.filter(|_| !self.is_destroyed) {
-            self.is_destroyed = true;
+        if let Some(destroy) = table.destroy_secret.filter(|_| self.is_owner.replace(false)) {
             // SAFETY: a function of the caller, called once for each secret.
             unsafe { destroy(table.context, self.secret) };
         }
@@ -180,7 +200,8 @@ impl Aead for StoredKey {
     ) -> Result<(), AeadError> {
         let table = self.store.table();
         let seal = table.seal.ok_or(AeadError)?;
-        // SAFETY: a function of the caller, with what the header promises it.
+        // SAFETY: a function of the caller, with what the header promises it. It may write the tag through
+        // either pointer: nothing here uses it.
         let failed = unsafe {
             seal(
                 table.context,
@@ -191,6 +212,7 @@ impl Aead for StoredKey {
                 in_out.as_mut_ptr(),
                 in_out.len(),
                 tag.as_mut_ptr(),
+                tag.len(),
             )
         };
         if failed == 0 { Ok(()) } else { Err(AeadError) }
@@ -216,6 +238,7 @@ impl Aead for StoredKey {
                 in_out.as_mut_ptr(),
                 in_out.len(),
                 tag.as_ptr(),
+                tag.len(),
             )
         };
         if failed == 0 { Ok(()) } else { Err(AeadError) }

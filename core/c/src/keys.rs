@@ -38,22 +38,23 @@ pub struct Secret<'a> {
 // SAFETY: pointers and integers; the pointers are checked when they are used.
 unsafe impl Plain for Secret<'_> {}
 
-/// Keys, and the sequence number of their next record.
-type FromSequence = (Keys, u64);
+/// The keys of a direction, and their first sequence number.
+pub(crate) type Numbered = (Keys, u64);
 
-/// Makes the keys of a direction, and returns them with their first sequence number.
-pub(crate) fn keys_of(secret: In<'_, Secret<'_>>) -> Result<FromSequence, Status> {
+/// Makes the keys of a direction.
+pub(crate) fn keys_of(secret: In<'_, Secret<'_>>) -> Result<Numbered, Status> {
     let from = secret.get()?;
     Ok((Keys::new(from)?, from.sequence))
 }
 
-/// Makes the keys of both directions.
+/// Makes the keys of both directions. If one is refused, a secret of a key store in the other remains the
+/// caller's.
 pub(crate) fn both_keys_of(
     one: In<'_, Secret<'_>>,
     other: In<'_, Secret<'_>>,
-) -> Result<(FromSequence, FromSequence), Status> {
+) -> Result<(Numbered, Numbered), Status> {
     let (one, other) = (one.get()?, other.get()?);
-    let mut keys = Keys::new(one)?;
+    let keys = Keys::new(one)?;
     match Keys::new(other) {
         Ok(other_keys) => Ok(((keys, one.sequence), (other_keys, other.sequence))),
         Err(status) => {
@@ -109,7 +110,7 @@ impl Keys {
     }
 
     /// Leaves a secret of a key store to the caller.
-    fn give_back(&mut self) {
+    fn give_back(&self) {
         match self {
             #[cfg(secrets)]
             Self::Secret(_) => {}
@@ -146,7 +147,8 @@ impl Keys {
             return Err(Status::ARGUMENT);
         }
         // SAFETY: the header says how long the table has to stay.
-        let stored = unsafe { StoredSecret::new(from.store, from.handle, version, algorithm) };
+        let stored =
+            unsafe { StoredSecret::new(from.store, from.handle, from.suite, version, algorithm) };
         stored.map(Self::Store).ok_or(Status::ARGUMENT)
     }
 

@@ -384,7 +384,7 @@ pub extern "C" fn layer_check_closed(
 ) -> Status {
     Status::of(|| {
         let Layer(layer) = layer.get()?;
-        fill_closed(drained.place()?, layer.check_closed(budget))
+        fill_closed(drained.optional_place()?, layer.check_closed(budget))
     })
 }
 

@@ -125,11 +125,6 @@ impl<'a, T: Object> Handle<'a, T> {
         Ok(Room(unsafe { &mut *self.0 }))
     }
 
-    /// Moves the object out. Its memory is wiped.
-    pub(crate) fn take(self) -> Result<T, Status> {
-        self.held().map(Held::take)
-    }
-
     /// Checks that there is an object, before it is moved out.
     pub(crate) fn held(self) -> Result<Held<'a, T>, Status> {
         self.check_object()?;
@@ -162,12 +157,13 @@ impl<T: Object> Held<'_, T> {
         unsafe { self.0.object.assume_init_mut() }
     }
 
-    /// Moves the object out. Its memory is wiped.
-    pub(crate) fn take(self) -> T {
+    /// Moves the object out, or a part of it. Its memory is wiped.
+    #[inline]
+    pub(crate) fn take<U>(self, part: impl FnOnce(T) -> U) -> U {
         // SAFETY: as in `get`. The mark is removed below, so that it is not read again.
-        let object = unsafe { self.0.object.assume_init_read() };
+        let part = part(unsafe { self.0.object.assume_init_read() });
         wipe(self.0);
-        object
+        part
     }
 }
 
@@ -175,6 +171,7 @@ impl<T: Object> Held<'_, T> {
 pub(crate) struct Room<'a, T>(&'a mut Memory<T>);
 
 impl<T: Object> Room<'_, T> {
+    #[inline]
     pub(crate) fn fill(self, object: T) {
         let Self(memory) = self;
         // What the memory held before does not remain between the fields.

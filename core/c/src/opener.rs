@@ -201,7 +201,7 @@ pub extern "C" fn opener_check_closed(
 ) -> Status {
     Status::of(|| {
         let Opener(half) = opener.get()?;
-        let place = drained.place()?;
+        let place = drained.optional_place()?;
         half.with(|opener| fill_closed(place, opener.check_closed(budget)))
     })
 }

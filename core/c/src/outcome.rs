@@ -306,17 +306,19 @@ impl Position {
     }
 }
 
-/// Writes the bytes that arrived while the peer's close_notify was awaited.
+/// Writes the bytes that arrived while the peer's close_notify was awaited, if the caller wants to know.
 pub(crate) fn fill_closed(
-    place: Place<'_, u32>,
+    place: Option<Place<'_, u32>>,
     closed: Result<(), ShutdownError>,
 ) -> Result<(), Status> {
-    place.write(match closed {
-        Err(ShutdownError::AwaitingPeer { drained } | ShutdownError::BudgetSpent { drained }) => {
-            drained
-        }
-        _ => 0,
-    });
+    if let Some(place) = place {
+        place.write(match closed {
+            Err(
+                ShutdownError::AwaitingPeer { drained } | ShutdownError::BudgetSpent { drained },
+            ) => drained,
+            _ => 0,
+        });
+    }
     Ok(closed?)
 }
 

@@ -40,5 +40,6 @@ void test_connection(void);
 void test_writer(void);
 void test_buffer(void);
 void test_handover(void);
+void test_gsk(void);
 
 #endif

@@ -1,21 +1,6 @@
 /* Runs the tests of the C API: every function, and every status that the header promises. */
 #include "check.h"
 
-void check(int holds, const char *condition, const char *file, int line) {
-    if (!holds) {
-        fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, condition);
-        exit(1);
-    }
-}
-
-void check_status(tlsr_status expected, tlsr_status status, const char *call, const char *file, int line) {
-    if (status != expected) {
-        fprintf(stderr, "%s:%d: %s\n  returned %ld (%s)\n  instead of %ld (%s)\n", file, line, call,
-                (long)status, tlsr_status_text(status), (long)expected, tlsr_status_text(expected));
-        exit(1);
-    }
-}
-
 static const uint8_t client_bytes[32] = {1}, server_bytes[32] = {2};
 const tlsr_secret client_secret = {client_bytes, sizeof client_bytes, NULL, 0, NULL, 0, 0, 0x1301};
 const tlsr_secret server_secret = {server_bytes, sizeof server_bytes, NULL, 0, NULL, 0, 0, 0x1301};
@@ -61,6 +46,7 @@ int main(void) {
         {"writer", test_writer},
         {"buffer", test_buffer},
         {"handover", test_handover},
+        {"gsk", test_gsk},
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         tests[i].run();
