@@ -222,8 +222,7 @@ pub extern "C" fn connection_received(
         let Connection(connection) = connection.get()?;
         let input = input.slice(len)?;
         let place = opened.place()?;
-        place.write(connection.received(input)?.into());
-        Ok(())
+        Opened::fill(place, &connection.received(input))
     })
 }
 
@@ -241,8 +240,7 @@ pub extern "C" fn connection_received_into(
         let Connection(connection) = connection.get()?;
         let (out, pieces) = out.beside_parts(len, pieces, count)?;
         let place = opened.place()?;
-        place.write(connection.received_into(pieces.get(), out)?.into());
-        Ok(())
+        Opened::fill(place, &connection.received_into(pieces.get(), out))
     })
 }
 
@@ -471,7 +469,7 @@ pub extern "C" fn connection_end(connection: Handle<'_, Connection>, end: Out<'_
     Status::of(|| {
         let Connection(connection) = connection.get()?;
         let place = end.place()?;
-        place.write(connection.end().into());
+        End::fill(place, connection.end());
         Ok(())
     })
 }

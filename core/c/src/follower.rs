@@ -1,7 +1,7 @@
 //! `tlsr_follower`: follows the handshake of another TLS library, and takes its connection over.
 
+use tls_record::Version;
 use tls_record::takeover::{Follower as Handshake, SecretKind, TakeoverError};
-use tls_record::{Event, Version};
 
 use crate::config::{Config, config_of, role_of};
 use crate::keys::{Provider, moving_keys};
@@ -45,18 +45,11 @@ pub extern "C" fn follower_follow(
         let input = input.slice(len)?;
         let place = opened.place()?;
         let followed = follower.follow(sender, input);
-        match &followed {
-            Ok(opened) => {
-                place.write(opened.clone().into());
-            }
-            Err(TakeoverError::MissingSecret(kind)) => {
-                let nothing = tls_record::Opened { consumed: 0, event: Event::Nothing };
-                place.write(Opened { detail: kind_number(*kind), ..nothing.into() });
-            }
-            Err(_) => {}
+        if let Err(TakeoverError::MissingSecret(kind)) = followed {
+            place.write(Opened { detail: kind_number(kind), ..Opened::new(0) });
+            return Ok(followed.map(|_| ())?);
         }
-        followed?;
-        Ok(())
+        Opened::fill(place, &followed)
     })
 }
 

@@ -11,10 +11,12 @@ use crate::status::Status;
 
 #[cfg(secrets)]
 use tls_record::Extractable;
-#[cfg(all(secrets, not(feature = "long-records")))]
+#[cfg(all(secrets, not(any(feature = "long-records", feature = "null-aead"))))]
 pub(crate) type Provider = tls_record::aead::rustcrypto::RustCrypto;
-#[cfg(all(secrets, feature = "long-records"))]
+#[cfg(all(secrets, feature = "long-records", not(feature = "null-aead")))]
 pub(crate) type Provider = tls_record::aead::rustcrypto::RustCryptoParts;
+#[cfg(feature = "null-aead")]
+pub(crate) type Provider = tls_record::aead::null::Null;
 #[cfg(secrets)]
 type TrafficSecret = tls_record::TrafficSecret<Provider>;
 
@@ -250,18 +252,22 @@ impl Aead for Key {
     #[cfg(secrets)]
     const STACK: usize = <<Provider as tls_record::aead::Provider>::Aead as Aead>::STACK;
 
+    #[inline]
     fn tag_len(&self) -> usize {
         either!(self, key => key.tag_len())
     }
 
+    #[inline]
     fn confidentiality_limit(&self) -> u64 {
         either!(self, key => key.confidentiality_limit())
     }
 
+    #[inline]
     fn has_explicit_nonce(&self) -> bool {
         either!(self, key => key.has_explicit_nonce())
     }
 
+    #[inline]
     fn seal(
         &mut self,
         nonce: &[u8; NONCE_LEN],
@@ -272,6 +278,7 @@ impl Aead for Key {
         either!(self, key => key.seal(nonce, additional_data, in_out, tag))
     }
 
+    #[inline]
     fn open(
         &mut self,
         nonce: &[u8; NONCE_LEN],

@@ -244,7 +244,7 @@ pub extern "C" fn writer_end(writer: Handle<'_, Writer>, end: Out<'_, End>) -> S
     Status::of(|| {
         let Writer(half) = writer.get()?;
         let place = end.place()?;
-        place.write(half.with(|writer| Ok(End::of_write(writer.end())))?);
+        End::fill_write(place, half.with(|writer| Ok(writer.end()))?);
         Ok(())
     })
 }
@@ -258,7 +258,7 @@ pub extern "C" fn writer_take_kernel_control(
     Status::of(|| {
         let Writer(half) = writer.get()?;
         let place = control.place()?;
-        place.write(half.with(|writer| Ok(writer.take_kernel_control().into()))?);
+        Control::fill(place, half.with(|writer| Ok(writer.take_kernel_control()))?);
         Ok(())
     })
 }
