@@ -6,6 +6,7 @@ pub mod breakable;
 pub mod chip;
 #[cfg(feature = "peers")]
 pub mod differential;
+pub mod mixed_keys;
 #[cfg(feature = "peers")]
 pub mod peers;
 pub mod records;

@@ -9,16 +9,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use tls_record::aead::{Algorithm, Provider, ring::Ring, rustcrypto::RustCrypto};
-use tls_record::takeover::{Follower, SecretKind};
-use tls_record::{Config, Epoch, RecordLayer, Role, Sealer, TrafficSecret, Version};
+use tls_record::takeover::{Follower, SecretKind, TakeoverError};
+use tls_record::{Config, Epoch, Extractable, RecordLayer, Role, Sealer, TrafficSecret, Version};
 
 use crate::material::Material;
 use crate::memory::{
     Arrive, Hit, Masked, Release, SEARCHER, Steps, address_range, scrub_deeply, search,
     stack_pointer, wipe,
 };
+use crate::mixed_keys::MixedKeys;
 
-type Layer<P> = RecordLayer<TrafficSecret<P>>;
+/// [`Follower::finish`], or [`Follower::finish_as`].
+type Finish<K> = fn(
+    &mut Follower<<K as Extractable>::Provider>,
+    Config,
+) -> Result<RecordLayer<K>, TakeoverError>;
 
 const MADE: usize = 1;
 const TOLD: usize = 2;
@@ -176,9 +181,9 @@ impl Recording {
     }
 }
 
-struct Both<P: Provider> {
-    follower: Follower<P>,
-    layer: Layer<P>,
+struct Both<K: Extractable> {
+    follower: Follower<K::Provider>,
+    layer: RecordLayer<K>,
 }
 
 /// How a library tells its secrets.
@@ -232,21 +237,22 @@ fn follow<P: Provider>(follower: &mut Follower<P>, records: &[(Role, Vec<u8>)]) 
 
 /// The record layer passes through this frame.
 #[inline(never)]
-fn take_over<P: Provider>(both: &mut Both<P>, steps: &Steps) {
-    both.layer = both.follower.finish(Config::new(Role::Client)).unwrap();
+fn take_over<K: Extractable>(both: &mut Both<K>, finish: Finish<K>, steps: &Steps) {
+    both.layer = finish(&mut both.follower, Config::new(Role::Client)).unwrap();
     steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
     steps.stop(TAKEN_OVER);
 }
 
-fn work<P: Provider>(
+fn work<K: Extractable>(
     recording: &Recording,
     telling: Telling,
+    finish: Finish<K>,
     steps: &Steps,
     layer: &[AtomicUsize; 2],
 ) {
     let _arrive = Arrive(steps);
-    let new = Layer::new(Config::new(Role::Client));
-    let mut both = Box::new(Both { follower: Follower::<P>::new(), layer: new });
+    let new = RecordLayer::<K>::new(Config::new(Role::Client));
+    let mut both = Box::new(Both { follower: Follower::new(), layer: new });
     for (place, range) in
         [(&steps.object, address_range(&*both)), (layer, address_range(&both.layer))]
     {
@@ -264,17 +270,18 @@ fn work<P: Provider>(
     follow(&mut both.follower, rest);
     steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
     steps.stop(FOLLOWED);
-    take_over(&mut both, steps);
+    take_over(&mut both, finish, steps);
     scrub_deeply();
     steps.stop(ALIVE);
     drop(both);
     steps.stop(ENDED);
 }
 
-fn leaves_no_copies<P: Provider, Other: Provider>(
+fn leaves_no_copies<K: Extractable, Other: Provider>(
     version: Version,
     algorithm: Algorithm,
     telling: Telling,
+    finish: Finish<K>,
 ) {
     let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
     let recording = Recording::new::<Other>(version, algorithm);
@@ -289,7 +296,7 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
     };
     thread::scope(|scope| {
         let worker = thread::Builder::new().stack_size(1 << 20);
-        worker.spawn_scoped(scope, || work::<P>(&recording, telling, &steps, &layer)).unwrap();
+        worker.spawn_scoped(scope, || work(&recording, telling, finish, &steps, &layer)).unwrap();
         let _release = Release(&steps);
         steps.await_step(MADE);
         let (object, layer) = (range(&steps.object), range(&layer));
@@ -340,13 +347,40 @@ pub(crate) fn for_each_case(test: impl Fn(Version, Algorithm, Telling)) {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn a_take_over_leaves_no_copies_with_ring() {
-    for_each_case(leaves_no_copies::<Ring, RustCrypto>);
+    for_each_case(|version, algorithm, telling| {
+        leaves_no_copies::<TrafficSecret<Ring>, RustCrypto>(
+            version,
+            algorithm,
+            telling,
+            Follower::finish,
+        );
+    });
 }
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn a_take_over_leaves_no_copies_with_rustcrypto() {
-    for_each_case(leaves_no_copies::<RustCrypto, Ring>);
+    for_each_case(|version, algorithm, telling| {
+        leaves_no_copies::<TrafficSecret<RustCrypto>, Ring>(
+            version,
+            algorithm,
+            telling,
+            Follower::finish,
+        );
+    });
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn a_take_over_leaves_no_copies_with_keys_of_another_type() {
+    for_each_case(|version, algorithm, telling| {
+        leaves_no_copies::<MixedKeys<Ring>, RustCrypto>(
+            version,
+            algorithm,
+            telling,
+            Follower::finish_as,
+        );
+    });
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod halves;
 mod linked;
 mod long_records;
 mod messages;
+mod mixed_keys;
 mod stream;
 mod suspend;
 mod takeover;

@@ -2,7 +2,7 @@
 
 use core::hint::black_box as any;
 
-use stub::{Keys, Library};
+use stub::{KeyStore, Library};
 use tls_record::aead::Algorithm;
 use tls_record::{
     Connection, ConnectionIn, CryptoInfo, Extractable, KernelDirection, KeySchedule, Opener,
@@ -10,6 +10,7 @@ use tls_record::{
 };
 use zeroize::Zeroize;
 
+use crate::mixed_keys::MixedKeys;
 use crate::{AnyBytes, config, secret};
 
 type Secret = TrafficSecret<Library>;
@@ -17,9 +18,9 @@ type Secret = TrafficSecret<Library>;
 pub(crate) fn prove() {
     secrets();
     connections::<Secret>();
-    connections::<Keys>();
+    connections::<MixedKeys>();
     kernel::<Secret>();
-    kernel::<Keys>();
+    kernel::<MixedKeys>();
 }
 
 fn secrets() {
@@ -35,6 +36,7 @@ fn secrets() {
     let _ = any(KeySchedule::keys(any(secret)));
     let _ = any(KeySchedule::update(any(secret)));
     Zeroize::zeroize(any(secret));
+    any(MixedKeys::Store(any(KeyStore)));
 }
 
 fn connections<K: Extractable>() {
