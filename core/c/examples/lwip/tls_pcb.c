@@ -79,7 +79,7 @@ static tlsr_status open_record(tls_pcb *tls, tlsr_opened *opened) {
     status = tlsr_connection_received(&tls->connection, tls->memory.opened + tls->gathered_at, tls->gathered_len,
                                       opened);
     if (status == TLSR_OK) {
-        opened->offset += tls->gathered_at;
+        /* The offset is not used then: only handshake messages share a record, data is all of its own. */
         tls->gathered_at += opened->consumed;
         tls->gathered_len -= opened->consumed;
     }

@@ -26,8 +26,50 @@ static int is_cut;             /* packets are lost */
 static u32_t now;
 u32_t sys_now(void) { return now; }
 
+/* What lwIP was given without a copy, which must not change until it was acknowledged. Checked here, because a build
+ * with LWIP_NETIF_TX_SINGLE_PBUF, as that of Debian, makes a copy all the same. */
+static struct {
+    struct tcp_pcb *tcp;
+    const void *data;
+    size_t len;
+    uint8_t copy[4096];
+} lent[2];
+
+static void check_lent(void) {
+    for (int i = 0; i < 2; i++) {
+        if (lent[i].tcp != NULL && tcp_sndqueuelen(lent[i].tcp) == 0) {
+            lent[i].tcp = NULL;
+        }
+        CHECK(lent[i].tcp == NULL || memcmp(lent[i].data, lent[i].copy, lent[i].len) == 0);
+    }
+}
+
+/* lwIP has segments for writes of so many bytes at most. */
+static u16_t most_to_write = 0xffff;
+
+err_t __real_tcp_write(struct tcp_pcb *tcp, const void *data, u16_t len, u8_t flags);
+err_t __wrap_tcp_write(struct tcp_pcb *tcp, const void *data, u16_t len, u8_t flags);
+
+/* The linker puts this in front of tcp_write. */
+err_t __wrap_tcp_write(struct tcp_pcb *tcp, const void *data, u16_t len, u8_t flags) {
+    if (len > most_to_write) {
+        return ERR_MEM;
+    }
+    if (!(flags & TCP_WRITE_FLAG_COPY)) {
+        check_lent();
+        int i = lent[0].tcp == NULL ? 0 : 1;
+        CHECK(lent[i].tcp == NULL && len <= sizeof lent[i].copy);
+        lent[i].tcp = tcp;
+        lent[i].data = data;
+        lent[i].len = len;
+        memcpy(lent[i].copy, data, len);
+    }
+    return __real_tcp_write(tcp, data, len, flags);
+}
+
 /* Takes a packet, and makes a chain of it: the headers, then pbufs of `pbuf_len`. */
 static err_t carry(struct netif *to, struct pbuf *p) {
+    check_lent();
     if (is_cut) {
         return ERR_OK;
     }
@@ -123,15 +165,6 @@ static struct tcp_pcb *connect_tcp(struct tcp_pcb **server) {
     return client;
 }
 
-/* lwIP has segments for writes of so many bytes at most. The linker puts this in front of tcp_write. */
-static u16_t most_to_write = 0xffff;
-
-err_t __real_tcp_write(struct tcp_pcb *tcp, const void *data, u16_t len, u8_t flags);
-err_t __wrap_tcp_write(struct tcp_pcb *tcp, const void *data, u16_t len, u8_t flags);
-err_t __wrap_tcp_write(struct tcp_pcb *tcp, const void *data, u16_t len, u8_t flags) {
-    return len > most_to_write ? ERR_MEM : __real_tcp_write(tcp, data, len, flags);
-}
-
 /* An end with TLS. It receives a stream of bytes that are known by their position. */
 
 typedef struct end {
@@ -189,6 +222,12 @@ static void on_end(void *arg, tls_pcb *tls, tlsr_status why, const tlsr_end *how
     CHECK(&e->tls == tls && !e->has_ended);
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_connection_write(&tls->connection, bytes, 1, &taken));
     /* The memory is ours again. */
+    for (int i = 0; i < 2; i++) {
+        const uint8_t *data = lent[i].data;
+        if (data >= e->sealed && data < e->sealed + sizeof e->sealed) {
+            lent[i].tcp = NULL; /* and lwIP's, if it had to be: this was the end of the tcp_pcb */
+        }
+    }
     memset(e->sealed, 0x55, sizeof e->sealed);
     memset(e->opened, 0x55, sizeof e->opened);
     e->has_ended = 1;
@@ -196,11 +235,19 @@ static void on_end(void *arg, tls_pcb *tls, tlsr_status why, const tlsr_end *how
     e->how = *how;
 }
 
+static int is_tls12;
+
 static void make_layer(tlsr_layer *layer, uint8_t role) {
-    static const uint8_t client_bytes[32] = {1}, server_bytes[32] = {2};
-    const tlsr_secret from_client = {client_bytes, 32, NULL, 0, NULL, 0, 0, 0x1301};
-    const tlsr_secret from_server = {server_bytes, 32, NULL, 0, NULL, 0, 0, 0x1301};
+    static const uint8_t client_bytes[32] = {1}, server_bytes[32] = {2}, salt[4] = {3};
+    tlsr_secret from_client = {client_bytes, 32, NULL, 0, NULL, 0, 0, 0x1301};
+    tlsr_secret from_server = {server_bytes, 32, NULL, 0, NULL, 0, 0, 0x1301};
     tlsr_config config;
+    if (is_tls12) {
+        const tlsr_secret client_key = {client_bytes, 16, salt, 4, NULL, 0, 1, 0xc02f};
+        const tlsr_secret server_key = {server_bytes, 16, salt, 4, NULL, 0, 1, 0xc02f};
+        from_client = client_key;
+        from_server = server_key;
+    }
     CHECK_STATUS(TLSR_OK, tlsr_config_init(&config, role));
     CHECK_STATUS(TLSR_OK, tlsr_layer_init(layer, sizeof *layer, &config));
     CHECK_STATUS(TLSR_OK, tlsr_layer_install(layer, TLSR_EPOCH_APPLICATION, &from_client, &from_server));
@@ -413,6 +460,19 @@ static void a_peer_that_stops_reading_stops_the_writer_and_nothing_is_lost(void)
     }
 }
 
+static void a_short_record_does_not_wait_for_an_acknowledgement(void) {
+    connect_ends(TCP_WRITE_FLAG_COPY);
+    for (size_t i = 1; i <= 4; i++) {
+        write_stream(&client, 10);
+    }
+    run(10);
+    CHECK(server.taken == 40);
+    tls_close(&client.tls, 0, 10);
+    tls_close(&server.tls, 0, 10);
+    run(1000);
+    check_ended(&client, TLSR_OK);
+}
+
 static void what_lwip_has_no_memory_for_is_sent_later(void) {
     for (u8_t flags = 0; flags <= TCP_WRITE_FLAG_COPY; flags++) {
         connect_ends(flags);
@@ -506,6 +566,7 @@ static void a_peer_that_does_not_close_is_given_up_by_budget_and_by_time(void) {
         check_ended(&client, flags == 0 ? TLSR_ERR_WOULD_BLOCK_WRITE : TLSR_ERR_AWAITING_PEER);
         is_cut = 0;
         run(10000);
+        CHECK(flags == TCP_WRITE_FLAG_COPY || raw.len == 0); /* lwIP has forgotten what is not its own. */
         close_raw();
     }
 }
@@ -547,7 +608,7 @@ static void truncation_is_told_after_the_data_that_was_not_taken(void) {
 
 static void a_forged_record_is_answered_by_an_alert_that_arrives(void) {
     for (u8_t flags = 0; flags <= TCP_WRITE_FLAG_COPY; flags++) {
-        uint8_t records[128];
+        uint8_t records[128] = {0};
         tlsr_opened opened;
         tlsr_end how;
         size_t taken;
@@ -586,6 +647,27 @@ static void a_record_longer_than_the_buffer_ends_the_connection(void) {
     CHECK_STATUS(TLSR_OK, tlsr_layer_end(&raw.layer, &how));
     CHECK(how.read_alert == TLSR_ALERT_INTERNAL_ERROR && raw.has_fin && !raw.was_reset);
     close_raw();
+}
+
+/* RFC 5246 section 7.2.2. */
+static void a_request_to_renegotiate_is_refused(void) {
+    const uint8_t hello_request[4] = {0, 0, 0, 0};
+    uint8_t record[64];
+    tlsr_sealed sealed;
+    tlsr_opened opened;
+    is_tls12 = 1;
+    connect_raw(0, 512);
+    CHECK_STATUS(TLSR_OK, tlsr_layer_seal_handshake(&raw.layer, hello_request, sizeof hello_request, record,
+                                                    sizeof record, &sealed));
+    send_raw(record, sealed.written);
+    CHECK_STATUS(TLSR_OK, open_raw(&opened));
+    CHECK(opened.event == TLSR_EVENT_WARNING && opened.detail == TLSR_ALERT_NO_RENEGOTIATION);
+    send_raw(record, seal_raw(5, record, sizeof record));
+    CHECK(client.taken == 5);
+    tls_close(&client.tls, 0, 0);
+    run(1000);
+    close_raw();
+    is_tls12 = 0;
 }
 
 static void a_fatal_alert_of_the_peer_ends_the_connection(void) {
@@ -651,6 +733,10 @@ static void a_reset_ends_the_connection_once_in_every_state(void) {
         raw.tcp = NULL;
         run(20);
         check_ended(&client, state == FAILING ? TLSR_ERR_FAULT : TLSR_ERR_IO);
+        if (state != FAILING) {
+            CHECK(client.how.read == TLSR_READ_TRUNCATED);
+            CHECK(client.how.write == (state < HALF_CLOSED ? TLSR_WRITE_FAILED : TLSR_WRITE_CLOSED));
+        }
         CHECK(!client.has_peer_closed);
         close_raw();
     }
@@ -694,6 +780,7 @@ int main(void) {
         {"cut records", records_are_opened_however_they_are_cut},
         {"several messages", a_record_of_several_messages_is_opened_in_any_number_of_pbufs},
         {"stopped reader", a_peer_that_stops_reading_stops_the_writer_and_nothing_is_lost},
+        {"short records", a_short_record_does_not_wait_for_an_acknowledgement},
         {"no memory", what_lwip_has_no_memory_for_is_sent_later},
         {"closing", both_close_while_data_is_under_way},
         {"half-closed", one_direction_is_closed_and_the_other_one_goes_on},
@@ -702,6 +789,7 @@ int main(void) {
         {"truncated, not taken", truncation_is_told_after_the_data_that_was_not_taken},
         {"forged record", a_forged_record_is_answered_by_an_alert_that_arrives},
         {"too long", a_record_longer_than_the_buffer_ends_the_connection},
+        {"renegotiation", a_request_to_renegotiate_is_refused},
         {"fatal alert", a_fatal_alert_of_the_peer_ends_the_connection},
         {"reset", a_reset_ends_the_connection_once_in_every_state},
         {"rest of the handshake", bytes_behind_the_handshake_are_the_first_that_are_opened},
