@@ -12,10 +12,14 @@ fn main() {
 
     // Secrets in memory, by any of these ciphers.
     println!("cargo::rustc-check-cfg=cfg(secrets)");
-    let ciphers = ["AES128_GCM", "AES256_GCM", "CHACHA20_POLY1305", "AES128_CCM"];
-    if ciphers
-        .iter()
-        .any(|cipher| std::env::var_os(format!("CARGO_FEATURE_RUSTCRYPTO_{cipher}")).is_some())
+    let features = [
+        "RUSTCRYPTO_AES128_GCM",
+        "RUSTCRYPTO_AES256_GCM",
+        "RUSTCRYPTO_CHACHA20_POLY1305",
+        "RUSTCRYPTO_AES128_CCM",
+        "NULL_AEAD",
+    ];
+    if features.iter().any(|feature| std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some())
     {
         println!("cargo::rustc-cfg=secrets");
     }

@@ -703,7 +703,7 @@ tlsr_status tlsr_layer_abort(tlsr_layer *layer, uint8_t alert);
  * tlsr_layer_close, and after each tlsr_layer_open. `budget` is how many bytes of records the peer may send
  * until then.
  *
- * Writes to `drained`, also with an error: the bytes of records that have arrived since tlsr_layer_close or
+ * Writes to `drained`, which may be null, also with an error: the bytes of records that have arrived since tlsr_layer_close or
  * tlsr_layer_cancel, or since the first call of this function; 0 unless the peer's close_notify is awaited.
  *
  * TLSR_ERR_AWAITING_PEER: receive, then call again. TLSR_ERR_BUDGET_SPENT: more than `budget` bytes have
@@ -974,9 +974,9 @@ tlsr_status tlsr_connection_install_one(tlsr_connection *connection, uint8_t wri
  * under them. */
 tlsr_status tlsr_connection_establish(tlsr_connection *connection, uint8_t writer);
 
-/* Drops the early data that the server has rejected (RFC 9846 section 4.3.10): `hello_retry` is 1 if it answered with
+/* Drops the early data that the server has rejected (RFC 9846 section 4.3.10): `after_hello_retry_request` is 1 if it answered with
  * a HelloRetryRequest. For a server in its handshake. TLSR_ERR_EPOCH, TLSR_ERR_SHORT_TAG. */
-tlsr_status tlsr_connection_skip_early_data(tlsr_connection *connection, uint8_t hello_retry);
+tlsr_status tlsr_connection_skip_early_data(tlsr_connection *connection, uint8_t after_hello_retry_request);
 
 /* As tlsr_layer_set_version. */
 tlsr_status tlsr_connection_set_version(tlsr_connection *connection, uint16_t version);
@@ -1104,6 +1104,9 @@ tlsr_status tlsr_connection_abort(tlsr_connection *connection, uint8_t alert);
  * taken the last byte. */
 tlsr_status tlsr_connection_end(tlsr_connection *connection, tlsr_end *end);
 
+/* As tlsr_layer_position. */
+tlsr_status tlsr_connection_position(tlsr_connection *connection, tlsr_position *position);
+
 /* Returns 1 if a record of any length can be written now, else 0. */
 int32_t tlsr_connection_can_write(tlsr_connection *connection);
 
@@ -1113,6 +1116,65 @@ int32_t tlsr_connection_may_write(tlsr_connection *connection);
 /* Returns the oldest alert that was sealed and that this function has not returned yet, for a log (RFC 9846 section
  * 6.2), or -1. */
 int32_t tlsr_connection_take_sealed_alert(tlsr_connection *connection);
+
+/* ---------------------------------------------------------------------------------------------------
+ * tlsr_opener and tlsr_writer: the two halves of a connection
+ *
+ * As tlsr_opener and tlsr_sealer, whose rules for threads and mailboxes hold here, too. The writer owns the records
+ * that are unsent, and seals alerts and KeyUpdates by itself: when tlsr_opener_has_notice has said so, and after each
+ * of its own calls, the sending side looks at tlsr_writer_unsent.
+ *
+ * Functions with the name of one of tlsr_connection do the same, in this half.
+ */
+
+TLSR_OPAQUE(tlsr_writer, TLSR_WRITER_SIZE);
+
+/* Makes the two halves of a connection, which is wiped. What is unsent goes to the writer, and so does the buffer.
+ * Errors are those of tlsr_layer_split. */
+tlsr_status tlsr_connection_split(tlsr_connection *connection, tlsr_opener *opener, size_t opener_size,
+                                  tlsr_writer *writer, size_t writer_size, tlsr_mailbox *mailbox,
+                                  size_t mailbox_size);
+
+/* Makes a connection of two halves, which are wiped. Errors are those of tlsr_layer_join. */
+tlsr_status tlsr_connection_join(tlsr_connection *connection, size_t size, tlsr_opener *opener,
+                                 tlsr_writer *writer);
+
+/* Overwrites the half and its keys. The other half does not learn of it. */
+tlsr_status tlsr_writer_wipe(tlsr_writer *writer);
+
+tlsr_status tlsr_writer_write(tlsr_writer *writer, const uint8_t *data, size_t len, size_t *taken);
+tlsr_status tlsr_writer_write_parts(tlsr_writer *writer, const tlsr_slice *parts, size_t count, size_t *taken);
+tlsr_status tlsr_writer_write_handshake(tlsr_writer *writer, const uint8_t *messages, size_t len);
+tlsr_status tlsr_writer_write_change_cipher_spec(tlsr_writer *writer);
+tlsr_status tlsr_writer_reserve(tlsr_writer *writer, size_t len, tlsr_slice_mut *slot);
+tlsr_status tlsr_writer_commit(tlsr_writer *writer, size_t len);
+tlsr_status tlsr_writer_discard(tlsr_writer *writer);
+
+tlsr_status tlsr_writer_unsent(tlsr_writer *writer, tlsr_slice *unsent);
+tlsr_status tlsr_writer_begin_send(tlsr_writer *writer, tlsr_slice *unsent);
+tlsr_status tlsr_writer_sent(tlsr_writer *writer, size_t len);
+
+/* Call tlsr_opener_eof, too. */
+tlsr_status tlsr_writer_transport_failed(tlsr_writer *writer);
+
+tlsr_status tlsr_writer_update_keys(tlsr_writer *writer, uint8_t request);
+tlsr_status tlsr_writer_refuse_renegotiation(tlsr_writer *writer);
+tlsr_status tlsr_writer_set_fragment_limit(tlsr_writer *writer, uint16_t limit);
+
+/* Takes the signal for tlsr_opener_apply_signal, and applies what tlsr_opener_take_notice has written, for halves
+ * without a mailbox. */
+tlsr_status tlsr_writer_take_signal(tlsr_writer *writer, uint32_t *signal);
+tlsr_status tlsr_writer_apply_notice(tlsr_writer *writer, uint32_t notice);
+
+/* The first step. The second is tlsr_opener_check_closed. */
+tlsr_status tlsr_writer_shutdown(tlsr_writer *writer);
+tlsr_status tlsr_writer_abort(tlsr_writer *writer, uint8_t alert);
+
+/* Says how the sending direction ended. What the other half knows is 0: see tlsr_opener_end. */
+tlsr_status tlsr_writer_end(tlsr_writer *writer, tlsr_end *end);
+
+/* As tlsr_connection_take_kernel_control. */
+tlsr_status tlsr_writer_take_kernel_control(tlsr_writer *writer, tlsr_control *control);
 
 /* ---------------------------------------------------------------------------------------------------
  * tlsr_buffer: collects received bytes until a record is whole

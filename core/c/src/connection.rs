@@ -1,16 +1,14 @@
 //! `tlsr_connection`: a record layer that keeps its sealed records until the transport has taken them.
 
-use tls_record::{
-    AlertDescription, ConnectionIn, KeySchedule, RecordLayer, ShutdownError, scrub_stack,
-};
+use tls_record::{AlertDescription, ConnectionIn};
 
 use crate::config::{Config, config_of, padding_of, role_of, size_limit_of, version_of};
 use crate::keys::{Keys, Secret, both_keys_of, moving_keys, new_keys_of};
 use crate::layer::Layer;
 use crate::memory::{
-    Bytes, BytesMut, Handle, In, Object, Out, Owned, Parts, Place, Slice, SliceMut,
+    Bytes, BytesMut, Handle, In, Memory, Object, Out, Owned, Parts, Slice, SliceMut,
 };
-use crate::outcome::{End, Opened, epoch_of};
+use crate::outcome::{End, Opened, Position, epoch_of, fill_closed};
 use crate::status::Status;
 
 /// `tlsr_connection`. Its records lie in a buffer of the caller's.
@@ -47,31 +45,14 @@ pub extern "C" fn connection_from_layer(
     buffer: BytesMut<'_>,
     buffer_len: usize,
 ) -> Status {
-    let status = from_layer(connection, size, layer, buffer, buffer_len);
-    // The layer was moved there, with its keys.
-    scrub_stack(Keys::STACK.saturating_add(size_of::<RecordLayer<Keys>>().saturating_mul(4)));
-    status
-}
-
-#[inline(never)]
-fn from_layer(
-    connection: Handle<'_, Connection>,
-    size: usize,
-    layer: Handle<'_, Layer>,
-    buffer: BytesMut<'_>,
-    buffer_len: usize,
-) -> Status {
-    Status::of(|| {
-        connection.check_beside(&layer)?;
-        buffer.check_beside_object(buffer_len, &connection)?;
-        buffer.check_beside_object(buffer_len, &layer)?;
+    moving_keys(size_of::<Memory<Connection>>(), || {
+        layer.check_beside(&connection)?;
         let room = connection.room(size)?;
         let buffer = buffer.owned(buffer_len)?;
         if buffer_len < MIN_BUFFER {
             return Err(Status::NO_SPACE);
         }
-        let Layer(layer) = layer.take()?;
-        let made = ConnectionIn::new_in(layer, buffer);
+        let made = layer.held()?.take(|Layer(layer)| ConnectionIn::new_in(layer, buffer));
         room.fill(Connection(made.map_err(|_| Status::NO_SPACE)?));
         Ok(())
     })
@@ -217,11 +198,12 @@ pub extern "C" fn connection_update_keys(
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_skip_early_data"))]
 pub extern "C" fn connection_skip_early_data(
     connection: Handle<'_, Connection>,
-    hello_retry: u8,
+    after_hello_retry_request: u8,
 ) -> Status {
     Status::of(|| {
         let Connection(connection) = connection.get()?;
-        connection.with_halves(|opener, _| opener.skip_early_data(hello_retry != 0))?;
+        connection
+            .with_halves(|opener, _| opener.skip_early_data(after_hello_retry_request != 0))?;
         Ok(())
     })
 }
@@ -240,8 +222,7 @@ pub extern "C" fn connection_received(
         let Connection(connection) = connection.get()?;
         let input = input.slice(len)?;
         let place = opened.place()?;
-        place.write(connection.received(input)?.into());
-        Ok(())
+        Opened::fill(place, &connection.received(input))
     })
 }
 
@@ -259,8 +240,7 @@ pub extern "C" fn connection_received_into(
         let Connection(connection) = connection.get()?;
         let (out, pieces) = out.beside_parts(len, pieces, count)?;
         let place = opened.place()?;
-        place.write(connection.received_into(pieces.get(), out)?.into());
-        Ok(())
+        Opened::fill(place, &connection.received_into(pieces.get(), out))
     })
 }
 
@@ -453,7 +433,7 @@ pub extern "C" fn connection_shutdown_both(
     Status::of(|| {
         let Connection(connection) = connection.get()?;
         let place = drained.optional_place()?;
-        closed(connection.shutdown_both(budget), place)
+        fill_closed(place, connection.shutdown_both(budget))
     })
 }
 
@@ -467,24 +447,8 @@ pub extern "C" fn connection_check_closed(
     Status::of(|| {
         let Connection(connection) = connection.get()?;
         let place = drained.optional_place()?;
-        closed(connection.check_closed(budget), place)
+        fill_closed(place, connection.check_closed(budget))
     })
-}
-
-/// Writes how many bytes have arrived, where the answer says so.
-pub(crate) fn closed(
-    answer: Result<(), ShutdownError>,
-    place: Option<Place<'_, u32>>,
-) -> Result<(), Status> {
-    if let Some(place) = place {
-        place.write(match answer {
-            Err(
-                ShutdownError::AwaitingPeer { drained } | ShutdownError::BudgetSpent { drained },
-            ) => drained,
-            _ => 0,
-        });
-    }
-    Ok(answer?)
 }
 
 /// `tlsr_connection_abort`.
@@ -505,7 +469,7 @@ pub extern "C" fn connection_end(connection: Handle<'_, Connection>, end: Out<'_
     Status::of(|| {
         let Connection(connection) = connection.get()?;
         let place = end.place()?;
-        place.write(connection.end().into());
+        End::fill(place, connection.end());
         Ok(())
     })
 }
@@ -528,4 +492,19 @@ pub extern "C" fn connection_take_sealed_alert(connection: Handle<'_, Connection
     let alert =
         connection.get().ok().and_then(|Connection(connection)| connection.take_sealed_alert());
     alert.map_or(-1, |alert| alert.0.into())
+}
+
+/// `tlsr_connection_position`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_position"))]
+pub extern "C" fn connection_position(
+    connection: Handle<'_, Connection>,
+    position: Out<'_, Position>,
+) -> Status {
+    Status::of(|| {
+        let Connection(connection) = connection.get()?;
+        let place = position.place()?;
+        let (opener, sealer) = (connection.opener(), connection.writer().sealer());
+        place.write(Position::of(Some(opener), Some(sealer)));
+        Ok(())
+    })
 }

@@ -1,12 +1,12 @@
 //! `tlsr_follower`: follows the handshake of another TLS library, and takes its connection over.
 
+use tls_record::Version;
 use tls_record::takeover::{Follower as Handshake, SecretKind, TakeoverError};
-use tls_record::{Event, KeySchedule, RecordLayer, Version, scrub_stack};
 
 use crate::config::{Config, config_of, role_of};
-use crate::keys::{Keys, Provider};
+use crate::keys::{Provider, moving_keys};
 use crate::layer::Layer;
-use crate::memory::{Bytes, BytesMut, Handle, In, Object, Out, Slice};
+use crate::memory::{Bytes, BytesMut, Handle, In, Memory, Object, Out, Slice};
 use crate::numbers::*;
 use crate::outcome::Opened;
 use crate::status::Status;
@@ -45,18 +45,11 @@ pub extern "C" fn follower_follow(
         let input = input.slice(len)?;
         let place = opened.place()?;
         let followed = follower.follow(sender, input);
-        match &followed {
-            Ok(opened) => {
-                place.write(opened.clone().into());
-            }
-            Err(TakeoverError::MissingSecret(kind)) => {
-                let nothing = tls_record::Opened { consumed: 0, event: Event::Nothing };
-                place.write(Opened { detail: kind_number(*kind), ..nothing.into() });
-            }
-            Err(_) => {}
+        if let Err(TakeoverError::MissingSecret(kind)) = followed {
+            place.write(Opened { detail: kind_number(kind), ..Opened::new(0) });
+            return Ok(followed.map(|_| ())?);
         }
-        followed?;
-        Ok(())
+        Opened::fill(place, &followed)
     })
 }
 
@@ -158,20 +151,7 @@ pub extern "C" fn follower_finish(
     layer: Handle<'_, Layer>,
     size: usize,
 ) -> Status {
-    let status = finish(follower, config, layer, size);
-    // The layer was moved there, with its keys.
-    scrub_stack(Keys::STACK.saturating_add(size_of::<RecordLayer<Keys>>().saturating_mul(4)));
-    status
-}
-
-#[inline(never)]
-fn finish(
-    follower: Handle<'_, Follower>,
-    config: In<'_, Config>,
-    layer: Handle<'_, Layer>,
-    size: usize,
-) -> Status {
-    Status::of(|| {
+    moving_keys(size_of::<Memory<Layer>>(), || {
         let Follower(follower) = follower.get()?;
         let config = config_of(config)?;
         let room = layer.room(size)?;

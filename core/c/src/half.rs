@@ -1,14 +1,16 @@
-//! Splitting a layer into its halves, and joining them.
+//! The halves of a connection and their mailbox: splitting a layer or a connection, and joining its halves.
 
-use tls_record::RecordLayer;
+use tls_record::{ConnectionIn, KeyError, RecordLayer};
 
-use crate::keys::moving_keys;
+use crate::connection::Connection;
+use crate::keys::{Keys, moving_keys};
 use crate::layer::Layer;
 use crate::mailbox::{Carry, Link, Mailbox, NewMailbox};
-use crate::memory::{Handle, Memory};
+use crate::memory::{Handle, Memory, Object};
 use crate::opener::Opener;
 use crate::sealer::Sealer;
 use crate::status::Status;
+use crate::writer::Writer;
 
 /// One half of a connection, and its mailbox: a [`Linked`](tls_record::Linked) half of the engine, whose
 /// mailbox is checked, or one without a mailbox.
@@ -30,24 +32,36 @@ impl<H: Carry> Half<H> {
         &mut self,
         call: impl FnOnce(&mut H) -> Result<R, Status>,
     ) -> Result<R, Status> {
-        let link = self.link;
-        let mailbox = match &link {
-            Some(link) => Some(link.get::<H>()?),
-            None => None,
-        };
-        if let Some(mailbox) = mailbox {
-            self.half.take(mailbox);
-            self.post(mailbox);
+        if self.link.is_some() {
+            self.exchange()?;
         }
         let returned = call(&mut self.half);
-        if let Some(mailbox) = mailbox {
-            self.post(mailbox);
+        if self.link.is_some() {
+            self.post();
         }
         returned
     }
 
-    fn post(&mut self, mailbox: &Mailbox) {
-        self.has_posted |= self.half.post(mailbox);
+    // Not inlined: every function of a half calls these two.
+
+    /// Applies what the other half posted.
+    #[inline(never)]
+    fn exchange(&mut self) -> Result<(), Status> {
+        if let Some(link) = self.link {
+            self.half.take(link.get::<H>()?);
+            self.post();
+        }
+        Ok(())
+    }
+
+    /// Posts the notice or signal of this half.
+    #[inline(never)]
+    fn post(&mut self) {
+        if let Some(link) = self.link
+            && let Ok(mailbox) = link.get::<H>()
+        {
+            self.has_posted |= self.half.post(mailbox);
+        }
     }
 
     /// Returns whether something was posted since this was last asked; `None` without a mailbox.
@@ -58,9 +72,7 @@ impl<H: Carry> Half<H> {
     /// Links this half with the other one, and posts what it has for it.
     fn link(&mut self, link: Link) {
         self.link = Some(link);
-        if let Ok(mailbox) = link.get::<H>() {
-            self.post(mailbox);
-        }
+        self.post();
     }
 
     /// Applies what is in the mailbox, before the half leaves it. The half keeps the notice or signal that
@@ -82,6 +94,78 @@ impl<H: Carry> Half<H> {
     }
 }
 
+/// Splits a layer or connection `W` into an opener and a sending half `S`, over a mailbox unless it is null.
+/// Nothing changes after an error.
+pub(crate) fn split<W: Object, S: Object, H: Carry>(
+    whole: Handle<'_, W>,
+    (opener, opener_size): (Handle<'_, Opener>, usize),
+    (sender, sender_size): (Handle<'_, S>, usize),
+    (mailbox, mailbox_size): (Handle<'_, Mailbox>, usize),
+    halves: impl FnOnce(W) -> (tls_record::Opener<Keys>, H),
+    sender_of: impl FnOnce(Half<H>) -> S,
+) -> Status {
+    moving_keys(size_of::<Memory<W>>(), || {
+        check_apart(&whole, &opener, &sender)?;
+        mailbox.check_beside(&whole)?;
+        mailbox.check_beside(&opener)?;
+        mailbox.check_beside(&sender)?;
+        let whole = whole.held()?;
+        let new_mailbox =
+            if mailbox.is_null() { None } else { Some(NewMailbox::new(mailbox, mailbox_size)?) };
+        let (opener_addr, sender_addr) = (opener.addr(), sender.addr());
+        let (opener, sender) = (opener.room(opener_size)?, sender.room(sender_size)?);
+
+        let (opener_half, sender_half) = whole.take(halves);
+        let (mut opener_half, mut sender_half) = (Half::new(opener_half), Half::new(sender_half));
+        if let Some(new_mailbox) = new_mailbox {
+            let (opener_link, sender_link) = new_mailbox.link(opener_addr, sender_addr);
+            opener_half.link(opener_link);
+            sender_half.link(sender_link);
+        }
+        opener.fill(Opener(opener_half));
+        sender.fill(sender_of(sender_half));
+        Ok(())
+    })
+}
+
+/// Joins the halves that [`split`] has made.
+pub(crate) fn join<W: Object, S: Object, H: Carry>(
+    (whole, size): (Handle<'_, W>, usize),
+    opener: Handle<'_, Opener>,
+    sender: Handle<'_, S>,
+    half_of: impl Fn(&mut S) -> &mut Half<H>,
+    into_half: impl FnOnce(S) -> Half<H>,
+    joined: impl FnOnce(tls_record::Opener<Keys>, H) -> Result<W, KeyError>,
+) -> Status {
+    moving_keys(size_of::<Memory<W>>(), || {
+        check_apart(&whole, &opener, &sender)?;
+        let (mut opener, mut sender) = (opener.held()?, sender.held()?);
+        let whole = whole.room(size)?;
+        match (opener.get().0.check_link()?, half_of(sender.get()).check_link()?) {
+            (None, None) => {}
+            (Some(one), Some(other)) if one.is_same_mailbox(&other) => {}
+            _ => return Err(Status::MISMATCH),
+        }
+
+        opener.get().0.unlink();
+        half_of(sender.get()).unlink();
+        let opener = opener.take(|Opener(half)| half.half);
+        let sender = sender.take(|sender| into_half(sender).half);
+        whole.fill(joined(opener, sender)?);
+        Ok(())
+    })
+}
+
+fn check_apart<W: Object, S: Object>(
+    whole: &Handle<'_, W>,
+    opener: &Handle<'_, Opener>,
+    sender: &Handle<'_, S>,
+) -> Result<(), Status> {
+    whole.check_beside(opener)?;
+    whole.check_beside(sender)?;
+    opener.check_beside(sender)
+}
+
 /// `tlsr_layer_split`.
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_split"))]
 pub extern "C" fn layer_split(
@@ -93,31 +177,14 @@ pub extern "C" fn layer_split(
     mailbox: Handle<'_, Mailbox>,
     mailbox_size: usize,
 ) -> Status {
-    moving_keys(size_of::<Memory<Layer>>(), || {
-        layer.check_beside(&opener)?;
-        layer.check_beside(&sealer)?;
-        opener.check_beside(&sealer)?;
-        mailbox.check_beside(&layer)?;
-        mailbox.check_beside(&opener)?;
-        mailbox.check_beside(&sealer)?;
-        let layer = layer.held()?;
-        let new_mailbox =
-            if mailbox.is_null() { None } else { Some(NewMailbox::new(mailbox, mailbox_size)?) };
-        let (opener_addr, sealer_addr) = (opener.addr(), sealer.addr());
-        let (opener, sealer) = (opener.room(opener_size)?, sealer.room(sealer_size)?);
-
-        let Layer(layer) = layer.take();
-        let (opener_half, sealer_half) = layer.split();
-        let (mut opener_half, mut sealer_half) = (Half::new(opener_half), Half::new(sealer_half));
-        if let Some(new_mailbox) = new_mailbox {
-            let (opener_link, sealer_link) = new_mailbox.link(opener_addr, sealer_addr);
-            opener_half.link(opener_link);
-            sealer_half.link(sealer_link);
-        }
-        opener.fill(Opener(opener_half));
-        sealer.fill(Sealer(sealer_half));
-        Ok(())
-    })
+    split(
+        layer,
+        (opener, opener_size),
+        (sealer, sealer_size),
+        (mailbox, mailbox_size),
+        |Layer(layer)| layer.split(),
+        Sealer,
+    )
 }
 
 /// `tlsr_layer_join`.
@@ -128,21 +195,51 @@ pub extern "C" fn layer_join(
     opener: Handle<'_, Opener>,
     sealer: Handle<'_, Sealer>,
 ) -> Status {
-    moving_keys(size_of::<Memory<Layer>>(), || {
-        layer.check_beside(&opener)?;
-        layer.check_beside(&sealer)?;
-        opener.check_beside(&sealer)?;
-        let (mut opener, mut sealer) = (opener.held()?, sealer.held()?);
-        let layer = layer.room(size)?;
-        match (opener.get().0.check_link()?, sealer.get().0.check_link()?) {
-            (None, None) => {}
-            (Some(one), Some(other)) if one.is_same_mailbox(&other) => {}
-            _ => return Err(Status::MISMATCH),
-        }
+    join(
+        (layer, size),
+        opener,
+        sealer,
+        |Sealer(half)| half,
+        |Sealer(half)| half,
+        |opener, sealer| RecordLayer::join(opener, sealer).map(Layer),
+    )
+}
 
-        opener.get().0.unlink();
-        sealer.get().0.unlink();
-        layer.fill(Layer(RecordLayer::join(opener.take().0.half, sealer.take().0.half)?));
-        Ok(())
-    })
+/// `tlsr_connection_split`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_split"))]
+pub extern "C" fn connection_split(
+    connection: Handle<'_, Connection>,
+    opener: Handle<'_, Opener>,
+    opener_size: usize,
+    writer: Handle<'_, Writer>,
+    writer_size: usize,
+    mailbox: Handle<'_, Mailbox>,
+    mailbox_size: usize,
+) -> Status {
+    split(
+        connection,
+        (opener, opener_size),
+        (writer, writer_size),
+        (mailbox, mailbox_size),
+        |Connection(connection)| connection.split(),
+        Writer,
+    )
+}
+
+/// `tlsr_connection_join`.
+#[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_join"))]
+pub extern "C" fn connection_join(
+    connection: Handle<'_, Connection>,
+    size: usize,
+    opener: Handle<'_, Opener>,
+    writer: Handle<'_, Writer>,
+) -> Status {
+    join(
+        (connection, size),
+        opener,
+        writer,
+        |Writer(half)| half,
+        |Writer(half)| half,
+        |opener, writer| ConnectionIn::join(opener, writer).map(Connection),
+    )
 }

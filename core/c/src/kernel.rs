@@ -99,7 +99,7 @@ pub extern "C" fn layer_take_kernel_control(
     Status::of(|| {
         let Layer(layer) = layer.get()?;
         let place = control.place()?;
-        place.write(layer.take_kernel_control().into());
+        Control::fill(place, layer.take_kernel_control());
         Ok(())
     })
 }
@@ -113,7 +113,7 @@ pub extern "C" fn connection_take_kernel_control(
     Status::of(|| {
         let Connection(connection) = connection.get()?;
         let place = control.place()?;
-        place.write(connection.take_kernel_control().into());
+        Control::fill(place, connection.take_kernel_control());
         Ok(())
     })
 }

@@ -154,6 +154,7 @@ impl KeySchedule for StoredSecret {
 }
 
 impl Zeroize for StoredSecret {
+    #[inline(never)]
     fn zeroize(&mut self) {
         let table = self.store.table();
         if let Some(destroy) = table.destroy_secret.filter(|_| self.is_owner.replace(false)) {
@@ -245,6 +246,7 @@ impl Aead for StoredKey {
 }
 
 impl Zeroize for StoredKey {
+    #[inline(never)]
     fn zeroize(&mut self) {
         let table = self.store.table();
         if let Some(destroy) = table.destroy_key.filter(|_| !self.is_destroyed) {

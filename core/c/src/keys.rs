@@ -11,8 +11,10 @@ use crate::status::Status;
 
 #[cfg(secrets)]
 use tls_record::Extractable;
-#[cfg(secrets)]
+#[cfg(all(secrets, not(feature = "null-aead")))]
 pub(crate) type Provider = tls_record::aead::rustcrypto::RustCrypto;
+#[cfg(feature = "null-aead")]
+pub(crate) type Provider = tls_record::aead::null::Null;
 #[cfg(secrets)]
 type TrafficSecret = tls_record::TrafficSecret<Provider>;
 
@@ -36,20 +38,21 @@ pub struct Secret<'a> {
 // SAFETY: pointers and integers; the pointers are checked when they are used.
 unsafe impl Plain for Secret<'_> {}
 
-/// Keys, and the sequence number of their next record.
-type FromSequence = (Keys, u64);
+/// The keys of a direction, and their first sequence number.
+pub(crate) type Numbered = (Keys, u64);
 
-/// Makes the keys of a direction, and returns them with their first sequence number.
-pub(crate) fn keys_of(secret: In<'_, Secret<'_>>) -> Result<FromSequence, Status> {
+/// Makes the keys of a direction.
+pub(crate) fn keys_of(secret: In<'_, Secret<'_>>) -> Result<Numbered, Status> {
     let from = secret.get()?;
     Ok((Keys::new(from)?, from.sequence))
 }
 
-/// Makes the keys of both directions.
+/// Makes the keys of both directions. If one is refused, a secret of a key store in the other remains the
+/// caller's.
 pub(crate) fn both_keys_of(
     one: In<'_, Secret<'_>>,
     other: In<'_, Secret<'_>>,
-) -> Result<(FromSequence, FromSequence), Status> {
+) -> Result<(Numbered, Numbered), Status> {
     let (one, other) = (one.get()?, other.get()?);
     let keys = Keys::new(one)?;
     match Keys::new(other) {
@@ -247,18 +250,22 @@ impl Aead for Key {
     #[cfg(secrets)]
     const STACK: usize = <<Provider as tls_record::aead::Provider>::Aead as Aead>::STACK;
 
+    #[inline]
     fn tag_len(&self) -> usize {
         either!(self, key => key.tag_len())
     }
 
+    #[inline]
     fn confidentiality_limit(&self) -> u64 {
         either!(self, key => key.confidentiality_limit())
     }
 
+    #[inline]
     fn has_explicit_nonce(&self) -> bool {
         either!(self, key => key.has_explicit_nonce())
     }
 
+    #[inline]
     fn seal(
         &mut self,
         nonce: &[u8; NONCE_LEN],
@@ -269,6 +276,7 @@ impl Aead for Key {
         either!(self, key => key.seal(nonce, additional_data, in_out, tag))
     }
 
+    #[inline]
     fn open(
         &mut self,
         nonce: &[u8; NONCE_LEN],

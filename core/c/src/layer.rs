@@ -27,8 +27,9 @@ pub extern "C" fn layer_init(
     config: In<'_, Config>,
 ) -> Status {
     Status::of(|| {
-        let config = config_of(config)?;
-        layer.put(size, Layer(RecordLayer::new(config)))
+        let room = layer.room(size)?;
+        room.fill(Layer(RecordLayer::new(config_of(config)?)));
+        Ok(())
     })
 }
 
@@ -149,10 +150,9 @@ pub extern "C" fn layer_open(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
-        let Layer(layer) = layer.get()?;
+        let Layer(layer) = layer.get_inline()?;
         let input = input.slice(len)?;
-        opened.place()?.write(layer.open(input)?.into());
-        Ok(())
+        Opened::fill(opened.place()?, &layer.open(input))
     })
 }
 
@@ -169,8 +169,7 @@ pub extern "C" fn layer_open_into(
     Status::of(|| {
         let Layer(layer) = layer.get()?;
         let (out, pieces) = out.beside_parts(len, pieces, count)?;
-        opened.place()?.write(layer.open_into(pieces.get(), out)?.into());
-        Ok(())
+        Opened::fill(opened.place()?, &layer.open_into(pieces.get(), out))
     })
 }
 
@@ -211,7 +210,7 @@ pub extern "C" fn layer_seal(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
-        let Layer(layer) = layer.get()?;
+        let Layer(layer) = layer.get_inline()?;
         let (out, data) = out.beside(out_len, data, data_len)?;
         let place = sealed.place()?;
         let sealed = layer.seal(&[data], out);
@@ -248,7 +247,7 @@ pub extern "C" fn layer_seal_in_place(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
-        let Layer(layer) = layer.get()?;
+        let Layer(layer) = layer.get_inline()?;
         let record = record.slice(record_len)?;
         let place = sealed.place()?;
         let sealed = layer.seal_in_place(record, len);
@@ -319,7 +318,7 @@ pub extern "C" fn layer_next_control(
 ) -> Status {
     Status::of(|| {
         let Layer(layer) = layer.get()?;
-        control.place()?.write(layer.next_control().into());
+        Control::fill(control.place()?, layer.next_control());
         Ok(())
     })
 }
@@ -385,7 +384,7 @@ pub extern "C" fn layer_check_closed(
 ) -> Status {
     Status::of(|| {
         let Layer(layer) = layer.get()?;
-        fill_closed(drained.place()?, layer.check_closed(budget))
+        fill_closed(drained.optional_place()?, layer.check_closed(budget))
     })
 }
 
@@ -394,7 +393,7 @@ pub extern "C" fn layer_check_closed(
 pub extern "C" fn layer_end(layer: Handle<'_, Layer>, end: Out<'_, End>) -> Status {
     Status::of(|| {
         let Layer(layer) = layer.get()?;
-        end.place()?.write(layer.end().into());
+        End::fill(end.place()?, layer.end());
         Ok(())
     })
 }

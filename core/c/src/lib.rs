@@ -44,6 +44,7 @@ mod status;
 #[cfg(secrets)]
 mod suspend;
 mod text;
+mod writer;
 
 pub use buffer::*;
 pub use config::*;
@@ -67,6 +68,7 @@ pub use status::Status;
 #[cfg(secrets)]
 pub use suspend::*;
 pub use text::*;
+pub use writer::*;
 
 /// Never called: tests/firmware/no-panic links all of the engine without it.
 #[cfg(all(feature = "panic-handler", not(feature = "std")))]

@@ -1,10 +1,10 @@
 //! `tlsr_mailbox`: carries notices and signals between the halves of a connection.
 
-use tls_record::{Opener, Sealer};
+use tls_record::{Opener, Sealer, WriterIn};
 
 use self::words::{Words, words};
 use crate::keys::Keys;
-use crate::memory::{Handle, Object, Room, Shared};
+use crate::memory::{Handle, Object, Owned, Room, Shared};
 use crate::status::Status;
 
 /// The word of the engine that both halves change.
@@ -131,6 +131,27 @@ impl Carry for Opener<Keys> {
 }
 
 impl Carry for Sealer<Keys> {
+    fn take(&mut self, mailbox: &Mailbox) {
+        let notice = mailbox.words.take_notice();
+        if !notice.is_empty() {
+            self.apply(notice);
+        }
+    }
+
+    fn post(&mut self, mailbox: &Mailbox) -> bool {
+        let has_signal = self.has_signal();
+        if has_signal {
+            mailbox.words.post_signal(self.take_signal());
+        }
+        has_signal
+    }
+
+    fn owner(mailbox: &Mailbox) -> usize {
+        mailbox.sender
+    }
+}
+
+impl Carry for WriterIn<Keys, Owned> {
     fn take(&mut self, mailbox: &Mailbox) {
         let notice = mailbox.words.take_notice();
         if !notice.is_empty() {

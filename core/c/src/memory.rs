@@ -8,7 +8,7 @@
 
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::ptr;
+use core::ptr::{self, NonNull};
 
 use crate::status::Status;
 
@@ -55,13 +55,15 @@ impl<'a, T: Object> Handle<'a, T> {
 
     /// Checks that there is an object. Until then no reference is made, because the memory may be in use
     /// as something else.
-    #[inline]
+    #[inline(always)]
     fn check_object(&self) -> Result<(), Status> {
         self.check_pointer()?;
         // SAFETY: the caller has this memory.
         let mark = unsafe { (*self.0).mark };
         // SAFETY: its bytes are an integer, whatever they are.
-        if unsafe { mark.assume_init() } == Memory::mark_of(self.0) {
+        let mark = unsafe { mark.assume_init() };
+        // It is `Memory::mark_of` this address. Compared in this form it takes an instruction less.
+        if mark.wrapping_add(self.0.addr()) == !usize::from(T::KIND) {
             Ok(())
         } else {
             Err(Status::INVALID_HANDLE)
@@ -69,8 +71,14 @@ impl<'a, T: Object> Handle<'a, T> {
     }
 
     /// Returns the object.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn get(self) -> Result<&'a mut T, Status> {
+        self.get_inline()
+    }
+
+    /// The same in the function that calls it: for those of every record.
+    #[inline(always)]
+    pub(crate) fn get_inline(self) -> Result<&'a mut T, Status> {
         self.check_object()?;
         // SAFETY: the caller has this memory, for this call alone.
         let memory = unsafe { &mut *self.0 };
@@ -79,14 +87,25 @@ impl<'a, T: Object> Handle<'a, T> {
     }
 
     /// Drops the object, which wipes its keys, and overwrites its memory.
+    ///
+    /// Without a reference to the whole memory: a key store, which destroys a key, can call back and ask
+    /// whether there is an object.
     pub(crate) fn wipe(self) -> Status {
-        match self.held() {
-            Ok(held) => {
-                held.drop_in_place();
-                Status::OK
-            }
-            Err(status) => status,
+        if let Err(status) = self.check_object() {
+            return status;
         }
+        // SAFETY: the caller has this memory, for this call alone.
+        let mark = unsafe { &raw mut (*self.0).mark };
+        // SAFETY: as above. From now on there is no object.
+        unsafe { mark.write(MaybeUninit::new(0)) };
+        // SAFETY: as above.
+        let object: *mut T = unsafe { &raw mut (*self.0).object }.cast();
+        // Dropped in place, because moving it would leave a copy of its keys.
+        // SAFETY: `fill` has made it with its mark, which is removed: it is not dropped again.
+        unsafe { object.drop_in_place() };
+        // SAFETY: as above.
+        wipe(unsafe { &mut *self.0 });
+        Status::OK
     }
 
     /// Makes an object in memory of `size` bytes, as the caller says.
@@ -104,11 +123,6 @@ impl<'a, T: Object> Handle<'a, T> {
         self.check_pointer()?;
         // SAFETY: the caller has this memory, for this call alone.
         Ok(Room(unsafe { &mut *self.0 }))
-    }
-
-    /// Moves the object out. Its memory is wiped.
-    pub(crate) fn take(self) -> Result<T, Status> {
-        self.held().map(Held::take)
     }
 
     /// Checks that there is an object, before it is moved out.
@@ -143,21 +157,13 @@ impl<T: Object> Held<'_, T> {
         unsafe { self.0.object.assume_init_mut() }
     }
 
-    /// Drops the object in place, because moving it would leave a copy of its keys.
-    fn drop_in_place(self) {
-        // First: a key store that is called back finds no object here.
-        self.0.mark.write(0);
-        // SAFETY: as in `get`. Without its mark it is not dropped again.
-        unsafe { self.0.object.assume_init_drop() };
-        wipe(self.0);
-    }
-
-    /// Moves the object out. Its memory is wiped.
-    pub(crate) fn take(self) -> T {
+    /// Moves the object out, or a part of it. Its memory is wiped.
+    #[inline]
+    pub(crate) fn take<U>(self, part: impl FnOnce(T) -> U) -> U {
         // SAFETY: as in `get`. The mark is removed below, so that it is not read again.
-        let object = unsafe { self.0.object.assume_init_read() };
+        let part = part(unsafe { self.0.object.assume_init_read() });
         wipe(self.0);
-        object
+        part
     }
 }
 
@@ -165,6 +171,7 @@ impl<T: Object> Held<'_, T> {
 pub(crate) struct Room<'a, T>(&'a mut Memory<T>);
 
 impl<T: Object> Room<'_, T> {
+    #[inline]
     pub(crate) fn fill(self, object: T) {
         let Self(memory) = self;
         // What the memory held before does not remain between the fields.
@@ -329,14 +336,12 @@ impl<'a> Bytes<'a> {
     /// Returns the bytes. Null is an empty slice.
     #[inline]
     pub(crate) fn slice(self, len: usize) -> Result<&'a [u8], Status> {
-        if len == 0 {
-            return Ok(&[]);
-        }
-        if self.0.is_null() || is_too_long(len) {
+        if is_too_long(len) {
             return Err(Status::ARGUMENT);
         }
+        let Some(first) = NonNull::new(self.0.cast_mut()) else { return none(len, &[]) };
         // SAFETY: the caller has that many bytes there.
-        Ok(unsafe { core::slice::from_raw_parts(self.0, len) })
+        Ok(unsafe { core::slice::from_raw_parts(first.as_ptr(), len) })
     }
 }
 
@@ -353,14 +358,12 @@ impl<'a> BytesMut<'a> {
     /// Returns the bytes. Null is an empty slice.
     #[inline]
     pub(crate) fn slice(self, len: usize) -> Result<&'a mut [u8], Status> {
-        if len == 0 {
-            return Ok(&mut []);
-        }
-        if self.0.is_null() || is_too_long(len) {
+        if is_too_long(len) {
             return Err(Status::ARGUMENT);
         }
+        let Some(first) = NonNull::new(self.0) else { return none(len, &mut []) };
         // SAFETY: the caller has that many bytes there, for this call alone.
-        Ok(unsafe { core::slice::from_raw_parts_mut(self.0, len) })
+        Ok(unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), len) })
     }
 
     /// Returns the bytes for an object that keeps them.
@@ -379,6 +382,10 @@ impl<'a> BytesMut<'a> {
         other: Bytes<'a>,
         other_len: usize,
     ) -> Result<(&'a mut [u8], &'a [u8]), Status> {
+        // Both at once, and before the distances are compared.
+        if is_too_long(len | other_len) {
+            return Err(Status::ARGUMENT);
+        }
         self.check_beside(len, other, other_len)?;
         Ok((self.slice(len)?, other.slice(other_len)?))
     }
@@ -432,6 +439,12 @@ impl AsMut<[u8]> for Owned {
         // SAFETY: as above, and the object is borrowed.
         unsafe { core::slice::from_raw_parts_mut(self.0, self.1) }
     }
+}
+
+/// Null, which is no bytes.
+#[cold]
+fn none<T>(len: usize, empty: T) -> Result<T, Status> {
+    if len == 0 { Ok(empty) } else { Err(Status::ARGUMENT) }
 }
 
 /// No object is longer than this (`PTRDIFF_MAX`).

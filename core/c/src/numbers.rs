@@ -13,6 +13,9 @@ pub(crate) const SERVER: u8 = 2;
 pub(crate) const TLS_1_2: u16 = 0x0303;
 pub(crate) const TLS_1_3: u16 = 0x0304;
 
+pub(crate) const MAX_RECORD: usize = 18_437;
+const _: () = assert!(MAX_RECORD == tls_record::MAX_RECORD);
+
 pub(crate) const EPOCH_PLAINTEXT: u8 = 1;
 pub(crate) const EPOCH_EARLY_DATA: u8 = 2;
 pub(crate) const EPOCH_HANDSHAKE: u8 = 3;

@@ -105,10 +105,7 @@ pub extern "C" fn opener_open(
         let Opener(half) = opener.get()?;
         let input = input.slice(len)?;
         let place = opened.place()?;
-        half.with(|opener| {
-            place.write(opener.open(input)?.into());
-            Ok(())
-        })
+        half.with(|opener| Opened::fill(place, &opener.open(input)))
     })
 }
 
@@ -126,10 +123,7 @@ pub extern "C" fn opener_open_into(
         let Opener(half) = opener.get()?;
         let (out, pieces) = out.beside_parts(len, pieces, count)?;
         let place = opened.place()?;
-        half.with(|opener| {
-            place.write(opener.open_into(pieces.get(), out)?.into());
-            Ok(())
-        })
+        half.with(|opener| Opened::fill(place, &opener.open_into(pieces.get(), out)))
     })
 }
 
@@ -207,7 +201,7 @@ pub extern "C" fn opener_check_closed(
 ) -> Status {
     Status::of(|| {
         let Opener(half) = opener.get()?;
-        let place = drained.place()?;
+        let place = drained.optional_place()?;
         half.with(|opener| fill_closed(place, opener.check_closed(budget)))
     })
 }
@@ -219,7 +213,7 @@ pub extern "C" fn opener_end(opener: Handle<'_, Opener>, end: Out<'_, End>) -> S
         let Opener(half) = opener.get()?;
         let place = end.place()?;
         half.with(|opener| {
-            place.write(End::of_read(opener.end()));
+            End::fill_read(place, opener.end());
             Ok(())
         })
     })

@@ -30,11 +30,65 @@ pub struct Opened {
 // SAFETY: integers.
 unsafe impl Plain for Opened {}
 
-impl From<tls_record::Opened> for Opened {
-    #[inline]
-    fn from(opened: tls_record::Opened) -> Self {
-        let mut this = Self {
-            consumed: opened.consumed,
+impl Opened {
+    /// Fills the structure, unless there was an error.
+    ///
+    /// It takes a reference, because a value would be copied once more.
+    #[inline(always)]
+    pub(crate) fn fill<E: Copy + Into<Status>>(
+        place: Place<'_, Self>,
+        opened: &Result<tls_record::Opened, E>,
+    ) -> Result<(), Status> {
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) => return Err((*error).into()),
+        };
+        if let Event::ApplicationData(range) = &opened.event {
+            let mut this = Self::new(opened.consumed);
+            this.event = EVENT_APPLICATION_DATA;
+            this.set_range(range);
+            place.write(this);
+        } else {
+            Self::fill_other(place, opened);
+        }
+        Ok(())
+    }
+
+    /// Fills the structure for what comes less often than application data.
+    #[inline(never)]
+    fn fill_other(place: Place<'_, Self>, opened: &tls_record::Opened) {
+        let this = place.write(Self::new(opened.consumed));
+        this.event = match &opened.event {
+            Event::NeedMore { total } => {
+                this.needed = *total;
+                EVENT_NEED_MORE
+            }
+            Event::Handshake(piece) => {
+                this.detail = piece.header.message_type.0;
+                this.message_len = piece.header.length;
+                this.message_offset = piece.offset;
+                this.set_range(&piece.body);
+                EVENT_HANDSHAKE
+            }
+            Event::ChangeCipherSpec => EVENT_CHANGE_CIPHER_SPEC,
+            Event::KeyUpdate { requested } => {
+                this.detail = (*requested).into();
+                EVENT_KEY_UPDATE
+            }
+            Event::Warning(alert) => {
+                this.detail = alert.0;
+                EVENT_WARNING
+            }
+            Event::Closed => EVENT_CLOSED,
+            // An event that this version does not know needs no action.
+            _ => EVENT_NOTHING,
+        }
+    }
+
+    /// A record with no effect.
+    pub(crate) const fn new(consumed: usize) -> Self {
+        Self {
+            consumed,
             offset: 0,
             len: 0,
             needed: 0,
@@ -42,42 +96,10 @@ impl From<tls_record::Opened> for Opened {
             message_offset: 0,
             event: EVENT_NOTHING,
             detail: 0,
-        };
-        // An event that this version does not know needs no action, as `TLSR_EVENT_NOTHING`.
-        match opened.event {
-            Event::ApplicationData(range) => {
-                this.event = EVENT_APPLICATION_DATA;
-                this.set_range(range);
-            }
-            Event::NeedMore { total } => {
-                this.event = EVENT_NEED_MORE;
-                this.needed = total;
-            }
-            Event::Handshake(piece) => {
-                this.event = EVENT_HANDSHAKE;
-                this.detail = piece.header.message_type.0;
-                this.message_len = piece.header.length;
-                this.message_offset = piece.offset;
-                this.set_range(piece.body);
-            }
-            Event::ChangeCipherSpec => this.event = EVENT_CHANGE_CIPHER_SPEC,
-            Event::KeyUpdate { requested } => {
-                this.event = EVENT_KEY_UPDATE;
-                this.detail = requested.into();
-            }
-            Event::Warning(alert) => {
-                this.event = EVENT_WARNING;
-                this.detail = alert.0;
-            }
-            Event::Closed => this.event = EVENT_CLOSED,
-            _ => {}
         }
-        this
     }
-}
 
-impl Opened {
-    fn set_range(&mut self, range: Range<usize>) {
+    fn set_range(&mut self, range: &Range<usize>) {
         self.offset = range.start;
         // A range of the engine begins before it ends.
         self.len = range.end.wrapping_sub(range.start);
@@ -103,15 +125,21 @@ impl Sealed {
         place: Place<'_, Self>,
         sealed: Result<(usize, usize), SealError>,
     ) -> Result<(), Status> {
-        let (filled, status) = match sealed {
-            Ok((taken, written)) => (Self { taken, written, needed: 0 }, Ok(())),
-            Err(error) => {
-                let needed = if let SealError::NoSpace { need } = error { need } else { 0 };
-                (Self { taken: 0, written: 0, needed }, Err(error.into()))
+        match sealed {
+            Ok((taken, written)) => {
+                place.write(Self { taken, written, needed: 0 });
+                Ok(())
             }
-        };
-        place.write(filled);
-        status
+            Err(error) => Err(Self::fill_failed(place, error)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fill_failed(place: Place<'_, Self>, error: SealError) -> Status {
+        let needed = if let SealError::NoSpace { need } = error { need } else { 0 };
+        place.write(Self { taken: 0, written: 0, needed });
+        error.into()
     }
 }
 
@@ -130,17 +158,19 @@ pub struct Control {
 // SAFETY: integers.
 unsafe impl Plain for Control {}
 
-impl From<Option<tls_record::Control>> for Control {
-    fn from(control: Option<tls_record::Control>) -> Self {
-        let mut this = Self {
+impl Control {
+    /// Fills the structure.
+    #[inline(never)]
+    pub(crate) fn fill(place: Place<'_, Self>, control: Option<tls_record::Control>) {
+        let this = place.write(Self {
             kind: CONTROL_NONE,
             alert: 0,
             request: 0,
             content_type: 0,
             len: 0,
             message: [0; 7],
-        };
-        let Some(control) = control else { return this };
+        });
+        let Some(control) = control else { return };
         match control {
             tls_record::Control::Alert(alert) => {
                 this.kind = CONTROL_ALERT;
@@ -158,7 +188,6 @@ impl From<Option<tls_record::Control>> for Control {
         for (to, from) in this.message.iter_mut().zip(message.as_bytes()) {
             *to = *from;
         }
-        this
     }
 }
 
@@ -180,28 +209,22 @@ pub struct End {
 // SAFETY: integers.
 unsafe impl Plain for End {}
 
-impl From<tls_record::End> for End {
-    fn from(end: tls_record::End) -> Self {
-        let mut this = Self { is_clean: end.is_clean().into(), ..Self::default() };
+impl End {
+    /// Fills the structure.
+    pub(crate) fn fill(place: Place<'_, Self>, end: tls_record::End) {
+        let this = place.write(Self { is_clean: end.is_clean().into(), ..Self::default() });
         this.set_read(end.read);
         this.set_write(end.write);
-        this
-    }
-}
-
-impl End {
-    /// The end of one half: the other is open.
-    pub(crate) fn of_read(end: ReadEnd) -> Self {
-        let mut this = Self::default();
-        this.set_read(end);
-        this
     }
 
-    /// The end of one half: the other is open.
-    pub(crate) fn of_write(end: WriteEnd) -> Self {
-        let mut this = Self::default();
-        this.set_write(end);
-        this
+    /// Fills the structure with the end of one half: the other is open.
+    pub(crate) fn fill_read(place: Place<'_, Self>, end: ReadEnd) {
+        place.write(Self::default()).set_read(end);
+    }
+
+    /// Fills the structure with the end of one half: the other is open.
+    pub(crate) fn fill_write(place: Place<'_, Self>, end: WriteEnd) {
+        place.write(Self::default()).set_write(end);
     }
 
     fn set_read(&mut self, end: ReadEnd) {
@@ -283,17 +306,19 @@ impl Position {
     }
 }
 
-/// Writes the bytes that arrived while the peer's close_notify was awaited.
+/// Writes the bytes that arrived while the peer's close_notify was awaited, if the caller wants to know.
 pub(crate) fn fill_closed(
-    place: Place<'_, u32>,
+    place: Option<Place<'_, u32>>,
     closed: Result<(), ShutdownError>,
 ) -> Result<(), Status> {
-    place.write(match closed {
-        Err(ShutdownError::AwaitingPeer { drained } | ShutdownError::BudgetSpent { drained }) => {
-            drained
-        }
-        _ => 0,
-    });
+    if let Some(place) = place {
+        place.write(match closed {
+            Err(
+                ShutdownError::AwaitingPeer { drained } | ShutdownError::BudgetSpent { drained },
+            ) => drained,
+            _ => 0,
+        });
+    }
     Ok(closed?)
 }
 

@@ -251,7 +251,7 @@ pub extern "C" fn sealer_next_control(
         let Sealer(half) = sealer.get()?;
         let place = control.place()?;
         half.with(|sealer| {
-            place.write(sealer.next_control().into());
+            Control::fill(place, sealer.next_control());
             Ok(())
         })
     })
@@ -338,7 +338,7 @@ pub extern "C" fn sealer_end(sealer: Handle<'_, Sealer>, end: Out<'_, End>) -> S
         let Sealer(half) = sealer.get()?;
         let place = end.place()?;
         half.with(|sealer| {
-            place.write(End::of_write(sealer.end()));
+            End::fill_write(place, sealer.end());
             Ok(())
         })
     })

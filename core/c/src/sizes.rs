@@ -16,6 +16,7 @@ use crate::mailbox::Mailbox;
 use crate::memory::{MAX_PARTS, Memory};
 use crate::opener::Opener;
 use crate::sealer::Sealer;
+use crate::writer::Writer;
 
 /// The alignment of all opaque types. `Handle::put` does not compile for a type that needs more.
 pub(crate) const ALIGNMENT: usize = align_of::<Memory<Layer>>();
@@ -37,6 +38,7 @@ const LINES: &[Line] = &[
     line("FOLLOWER_SIZE", size::<crate::follower::Follower>()),
     line("OPENER_SIZE", size::<Opener>()),
     line("SEALER_SIZE", size::<Sealer>()),
+    line("WRITER_SIZE", size::<Writer>()),
     line("MAILBOX_SIZE", size::<Mailbox>()),
 ];
 

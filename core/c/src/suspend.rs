@@ -1,18 +1,15 @@
 //! Suspending connections into bytes, and resuming them.
 
-use tls_record::{ConnectionIn, KeySchedule, RecordLayer, SUSPENDED_LEN, scrub_stack};
+use tls_record::{ConnectionIn, RecordLayer, SUSPENDED_LEN};
 
 use crate::connection::{Connection, MIN_BUFFER};
-use crate::keys::Keys;
+use crate::keys::moving_keys;
 use crate::layer::Layer;
-use crate::memory::{BytesMut, Handle, In, Out};
+use crate::memory::{BytesMut, Handle, In, Memory, Out};
 use crate::status::Status;
 
 /// The caller's key, under which connections are sealed.
 type Key = [u8; 32];
-
-/// Bytes of stack on which a resumed connection was moved.
-const MOVED: usize = Keys::STACK.saturating_add(size_of::<RecordLayer<Keys>>().saturating_mul(4));
 
 /// `tlsr_layer_suspend`.
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_suspend"))]
@@ -55,21 +52,7 @@ pub extern "C" fn layer_resume(
     len: usize,
     key: In<'_, Key>,
 ) -> Status {
-    let status = resume_layer(layer, size, bytes, len, key);
-    scrub_stack(MOVED);
-    status
-}
-
-/// Not inlined, so that its frame, in which a layer is moved, is one that is overwritten.
-#[inline(never)]
-fn resume_layer(
-    layer: Handle<'_, Layer>,
-    size: usize,
-    bytes: BytesMut<'_>,
-    len: usize,
-    key: In<'_, Key>,
-) -> Status {
-    Status::of(|| {
+    moving_keys(size_of::<Memory<Layer>>(), || {
         let room = layer.room(size)?;
         let key = key.get()?;
         let bytes = bytes.slice(len)?;
@@ -89,23 +72,7 @@ pub extern "C" fn connection_resume(
     buffer: BytesMut<'_>,
     buffer_len: usize,
 ) -> Status {
-    let status = resume_connection(connection, size, bytes, len, key, buffer, buffer_len);
-    scrub_stack(MOVED);
-    status
-}
-
-/// Not inlined, for the same reason.
-#[inline(never)]
-fn resume_connection(
-    connection: Handle<'_, Connection>,
-    size: usize,
-    bytes: BytesMut<'_>,
-    len: usize,
-    key: In<'_, Key>,
-    buffer: BytesMut<'_>,
-    buffer_len: usize,
-) -> Status {
-    Status::of(|| {
+    moving_keys(size_of::<Memory<Connection>>(), || {
         let room = connection.room(size)?;
         let key = key.get()?;
         let bytes = bytes.slice(len)?;

@@ -37,7 +37,9 @@ void test_text(void);
 void test_layer(void);
 void test_halves(void);
 void test_connection(void);
+void test_writer(void);
 void test_buffer(void);
 void test_handover(void);
+void test_gsk(void);
 
 #endif

@@ -247,6 +247,10 @@ static void keys_are_updated_and_answered(void) {
     CHECK(open_one(&server, wire, len, TLSR_EVENT_KEY_UPDATE).detail == 1);
     len = take(&server, wire, sizeof wire, 64);
     CHECK(open_one(&client, wire, len, TLSR_EVENT_KEY_UPDATE).detail == 0);
+    tlsr_position position;
+    CHECK_STATUS(TLSR_OK, tlsr_connection_position(&client.connection, &position));
+    CHECK(position.write_epoch == TLSR_EPOCH_APPLICATION && position.has_write_keys && position.write_sequence == 0);
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_position(&client.connection, NULL));
     write_text(&client, "under new keys");
     len = take(&client, wire, sizeof wire, 64);
     open_one(&server, wire, len, TLSR_EVENT_APPLICATION_DATA);

@@ -48,7 +48,7 @@ static void memory_that_was_wiped_is_no_layer_and_has_no_keys(void) {
 static void parts_go_into_one_record(void) {
     tlsr_layer client, server;
     make_layers(&client, &server);
-    uint8_t wire[64];
+    uint8_t wire[64] = {0};
     const tlsr_slice parts[3] = {{(const uint8_t *)"one ", 4}, {NULL, 0}, {(const uint8_t *)"record", 6}};
     tlsr_sealed sealed;
     tlsr_opened opened;
@@ -179,7 +179,7 @@ static void tls12_keys_are_announced_and_established(void) {
     make_empty(&server, TLSR_SERVER, 0);
     tlsr_layer *ends[2] = {&client, &server};
     const tlsr_secret *keys[2] = {&client_key, &server_key};
-    uint8_t wire[256];
+    uint8_t wire[256] = {0};
     tlsr_sealed sealed;
     tlsr_position position;
 
@@ -240,7 +240,8 @@ static void tls12_keys_are_announced_and_established(void) {
     receive(&server, wire, sealed.written, TLSR_EVENT_WARNING, TLSR_ALERT_NO_RENEGOTIATION);
     CHECK_STATUS(TLSR_OK, tlsr_layer_close(&client));
     CHECK_STATUS(TLSR_ERR_CONNECTION_CLOSED, tlsr_layer_refuse_renegotiation(&client));
-    CHECK_STATUS(TLSR_ERR_CONNECTION_CLOSED, tlsr_layer_change_cipher_spec(&client, wire, sizeof wire, &sealed));
+    CHECK_STATUS(TLSR_ERR_CONNECTION_CLOSED,
+                 tlsr_layer_change_cipher_spec(&client, wire, sizeof wire, &sealed));
 }
 
 static void a_finished_must_be_the_end_of_its_record(void) {
@@ -362,7 +363,7 @@ static void needed_counts_the_bytes_of_the_next_record(void) {
 static void keys_are_updated_on_request(void) {
     tlsr_layer client, server;
     make_layers(&client, &server);
-    uint8_t wire[256];
+    uint8_t wire[256] = {0};
     tlsr_sealed sealed;
     tlsr_control control;
     CHECK_STATUS(TLSR_OK, tlsr_layer_update_keys(&client, 1));
@@ -408,7 +409,7 @@ static void a_handshake_is_canceled_by_two_alerts(void) {
 static void the_second_step_of_a_shutdown_waits_for_the_peer(void) {
     tlsr_layer client, server;
     make_layers(&client, &server);
-    uint8_t wire[256];
+    uint8_t wire[256] = {0};
     tlsr_sealed sealed;
     tlsr_opened opened;
     uint32_t drained = 1;
@@ -441,6 +442,151 @@ static void the_second_step_of_a_shutdown_waits_for_the_peer(void) {
     make_empty(&client, TLSR_CLIENT, 0);
     CHECK_STATUS(TLSR_ERR_FAULT, tlsr_layer_open(&client, http, sizeof http, &opened));
     CHECK_STATUS(TLSR_ERR_NOT_TLS, tlsr_layer_check_closed(&client, 30, &drained));
+}
+
+static void keys_that_may_not_be_installed_are_refused(void) {
+    tlsr_layer client, server;
+    tlsr_secret short_one = server_secret, unknown = server_secret;
+    short_one.secret_len = 31;
+    unknown.suite = 0x002f;
+    make_layers(&client, &server);
+    make_empty(&client, TLSR_CLIENT, TLSR_TLS_1_3);
+    const struct {
+        tlsr_status status;
+        uint8_t epoch;
+        const tlsr_secret *client, *server;
+    } refused[] = {
+        {TLSR_ERR_ARGUMENT, 0, &client_secret, &server_secret},
+        {TLSR_ERR_ARGUMENT, 5, &client_secret, &server_secret},
+        {TLSR_ERR_ARGUMENT, TLSR_EPOCH_APPLICATION, NULL, &server_secret},
+        {TLSR_ERR_ARGUMENT, TLSR_EPOCH_APPLICATION, &client_secret, NULL},
+        {TLSR_ERR_LENGTH, TLSR_EPOCH_APPLICATION, &client_secret, &short_one},
+        {TLSR_ERR_UNSUPPORTED, TLSR_EPOCH_APPLICATION, &client_secret, &unknown},
+        {TLSR_ERR_EPOCH, TLSR_EPOCH_PLAINTEXT, &client_secret, &server_secret},
+        {TLSR_ERR_SAME_SECRET, TLSR_EPOCH_APPLICATION, &client_secret, &client_secret},
+        {TLSR_ERR_MISMATCH, TLSR_EPOCH_APPLICATION, &client_secret, &server_key},
+        {TLSR_ERR_MISMATCH, TLSR_EPOCH_APPLICATION, &client_key, &server_key},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        CHECK_STATUS(refused[i].status,
+                     tlsr_layer_install(&client, refused[i].epoch, refused[i].client, refused[i].server));
+    }
+    CHECK_STATUS(TLSR_OK,
+                 tlsr_layer_install(&client, TLSR_EPOCH_APPLICATION, &client_secret, &server_secret));
+    make_empty(&client, TLSR_CLIENT, 0);
+    CHECK_STATUS(TLSR_ERR_NONCE_REUSE,
+                 tlsr_layer_install(&client, TLSR_EPOCH_APPLICATION, &client_key, &server_key));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_close(&client));
+    CHECK_STATUS(TLSR_ERR_CONNECTION_CLOSED,
+                 tlsr_layer_install(&client, TLSR_EPOCH_APPLICATION, &client_secret, &server_secret));
+    make_empty(&client, TLSR_CLIENT, 0);
+    uint8_t partial[] = {22, 3, 3, 0, 5, 2, 0, 0, 4, 1};
+    receive(&client, partial, sizeof partial, TLSR_EVENT_HANDSHAKE, 2);
+    CHECK_STATUS(TLSR_ERR_FAULT,
+                 tlsr_layer_install(&client, TLSR_EPOCH_APPLICATION, &client_secret, &server_secret));
+}
+
+static void a_record_that_was_opened_in_part_stays_with_its_function(void) {
+    tlsr_layer client, server;
+    make_empty(&client, TLSR_CLIENT, 0);
+    make_empty(&server, TLSR_SERVER, 0);
+    uint8_t wire[64], out[64], messages[2 * MESSAGE_LEN];
+    tlsr_sealed sealed;
+    tlsr_opened opened;
+    memcpy(messages, MESSAGE(2), MESSAGE_LEN);
+    memcpy(messages + MESSAGE_LEN, MESSAGE(2), MESSAGE_LEN);
+    CHECK_STATUS(TLSR_OK, tlsr_layer_seal_handshake(&server, messages, sizeof messages, wire, 64, &sealed));
+    size_t len = sealed.written;
+    tlsr_slice piece = {wire, len};
+    CHECK_STATUS(TLSR_OK, tlsr_layer_open_into(&client, &piece, 1, out, 20, &opened));
+    CHECK(opened.event == TLSR_EVENT_NEED_MORE && opened.needed == len);
+    CHECK_STATUS(TLSR_OK, tlsr_layer_open_into(&client, &piece, 1, out, 64, &opened));
+    CHECK(opened.event == TLSR_EVENT_HANDSHAKE && opened.len == 4 && opened.message_len == 4);
+    size_t first = opened.consumed;
+    CHECK_STATUS(TLSR_ERR_OTHER_BUFFER, tlsr_layer_open(&client, wire + first, len - first, &opened));
+    piece.data += first;
+    piece.len -= first;
+    CHECK_STATUS(TLSR_OK, tlsr_layer_open_into(&client, &piece, 1, out, 64, &opened));
+    CHECK(opened.event == TLSR_EVENT_HANDSHAKE && memcmp(out + opened.offset, "\1\2\3\4", 4) == 0);
+
+    CHECK_STATUS(TLSR_OK, tlsr_layer_seal_handshake(&server, messages, sizeof messages, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_open(&client, wire, len, &opened));
+    piece.data = wire + opened.consumed;
+    piece.len = len - opened.consumed;
+    CHECK_STATUS(TLSR_ERR_OTHER_BUFFER, tlsr_layer_open_into(&client, &piece, 1, out, 64, &opened));
+    receive(&client, wire + first, len - first, TLSR_EVENT_HANDSHAKE, 2);
+}
+
+static void handshake_messages_are_sealed_whole(void) {
+    tlsr_layer client;
+    make_empty(&client, TLSR_CLIENT, 0);
+    uint8_t wire[64];
+    tlsr_sealed sealed;
+    CHECK_STATUS(TLSR_ERR_NOT_HANDSHAKE, tlsr_layer_seal_handshake(&client, MESSAGE(1), 7, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_ERR_NOT_HANDSHAKE,
+                 tlsr_layer_seal_handshake(&client, MESSAGE(24), MESSAGE_LEN, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_ERR_NO_SPACE,
+                 tlsr_layer_seal_handshake(&client, MESSAGE(1), MESSAGE_LEN, wire, 12, &sealed));
+    CHECK(sealed.needed == 13 && sealed.taken == 0 && sealed.written == 0);
+    CHECK(seal_message(&client, 1, wire, 13) == 13);
+    CHECK_STATUS(TLSR_ERR_NO_KEYS, tlsr_layer_seal(&client, MESSAGE(1), 1, wire, 64, &sealed));
+}
+
+/* TLS 1.2 has no KeyUpdate. */
+static void keys_that_are_used_up_seal_only_the_end(void) {
+    tlsr_layer client;
+    tlsr_config config;
+    tlsr_secret keys[2] = {client_key, server_key};
+    keys[0].sequence = keys[1].sequence = 1;
+    CHECK_STATUS(TLSR_OK, tlsr_config_init(&config, TLSR_CLIENT));
+    config.key_limit = 6; /* of which 4 are for alerts */
+    CHECK_STATUS(TLSR_OK, tlsr_layer_init(&client, sizeof client, &config));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_install(&client, TLSR_EPOCH_APPLICATION, &keys[0], &keys[1]));
+    uint8_t wire[64];
+    tlsr_sealed sealed;
+    CHECK_STATUS(TLSR_OK, tlsr_layer_seal(&client, MESSAGE(1), 1, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_ERR_KEY_EXHAUSTED, tlsr_layer_seal(&client, MESSAGE(1), 1, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_ERR_CONNECTION_CLOSED, tlsr_layer_refuse_renegotiation(&client));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_close(&client));
+    CHECK_STATUS(TLSR_ERR_NO_SPACE, tlsr_layer_poll_control(&client, wire, 30, &sealed));
+    CHECK(sealed.needed == 31 && tlsr_layer_control_len(&client) == 31);
+    CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&client, wire, 31, &sealed));
+    CHECK(sealed.written == 31);
+}
+
+static void only_one_alert_ends_a_connection(void) {
+    tlsr_layer client, server;
+    make_layers(&client, &server);
+    uint8_t wire[64];
+    tlsr_sealed sealed;
+    tlsr_opened opened;
+    tlsr_end end;
+    const uint8_t none[3] = {TLSR_ALERT_CLOSE_NOTIFY, TLSR_ALERT_USER_CANCELED, TLSR_ALERT_NO_RENEGOTIATION};
+    for (int i = 0; i < 3; i++) {
+        CHECK_STATUS(TLSR_ERR_NOT_AN_ERROR_ALERT, tlsr_layer_abort(&client, none[i]));
+    }
+    CHECK_STATUS(TLSR_OK, tlsr_layer_abort(&client, TLSR_ALERT_INTERNAL_ERROR));
+    CHECK_STATUS(TLSR_ERR_FAILED, tlsr_layer_abort(&client, TLSR_ALERT_INTERNAL_ERROR));
+    CHECK_STATUS(TLSR_ERR_FAILED, tlsr_layer_close(&client));
+    CHECK_STATUS(TLSR_ERR_FAILED, tlsr_layer_seal(&client, MESSAGE(1), 1, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_ERR_FAULT, tlsr_layer_open(&client, wire, 0, &opened));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&client, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_ERR_PEER_ALERT, tlsr_layer_open(&server, wire, sealed.written, &opened));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_end(&server, &end));
+    CHECK(end.read == TLSR_READ_PEER_ALERT && end.read_alert == TLSR_ALERT_INTERNAL_ERROR);
+    CHECK(end.write == TLSR_WRITE_FAILED && end.is_clean == 0);
+
+    make_layers(&client, &server);
+    CHECK_STATUS(TLSR_OK, tlsr_layer_close(&client));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&client, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_ERR_CONNECTION_CLOSED, tlsr_layer_abort(&client, TLSR_ALERT_INTERNAL_ERROR));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_eof(&server));
+    CHECK_STATUS(TLSR_ERR_SOCKET_CLOSED, tlsr_layer_open(&server, wire, 0, &opened));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_end(&server, &end));
+    CHECK(end.read == TLSR_READ_TRUNCATED && end.read_epoch == TLSR_EPOCH_APPLICATION && !end.inside_record);
+    CHECK_STATUS(TLSR_ERR_SOCKET_CLOSED, tlsr_layer_close(&server));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&server, wire, 64, &sealed));
+    CHECK(sealed.written == 24);
 }
 
 /* A store that counts what is destroyed. Its functions are not called in these tests. */
@@ -600,7 +746,6 @@ static void wrong_pointers_are_refused_before_anything_changes(void) {
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_seal_handshake(&client, MESSAGE(4), 8, bytes, 64, NULL));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_seal_handshake(&client, bytes, 8, bytes, 64, &any_sealed));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_change_cipher_spec(&client, bytes, 64, NULL));
-    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_check_closed(&client, 0, NULL));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_end(&client, NULL));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_position(&client, NULL));
     CHECK_STATUS(TLSR_OK, tlsr_layer_position(&client, &any_position));
@@ -632,6 +777,11 @@ void test_layer(void) {
     keys_are_updated_on_request();
     a_handshake_is_canceled_by_two_alerts();
     the_second_step_of_a_shutdown_waits_for_the_peer();
+    keys_that_may_not_be_installed_are_refused();
+    a_record_that_was_opened_in_part_stays_with_its_function();
+    handshake_messages_are_sealed_whole();
+    keys_that_are_used_up_seal_only_the_end();
+    only_one_alert_ends_a_connection();
     a_stored_secret_stays_the_callers_if_the_other_one_is_refused();
     what_is_no_layer_is_refused_by_every_function();
     wrong_pointers_are_refused_before_anything_changes();

@@ -43,8 +43,10 @@ int main(void) {
         {"layer", test_layer},
         {"halves", test_halves},
         {"connection", test_connection},
+        {"writer", test_writer},
         {"buffer", test_buffer},
         {"handover", test_handover},
+        {"gsk", test_gsk},
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         tests[i].run();

@@ -44,7 +44,7 @@ for suite in tls1_2:ECDHE-ECDSA-AES128-GCM-SHA256 tls1_2:ECDHE-ECDSA-AES256-GCM-
 
     # Our server; OpenSSL's client, which updates its keys and requests ours.
     lines=$(wc -l <server.log)
-    rm -f input
+    rm -f input s_client.log
     mkfifo input
     openssl s_client -connect "127.0.0.1:$port" -$version "${suites[@]}" -CAfile cert.pem \
         <input >s_client.log 2>&1 &
@@ -66,6 +66,7 @@ for suite in tls1_2:ECDHE-ECDSA-AES128-GCM-SHA256 tls1_2:ECDHE-ECDSA-AES256-GCM-
     tail -n +$((lines + 1)) server.log | grep -q 'received: closed' || fail "s_client's close_notify was lost"
 
     # Our client; OpenSSL's server, which sends every line reversed.
+    rm -f s_server.log
     openssl s_server -accept 127.0.0.1:0 -$version "${suites[@]}" -cert cert.pem -key key.pem -rev \
         >s_server.log 2>&1 &
     server=$!
@@ -79,6 +80,7 @@ for suite in tls1_2:ECDHE-ECDSA-AES128-GCM-SHA256 tls1_2:ECDHE-ECDSA-AES256-GCM-
 done
 
 # A server that is killed has not closed: our client says so.
+rm -f s_server.log
 openssl s_server -accept 127.0.0.1:0 -cert cert.pem -key key.pem -rev >s_server.log 2>&1 &
 server=$!
 wait_for s_server.log '^ACCEPT.*:[0-9]'
@@ -91,6 +93,7 @@ exec 3>input
 echo hello >&3
 wait_for reversed olleh
 kill -9 $server
+wait $server 2>/dev/null || true
 ! wait $client || fail "a truncated stream for a clean end"
 exec 3>&-
 grep -q 'received: truncated' client.log || fail "not told as truncated"

@@ -3,6 +3,7 @@
 
 #![no_std]
 
+pub mod instructions;
 pub mod slot;
 pub mod uart;
 

@@ -13,6 +13,7 @@
 
 mod connection;
 mod halves;
+mod in_buffer;
 mod linked;
 mod long_records;
 mod messages;
@@ -49,6 +50,8 @@ extern "C" fn _start() {
     connection::prove::<_, 128>(secret);
     connection::prove::<_, 1000>(secret);
     connection::prove::<_, 65536>(secret);
+    in_buffer::prove(store);
+    in_buffer::prove(secret);
     stream::prove::<_, 600, 128>(store);
     stream::prove::<_, 600, 128>(secret);
     stream::prove::<_, 18437, 16640>(secret);

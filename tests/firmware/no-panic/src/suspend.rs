@@ -5,8 +5,8 @@ use core::hint::black_box as any;
 use stub::{Keys, Library};
 use tls_record::aead::Algorithm;
 use tls_record::{
-    Connection, CryptoInfo, Extractable, KernelDirection, KeySchedule, Opener, RecordLayer, Sealer,
-    TrafficSecret,
+    Connection, ConnectionIn, CryptoInfo, Extractable, KernelDirection, KeySchedule, Opener,
+    RecordLayer, Sealer, TrafficSecret,
 };
 use zeroize::Zeroize;
 
@@ -45,6 +45,8 @@ fn connections<K: Extractable>() {
     let mut connection = Connection::<K, 512>::new(any(layer));
     let _ = any(Connection::suspend(any(&mut connection), &key));
     let _ = any(Connection::<K, 512>::resume(any(&mut bytes), &key));
+    let mut buffer = [0; 512];
+    let _ = any(ConnectionIn::<K, &mut [u8]>::resume_in(any(&mut bytes), &key, any(&mut buffer)));
 }
 
 fn kernel<K: Extractable>() {

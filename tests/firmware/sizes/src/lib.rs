@@ -13,8 +13,25 @@ unsafe impl<const LEN: usize> Sync for Keep<LEN> {}
 #[macro_export]
 macro_rules! keep {
     ($($type:ty: $($function:ident)*;)*) => {
-        static KEEP: $crate::Keep<{ [$($(stringify!($function)),*),*].len() }> =
-            $crate::Keep([$($(<$type>::$function as *const ()),*),*]);
+        $crate::keep_all!($($(<$type>::$function),*),*);
+    };
+}
+
+/// A binary with these functions of a module in it and nothing else.
+#[macro_export]
+macro_rules! keep_functions {
+    ($module:ident: $($function:ident)*) => {
+        $crate::keep_all!($($module::$function),*);
+    };
+}
+
+/// Keeps the functions of these paths.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! keep_all {
+    ($($function:expr),*) => {
+        static KEEP: $crate::Keep<{ [$(stringify!($function)),*].len() }> =
+            $crate::Keep([$($function as *const ()),*]);
 
         #[unsafe(no_mangle)]
         extern "C" fn _start() {

@@ -15,12 +15,18 @@ pub struct Firmware(PathBuf);
 
 impl Firmware {
     pub fn build() -> Result<Self> {
+        Self::build_with(&[])?;
+        Self::build_with(&["--features", "long-records", "--bin", "update"])
+    }
+
+    /// Builds one program.
+    pub fn build_one(name: &str) -> Result<Self> {
+        Self::build_with(&["--bin", name])
+    }
+
+    fn build_with(args: &[&str]) -> Result<Self> {
         // Without this variable nothing is logged.
-        let build = |args: &[&str]| {
-            host::build("cortex-m-firmware", TARGET, args, &[("DEFMT_LOG", "info")])
-        };
-        build(&[])?;
-        Ok(Self(build(&["--features", "long-records", "--bin", "update"])?))
+        host::build("cortex-m-firmware", TARGET, args, &[("DEFMT_LOG", "info")]).map(Self)
     }
 
     /// Starts a program, with `args` for QEMU. Its output is its log.

@@ -1,6 +1,7 @@
 //! Runs the Cortex-M firmware on an emulator and checks its log, with a real OpenSSL as the peer
 //! where one is needed.
 
+mod c;
 mod emulator;
 mod handed_over;
 mod identity;
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     look_for_tools()?;
+    if env::args().nth(1).is_some_and(|part| part == "c") {
+        return c::count_instructions(&Firmware::build_one("instructions_c")?);
+    }
     let firmware = Firmware::build()?;
     let folder = env::current_exe()?.with_extension("files");
     if env::args().nth(1).is_some_and(|part| part == "update") {
@@ -44,6 +48,7 @@ fn run() -> Result<()> {
     let lives = SUITES.map(|suite| include_str!("../logs/life.txt").replace(SUITES[0], suite));
     compare(&firmware, "life", &lives.concat())?;
     count_instructions(&firmware)?;
+    c::count_instructions(&firmware)?;
     stack::measure(&firmware)?;
     update::check(&firmware, &folder)?;
     handed_over::check(&firmware, &folder)
