@@ -10,8 +10,8 @@ use std::thread;
 
 use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring, rustcrypto::RustCrypto};
 use tls_record::{
-    Config, Connection, Epoch, Event, Extractable, OpenError, RecordLayer, Role, TrafficSecret,
-    Version,
+    Config, Connection, ConnectionIn, Epoch, Event, Extractable, OpenError, RecordLayer, Role,
+    TrafficSecret, Version,
 };
 
 use crate::material::Material;
@@ -32,10 +32,11 @@ const MADE: usize = 1;
 const INSTALLED: usize = 2;
 const RESUMED: usize = 3;
 const SUSPENDED: usize = 4;
-const RESUMED_AGAIN: usize = 5;
-const ALIVE: usize = 6;
-const UPDATED: usize = 7;
-const ENDED: usize = 8;
+const RESUMED_IN_BUFFER: usize = 5;
+const RESUMED_AGAIN: usize = 6;
+const ALIVE: usize = 7;
+const UPDATED: usize = 8;
+const ENDED: usize = 9;
 
 /// Installs the keys. The stack frames of this function hold copies made by the test itself.
 #[inline(never)]
@@ -60,6 +61,12 @@ fn resume<K: Extractable>(layer: &mut RecordLayer<K>, steps: &Steps) {
     steps.stop(RESUMED);
     let mut bytes = connection.suspend(&key).unwrap();
     steps.stop(SUSPENDED);
+    // As long as the array: a shorter buffer would cut the data of `traffic` into several records.
+    let mut buffer = vec![0; 20_000];
+    let resumed = ConnectionIn::<K, _>::resume_in(&mut bytes, &key, &mut buffer[..]);
+    let mut connection = resumed.unwrap();
+    steps.stop(RESUMED_IN_BUFFER);
+    let mut bytes = connection.suspend(&key).unwrap();
     // Sealed bytes look like a key, and would be found in the padding between fields.
     scrub_stack();
     *layer = RecordLayer::resume(&mut bytes, &key).unwrap();
@@ -209,7 +216,7 @@ fn assert_no_copies<K: Extractable, Other: Provider>(
         };
         steps.allow(MADE);
 
-        for step in [INSTALLED, RESUMED, SUSPENDED, RESUMED_AGAIN] {
+        for step in [INSTALLED, RESUMED, SUSPENDED, RESUMED_IN_BUFFER, RESUMED_AGAIN] {
             steps.await_step(step);
             steps.assert_unused_stack_is_clean(&all, step, "of the engine");
             steps.allow(step);
