@@ -1,8 +1,14 @@
-//! The C API beside Rust: what it costs.
+//! The C API: what it costs beside Rust, and firmware in C.
 
-use host::Result;
+use std::net::TcpStream;
+use std::path::Path;
 
-use crate::emulator::Firmware;
+use host::{Program, Result};
+
+use crate::emulator::{self, Firmware};
+use crate::handed_over::{ask, closed, connect, update_keys};
+use crate::identity::Identity;
+use crate::s_client;
 
 /// The most instructions that a call through C may take more than one from Rust. They check six to eleven
 /// properties of the pointers, pass arguments in memory, and fill a structure, which a call from Rust does not:
@@ -24,4 +30,35 @@ pub fn count_instructions(firmware: &Firmware) -> Result<()> {
         }
     }
     if within { Ok(()) } else { Err("C takes more instructions than it may".into()) }
+}
+
+/// Runs core/c/examples/firmware with `openssl s_server` as its peer, after a handshake of `openssl s_client`.
+pub fn check(program: &Path, folder: &Path) -> Result<()> {
+    const SUITE: [&str; 3] = ["-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256"];
+    let [certificate, key] = &Identity::new(folder)?.files;
+    let (mut server, address) = host::s_server(certificate, key, &SUITE)?;
+    let mut transport = TcpStream::connect(address)?;
+    let [of_client, of_server] = s_client::secrets(&mut transport, &SUITE, folder)?;
+    let handed_over = [&[0x13, 0x01], &of_client[..], &of_server[..]].concat();
+    let mut emulator =
+        connect(transport, &handed_over, |address| emulator::with_uart(program, address))?;
+    talk(&mut server, &mut emulator)
+        .map_err(|error| format!("{error}\n{}\n{}", server.said(), emulator.said()))?;
+    println!("{}: data, KeyUpdates, shutdown in two steps", program.display());
+    Ok(())
+}
+
+/// QEMU writes what the firmware says to its standard error.
+fn talk(server: &mut Program, emulator: &mut Program) -> Result<()> {
+    emulator.errors.expect("taken over\n")?;
+    ask(server, "hello")?;
+    update_keys(server, &mut emulator.errors, "new keys\n")?;
+    ask(server, "close")?;
+    // The firmware closes when it sees that data is in flight, and waits for all of it.
+    server.say("last words\n")?;
+    emulator.errors.expect("data was under way\n")?;
+    closed(server)?;
+    emulator.errors.expect("both directions closed\n")?;
+    emulator.end_well()?;
+    server.end_well()
 }
