@@ -1,7 +1,7 @@
 //! `tlsr_follower`: follows the handshake of another TLS library, and takes its connection over.
 
-use tls_record::takeover::{Follower as Handshake, SecretKind, TakeoverError};
 use tls_record::Version;
+use tls_record::takeover::{Follower as Handshake, SecretKind, TakeoverError};
 
 use crate::config::{Config, config_of, role_of};
 use crate::keys::{Provider, moving_keys};
