@@ -49,8 +49,8 @@ pub(crate) const fn size<T>() -> usize {
     size_of::<Memory<T>>().next_multiple_of(ALIGNMENT)
 }
 
-/// The definitions of `tls_record_config.h`.
-#[used]
+/// The definitions of `tls_record_config.h`. Without `#[used]`, so that it is in the library, which exports it, but a
+/// linker that removes unused sections leaves it out of the program.
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "config_text"))]
 pub static CONFIG_TEXT: [Line; LINES.len()] = all(LINES);
 
