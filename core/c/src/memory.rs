@@ -336,9 +336,12 @@ impl<'a> Bytes<'a> {
     /// Returns the bytes. Null is an empty slice.
     #[inline]
     pub(crate) fn slice(self, len: usize) -> Result<&'a [u8], Status> {
-        if is_too_long(len) {
-            return Err(Status::ARGUMENT);
-        }
+        if is_too_long(len) { Err(Status::ARGUMENT) } else { self.first(len) }
+    }
+
+    /// Returns the first `len` bytes, which is not too many.
+    #[inline]
+    fn first(self, len: usize) -> Result<&'a [u8], Status> {
         let Some(first) = NonNull::new(self.0.cast_mut()) else { return none(len, &[]) };
         // SAFETY: the caller has that many bytes there.
         Ok(unsafe { core::slice::from_raw_parts(first.as_ptr(), len) })
@@ -358,9 +361,12 @@ impl<'a> BytesMut<'a> {
     /// Returns the bytes. Null is an empty slice.
     #[inline]
     pub(crate) fn slice(self, len: usize) -> Result<&'a mut [u8], Status> {
-        if is_too_long(len) {
-            return Err(Status::ARGUMENT);
-        }
+        if is_too_long(len) { Err(Status::ARGUMENT) } else { self.first(len) }
+    }
+
+    /// Returns the first `len` bytes, which is not too many.
+    #[inline]
+    fn first(self, len: usize) -> Result<&'a mut [u8], Status> {
         let Some(first) = NonNull::new(self.0) else { return none(len, &mut []) };
         // SAFETY: the caller has that many bytes there, for this call alone.
         Ok(unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), len) })
@@ -382,12 +388,12 @@ impl<'a> BytesMut<'a> {
         other: Bytes<'a>,
         other_len: usize,
     ) -> Result<(&'a mut [u8], &'a [u8]), Status> {
-        // Both at once, and before the distances are compared.
+        // Both at once.
         if is_too_long(len | other_len) {
             return Err(Status::ARGUMENT);
         }
         self.check_beside(len, other, other_len)?;
-        Ok((self.slice(len)?, other.slice(other_len)?))
+        Ok((self.first(len)?, other.first(other_len)?))
     }
 
     #[inline]
@@ -395,7 +401,7 @@ impl<'a> BytesMut<'a> {
         let (own, other) = (self.0.addr(), other.0.addr());
         // One of the distances wraps, and is longer than every object.
         let is_apart = own.wrapping_sub(other) >= other_len && other.wrapping_sub(own) >= len;
-        if is_apart || len == 0 || other_len == 0 { Ok(()) } else { Err(Status::ARGUMENT) }
+        if is_apart { Ok(()) } else { overlapping(len, other_len) }
     }
 
     /// Returns these bytes and the parts of a message that are read beside them.
@@ -439,6 +445,13 @@ impl AsMut<[u8]> for Owned {
         // SAFETY: as above, and the object is borrowed.
         unsafe { core::slice::from_raw_parts_mut(self.0, self.1) }
     }
+}
+
+/// Bytes that overlap, if neither are none.
+#[cold]
+#[inline(never)]
+const fn overlapping(len: usize, other_len: usize) -> Result<(), Status> {
+    if len == 0 || other_len == 0 { Ok(()) } else { Err(Status::ARGUMENT) }
 }
 
 /// Null, which is no bytes.
@@ -487,6 +500,60 @@ impl SliceMut {
     /// Bytes that the caller changes before its next call.
     pub(crate) const fn of(bytes: &mut [u8]) -> Self {
         Self { data: bytes.as_mut_ptr(), len: bytes.len() }
+    }
+}
+
+/// A pointer to an array of [`SliceMut`]. Their number is another parameter.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct PartsMut<'a>(*const SliceMut, PhantomData<&'a mut [u8]>);
+
+impl<'a> PartsMut<'a> {
+    /// Makes what C passes, for tests.
+    ///
+    /// # Safety
+    /// `parts` is null, or points to as many slices as the parameter behind it says. Nothing else uses them
+    /// and their bytes during `'a`.
+    pub const unsafe fn new(parts: *const SliceMut) -> Self {
+        Self(parts, PhantomData)
+    }
+
+    /// Returns the pieces, which must not overlap.
+    #[cfg(feature = "long-records")]
+    pub(crate) fn get(self, count: usize) -> Result<PartsMutOf<'a>, Status> {
+        let mut pieces: [&mut [u8]; MAX_PARTS] = Default::default();
+        if count == 0 {
+            return Ok(PartsMutOf { pieces, count });
+        }
+        if count > MAX_PARTS || self.0.is_null() || !self.0.is_aligned() {
+            return Err(Status::ARGUMENT);
+        }
+        // SAFETY: the caller has that many slices there.
+        let slices = unsafe { core::slice::from_raw_parts(self.0, count) };
+        for (index, one) in slices.iter().enumerate() {
+            for other in slices.iter().take(index) {
+                let other_bytes = Bytes(other.data, PhantomData);
+                BytesMut(one.data, PhantomData).check_beside(one.len, other_bytes, other.len)?;
+            }
+        }
+        for (piece, slice) in pieces.iter_mut().zip(slices) {
+            *piece = BytesMut(slice.data, PhantomData).slice(slice.len)?;
+        }
+        Ok(PartsMutOf { pieces, count })
+    }
+}
+
+/// The pieces of a record.
+#[cfg(feature = "long-records")]
+pub(crate) struct PartsMutOf<'a> {
+    pieces: [&'a mut [u8]; MAX_PARTS],
+    count: usize,
+}
+
+#[cfg(feature = "long-records")]
+impl<'a> PartsMutOf<'a> {
+    pub(crate) fn get(&mut self) -> &mut [&'a mut [u8]] {
+        self.pieces.get_mut(..self.count).unwrap_or_default()
     }
 }
 

@@ -36,6 +36,8 @@ const LINES: &[Line] = &[
     line("KERNEL_SIZE", size::<crate::kernel::Kernel>()),
     #[cfg(all(feature = "takeover", secrets))]
     line("FOLLOWER_SIZE", size::<crate::follower::Follower>()),
+    #[cfg(feature = "long-records")]
+    line("LONG_RECORDS", 1),
     line("OPENER_SIZE", size::<Opener>()),
     line("SEALER_SIZE", size::<Sealer>()),
     line("WRITER_SIZE", size::<Writer>()),
@@ -47,8 +49,8 @@ pub(crate) const fn size<T>() -> usize {
     size_of::<Memory<T>>().next_multiple_of(ALIGNMENT)
 }
 
-/// The definitions of `tls_record_config.h`.
-#[used]
+/// The definitions of `tls_record_config.h`. Without `#[used]`, so that it is in the library, which exports it, but a
+/// linker that removes unused sections leaves it out of the program.
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "config_text"))]
 pub static CONFIG_TEXT: [Line; LINES.len()] = all(LINES);
 

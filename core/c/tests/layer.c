@@ -292,6 +292,7 @@ static void early_data_is_skipped(void) {
     receive(&server, wire, seal_message(&client, 20, wire, sizeof wire), TLSR_EVENT_HANDSHAKE, 20);
     CHECK_STATUS(TLSR_ERR_EPOCH, tlsr_layer_skip_early_data(&server, 0));
 
+#ifndef TLSR_LONG_RECORDS /* which leave AES-CCM out */
     /* Tags of 8 bytes. */
     tlsr_secret short_tags = client_secret;
     short_tags.suite = 0x1305;
@@ -302,6 +303,7 @@ static void early_data_is_skipped(void) {
     make_empty(&server, TLSR_SERVER, TLSR_TLS_1_3);
     CHECK_STATUS(TLSR_OK, tlsr_layer_install_one(&server, TLSR_CLIENT, TLSR_EPOCH_HANDSHAKE, &short_tags));
     CHECK_STATUS(TLSR_ERR_SHORT_TAG, tlsr_layer_skip_early_data(&server, 0));
+#endif
 }
 
 static void settings_change_the_next_record(void) {
@@ -625,7 +627,7 @@ static void count_destroyed(void *context, uintptr_t number) {
 /* Else the caller would destroy it a second time, or another one that has its number by then. */
 static void a_stored_secret_stays_the_callers_if_the_other_one_is_refused(void) {
     static const tlsr_key_store store = {NULL,    no_keys,         no_update,      no_seal,
-                                         no_open, count_destroyed, count_destroyed};
+                                         no_open, count_destroyed, count_destroyed, NULL};
     const tlsr_secret stored = {NULL, 0, NULL, 0, &store, 7, 0, 0x1301};
     tlsr_secret unknown = stored, short_one = server_secret, used = stored;
     unknown.suite = 0x002f;

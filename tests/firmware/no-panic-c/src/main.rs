@@ -45,7 +45,7 @@ extern "C" fn _start() {
         connection_commit connection_discard connection_unsent connection_begin_send
         connection_sent connection_shutdown connection_shutdown_both connection_check_closed
         connection_abort connection_end connection_can_write connection_may_write
-        connection_take_sealed_alert
+        connection_take_sealed_alert connection_position
     }
     keep! {
         follower_init follower_wipe follower_follow follower_key_log follower_secret
@@ -53,7 +53,7 @@ extern "C" fn _start() {
         follower_client_random follower_finish
     }
     keep! {
-        layer_split layer_join
+        layer_split layer_join connection_split connection_join
     }
     keep! {
         layer_hand_sender_to_kernel layer_hand_receiver_to_kernel
@@ -91,6 +91,13 @@ extern "C" fn _start() {
     }
     keep! {
         version status_text alert_text alert_record secret_len key_len fault_text
+    }
+    keep! {
+        writer_wipe writer_write writer_write_parts writer_write_handshake
+        writer_write_change_cipher_spec writer_reserve writer_commit writer_discard
+        writer_unsent writer_begin_send writer_sent writer_transport_failed writer_update_keys
+        writer_refuse_renegotiation writer_set_fragment_limit writer_take_signal
+        writer_apply_notice writer_shutdown writer_abort writer_end writer_take_kernel_control
     }
     #[cfg(feature = "planted")]
     any([0, 1, 2, 3][any(4)]);

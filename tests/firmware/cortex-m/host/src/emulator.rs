@@ -1,7 +1,7 @@
 //! Runs firmware on QEMU. Returns its decoded log and its exit status.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use defmt_decoder::{DecodeError, Table};
@@ -33,11 +33,7 @@ impl Firmware {
     fn start(&self, name: &'static str, args: &[&str]) -> Result<Program> {
         let program = self.0.join(name);
         let decode = decoder(&fs::read(&program)?)?;
-        let mut command = Command::new(QEMU);
-        command.args(["-machine", "mps2-an386", "-display", "none", "-monitor", "none"]);
-        command.args(["-semihosting-config", "enable=on,target=native"]);
-        command.args(args).arg("-kernel").arg(program);
-        Program::start_decoding(name, &mut command, decode)
+        Program::start_decoding(name, command(args).arg(program), decode)
     }
 
     /// Starts a program whose UART is a connection to `address`.
@@ -51,6 +47,21 @@ impl Firmware {
         emulator.end_well().map_err(|error| format!("{error}\n{}", emulator.said()))?;
         Ok(emulator.output.text())
     }
+}
+
+/// Starts a program that logs text, with its UART connected to `address`.
+pub fn with_uart(program: &Path, address: &str) -> Result<Program> {
+    let args = ["-serial", &format!("tcp:{address}")];
+    Program::start("firmware", command(&args).arg(program))
+}
+
+/// QEMU with `args`. The program is its last argument.
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(QEMU);
+    command.args(["-machine", "mps2-an386", "-display", "none", "-monitor", "none"]);
+    command.args(["-semihosting-config", "enable=on,target=native"]);
+    command.args(args).arg("-kernel");
+    command
 }
 
 /// Decodes the bytes of a log to lines.

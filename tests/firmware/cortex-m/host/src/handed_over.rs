@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use host::{Program, Result};
+use host::{Log, Program, Result};
 use tls_record::aead::Algorithm;
 use tls_record::aead::rustcrypto::RustCrypto;
 use tls_record::{Connection, RecordLayer, TrafficSecret};
@@ -104,19 +104,27 @@ impl Case<'_> {
 
     /// Starts it with `transport` connected to its UART, which delivers these bytes first.
     fn start(&self, transport: TcpStream, suspended: &[u8], received: &[u8]) -> Result<Program> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let mut emulator =
-            self.firmware.with_uart(self.name, &listener.local_addr()?.to_string())?;
-        let mut uart = emulator.accept(&listener)?;
-        uart.write_all(suspended)?;
-        uart.write_all(received)?;
-        for end in [&transport, &uart] {
-            end.set_nodelay(true)?;
-        }
-        bridge(transport.try_clone()?, uart.try_clone()?);
-        bridge(uart, transport);
-        Ok(emulator)
+        let first = [suspended, received].concat();
+        connect(transport, &first, |address| self.firmware.with_uart(self.name, address))
     }
+}
+
+/// Starts an emulator with `transport` connected to its UART, which delivers the bytes of `first` before.
+pub fn connect(
+    transport: TcpStream,
+    first: &[u8],
+    start: impl FnOnce(&str) -> Result<Program>,
+) -> Result<Program> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let mut emulator = start(&listener.local_addr()?.to_string())?;
+    let mut uart = emulator.accept(&listener)?;
+    uart.write_all(first)?;
+    for end in [&transport, &uart] {
+        end.set_nodelay(true)?;
+    }
+    bridge(transport.try_clone()?, uart.try_clone()?);
+    bridge(uart, transport);
+    Ok(emulator)
 }
 
 pub fn by_rustls(transport: &mut TcpStream, identity: &Identity) -> Result<(Tls, Vec<u8>)> {
@@ -143,7 +151,7 @@ fn talk(server: &mut Program, emulator: &mut Program, has_updates: bool) -> Resu
     ask(server, "hello")?;
     ask(server, "and again")?;
     if has_updates {
-        update_keys(server, emulator)?;
+        update_keys(server, &mut emulator.output, "new keys: Ok(())\n")?;
     } else {
         ask(server, "update")?;
         emulator.output.expect("new keys: Err(NoUpdate)\n")?;
@@ -169,23 +177,29 @@ fn close(server: &mut Program, emulator: &mut Program) -> Result<()> {
 
 /// Checks the output of both sides when both directions are closed.
 fn end(server: &mut Program, emulator: &mut Program) -> Result<()> {
-    server.errors.expect("alert read:warning:close notify\n")?;
-    server.errors.expect("alert write:warning:close notify\n")?;
-    server.output.expect("DONE\nshutting down SSL\nCONNECTION CLOSED\n")?;
+    closed(server)?;
     emulator.output.expect("End { read: Closed { epoch: Application }, write: Closed }\n")?;
     emulator.end_well()?;
     server.end_well()
 }
 
+/// Checks that the server has received a close_notify, and sent its own.
+pub fn closed(server: &mut Program) -> Result<()> {
+    server.errors.expect("alert read:warning:close notify\n")?;
+    server.errors.expect("alert write:warning:close notify\n")?;
+    server.output.expect("DONE\nshutting down SSL\nCONNECTION CLOSED\n")?;
+    Ok(())
+}
+
 /// Makes the server send a line, and waits until it comes back in capitals.
-fn ask(server: &mut Program, line: &str) -> Result<()> {
+pub fn ask(server: &mut Program, line: &str) -> Result<()> {
     server.say(&format!("{line}\n"))?;
     server.output.expect(&format!("{}\n", line.to_uppercase()))?;
     Ok(())
 }
 
-/// KeyUpdates that OpenSSL requests, and one that the firmware requests.
-fn update_keys(server: &mut Program, emulator: &mut Program) -> Result<()> {
+/// KeyUpdates that OpenSSL requests, and one that the firmware requests, with what it says then.
+pub fn update_keys(server: &mut Program, log: &mut Log, says: &str) -> Result<()> {
     const OF_SERVER: &str = "write server key update\n";
     const OF_FIRMWARE: &str = "read client key update\n";
     // It requests a KeyUpdate, which is answered although no data is sent.
@@ -198,7 +212,7 @@ fn update_keys(server: &mut Program, emulator: &mut Program) -> Result<()> {
     server.errors.expect(OF_SERVER)?;
     ask(server, "new keys for the server")?;
     ask(server, "update")?;
-    emulator.output.expect("new keys: Ok(())\n")?;
+    log.expect(says)?;
     server.errors.expect(OF_FIRMWARE)?;
     ask(server, "new keys again")?;
     server.errors.expect(OF_SERVER)?;

@@ -10,6 +10,7 @@ mod stack;
 mod update;
 
 use std::env;
+use std::path::Path;
 use std::process::ExitCode;
 
 use emulator::{Firmware, QEMU, TARGET};
@@ -30,11 +31,13 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     look_for_tools()?;
-    if env::args().nth(1).is_some_and(|part| part == "c") {
-        return c::count_instructions(&Firmware::build_one("instructions_c")?);
+    let folder = env::current_exe()?.with_extension("files");
+    let mut args = env::args().skip(1);
+    if args.next().is_some_and(|part| part == "c") {
+        c::count_instructions(&Firmware::build_one("instructions_c")?)?;
+        return args.try_for_each(|program| c::check(Path::new(&program), &folder));
     }
     let firmware = Firmware::build()?;
-    let folder = env::current_exe()?.with_extension("files");
     if env::args().nth(1).is_some_and(|part| part == "update") {
         return update::check(&firmware, &folder);
     }

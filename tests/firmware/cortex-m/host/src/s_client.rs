@@ -28,6 +28,15 @@ pub fn establish(
     algorithm: Algorithm,
     folder: &Path,
 ) -> Result<RecordLayer<Secret>> {
+    let [client, server] = secrets(server, args, folder)?;
+    let mut layer = RecordLayer::new(Config::new(Role::Client));
+    let secret = |bytes: Vec<u8>| Secret::tls13(algorithm, &bytes);
+    layer.install(Epoch::Application, secret(client)?, secret(server)?)?;
+    Ok(layer)
+}
+
+/// Makes a handshake with `server`, and returns the traffic secrets of client and server.
+pub fn secrets(server: &mut TcpStream, args: &[&str], folder: &Path) -> Result<[Vec<u8>; 2]> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let path = folder.join("secrets.txt");
     fs::write(&path, "")?;
@@ -36,19 +45,13 @@ pub fn establish(
     let mut program = Program::start("s_client", command.arg(&path).args(args))?;
     relay(&mut program.accept(&listener)?, server)?;
     let log = read_log(&path)?;
-    let secret = |label: &str| -> Result<Secret> {
+    let secret = |label: &str| -> Result<Vec<u8>> {
         let line = log.lines().find(|line| line.starts_with(label)).ok_or("no such secret")?;
         let digits = line.rsplit(' ').next().unwrap_or_default();
-        let bytes: Vec<u8> = (0..digits.len() / 2)
-            .map(|at| u8::from_str_radix(&digits[2 * at..][..2], 16))
-            .collect::<std::result::Result<_, _>>()?;
-        Ok(TrafficSecret::tls13(algorithm, &bytes)?)
+        let bytes = (0..digits.len() / 2).map(|at| u8::from_str_radix(&digits[2 * at..][..2], 16));
+        Ok(bytes.collect::<std::result::Result<_, _>>()?)
     };
-    let mut layer = RecordLayer::new(Config::new(Role::Client));
-    let (client, server) =
-        (secret("CLIENT_TRAFFIC_SECRET_0 ")?, secret("SERVER_TRAFFIC_SECRET_0 ")?);
-    layer.install(Epoch::Application, client, server)?;
-    Ok(layer)
+    Ok([secret("CLIENT_TRAFFIC_SECRET_0 ")?, secret("SERVER_TRAFFIC_SECRET_0 ")?])
 }
 
 /// Carries bytes in both directions up to the client's Finished, the only protected record of its

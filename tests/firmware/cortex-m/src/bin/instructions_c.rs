@@ -13,7 +13,8 @@ use cortex_m_rt::entry;
 use tls_record::aead::Algorithm;
 use tls_record::aead::null::Null;
 use tls_record::{
-    Config, Epoch, Event, KeyError, Opened, RecordLayer, Role, TrafficSecret, Version,
+    Config, Epoch, Event, KeyError, OpenError, Opened, RecordLayer, Role, SealError, TrafficSecret,
+    Version,
 };
 use tls_record_c::{Bytes, BytesMut, Handle, In, Memory, Out, Sealed, Secret, Status};
 
@@ -26,19 +27,26 @@ fn run() -> Result<(), KeyError> {
     let mut timer = Timer::start();
     keep();
     for version in [Version::Tls13, Version::Tls12] {
-        let rust = from_rust(version, &mut timer)?;
-        let c = through_c(version, &mut timer);
-        let [in_place, open, copied] = [0, 1, 2].map(|call| (rust[call], c[call]));
-        defmt::info!(
-            "{}: {} {} {} {} {} {}",
+        let built_in = from_rust(
             version,
-            in_place.0,
-            in_place.1,
-            open.0,
-            open.1,
-            copied.0,
-            copied.1
-        );
+            &mut timer,
+            Layer::seal_in_place,
+            Layer::open,
+            |layer, content, record| layer.seal(&[content], record),
+        )?;
+        // Hidden from the optimizer, which would else build the functions into the loops.
+        let seal: fn(&mut Layer, &[&[u8]], &mut [u8]) -> _ = black_box(Layer::seal);
+        let called = from_rust(
+            version,
+            &mut timer,
+            black_box(Layer::seal_in_place as fn(&mut Layer, &mut [u8], usize) -> _),
+            black_box(Layer::open as fn(&mut Layer, &mut [u8]) -> _),
+            |layer, content, record| seal(layer, &[content], record),
+        )?;
+        let c = through_c(version, &mut timer);
+        for (call, name) in ["in place", "open", "copied"].into_iter().enumerate() {
+            defmt::info!("{}: {}: {} {} {}", version, name, built_in[call], called[call], c[call]);
+        }
     }
     Ok(())
 }
@@ -46,14 +54,20 @@ fn run() -> Result<(), KeyError> {
 /// In place, opened, from a slice.
 type Counts = [u32; 3];
 
-fn from_rust(version: Version, timer: &mut Timer) -> Result<Counts, KeyError> {
+fn from_rust(
+    version: Version,
+    timer: &mut Timer,
+    seal_in_place: impl Fn(&mut Layer, &mut [u8], usize) -> Result<usize, SealError>,
+    open: impl Fn(&mut Layer, &mut [u8]) -> Result<Opened, OpenError>,
+    seal: impl Fn(&mut Layer, &[u8], &mut [u8]) -> Result<tls_record::Sealed, SealError>,
+) -> Result<Counts, KeyError> {
     let (mut sealer, mut opener) = (layer(version, Role::Client)?, layer(version, Role::Server)?);
     let mut records = [[0; CONTENT + 32]; RECORDS];
     let in_place = timer.each(&mut records, |record| {
-        black_box(defmt::unwrap!(sealer.seal_in_place(record, CONTENT).ok()));
+        black_box(defmt::unwrap!(seal_in_place(&mut sealer, record, CONTENT).ok()));
     });
     let len = sealer.sealer().record_len(CONTENT);
-    let opened = timer.each(&mut records, |record| match opener.open(&mut record[..len]) {
+    let opened = timer.each(&mut records, |record| match open(&mut opener, &mut record[..len]) {
         Ok(Opened { event: Event::ApplicationData(range), consumed }) => {
             black_box((range.start, range.len(), consumed));
         }
@@ -61,7 +75,7 @@ fn from_rust(version: Version, timer: &mut Timer) -> Result<Counts, KeyError> {
     });
     let content = black_box([7; CONTENT]);
     let copied = timer.each(&mut records, |record| {
-        let sealed = defmt::unwrap!(sealer.seal(&[&content], record).ok());
+        let sealed = defmt::unwrap!(seal(&mut sealer, &content, record).ok());
         black_box((sealed.taken, sealed.written));
     });
     Ok([in_place, opened, copied])
@@ -107,7 +121,7 @@ fn through_c(version: Version, timer: &mut Timer) -> Counts {
     let mut records = [[0; CONTENT + 32]; RECORDS];
     let mut sealed = MaybeUninit::<Sealed>::uninit();
     let mut opened = MaybeUninit::<tls_record_c::Opened>::uninit();
-    // Hidden from the optimizer, which would else build the functions into the loops.
+    // Hidden, as above.
     let seal_in_place: extern "C" fn(_, _, _, _, _) -> _ =
         black_box(tls_record_c::layer_seal_in_place);
     let in_place = timer.each(&mut records, |record| {
