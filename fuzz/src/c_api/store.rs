@@ -44,6 +44,7 @@ impl Store {
             open: Some(open),
             destroy_key: Some(destroy_key),
             destroy_secret: Some(destroy_secret),
+            parts: std::ptr::null(),
         });
         Self { suite, inner, table }
     }

@@ -53,6 +53,10 @@ extern "C" fn _start() {
         follower_client_random follower_finish
     }
     keep! {
+        layer_open_pieces layer_open_arriving connection_received_pieces connection_received_arriving
+        opener_open_pieces opener_open_arriving
+    }
+    keep! {
         layer_split layer_join connection_split connection_join
     }
     keep! {
