@@ -76,6 +76,8 @@ input! {
         Exchange { second: bool, len: u8, },
         /// The same with the control records that are due.
         ExchangeControl { second: bool, },
+        /// The caller writes to the buffers.
+        Fill { at: u16, bytes: Vec<u8>, },
         /// `layer_init`, if there is no layer, with a size.
         Init { second: bool, object: Object, is_short: bool, has_config: bool, },
         /// `layer_wipe`.
@@ -222,6 +224,7 @@ impl<'a> World<'a> {
                 let sealed = self.poll_control(*second, &Object::Own, &out, &Place::Own);
                 self.exchange(*second, sealed);
             }
+            Call::Fill { at, bytes } => self.arena.fill((*at).into(), bytes),
             Call::Init { second, object, is_short, has_config } => {
                 self.init(*second, object, *is_short, *has_config);
             }

@@ -749,7 +749,7 @@ static void halves_run_in_two_threads(void) {
             requests++;
         }
         server_sends_control();
-        static const uint8_t data[CONTENT];
+        static const uint8_t data[CONTENT] = {0};
         tlsr_status status = tlsr_layer_seal(&server, data, CONTENT, wire, sizeof wire, &sealed);
         if (status == TLSR_OK) {
             write_all(sockets[1], wire, sealed.written);
@@ -843,7 +843,7 @@ static void keys_that_are_moved_leave_no_copies_on_the_stack(void) {
         marked[0][i] = (uint8_t)(0xa0 ^ i * 37);
         marked[1][i] = (uint8_t)(0x5b ^ i * 41);
     }
-    stack = mmap(NULL, STACK_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    stack = (uint8_t *)mmap(NULL, STACK_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(stack != MAP_FAILED);
     CHECK(pthread_attr_init(&attributes) == 0 && pthread_attr_setstack(&attributes, stack, STACK_LEN) == 0);
     CHECK(pthread_create(&thread, &attributes, moves_keys, NULL) == 0 && pthread_join(thread, NULL) == 0);

@@ -47,6 +47,14 @@ impl Arena {
         copy
     }
 
+    /// Writes to the buffers.
+    pub(super) fn fill(&self, at: usize, bytes: &[u8]) {
+        let start = at % AREA;
+        let len = bytes.len().min(AREA - start);
+        // SAFETY: so many bytes of the buffers are there.
+        unsafe { self.at(Self::BUFFERS_AT + start).copy_from(bytes.as_ptr(), len) };
+    }
+
     pub(super) fn layer(&self, second: bool, object: &Object) -> c::Handle<'_, c::Layer> {
         let own = usize::from(second) * Self::OBJECT;
         let pointer = match object {

@@ -18,7 +18,35 @@ pub(super) fn of_c_api() -> Vec<Seed> {
     let seal = |data, out, place| Call::Seal { second: false, object: OWN, data, out, place };
     let open = |input, place| Call::Open { second: true, object: OWN, input, place };
     let close = |second| [Call::Close { second, object: OWN }, Call::ExchangeControl { second }];
+    // A ticket of 204 bytes, in records of 100 bytes.
+    let mut tickets = Setup::new(Suite::Tls13);
+    tickets.fragment_limit = Some(100);
+    let ticket = Input {
+        setup: tickets,
+        calls: vec![
+            Call::Fill { at: 0, bytes: vec![4, 0, 0, 200, 1, 2, 3] },
+            Call::SealHandshake {
+                second: true,
+                object: OWN,
+                message: IN(0, 204),
+                out: IN(512, 1024),
+                place: Place::Own,
+            },
+            Call::Open { second: false, object: OWN, input: IN(512, 122), place: Place::Own },
+            Call::OpenInto {
+                second: false,
+                object: OWN,
+                one: IN(634, 100),
+                other: IN(734, 22),
+                count: 2,
+                out: IN(0, 300),
+                place: Place::Own,
+            },
+            Call::Open { second: false, object: OWN, input: IN(756, 26), place: Place::Own },
+        ],
+    };
     vec![
+        seed("c_api", "message-in-three-records", &ticket),
         of(
             "both-close",
             Suite::Tls13,
