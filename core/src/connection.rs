@@ -59,6 +59,9 @@ use crate::protocol::record_size_limit::RecordSizeLimit;
 /// let a second record be sealed before the transport has taken the first, set
 /// [`Config::fragment_limit`](crate::Config) to `TX / 2 - 70` or less.
 ///
+/// The bytes lie in an array of `TX` bytes in the connection itself. A [`ConnectionIn`] keeps them in
+/// a buffer of the caller's, whose length is known at run time only.
+///
 /// Moving a value that holds keys leaves copies of the keys on the stack. Put the connection in its
 /// final place, a `static` for instance ([`without_keys`](Self::without_keys)), before you install
 /// the keys.

@@ -34,6 +34,7 @@
 //! | has traffic secrets in use elsewhere, and knows their sequence numbers | [`take_over`](RecordLayer::take_over) of [`RecordLayer`] or [`Connection`] |
 //! | runs a handshake on the engine | [`Connection`], [`write_handshake`](Connection::write_handshake), [`Event::Handshake`] and [`install_one`](Connection::install_one); [`expand_label`] and [`Algorithm::from_suite`](aead::Algorithm::from_suite) |
 //! | has a transport that may take only some of the bytes, or none for now | [`Connection`], [`unsent`](Connection::unsent) and [`sent`](Connection::sent) |
+//! | learns the length of its buffers at run time | [`ConnectionIn`] and [`RecordBufferIn`] |
 //! | gives bytes to io_uring or DMA, which read them later | [`Connection`], [`begin_send`](Connection::begin_send) and [`sent`](Connection::sent) |
 //! | reads and writes in two threads, tasks or interrupt levels | [`RecordLayer::split_over`] or [`Connection::split_over`] |
 //! | wants a stream over an embedded-io transport | `EmbeddedStream`, of the features `embedded-io` and `embedded-io-async` |

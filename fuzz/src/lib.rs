@@ -7,6 +7,7 @@
 //! how to run the targets, and how to write one for your own transport.
 
 pub mod alert;
+pub mod c_api;
 pub mod checksum;
 pub mod close;
 pub mod connection;
@@ -53,6 +54,7 @@ pub const TARGETS: &[Target] = &[
     Target::of::<suspend::Input>(20_000),
     Target::of::<takeover::Input>(20_000),
     Target::of::<parts::Input>(20_000),
+    Target::of::<c_api::Input>(20_000),
     #[cfg(feature = "peers")]
     Target::of::<stream::Input>(4_000),
     #[cfg(feature = "peers")]

@@ -4,6 +4,7 @@
 //! bytes do not reach.
 
 mod both_halves;
+mod c_api;
 mod parts;
 mod receiving;
 mod seal;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Seed> {
     seeds.extend(both_halves::of_suspend());
     seeds.extend(takeover::of_takeover());
     seeds.extend(parts::of_parts());
+    seeds.extend(c_api::of_c_api());
     #[cfg(feature = "peers")]
     seeds.extend(of_differential_rustls());
     seeds

@@ -59,6 +59,7 @@ targets! {
     suspend,
     takeover,
     parts,
+    c_api,
     #[cfg(feature = "peers")] stream,
     #[cfg(feature = "peers")] differential_rustls,
     #[cfg(feature = "peers")] differential_openssl,

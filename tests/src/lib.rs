@@ -6,10 +6,12 @@ pub mod breakable;
 pub mod chip;
 #[cfg(feature = "peers")]
 pub mod differential;
+pub mod mixed_keys;
 #[cfg(feature = "peers")]
 pub mod peers;
 pub mod records;
 pub mod rfc8448;
+pub mod watched;
 
 /// Selects from many similar cases: all of them, or a few under Miri, which is a thousand times
 /// slower.

@@ -138,6 +138,65 @@ fn every_backend_opens_what_another_sealed() {
 }
 
 #[test]
+fn every_backend_opens_into_a_slice_as_it_opens_in_place() {
+    fn opens<P: Provider>(version: Version, algorithm: Algorithm, wire: &[Vec<u8>]) {
+        let new = || layer::<P>(Role::Server, version, algorithm);
+        let (mut in_place, mut into, mut into_from_two) = (new(), new(), new());
+        for record in wire {
+            let mut expected = record.clone();
+            let opened = in_place.open(&mut expected);
+            let (front, back) = record.split_at(record.len() / 3);
+            for (layer, pieces) in
+                [(&mut into, &[&record[..]][..]), (&mut into_from_two, &[front, &[], back])]
+            {
+                let mut out = vec![0xaa; record.len() + 10];
+                assert_eq!(layer.open_into(pieces, &mut out), opened);
+                if let Event::ApplicationData(range) = opened.clone().unwrap().event {
+                    assert!(out[range.clone()] == expected[range], "{version:?} {algorithm:?}");
+                }
+                assert_eq!(out[record.len()..], [0xaa; 10]);
+            }
+        }
+    }
+    for_each_suite(|version, algorithm| {
+        let wire = life::<Ring>(version, algorithm);
+        opens::<Ring>(version, algorithm, &wire);
+        opens::<RustCrypto>(version, algorithm, &wire);
+        opens::<RustCryptoParts>(version, algorithm, &wire);
+        opens::<AwsLc>(version, algorithm, &wire);
+    });
+}
+
+#[test]
+fn a_forged_record_leaves_no_plaintext_in_the_slice() {
+    const LEN: usize = 1000;
+    fn leaves_none<P: Provider>(version: Version, algorithm: Algorithm) {
+        let mut record = vec![0; LEN + 40];
+        let content = content(LEN);
+        let mut client = layer::<P>(Role::Client, version, algorithm);
+        let written = client.seal(&[&content], &mut record).unwrap().written;
+        record.truncate(written);
+        // The first bytes of the body, one in the midst of it, and all of the tag.
+        for at in (5..13).chain([500]).chain(written - 16..written) {
+            let mut forged = record.clone();
+            forged[at] ^= 0x80;
+            let mut server = layer::<P>(Role::Server, version, algorithm);
+            let mut out = vec![0xaa; written];
+            let fault = Err(OpenError::Fault(Fault::BadRecordMac));
+            assert_eq!(server.open_into(&[&forged], &mut out), fault);
+            let start = client.sealer().headroom();
+            assert!(out[start..][..LEN].iter().all(|byte| *byte == 0), "{algorithm:?} byte {at}");
+        }
+    }
+    for_each_suite(|version, algorithm| {
+        leaves_none::<Ring>(version, algorithm);
+        leaves_none::<RustCrypto>(version, algorithm);
+        leaves_none::<RustCryptoParts>(version, algorithm);
+        leaves_none::<AwsLc>(version, algorithm);
+    });
+}
+
+#[test]
 fn every_backend_refuses_a_record_with_any_byte_changed() {
     fn refuses<P: Provider>(version: Version, algorithm: Algorithm) {
         let wire = life::<P>(version, algorithm);

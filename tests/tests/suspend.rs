@@ -6,10 +6,11 @@ use std::collections::HashSet;
 use tls_record::aead::{Algorithm, null::Null, ring::Ring, rustcrypto::RustCrypto};
 use tls_record::close::OnPeerClose;
 use tls_record::{
-    AlertDescription, Config, Connection, Epoch, Event, KeyError, Padding, PaddingFn, ReadEnd,
-    RecordLayer, ResumeError, Role, SUSPENDED_LEN, SealError, ShutdownError, SuspendError,
-    TrafficSecret, Version, WriteEnd,
+    AlertDescription, Config, Connection, End, Epoch, Event, KernelDirection, KeyError, Padding,
+    PaddingFn, ReadEnd, RecordLayer, ResumeError, Role, SUSPENDED_LEN, SealError, ShutdownError,
+    SuspendError, TrafficSecret, Version, WriteEnd,
 };
+use tls_record_tests::mixed_keys::MixedKeys;
 use tls_record_tests::records::{
     self, ALERT, CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Suite, key_update, message, split,
 };
@@ -642,4 +643,110 @@ fn a_notice_held_for_the_end_of_the_input_does_not_prevent_suspending() {
     assert_eq!(tls.unsent().len(), 27);
     tls.sent(27);
     assert!(tls.suspend(&KEY).is_ok());
+}
+
+// Keys that are in memory or in a key store
+
+type Mixed = MixedKeys<Ring>;
+
+/// The client of [`pair`], with each secret in memory or in a key store.
+fn client([sends, receives]: [fn(TrafficSecret<Ring>) -> Mixed; 2]) -> RecordLayer<Mixed> {
+    let mut layer = RecordLayer::new(Config::new(Role::Client));
+    layer.install(Epoch::Application, sends(secret(1)), receives(secret(2))).unwrap();
+    layer
+}
+
+const IN_MEMORY: fn(TrafficSecret<Ring>) -> Mixed = Mixed::Secret;
+const IN_STORE: fn(TrafficSecret<Ring>) -> Mixed = Mixed::store;
+
+#[test]
+fn keys_of_a_mixed_type_are_suspended_if_both_secrets_are_in_memory() {
+    let (_, mut server) = pair(|_| {});
+    let mut layer = client([IN_MEMORY, IN_MEMORY]);
+    // The second generation of one direction.
+    let mut wire = [0; 64];
+    layer.update_keys(false).unwrap();
+    let len = layer.poll_control(&mut wire).unwrap();
+    server.open(&mut wire[..len]).unwrap();
+
+    let mut bytes = layer.suspend(&KEY).unwrap();
+    assert_eq!(layer.seal(&[b"data"], &mut wire), Err(SealError::HandedOver));
+    let layer = RecordLayer::<Mixed>::resume(&mut bytes, &KEY).unwrap();
+    let mut client = Connection::<_, 512>::new(layer);
+    let mut bytes = client.suspend(&KEY).unwrap();
+    assert_eq!(client.write(&[b"data"]), Err(SealError::HandedOver));
+    let mut client = Connection::<Mixed, 512>::resume(&mut bytes, &KEY).unwrap();
+    assert_eq!(bytes, [0; SUSPENDED_LEN]);
+
+    client.write(&[b"data"]).unwrap();
+    let mut sent = client.unsent().to_vec();
+    let Event::ApplicationData(range) = server.open(&mut sent).unwrap().event else { panic!() };
+    assert_eq!(sent[range], *b"data");
+    let len = server.seal(&[b"answer"], &mut wire).unwrap().written;
+    let opened = client.received(&mut wire[..len]).unwrap();
+    let Event::ApplicationData(range) = opened.event else { panic!("{opened:?}") };
+    assert_eq!(wire[range], *b"answer");
+}
+
+// What is stored does not depend on the type of the keys.
+#[test]
+fn a_connection_is_resumed_with_keys_of_another_type() {
+    let (mut plain, _) = pair(|_| {});
+    let mut bytes = plain.suspend(&KEY).unwrap();
+    let stored = bytes;
+    let mut mixed = RecordLayer::<Mixed>::resume(&mut bytes, &KEY).unwrap();
+    assert_eq!(mixed.suspend(&KEY).unwrap(), stored);
+}
+
+#[test]
+fn a_connection_with_a_secret_in_a_key_store_is_not_suspended() {
+    for places in [[IN_STORE, IN_MEMORY], [IN_MEMORY, IN_STORE], [IN_STORE, IN_STORE]] {
+        let (_, mut server) = pair(|_| {});
+        let mut layer = client(places);
+        let before = format!("{layer:?}");
+        assert_eq!(layer.suspend(&KEY).err(), Some(SuspendError::Unsupported));
+        assert_eq!(format!("{layer:?}"), before);
+
+        let mut client = Connection::<_, 512>::new(layer);
+        assert_eq!(client.suspend(&KEY).err(), Some(SuspendError::Unsupported));
+        client.write(&[b"data"]).unwrap();
+        let opened = server.open(&mut client.unsent().to_vec()).unwrap();
+        assert!(matches!(opened.event, Event::ApplicationData(_)));
+        let mut wire = [0; 64];
+        let len = server.seal(&[b"answer"], &mut wire).unwrap().written;
+        let opened = client.received(&mut wire[..len]).unwrap();
+        assert!(matches!(opened.event, Event::ApplicationData(_)));
+    }
+}
+
+#[test]
+fn the_kernel_gets_a_direction_whose_secret_is_in_memory_and_no_other() {
+    let info = |direction: Result<KernelDirection<Ring>, SuspendError>| {
+        direction.map(|mut direction| direction.crypto_info().unwrap().as_bytes().to_vec())
+    };
+    let (mut plain, _) = pair(|_| {});
+    let sends = info(plain.hand_sender_to_kernel());
+    let receives = info(plain.hand_receiver_to_kernel());
+    let refused = Err(SuspendError::Unsupported);
+    for (places, expected, end) in [
+        (
+            [IN_MEMORY, IN_STORE],
+            [sends, refused.clone()],
+            End { read: ReadEnd::Open, write: WriteEnd::HandedOver },
+        ),
+        (
+            [IN_STORE, IN_MEMORY],
+            [refused, receives],
+            End { read: ReadEnd::HandedOver, write: WriteEnd::Open },
+        ),
+    ] {
+        let mut layer = client(places);
+        let given = [layer.hand_sender_to_kernel(), layer.hand_receiver_to_kernel()];
+        assert_eq!(given.map(info), expected);
+        assert_eq!(layer.end(), end);
+        let mut connection = Connection::<_, 512>::new(client(places));
+        let given = [connection.hand_sender_to_kernel(), connection.hand_receiver_to_kernel()];
+        assert_eq!(given.map(info), expected);
+        assert_eq!(connection.end(), end);
+    }
 }

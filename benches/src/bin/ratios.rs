@@ -50,6 +50,8 @@ enum Work {
     SealVectored,
     SealBulk,
     Open,
+    /// Opening a record into another buffer.
+    OpenInto,
     /// Opening a record that lies in pieces, by ciphers that work in parts.
     OpenPieces,
     /// The same as it arrives in a window.
@@ -57,12 +59,13 @@ enum Work {
 }
 
 impl Work {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::SealInPlace,
         Self::SealCopying,
         Self::SealVectored,
         Self::SealBulk,
         Self::Open,
+        Self::OpenInto,
         Self::OpenPieces,
         Self::OpenArriving,
     ];
@@ -78,6 +81,7 @@ impl Work {
             Self::SealVectored => "seal three slices",
             Self::SealBulk => "seal in one call",
             Self::Open => "open",
+            Self::OpenInto => "open into a slice",
             Self::OpenPieces => "open pieces",
             Self::OpenArriving => "open as it arrives",
         }
@@ -200,10 +204,11 @@ fn measure<P: Provider, R: Provider>(
     let room = if len == BULK { (BULK / per_record) * MAX_RECORD } else { MAX_RECORD };
     let mut ours: Vec<Page> = (0..calls).map(|_| Page::new(room)).collect();
     let mut theirs: Vec<Page> = (0..calls).map(|_| Page::new(room)).collect();
+    let mut out = vec![0; MAX_RECORD];
 
     let turn = |turn: usize| {
         let mut lengths = vec![0; calls];
-        if matches!(work, Work::Open) || work.is_in_parts() {
+        if matches!(work, Work::Open | Work::OpenInto) || work.is_in_parts() {
             for ((ours, theirs), length) in ours.iter_mut().zip(&mut theirs).zip(&mut lengths) {
                 *length = server
                     .seal(&[&content], ours.bytes())
@@ -237,6 +242,15 @@ fn measure<P: Provider, R: Provider>(
                         };
                         black_box(&record[range]);
                     }
+                    Work::OpenInto => {
+                        let opened = client
+                            .open_into(&[black_box(&record[..lengths[i]])], &mut out)
+                            .expect("a valid record");
+                        let Event::ApplicationData(range) = opened.event else {
+                            panic!("not application data")
+                        };
+                        black_box(&out[range]);
+                    }
                     Work::OpenPieces | Work::OpenArriving => {
                         open(&mut client, &mut record[..lengths[i]]);
                     }
@@ -247,7 +261,9 @@ fn measure<P: Provider, R: Provider>(
             nanoseconds(calls, |i| {
                 let record = black_box(theirs[i].bytes());
                 match work {
-                    Work::Open | Work::OpenPieces | Work::OpenArriving => raw.open(record),
+                    Work::Open | Work::OpenInto | Work::OpenPieces | Work::OpenArriving => {
+                        raw.open(record);
+                    }
                     Work::SealBulk => {
                         let mut rest = record;
                         for _ in 0..BULK / per_record {

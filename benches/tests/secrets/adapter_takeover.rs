@@ -16,7 +16,7 @@ use tls_record_alloc::{Established, Progress};
 use crate::memory::{
     Arrive, Release, SEARCHER, Steps, address_range, scrub_deeply, search, stack_pointer, wipe,
 };
-use crate::takeover::{Recording, Telling, key_log_line};
+use crate::takeover::{Recording, Telling, for_each_case, key_log_line};
 
 const TOLD: usize = 1;
 const TAKEN_OVER: usize = 2;
@@ -129,7 +129,7 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
     }
     scrub_deeply();
     let of_layer = recording.of_layer.len();
-    let all = [&recording.of_layer[..], &recording.of_handshake].concat();
+    let all = recording.all();
     assert_eq!(search(&all), [], "the test itself leaves copies");
 
     let (steps, halves) = (Steps::default(), <[[AtomicUsize; 2]; 2]>::default());
@@ -140,20 +140,12 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
         let _release = Release(&steps);
         for step in [TOLD, TAKEN_OVER] {
             steps.await_step(step);
-            let end = steps.stack_pointer.load(Ordering::SeqCst);
-            let unused = end - (1 << 19)..end;
-            let mut hits = search(&all);
-            hits.retain(|(at, _)| unused.contains(at));
-            let depths: Vec<_> = hits.iter().map(|(at, which)| (end - at, *which)).collect();
-            assert_eq!(depths, [], "step {step}, {case}");
+            steps.assert_unused_stack_is_clean(&all, step, &case);
             steps.allow(step);
         }
 
         steps.await_step(ALIVE);
-        let hits = search(&all);
-        for which in 0..of_layer {
-            assert!(hits.iter().any(|(_, found)| *found == which), "{which} is held, {case}");
-        }
+        let hits = recording.search_held(&all, &case);
         let is_of_halves = |at: usize| {
             halves.iter().any(|[start, end]| {
                 (start.load(Ordering::SeqCst)..end.load(Ordering::SeqCst)).contains(&at)
@@ -169,24 +161,14 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
     });
 }
 
-fn leaves_no_copies_at_all<P: Provider, Other: Provider>() {
-    for algorithm in [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305] {
-        for version in [Version::Tls13, Version::Tls12] {
-            for telling in [Telling::Bytes, Telling::Lines] {
-                leaves_no_copies::<P, Other>(version, algorithm, telling);
-            }
-        }
-    }
-}
-
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn a_takeover_of_the_adapter_leaves_no_copies_with_ring() {
-    leaves_no_copies_at_all::<Ring, RustCrypto>();
+    for_each_case(leaves_no_copies::<Ring, RustCrypto>);
 }
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn a_takeover_of_the_adapter_leaves_no_copies_with_rustcrypto() {
-    leaves_no_copies_at_all::<RustCrypto, Ring>();
+    for_each_case(leaves_no_copies::<RustCrypto, Ring>);
 }

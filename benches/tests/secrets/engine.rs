@@ -10,7 +10,8 @@ use std::thread;
 
 use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring, rustcrypto::RustCrypto};
 use tls_record::{
-    Config, Connection, Epoch, Event, OpenError, RecordLayer, Role, TrafficSecret, Version,
+    Config, Connection, ConnectionIn, Epoch, Event, Extractable, OpenError, RecordLayer, Role,
+    TrafficSecret, Version,
 };
 
 use crate::material::Material;
@@ -18,8 +19,7 @@ use crate::memory::{
     Arrive, Hit, MASK, Masked, Release, SEARCHER, Steps, address_range, scrub_deeply, scrub_stack,
     search, stack_pointer,
 };
-
-type Layer<P> = RecordLayer<TrafficSecret<P>>;
+use crate::mixed_keys::MixedKeys;
 
 /// How a connection ends.
 #[derive(Clone, Copy, PartialEq)]
@@ -32,18 +32,19 @@ const MADE: usize = 1;
 const INSTALLED: usize = 2;
 const RESUMED: usize = 3;
 const SUSPENDED: usize = 4;
-const RESUMED_AGAIN: usize = 5;
-const ALIVE: usize = 6;
-const UPDATED: usize = 7;
-const ENDED: usize = 8;
+const RESUMED_IN_BUFFER: usize = 5;
+const RESUMED_AGAIN: usize = 6;
+const ALIVE: usize = 7;
+const UPDATED: usize = 8;
+const ENDED: usize = 9;
 
 /// Installs the keys. The stack frames of this function hold copies made by the test itself.
 #[inline(never)]
-fn install<P: Provider>(pair: &mut Pair<P>, [client, server]: &[Material; 2], steps: &Steps) {
+fn install<K: Extractable>(pair: &mut Pair<K>, [client, server]: &[Material; 2], steps: &Steps) {
     // In TLS 1.2 the Finished had sequence number 0.
     let first = u64::from(client.version == Version::Tls12);
     for layer in [&mut pair.client, &mut pair.server] {
-        let (client, server) = (client.traffic_secret(), server.traffic_secret());
+        let (client, server) = (K::from(client.traffic_secret()), K::from(server.traffic_secret()));
         layer.take_over(Epoch::Application, (client, first), (server, first)).unwrap();
     }
     steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
@@ -52,45 +53,51 @@ fn install<P: Provider>(pair: &mut Pair<P>, [client, server]: &[Material; 2], st
 
 /// Suspends and resumes. The stack frames of this function hold copies made by the test itself.
 #[inline(never)]
-fn resume<P: Provider>(layer: &mut Layer<P>, steps: &Steps) {
+fn resume<K: Extractable>(layer: &mut RecordLayer<K>, steps: &Steps) {
     let key = [9; 32];
     let mut bytes = layer.suspend(&key).unwrap();
-    let mut connection = Connection::<TrafficSecret<P>, 20_000>::resume(&mut bytes, &key).unwrap();
+    let mut connection = Connection::<K, 20_000>::resume(&mut bytes, &key).unwrap();
     steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
     steps.stop(RESUMED);
     let mut bytes = connection.suspend(&key).unwrap();
     steps.stop(SUSPENDED);
+    // As long as the array: a shorter buffer would cut the data of `traffic` into several records.
+    let mut buffer = vec![0; 20_000];
+    let resumed = ConnectionIn::<K, _>::resume_in(&mut bytes, &key, &mut buffer[..]);
+    let mut connection = resumed.unwrap();
+    steps.stop(RESUMED_IN_BUFFER);
+    let mut bytes = connection.suspend(&key).unwrap();
     // Sealed bytes look like a key, and would be found in the padding between fields.
     scrub_stack();
-    *layer = Layer::<P>::resume(&mut bytes, &key).unwrap();
+    *layer = RecordLayer::resume(&mut bytes, &key).unwrap();
     steps.stop(RESUMED_AGAIN);
 }
 
 /// Both ends of a connection.
-struct Pair<P: Provider> {
-    client: Layer<P>,
-    server: Layer<P>,
+struct Pair<K: Extractable> {
+    client: RecordLayer<K>,
+    server: RecordLayer<K>,
 }
 
 /// Sends data in both directions.
 #[inline(never)]
-fn traffic<P: Provider>(Pair { client, server }: &mut Pair<P>) {
+fn traffic<K: Extractable>(Pair { client, server }: &mut Pair<K>) {
     for length in [1, 100, 1000] {
         one_way(client, server, length);
         one_way(server, client, length);
     }
 }
 
-fn one_way<P: Provider>(from: &mut Layer<P>, to: &mut Layer<P>, length: usize) {
+fn one_way<K: Extractable>(from: &mut RecordLayer<K>, to: &mut RecordLayer<K>, length: usize) {
     let mut wire = [0; 2000];
     let sealed = from.seal(&[&[7; 1000][..length]], &mut wire).unwrap();
     let opened = to.open(&mut wire[..sealed.written]).unwrap();
     assert!(matches!(opened.event, Event::ApplicationData(_)));
 }
 
-fn work<P: Provider>(materials: &[Material; 2], end: End, steps: &Steps) {
+fn work<K: Extractable>(materials: &[Material; 2], end: End, steps: &Steps) {
     let _arrive = Arrive(steps);
-    let end_of = |role| Layer::<P>::new(Config::new(role));
+    let end_of = |role| RecordLayer::<K>::new(Config::new(role));
     let mut pair = Box::new(Pair { client: end_of(Role::Client), server: end_of(Role::Server) });
     let place = address_range(&*pair);
     steps.object[0].store(place.start, Ordering::SeqCst);
@@ -172,7 +179,7 @@ enum Place {
     Heap,
 }
 
-fn assert_no_copies<P: Provider, Other: Provider>(
+fn assert_no_copies<K: Extractable, Other: Provider>(
     version: Version,
     algorithm: Algorithm,
     end: End,
@@ -192,7 +199,7 @@ fn assert_no_copies<P: Provider, Other: Provider>(
     let steps = Steps::default();
     thread::scope(|scope| {
         let worker = thread::Builder::new().stack_size(1 << 20);
-        worker.spawn_scoped(scope, || work::<P>(&materials, end, &steps)).unwrap();
+        worker.spawn_scoped(scope, || work::<K>(&materials, end, &steps)).unwrap();
 
         let _release = Release(&steps);
         steps.await_step(MADE);
@@ -209,15 +216,9 @@ fn assert_no_copies<P: Provider, Other: Provider>(
         };
         steps.allow(MADE);
 
-        for step in [INSTALLED, RESUMED, SUSPENDED, RESUMED_AGAIN] {
+        for step in [INSTALLED, RESUMED, SUSPENDED, RESUMED_IN_BUFFER, RESUMED_AGAIN] {
             steps.await_step(step);
-            let stack_pointer = steps.stack_pointer.load(Ordering::SeqCst);
-            let unused = stack_pointer - (1 << 19)..stack_pointer;
-            let mut hits = search(&all);
-            hits.retain(|(at, _)| unused.contains(at));
-            let depths: Vec<_> =
-                hits.iter().map(|(at, which)| (stack_pointer - at, *which)).collect();
-            assert_eq!(depths, [], "step {step}: copies on the unused stack");
+            steps.assert_unused_stack_is_clean(&all, step, "of the engine");
             steps.allow(step);
         }
 
@@ -264,7 +265,7 @@ fn assert_no_copies<P: Provider, Other: Provider>(
     });
 }
 
-fn assert_no_copies_of_any_algorithm<P: Provider, Other: Provider>(place: Place) {
+fn assert_no_copies_of_any_algorithm<K: Extractable, Other: Provider>(place: Place) {
     let algorithms = [
         Algorithm::Aes128Gcm,
         Algorithm::Aes256Gcm,
@@ -272,10 +273,10 @@ fn assert_no_copies_of_any_algorithm<P: Provider, Other: Provider>(place: Place)
         Algorithm::Aes128Ccm,
         Algorithm::Aes128Ccm8,
     ];
-    for algorithm in algorithms.into_iter().filter(|&algorithm| P::supports(algorithm)) {
+    for algorithm in algorithms.into_iter().filter(|&algorithm| K::Provider::supports(algorithm)) {
         for version in [Version::Tls13, Version::Tls12] {
             for end in [End::Drop, End::Fault] {
-                assert_no_copies::<P, Other>(version, algorithm, end, place);
+                assert_no_copies::<K, Other>(version, algorithm, end, place);
             }
         }
     }
@@ -284,26 +285,32 @@ fn assert_no_copies_of_any_algorithm<P: Provider, Other: Provider>(place: Place)
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn ring_leaves_no_copies() {
-    assert_no_copies_of_any_algorithm::<Ring, RustCrypto>(Place::Object);
+    assert_no_copies_of_any_algorithm::<TrafficSecret<Ring>, RustCrypto>(Place::Object);
 }
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn rustcrypto_leaves_no_copies() {
-    assert_no_copies_of_any_algorithm::<RustCrypto, Ring>(Place::Object);
+    assert_no_copies_of_any_algorithm::<TrafficSecret<RustCrypto>, Ring>(Place::Object);
 }
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn aws_lc_leaves_no_copies() {
-    assert_no_copies_of_any_algorithm::<AwsLc, Ring>(Place::Heap);
+    assert_no_copies_of_any_algorithm::<TrafficSecret<AwsLc>, Ring>(Place::Heap);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn keys_that_are_in_memory_or_in_a_key_store_leave_no_copies() {
+    assert_no_copies_of_any_algorithm::<MixedKeys<Ring>, RustCrypto>(Place::Object);
 }
 
 #[test]
 fn keys_for_the_kernel_are_wiped_in_place() {
     let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
     let material = Material::new::<RustCrypto>(Version::Tls13, Algorithm::Aes128Gcm);
-    let mut layer = Layer::<Ring>::new(Config::new(Role::Client));
+    let mut layer = RecordLayer::<TrafficSecret<Ring>>::new(Config::new(Role::Client));
     layer.install_one(Role::Client, Epoch::Application, material.traffic_secret()).unwrap();
     let mut direction = layer.hand_sender_to_kernel().unwrap();
 
@@ -322,7 +329,7 @@ fn keys_for_the_kernel_are_wiped_in_place() {
 fn debug_shows_no_secrets() {
     let secret = |byte| TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[byte; 32]).unwrap();
     assert_eq!(format!("{:?}", secret(1)), "TrafficSecret(Aes128Gcm, redacted)");
-    let mut layer = Layer::<Ring>::new(Config::new(Role::Client));
+    let mut layer = RecordLayer::<TrafficSecret<Ring>>::new(Config::new(Role::Client));
     layer.install(Epoch::Application, secret(1), secret(2)).unwrap();
     let [opener, sealer] =
         ["Opener", "Sealer"].map(|half| format!("{half}(Open, Application keys, record Some(0))"));

@@ -18,4 +18,7 @@ mod adapter_takeover;
 mod engine;
 mod material;
 mod memory;
+#[expect(dead_code, unreachable_pub, reason = "a module of another package, used in part")]
+#[path = "../../../tests/src/mixed_keys.rs"]
+mod mixed_keys;
 mod takeover;

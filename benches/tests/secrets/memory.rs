@@ -128,6 +128,23 @@ impl Steps {
     pub(crate) fn allow(&self, step: usize) {
         self.allowed.store(step, Ordering::SeqCst);
     }
+
+    /// Returns the stack below the frame of the worker that has stored its stack pointer: half of the
+    /// MiB that the worker has.
+    pub(crate) fn unused_stack(&self) -> Range<usize> {
+        let stack_pointer = self.stack_pointer.load(Ordering::SeqCst);
+        stack_pointer - (1 << 19)..stack_pointer
+    }
+
+    /// Checks that none of `secrets` is in the [unused stack](Self::unused_stack) of a worker that has
+    /// stopped at `step`.
+    pub(crate) fn assert_unused_stack_is_clean(&self, secrets: &[Masked], step: usize, case: &str) {
+        let unused = self.unused_stack();
+        let mut hits = search(secrets);
+        hits.retain(|(at, _)| unused.contains(at));
+        let depths: Vec<_> = hits.iter().map(|(at, which)| (unused.end - at, *which)).collect();
+        assert_eq!(depths, [], "step {step}, {case}");
+    }
 }
 
 /// Lets the worker run to its end if the searcher panics. Otherwise joining the worker would hang.

@@ -9,16 +9,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use tls_record::aead::{Algorithm, Provider, ring::Ring, rustcrypto::RustCrypto};
-use tls_record::takeover::{Follower, SecretKind};
-use tls_record::{Config, Epoch, RecordLayer, Role, Sealer, TrafficSecret, Version};
+use tls_record::takeover::{Follower, SecretKind, TakeoverError};
+use tls_record::{Config, Epoch, Extractable, RecordLayer, Role, Sealer, TrafficSecret, Version};
 
 use crate::material::Material;
 use crate::memory::{
-    Arrive, Masked, Release, SEARCHER, Steps, address_range, scrub_deeply, search, stack_pointer,
-    wipe,
+    Arrive, Hit, Masked, Release, SEARCHER, Steps, address_range, scrub_deeply, search,
+    stack_pointer, wipe,
 };
+use crate::mixed_keys::MixedKeys;
 
-type Layer<P> = RecordLayer<TrafficSecret<P>>;
+/// [`Follower::finish`], or [`Follower::finish_as`].
+type Finish<K> = fn(
+    &mut Follower<<K as Extractable>::Provider>,
+    Config,
+) -> Result<RecordLayer<K>, TakeoverError>;
 
 const MADE: usize = 1;
 const TOLD: usize = 2;
@@ -89,6 +94,20 @@ impl Recording {
             Version::Tls12 => this.record_tls12::<P>(algorithm),
         }
         this
+    }
+
+    /// Returns all that is searched for, first what the record layer has to hold.
+    pub(crate) fn all(&self) -> Vec<Masked> {
+        [&self.of_layer[..], &self.of_handshake].concat()
+    }
+
+    /// Searches for [`all`](Self::all), and checks that what the record layer has to hold is there.
+    pub(crate) fn search_held(&self, all: &[Masked], case: &str) -> Vec<Hit> {
+        let hits = search(all);
+        for which in 0..self.of_layer.len() {
+            assert!(hits.iter().any(|(_, found)| *found == which), "{which} is held, {case}");
+        }
+        hits
     }
 
     #[inline(never)]
@@ -162,9 +181,9 @@ impl Recording {
     }
 }
 
-struct Both<P: Provider> {
-    follower: Follower<P>,
-    layer: Layer<P>,
+struct Both<K: Extractable> {
+    follower: Follower<K::Provider>,
+    layer: RecordLayer<K>,
 }
 
 /// How a library tells its secrets.
@@ -218,21 +237,22 @@ fn follow<P: Provider>(follower: &mut Follower<P>, records: &[(Role, Vec<u8>)]) 
 
 /// The record layer passes through this frame.
 #[inline(never)]
-fn take_over<P: Provider>(both: &mut Both<P>, steps: &Steps) {
-    both.layer = both.follower.finish(Config::new(Role::Client)).unwrap();
+fn take_over<K: Extractable>(both: &mut Both<K>, finish: Finish<K>, steps: &Steps) {
+    both.layer = finish(&mut both.follower, Config::new(Role::Client)).unwrap();
     steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
     steps.stop(TAKEN_OVER);
 }
 
-fn work<P: Provider>(
+fn work<K: Extractable>(
     recording: &Recording,
     telling: Telling,
+    finish: Finish<K>,
     steps: &Steps,
     layer: &[AtomicUsize; 2],
 ) {
     let _arrive = Arrive(steps);
-    let new = Layer::new(Config::new(Role::Client));
-    let mut both = Box::new(Both { follower: Follower::<P>::new(), layer: new });
+    let new = RecordLayer::<K>::new(Config::new(Role::Client));
+    let mut both = Box::new(Both { follower: Follower::new(), layer: new });
     for (place, range) in
         [(&steps.object, address_range(&*both)), (layer, address_range(&both.layer))]
     {
@@ -250,23 +270,24 @@ fn work<P: Provider>(
     follow(&mut both.follower, rest);
     steps.stack_pointer.store(stack_pointer(), Ordering::SeqCst);
     steps.stop(FOLLOWED);
-    take_over(&mut both, steps);
+    take_over(&mut both, finish, steps);
     scrub_deeply();
     steps.stop(ALIVE);
     drop(both);
     steps.stop(ENDED);
 }
 
-fn leaves_no_copies<P: Provider, Other: Provider>(
+fn leaves_no_copies<K: Extractable, Other: Provider>(
     version: Version,
     algorithm: Algorithm,
     telling: Telling,
+    finish: Finish<K>,
 ) {
     let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
     let recording = Recording::new::<Other>(version, algorithm);
     scrub_deeply();
     let of_layer = recording.of_layer.len();
-    let all = [&recording.of_layer[..], &recording.of_handshake].concat();
+    let all = recording.all();
     assert_eq!(search(&all), [], "the test itself leaves copies");
 
     let (steps, layer) = (Steps::default(), <[AtomicUsize; 2]>::default());
@@ -275,44 +296,30 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
     };
     thread::scope(|scope| {
         let worker = thread::Builder::new().stack_size(1 << 20);
-        worker.spawn_scoped(scope, || work::<P>(&recording, telling, &steps, &layer)).unwrap();
+        worker.spawn_scoped(scope, || work(&recording, telling, finish, &steps, &layer)).unwrap();
         let _release = Release(&steps);
         steps.await_step(MADE);
         let (object, layer) = (range(&steps.object), range(&layer));
         let case = format!("{version:?} {algorithm:?}");
-        let unused_stack = || {
-            let stack_pointer = steps.stack_pointer.load(Ordering::SeqCst);
-            stack_pointer - (1 << 19)..stack_pointer
-        };
-        let assert_unused_stack_is_clean = |step| {
-            let unused = unused_stack();
-            let mut hits = search(&all);
-            hits.retain(|(at, _)| unused.contains(at));
-            let depths: Vec<_> = hits.iter().map(|(at, which)| (unused.end - at, *which)).collect();
-            assert_eq!(depths, [], "step {step}, {case}");
-        };
         steps.allow(MADE);
 
         steps.await_step(TOLD);
-        assert_unused_stack_is_clean(TOLD);
+        steps.assert_unused_stack_is_clean(&all, TOLD, &case);
         steps.allow(TOLD);
 
         steps.await_step(FOLLOWED);
         let mut hits = search(&all);
         // The cipher may have left something at work, until keys are next touched.
-        hits.retain(|(at, _)| !object.contains(at) && !unused_stack().contains(at));
+        hits.retain(|(at, _)| !object.contains(at) && !steps.unused_stack().contains(at));
         assert_eq!(hits, [], "outside of the follower, {case}");
         steps.allow(FOLLOWED);
 
         steps.await_step(TAKEN_OVER);
-        assert_unused_stack_is_clean(TAKEN_OVER);
+        steps.assert_unused_stack_is_clean(&all, TAKEN_OVER, &case);
         steps.allow(TAKEN_OVER);
 
         steps.await_step(ALIVE);
-        let hits = search(&all);
-        for which in 0..of_layer {
-            assert!(hits.iter().any(|(_, found)| *found == which), "{which} is held, {case}");
-        }
+        let hits = recording.search_held(&all, &case);
         let elsewhere: Vec<_> = hits
             .iter()
             .filter(|(at, which)| !layer.contains(at) || *which >= of_layer)
@@ -326,11 +333,12 @@ fn leaves_no_copies<P: Provider, Other: Provider>(
     });
 }
 
-fn leaves_no_copies_at_all<P: Provider, Other: Provider>() {
+/// Calls `test` for each suite, and each way to tell its secrets.
+pub(crate) fn for_each_case(test: impl Fn(Version, Algorithm, Telling)) {
     for algorithm in [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305] {
         for version in [Version::Tls13, Version::Tls12] {
             for telling in [Telling::Bytes, Telling::Lines] {
-                leaves_no_copies::<P, Other>(version, algorithm, telling);
+                test(version, algorithm, telling);
             }
         }
     }
@@ -339,13 +347,40 @@ fn leaves_no_copies_at_all<P: Provider, Other: Provider>() {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn a_take_over_leaves_no_copies_with_ring() {
-    leaves_no_copies_at_all::<Ring, RustCrypto>();
+    for_each_case(|version, algorithm, telling| {
+        leaves_no_copies::<TrafficSecret<Ring>, RustCrypto>(
+            version,
+            algorithm,
+            telling,
+            Follower::finish,
+        );
+    });
 }
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn a_take_over_leaves_no_copies_with_rustcrypto() {
-    leaves_no_copies_at_all::<RustCrypto, Ring>();
+    for_each_case(|version, algorithm, telling| {
+        leaves_no_copies::<TrafficSecret<RustCrypto>, Ring>(
+            version,
+            algorithm,
+            telling,
+            Follower::finish,
+        );
+    });
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn a_take_over_leaves_no_copies_with_keys_of_another_type() {
+    for_each_case(|version, algorithm, telling| {
+        leaves_no_copies::<MixedKeys<Ring>, RustCrypto>(
+            version,
+            algorithm,
+            telling,
+            Follower::finish_as,
+        );
+    });
 }
 
 #[test]
@@ -355,7 +390,7 @@ fn a_follower_that_is_dropped_before_a_take_over_leaves_no_copies() {
     for version in [Version::Tls13, Version::Tls12] {
         let recording = Recording::new::<RustCrypto>(version, Algorithm::Aes256Gcm);
         let told: Vec<_> = recording.secrets.iter().map(|(_, secret)| secret.clone()).collect();
-        let all = [&told[..], &recording.of_layer, &recording.of_handshake].concat();
+        let all = [told.clone(), recording.all()].concat();
         for followed in 1..=recording.records.len() {
             scrub_deeply();
             assert_eq!(search(&all), [], "the test itself leaves copies");

@@ -270,6 +270,29 @@ tlsr_status tlsr_config_init(tlsr_config *config, uint8_t role);
  */
 
 /*
+ * The functions of a key store that opens records in parts, for tlsr_layer_open_pieces and
+ * tlsr_layer_open_arriving: a multi-part operation, as PSA Crypto calls it. A key has one operation at a time.
+ *
+ * For pieces: begin, authenticate each piece, verify, decrypt each piece, end. For a record that arrives: begin,
+ * update each part, verify, end. Parts have any length. `end` also follows a call that has failed.
+ */
+typedef struct tlsr_key_store_parts {
+    /* Begins to open a record of `len` bytes of ciphertext, without its tag. */
+    int32_t (*begin)(void *context, uintptr_t key, const uint8_t nonce[12], const uint8_t *additional_data,
+                     size_t additional_data_len, size_t len);
+    /* Authenticates ciphertext, and leaves it as it is. */
+    int32_t (*authenticate)(void *context, uintptr_t key, const uint8_t *ciphertext, size_t len);
+    /* Decrypts in place what was authenticated before. */
+    int32_t (*decrypt)(void *context, uintptr_t key, uint8_t *in_out, size_t len);
+    /* Authenticates and decrypts in place. */
+    int32_t (*update)(void *context, uintptr_t key, uint8_t *in_out, size_t len);
+    /* Checks the tag, in constant time. */
+    int32_t (*verify)(void *context, uintptr_t key, const uint8_t *tag, size_t tag_len);
+    /* Ends the operation, if there is one, and wipes its state. */
+    void (*end)(void *context, uintptr_t key);
+} tlsr_key_store_parts;
+
+/*
  * A key store: keys that the program never sees, in hardware or behind an API such as PSA Crypto.
  *
  * Secrets and keys are numbers of the store. The functions return 0, or another number if they failed;
@@ -306,6 +329,8 @@ typedef struct tlsr_key_store {
                     uint8_t *in_out, size_t len, const uint8_t *tag, size_t tag_len);
     void (*destroy_key)(void *context, uintptr_t key);
     void (*destroy_secret)(void *context, uintptr_t secret);
+    /* Null if the store does not open records in parts: a record that is to be opened so fails the connection. */
+    const tlsr_key_store_parts *parts;
 } tlsr_key_store;
 
 /*
@@ -1212,6 +1237,70 @@ tlsr_status tlsr_buffer_filled(tlsr_buffer *buffer, tlsr_slice_mut *filled);
 
 /* Removes what was opened from the front. */
 tlsr_status tlsr_buffer_consume(tlsr_buffer *buffer, const tlsr_opened *opened);
+
+/* ---------------------------------------------------------------------------------------------------
+ * Records in pieces, and records that are longer than the receive buffer
+ *
+ * Only in a library that was built with the feature `long-records`.
+ */
+
+#ifdef TLSR_LONG_RECORDS
+
+/* Opens the record at the front of `pieces`, which are consecutive bytes, where it lies: nothing is copied. It is
+ * checked as a whole first: if its tag is wrong, not a byte has changed but those of the header. Up to TLSR_MAX_PARTS
+ * pieces, which must not overlap. `offset` of the result counts bytes of all pieces, as `consumed` does: the content
+ * may lie in several of them.
+ *
+ * While a part of a record with several handshake messages is not consumed, call this function again with the rest.
+ * Errors are those of tlsr_layer_open, with TLSR_ERR_OTHER_BUFFER if another function has the rest of a record. */
+tlsr_status tlsr_layer_open_pieces(tlsr_layer *layer, const tlsr_slice_mut *pieces, size_t count, tlsr_opened *opened);
+tlsr_status tlsr_opener_open_pieces(tlsr_opener *opener, const tlsr_slice_mut *pieces, size_t count,
+                                    tlsr_opened *opened);
+tlsr_status tlsr_connection_received_pieces(tlsr_connection *connection, const tlsr_slice_mut *pieces, size_t count,
+                                            tlsr_opened *opened);
+
+/* What tlsr_layer_open returns, in `record`: of a record that fits the buffer, or that more input is needed. */
+#define TLSR_ARRIVAL_RECORD 0
+/* A part of a longer record, decrypted and not authenticated: `unauthenticated_len` bytes of the input at
+ * `unauthenticated_offset`, which belong at `place` of its plaintext. */
+#define TLSR_ARRIVAL_PROVISIONAL 1
+/* The longer record is authentic. The first `content` bytes of its plaintext are application data; cut off the
+ * others, its content type and padding. */
+#define TLSR_ARRIVAL_COMMITTED 2
+
+/* What tlsr_layer_open_arriving returns. */
+typedef struct tlsr_arrived {
+    tlsr_opened record; /* `consumed` always; the rest with TLSR_ARRIVAL_RECORD */
+    size_t unauthenticated_offset;
+    size_t unauthenticated_len;
+    size_t place;
+    size_t content;
+    uint8_t arrival; /* TLSR_ARRIVAL_... */
+} tlsr_arrived;
+
+/*
+ * Opens the record at the front of the input, or the next part of it, if it is longer than the buffer in which it
+ * arrives: `capacity` is the length of that buffer, how long the input can become. A record that fits is opened as by
+ * tlsr_layer_open. A longer one with application data is decrypted part by part while it arrives. So a buffer of 256
+ * bytes receives records of any length.
+ *
+ * Plaintext that is provisional may have been chosen by an attacker. Write it where it can be taken back and where
+ * nothing reads it: to a firmware slot that does not boot yet, to a file without its final name. Do not parse it, show it,
+ * act on it, or answer to it. Throw all of the record away unless TLSR_ARRIVAL_COMMITTED follows: after an error, and at
+ * the end of the transport.
+ *
+ * Only application keys open records in parts. In a shorter buffer, and in a handshake, TLSR_EVENT_NEED_MORE asks for
+ * all of the record: compare `needed` with `capacity`.
+ *
+ * Errors are those of tlsr_layer_open. TLSR_ERR_FAULT also if a longer record is an alert or a handshake message. */
+tlsr_status tlsr_layer_open_arriving(tlsr_layer *layer, uint8_t *input, size_t len, size_t capacity,
+                                     tlsr_arrived *arrived);
+tlsr_status tlsr_opener_open_arriving(tlsr_opener *opener, uint8_t *input, size_t len, size_t capacity,
+                                      tlsr_arrived *arrived);
+tlsr_status tlsr_connection_received_arriving(tlsr_connection *connection, uint8_t *input, size_t len,
+                                              size_t capacity, tlsr_arrived *arrived);
+
+#endif
 
 /* ---------------------------------------------------------------------------------------------------
  * Suspending: a connection at rest becomes bytes, for deep sleep or for another processor

@@ -42,6 +42,20 @@ pub struct KeyStore {
     >,
     pub destroy_key: Option<unsafe extern "C" fn(*mut c_void, usize)>,
     pub destroy_secret: Option<unsafe extern "C" fn(*mut c_void, usize)>,
+    pub parts: *const KeyStoreParts,
+}
+
+/// `tlsr_key_store_parts`. The functions return 0, or another number if they failed.
+#[repr(C)]
+#[allow(missing_docs, reason = "the header describes the fields")]
+pub struct KeyStoreParts {
+    pub begin:
+        Option<unsafe extern "C" fn(*mut c_void, usize, *const u8, *const u8, usize, usize) -> i32>,
+    pub authenticate: Option<unsafe extern "C" fn(*mut c_void, usize, *const u8, usize) -> i32>,
+    pub decrypt: Option<unsafe extern "C" fn(*mut c_void, usize, *mut u8, usize) -> i32>,
+    pub update: Option<unsafe extern "C" fn(*mut c_void, usize, *mut u8, usize) -> i32>,
+    pub verify: Option<unsafe extern "C" fn(*mut c_void, usize, *const u8, usize) -> i32>,
+    pub end: Option<unsafe extern "C" fn(*mut c_void, usize)>,
 }
 
 /// A pointer to a table, which the caller keeps for as long as a connection uses it.
@@ -83,8 +97,16 @@ impl StoredSecret {
             return None;
         }
         let store = Store(table);
-        let KeyStore { context: _, keys, update, seal, open, destroy_key, destroy_secret } =
-            store.table();
+        let KeyStore {
+            context: _,
+            parts: _,
+            keys,
+            update,
+            seal,
+            open,
+            destroy_key,
+            destroy_secret,
+        } = store.table();
         let is_complete = keys.is_some()
             && update.is_some()
             && seal.is_some()
@@ -261,4 +283,74 @@ impl Drop for StoredKey {
     fn drop(&mut self) {
         self.zeroize();
     }
+}
+
+/// A function that is missing fails as one that returns an error.
+#[cfg(feature = "long-records")]
+impl StoredKey {
+    fn parts(&self) -> Result<&KeyStoreParts, AeadError> {
+        let parts = self.store.table().parts;
+        if parts.is_null() || !parts.is_aligned() {
+            return Err(AeadError);
+        }
+        // SAFETY: the caller keeps it as long as the table.
+        Ok(unsafe { &*parts })
+    }
+}
+
+#[cfg(feature = "long-records")]
+impl tls_record::aead::multi_part::MultiPart for StoredKey {
+    fn begin(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        len: usize,
+    ) -> Result<(), AeadError> {
+        let begin = self.parts()?.begin.ok_or(AeadError)?;
+        let context = self.store.table().context;
+        let (data, data_len) = (additional_data.as_ptr(), additional_data.len());
+        // SAFETY: a function of the caller, with what the header promises it.
+        succeeded(unsafe { begin(context, self.key, nonce.as_ptr(), data, data_len, len) })
+    }
+
+    fn authenticate(&mut self, ciphertext: &[u8]) -> Result<(), AeadError> {
+        let authenticate = self.parts()?.authenticate.ok_or(AeadError)?;
+        let context = self.store.table().context;
+        // SAFETY: as above.
+        succeeded(unsafe { authenticate(context, self.key, ciphertext.as_ptr(), ciphertext.len()) })
+    }
+
+    fn decrypt(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
+        let decrypt = self.parts()?.decrypt.ok_or(AeadError)?;
+        let context = self.store.table().context;
+        // SAFETY: as above.
+        succeeded(unsafe { decrypt(context, self.key, in_out.as_mut_ptr(), in_out.len()) })
+    }
+
+    fn update(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
+        let update = self.parts()?.update.ok_or(AeadError)?;
+        let context = self.store.table().context;
+        // SAFETY: as above.
+        succeeded(unsafe { update(context, self.key, in_out.as_mut_ptr(), in_out.len()) })
+    }
+
+    fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError> {
+        let verify = self.parts()?.verify.ok_or(AeadError)?;
+        let context = self.store.table().context;
+        // SAFETY: as above.
+        succeeded(unsafe { verify(context, self.key, tag.as_ptr(), tag.len()) })
+    }
+
+    fn end(&mut self) {
+        if let Ok(Some(end)) = self.parts().map(|parts| parts.end) {
+            let context = self.store.table().context;
+            // SAFETY: as above.
+            unsafe { end(context, self.key) };
+        }
+    }
+}
+
+#[cfg(feature = "long-records")]
+const fn succeeded(failed: i32) -> Result<(), AeadError> {
+    if failed == 0 { Ok(()) } else { Err(AeadError) }
 }

@@ -11,8 +11,10 @@ use crate::status::Status;
 
 #[cfg(secrets)]
 use tls_record::Extractable;
-#[cfg(all(secrets, not(feature = "null-aead")))]
+#[cfg(all(secrets, not(any(feature = "long-records", feature = "null-aead"))))]
 pub(crate) type Provider = tls_record::aead::rustcrypto::RustCrypto;
+#[cfg(all(secrets, feature = "long-records", not(feature = "null-aead")))]
+pub(crate) type Provider = tls_record::aead::rustcrypto::RustCryptoParts;
 #[cfg(feature = "null-aead")]
 pub(crate) type Provider = tls_record::aead::null::Null;
 #[cfg(secrets)]
@@ -291,5 +293,37 @@ impl Aead for Key {
 impl Zeroize for Key {
     fn zeroize(&mut self) {
         either!(self, key => key.zeroize());
+    }
+}
+
+#[cfg(feature = "long-records")]
+impl tls_record::aead::multi_part::MultiPart for Key {
+    fn begin(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        len: usize,
+    ) -> Result<(), AeadError> {
+        either!(self, key => key.begin(nonce, additional_data, len))
+    }
+
+    fn authenticate(&mut self, ciphertext: &[u8]) -> Result<(), AeadError> {
+        either!(self, key => key.authenticate(ciphertext))
+    }
+
+    fn decrypt(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
+        either!(self, key => key.decrypt(in_out))
+    }
+
+    fn update(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
+        either!(self, key => tls_record::aead::multi_part::MultiPart::update(key, in_out))
+    }
+
+    fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError> {
+        either!(self, key => key.verify(tag))
+    }
+
+    fn end(&mut self) {
+        either!(self, key => key.end());
     }
 }

@@ -33,6 +33,8 @@ mod kernel;
 mod key_store;
 mod keys;
 mod layer;
+#[cfg(feature = "long-records")]
+mod long_records;
 mod mailbox;
 mod memory;
 mod numbers;
@@ -55,9 +57,11 @@ pub use half::*;
 #[cfg(secrets)]
 pub use kernel::*;
 #[cfg(feature = "key-store")]
-pub use key_store::KeyStore;
+pub use key_store::{KeyStore, KeyStoreParts};
 pub use keys::Secret;
 pub use layer::*;
+#[cfg(feature = "long-records")]
+pub use long_records::*;
 pub use mailbox::*;
 pub use memory::*;
 pub use opener::*;

@@ -503,6 +503,60 @@ impl SliceMut {
     }
 }
 
+/// A pointer to an array of [`SliceMut`]. Their number is another parameter.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct PartsMut<'a>(*const SliceMut, PhantomData<&'a mut [u8]>);
+
+impl<'a> PartsMut<'a> {
+    /// Makes what C passes, for tests.
+    ///
+    /// # Safety
+    /// `parts` is null, or points to as many slices as the parameter behind it says. Nothing else uses them
+    /// and their bytes during `'a`.
+    pub const unsafe fn new(parts: *const SliceMut) -> Self {
+        Self(parts, PhantomData)
+    }
+
+    /// Returns the pieces, which must not overlap.
+    #[cfg(feature = "long-records")]
+    pub(crate) fn get(self, count: usize) -> Result<PartsMutOf<'a>, Status> {
+        let mut pieces: [&mut [u8]; MAX_PARTS] = Default::default();
+        if count == 0 {
+            return Ok(PartsMutOf { pieces, count });
+        }
+        if count > MAX_PARTS || self.0.is_null() || !self.0.is_aligned() {
+            return Err(Status::ARGUMENT);
+        }
+        // SAFETY: the caller has that many slices there.
+        let slices = unsafe { core::slice::from_raw_parts(self.0, count) };
+        for (index, one) in slices.iter().enumerate() {
+            for other in slices.iter().take(index) {
+                let other_bytes = Bytes(other.data, PhantomData);
+                BytesMut(one.data, PhantomData).check_beside(one.len, other_bytes, other.len)?;
+            }
+        }
+        for (piece, slice) in pieces.iter_mut().zip(slices) {
+            *piece = BytesMut(slice.data, PhantomData).slice(slice.len)?;
+        }
+        Ok(PartsMutOf { pieces, count })
+    }
+}
+
+/// The pieces of a record.
+#[cfg(feature = "long-records")]
+pub(crate) struct PartsMutOf<'a> {
+    pieces: [&'a mut [u8]; MAX_PARTS],
+    count: usize,
+}
+
+#[cfg(feature = "long-records")]
+impl<'a> PartsMutOf<'a> {
+    pub(crate) fn get(&mut self) -> &mut [&'a mut [u8]] {
+        self.pieces.get_mut(..self.count).unwrap_or_default()
+    }
+}
+
 /// Most parts of a message or pieces of a record in one call.
 pub(crate) const MAX_PARTS: usize = 8;
 

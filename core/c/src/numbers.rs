@@ -36,6 +36,11 @@ pub(crate) const EVENT_KEY_UPDATE: u8 = 5;
 pub(crate) const EVENT_WARNING: u8 = 6;
 pub(crate) const EVENT_CLOSED: u8 = 7;
 
+// tlsr_arrived
+pub(crate) const ARRIVAL_RECORD: u8 = 0;
+pub(crate) const ARRIVAL_PROVISIONAL: u8 = 1;
+pub(crate) const ARRIVAL_COMMITTED: u8 = 2;
+
 // tlsr_control
 pub(crate) const CONTROL_NONE: u8 = 0;
 pub(crate) const CONTROL_ALERT: u8 = 1;

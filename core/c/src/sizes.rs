@@ -36,6 +36,8 @@ const LINES: &[Line] = &[
     line("KERNEL_SIZE", size::<crate::kernel::Kernel>()),
     #[cfg(all(feature = "takeover", secrets))]
     line("FOLLOWER_SIZE", size::<crate::follower::Follower>()),
+    #[cfg(feature = "long-records")]
+    line("LONG_RECORDS", 1),
     line("OPENER_SIZE", size::<Opener>()),
     line("SEALER_SIZE", size::<Sealer>()),
     line("WRITER_SIZE", size::<Writer>()),

@@ -81,12 +81,16 @@ static void parts_go_into_one_record(void) {
 }
 
 /* A message of 4 bytes and its header. */
-#define MESSAGE(type) ((const uint8_t[]){(type), 0, 0, 4, 1, 2, 3, 4})
+static const uint8_t *message(uint8_t type) {
+    static uint8_t bytes[8] = {0, 0, 0, 4, 1, 2, 3, 4};
+    bytes[0] = type;
+    return bytes;
+}
 #define MESSAGE_LEN 8
 
 static size_t seal_message(tlsr_layer *layer, uint8_t type, uint8_t *out, size_t out_len) {
     tlsr_sealed sealed;
-    CHECK_STATUS(TLSR_OK, tlsr_layer_seal_handshake(layer, MESSAGE(type), MESSAGE_LEN, out, out_len, &sealed));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_seal_handshake(layer, message(type), MESSAGE_LEN, out, out_len, &sealed));
     CHECK(sealed.taken == MESSAGE_LEN);
     return sealed.written;
 }
@@ -202,7 +206,7 @@ static void tls12_keys_are_announced_and_established(void) {
         receive(peer, wire, 6, TLSR_EVENT_CHANGE_CIPHER_SPEC, 0);
         CHECK_STATUS(TLSR_ERR_NOT_HANDSHAKE, tlsr_layer_change_cipher_spec(end, wire, sizeof wire, &sealed));
         CHECK_STATUS(TLSR_ERR_NO_KEYS,
-                     tlsr_layer_seal_handshake(end, MESSAGE(20), MESSAGE_LEN, wire, sizeof wire, &sealed));
+                     tlsr_layer_seal_handshake(end, message(20), MESSAGE_LEN, wire, sizeof wire, &sealed));
         CHECK_STATUS(TLSR_ERR_NONCE_REUSE,
                      tlsr_layer_install_one(end, writer, TLSR_EPOCH_APPLICATION, keys[i]));
         CHECK_STATUS(TLSR_OK, tlsr_layer_install_one(end, writer, TLSR_EPOCH_HANDSHAKE, keys[i]));
@@ -251,8 +255,8 @@ static void a_finished_must_be_the_end_of_its_record(void) {
     CHECK_STATUS(TLSR_OK, tlsr_layer_install_one(&client, TLSR_CLIENT, TLSR_EPOCH_HANDSHAKE, &client_key));
     CHECK_STATUS(TLSR_OK, tlsr_layer_install_one(&server, TLSR_CLIENT, TLSR_EPOCH_HANDSHAKE, &client_key));
     uint8_t wire[256], messages[2 * MESSAGE_LEN];
-    memcpy(messages, MESSAGE(20), MESSAGE_LEN);
-    memcpy(messages + MESSAGE_LEN, MESSAGE(20), MESSAGE_LEN);
+    memcpy(messages, message(20), MESSAGE_LEN);
+    memcpy(messages + MESSAGE_LEN, message(20), MESSAGE_LEN);
     tlsr_sealed sealed;
     tlsr_opened opened;
     CHECK_STATUS(TLSR_OK, tlsr_layer_seal_handshake(&client, messages, sizeof messages, wire, 256, &sealed));
@@ -288,6 +292,7 @@ static void early_data_is_skipped(void) {
     receive(&server, wire, seal_message(&client, 20, wire, sizeof wire), TLSR_EVENT_HANDSHAKE, 20);
     CHECK_STATUS(TLSR_ERR_EPOCH, tlsr_layer_skip_early_data(&server, 0));
 
+#ifndef TLSR_LONG_RECORDS /* which leave AES-CCM out */
     /* Tags of 8 bytes. */
     tlsr_secret short_tags = client_secret;
     short_tags.suite = 0x1305;
@@ -298,6 +303,7 @@ static void early_data_is_skipped(void) {
     make_empty(&server, TLSR_SERVER, TLSR_TLS_1_3);
     CHECK_STATUS(TLSR_OK, tlsr_layer_install_one(&server, TLSR_CLIENT, TLSR_EPOCH_HANDSHAKE, &short_tags));
     CHECK_STATUS(TLSR_ERR_SHORT_TAG, tlsr_layer_skip_early_data(&server, 0));
+#endif
 }
 
 static void settings_change_the_next_record(void) {
@@ -493,8 +499,8 @@ static void a_record_that_was_opened_in_part_stays_with_its_function(void) {
     uint8_t wire[64], out[64], messages[2 * MESSAGE_LEN];
     tlsr_sealed sealed;
     tlsr_opened opened;
-    memcpy(messages, MESSAGE(2), MESSAGE_LEN);
-    memcpy(messages + MESSAGE_LEN, MESSAGE(2), MESSAGE_LEN);
+    memcpy(messages, message(2), MESSAGE_LEN);
+    memcpy(messages + MESSAGE_LEN, message(2), MESSAGE_LEN);
     CHECK_STATUS(TLSR_OK, tlsr_layer_seal_handshake(&server, messages, sizeof messages, wire, 64, &sealed));
     size_t len = sealed.written;
     tlsr_slice piece = {wire, len};
@@ -522,14 +528,14 @@ static void handshake_messages_are_sealed_whole(void) {
     make_empty(&client, TLSR_CLIENT, 0);
     uint8_t wire[64];
     tlsr_sealed sealed;
-    CHECK_STATUS(TLSR_ERR_NOT_HANDSHAKE, tlsr_layer_seal_handshake(&client, MESSAGE(1), 7, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_ERR_NOT_HANDSHAKE, tlsr_layer_seal_handshake(&client, message(1), 7, wire, 64, &sealed));
     CHECK_STATUS(TLSR_ERR_NOT_HANDSHAKE,
-                 tlsr_layer_seal_handshake(&client, MESSAGE(24), MESSAGE_LEN, wire, 64, &sealed));
+                 tlsr_layer_seal_handshake(&client, message(24), MESSAGE_LEN, wire, 64, &sealed));
     CHECK_STATUS(TLSR_ERR_NO_SPACE,
-                 tlsr_layer_seal_handshake(&client, MESSAGE(1), MESSAGE_LEN, wire, 12, &sealed));
+                 tlsr_layer_seal_handshake(&client, message(1), MESSAGE_LEN, wire, 12, &sealed));
     CHECK(sealed.needed == 13 && sealed.taken == 0 && sealed.written == 0);
     CHECK(seal_message(&client, 1, wire, 13) == 13);
-    CHECK_STATUS(TLSR_ERR_NO_KEYS, tlsr_layer_seal(&client, MESSAGE(1), 1, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_ERR_NO_KEYS, tlsr_layer_seal(&client, message(1), 1, wire, 64, &sealed));
 }
 
 /* TLS 1.2 has no KeyUpdate. */
@@ -544,8 +550,8 @@ static void keys_that_are_used_up_seal_only_the_end(void) {
     CHECK_STATUS(TLSR_OK, tlsr_layer_install(&client, TLSR_EPOCH_APPLICATION, &keys[0], &keys[1]));
     uint8_t wire[64];
     tlsr_sealed sealed;
-    CHECK_STATUS(TLSR_OK, tlsr_layer_seal(&client, MESSAGE(1), 1, wire, 64, &sealed));
-    CHECK_STATUS(TLSR_ERR_KEY_EXHAUSTED, tlsr_layer_seal(&client, MESSAGE(1), 1, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_seal(&client, message(1), 1, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_ERR_KEY_EXHAUSTED, tlsr_layer_seal(&client, message(1), 1, wire, 64, &sealed));
     CHECK_STATUS(TLSR_ERR_CONNECTION_CLOSED, tlsr_layer_refuse_renegotiation(&client));
     CHECK_STATUS(TLSR_OK, tlsr_layer_close(&client));
     CHECK_STATUS(TLSR_ERR_NO_SPACE, tlsr_layer_poll_control(&client, wire, 30, &sealed));
@@ -568,7 +574,7 @@ static void only_one_alert_ends_a_connection(void) {
     CHECK_STATUS(TLSR_OK, tlsr_layer_abort(&client, TLSR_ALERT_INTERNAL_ERROR));
     CHECK_STATUS(TLSR_ERR_FAILED, tlsr_layer_abort(&client, TLSR_ALERT_INTERNAL_ERROR));
     CHECK_STATUS(TLSR_ERR_FAILED, tlsr_layer_close(&client));
-    CHECK_STATUS(TLSR_ERR_FAILED, tlsr_layer_seal(&client, MESSAGE(1), 1, wire, 64, &sealed));
+    CHECK_STATUS(TLSR_ERR_FAILED, tlsr_layer_seal(&client, message(1), 1, wire, 64, &sealed));
     CHECK_STATUS(TLSR_ERR_FAULT, tlsr_layer_open(&client, wire, 0, &opened));
     CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&client, wire, 64, &sealed));
     CHECK_STATUS(TLSR_ERR_PEER_ALERT, tlsr_layer_open(&server, wire, sealed.written, &opened));
@@ -621,7 +627,7 @@ static void count_destroyed(void *context, uintptr_t number) {
 /* Else the caller would destroy it a second time, or another one that has its number by then. */
 static void a_stored_secret_stays_the_callers_if_the_other_one_is_refused(void) {
     static const tlsr_key_store store = {NULL,    no_keys,         no_update,      no_seal,
-                                         no_open, count_destroyed, count_destroyed};
+                                         no_open, count_destroyed, count_destroyed, NULL};
     const tlsr_secret stored = {NULL, 0, NULL, 0, &store, 7, 0, 0x1301};
     tlsr_secret unknown = stored, short_one = server_secret, used = stored;
     unknown.suite = 0x002f;
@@ -743,7 +749,7 @@ static void wrong_pointers_are_refused_before_anything_changes(void) {
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_seal_parts(&client, &piece, 1, bytes, 63, NULL));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_seal_in_place(&client, bytes, 64, 1, NULL));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_seal_in_place(&client, NULL, 64, 1, &any_sealed));
-    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_seal_handshake(&client, MESSAGE(4), 8, bytes, 64, NULL));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_seal_handshake(&client, message(4), 8, bytes, 64, NULL));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_seal_handshake(&client, bytes, 8, bytes, 64, &any_sealed));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_change_cipher_spec(&client, bytes, 64, NULL));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_end(&client, NULL));

@@ -45,6 +45,7 @@ int main(void) {
         {"connection", test_connection},
         {"writer", test_writer},
         {"buffer", test_buffer},
+        {"long_records", test_long_records},
         {"handover", test_handover},
         {"gsk", test_gsk},
     };

@@ -470,7 +470,13 @@ mod key_store {
         wiped: RefCell<Option<*mut Memory<Layer>>>,
     }
 
-    unsafe extern "C" fn keys(_: *mut c_void, secret: usize, key: *mut usize, iv: *mut u8) -> i32 {
+    unsafe extern "C" fn keys(
+        _: *mut c_void,
+        secret: usize,
+        _: u16,
+        key: *mut usize,
+        iv: *mut u8,
+    ) -> i32 {
         // SAFETY: the engine gives a key and 12 bytes.
         unsafe { key.write(secret + 100) };
         // SAFETY: as above.
@@ -478,7 +484,7 @@ mod key_store {
         0
     }
 
-    unsafe extern "C" fn update(_: *mut c_void, secret: *mut usize) -> i32 {
+    unsafe extern "C" fn update(_: *mut c_void, secret: *mut usize, _: u16) -> i32 {
         // SAFETY: the engine gives a secret.
         unsafe { *secret += 10 };
         0
@@ -493,12 +499,13 @@ mod key_store {
         in_out: *mut u8,
         len: usize,
         tag: *mut u8,
+        tag_len: usize,
     ) -> i32 {
         // SAFETY: the engine gives so many bytes.
         let bytes = unsafe { from_raw_parts_mut(in_out, len) };
         bytes.iter_mut().for_each(|byte| *byte = !*byte);
-        // SAFETY: and 16 bytes of a tag.
-        unsafe { tag.write_bytes(len as u8, 16) };
+        // SAFETY: as above.
+        unsafe { tag.write_bytes(len as u8, tag_len) };
         0
     }
 
@@ -511,12 +518,13 @@ mod key_store {
         in_out: *mut u8,
         len: usize,
         tag: *const u8,
+        tag_len: usize,
     ) -> i32 {
         // SAFETY: the engine gives so many bytes.
         let bytes = unsafe { from_raw_parts_mut(in_out, len) };
         bytes.iter_mut().for_each(|byte| *byte = !*byte);
-        // SAFETY: and 16 bytes of a tag.
-        let tag = unsafe { from_raw_parts(tag, 16) };
+        // SAFETY: as above.
+        let tag = unsafe { from_raw_parts(tag, tag_len) };
         i32::from(tag.iter().any(|byte| *byte != len as u8))
     }
 

@@ -67,6 +67,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> ByteQueue<B> {
         (self.start, self.end) = (start as u32, end as u32);
     }
 
+    /// Returns how many bytes are free behind the waiting ones.
+    pub(crate) fn room_behind(&self) -> usize {
+        self.capacity().saturating_sub(self.end())
+    }
+
     /// Returns how many bytes are free, before and behind the waiting ones.
     pub(crate) fn total_room(&self) -> usize {
         self.capacity().saturating_sub(self.len())
@@ -75,20 +80,23 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> ByteQueue<B> {
     /// Returns the room behind the waiting bytes, up to index `limit` of the buffer.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn room(&mut self, limit: usize) -> &mut [u8] {
-        self.bytes.as_mut().get_mut(self.end as usize..limit).unwrap_or_default()
+        let bytes = self.bytes.as_mut();
+        let limit = limit.min(bytes.len());
+        bytes.get_mut(self.end as usize..limit).unwrap_or_default()
     }
 
-    /// Makes room for `need` bytes behind the waiting ones, and moves these to the front if
-    /// necessary. Returns `false` if fewer bytes are free.
+    /// Moves the waiting bytes to the front if `need` bytes have no room behind them, and then have.
+    /// Returns whether they have moved. If they begin at the front, they never do: a loop that
+    /// repeats what found no room comes to its end.
     pub(crate) fn make_room(&mut self, need: usize) -> bool {
-        if need <= self.capacity().saturating_sub(self.end()) {
-            return true;
-        }
-        if need > self.total_room() {
+        let (capacity, start, end) = (self.capacity(), self.start(), self.end());
+        if need <= capacity.saturating_sub(end)
+            || need > capacity.saturating_sub(end).wrapping_add(start)
+        {
             return false;
         }
-        let (start, len) = (self.start(), self.len());
-        shift_down(self.bytes.as_mut(), start, len);
+        let bytes = self.bytes.as_mut();
+        let len = shift_down(bytes.get_mut(..end).unwrap_or_default(), start);
         self.set(0, len);
         true
     }
@@ -104,11 +112,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> ByteQueue<B> {
     pub(crate) fn append_from(&mut self, at: usize, len: usize) {
         if self.is_empty() {
             self.set(at, at);
+            self.append(len);
         } else {
             let gap = at.saturating_sub(self.end());
-            shift_down(self.room(self.capacity()), gap, len);
+            let moved = shift_down(self.room(at.wrapping_add(len)), gap);
+            self.append(moved);
         }
-        self.append(len);
     }
 
     /// Returns the buffer from index `at` on.
@@ -129,16 +138,16 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> ByteQueue<B> {
     }
 }
 
-/// Moves the `len` bytes at `distance` to the front, in pieces that do not overlap their target.
-fn shift_down(mut bytes: &mut [u8], distance: usize, mut len: usize) {
-    if distance == 0 {
-        return;
+/// Moves the bytes from index `distance` on to the front, in pieces that do not overlap their target,
+/// and returns how many they are.
+#[inline(never)]
+fn shift_down(mut bytes: &mut [u8], distance: usize) -> usize {
+    let len = bytes.len().saturating_sub(distance);
+    if distance != 0 {
+        while let Some((to, from)) = bytes.split_at_mut_checked(distance) {
+            copy_content(from, to);
+            bytes = from;
+        }
     }
-    while len != 0 {
-        let Some((to, from)) = bytes.split_at_mut_checked(distance) else { return };
-        let piece = len.min(distance);
-        copy_content(from.get(..piece).unwrap_or_default(), to);
-        len = len.saturating_sub(piece);
-        bytes = from;
-    }
+    len
 }

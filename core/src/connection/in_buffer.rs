@@ -10,51 +10,59 @@ use crate::layer::sealer::Sealer;
 
 /// A [`Connection`] in a buffer of the caller's, whose length is known at run time only.
 ///
-/// `B` is `&mut [u8]`, `Box<[u8]>`, or any type that gives a slice of bytes. The const parameter is
-/// 0 and without meaning: where the documentation says `TX`, read the length of the buffer. A
-/// function for both kinds of connections takes a `Connection<K, TX, B>`.
+/// It has the methods of every `Connection`. `B` is `&mut [u8]`, `Box<[u8]>`, or a type of the
+/// caller's that gives a slice of bytes. Where the documentation says `TX`, read the length of that
+/// slice: the const parameter is 0 and has no meaning here. A function that takes both kinds takes a
+/// `Connection<K, TX, B>`.
 ///
 /// ```
 /// use tls_record::aead::{Algorithm, ring::Ring};
-/// use tls_record::{BufferTooShort, Config, Connection, ConnectionIn, Epoch, RecordBuffer, Role};
-/// use tls_record::{KeyError, TrafficSecret};
+/// use tls_record::{
+///     BufferTooShort, Config, Connection, ConnectionIn, Epoch, RecordBuffer, RecordBufferIn, Role,
+///     TrafficSecret,
+/// };
 ///
-/// type Secret = TrafficSecret<Ring>;
+/// struct Tls<'b> {
+///     connection: ConnectionIn<TrafficSecret<Ring>, &'b mut [u8]>,
+///     received: RecordBufferIn<&'b mut [u8]>,
+/// }
 ///
-/// /// Divides memory whose length a configuration file has: a quarter is for sending.
-/// fn begin<'b>(
-///     memory: &'b mut [u8],
-///     config: Config,
-/// ) -> Result<ConnectionIn<Secret, &'b mut [u8]>, BufferTooShort> {
-///     Connection::without_keys_in(config, memory)
+/// impl<'b> Tls<'b> {
+///     /// Divides `memory`, of which the first `tx` bytes are for sending.
+///     fn new(memory: &'b mut [u8], tx: usize) -> Result<Self, BufferTooShort> {
+///         let (output, input) = memory.split_at_mut(tx);
+///         Ok(Self {
+///             connection: Connection::without_keys_in(Config::new(Role::Client), output)?,
+///             received: RecordBuffer::new_in(input),
+///         })
+///     }
 /// }
 ///
 /// let mut memory = vec![0; 700];
-/// let (output, input) = memory.split_at_mut(200);
-/// let mut received = RecordBuffer::new_in(input);
-/// let mut connection = begin(output, Config::new(Role::Client)).unwrap();
-/// let secret = |byte| Secret::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
-/// connection.install(Epoch::Application, secret(1)?, secret(2)?)?;
-/// assert_eq!(connection.write(&[b"some data"]), Ok(9));
-/// assert_eq!(received.room().map(|room| room.len()), Ok(500));
+/// assert_eq!(Tls::new(&mut memory, 100).err(), Some(BufferTooShort { need: 128 }));
 ///
-/// let error = begin(&mut [0; 100], Config::new(Role::Client)).unwrap_err();
-/// assert_eq!(error, BufferTooShort { need: 128 });
-/// # Ok::<(), KeyError>(())
+/// let mut tls = Tls::new(&mut memory, 200)?;
+/// let secret = |byte| TrafficSecret::tls13(Algorithm::Aes128Gcm, &[byte; 32]);
+/// tls.connection.install(Epoch::Application, secret(1)?, secret(2)?)?;
+/// assert_eq!(tls.connection.write(&[b"some data"]), Ok(9));
+/// assert_eq!(tls.received.room()?.len(), 500);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// The content of the buffer does not matter at first, but a [slot](Connection::reserve) shows it.
-/// When the connection is gone, the buffer holds records, and the plaintext of slots that were
-/// not committed.
+/// The first content of the buffer does not matter, but a [reserved slot](Connection::reserve) shows
+/// it. When the connection is dropped, sealed records are left in the buffer, and what was written
+/// into slots that were not committed.
 ///
-/// `B` must give the same slice each time. If its length changes, records are lost or calls return
-/// an error, and the connection may never close, but nothing panics.
+/// `B` must give the same slice at each call. If the length of the slice changes, records are lost,
+/// calls fail, and the connection may never close; but no call panics, and only sealed bytes are
+/// ever [unsent](Connection::unsent).
 pub type ConnectionIn<K, B> = Connection<K, 0, B>;
 
 /// A [`Writer`] in a buffer of the caller's: the sending half of a [`ConnectionIn`].
 pub type WriterIn<K, B> = Writer<K, 0, B>;
 
-/// The shortest buffer: it has room for a record with a little content.
+/// Length of the shortest buffer: it has room for a control record, and for a record with a little
+/// content behind it.
 pub(super) const MIN_LEN: usize = 128;
 
 /// The error of making a [`ConnectionIn`] in a buffer that is too short for a record.
@@ -78,7 +86,7 @@ impl<K: KeySchedule, B: AsRef<[u8]> + AsMut<[u8]>> ConnectionIn<K, B> {
     ///
     /// # Errors
     /// [`BufferTooShort`] if the buffer has less than 128 bytes. The layer and the buffer are
-    /// dropped: to keep a buffer, lend it as `&mut [u8]`.
+    /// dropped: check the length before, and lend a buffer that is to be kept as `&mut [u8]`.
     pub fn new_in(layer: RecordLayer<K>, buffer: B) -> Result<Self, BufferTooShort> {
         let mut this = Self::unsettled_in(layer, buffer)?;
         this.writer.settle();

@@ -36,11 +36,8 @@ impl Slot {
 
 /// A [`Sealer`] that keeps up to `TX` bytes of records until the transport has taken them.
 ///
-/// It keeps them in a buffer `B`, like a [`Connection`](crate::Connection): in an array of `TX`
-/// bytes, or in one of the caller's ([`WriterIn`](crate::WriterIn)).
-///
 /// It is the sending half of a [`Connection`](crate::Connection), whose methods have the
-/// documentation. [`Connection::split_over`](crate::Connection::split_over) makes one for a thread,
+/// documentation; that of a [`ConnectionIn`](crate::ConnectionIn) is a [`WriterIn`](crate::WriterIn). [`Connection::split_over`](crate::Connection::split_over) makes one for a thread,
 /// task or interrupt handler of its own. If [`Connection::split`](crate::Connection::split) made
 /// it, its owner carries the [`Notice`] and the [`Signal`] between the halves.
 ///
@@ -189,20 +186,16 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
         }
     }
 
-    /// Makes `need` bytes of room behind the unsent bytes, and returns whether that is possible. It
-    /// moves the unsent bytes if necessary, unless they are in flight.
+    /// Moves the unsent bytes to the front of the buffer if `need` bytes have no room behind them,
+    /// and then have. Returns whether they have moved. Bytes in flight are not moved.
     fn make_room(&mut self, need: usize) -> bool {
         need <= self.room() && self.unsent.make_room(need)
     }
 
-    /// Returns how many bytes of room [`make_room`](Self::make_room) can make behind the unsent
-    /// bytes.
+    /// Returns how much room there is behind the unsent bytes once [`make_room`](Self::make_room)
+    /// has moved them.
     fn room(&self) -> usize {
-        if self.in_flight != 0 {
-            self.unsent.capacity().saturating_sub(self.unsent.end())
-        } else {
-            self.unsent.total_room()
-        }
+        if self.in_flight != 0 { self.unsent.room_behind() } else { self.unsent.total_room() }
     }
 
     /// Reserves a slot for application data: see
@@ -226,7 +219,8 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
         // A control record that falls due before the slot is committed is sent before the slot.
         let gap = self.sealer.control_len();
         let need = gap.saturating_add(self.sealer.record_len(len));
-        if !self.make_room(need) {
+        self.make_room(need);
+        if need > self.unsent.room_behind() {
             return Err(SealError::NoSpace { need });
         }
         let at = self.unsent.end().saturating_add(gap) as u32;

@@ -139,7 +139,8 @@ pub trait Aead: Zeroize {
     const STACK: usize = 0;
 
     /// Whether the cipher can read from one place and write to another: whether [`seal_from`](Self::seal_from)
-    /// is its own. Sealing from a slice copies nothing then.
+    /// and [`open_from`](Self::open_from) are its own. Sealing a slice and opening into another buffer copy
+    /// nothing then.
     const IS_OUT_OF_PLACE: bool = false;
 
     /// Returns the length of the tag in bytes: 1 to 255.
@@ -201,6 +202,29 @@ pub trait Aead: Zeroize {
         in_out: &mut [u8],
         tag: &[u8],
     ) -> Result<(), AeadError>;
+
+    /// Checks the tag and decrypts `ciphertext` to `out`, which is as long.
+    ///
+    /// What `out` holds does not matter, also after an error: the engine overwrites it. The engine calls this
+    /// function if the cipher [is out of place](Self::IS_OUT_OF_PLACE), and the record is longer than 512
+    /// bytes and lies in one slice. By default it copies the ciphertext, and [opens](Self::open) in place.
+    ///
+    /// # Errors
+    /// [`AeadError`] if the tag is wrong, or the lengths differ.
+    fn open_from(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        ciphertext: &[u8],
+        tag: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), AeadError> {
+        if ciphertext.len() != out.len() {
+            return Err(AeadError);
+        }
+        copy_content(ciphertext, out);
+        self.open(nonce, additional_data, out, tag)
+    }
 }
 
 /// A library of ciphers, which makes and derives keys.

@@ -5,6 +5,8 @@
 #[cfg(feature = "long-records")]
 pub(crate) mod parts;
 
+use core::mem::MaybeUninit;
+
 use zeroize::Zeroize;
 
 use crate::crypto::aead::{Aead, AeadError, NONCE_LEN};
@@ -15,6 +17,12 @@ use crate::protocol::record::{ContentType, HEADER_LEN, Header, VERSION_FIELD, Ve
 
 /// Length of the explicit nonce that a TLS 1.2 record with GCM or CCM carries.
 const EXPLICIT_NONCE_LEN: usize = 8;
+
+/// The most bytes of a record in front of its ciphertext.
+pub(crate) const MAX_HEADROOM: usize = HEADER_LEN + EXPLICIT_NONCE_LEN;
+
+/// Length of the additional data of TLS 1.2.
+const TLS12_DATA_LEN: usize = 13;
 
 /// Length of the content type in a TLS 1.3 inner plaintext.
 const INNER_TYPE_LEN: usize = 1;
@@ -228,22 +236,24 @@ impl<K: KeySchedule> Protection<K> {
         Ok(())
     }
 
-    /// Opens the body of a record in place. Returns where the plaintext begins in the body, and the
-    /// plaintext: in TLS 1.3, the inner plaintext.
-    #[inline]
-    pub(crate) fn open<'a>(
-        &mut self,
-        header: &[u8; HEADER_LEN],
-        mut body: &'a mut [u8],
-    ) -> Result<(usize, &'a [u8]), Fault> {
+    /// Returns what the cipher needs to open a record whose body has `length` bytes. `body` is at least the
+    /// front of it, up to the ciphertext. `tls12_data` is memory for the additional data of TLS 1.2.
+    ///
+    /// Inlined, so that each caller has it without the checks that it knows the answers to.
+    #[inline(always)]
+    fn inputs<'a, 'b>(
+        &self,
+        header: &'a [u8; HEADER_LEN],
+        mut body: &'b mut [u8],
+        length: usize,
+        tls12_data: &'a mut MaybeUninit<[u8; TLS12_DATA_LEN]>,
+    ) -> Result<Inputs<'a, 'b>, Fault> {
         if self.sequence == u64::MAX {
             return Err(Fault::SequenceExhausted);
         }
         let mut number = self.sequence;
         let mut start = 0;
-        let tls12_data;
-        // If the record is shorter than its overhead, the length wraps, and the split below fails.
-        let mut len = body.len().wrapping_add(HEADER_LEN).wrapping_sub(self.overhead.into());
+        let mut len = length.wrapping_add(HEADER_LEN).wrapping_sub(self.overhead.into());
         let additional_data: &[u8] = if self.version.is_tls12() {
             if self.headroom() != HEADER_LEN {
                 let (explicit, rest) = body
@@ -253,15 +263,38 @@ impl<K: KeySchedule> Protection<K> {
                 start = EXPLICIT_NONCE_LEN;
                 body = rest;
             }
-            tls12_data = tls12_additional_data(self.sequence, *header, len);
-            &tls12_data
+            tls12_data.write(tls12_additional_data(self.sequence, *header, len))
         } else {
             len = len.wrapping_add(INNER_TYPE_LEN);
             header
         };
-        let nonce = self.nonce(number);
+        Ok(Inputs { nonce: self.nonce(number), additional_data, start, body, len })
+    }
+
+    /// Opens the body of a record in place, or the same body that lies at `from`. In that case `body` needs
+    /// to hold only what is in front of the ciphertext. Returns where the plaintext begins in the body, and
+    /// the plaintext: in TLS 1.3, the inner plaintext.
+    #[inline]
+    pub(crate) fn open<'a>(
+        &mut self,
+        header: &[u8; HEADER_LEN],
+        body: &'a mut [u8],
+        from: Option<&[u8]>,
+    ) -> Result<(usize, &'a [u8]), Fault> {
+        let length = body.len();
+        let mut tls12_data = MaybeUninit::uninit();
+        let Inputs { nonce, additional_data, start, body, len } =
+            self.inputs(header, body, length, &mut tls12_data)?;
         let (plaintext, tag) = body.split_at_mut_checked(len).ok_or(Fault::BadRecordMac)?;
-        if self.aead.open(&nonce, additional_data, plaintext, tag).is_err() {
+        let opened = match from {
+            Some(from) if K::Aead::IS_OUT_OF_PLACE => {
+                let from = from.get(start..).and_then(|from| from.split_at_checked(len));
+                let (ciphertext, tag) = from.ok_or(Fault::BadRecordMac)?;
+                self.aead.open_from(&nonce, additional_data, ciphertext, tag, plaintext)
+            }
+            _ => self.aead.open(&nonce, additional_data, plaintext, tag),
+        };
+        if opened.is_err() {
             // The cipher may have left plaintext that is not authenticated.
             plaintext.fill(0);
             return Err(Fault::BadRecordMac);
@@ -269,6 +302,28 @@ impl<K: KeySchedule> Protection<K> {
         self.sequence = self.sequence.wrapping_add(1); // `u64::MAX` is refused above
         Ok((start, plaintext))
     }
+}
+
+/// Content to seal, or a record to open, of at most this many bytes is copied, whatever the cipher can do. A
+/// call that reads from another place takes longer than the copy: with AWS-LC sealing 7 ns longer for 64
+/// bytes, and 4 ns shorter for 1 KiB. Opening is slower for 256 bytes and faster for 512, by 2 %.
+const SHORT: usize = 512;
+
+/// Returns whether the cipher reads `len` bytes where they are, so that nothing copies them.
+pub(crate) const fn is_out_of_place<K: KeySchedule>(len: usize) -> bool {
+    K::Aead::IS_OUT_OF_PLACE && len > SHORT
+}
+
+/// What a cipher needs to open a record, beside its ciphertext and its tag.
+struct Inputs<'a, 'b> {
+    nonce: [u8; NONCE_LEN],
+    additional_data: &'a [u8],
+    /// Where the ciphertext begins in the body, and the body from there on.
+    start: usize,
+    body: &'b mut [u8],
+    /// Length of the ciphertext. If the record is shorter than its overhead, it has wrapped, and is longer
+    /// than the body.
+    len: usize,
 }
 
 impl<K: KeySchedule> Zeroize for Protection<K> {
@@ -355,8 +410,12 @@ const fn tls13_header(length: u16) -> [u8; 8] {
 /// Returns the additional data of TLS 1.2: seq_num, type, version, length (RFC 5246
 /// section 6.2.3.3).
 #[inline]
-fn tls12_additional_data(sequence: u64, header: [u8; HEADER_LEN], len: usize) -> [u8; 13] {
-    let mut data = [0; 13];
+fn tls12_additional_data(
+    sequence: u64,
+    header: [u8; HEADER_LEN],
+    len: usize,
+) -> [u8; TLS12_DATA_LEN] {
+    let mut data = [0; TLS12_DATA_LEN];
     if let Some(front) = data.first_chunk_mut() {
         *front = sequence.to_be_bytes();
     }

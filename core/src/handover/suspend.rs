@@ -285,7 +285,7 @@ pub enum ResumeError {
     /// The keys could not be made: the provider does not have the algorithm of the connection, or not
     /// ChaCha20-Poly1305, which seals suspended connections.
     Crypto,
-    /// The buffer of [`Connection::resume_in`] has less than 128 bytes.
+    /// The buffer that `resume_in` of a [`ConnectionIn`] was given has less than 128 bytes.
     BufferTooShort,
 }
 

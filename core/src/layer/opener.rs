@@ -17,7 +17,9 @@ pub(crate) use suspend::PACKED_LEN;
 
 use core::ops::{Deref, Range};
 
+use crate::buffer::bytes::copy_content;
 use crate::buffer::front::Front;
+use crate::crypto::aead::Aead;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::{self, Inner};
 use crate::crypto::protection::{Keys, Protection};
@@ -109,14 +111,18 @@ impl EarlyData {
     }
 }
 
-/// Whether the last record is one that a function for records in parts has opened in part.
-#[cfg(feature = "long-records")]
+/// Where the rest of a record is that was opened in part, and so the function to which it belongs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum InParts {
-    No,
-    /// [`Opener::open_pieces`]
+enum RestIn {
+    /// In the input of [`Opener::open`]. Also if there is no rest.
+    Input,
+    /// In the output of [`Opener::open_into`].
+    Output,
+    /// In the pieces of [`Opener::open_pieces`].
+    #[cfg(feature = "long-records")]
     Pieces,
-    /// [`Opener::open_arriving`]
+    /// It has not arrived, or was not passed to [`Opener::open_arriving`] yet.
+    #[cfg(feature = "long-records")]
     Arriving,
 }
 
@@ -169,10 +175,7 @@ pub struct Opener<K: KeySchedule> {
     /// that were not passed yet, and 0.
     rest: u16,
     trailer: u16,
-    /// Whether another function than [`Self::open`] has these bytes.
-    rest_is_out: bool,
-    #[cfg(feature = "long-records")]
-    in_parts: InParts,
+    rest_in: RestIn,
     /// Where they are in the output of [`Self::open_into`]; where they are in the plaintext of a record
     /// that is opened as it arrives.
     rest_at: u16,
@@ -210,9 +213,7 @@ impl<K: KeySchedule> Opener<K> {
             max_plaintext: MAX_CONTENT,
             rest: 0,
             trailer: 0,
-            rest_is_out: false,
-            #[cfg(feature = "long-records")]
-            in_parts: InParts::No,
+            rest_in: RestIn::Input,
             rest_at: 0,
             #[cfg(feature = "long-records")]
             tail: crate::crypto::padding::Tail::new(false),
@@ -277,15 +278,17 @@ impl<K: KeySchedule> Opener<K> {
         if self.state != ReadState::Open {
             return self.open_after_end(input.len());
         }
-        let opened = self.open_next(input);
+        let opened = self.open_next(input, None);
         if let Err(error) = opened {
             self.stop(error);
         }
         opened
     }
 
+    /// Opens what is at the front of `input`: in place, or if it lies at `from`, from there. In that case
+    /// `input` needs to hold only what is in front of the ciphertext.
     #[inline]
-    fn open_next(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
+    fn open_next(&mut self, input: &mut [u8], from: Option<&[u8]>) -> Result<Opened, OpenError> {
         if self.rest != 0 {
             return self.open_rest(input);
         }
@@ -295,6 +298,11 @@ impl<K: KeySchedule> Opener<K> {
         };
         let Header { content_type, version, length } = Header::decode(*header);
         let Some(keys) = protecting(self.keys.get_mut(), content_type, version)? else {
+            if K::Aead::IS_OUT_OF_PLACE
+                && let Some(from) = from
+            {
+                copy_content(from.get(HEADER_LEN..).unwrap_or_default(), after);
+            }
             return self.open_unprotected(header, after);
         };
         if self.early_data.is_over(self.max_body, length) {
@@ -310,7 +318,8 @@ impl<K: KeySchedule> Opener<K> {
         self.is_first = false;
 
         let is_tls12 = keys.version.is_tls12();
-        let (start, plaintext) = match keys.open(header, body) {
+        let from = from.and_then(|from| from.get(HEADER_LEN..));
+        let (start, plaintext) = match keys.open(header, body, from) {
             Ok(plaintext) => plaintext,
             Err(fault) => return self.not_opened(fault, total),
         };
@@ -799,18 +808,10 @@ impl<K: KeySchedule> Opener<K> {
         (self.has_more_input || self.rest != 0 && !self.is_arriving()) && self.notice.can_wait()
     }
 
-    /// Returns whether the rest of the last record belongs to a function for records in parts.
-    const fn is_in_parts(&self) -> bool {
-        #[cfg(feature = "long-records")]
-        return !matches!(self.in_parts, InParts::No);
-        #[cfg(not(feature = "long-records"))]
-        return false;
-    }
-
     /// Returns whether a record is being opened as it arrives.
     const fn is_arriving(&self) -> bool {
         #[cfg(feature = "long-records")]
-        return matches!(self.in_parts, InParts::Arriving);
+        return matches!(self.rest_in, RestIn::Arriving);
         #[cfg(not(feature = "long-records"))]
         return false;
     }

@@ -88,8 +88,11 @@ pub struct RecordBuffer<const LEN: usize, B = [u8; LEN]> {
     total: usize,
 }
 
-/// A [`RecordBuffer`] in a buffer of the caller's, such as `&mut [u8]`, whose length is known at run
-/// time only.
+/// A [`RecordBuffer`] in a buffer of the caller's, whose length is known at run time only.
+///
+/// `B` is `&mut [u8]`, `Box<[u8]>`, or a type of the caller's that gives the same slice of bytes at
+/// each call. The const parameter is 0 and has no meaning here. [`ConnectionIn`](crate::ConnectionIn)
+/// has an example.
 pub type RecordBufferIn<B> = RecordBuffer<0, B>;
 
 /// The error of a [`RecordBuffer`] that is shorter than the record that arrives.
@@ -111,7 +114,7 @@ impl<const LEN: usize> RecordBuffer<LEN> {
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> RecordBufferIn<B> {
-    /// Creates an empty receive buffer in a buffer of the caller's.
+    /// Creates an empty receive buffer in `buffer`, whose content does not matter.
     pub const fn new_in(buffer: B) -> Self {
         Self { bytes: ByteQueue::new_in(buffer), total: HEADER_LEN }
     }

@@ -9,19 +9,7 @@ use tls_record_tests::records::{
     ALERT, CLOSE_NOTIFY, DATA, Got, HANDSHAKE, Layer, Secret, Suite, key_update,
 };
 
-use crate::support::{CLEAN, Wired, alert};
-
-/// Numbers that look random and are the same in each run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 33) as usize % limit
-    }
-}
+use crate::support::{CLEAN, Random, Wired, alert};
 
 /// Makes random calls: the written and committed data is sent byte by byte and in order, the slot
 /// keeps its place, and control records are neither lost nor sent twice.

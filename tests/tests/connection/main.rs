@@ -2,10 +2,13 @@
 //! part.
 
 mod anything;
+#[cfg(feature = "ring")]
+mod changing_buffer;
 mod ciphers;
 mod discarded;
 mod halves;
 mod handshake;
+mod in_buffer;
 mod in_flight;
 mod key_updates;
 mod room;

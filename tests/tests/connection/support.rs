@@ -110,3 +110,15 @@ pub(crate) fn data(content: &[u8]) -> (ContentType, Vec<u8>) {
 }
 
 pub(crate) const PIECES: [usize; 7] = [1, 2, 3, 7, 24, 100, usize::MAX];
+
+/// Numbers that look random and are the same in each run.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) as usize % limit
+    }
+}

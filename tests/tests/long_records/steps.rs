@@ -2,122 +2,31 @@
 
 use std::cell::{Cell, RefCell};
 
-use tls_record::aead::null::{Null, NullAead};
-use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider, multi_part::MultiPart};
+use tls_record::aead::{AeadError, Algorithm, null::Null};
 use tls_record::{Arrival, Config, Epoch, Fault, OpenError, Opener, ReadEnd, Role, TrafficSecret};
 use tls_record_tests::records::{DATA, Hand, Suite};
-use zeroize::Zeroize;
+use tls_record_tests::watched::Call::{self, *};
+use tls_record_tests::watched::{Watch, Watched};
 
 thread_local! {
-    static STEPS: RefCell<Vec<&'static str>> = RefCell::default();
-    static FAILING: Cell<&'static str> = const { Cell::new("") };
+    static STEPS: RefCell<Vec<Call>> = RefCell::default();
+    static FAILING: Cell<Option<Call>> = const { Cell::new(None) };
 }
 
-/// Notes a step, which fails if it is the chosen one.
-fn step(name: &'static str) -> Result<(), AeadError> {
-    STEPS.with_borrow_mut(|steps| steps.push(name));
-    if FAILING.get() == name { Err(AeadError) } else { Ok(()) }
-}
+/// Notes the steps of the null cipher, and lets the chosen one fail.
+enum Noting {}
 
-/// The null cipher, whose steps are noted.
-struct Noted(NullAead);
+impl Watch for Noting {
+    type Inner = Null;
 
-impl Zeroize for Noted {
-    fn zeroize(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl Aead for Noted {
-    fn tag_len(&self) -> usize {
-        self.0.tag_len()
-    }
-
-    fn confidentiality_limit(&self) -> u64 {
-        self.0.confidentiality_limit()
-    }
-
-    fn has_explicit_nonce(&self) -> bool {
-        self.0.has_explicit_nonce()
-    }
-
-    fn seal(
-        &mut self,
-        nonce: &[u8; NONCE_LEN],
-        additional_data: &[u8],
-        in_out: &mut [u8],
-        tag: &mut [u8],
-    ) -> Result<(), AeadError> {
-        self.0.seal(nonce, additional_data, in_out, tag)
-    }
-
-    fn open(
-        &mut self,
-        nonce: &[u8; NONCE_LEN],
-        additional_data: &[u8],
-        in_out: &mut [u8],
-        tag: &[u8],
-    ) -> Result<(), AeadError> {
-        step("open")?;
-        self.0.open(nonce, additional_data, in_out, tag)
-    }
-}
-
-impl MultiPart for Noted {
-    fn begin(
-        &mut self,
-        nonce: &[u8; NONCE_LEN],
-        additional_data: &[u8],
-        len: usize,
-    ) -> Result<(), AeadError> {
-        step("begin")?;
-        self.0.begin(nonce, additional_data, len)
-    }
-
-    fn authenticate(&mut self, ciphertext: &[u8]) -> Result<(), AeadError> {
-        step("authenticate")?;
-        self.0.authenticate(ciphertext)
-    }
-
-    fn decrypt(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
-        step("decrypt")?;
-        self.0.decrypt(in_out)
-    }
-
-    fn update(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
-        step("update")?;
-        self.0.update(in_out)
-    }
-
-    fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError> {
-        step("verify")?;
-        self.0.verify(tag)
-    }
-
-    fn end(&mut self) {
-        let _ = step("end");
-        self.0.end();
-    }
-}
-
-struct Noting;
-
-impl Provider for Noting {
-    type Aead = Noted;
-
-    const STACK: usize = 0;
-
-    fn aead(algorithm: Algorithm, key: &[u8]) -> Option<Noted> {
-        Null::aead(algorithm, key).map(Noted)
-    }
-
-    fn hkdf_expand(algorithm: Algorithm, prk: &[u8], info: &[&[u8]], out: &mut [u8]) -> Option<()> {
-        Null::hkdf_expand(algorithm, prk, info, out)
+    fn before(call: Call, _: &[u8]) -> Result<(), AeadError> {
+        STEPS.with_borrow_mut(|steps| steps.push(call));
+        if FAILING.get() == Some(call) { Err(AeadError) } else { Ok(()) }
     }
 }
 
 /// A receiver whose cipher fails in the step `failing`, and a record with 600 bytes.
-fn receiver(failing: &'static str) -> (Opener<TrafficSecret<Noting>>, Vec<u8>) {
+fn receiver(failing: Option<Call>) -> (Opener<TrafficSecret<Watched<Noting>>>, Vec<u8>) {
     let mut opener = Opener::new(Config::new(Role::Client));
     let secret = TrafficSecret::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
     opener.install(Epoch::Application, secret).unwrap();
@@ -126,14 +35,14 @@ fn receiver(failing: &'static str) -> (Opener<TrafficSecret<Noting>>, Vec<u8>) {
     (opener, Hand::new(Suite::Tls13, 7).seal(DATA, &[9; 600]))
 }
 
-fn in_pieces(failing: &'static str) -> (Option<OpenError>, ReadEnd) {
+fn in_pieces(failing: Option<Call>) -> (Option<OpenError>, ReadEnd) {
     let (mut opener, mut record) = receiver(failing);
     let (front, back) = record.split_at_mut(300);
     let error = opener.open_pieces(&mut [front, back]).err();
     (error, opener.end())
 }
 
-fn arriving(failing: &'static str) -> (Option<OpenError>, ReadEnd) {
+fn arriving(failing: Option<Call>) -> (Option<OpenError>, ReadEnd) {
     let (mut opener, mut record) = receiver(failing);
     let mut at = 0;
     while at < record.len() {
@@ -145,7 +54,7 @@ fn arriving(failing: &'static str) -> (Option<OpenError>, ReadEnd) {
                 at += arrived.consumed;
             }
             Err(error) => {
-                if failing == "update" {
+                if failing == Some(Update) {
                     assert_ne!(record[at..end], before, "what a failed step left is overwritten");
                 }
                 return (Some(error), opener.end());
@@ -157,33 +66,33 @@ fn arriving(failing: &'static str) -> (Option<OpenError>, ReadEnd) {
 
 #[test]
 fn pieces_are_all_authenticated_before_one_is_decrypted() {
-    assert_eq!(in_pieces(""), (None, ReadEnd::Open));
-    let steps = ["begin", "authenticate", "authenticate", "verify", "decrypt", "decrypt", "end"];
+    assert_eq!(in_pieces(None), (None, ReadEnd::Open));
+    let steps = [Begin, Authenticate, Authenticate, Verify, Decrypt, Decrypt, End];
     assert_eq!(STEPS.take(), steps);
 }
 
 #[test]
 fn a_record_that_arrives_is_decrypted_in_one_pass() {
-    assert_eq!(arriving(""), (None, ReadEnd::Open));
-    assert_eq!(STEPS.take(), ["begin", "update", "update", "verify", "end"]);
+    assert_eq!(arriving(None), (None, ReadEnd::Open));
+    assert_eq!(STEPS.take(), [Begin, Update, Update, Verify, End]);
 }
 
 #[test]
 fn a_record_that_fits_is_opened_in_one_piece() {
-    let (mut opener, mut record) = receiver("");
+    let (mut opener, mut record) = receiver(None);
     let capacity = record.len();
     opener.open_arriving(&mut record, capacity).unwrap();
-    assert_eq!(STEPS.take(), ["open"]);
+    assert_eq!(STEPS.take(), [Open]);
 }
 
 #[test]
 fn a_step_that_fails_is_the_same_fault_as_a_wrong_tag() {
     let fault = Fault::BadRecordMac;
     let failed = (Some(OpenError::Fault(fault)), ReadEnd::Fault(fault));
-    for failing in ["begin", "authenticate", "verify", "decrypt"] {
-        assert_eq!(in_pieces(failing), failed, "{failing}");
+    for failing in [Begin, Authenticate, Verify, Decrypt] {
+        assert_eq!(in_pieces(Some(failing)), failed, "{failing:?}");
     }
-    for failing in ["begin", "update", "verify"] {
-        assert_eq!(arriving(failing), failed, "{failing}");
+    for failing in [Begin, Update, Verify] {
+        assert_eq!(arriving(Some(failing)), failed, "{failing:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use tls_record::aead::null::{Null, NullAead};
 use tls_record::{ContentType, Fault, KeyError, OpenError};
+use tls_record_tests::mixed_keys::MixedKeys;
 use tls_record_tests::records::{
     ALERT, CCS, DATA, HANDSHAKE, Hand, Suite as Cipher, key_update, message, plaintext,
 };
@@ -290,6 +291,24 @@ fn after_an_error_nothing_is_followed_and_nothing_taken_over() {
         let finished = follower.finish(Config::new(tls_record::Role::Client));
         assert_eq!(finished.err(), Some(error));
     }
+}
+
+#[test]
+fn a_connection_is_taken_over_with_keys_of_another_type() {
+    let mut this = Tls13::complete();
+    let config = Config::new(tls_record::Role::Client);
+    let mut layer = this.follower.finish_as::<MixedKeys<Null>>(config).unwrap();
+    let mut record = this.server.seal(DATA, b"data");
+    let opened = layer.open(&mut record).unwrap();
+    let Event::ApplicationData(range) = opened.event else { panic!("{opened:?}") };
+    assert_eq!(record[range], *b"data");
+    let mut record = [0; 64];
+    let len = layer.seal(&[b"answer"], &mut record).unwrap().written;
+    assert_eq!(record[..len], this.client.seal(DATA, b"answer"));
+
+    // A second time the secrets are gone.
+    let again = this.follower.finish_as::<MixedKeys<Null>>(config);
+    assert_eq!(again.err(), Some(TakeoverError::NotComplete));
 }
 
 #[test]

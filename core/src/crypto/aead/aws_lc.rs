@@ -148,4 +148,19 @@ impl Aead for AwsLcAead {
             .map_err(|_| AeadError)?;
         Ok(())
     }
+
+    fn open_from(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        ciphertext: &[u8],
+        tag: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), AeadError> {
+        let nonce = aead::Nonce::assume_unique_for_key(*nonce);
+        let additional_data = aead::Aad::from(additional_data);
+        self.key
+            .open_separate_gather(nonce, additional_data, ciphertext, tag, out)
+            .map_err(|_| AeadError)
+    }
 }

@@ -1,8 +1,9 @@
 //! Opening the protection of a record that is not at hand in one piece.
 
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::{EXPLICIT_NONCE_LEN, INNER_TYPE_LEN, Protection, tls12_additional_data};
+use super::{INNER_TYPE_LEN, Inputs, Protection};
 use crate::buffer::pieces::{gather, visit};
 use crate::crypto::aead::AeadError;
 use crate::crypto::aead::multi_part::{MAX_TAG, MultiPart};
@@ -10,9 +11,6 @@ use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Tail;
 use crate::protocol::error::Fault;
 use crate::protocol::record::{HEADER_LEN, Header};
-
-/// The most bytes of a record in front of its ciphertext.
-pub(crate) const MAX_HEADROOM: usize = HEADER_LEN + EXPLICIT_NONCE_LEN;
 
 impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
     /// Returns the length of the plaintext of a record: in TLS 1.3, of the inner plaintext.
@@ -25,26 +23,15 @@ impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
 
     /// Begins to open a record. `front` is its front, up to the ciphertext. Returns the length of the
     /// plaintext.
-    pub(crate) fn begin(&mut self, front: &[u8]) -> Result<usize, Fault> {
-        if self.sequence == u64::MAX {
-            return Err(Fault::SequenceExhausted);
+    pub(crate) fn begin(&mut self, front: &mut [u8]) -> Result<usize, Fault> {
+        let (header, behind) = front.split_first_chunk_mut().ok_or(Fault::BadRecordMac)?;
+        let length = Header::decode(*header).length.into();
+        let mut tls12_data = MaybeUninit::uninit();
+        let Inputs { nonce, additional_data, len, .. } =
+            self.inputs(header, behind, length, &mut tls12_data)?;
+        if len > length {
+            return Err(Fault::BadRecordMac);
         }
-        let (header, explicit) = front.split_first_chunk().ok_or(Fault::BadRecordMac)?;
-        let len = self.plaintext_len(header)?;
-        let mut number = self.sequence;
-        let tls12_data;
-        let additional_data: &[u8] = if self.version.is_tls12() {
-            if self.headroom() != HEADER_LEN {
-                let explicit: &[u8; EXPLICIT_NONCE_LEN] =
-                    explicit.first_chunk().ok_or(Fault::BadRecordMac)?;
-                number = u64::from_be_bytes(*explicit) ^ self.iv_counter();
-            }
-            tls12_data = tls12_additional_data(self.sequence, *header, len);
-            &tls12_data
-        } else {
-            header
-        };
-        let nonce = self.nonce(number);
         match self.aead.begin(&nonce, additional_data, len) {
             Ok(()) => Ok(len),
             Err(AeadError) => Err(Fault::BadRecordMac),
@@ -71,7 +58,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
     /// a byte has changed.
     pub(crate) fn open_pieces(
         &mut self,
-        front: &[u8],
+        front: &mut [u8],
         pieces: &mut [&mut [u8]],
         tail: &mut Tail,
     ) -> Result<Range<usize>, Fault> {

@@ -3,7 +3,7 @@
 //! Nothing here reads the plaintext before the tag is checked, but for the zeros at its end. What the
 //! caller may do with it is written at [`Provisional`].
 
-use super::{Event, InParts, Opened, Opener, Unprotected};
+use super::{Event, Opened, Opener, RestIn, Unprotected};
 use crate::buffer::front::Front;
 use crate::crypto::aead::multi_part::MultiPart;
 use crate::crypto::keys::KeySchedule;
@@ -264,8 +264,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
             self.trailer = 0;
             self.rest_at = 0;
             self.tail = Tail::new(self.constant_time_padding);
-            self.rest_is_out = true;
-            self.in_parts = InParts::Arriving;
+            self.rest_in = RestIn::Arriving;
             self.is_first = false;
             self.inside_record = false;
         }
@@ -316,8 +315,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
         let total = keys.headroom().saturating_add(plaintext).saturating_add(keys.tag_len());
         let is_tls12 = keys.version.is_tls12();
         self.rest = 0;
-        self.rest_is_out = false;
-        self.in_parts = InParts::No;
+        self.rest_in = RestIn::Input;
         self.inside_record = false;
         let (content_type, content) = if is_tls12 {
             (ContentType::APPLICATION_DATA, plaintext)

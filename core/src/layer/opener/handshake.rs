@@ -1,7 +1,7 @@
 //! Delivering handshake messages one by one, and checking which may come (RFC 9846 sections 4.7 and
 //! 5.1).
 
-use super::{EarlyData, Event, Opened, Opener};
+use super::{EarlyData, Event, Opened, Opener, RestIn};
 use crate::buffer::front::Front;
 use crate::crypto::keys::KeySchedule;
 use crate::layer::notice::Notice;
@@ -14,7 +14,7 @@ impl<K: KeySchedule> Opener<K> {
     /// already.
     #[cfg_attr(target_pointer_width = "64", cold)]
     pub(super) fn open_rest(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
-        if self.rest_is_out {
+        if self.rest_in != RestIn::Input {
             return Err(OpenError::OtherBuffer);
         }
         let (rest, trailer) = (usize::from(self.rest), usize::from(self.trailer));

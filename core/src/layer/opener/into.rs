@@ -2,9 +2,11 @@
 
 use core::ops::Range;
 
-use super::{Event, Opened, Opener};
+use super::{Event, Opened, Opener, RestIn};
 use crate::buffer::bytes::{Source, length};
+use crate::crypto::aead::Aead;
 use crate::crypto::keys::KeySchedule;
+use crate::crypto::protection::{MAX_HEADROOM, is_out_of_place};
 use crate::protocol::close::ReadState;
 use crate::protocol::error::OpenError;
 use crate::protocol::handshake::HandshakePiece;
@@ -13,9 +15,11 @@ use crate::protocol::record::HEADER_LEN;
 impl<K: KeySchedule> Opener<K> {
     /// Opens the record at the front of `pieces`, which are consecutive bytes, in `out`.
     ///
-    /// This is [`open`](Self::open) for a record that wraps around the end of a DMA ring, or is
-    /// spread over several completion buffers. It is copied to the front of `out` and opened there.
-    /// `consumed` counts bytes of `pieces`, which are not changed; ranges are relative to `out`.
+    /// This is [`open`](Self::open) for a record that wraps around the end of a DMA ring, is spread over
+    /// several completion buffers, or must not be changed where it is. It is copied to the front of `out`
+    /// and opened there. A record of more than 512 bytes that lies in one piece is opened without a copy, if
+    /// the cipher [is out of place](crate::aead::Aead::IS_OUT_OF_PLACE). `consumed` counts bytes of
+    /// `pieces`, which are not changed; ranges are relative to `out`.
     ///
     /// While a part of the record is not consumed (each call returns one handshake message), do not
     /// change `out`, and call this function again with it.
@@ -51,8 +55,9 @@ impl<K: KeySchedule> Opener<K> {
         if self.state != ReadState::Open {
             return self.open_after_end(available);
         }
+        let mut from = None;
         let at = if self.rest != 0 {
-            if !self.rest_is_out || self.is_in_parts() {
+            if self.rest_in != RestIn::Output {
                 return Err(OpenError::OtherBuffer);
             }
             let at = usize::from(self.rest_at);
@@ -76,13 +81,27 @@ impl<K: KeySchedule> Opener<K> {
             let Some(record) = out.get_mut(..total).filter(|_| total <= available) else {
                 return opened;
             };
-            Source::new(pieces).copy_to(record);
+            let mut copied = record;
+            if is_out_of_place::<K>(total) {
+                from = Source::new(pieces).whole(total);
+            }
+            if from.is_some() {
+                copied = copied.get_mut(..MAX_HEADROOM).unwrap_or_default();
+            }
+            Source::new(pieces).copy_to(copied);
             0
         };
         // `open` finds the rest at the front of its input now, and must not refuse it.
-        self.rest_is_out = false;
-        let mut opened = self.open(out.get_mut(at..).unwrap_or_default());
-        self.rest_is_out = self.rest != 0;
+        self.rest_in = RestIn::Input;
+        let out = out.get_mut(at..).unwrap_or_default();
+        let mut opened = if K::Aead::IS_OUT_OF_PLACE && from.is_some() {
+            self.open_next(out, from).inspect_err(|error| self.stop(*error))
+        } else {
+            self.open(out)
+        };
+        if self.rest != 0 {
+            self.rest_in = RestIn::Output;
+        }
         if let Ok(Opened { consumed, event }) = &mut opened {
             self.has_more_input = *consumed != 0 && *consumed != available;
             // The sums do not wrap: they are positions within a record.

@@ -2,13 +2,13 @@
 
 use core::ops::Range;
 
-use super::{Event, InParts, Opened, Opener, Unprotected, protecting};
+use super::{Event, Opened, Opener, RestIn, Unprotected, protecting};
 use crate::buffer::front::Front;
 use crate::buffer::pieces::{gather, total};
 use crate::crypto::aead::multi_part::MultiPart;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Tail;
-use crate::crypto::protection::parts::MAX_HEADROOM;
+use crate::crypto::protection::MAX_HEADROOM;
 use crate::protocol::close::ReadState;
 use crate::protocol::error::{Fault, OpenError};
 use crate::protocol::handshake::HandshakeHeader;
@@ -57,7 +57,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
             return self.open_after_end(available);
         }
         let opened = if self.rest != 0 {
-            if self.in_parts != InParts::Pieces {
+            if self.rest_in != RestIn::Pieces {
                 return Err(OpenError::OtherBuffer);
             }
             self.open_rest_of_pieces(pieces, available)
@@ -75,8 +75,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
                 _ => return opened,
             }
         };
-        self.rest_is_out = self.rest != 0;
-        self.in_parts = if self.rest_is_out { InParts::Pieces } else { InParts::No };
+        self.rest_in = if self.rest == 0 { RestIn::Input } else { RestIn::Pieces };
         match &opened {
             Ok(Opened { consumed, .. }) => {
                 self.has_more_input = *consumed != 0 && *consumed != available;
@@ -89,7 +88,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
     /// Opens a record that is there, and whose header, at the front of `front`, is acceptable.
     fn open_record(
         &mut self,
-        front: &[u8],
+        front: &mut [u8],
         pieces: &mut [&mut [u8]],
         total: usize,
     ) -> Result<Opened, OpenError> {

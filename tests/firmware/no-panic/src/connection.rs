@@ -3,22 +3,36 @@
 use core::hint::black_box as any;
 
 use tls_record::{
-    AlertDescription, Connection, ConnectionSet, Epoch, KeySchedule, Notice, Opener, Padding,
-    PaddingFn, RecordLayer, Role, Sealer, Version, Writer,
+    AlertDescription, Connection, ConnectionIn, ConnectionSet, Epoch, KeySchedule, Notice, Opener,
+    Padding, PaddingFn, RecordLayer, Role, Sealer, Version, Writer, WriterIn,
 };
 
-use crate::{Keys, config, limit, longest, slices};
+use crate::{AnyBytes, Keys, config, limit, longest, slices};
 
 pub(crate) fn prove<K: KeySchedule, const TX: usize>(keys: impl Keys<K>) {
-    connection::<K, TX>(keys);
-    writer::<K, TX>();
+    any(Connection::<K, TX>::without_keys(config()));
+    connection(any(Connection::<K, TX>::new(any(RecordLayer::new(config())))), keys);
+    writer(Writer::<K, TX>::new(any(Sealer::new(config()))));
     set::<Connection<K, TX>>(|| Connection::new(any(RecordLayer::new(config()))));
 }
 
-fn connection<K: KeySchedule, const TX: usize>(keys: impl Keys<K>) {
+/// In buffers of any length, which may change.
+pub(crate) fn prove_in_buffers<K: KeySchedule>(keys: impl Keys<K>) {
+    let _ = any(ConnectionIn::<K, _>::without_keys_in(config(), AnyBytes));
+    let layer = any(RecordLayer::<K>::new(config()));
+    if let Ok(in_buffer) = any(ConnectionIn::new_in(layer, AnyBytes)) {
+        connection(in_buffer, keys);
+    }
+    if let Ok(in_buffer) = any(WriterIn::<K, _>::new_in(any(Sealer::new(config())), AnyBytes)) {
+        writer(in_buffer);
+    }
+}
+
+fn connection<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>>(
+    connection: Connection<K, TX, B>,
+    keys: impl Keys<K>,
+) {
     let mut buffer = [0; 64];
-    any(Connection::<K, TX>::without_keys(config()));
-    let connection = any(Connection::<K, TX>::new(any(RecordLayer::new(config()))));
     let (mut opener, mut writer) = Connection::split(connection);
     any((&mut opener, &mut writer));
     let Ok(mut connection) = any(Connection::join(opener, writer)) else { return };
@@ -65,8 +79,9 @@ fn connection<K: KeySchedule, const TX: usize>(keys: impl Keys<K>) {
     any(Connection::writer(any(connection)));
 }
 
-fn writer<K: KeySchedule, const TX: usize>() {
-    let mut writer = Writer::<K, TX>::new(any(Sealer::new(config())));
+fn writer<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>>(
+    mut writer: Writer<K, TX, B>,
+) {
     let writer = any(&mut writer);
     let _ = any(Writer::write(any(writer), slices()));
     let _ = any(Writer::write_handshake(any(writer), slices()));

@@ -2,13 +2,16 @@
 
 use core::hint::black_box as any;
 
-use tls_record::{Connection, KeySchedule, Linked, Mailbox, RecordLayer};
+use tls_record::{Connection, ConnectionIn, KeySchedule, Linked, Mailbox, RecordLayer};
 
-use crate::{Keys, config};
+use crate::{AnyBytes, Keys, config};
 
 pub(crate) fn prove<K: KeySchedule>(_: impl Keys<K>) {
     layer::<K>();
-    connection::<K>();
+    connection(any(Connection::<K, 1000>::new(RecordLayer::new(config()))));
+    if let Ok(in_buffer) = any(ConnectionIn::new_in(RecordLayer::<K>::new(config()), AnyBytes)) {
+        connection(in_buffer);
+    }
 }
 
 fn layer<K: KeySchedule>() {
@@ -26,9 +29,10 @@ fn layer<K: KeySchedule>() {
     let _ = any(RecordLayer::join_linked(opener, sealer));
 }
 
-fn connection<K: KeySchedule>() {
+fn connection<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>>(
+    connection: Connection<K, TX, B>,
+) {
     let mut mailbox = Mailbox::new();
-    let connection = any(Connection::<K, 1000>::new(RecordLayer::new(config())));
     let (opener, mut writer) = Connection::split_over(connection, any(&mut mailbox));
     Linked::with(any(&mut writer), |writer| {
         any(writer);

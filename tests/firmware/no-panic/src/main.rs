@@ -13,10 +13,10 @@
 
 mod connection;
 mod halves;
-mod in_buffer;
 mod linked;
 mod long_records;
 mod messages;
+mod mixed_keys;
 mod stream;
 mod suspend;
 mod takeover;
@@ -43,6 +43,7 @@ extern "C" fn _start() {
     words::prove();
     halves::prove(store);
     halves::prove(secret);
+    halves::prove(out_of_place);
     linked::prove(store);
     linked::prove(secret);
     // The shortest length, one that is not a power of two, and a long one.
@@ -50,8 +51,8 @@ extern "C" fn _start() {
     connection::prove::<_, 128>(secret);
     connection::prove::<_, 1000>(secret);
     connection::prove::<_, 65536>(secret);
-    in_buffer::prove(store);
-    in_buffer::prove(secret);
+    connection::prove_in_buffers(store);
+    connection::prove_in_buffers(secret);
     stream::prove::<_, 600, 128>(store);
     stream::prove::<_, 600, 128>(secret);
     stream::prove::<_, 18437, 16640>(secret);
@@ -66,6 +67,11 @@ extern "C" fn _start() {
 
 /// Keys in hardware.
 fn store() -> KeyStore {
+    any(KeyStore)
+}
+
+/// Keys in hardware that reads from one place and writes to another.
+fn out_of_place() -> KeyStore<true> {
     any(KeyStore)
 }
 
@@ -104,6 +110,21 @@ fn limit() -> RecordSizeLimit {
 /// Any number of slices of any length.
 fn slices() -> &'static [&'static [u8]] {
     any(&[b"any", b"bytes"])
+}
+
+/// A buffer that gives any bytes at each call.
+struct AnyBytes;
+
+impl AsRef<[u8]> for AnyBytes {
+    fn as_ref(&self) -> &[u8] {
+        any(&[])
+    }
+}
+
+impl AsMut<[u8]> for AnyBytes {
+    fn as_mut(&mut self) -> &mut [u8] {
+        any(&mut [])
+    }
 }
 
 /// A way to keys.

@@ -5,8 +5,8 @@ use core::fmt::{Display, Formatter, Result, Write};
 use core::hint::black_box as any;
 
 use tls_record::{
-    AlertDescription, CloseError, Fault, InvalidHandle, KeyError, OpenError, RecordTooLong,
-    ResumeError, SealError, ShutdownError, StreamError, SuspendError,
+    AlertDescription, BufferTooShort, CloseError, Fault, InvalidHandle, KeyError, OpenError,
+    RecordTooLong, ResumeError, SealError, ShutdownError, StreamError, SuspendError,
 };
 
 pub(crate) fn prove() {
@@ -21,6 +21,7 @@ pub(crate) fn prove() {
     display(ResumeError::Forged);
     display(InvalidHandle);
     display(RecordTooLong { total: 1 });
+    display(BufferTooShort { need: 1 });
     display(StreamError::Transport(LineIsDead));
 }
 

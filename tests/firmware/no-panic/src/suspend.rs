@@ -2,7 +2,7 @@
 
 use core::hint::black_box as any;
 
-use stub::{Keys, Library};
+use stub::{KeyStore, Library};
 use tls_record::aead::Algorithm;
 use tls_record::{
     Connection, ConnectionIn, CryptoInfo, Extractable, KernelDirection, KeySchedule, Opener,
@@ -10,16 +10,17 @@ use tls_record::{
 };
 use zeroize::Zeroize;
 
-use crate::{config, secret};
+use crate::mixed_keys::MixedKeys;
+use crate::{AnyBytes, config, secret};
 
 type Secret = TrafficSecret<Library>;
 
 pub(crate) fn prove() {
     secrets();
     connections::<Secret>();
-    connections::<Keys>();
+    connections::<MixedKeys>();
     kernel::<Secret>();
-    kernel::<Keys>();
+    kernel::<MixedKeys>();
 }
 
 fn secrets() {
@@ -35,6 +36,7 @@ fn secrets() {
     let _ = any(KeySchedule::keys(any(secret)));
     let _ = any(KeySchedule::update(any(secret)));
     Zeroize::zeroize(any(secret));
+    any(MixedKeys::Store(any(KeyStore)));
 }
 
 fn connections<K: Extractable>() {
@@ -45,8 +47,10 @@ fn connections<K: Extractable>() {
     let mut connection = Connection::<K, 512>::new(any(layer));
     let _ = any(Connection::suspend(any(&mut connection), &key));
     let _ = any(Connection::<K, 512>::resume(any(&mut bytes), &key));
-    let mut buffer = [0; 512];
-    let _ = any(ConnectionIn::<K, &mut [u8]>::resume_in(any(&mut bytes), &key, any(&mut buffer)));
+    let resumed = ConnectionIn::<K, _>::resume_in(any(&mut bytes), &key, AnyBytes);
+    if let Ok(mut connection) = any(resumed) {
+        let _ = any(Connection::suspend(any(&mut connection), &key));
+    }
 }
 
 fn kernel<K: Extractable>() {
@@ -63,7 +67,16 @@ fn kernel<K: Extractable>() {
     let layer = any(&mut layer);
     let _ = any(RecordLayer::hand_sender_to_kernel(any(layer)));
     let _ = any(RecordLayer::hand_receiver_to_kernel(any(layer)));
-    let mut connection = Connection::<K, 512>::new(any(RecordLayer::new(config())));
+    let layer = || any(RecordLayer::<K>::new(config()));
+    connection_for_kernel(Connection::<_, 512>::new(layer()));
+    if let Ok(connection) = any(ConnectionIn::new_in(layer(), AnyBytes)) {
+        connection_for_kernel(connection);
+    }
+}
+
+fn connection_for_kernel<K: Extractable, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>>(
+    mut connection: Connection<K, TX, B>,
+) {
     let connection = any(&mut connection);
     let _ = any(Connection::hand_sender_to_kernel(any(connection)));
     let _ = any(Connection::hand_receiver_to_kernel(any(connection)));

@@ -2,11 +2,12 @@
 
 use core::hint::black_box as any;
 
-use stub::{Keys, Library};
+use stub::Library;
 use tls_record::Role;
 use tls_record::takeover::{Follower, KeyLogLine, SecretKind};
 
 use crate::config;
+use crate::mixed_keys::MixedKeys;
 
 pub(crate) fn prove() {
     let mut follower = Follower::<Library>::new();
@@ -22,7 +23,7 @@ pub(crate) fn prove() {
     any(Follower::suite(any(follower)));
     any(Follower::alpn(any(follower)));
     let _ = any(Follower::finish(any(follower), config()));
-    let _ = any(Follower::finish_as::<Keys>(any(follower), config()));
+    let _ = any(Follower::finish_as::<MixedKeys>(any(follower), config()));
     any(SecretKind::from_label(any("CLIENT_RANDOM")));
     if let Some(line) = any(KeyLogLine::parse(any(&[b'0'; 200]))) {
         any(SecretKind::label(any(KeyLogLine::kind(any(&line)))));

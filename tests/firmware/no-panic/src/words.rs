@@ -9,8 +9,10 @@ use tls_record::close::{self, OnPeerClose, ReadState, Trigger, WriteState};
 use tls_record::{
     Alert, AlertDescription, Control, ControlMessage, End, Epoch, Event, Fault, HandshakeHeader,
     HandshakePiece, HandshakeType, Header, Limits, Mailbox, Notice, Opened, ReadEnd, RecordBuffer,
-    RecordSizeLimit, RecordSizes, Signal, Version, WriteEnd, expand_label,
+    RecordBufferIn, RecordSizeLimit, RecordSizes, Signal, Version, WriteEnd, expand_label,
 };
+
+use crate::AnyBytes;
 
 pub(crate) fn prove() {
     alerts();
@@ -102,13 +104,13 @@ fn between_the_halves() {
 }
 
 fn buffers() {
-    buffer::<0>();
-    buffer::<600>();
-    buffer::<18_437>();
+    buffer(RecordBuffer::<0>::new());
+    buffer(RecordBuffer::<600>::new());
+    buffer(RecordBuffer::<18_437>::new());
+    buffer(RecordBufferIn::new_in(AnyBytes));
 }
 
-fn buffer<const LEN: usize>() {
-    let mut buffer = RecordBuffer::<LEN>::new();
+fn buffer<const LEN: usize, B: AsRef<[u8]> + AsMut<[u8]>>(mut buffer: RecordBuffer<LEN, B>) {
     let buffer = any(&mut buffer);
     let _ = any(RecordBuffer::room(any(buffer)));
     RecordBuffer::received(any(buffer), any(5));

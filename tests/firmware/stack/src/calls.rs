@@ -54,6 +54,11 @@ fn cipher<P: Provider>(stack: &Stack, version: Version, algorithm: Algorithm, de
         let out = &mut out[..CONTENT + 1 + tag.len()];
         let depth = stack.depth(&mut || seal_from(&mut aead, &nonce, data, &text, out));
         depths.keep("cipher: seal", depth);
+        let (ciphertext, tag) = out.split_at(CONTENT + 1);
+        let mut text = [0; CONTENT + 1];
+        let depth =
+            stack.depth(&mut || open_from(&mut aead, &nonce, data, ciphertext, tag, &mut text));
+        depths.keep("cipher: open", depth);
     }
 }
 
@@ -70,6 +75,18 @@ fn seal_from<A: Aead>(aead: &mut A, nonce: &[u8; 12], data: &[u8], text: &[u8], 
 #[inline(never)]
 fn open<A: Aead>(aead: &mut A, nonce: &[u8; 12], data: &[u8], text: &mut [u8], tag: &[u8]) {
     aead.open(nonce, data, text, tag).unwrap();
+}
+
+#[inline(never)]
+fn open_from<A: Aead>(
+    aead: &mut A,
+    nonce: &[u8; 12],
+    data: &[u8],
+    ciphertext: &[u8],
+    tag: &[u8],
+    out: &mut [u8],
+) {
+    aead.open_from(nonce, data, ciphertext, tag, out).unwrap();
 }
 
 fn secret<P: Provider>(version: Version, algorithm: Algorithm, byte: u8) -> TrafficSecret<P> {

@@ -9,17 +9,19 @@ use embedded_io::{ErrorKind, ErrorType, Read, Write};
 #[cfg(feature = "long-records")]
 use tls_record::aead::multi_part::MultiPart;
 use tls_record::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
-use tls_record::{DirectionKeys, Extractable, KeyError, KeySchedule, TrafficSecret, Version};
+use tls_record::{DirectionKeys, KeyError, KeySchedule, Version};
 use zeroize::Zeroize;
 
-/// A key.
-pub struct Key;
+/// A key, whose cipher can be out of place. Sealing and opening from another place is that of [`Aead`] then.
+pub struct Key<const OUT_OF_PLACE: bool = false>;
 
-impl Zeroize for Key {
+impl<const OUT_OF_PLACE: bool> Zeroize for Key<OUT_OF_PLACE> {
     fn zeroize(&mut self) {}
 }
 
-impl Aead for Key {
+impl<const OUT_OF_PLACE: bool> Aead for Key<OUT_OF_PLACE> {
+    const IS_OUT_OF_PLACE: bool = OUT_OF_PLACE;
+
     fn tag_len(&self) -> usize {
         black_box(16)
     }
@@ -58,7 +60,7 @@ impl Aead for Key {
 }
 
 #[cfg(feature = "long-records")]
-impl MultiPart for Key {
+impl<const OUT_OF_PLACE: bool> MultiPart for Key<OUT_OF_PLACE> {
     #[inline(never)]
     fn begin(
         &mut self,
@@ -128,22 +130,22 @@ impl Provider for Library {
     }
 }
 
-/// A handle of a key store in hardware.
-pub struct KeyStore;
+/// A handle of a key store in hardware, whose cipher can be out of place.
+pub struct KeyStore<const OUT_OF_PLACE: bool = false>;
 
-impl Zeroize for KeyStore {
+impl<const OUT_OF_PLACE: bool> Zeroize for KeyStore<OUT_OF_PLACE> {
     fn zeroize(&mut self) {}
 }
 
-impl KeySchedule for KeyStore {
-    type Aead = Key;
+impl<const OUT_OF_PLACE: bool> KeySchedule for KeyStore<OUT_OF_PLACE> {
+    type Aead = Key<OUT_OF_PLACE>;
 
     fn version(&self) -> Version {
         black_box(Version::Tls13)
     }
 
     #[inline(never)]
-    fn keys(&self) -> Result<DirectionKeys<Key>, KeyError> {
+    fn keys(&self) -> Result<DirectionKeys<Self::Aead>, KeyError> {
         black_box(Ok(DirectionKeys { aead: Key, iv: [0; NONCE_LEN] }))
     }
 
@@ -156,73 +158,6 @@ impl KeySchedule for KeyStore {
     #[inline(never)]
     fn update(&mut self) -> Result<(), KeyError> {
         black_box(Ok(()))
-    }
-}
-
-/// Keys that are a secret in memory or in the key store.
-pub enum Keys {
-    Secret(TrafficSecret<Library>),
-    Store(KeyStore),
-}
-
-impl From<TrafficSecret<Library>> for Keys {
-    fn from(secret: TrafficSecret<Library>) -> Self {
-        Self::Secret(secret)
-    }
-}
-
-impl Extractable for Keys {
-    type Provider = Library;
-
-    fn traffic_secret(&self) -> Option<&TrafficSecret<Library>> {
-        match black_box(self) {
-            Self::Secret(secret) => Some(secret),
-            Self::Store(_) => None,
-        }
-    }
-}
-
-impl Zeroize for Keys {
-    fn zeroize(&mut self) {
-        match black_box(self) {
-            Self::Secret(secret) => secret.zeroize(),
-            Self::Store(store) => store.zeroize(),
-        }
-    }
-}
-
-impl KeySchedule for Keys {
-    type Aead = Key;
-
-    const STACK: usize = Library::STACK;
-
-    fn version(&self) -> Version {
-        match black_box(self) {
-            Self::Secret(secret) => secret.version(),
-            Self::Store(store) => store.version(),
-        }
-    }
-
-    fn keys(&self) -> Result<DirectionKeys<Key>, KeyError> {
-        match black_box(self) {
-            Self::Secret(secret) => secret.keys(),
-            Self::Store(store) => store.keys(),
-        }
-    }
-
-    fn is_same_secret(&self, other: &Self) -> bool {
-        match black_box((self, other)) {
-            (Self::Secret(one), Self::Secret(other)) => one.is_same_secret(other),
-            (Self::Store(one), Self::Store(other)) => one.is_same_secret(other),
-            _ => false,
-        }
-    }
-
-    fn update(&mut self) -> Result<(), KeyError> {
-        match black_box(self) {
-            Self::Secret(secret) => secret.update(),
-            Self::Store(store) => store.update(),
-        }
     }
 }
 

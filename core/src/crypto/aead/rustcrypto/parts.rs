@@ -173,13 +173,19 @@ impl Aead for RustCryptoPartsAead {
         in_out: &mut [u8],
         tag: &[u8],
     ) -> Result<(), AeadError> {
-        self.begin(nonce, additional_data, in_out.len())?;
-        let opened = self
-            .authenticate(in_out)
-            .and_then(|()| self.verify(tag))
-            .and_then(|()| self.decrypt(in_out));
-        self.end();
-        opened
+        self.cipher().open(nonce, additional_data, in_out.into(), tag)
+    }
+
+    fn open_from(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        ciphertext: &[u8],
+        tag: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), AeadError> {
+        let text = InOutBuf::new(ciphertext, out).map_err(|_| AeadError)?;
+        self.cipher().open(nonce, additional_data, text, tag)
     }
 }
 
@@ -227,6 +233,15 @@ trait Cipher {
         content: &[u8],
         inner_type: &[u8],
         out: &mut [u8],
+    ) -> Result<(), AeadError>;
+
+    /// Opens a whole record, in place or to another place.
+    fn open(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        text: InOutBuf<'_, '_, u8>,
+        tag: &[u8],
     ) -> Result<(), AeadError>;
 
     fn begin(
@@ -341,6 +356,20 @@ impl<C: Construction> Cipher for Parts<C> {
         copy(inner_type, last);
         self.cipher.apply_keystream(nonce, content.len(), last.into())?;
         self.tag(nonce, additional_data, ciphertext, tag)
+    }
+
+    fn open(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        text: InOutBuf<'_, '_, u8>,
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        self.begin(nonce, additional_data, text.len())?;
+        let verified = self.authenticate(text.get_in()).and_then(|()| self.verify(tag));
+        self.end();
+        verified?;
+        self.cipher.apply_keystream(nonce, 0, text)
     }
 
     fn begin(
