@@ -28,10 +28,8 @@ unsafe impl Plain for Arrived {}
 impl Arrived {
     /// `input` is the address of the bytes that were given.
     fn of(arrived: tls_record::Arrived<'_>, input: usize) -> Self {
-        let nothing =
-            tls_record::Opened { consumed: arrived.consumed, event: tls_record::Event::Nothing };
         let mut this = Self {
-            record: nothing.into(),
+            record: Opened::new(arrived.consumed),
             unauthenticated_offset: 0,
             unauthenticated_len: 0,
             place: 0,
@@ -39,9 +37,7 @@ impl Arrived {
             arrival: ARRIVAL_RECORD,
         };
         match arrived.event {
-            Arrival::Record(event) => {
-                this.record = tls_record::Opened { consumed: arrived.consumed, event }.into();
-            }
+            Arrival::Record(event) => this.record.set(&event),
             Arrival::Provisional(part) => {
                 this.arrival = ARRIVAL_PROVISIONAL;
                 let plaintext = part.expose_unauthenticated();
@@ -73,8 +69,7 @@ pub extern "C" fn layer_open_pieces(
         let Layer(layer) = layer.get()?;
         let mut pieces = pieces.get(count)?;
         let place = opened.place()?;
-        place.write(layer.open_pieces(pieces.get())?.into());
-        Ok(())
+        Opened::fill(place, &layer.open_pieces(pieces.get()))
     })
 }
 
@@ -109,8 +104,7 @@ pub extern "C" fn connection_received_pieces(
         let Connection(connection) = connection.get()?;
         let mut pieces = pieces.get(count)?;
         let place = opened.place()?;
-        place.write(connection.received_pieces(pieces.get())?.into());
-        Ok(())
+        Opened::fill(place, &connection.received_pieces(pieces.get()))
     })
 }
 
@@ -145,10 +139,7 @@ pub extern "C" fn opener_open_pieces(
         let Opener(half) = opener.get()?;
         let mut pieces = pieces.get(count)?;
         let place = opened.place()?;
-        half.with(|opener| {
-            place.write(opener.open_pieces(pieces.get())?.into());
-            Ok(())
-        })
+        half.with(|opener| Opened::fill(place, &opener.open_pieces(pieces.get())))
     })
 }
 

@@ -49,34 +49,38 @@ impl Opened {
             this.set_range(range);
             place.write(this);
         } else {
-            Self::fill_other(place, opened);
+            // Comes less often.
+            place.write(Self::new(opened.consumed)).set(&opened.event);
         }
         Ok(())
     }
 
-    /// Fills the structure for what comes less often than application data.
+    /// Sets what an event says.
     #[inline(never)]
-    fn fill_other(place: Place<'_, Self>, opened: &tls_record::Opened) {
-        let this = place.write(Self::new(opened.consumed));
-        this.event = match &opened.event {
+    pub(crate) fn set(&mut self, event: &Event) {
+        self.event = match event {
+            Event::ApplicationData(range) => {
+                self.set_range(range);
+                EVENT_APPLICATION_DATA
+            }
             Event::NeedMore { total } => {
-                this.needed = *total;
+                self.needed = *total;
                 EVENT_NEED_MORE
             }
             Event::Handshake(piece) => {
-                this.detail = piece.header.message_type.0;
-                this.message_len = piece.header.length;
-                this.message_offset = piece.offset;
-                this.set_range(&piece.body);
+                self.detail = piece.header.message_type.0;
+                self.message_len = piece.header.length;
+                self.message_offset = piece.offset;
+                self.set_range(&piece.body);
                 EVENT_HANDSHAKE
             }
             Event::ChangeCipherSpec => EVENT_CHANGE_CIPHER_SPEC,
             Event::KeyUpdate { requested } => {
-                this.detail = (*requested).into();
+                self.detail = (*requested).into();
                 EVENT_KEY_UPDATE
             }
             Event::Warning(alert) => {
-                this.detail = alert.0;
+                self.detail = alert.0;
                 EVENT_WARNING
             }
             Event::Closed => EVENT_CLOSED,
