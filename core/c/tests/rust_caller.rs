@@ -546,7 +546,7 @@ mod key_store {
             open: Some(open_with),
             destroy_key: Some(destroy),
             destroy_secret: Some(destroy),
-            parts: std::ptr::null(),
+            parts: null(),
         }
     }
 
