@@ -21,7 +21,7 @@ use tls_record::{
 use tls_record_c as c;
 use tls_record_c::Status;
 
-use self::arena::{Arena, Span};
+use self::arena::{ALIGNMENT, Arena, Span};
 use self::store::Store;
 use crate::checksum::Checksum;
 use crate::input::input;
@@ -338,7 +338,7 @@ impl<'a> World<'a> {
         let config_in = if has_config { &raw const of_c } else { std::ptr::null() };
         // SAFETY: null or a variable of this function.
         let config_in = unsafe { c::In::new(config_in) };
-        let size = if is_short { Arena::OBJECT - 16 } else { Arena::OBJECT };
+        let size = if is_short { Arena::OBJECT - ALIGNMENT } else { Arena::OBJECT };
         let status = c::layer_init(self.arena.layer(second, object), size, config_in);
         let is_argument = refused == Some(Status::ARGUMENT) || !has_config;
         match (is_argument, is_short) {

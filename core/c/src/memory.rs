@@ -530,7 +530,10 @@ impl<'a> PartsMut<'a> {
         }
         // SAFETY: the caller has that many slices there.
         let slices = unsafe { core::slice::from_raw_parts(self.0, count) };
+        let array = Bytes(self.0.cast(), PhantomData);
         for (index, one) in slices.iter().enumerate() {
+            // The array is read while there are references to the pieces.
+            BytesMut(one.data, PhantomData).check_beside(one.len, array, size_of_val(slices))?;
             for other in slices.iter().take(index) {
                 let other_bytes = Bytes(other.data, PhantomData);
                 BytesMut(one.data, PhantomData).check_beside(one.len, other_bytes, other.len)?;

@@ -20,7 +20,8 @@ const EVENT_CLOSED: u8 = 7;
 struct Place<T>(*mut Memory<T>);
 
 impl<T: Object> Place<T> {
-    const SIZE: usize = size_of::<Memory<T>>().next_multiple_of(16);
+    /// Not less than the size of the header, which is a multiple of its alignment.
+    const SIZE: usize = size_of::<Memory<T>>().next_multiple_of(64);
 
     fn new() -> Self {
         Self(Box::into_raw(Box::<Memory<T>>::new_uninit()).cast())
@@ -207,7 +208,7 @@ fn what_is_no_object_is_refused() {
 #[test]
 fn memory_that_is_too_short_is_not_written_to() {
     let mut layer = Place::<Layer>::filled(7);
-    let status = layer_init(layer.handle(), Place::<Layer>::SIZE - 1, input(&config(CLIENT)));
+    let status = layer_init(layer.handle(), size_of::<Memory<Layer>>() - 1, input(&config(CLIENT)));
     assert_eq!(status, Status::SIZE);
     // SAFETY: `filled` has written them.
     assert!(unsafe { all_bytes(&layer) }.iter().all(|byte| *byte == 7));

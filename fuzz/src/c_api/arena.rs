@@ -12,18 +12,21 @@ use super::{Buffer, Object, Place};
 /// Bytes of the buffers.
 pub(super) const AREA: usize = 2048;
 
+/// Not less than that of a layer, with any ciphers.
+pub(super) const ALIGNMENT: usize = 64;
+
 /// Bytes of the place of a result.
 const RESULT: usize = 64;
 
 pub(super) struct Arena(*mut u8);
 
 impl Arena {
-    /// Bytes of a layer, `TLSR_LAYER_SIZE`.
-    pub(super) const OBJECT: usize = size_of::<c::Memory<c::Layer>>().next_multiple_of(16);
+    /// Bytes of a layer, not less than `TLSR_LAYER_SIZE`.
+    pub(super) const OBJECT: usize = size_of::<c::Memory<c::Layer>>().next_multiple_of(ALIGNMENT);
 
     const RESULT_AT: usize = 3 * Self::OBJECT;
     const BUFFERS_AT: usize = Self::RESULT_AT + RESULT;
-    const LAYOUT: Layout = match Layout::from_size_align(Self::BUFFERS_AT + AREA, 16) {
+    const LAYOUT: Layout = match Layout::from_size_align(Self::BUFFERS_AT + AREA, ALIGNMENT) {
         Ok(layout) => layout,
         Err(_) => panic!("a size that is too great"),
     };
@@ -63,8 +66,8 @@ impl Arena {
             Object::Misaligned { by } => self.at(own + usize::from(by % 16)),
             Object::Unmade => self.at(2 * Self::OBJECT),
             Object::Inside { at } => {
-                let room = (AREA - Self::OBJECT) / 16;
-                self.at((Self::BUFFERS_AT).next_multiple_of(16) + usize::from(*at) % room * 16)
+                let room = (AREA - Self::OBJECT) / ALIGNMENT;
+                self.at(Self::BUFFERS_AT + usize::from(*at) % room * ALIGNMENT)
             }
         };
         // SAFETY: null, misaligned, or as many bytes of this memory, all of which were written. Objects are only made

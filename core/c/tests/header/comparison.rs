@@ -45,7 +45,7 @@ pub(crate) fn disagreements(name: &str, header: &str, library: &Library) -> Vec<
     }
     program.check_structures(library, &mut found);
 
-    found.extend(program.compile(name, header));
+    found.extend(program.compile(name, header, &declared));
     found
 }
 
@@ -146,7 +146,9 @@ impl Program {
             for (field, c_type) in &structure.fields {
                 let actual = format!("__typeof__((({name} *)0)->{field})");
                 self.check(&format!("type of {name}.{field}"), &same_type(&actual, c_type));
-                all += if c_type.contains('[') { "{0}, " } else { "0, " };
+                let has_parts =
+                    c_type.contains('[') || c_type.starts_with("tlsr_") && !c_type.contains('*');
+                all += if has_parts { "{0}, " } else { "0, " };
             }
             // A warning tells of fields that are left out.
             self.line(&format!("const {name} all_fields_of_{name} = {{{all}}};"));
@@ -178,11 +180,11 @@ impl Program {
     }
 
     /// Compiles the program with this header, and returns the compiler's messages if it fails.
-    fn compile(&self, name: &str, header: &str) -> Option<String> {
+    fn compile(&self, name: &str, header: &str, declared: &Declared) -> Option<String> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("header").join(name);
         fs::create_dir_all(&folder).expect("a folder for the program");
         fs::write(folder.join("tls_record.h"), header).expect("written");
-        fs::write(folder.join("tls_record_config.h"), config()).expect("written");
+        fs::write(folder.join("tls_record_config.h"), config(declared)).expect("written");
         fs::write(folder.join("program.c"), &self.0).expect("written");
         let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
         let output = Command::new(&compiler)
@@ -195,11 +197,17 @@ impl Program {
     }
 }
 
-/// `tls_record_config.h`, as `configure` makes it.
-fn config() -> String {
+/// `tls_record_config.h`, as `configure` makes it, and what a library with all features has besides: all of
+/// the header is compared, whatever is built.
+fn config(declared: &Declared) -> String {
     let mut config = String::new();
     for line in &tls_record_c::CONFIG_TEXT {
-        write!(config, "{}", line.as_str()).expect("a string");
+        config += line.as_str();
+    }
+    for condition in &declared.conditions {
+        if !config.contains(&format!("#define TLSR_{condition} ")) {
+            writeln!(config, "#define TLSR_{condition} 64").expect("a string");
+        }
     }
     config
 }

@@ -10,6 +10,8 @@ pub(crate) struct Declared {
     pub(crate) objects: BTreeSet<String>,
     /// Macros with a number, without `TLSR_`.
     pub(crate) numbers: BTreeSet<String>,
+    /// Macros that the library has if it was built with a feature, and that the header asks for.
+    pub(crate) conditions: BTreeSet<String>,
 }
 
 impl Declared {
@@ -18,6 +20,9 @@ impl Declared {
         let mut code = String::new();
         // A line that ends with a backslash goes on.
         for line in without_comments(header).replace("\\\n", " ").lines() {
+            if let Some(condition) = line.trim().strip_prefix("#ifdef TLSR_") {
+                this.conditions.insert(condition.to_owned());
+            }
             match line.trim().strip_prefix("#define TLSR_") {
                 Some(definition) => this.read_definition(definition),
                 None if line.trim().starts_with('#') => {}

@@ -37,8 +37,10 @@ layouts! {
     }
     #[cfg(feature = "key-store")]
     KeyStore: library::KeyStore {
-        context, keys, update, seal, open, destroy_key, destroy_secret
+        context, keys, update, seal, open, destroy_key, destroy_secret, parts
     }
+    #[cfg(feature = "key-store")]
+    KeyStoreParts: library::KeyStoreParts { begin, authenticate, decrypt, update, verify, end }
     Secret: library::Secret<'static> {
         secret, secret_len, iv, iv_len, store, handle, sequence, suite
     }
@@ -49,6 +51,10 @@ layouts! {
     }
     Sealed: library::Sealed { taken, written, needed }
     Control: library::Control { kind, alert, request, content_type, len, message }
+    #[cfg(feature = "long-records")]
+    Arrived: library::Arrived {
+        record, unauthenticated_offset, unauthenticated_len, place, content, arrival
+    }
     Position: library::Position {
         read_sequence, write_sequence, read_epoch, write_epoch, has_read_keys, has_write_keys
     }

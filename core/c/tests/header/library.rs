@@ -235,6 +235,7 @@ impl Library {
                     ("Bytes", []) => return Ok(format!("const uint8_t *{declarator}")),
                     ("BytesMut", []) => return Ok(format!("uint8_t *{declarator}")),
                     ("Parts", []) => return Ok(format!("const tlsr_slice *{declarator}")),
+                    ("PartsMut", []) => return Ok(format!("const tlsr_slice_mut *{declarator}")),
                     ("u8" | "u16" | "u32" | "u64" | "i32", []) => match name.strip_prefix('u') {
                         Some(bits) => format!("uint{bits}_t"),
                         None => "int32_t".into(),
