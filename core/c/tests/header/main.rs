@@ -10,7 +10,11 @@ mod declared;
 mod layouts;
 mod library;
 
+use std::fs;
+use std::path::Path;
+
 use comparison::disagreements;
+use declared::Declared;
 use library::Library;
 
 const HEADER: &str = include_str!("../../include/tls_record.h");
@@ -189,4 +193,23 @@ fn sources_that_cannot_be_read_are_complained_of() {
         let found = disagreements("unread", HEADER, &Library::of(&[&code]));
         assert!(found.iter().any(|found| found == complaint), "{complaint}\n{}", found.join("\n"));
     }
+}
+
+/// Returns the functions that the header declares and no test in C calls.
+fn not_called(header: &str) -> Vec<String> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let sources = fs::read_dir(tests).unwrap().map(|file| file.unwrap().path());
+    let sources = sources.filter(|path| path.extension().is_some_and(|kind| kind == "c"));
+    let calls: String = sources.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let mut functions = Declared::read(header).functions;
+    functions.retain(|function| !calls.contains(&format!("tlsr_{function}(")));
+    functions.into_iter().collect()
+}
+
+#[test]
+fn every_function_is_called_by_a_test_in_c() {
+    assert_eq!(not_called(HEADER), Vec::<String>::new());
+    let line = "uint32_t tlsr_version(void);";
+    let with_another = HEADER.replace(line, &format!("{line}\nvoid tlsr_another(void);"));
+    assert_eq!(not_called(&with_another), ["another"]);
 }
