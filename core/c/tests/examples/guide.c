@@ -1,0 +1,110 @@
+/* Runs the code of FIRMWARE.md, which make has put into guide.c, against a second connection. */
+#include "guide.c"
+
+#include "../check.h"
+
+static tlsr_layer server;
+static uint8_t to_server[4096], to_client[4096];
+static size_t to_server_len, to_client_len, used;
+static size_t bytes_a_call;
+static int steps;
+
+size_t uart_write(const uint8_t *bytes, size_t len) {
+    size_t now = len < bytes_a_call ? len : bytes_a_call;
+    if (now > sizeof to_server - to_server_len) {
+        now = sizeof to_server - to_server_len;
+    }
+    if (now != 0) {
+        memcpy(to_server + to_server_len, bytes, now);
+    }
+    to_server_len += now;
+    return now;
+}
+
+/* What the server does with what has arrived: it sends data back, and closes when the client has. */
+static void serve(void) {
+    tlsr_opened opened;
+    tlsr_sealed sealed;
+    for (;;) {
+        CHECK_STATUS(TLSR_OK, tlsr_layer_open(&server, to_server, to_server_len, &opened));
+        if (opened.event == TLSR_EVENT_NEED_MORE) {
+            return;
+        }
+        uint8_t *out = to_client + to_client_len;
+        size_t room = sizeof to_client - to_client_len;
+        if (opened.event == TLSR_EVENT_APPLICATION_DATA) {
+            uint8_t *data = to_server + opened.offset;
+            CHECK_STATUS(TLSR_OK, tlsr_layer_seal(&server, data, opened.len, out, room, &sealed));
+            CHECK(sealed.taken == opened.len);
+            to_client_len += sealed.written;
+        } else if (opened.event == TLSR_EVENT_CLOSED) {
+            tlsr_end end;
+            CHECK_STATUS(TLSR_OK, tlsr_layer_end(&server, &end));
+            if (end.write == TLSR_WRITE_OPEN) {
+                CHECK_STATUS(TLSR_OK, tlsr_layer_close(&server));
+                CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&server, out, room, &sealed));
+                to_client_len += sealed.written;
+            }
+        }
+        to_server_len -= opened.consumed;
+        memmove(to_server, to_server + opened.consumed, to_server_len);
+        if (opened.event == TLSR_EVENT_CLOSED) {
+            return;
+        }
+    }
+}
+
+size_t uart_read(uint8_t *bytes, size_t len) {
+    serve();
+    size_t now = to_client_len < bytes_a_call ? to_client_len : bytes_a_call;
+    now = now < len ? now : len;
+    if (now != 0) {
+        memcpy(bytes, to_client, now);
+    }
+    to_client_len -= now;
+    memmove(to_client, to_client + now, to_client_len);
+    return now;
+}
+
+void use(const uint8_t *data, size_t len) {
+    CHECK(data[0] == 7 && data[len - 1] == 7);
+    used += len;
+}
+
+bool out_of_time(void) { return ++steps > 100000; }
+
+int main(void) {
+    static const size_t lengths[] = {1, 3, 30, 5000};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        for (int server_closes_first = 0; server_closes_first < 2; server_closes_first++) {
+            static uint8_t data[2000];
+            tlsr_layer unused;
+            tlsr_sealed sealed;
+            bytes_a_call = lengths[i];
+            to_server_len = to_client_len = used = 0;
+            steps = 0;
+            memset(data, 7, sizeof data);
+            make_layers(&unused, &server);
+            CHECK(begin(client_secret.secret, server_secret.secret));
+            CHECK(write_all(data, sizeof data));
+            for (int calls = 0; used < sizeof data; calls++) {
+                CHECK(calls < 100000 && receive());
+                send_unsent();
+            }
+            if (server_closes_first) {
+                CHECK_STATUS(TLSR_OK, tlsr_layer_close(&server));
+                CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&server, to_client, sizeof to_client, &sealed));
+                to_client_len = sealed.written;
+                while (receive()) {
+                }
+            }
+            CHECK_STATUS(TLSR_OK, finish());
+            serve();
+            tlsr_end end;
+            CHECK_STATUS(TLSR_OK, tlsr_layer_end(&server, &end));
+            CHECK(end.is_clean == 1);
+        }
+    }
+    printf("the code of FIRMWARE.md: passed\n");
+    return 0;
+}
