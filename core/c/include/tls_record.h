@@ -20,10 +20,14 @@
  * Rules for all functions
  *
  * - Memory is the caller's. An object lies in memory of its type, of static or automatic storage or from
- *   your allocator. An init function, or one whose name says that it makes an object, fills it; `size` is
- *   sizeof of the object. Wipe every object that you do not need any more: that overwrites its keys.
+ *   your allocator, aligned to TLSR_ALIGNMENT, which can be more than malloc gives on a 32-bit target. An init
+ *   function, or one whose name says that it makes an object, fills it; `size` is sizeof of the object. Wipe
+ *   every object that you do not need any more, and before you make another in its memory: that overwrites its
+ *   keys, and gives those of a key store back.
  * - An object stays where it was made. A copy of its bytes is refused as TLSR_ERR_INVALID_HANDLE, because
- *   two copies would seal with the same nonces. So is memory that was never initialised or was wiped.
+ *   two copies would seal with the same nonces. So is memory that was never initialised or was wiped. This
+ *   catches accidents. It does not see an older copy that is put back at the same address, which repeats nonces
+ *   and reveals content, nor an object that was not wiped before its memory was used for something else.
  * - One object is used by one call at a time; different objects by different threads. Functions of a key
  *   store must not call the engine with an object that is calling them.
  * - Every function returns at once. It does not wait, and may be called from an interrupt.
@@ -136,8 +140,8 @@ typedef int32_t tlsr_status;
 #define TLSR_ERR_KEY_EXHAUSTED (-41)
 /* A key, secret or iv of a length that the suite does not have. */
 #define TLSR_ERR_LENGTH (-42)
-/* A cipher suite that this library was built without, or that the kernel does not have; an operation that
- * needs the secret itself, and the key is in a key store. */
+/* Not in this library: a cipher suite, or ChaCha20-Poly1305, which seals suspended connections. Or the kernel
+ * does not have the suite. Or the operation needs the secret, which is in a key store. */
 #define TLSR_ERR_UNSUPPORTED (-43)
 /* Not possible in this epoch, version or role. Epochs only go forward. */
 #define TLSR_ERR_EPOCH (-44)
@@ -334,7 +338,7 @@ typedef struct tlsr_key_store {
 } tlsr_key_store;
 
 /*
- * The secret of one direction. Zero it first ({0}), and set what is needed:
+ * The secret of one direction. Zero it first (memset, or {0}), and set what is needed:
  *
  * - TLS 1.3: `suite`, and `secret`: the traffic secret, of tlsr_secret_len bytes (RFC 9846 section 7.1).
  * - TLS 1.2: `suite`, `secret`: the write key, and `iv` (RFC 5246 section 6.3). AES-GCM and AES-CCM have a
@@ -399,7 +403,8 @@ typedef struct tlsr_slice_mut {
 #define TLSR_EVENT_KEY_UPDATE 5
 /* A warning alert, `detail`, which does not end the connection. */
 #define TLSR_EVENT_WARNING 6
-/* The peer's close_notify: it sends no more records. Bytes behind it are not TLS. */
+/* The peer's close_notify: it sends no more records. Bytes behind it are not TLS: later calls consume them and
+ * return this event again. */
 #define TLSR_EVENT_CLOSED 7
 
 /* What open functions return. */
@@ -615,7 +620,8 @@ tlsr_status tlsr_layer_set_peer_record_size_limit(tlsr_layer *layer, uint16_t li
  * then receive more. A record with several handshake messages is opened in several calls.
  *
  * TLSR_ERR_FAULT: the peer broke the protocol; the alert is due, and tlsr_layer_end says which fault.
- * TLSR_ERR_PEER_ALERT: the peer sent a fatal alert. TLSR_ERR_SOCKET_CLOSED after tlsr_layer_eof.
+ * TLSR_ERR_PEER_ALERT: the peer sent a fatal alert. TLSR_ERR_SOCKET_CLOSED after tlsr_layer_eof, unless the
+ * peer has closed.
  * TLSR_ERR_HANDED_OVER. Every later call returns the same. TLSR_ERR_OTHER_BUFFER: open_into has the rest of
  * the record. */
 tlsr_status tlsr_layer_open(tlsr_layer *layer, uint8_t *input, size_t len, tlsr_opened *opened);
@@ -639,8 +645,8 @@ tlsr_status tlsr_layer_open_into(tlsr_layer *layer, const tlsr_slice *pieces, si
  * 8 bytes: each record that is skipped is one more attempt to forge one. */
 tlsr_status tlsr_layer_skip_early_data(tlsr_layer *layer, uint8_t after_hello_retry_request);
 
-/* Reports the end of the transport: the peer closed it, or it failed. tlsr_layer_end says whether the stream
- * was truncated. */
+/* Reports the end of the transport: the peer closed it, or it failed. Open first what has arrived: what is not
+ * opened is lost. tlsr_layer_end says whether the stream was truncated. */
 tlsr_status tlsr_layer_eof(tlsr_layer *layer);
 
 /* Sending */
@@ -1028,7 +1034,8 @@ tlsr_status tlsr_connection_received(tlsr_connection *connection, uint8_t *input
 tlsr_status tlsr_connection_received_into(tlsr_connection *connection, const tlsr_slice *pieces, size_t count,
                                           uint8_t *out, size_t len, tlsr_opened *opened);
 
-/* Reports that the peer closed the transport. tlsr_connection_end says whether the stream was truncated. */
+/* Reports that the peer closed the transport. Open first what has arrived: what is not opened is lost.
+ * tlsr_connection_end says whether the stream was truncated. */
 tlsr_status tlsr_connection_eof(tlsr_connection *connection);
 
 /* Reports that the transport failed in both directions. What is unsent is discarded; a later shutdown returns
@@ -1080,7 +1087,8 @@ tlsr_status tlsr_connection_unsent(tlsr_connection *connection, tlsr_slice *unse
  * second call before that finds nothing. */
 tlsr_status tlsr_connection_begin_send(tlsr_connection *connection, tlsr_slice *unsent);
 
-/* Reports that the transport took the first `len` of these bytes, 0 if it took none. */
+/* Reports that the transport took the first `len` of these bytes, 0 if it took none. More than there are are
+ * TLSR_ERR_ARGUMENT: look at the result of your send before you make a size_t of it. */
 tlsr_status tlsr_connection_sent(tlsr_connection *connection, size_t len);
 
 /*
@@ -1206,13 +1214,20 @@ tlsr_status tlsr_writer_take_kernel_control(tlsr_writer *writer, tlsr_control *c
  *
  *     tlsr_slice_mut room, filled;
  *     tlsr_opened opened;
- *     tlsr_buffer_room(&buffer, &room);
- *     ssize_t n = recv(socket, room.data, room.len, 0);   // n <= 0: tlsr_connection_eof
+ *     if (tlsr_buffer_room(&buffer, &room) != TLSR_OK)
+ *         return tlsr_connection_abort(&connection, TLSR_ALERT_RECORD_OVERFLOW);
+ *     ssize_t n = recv(socket, room.data, room.len, 0);
+ *     if (n < 0)
+ *         return errno == EAGAIN || errno == EINTR ? TLSR_OK : tlsr_connection_transport_failed(&connection);
+ *     if (n == 0)
+ *         return tlsr_connection_eof(&connection);
  *     tlsr_buffer_received(&buffer, (size_t)n);
  *     do {
  *         tlsr_buffer_filled(&buffer, &filled);
- *         if (tlsr_connection_received(&connection, filled.data, filled.len, &opened) != TLSR_OK)
- *             break;
+ *         tlsr_status status = tlsr_connection_received(&connection, filled.data, filled.len, &opened);
+ *         send_unsent();                                // an alert, or the answer to a KeyUpdate
+ *         if (status != TLSR_OK)
+ *             return status;
  *         if (opened.event == TLSR_EVENT_APPLICATION_DATA)
  *             use(filled.data + opened.offset, opened.len);
  *         tlsr_buffer_consume(&buffer, &opened);
@@ -1229,13 +1244,14 @@ tlsr_status tlsr_buffer_init(tlsr_buffer *buffer, size_t size, uint8_t *memory, 
  * TLSR_ERR_RECORD_TOO_LONG if the next record is longer than the memory. */
 tlsr_status tlsr_buffer_room(tlsr_buffer *buffer, tlsr_slice_mut *room);
 
-/* Reports that `len` bytes were received there. */
+/* Reports that `len` bytes were received there. More than there was room for are TLSR_ERR_ARGUMENT: look at the
+ * result of your recv before you make a size_t of it. */
 tlsr_status tlsr_buffer_received(tlsr_buffer *buffer, size_t len);
 
 /* Writes where the bytes are that were received and not consumed, for tlsr_layer_open or tlsr_connection_received. */
 tlsr_status tlsr_buffer_filled(tlsr_buffer *buffer, tlsr_slice_mut *filled);
 
-/* Removes what was opened from the front. */
+/* Removes what was opened from the front. TLSR_ERR_ARGUMENT if so much is not there. */
 tlsr_status tlsr_buffer_consume(tlsr_buffer *buffer, const tlsr_opened *opened);
 
 /* ---------------------------------------------------------------------------------------------------
@@ -1259,7 +1275,7 @@ tlsr_status tlsr_opener_open_pieces(tlsr_opener *opener, const tlsr_slice_mut *p
 tlsr_status tlsr_connection_received_pieces(tlsr_connection *connection, const tlsr_slice_mut *pieces, size_t count,
                                             tlsr_opened *opened);
 
-/* What tlsr_layer_open returns, in `record`: of a record that fits the buffer, or that more input is needed. */
+/* `record` is what tlsr_layer_open returns: a record that fits the buffer, or TLSR_EVENT_NEED_MORE. */
 #define TLSR_ARRIVAL_RECORD 0
 /* A part of a longer record, decrypted and not authenticated: `unauthenticated_len` bytes of the input at
  * `unauthenticated_offset`, which belong at `place` of its plaintext. */

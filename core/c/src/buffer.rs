@@ -7,7 +7,11 @@ use crate::outcome::Opened;
 use crate::status::Status;
 
 /// `tlsr_buffer`. Its bytes lie in memory of the caller's.
-pub struct Buffer(RecordBuffer<0, Owned>);
+pub struct Buffer {
+    buffer: RecordBuffer<0, Owned>,
+    /// How many bytes may be received: the room that the caller knows of.
+    room: usize,
+}
 
 impl Object for Buffer {
     const KIND: u8 = 8;
@@ -24,7 +28,7 @@ pub extern "C" fn buffer_init(
     Status::of(|| {
         memory.check_beside_object(len, &buffer)?;
         let memory = memory.owned(len)?;
-        buffer.put(size, Buffer(RecordBuffer::new_in(memory)))
+        buffer.put(size, Buffer { buffer: RecordBuffer::new_in(memory), room: 0 })
     })
 }
 
@@ -32,9 +36,11 @@ pub extern "C" fn buffer_init(
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "buffer_room"))]
 pub extern "C" fn buffer_room(buffer: Handle<'_, Buffer>, room: Out<'_, SliceMut>) -> Status {
     Status::of(|| {
-        let Buffer(buffer) = buffer.get()?;
+        let Buffer { buffer, room: len } = buffer.get()?;
         let place = room.place()?;
-        place.write(SliceMut::of(buffer.room().map_err(|_| Status::RECORD_TOO_LONG)?));
+        let room = buffer.room().map_err(|_| Status::RECORD_TOO_LONG)?;
+        *len = room.len();
+        place.write(SliceMut::of(room));
         Ok(())
     })
 }
@@ -43,7 +49,9 @@ pub extern "C" fn buffer_room(buffer: Handle<'_, Buffer>, room: Out<'_, SliceMut
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "buffer_received"))]
 pub extern "C" fn buffer_received(buffer: Handle<'_, Buffer>, len: usize) -> Status {
     Status::of(|| {
-        let Buffer(buffer) = buffer.get()?;
+        let Buffer { buffer, room } = buffer.get()?;
+        // As from a `recv` that returned -1.
+        *room = room.checked_sub(len).ok_or(Status::ARGUMENT)?;
         buffer.received(len);
         Ok(())
     })
@@ -53,7 +61,7 @@ pub extern "C" fn buffer_received(buffer: Handle<'_, Buffer>, len: usize) -> Sta
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "buffer_filled"))]
 pub extern "C" fn buffer_filled(buffer: Handle<'_, Buffer>, filled: Out<'_, SliceMut>) -> Status {
     Status::of(|| {
-        let Buffer(buffer) = buffer.get()?;
+        let Buffer { buffer, .. } = buffer.get()?;
         let place = filled.place()?;
         place.write(SliceMut::of(buffer.filled()));
         Ok(())
@@ -64,8 +72,11 @@ pub extern "C" fn buffer_filled(buffer: Handle<'_, Buffer>, filled: Out<'_, Slic
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "buffer_consume"))]
 pub extern "C" fn buffer_consume(buffer: Handle<'_, Buffer>, opened: In<'_, Opened>) -> Status {
     Status::of(|| {
-        let Buffer(buffer) = buffer.get()?;
+        let Buffer { buffer, .. } = buffer.get()?;
         let opened = opened.get()?;
+        if opened.consumed > buffer.filled().len() {
+            return Err(Status::ARGUMENT);
+        }
         let event = match opened.needed {
             0 => Event::Nothing,
             total => Event::NeedMore { total },

@@ -406,6 +406,10 @@ pub extern "C" fn connection_begin_send(
 pub extern "C" fn connection_sent(connection: Handle<'_, Connection>, len: usize) -> Status {
     Status::of(|| {
         let Connection(connection) = connection.get()?;
+        // As from a `send` that returned -1.
+        if len > connection.unsent().len() {
+            return Err(Status::ARGUMENT);
+        }
         connection.sent(len);
         Ok(())
     })

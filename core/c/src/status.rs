@@ -103,7 +103,7 @@ statuses! {
     /// A secret or an iv of a wrong length.
     LENGTH = -42, c"a key, secret or iv of a wrong length";
     /// A cipher that this library was built without.
-    UNSUPPORTED = -43, c"a cipher suite that this library, or the kernel, does not have";
+    UNSUPPORTED = -43, c"a cipher that this library or the kernel does not have, or a secret in a key store";
     /// Not possible in this epoch, version or role.
     EPOCH = -44, c"not possible in this epoch, version or role";
     /// TLS 1.2 application keys at sequence number 0.

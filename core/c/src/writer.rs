@@ -143,6 +143,10 @@ pub extern "C" fn writer_sent(writer: Handle<'_, Writer>, len: usize) -> Status 
     Status::of(|| {
         let Writer(half) = writer.get()?;
         half.with(|writer| {
+            // As from a `send` that returned -1.
+            if len > writer.unsent().len() {
+                return Err(Status::ARGUMENT);
+            }
             writer.sent(len);
             Ok(())
         })

@@ -60,6 +60,27 @@ static void a_record_longer_than_the_memory_is_an_error(void) {
     CHECK_STATUS(TLSR_ERR_RECORD_TOO_LONG, tlsr_buffer_room(&buffer, &room));
 }
 
+/* Numbers that a caller makes of -1, or that it has from elsewhere. */
+static void more_than_there_is_is_refused(void) {
+    tlsr_buffer buffer;
+    tlsr_slice_mut bytes;
+    tlsr_opened opened;
+    uint8_t memory[32];
+    CHECK_STATUS(TLSR_OK, tlsr_buffer_init(&buffer, sizeof buffer, memory, sizeof memory));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_received(&buffer, 1)); /* no room was asked for */
+    CHECK_STATUS(TLSR_OK, tlsr_buffer_room(&buffer, &bytes));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_received(&buffer, (size_t)-1));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_received(&buffer, bytes.len + 1));
+    CHECK_STATUS(TLSR_OK, tlsr_buffer_received(&buffer, bytes.len - 1));
+    CHECK_STATUS(TLSR_OK, tlsr_buffer_received(&buffer, 1));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_received(&buffer, 1));
+    memset(&opened, 0, sizeof opened);
+    opened.consumed = sizeof memory + 1;
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_consume(&buffer, &opened));
+    CHECK_STATUS(TLSR_OK, tlsr_buffer_filled(&buffer, &bytes));
+    CHECK(bytes.len == sizeof memory);
+}
+
 static void wrong_calls_are_refused(void) {
     tlsr_buffer buffer, copy;
     tlsr_slice_mut bytes;
@@ -85,5 +106,6 @@ static void wrong_calls_are_refused(void) {
 void test_buffer(void) {
     records_are_collected_from_pieces();
     a_record_longer_than_the_memory_is_an_error();
+    more_than_there_is_is_refused();
     wrong_calls_are_refused();
 }

@@ -397,6 +397,13 @@ static void wrong_calls_are_refused(void) {
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_begin_send(connection, NULL));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_reserve(connection, 1, NULL));
     CHECK_STATUS(TLSR_ERR_NO_SLOT, tlsr_connection_commit(connection, 1));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_write(connection, data, sizeof data, &taken));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_sent(connection, (size_t)-1));
+    tlsr_slice unsent;
+    CHECK_STATUS(TLSR_OK, tlsr_connection_unsent(connection, &unsent));
+    CHECK(unsent.len == sizeof data + 22);
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_sent(connection, unsent.len + 1));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_sent(connection, unsent.len));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_end(connection, NULL));
     CHECK_STATUS(TLSR_ERR_NOT_AN_ERROR_ALERT, tlsr_connection_abort(connection, TLSR_ALERT_CLOSE_NOTIFY));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_install(connection, 0, &client_secret, &server_secret));

@@ -176,6 +176,7 @@ static void wrong_calls_are_refused(void) {
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_writer_write_parts(&writer, NULL, 1, &taken));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_writer_write_handshake(&writer, NULL, 1));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_writer_reserve(&writer, 1, NULL));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_writer_sent(&writer, (size_t)-1));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_writer_unsent(&writer, NULL));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_writer_begin_send(&writer, NULL));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_writer_take_signal(&writer, NULL));
