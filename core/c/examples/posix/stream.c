@@ -22,7 +22,9 @@ int stream_init(stream *s, tlsr_layer *layer, int socket, const uint8_t *rest, s
         tlsr_layer_wipe(layer);
         return -1;
     }
-    memcpy(room.data, rest, rest_len);
+    if (rest_len != 0) { /* then `rest` may be null */
+        memcpy(room.data, rest, rest_len);
+    }
     tlsr_buffer_received(&s->buffer, rest_len);
     return 0;
 }
