@@ -12,6 +12,10 @@ function(tls_record_build name)
     if(NOT arg_TARGET_DIR)
         set(arg_TARGET_DIR "${out}/target")
     endif()
+    if("${out}${arg_TARGET_DIR}" MATCHES "[ \t]")
+        message(FATAL_ERROR "tls_record: make cannot build in a folder whose path contains a blank: ${out}, "
+            "${arg_TARGET_DIR}")
+    endif()
     list(APPEND variables "TARGET_DIR=${arg_TARGET_DIR}" "TARGET=${arg_TARGET}")
     if(arg_FEATURES)
         string(REPLACE ";" "," features "${arg_FEATURES}")
@@ -20,11 +24,15 @@ function(tls_record_build name)
     if(arg_SYMBOL_PREFIX)
         list(APPEND variables "TLSR_PREFIX=${arg_SYMBOL_PREFIX}")
     endif()
+    set(archives "${out}/libtls_record.a")
+    if(NOT arg_TARGET)
+        list(APPEND archives "${out}/libtls_record_gsk.a")
+    endif()
     # Cargo, not CMake, knows the sources. Without the variables of an outer make.
     add_custom_target(${name}_build
         COMMAND ${CMAKE_COMMAND} -E env --unset=MAKEFLAGS --unset=MAKELEVEL
             "${TLS_RECORD_MAKE}" --silent --directory "${TLS_RECORD_ROOT}" ${variables}
-        BYPRODUCTS "${out}/libtls_record.a" "${out}/tls_record_config.h"
+        BYPRODUCTS ${archives} "${out}/tls_record_config.h"
         VERBATIM)
 
     # It exists when the consumer is configured.

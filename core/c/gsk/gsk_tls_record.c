@@ -236,8 +236,12 @@ static int call(tlsr_gsk_socket *socket, tlsr_gsk_io_routine routine, void *buff
         n = routine(socket->fd, buffer, size, socket->has_user_data ? socket->user_data.bytes : NULL);
     } while (n < 0 && errno == EINTR);
     socket->in_routine = 0;
-    /* More bytes than there is room for: the routine is wrong. */
-    return n <= size ? n : -1;
+    if (n > size) {
+        /* The routine is wrong. Its errno may say that it would block: then bytes could be sent twice. */
+        errno = EIO;
+        return -1;
+    }
+    return n;
 }
 
 /* Whether the routine that has just failed would have blocked. */
@@ -389,7 +393,12 @@ gsk_status gsk_secure_socket_read(gsk_handle soc_handle, char *buffer, int size,
         return GSK_INVALID_BUFFER_SIZE;
     }
     while (socket->data_len == 0) {
-        code = socket->read_end != GSK_OK ? socket->read_end : advance(socket);
+        if (socket->read_end != GSK_OK) {
+            /* The alert may be unsent. */
+            (void)flush(socket);
+            return socket->read_end;
+        }
+        code = advance(socket);
         if (code != GSK_OK) {
             return code;
         }

@@ -64,7 +64,7 @@ typedef int gsk_status;
 /* A call is active for the connection: this one comes from its I/O routine. Or a slot is reserved, or a write is half
  * done. */
 #define GSK_CONNECTION_ACTIVE 302
-/* The I/O routine failed; errno is as it has left it. */
+/* The I/O routine failed; errno is as it has left it, or EIO if it returned more than it was given. */
 #define GSK_ERR_IO 406
 /* The peer sent something that is malformed. */
 #define GSK_ERR_BAD_MESSAGE 410
@@ -263,6 +263,7 @@ gsk_status gsk_secure_socket_read(gsk_handle soc_handle, char *buffer, int size,
  * GSK_ERR_SOCKET_CLOSED          io_write returned 0. The connection can still be read
  * GSK_ERR_IO                     io_write or io_read failed. After io_write, the connection can still be read
  * GSK_ERR_CRYPTO                 the cipher failed, or the key has sealed as much as it may
+ * GSK_INSUFFICIENT_STORAGE       the send buffer of the set has no room for a record, although nothing is unsent
  * GSK_INVALID_BUFFER_SIZE, GSK_INVALID_HANDLE
  * GSK_INVALID_STATE              not initialized, failed, or its keys were handed over */
 gsk_status gsk_secure_socket_write(gsk_handle soc_handle, char *buffer, int size, int *length);

@@ -98,7 +98,11 @@ static int io_write(int fd, void *buffer, int size, char *user_data) {
     memcpy(on->sent + on->sent_len, buffer, len);
     on->sent_len += len;
     on->room -= len;
-    return on->lies ? size + 1 : (int)len;
+    if (on->lies) {
+        errno = EWOULDBLOCK; /* of another call */
+        return size + 1;
+    }
+    return (int)len;
 }
 
 /* Opens a handle, and sets its attributes. */
@@ -372,6 +376,18 @@ static void each_end_of_reading_has_its_code(void) {
     CHECK_CODE(GSK_INVALID_STATE, write_text("late"));
     finish();
 
+    /* The transport had no room for the alert: the next call sends it. */
+    begin();
+    peer_writes("data");
+    transport.arriving[transport.arriving_len - 1] ^= 1;
+    transport.room = 5;
+    CHECK_CODE(GSK_ERR_BAD_MAC, read_once());
+    CHECK(transport.sent_len == 5);
+    transport.room = 100;
+    CHECK_CODE(GSK_ERR_BAD_MAC, read_once());
+    CHECK(transport.sent_len == CLOSE_NOTIFY_LEN);
+    finish();
+
     begin();
     peer_writes("data");
     memcpy(transport.arriving + transport.arriving_len, wrong_type, sizeof wrong_type);
@@ -409,8 +425,9 @@ static void each_end_of_reading_has_its_code(void) {
     begin();
     peer_writes("data");
     transport.lies = 1;
-    errno = 0;
+    errno = EWOULDBLOCK;
     CHECK_CODE(GSK_ERR_IO, read_once());
+    CHECK(errno == EIO);
     finish();
 
     begin();
@@ -446,6 +463,16 @@ static void each_end_of_writing_has_its_code(void) {
     CHECK_CODE(GSK_WOULD_BLOCK, read_all(text, 64));
     CHECK(strcmp(text, "an answer") == 0);
     CHECK_CODE(GSK_OK, gsk_secure_socket_close(&handle));
+
+    /* A routine that is wrong has taken nobody knows what: nothing is sent again. */
+    begin();
+    transport.lies = 1;
+    CHECK_CODE(GSK_ERR_IO, write_text("data"));
+    CHECK(errno == EIO);
+    size_t sent_len = transport.sent_len;
+    CHECK_CODE(GSK_ERR_IO, write_text("data"));
+    CHECK_CODE(GSK_OK, gsk_secure_socket_close(&handle));
+    CHECK(transport.sent_len == sent_len);
 
     begin();
     transport.room = 0;

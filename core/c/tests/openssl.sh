@@ -98,4 +98,12 @@ wait $server 2>/dev/null || true
 exec 3>&-
 grep -q 'received: truncated' client.log || fail "not told as truncated"
 
+# Input that cannot be read is no end of the input; output that is lost is told.
+"$bin/server" 0 cert.pem key.pem >server.log 2>&1 &
+wait_for server.log listening
+port=$(sed -n 's/.*127.0.0.1:\([0-9]*\).*/\1/p' server.log)
+! "$bin/client" localhost "$port" cert.pem </ >echo 2>client.log || fail "a read error for the end of the input"
+wait_for server.log 'received: fatal alert'
+! "$bin/client" localhost "$port" cert.pem <data >/dev/full 2>client.log || fail "lost output was not told"
+
 echo "examples against OpenSSL: passed"

@@ -6,9 +6,14 @@
 
 /* Gives TCP what it has room for. */
 static void send_unsent(tls_pcb *tls) {
+    if (tls->tcp == NULL) {
+        return;
+    }
     while (tls->in_flight == 0) {
         tlsr_slice unsent;
-        tlsr_connection_begin_send(&tls->connection, &unsent);
+        if (tlsr_connection_begin_send(&tls->connection, &unsent) != TLSR_OK) {
+            break;
+        }
         size_t room = tcp_sndbuf(tls->tcp);
         u16_t len = (u16_t)(unsent.len < room ? unsent.len : room); /* tcp_sndbuf has 16 bits */
         while (len != 0 && tcp_write(tls->tcp, unsent.data, len, tls->memory.write_flags) != ERR_OK) {
@@ -28,8 +33,8 @@ static void send_unsent(tls_pcb *tls) {
 
 static bool is_all_sent(tls_pcb *tls) {
     tlsr_slice unsent;
-    tlsr_connection_unsent(&tls->connection, &unsent);
-    return tls->in_flight == 0 && unsent.len == 0;
+    bool has_unsent = tlsr_connection_unsent(&tls->connection, &unsent) == TLSR_OK && unsent.len != 0;
+    return tls->in_flight == 0 && !has_unsent;
 }
 
 /* Receiving */
@@ -289,9 +294,17 @@ void tls_sent(tls_pcb *tls, tls_sent_fn sent) { tls->sent = sent; }
 
 void tls_end(tls_pcb *tls, tls_end_fn end) { tls->end = end; }
 
-void tls_resume(tls_pcb *tls) { advance(tls); }
+void tls_resume(tls_pcb *tls) {
+    if (tls->tcp != NULL) {
+        advance(tls);
+    }
+}
 
 err_t tls_write(tls_pcb *tls, const void *data, size_t len, size_t *taken) {
+    if (tls->tcp == NULL) {
+        *taken = 0;
+        return ERR_CONN;
+    }
     tlsr_status status = tlsr_connection_write(&tls->connection, data, len, taken);
     send_unsent(tls);
     switch (status) {
@@ -301,8 +314,10 @@ err_t tls_write(tls_pcb *tls, const void *data, size_t len, size_t *taken) {
         *taken = 0;
         return ERR_MEM;
     case TLSR_ERR_CONNECTION_CLOSED:
+        *taken = 0;
         return ERR_CLSD;
     default:
+        *taken = 0;
         return ERR_CONN;
     }
 }

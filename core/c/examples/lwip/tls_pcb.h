@@ -31,6 +31,7 @@ typedef size_t (*tls_recv_fn)(void *arg, tls_pcb *tls, const uint8_t *data, size
 typedef void (*tls_sent_fn)(void *arg, tls_pcb *tls);
 
 /* The connection has ended, and was wiped. The tcp_pcb does not exist any more. The memory is the application's again.
+ * As long as the tls_pcb is in it, tls_write returns ERR_CONN, and tls_resume, tls_shutdown and tls_close do nothing.
  *
  * TLSR_OK: both sides have closed. Other answers of tlsr_connection_shutdown_both: tls_close has waited too long
  * (TLSR_ERR_AWAITING_PEER, TLSR_ERR_WOULD_BLOCK_WRITE) or received too much (TLSR_ERR_BUDGET_SPENT).
@@ -89,7 +90,7 @@ void tls_end(tls_pcb *tls, tls_end_fn end);
 void tls_resume(tls_pcb *tls);
 
 /* Seals and sends data, and writes how many bytes it has taken. ERR_MEM: none, because there is no room; wait for
- * tls_sent_fn. ERR_CLSD after tls_shutdown or tls_close; ERR_CONN if the connection has failed. */
+ * tls_sent_fn. ERR_CLSD after tls_shutdown or tls_close; ERR_CONN if the connection has failed or has ended. */
 err_t tls_write(tls_pcb *tls, const void *data, size_t len, size_t *taken);
 
 /* Closes the sending direction: shutdown in one step. Receiving goes on. */

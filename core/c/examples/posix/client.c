@@ -1,9 +1,12 @@
 /*
  * client HOST PORT CA_FILE: connects with the handshake of OpenSSL and the records of tls-record, sends its standard
  * input, and prints what the server sends. At the end of the input it sends a close_notify and goes on reading.
- * Succeeds if both sides have closed with a close_notify.
+ * Succeeds if everything was sent and printed, and both sides have closed with a close_notify. An input that cannot be
+ * read, or an output that cannot be written, ends the connection with a fatal alert: a close_notify would say that the
+ * input was complete.
  */
 #define _POSIX_C_SOURCE 200809L
+#include <errno.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
@@ -30,39 +33,58 @@ static int connect_to(const char *host, const char *port) {
     return fd;
 }
 
-/* Copies the standard input to the stream and the stream to the standard output, until the server closes. */
+/* Ends the connection after a failure on this side. */
+static int give_up(stream *s, const char *what) {
+    perror(what);
+    tlsr_connection_abort(&s->connection, TLSR_ALERT_INTERNAL_ERROR);
+    return 1;
+}
+
+/* Copies the standard input to the stream and the stream to the standard output, until the server closes. What it has
+ * sent is read although sending fails. Returns 0, or 1. */
 static int copy(stream *s) {
     static char input[16384], output[16384];
     size_t from = 0, to = 0;
-    bool has_input = true;
+    bool has_input = true, has_failed = false;
     for (;;) {
         ptrdiff_t received;
         while ((received = stream_read(s, output, sizeof output)) > 0) {
-            fwrite(output, 1, (size_t)received, stdout);
+            if (fwrite(output, 1, (size_t)received, stdout) != (size_t)received) {
+                return give_up(s, "client: output");
+            }
         }
-        fflush(stdout);
+        if (fflush(stdout) != 0) {
+            return give_up(s, "client: output");
+        }
         if (received != STREAM_AGAIN) {
-            return received != 0;
+            return received != 0 || has_failed || from != to;
         }
-        while (from < to) {
+        while (!has_failed && from < to) {
             ptrdiff_t taken = stream_write(s, input + from, to - from);
-            if (taken < 0) {
+            if (taken == STREAM_AGAIN) {
                 break;
             }
-            from += (size_t)taken;
+            has_failed = taken < 0;
+            from += taken < 0 ? 0 : (size_t)taken;
         }
-        if (!has_input && from == to && stream_shutdown(s) == -1) {
-            return 1;
+        if (!has_failed && !has_input && from == to) {
+            has_failed = stream_shutdown(s) == -1;
         }
         struct pollfd ready[2] = {{s->socket, (short)(stream_events(s) | POLLIN), 0}, {STDIN_FILENO, POLLIN, 0}};
-        bool wants_input = has_input && from == to;
+        bool wants_input = has_input && from == to && !has_failed;
         if (poll(ready, wants_input ? 2 : 1, -1) < 0) {
-            return 1;
+            if (errno == EINTR) {
+                continue;
+            }
+            return give_up(s, "client: poll");
         }
         stream_move(s, ready[0].revents);
         if (wants_input && ready[1].revents != 0) {
             ssize_t len = read(STDIN_FILENO, input, sizeof input);
-            has_input = len > 0;
+            if (len < 0 && errno != EINTR && errno != EAGAIN) {
+                return give_up(s, "client: input");
+            }
+            has_input = len != 0;
             from = 0;
             to = len > 0 ? (size_t)len : 0;
         }

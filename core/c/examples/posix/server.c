@@ -31,6 +31,9 @@ static int listen_on(const char *port) {
     return fd;
 }
 
+/* How long a client may be silent, because the others wait for it to end. */
+#define IDLE_MILLISECONDS 60000
+
 static void serve(SSL_CTX *context, int fd) {
     static stream s;
     SSL *ssl = SSL_new(context);
@@ -42,10 +45,10 @@ static void serve(SSL_CTX *context, int fd) {
     ptrdiff_t received = 0;
     for (bool is_open = true; is_open;) {
         received = stream_read(&s, data, sizeof data);
-        is_open = received > 0 || (received == STREAM_AGAIN && stream_wait(&s, true, -1));
+        is_open = received > 0 || (received == STREAM_AGAIN && stream_wait(&s, true, IDLE_MILLISECONDS));
         for (ptrdiff_t sent = 0; is_open && sent < received;) {
             ptrdiff_t taken = stream_write(&s, data + sent, (size_t)(received - sent));
-            is_open = taken >= 0 || (taken == STREAM_AGAIN && stream_wait(&s, false, -1));
+            is_open = taken >= 0 || (taken == STREAM_AGAIN && stream_wait(&s, false, IDLE_MILLISECONDS));
             sent += taken > 0 ? taken : 0;
         }
     }

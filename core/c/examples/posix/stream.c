@@ -6,13 +6,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0
-#endif
 
 int stream_init(stream *s, tlsr_layer *layer, int socket, const uint8_t *rest, size_t rest_len) {
     tlsr_slice_mut room;
@@ -23,9 +18,13 @@ int stream_init(stream *s, tlsr_layer *layer, int socket, const uint8_t *rest, s
             TLSR_OK ||
         tlsr_buffer_init(&s->buffer, sizeof s->buffer, s->received, sizeof s->received) != TLSR_OK ||
         tlsr_buffer_room(&s->buffer, &room) != TLSR_OK || room.len < rest_len) {
+        tlsr_connection_wipe(&s->connection);
+        tlsr_layer_wipe(layer);
         return -1;
     }
-    memcpy(room.data, rest, rest_len);
+    if (rest_len != 0) { /* then `rest` may be null */
+        memcpy(room.data, rest, rest_len);
+    }
     tlsr_buffer_received(&s->buffer, rest_len);
     return 0;
 }
@@ -35,15 +34,15 @@ static bool would_block(void) { return errno == EAGAIN || errno == EWOULDBLOCK |
 /* Gives the transport what it takes of the sealed records. */
 static void send_unsent(stream *s) {
     tlsr_slice unsent;
-    while (tlsr_connection_unsent(&s->connection, &unsent) == TLSR_OK && unsent.len != 0) {
+    while (!s->has_send_failed && tlsr_connection_unsent(&s->connection, &unsent) == TLSR_OK && unsent.len != 0) {
         ssize_t sent = send(s->socket, unsent.data, unsent.len, MSG_NOSIGNAL);
         if (sent >= 0) {
             tlsr_connection_sent(&s->connection, (size_t)sent);
-        } else if (!would_block()) {
-            tlsr_connection_transport_failed(&s->connection);
-            s->is_ended = true;
-        } else {
+        } else if (would_block()) {
             return;
+        } else {
+            /* The connection is not told: what has arrived before a reset is received and opened. */
+            s->has_send_failed = true;
         }
     }
 }
@@ -66,11 +65,13 @@ static void receive(stream *s) {
     }
 }
 
-short stream_events(stream *s) {
+/* Whether there are records that the transport will take. */
+static bool has_unsent(stream *s) {
     tlsr_slice unsent;
-    tlsr_connection_unsent(&s->connection, &unsent);
-    return unsent.len != 0 ? POLLOUT : 0;
+    return !s->has_send_failed && tlsr_connection_unsent(&s->connection, &unsent) == TLSR_OK && unsent.len != 0;
 }
+
+short stream_events(stream *s) { return has_unsent(s) ? POLLOUT : 0; }
 
 void stream_move(stream *s, short revents) {
     if (revents & (POLLIN | POLLHUP | POLLERR)) {
@@ -82,6 +83,9 @@ void stream_move(stream *s, short revents) {
 bool stream_wait(stream *s, bool wants_input, int milliseconds) {
     struct pollfd ready = {.fd = s->socket, .events = stream_events(s)};
     ready.events = (short)(ready.events | (wants_input ? POLLIN : 0));
+    if (ready.events == 0) {
+        return true;
+    }
     if (poll(&ready, 1, milliseconds) == 0) {
         return false;
     }
@@ -135,11 +139,19 @@ ptrdiff_t stream_read(stream *s, void *data, size_t len) {
 }
 
 ptrdiff_t stream_write(stream *s, const void *data, size_t len) {
+    if (s->has_send_failed) {
+        return -1;
+    }
     size_t taken;
     tlsr_status status = tlsr_connection_write(&s->connection, data, len, &taken);
     send_unsent(s);
     if (status == TLSR_ERR_NO_SPACE) {
-        return STREAM_AGAIN;
+        if (has_unsent(s)) {
+            return STREAM_AGAIN;
+        }
+        /* All was sent: there is room, and nothing to wait for. */
+        status = tlsr_connection_write(&s->connection, data, len, &taken);
+        send_unsent(s);
     }
     return status == TLSR_OK ? (ptrdiff_t)taken : -1;
 }
@@ -153,7 +165,7 @@ int stream_shutdown(stream *s) {
     case TLSR_ERR_CONNECTION_CLOSED:
         return 0;
     case TLSR_ERR_WOULD_BLOCK_WRITE:
-        return STREAM_AGAIN;
+        return s->has_send_failed ? -1 : STREAM_AGAIN;
     default:
         return -1;
     }
@@ -171,7 +183,11 @@ int stream_close(stream *s, int milliseconds) {
     for (;;) {
         status = tlsr_connection_shutdown_both(&s->connection, 1 << 20, NULL);
         send_unsent(s);
-        if (status != TLSR_ERR_WOULD_BLOCK_WRITE && status != TLSR_ERR_AWAITING_PEER) {
+        if (status == TLSR_ERR_WOULD_BLOCK_WRITE && !has_unsent(s)) {
+            /* All was sent: that may have been the last thing to wait for. */
+            status = tlsr_connection_shutdown_both(&s->connection, 1 << 20, NULL);
+        }
+        if ((status != TLSR_ERR_WOULD_BLOCK_WRITE && status != TLSR_ERR_AWAITING_PEER) || s->has_send_failed) {
             break;
         }
         while (!s->is_ended && open_next(s)) {
@@ -208,5 +224,5 @@ void stream_print_end(stream *s, const char *name) {
     } else if (end.read == TLSR_READ_PEER_ALERT) {
         fprintf(stderr, " (%s)", tlsr_alert_text(end.read_alert));
     }
-    fprintf(stderr, "; sent: %s\n", write[end.write]);
+    fprintf(stderr, "; sent: %s\n", s->has_send_failed ? "failed" : write[end.write]);
 }

@@ -5,21 +5,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "tls_record.h"
+
+/* A socket that the peer has reset is an error of send(), not a signal. Systems without this flag have the socket
+ * option SO_NOSIGPIPE, or a program ignores SIGPIPE. */
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
 
 typedef struct stream {
     int socket; /* does not block */
     tlsr_connection connection;
     tlsr_buffer buffer;
-    tlsr_opened opened; /* the record that stream_read returns data of */
-    bool is_ended;      /* nothing more can be received: close_notify, or the end of the transport */
+    tlsr_opened opened;   /* the record that stream_read returns data of */
+    bool is_ended;        /* nothing more can be received: close_notify, or the end of the transport */
+    bool has_send_failed; /* nothing more can be sent; what the peer has sent can still be read */
     uint8_t received[TLSR_MAX_RECORD];
     uint8_t records[TLSR_MAX_RECORD];
 } stream;
 
-/* Makes a stream of a layer, which is wiped, and the received bytes that the handshake has left. The socket is set to
- * not block. Returns 0, or -1. */
+/* Makes a stream of a layer and the received bytes that the handshake has left. The socket is set to not block.
+ * Returns 0, or -1. The layer is wiped in either case. */
 int stream_init(stream *s, tlsr_layer *layer, int socket, const uint8_t *rest, size_t rest_len);
 
 /* Nothing has arrived, or there is no room: stream_wait, then call again. */
@@ -38,8 +46,8 @@ short stream_events(stream *s);
 /* Moves bytes from and to the socket, as far as it is ready. */
 void stream_move(stream *s, short revents);
 
-/* Waits until the socket takes records, or, if `wants_input`, has bytes; then moves them. Returns false after so many
- * milliseconds; -1 are for ever. */
+/* Waits until the socket takes unsent records, or, if `wants_input`, has bytes; then moves them. Returns at once if
+ * there is nothing to wait for. Returns false after so many milliseconds; -1 are for ever. */
 bool stream_wait(stream *s, bool wants_input, int milliseconds);
 
 /* Sends a close_notify: shutdown in one step. Reading goes on. Returns 0, -1, or STREAM_AGAIN. */

@@ -1,10 +1,11 @@
 #define _POSIX_C_SOURCE 200809L
 #include "takeover.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* A handshake in progress. `in` holds what was received; the first `given` bytes of it are a record that OpenSSL has
@@ -65,11 +66,12 @@ static tlsr_status send_output(handshake *h) {
         tlsr_status status = follow(h, h->role, record, len);
         /* What the follower refuses, OpenSSL's own alert for instance, is sent all the same. */
         for (size_t done = 0; done < len;) {
-            ssize_t sent = send(h->socket, record + done, len - done, 0);
-            if (sent <= 0) {
+            ssize_t sent = send(h->socket, record + done, len - done, MSG_NOSIGNAL);
+            if (sent > 0) {
+                done += (size_t)sent;
+            } else if (sent == 0 || errno != EINTR) {
                 return TLSR_ERR_IO;
             }
-            done += (size_t)sent;
         }
         if (status != TLSR_OK) {
             return status;
@@ -96,10 +98,13 @@ static tlsr_status receive_record(handshake *h) {
             return TLSR_ERR_RECORD_TOO_LONG;
         }
         ssize_t received = recv(h->socket, h->in + h->len, sizeof h->in - h->len, 0);
-        if (received <= 0) {
-            return received == 0 ? TLSR_ERR_SOCKET_CLOSED : TLSR_ERR_IO;
+        if (received > 0) {
+            h->len += (size_t)received;
+        } else if (received == 0) {
+            return TLSR_ERR_SOCKET_CLOSED;
+        } else if (errno != EINTR) {
+            return TLSR_ERR_IO;
         }
-        h->len += (size_t)received;
     }
     tlsr_status status = follow(h, h->peer, h->in, len);
     /* OpenSSL sees also what the follower refuses, and has the right alert for it. */
@@ -142,6 +147,14 @@ static tlsr_status run(handshake *h) {
     return status;
 }
 
+/* Limits each call that receives or sends: a silent peer ends the handshake, with TLSR_ERR_IO. The socket of a stream
+ * does not block, so that this does not apply to it. */
+static void limit_waiting(int socket) {
+    const struct timeval limit = {.tv_sec = TAKEOVER_SECONDS};
+    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
 int takeover(SSL *ssl, int socket, stream *s) {
     handshake h;
     memset(&h, 0, sizeof h);
@@ -151,6 +164,8 @@ int takeover(SSL *ssl, int socket, stream *s) {
     h.peer = SSL_is_server(ssl) ? TLSR_CLIENT : TLSR_SERVER;
     SSL_set_app_data(ssl, &h);
     SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+
+    limit_waiting(socket);
 
     tlsr_config config;
     tlsr_layer layer;
@@ -163,8 +178,11 @@ int takeover(SSL *ssl, int socket, stream *s) {
     /* What OpenSSL would still write must not be sent: its sequence numbers are the engine's now. */
     SSL_free(ssl);
     tlsr_follower_wipe(&h.follower);
-    if (status == TLSR_OK && stream_init(s, &layer, socket, h.in, h.len) == 0) {
-        return 0;
+    if (status == TLSR_OK) {
+        if (stream_init(s, &layer, socket, h.in, h.len) == 0) {
+            return 0;
+        }
+        status = TLSR_ERR_FAILED;
     }
     fprintf(stderr, "handshake: %s\n", tlsr_status_text(status));
     close(socket);

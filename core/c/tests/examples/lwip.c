@@ -219,7 +219,7 @@ static void on_room(void *arg, tls_pcb *tls) {
 
 static void on_end(void *arg, tls_pcb *tls, tlsr_status why, const tlsr_end *how) {
     end *e = arg;
-    uint8_t bytes[1];
+    uint8_t bytes[1] = {0};
     size_t taken;
     CHECK(&e->tls == tls && !e->has_ended);
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_connection_write(&tls->connection, bytes, 1, &taken));
@@ -232,6 +232,12 @@ static void on_end(void *arg, tls_pcb *tls, tlsr_status why, const tlsr_end *how
     }
     memset(e->sealed, 0x55, sizeof e->sealed);
     memset(e->opened, 0x55, sizeof e->opened);
+    /* Nothing follows the end, whatever the application calls. */
+    taken = 1;
+    CHECK(tls_write(tls, bytes, 1, &taken) == ERR_CONN && taken == 0);
+    tls_shutdown(tls);
+    tls_close(tls, 0, 10);
+    tls_resume(tls);
     e->has_ended = 1;
     e->why = why;
     e->how = *how;
