@@ -343,7 +343,8 @@ typedef struct tlsr_key_store {
  * - Keys in a store: `suite`, `store`, and `handle`: the number of the secret. From the call on it belongs
  *   to the engine, which destroys it, unless the call returns TLSR_ERR_ARGUMENT, TLSR_ERR_INVALID_HANDLE,
  *   TLSR_ERR_LENGTH or TLSR_ERR_UNSUPPORTED. A number that is given twice, for both directions for instance,
- *   is TLSR_ERR_SAME_SECRET, and is destroyed once. Two numbers with the same secret behind them are not seen.
+ *   is TLSR_ERR_SAME_SECRET, and is destroyed once. One that the object has in use stays in use, whatever a call
+ *   returns that gives it again. Two numbers with the same secret behind them are not seen.
  *
  * The bytes are copied: wipe yours.
  */
