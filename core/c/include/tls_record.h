@@ -274,7 +274,8 @@ tlsr_status tlsr_config_init(tlsr_config *config, uint8_t role);
  * tlsr_layer_open_arriving: a multi-part operation, as PSA Crypto calls it. A key has one operation at a time.
  *
  * For pieces: begin, authenticate each piece, verify, decrypt each piece, end. For a record that arrives: begin,
- * update each part, verify, end. Parts have any length. `end` also follows a call that has failed.
+ * update each part, verify, end. Parts have any length. `end` also follows a call that has failed,
+ * and a record of which no more comes: once for each `begin`, and before `destroy_key`.
  */
 typedef struct tlsr_key_store_parts {
     /* Begins to open a record of `len` bytes of ciphertext, without its tag. */
