@@ -27,26 +27,21 @@ pub(crate) fn take_over<K: KeySchedule>(
         Role::Client => (server, client),
         Role::Server => (client, server),
     };
-    let is_shared = is_shared(opener, sealer, &read, &write);
+    // Both are compared with all keys that are in use before either is dropped, whatever the checks say:
+    // see `KeySchedule::is_same_secret`. These two compare with the keys of the same direction.
+    let checked = sealer.check_install(epoch, &write, write_sequence);
+    opener.has_secret_of(&read);
+    let is_shared =
+        opener.has_secret_of(&write) | sealer.has_secret_of(&read) | read.is_same_secret(&write);
     if read.version() != write.version() {
         return Err(KeyError::Mismatch);
     }
     if is_shared {
         return Err(KeyError::SameSecret);
     }
-    sealer.check_install(epoch, &write, write_sequence)?;
+    checked?;
     opener.take_over(epoch, read, read_sequence)?;
     sealer.take_over(epoch, write, write_sequence)
-}
-
-/// Returns whether both directions would have one secret, now or during the change of keys.
-///
-/// Both are compared with all that are in use, whatever the first answer is: see
-/// [`KeySchedule::is_same_secret`]. One that its own direction has already is refused later.
-fn is_shared<K: KeySchedule>(opener: &Opener<K>, sealer: &Sealer<K>, read: &K, write: &K) -> bool {
-    opener.has_secret_of(read);
-    sealer.has_secret_of(write);
-    opener.has_secret_of(write) | sealer.has_secret_of(read) | read.is_same_secret(write)
 }
 
 /// Installs the keys of the records that `writer` seals, in the half that seals or opens them.
