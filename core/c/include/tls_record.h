@@ -34,8 +34,8 @@
  *   return TLSR_OK (0) or a negative status. If nothing else is said, an error changes nothing.
  *   TLSR_ERR_ARGUMENT (null or misaligned pointer, overlapping buffers, a value that does not exist) and
  *   TLSR_ERR_INVALID_HANDLE can come from every function that takes such things, and are not repeated below.
- *   A structure that a function fills is written if the function returns TLSR_OK, and else only where that
- *   is said.
+ *   What a function fills, be it a structure, a length or a pointer, is zeros after an error, if its pointer
+ *   is valid and if nothing else is said.
  *
  * Versions of this header and of the library must be the same: compare TLSR_VERSION and tlsr_version().
  * Sizes belong to one build of the library: its script `configure` makes tls_record_config.h.
@@ -404,7 +404,7 @@ typedef struct tlsr_slice_mut {
 /* The peer's close_notify: it sends no more records. Bytes behind it are not TLS. */
 #define TLSR_EVENT_CLOSED 7
 
-/* What open functions return. */
+/* What open functions return. tlsr_layer_open leaves it as it is after an error. */
 typedef struct tlsr_opened {
     size_t consumed; /* bytes at the front of the input that are done with: pass the rest again, unchanged */
     size_t offset;   /* of the content, in the input or, for open_into, in the output */
@@ -416,8 +416,9 @@ typedef struct tlsr_opened {
     uint8_t detail;
 } tlsr_opened;
 
-/* What seal functions return. Written with TLSR_ERR_NO_SPACE and all errors of sealing, too: nothing was
- * taken and nothing was written then. */
+/* What seal functions return. After an error nothing was taken and nothing was written, and `needed` is 0 but for
+ * TLSR_ERR_NO_SPACE. tlsr_layer_seal and tlsr_layer_seal_in_place leave it as it is after TLSR_ERR_ARGUMENT and
+ * TLSR_ERR_INVALID_HANDLE. */
 typedef struct tlsr_sealed {
     size_t taken;   /* bytes of data in the record: pass the others again */
     size_t written; /* length of the record: send so many bytes */

@@ -97,8 +97,8 @@ pub extern "C" fn layer_take_kernel_control(
     control: Out<'_, Control>,
 ) -> Status {
     Status::of(|| {
+        let place = control.cleared()?;
         let Layer(layer) = layer.get()?;
-        let place = control.place()?;
         Control::fill(place, layer.take_kernel_control());
         Ok(())
     })
@@ -111,8 +111,8 @@ pub extern "C" fn connection_take_kernel_control(
     control: Out<'_, Control>,
 ) -> Status {
     Status::of(|| {
+        let place = control.cleared()?;
         let Connection(connection) = connection.get()?;
-        let place = control.place()?;
         Control::fill(place, connection.take_kernel_control());
         Ok(())
     })
@@ -125,8 +125,8 @@ pub extern "C" fn kernel_crypto_info(
     info: Out<'_, CryptoInfo>,
 ) -> Status {
     Status::of(|| {
+        let place = info.cleared()?;
         let Kernel(kernel) = kernel.get()?;
-        let place = info.place()?;
         let info = kernel.crypto_info()?;
         let mut filled = CryptoInfo { len: info.as_bytes().len(), bytes: [0; MAX_CRYPTO_INFO] };
         for (to, from) in filled.bytes.iter_mut().zip(info.as_bytes()) {

@@ -276,9 +276,19 @@ impl<'a, T: Plain> Out<'a, T> {
         Ok(Place(self))
     }
 
-    /// Returns the place of a value that the caller may not want: null.
-    pub(crate) fn optional_place(self) -> Result<Option<Place<'a, T>>, Status> {
-        if self.0.is_null() { Ok(None) } else { self.place().map(Some) }
+    /// Returns the place of a value, and writes zeros there: the caller may read it after an error. Called
+    /// before anything else.
+    #[inline(never)]
+    pub(crate) fn cleared(self) -> Result<Place<'a, T>, Status> {
+        let place = self.place()?;
+        // SAFETY: the caller has this memory, for this call alone. Zeros are a value of every such type.
+        unsafe { ptr::write_bytes(place.0.0, 0, 1) };
+        Ok(place)
+    }
+
+    /// The same for a value that the caller may not want: null.
+    pub(crate) fn cleared_if_any(self) -> Result<Option<Place<'a, T>>, Status> {
+        if self.0.is_null() { Ok(None) } else { self.cleared().map(Some) }
     }
 }
 
@@ -294,6 +304,13 @@ impl<'a, T: Plain> Place<'a, T> {
         // SAFETY: the caller has this memory, for this call alone. The value may be uninitialised.
         let place: &mut MaybeUninit<T> = unsafe { &mut *self.0.0.cast() };
         place.write(value)
+    }
+
+    /// Returns the value of a place that was cleared.
+    #[inline]
+    pub(crate) fn value(self) -> &'a mut T {
+        // SAFETY: the caller has this memory, for this call alone, and `cleared` has initialised it.
+        unsafe { &mut *self.0.0 }
     }
 }
 

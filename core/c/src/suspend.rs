@@ -21,7 +21,7 @@ pub extern "C" fn layer_suspend(
     Status::of(|| {
         let Layer(layer) = layer.get()?;
         let key = key.get()?;
-        let place = bytes.place()?;
+        let place = bytes.cleared()?;
         place.write(layer.suspend(key)?);
         Ok(())
     })
@@ -37,7 +37,7 @@ pub extern "C" fn connection_suspend(
     Status::of(|| {
         let Connection(connection) = connection.get()?;
         let key = key.get()?;
-        let place = bytes.place()?;
+        let place = bytes.cleared()?;
         place.write(connection.suspend(key)?);
         Ok(())
     })

@@ -413,7 +413,39 @@ static void wrong_calls_are_refused(void) {
     CHECK(tlsr_connection_take_sealed_alert(&copy) == -1);
 }
 
+/* Else a caller that does not look at the status reads what it has not initialised, a pointer for instance. */
+static void outputs_are_zeros_after_an_error(void) {
+    make_both();
+    tlsr_connection *connection = &client.connection, copy = *connection;
+    size_t taken;
+    uint32_t drained;
+    uint8_t data[4] = {0};
+    tlsr_slice unsent;
+    tlsr_slice_mut slot;
+    tlsr_opened opened;
+    tlsr_end end;
+    tlsr_position position;
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, unsent, tlsr_connection_unsent(&copy, &unsent));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, unsent, tlsr_connection_unsent(NULL, &unsent));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, unsent, tlsr_connection_begin_send(&copy, &unsent));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, slot, tlsr_connection_reserve(&copy, 1, &slot));
+    CHECK_CLEARS(TLSR_ERR_TOO_LONG, slot, tlsr_connection_reserve(connection, 20000, &slot));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, taken, tlsr_connection_write(&copy, data, 1, &taken));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, taken, tlsr_connection_write(connection, NULL, 1, &taken));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, taken, tlsr_connection_write_parts(connection, NULL, 1, &taken));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, opened, tlsr_connection_received(connection, NULL, 1, &opened));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, opened, tlsr_connection_received_into(connection, NULL, 1, data, 4, &opened));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, end, tlsr_connection_end(&copy, &end));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, position, tlsr_connection_position(&copy, &position));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, drained, tlsr_connection_check_closed(&copy, 0, &drained));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, drained, tlsr_connection_shutdown_both(&copy, 0, &drained));
+    CHECK_STATUS(TLSR_ERR_WOULD_BLOCK_WRITE, tlsr_connection_shutdown(connection));
+    CHECK_CLEARS(TLSR_ERR_CONNECTION_CLOSED, taken, tlsr_connection_write(connection, data, 1, &taken));
+    CHECK_CLEARS(TLSR_ERR_CONNECTION_CLOSED, slot, tlsr_connection_reserve(connection, 1, &slot));
+}
+
 void test_connection(void) {
+    outputs_are_zeros_after_an_error();
     data_goes_both_ways_in_pieces_of_any_length();
     a_record_in_pieces_is_opened_elsewhere();
     one_step_is_done_when_the_transport_has_the_close_notify();

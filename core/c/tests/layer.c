@@ -847,6 +847,26 @@ static void what_is_no_layer_is_refused_by_every_function(void) {
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_layer_wipe(&zeros));
 }
 
+/* But for the three functions that open and seal every record. */
+static void outputs_are_zeros_after_an_error(void) {
+    tlsr_layer copy, client, server;
+    make_layers(&client, &server);
+    copy = client;
+    uint8_t *bytes = any_bytes;
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, any_opened, tlsr_layer_open_into(&client, NULL, 1, bytes, 64, &any_opened));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, any_sealed, tlsr_layer_seal_parts(&client, NULL, 1, bytes, 64, &any_sealed));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, any_sealed, tlsr_layer_seal_handshake(&client, NULL, 1, bytes, 64, &any_sealed));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, any_sealed, tlsr_layer_change_cipher_spec(&client, NULL, 1, &any_sealed));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, any_sealed, tlsr_layer_poll_control(&client, NULL, 1, &any_sealed));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, any_control, tlsr_layer_next_control(&copy, &any_control));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, any_drained, tlsr_layer_check_closed(&copy, 0, &any_drained));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, any_end, tlsr_layer_end(&copy, &any_end));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, any_position, tlsr_layer_position(&copy, &any_position));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_close(&client));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&client, bytes, 64, &any_sealed));
+    CHECK_CLEARS(TLSR_ERR_CONNECTION_CLOSED, any_sealed, tlsr_layer_seal(&client, bytes, 1, bytes + 1, 63, &any_sealed));
+}
+
 /* A wrong pointer beside a right layer: nothing changes. */
 static void wrong_pointers_are_refused_before_anything_changes(void) {
     tlsr_layer client, server;
@@ -910,4 +930,5 @@ void test_layer(void) {
     a_secret_in_use_by_a_half_outlives_a_call_that_gives_it_again();
     what_is_no_layer_is_refused_by_every_function();
     wrong_pointers_are_refused_before_anything_changes();
+    outputs_are_zeros_after_an_error();
 }
