@@ -343,7 +343,7 @@ typedef struct tlsr_key_store {
  *   nonce. ChaCha20-Poly1305 has 12 bytes.
  * - Keys in a store: `suite`, `store`, and `handle`: the number of the secret. From the call on it belongs
  *   to the engine, which destroys it, unless the call returns TLSR_ERR_ARGUMENT, TLSR_ERR_INVALID_HANDLE,
- *   TLSR_ERR_LENGTH or TLSR_ERR_UNSUPPORTED. A number that is given twice, for both directions for instance,
+ *   TLSR_ERR_LENGTH, TLSR_ERR_UNSUPPORTED or TLSR_ERR_KEY_EXHAUSTED. A number that is given twice, for both directions for instance,
  *   is TLSR_ERR_SAME_SECRET, and is destroyed once. One that the object has in use stays in use, whatever a call
  *   returns that gives it again. Two numbers with the same secret behind them are not seen.
  *
@@ -356,7 +356,8 @@ typedef struct tlsr_secret {
     size_t iv_len;
     const tlsr_key_store *store;
     uintptr_t handle;
-    uint64_t sequence; /* number of the next record: 0 for keys that were not used yet */
+    uint64_t sequence; /* number of the next record: 0 for keys that were not used yet; UINT64_MAX is
+                        * TLSR_ERR_KEY_EXHAUSTED */
     uint16_t suite;    /* number of IANA: 0x1301 is TLS_AES_128_GCM_SHA256 */
 } tlsr_secret;
 

@@ -45,8 +45,10 @@ pub extern "C" fn connection_from_layer(
     buffer: BytesMut<'_>,
     buffer_len: usize,
 ) -> Status {
-    moving_keys(size_of::<Memory<Connection>>(), || {
+    moving_keys(size_of::<(Memory<Layer>, Memory<Connection>)>(), || {
         layer.check_beside(&connection)?;
+        buffer.check_beside_object(buffer_len, &connection)?;
+        buffer.check_beside_object(buffer_len, &layer)?;
         let room = connection.room(size)?;
         let buffer = buffer.owned(buffer_len)?;
         if buffer_len < MIN_BUFFER {

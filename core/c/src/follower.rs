@@ -152,6 +152,7 @@ pub extern "C" fn follower_finish(
     size: usize,
 ) -> Status {
     moving_keys(size_of::<Memory<Layer>>(), || {
+        layer.check_beside(&follower)?;
         let Follower(follower) = follower.get()?;
         let config = config_of(config)?;
         let room = layer.room(size)?;

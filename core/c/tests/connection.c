@@ -370,6 +370,26 @@ static void a_layer_becomes_a_connection(void) {
     open_one(&server, wire, len, TLSR_EVENT_APPLICATION_DATA);
 }
 
+/* Else the first record overwrites the connection, or the layer is wiped while it is the buffer. */
+static void a_buffer_that_overlaps_an_object_is_refused(void) {
+    static union {
+        tlsr_connection connection;
+        tlsr_layer layer;
+        uint8_t bytes[sizeof(tlsr_connection) + 1024];
+    } one, other;
+    tlsr_layer layer, peer;
+    make_layers(&layer, &peer);
+    tlsr_connection *made = &one.connection;
+    uint8_t *last = one.bytes + sizeof *made - 1;
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_from_layer(made, sizeof *made, &layer, one.bytes, 512));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_from_layer(made, sizeof *made, &layer, last, 512));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_from_layer(made, sizeof *made, &layer, last + 1, 512));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_wipe(made));
+    make_layers(&other.layer, &peer);
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_from_layer(made, sizeof *made, &other.layer, other.bytes, 512));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_close(&other.layer));
+}
+
 static void wrong_calls_are_refused(void) {
     make_both();
     tlsr_config config;
@@ -459,5 +479,6 @@ void test_connection(void) {
     a_handshake_of_tls_1_2_runs_on_the_connection();
     a_close_between_change_cipher_spec_and_keys_waits_for_them();
     a_layer_becomes_a_connection();
+    a_buffer_that_overlaps_an_object_is_refused();
     wrong_calls_are_refused();
 }

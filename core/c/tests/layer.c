@@ -773,6 +773,20 @@ static void a_secret_in_use_by_a_half_outlives_a_call_that_gives_it_again(void) 
     CHECK(count_alive() == 0);
 }
 
+/* No record has this number: every one would fail. */
+static void keys_at_the_last_sequence_number_are_refused(void) {
+    tlsr_secret last = client_secret, stored = live_secret(1);
+    tlsr_layer layer;
+    last.sequence = stored.sequence = UINT64_MAX;
+    make_empty(&layer, TLSR_CLIENT, 0);
+    CHECK_STATUS(TLSR_ERR_KEY_EXHAUSTED, tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &last, &server_secret));
+    CHECK_STATUS(TLSR_ERR_KEY_EXHAUSTED, tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &server_secret, &last));
+    CHECK_STATUS(TLSR_ERR_KEY_EXHAUSTED, tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &server_secret, &stored));
+    CHECK(is_alive[1]);
+    last.sequence--;
+    CHECK_STATUS(TLSR_OK, tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &last, &server_secret));
+}
+
 /* Each function, with everything right but the layer. */
 static tlsr_config any_config;
 static uint8_t any_bytes[64];
@@ -928,6 +942,7 @@ void test_layer(void) {
     a_stored_secret_stays_the_callers_if_the_other_one_is_refused();
     a_secret_in_use_outlives_a_call_that_gives_it_again();
     a_secret_in_use_by_a_half_outlives_a_call_that_gives_it_again();
+    keys_at_the_last_sequence_number_are_refused();
     what_is_no_layer_is_refused_by_every_function();
     wrong_pointers_are_refused_before_anything_changes();
     outputs_are_zeros_after_an_error();
