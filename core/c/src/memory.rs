@@ -293,7 +293,7 @@ impl<'a, T: Plain> Out<'a, T> {
 
     /// Returns the place of a value, and writes zeros there: the caller may read it after an error. Called
     /// before anything else.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn cleared(self) -> Result<Place<'a, T>, Status> {
         let place = self.place()?;
         // SAFETY: the caller has this memory, for this call alone. Zeros are a value of every such type.
