@@ -38,8 +38,8 @@
  *   return TLSR_OK (0) or a negative status. If nothing else is said, an error changes nothing.
  *   TLSR_ERR_ARGUMENT (null or misaligned pointer, overlapping buffers, a value that does not exist) and
  *   TLSR_ERR_INVALID_HANDLE can come from every function that takes such things, and are not repeated below.
- *   A structure that a function fills is written if the function returns TLSR_OK, and else only where that
- *   is said.
+ *   What a function fills, be it a structure, a length or a pointer, is zeros after an error, if its pointer
+ *   is valid and if nothing else is said.
  *
  * Versions of this header and of the library must be the same: compare TLSR_VERSION and tlsr_version().
  * Sizes belong to one build of the library: its script `configure` makes tls_record_config.h.
@@ -278,7 +278,8 @@ tlsr_status tlsr_config_init(tlsr_config *config, uint8_t role);
  * tlsr_layer_open_arriving: a multi-part operation, as PSA Crypto calls it. A key has one operation at a time.
  *
  * For pieces: begin, authenticate each piece, verify, decrypt each piece, end. For a record that arrives: begin,
- * update each part, verify, end. Parts have any length. `end` also follows a call that has failed.
+ * update each part, verify, end. Parts have any length. `end` also follows a call that has failed,
+ * and a record of which no more comes: once for each `begin`, and before `destroy_key`.
  */
 typedef struct tlsr_key_store_parts {
     /* Begins to open a record of `len` bytes of ciphertext, without its tag. */
@@ -346,8 +347,9 @@ typedef struct tlsr_key_store {
  *   nonce. ChaCha20-Poly1305 has 12 bytes.
  * - Keys in a store: `suite`, `store`, and `handle`: the number of the secret. From the call on it belongs
  *   to the engine, which destroys it, unless the call returns TLSR_ERR_ARGUMENT, TLSR_ERR_INVALID_HANDLE,
- *   TLSR_ERR_LENGTH or TLSR_ERR_UNSUPPORTED. A number that is given twice, for both directions for instance,
- *   is TLSR_ERR_SAME_SECRET, and is destroyed once. Two numbers with the same secret behind them are not seen.
+ *   TLSR_ERR_LENGTH, TLSR_ERR_UNSUPPORTED or TLSR_ERR_KEY_EXHAUSTED. A number that is given twice, for both directions for instance,
+ *   is TLSR_ERR_SAME_SECRET, and is destroyed once. One that the object has in use stays in use, whatever a call
+ *   returns that gives it again. Two numbers with the same secret behind them are not seen.
  *
  * The bytes are copied: wipe yours.
  */
@@ -358,7 +360,8 @@ typedef struct tlsr_secret {
     size_t iv_len;
     const tlsr_key_store *store;
     uintptr_t handle;
-    uint64_t sequence; /* number of the next record: 0 for keys that were not used yet */
+    uint64_t sequence; /* number of the next record: 0 for keys that were not used yet; UINT64_MAX is
+                        * TLSR_ERR_KEY_EXHAUSTED */
     uint16_t suite;    /* number of IANA: 0x1301 is TLS_AES_128_GCM_SHA256 */
 } tlsr_secret;
 
@@ -407,7 +410,7 @@ typedef struct tlsr_slice_mut {
  * return this event again. */
 #define TLSR_EVENT_CLOSED 7
 
-/* What open functions return. */
+/* What open functions return. tlsr_layer_open leaves it as it is after an error. */
 typedef struct tlsr_opened {
     size_t consumed; /* bytes at the front of the input that are done with: pass the rest again, unchanged */
     size_t offset;   /* of the content, in the input or, for open_into, in the output */
@@ -419,8 +422,9 @@ typedef struct tlsr_opened {
     uint8_t detail;
 } tlsr_opened;
 
-/* What seal functions return. Written with TLSR_ERR_NO_SPACE and all errors of sealing, too: nothing was
- * taken and nothing was written then. */
+/* What seal functions return. After an error nothing was taken and nothing was written, and `needed` is 0 but for
+ * TLSR_ERR_NO_SPACE. tlsr_layer_seal and tlsr_layer_seal_in_place leave it as it is after TLSR_ERR_ARGUMENT and
+ * TLSR_ERR_INVALID_HANDLE. */
 typedef struct tlsr_sealed {
     size_t taken;   /* bytes of data in the record: pass the others again */
     size_t written; /* length of the record: send so many bytes */

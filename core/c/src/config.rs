@@ -38,7 +38,7 @@ unsafe impl Plain for Config {}
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "config_init"))]
 pub extern "C" fn config_init(config: Out<'_, Config>, role: u8) -> Status {
     Status::of(|| {
-        let place = config.place()?;
+        let place = config.cleared()?;
         let default = tls_record::Config::new(role_of(role)?);
         place.write(Config {
             key_limit: default.key_limit,

@@ -45,8 +45,10 @@ pub extern "C" fn connection_from_layer(
     buffer: BytesMut<'_>,
     buffer_len: usize,
 ) -> Status {
-    moving_keys(size_of::<Memory<Connection>>(), || {
+    moving_keys(size_of::<(Memory<Layer>, Memory<Connection>)>(), || {
         layer.check_beside(&connection)?;
+        buffer.check_beside_object(buffer_len, &connection)?;
+        buffer.check_beside_object(buffer_len, &layer)?;
         let room = connection.room(size)?;
         let buffer = buffer.owned(buffer_len)?;
         if buffer_len < MIN_BUFFER {
@@ -219,9 +221,9 @@ pub extern "C" fn connection_received(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
+        let place = opened.cleared()?;
         let Connection(connection) = connection.get()?;
         let input = input.slice(len)?;
-        let place = opened.place()?;
         Opened::fill(place, &connection.received(input))
     })
 }
@@ -237,9 +239,9 @@ pub extern "C" fn connection_received_into(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
+        let place = opened.cleared()?;
         let Connection(connection) = connection.get()?;
         let (out, pieces) = out.beside_parts(len, pieces, count)?;
-        let place = opened.place()?;
         Opened::fill(place, &connection.received_into(pieces.get(), out))
     })
 }
@@ -285,9 +287,9 @@ pub extern "C" fn connection_write(
     taken: Out<'_, usize>,
 ) -> Status {
     Status::of(|| {
+        let place = taken.cleared()?;
         let Connection(connection) = connection.get()?;
         let data = data.slice(len)?;
-        let place = taken.place()?;
         place.write(connection.write(&[data])?);
         Ok(())
     })
@@ -302,9 +304,9 @@ pub extern "C" fn connection_write_parts(
     taken: Out<'_, usize>,
 ) -> Status {
     Status::of(|| {
+        let place = taken.cleared()?;
         let Connection(connection) = connection.get()?;
         let parts = parts.get(count)?;
-        let place = taken.place()?;
         place.write(connection.write(parts.get())?);
         Ok(())
     })
@@ -344,8 +346,8 @@ pub extern "C" fn connection_reserve(
     slot: Out<'_, SliceMut>,
 ) -> Status {
     Status::of(|| {
+        let place = slot.cleared()?;
         let Connection(connection) = connection.get()?;
-        let place = slot.place()?;
         place.write(SliceMut::of(connection.reserve(len)?));
         Ok(())
     })
@@ -380,8 +382,8 @@ pub extern "C" fn connection_unsent(
     unsent: Out<'_, Slice>,
 ) -> Status {
     Status::of(|| {
+        let place = unsent.cleared()?;
         let Connection(connection) = connection.get()?;
-        let place = unsent.place()?;
         place.write(Slice::of(connection.unsent()));
         Ok(())
     })
@@ -394,8 +396,8 @@ pub extern "C" fn connection_begin_send(
     unsent: Out<'_, Slice>,
 ) -> Status {
     Status::of(|| {
+        let place = unsent.cleared()?;
         let Connection(connection) = connection.get()?;
-        let place = unsent.place()?;
         place.write(Slice::of(connection.begin_send()));
         Ok(())
     })
@@ -435,8 +437,8 @@ pub extern "C" fn connection_shutdown_both(
     drained: Out<'_, u32>,
 ) -> Status {
     Status::of(|| {
+        let place = drained.cleared_if_any()?;
         let Connection(connection) = connection.get()?;
-        let place = drained.optional_place()?;
         fill_closed(place, connection.shutdown_both(budget))
     })
 }
@@ -449,8 +451,8 @@ pub extern "C" fn connection_check_closed(
     drained: Out<'_, u32>,
 ) -> Status {
     Status::of(|| {
+        let place = drained.cleared_if_any()?;
         let Connection(connection) = connection.get()?;
-        let place = drained.optional_place()?;
         fill_closed(place, connection.check_closed(budget))
     })
 }
@@ -471,8 +473,8 @@ pub extern "C" fn connection_abort(connection: Handle<'_, Connection>, alert: u8
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_end"))]
 pub extern "C" fn connection_end(connection: Handle<'_, Connection>, end: Out<'_, End>) -> Status {
     Status::of(|| {
+        let place = end.cleared()?;
         let Connection(connection) = connection.get()?;
-        let place = end.place()?;
         End::fill(place, connection.end());
         Ok(())
     })
@@ -505,8 +507,8 @@ pub extern "C" fn connection_position(
     position: Out<'_, Position>,
 ) -> Status {
     Status::of(|| {
+        let place = position.cleared()?;
         let Connection(connection) = connection.get()?;
-        let place = position.place()?;
         let (opener, sealer) = (connection.opener(), connection.writer().sealer());
         place.write(Position::of(Some(opener), Some(sealer)));
         Ok(())

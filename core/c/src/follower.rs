@@ -40,10 +40,10 @@ pub extern "C" fn follower_follow(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
+        let place = opened.cleared()?;
         let Follower(follower) = follower.get()?;
         let sender = role_of(sender)?;
         let input = input.slice(len)?;
-        let place = opened.place()?;
         let followed = follower.follow(sender, input);
         if let Err(TakeoverError::MissingSecret(kind)) = followed {
             place.write(Opened { detail: kind_number(kind), ..Opened::new(0) });
@@ -62,9 +62,9 @@ pub extern "C" fn follower_key_log(
     taken: Out<'_, u8>,
 ) -> Status {
     Status::of(|| {
+        let place = taken.cleared_if_any()?;
         let Follower(follower) = follower.get()?;
         let line = line.slice(len)?;
-        let place = taken.optional_place()?;
         let taken = follower.key_log(line)?;
         if let Some(place) = place {
             place.write(taken.into());
@@ -122,8 +122,8 @@ pub extern "C" fn follower_alpn(
     protocol: Out<'_, Slice>,
 ) -> Status {
     Status::of(|| {
+        let place = protocol.cleared()?;
         let Follower(follower) = follower.get()?;
-        let place = protocol.place()?;
         place.write(Slice::of(follower.alpn().unwrap_or_default()));
         Ok(())
     })
@@ -136,8 +136,8 @@ pub extern "C" fn follower_client_random(
     random: Out<'_, [u8; 32]>,
 ) -> Status {
     Status::of(|| {
+        let place = random.cleared()?;
         let Follower(follower) = follower.get()?;
-        let place = random.place()?;
         place.write(*follower.client_random());
         Ok(())
     })
@@ -152,6 +152,7 @@ pub extern "C" fn follower_finish(
     size: usize,
 ) -> Status {
     moving_keys(size_of::<Memory<Layer>>(), || {
+        layer.check_beside(&follower)?;
         let Follower(follower) = follower.get()?;
         let config = config_of(config)?;
         let room = layer.room(size)?;

@@ -3,9 +3,9 @@
 use tls_record::{KernelDirection, SuspendError};
 
 use crate::connection::Connection;
-use crate::keys::Provider;
+use crate::keys::{Provider, moving_keys};
 use crate::layer::Layer;
-use crate::memory::{Handle, Object, Out, Plain, Room};
+use crate::memory::{Handle, Memory, Object, Out, Plain, Room};
 use crate::outcome::Control;
 use crate::status::Status;
 
@@ -45,7 +45,8 @@ pub extern "C" fn layer_hand_sender_to_kernel(
     kernel: Handle<'_, Kernel>,
     size: usize,
 ) -> Status {
-    Status::of(|| {
+    moving_keys(size_of::<Memory<Kernel>>(), || {
+        kernel.check_beside(&layer)?;
         let Layer(layer) = layer.get()?;
         put(kernel.room(size)?, layer.hand_sender_to_kernel())
     })
@@ -58,7 +59,8 @@ pub extern "C" fn layer_hand_receiver_to_kernel(
     kernel: Handle<'_, Kernel>,
     size: usize,
 ) -> Status {
-    Status::of(|| {
+    moving_keys(size_of::<Memory<Kernel>>(), || {
+        kernel.check_beside(&layer)?;
         let Layer(layer) = layer.get()?;
         put(kernel.room(size)?, layer.hand_receiver_to_kernel())
     })
@@ -71,7 +73,8 @@ pub extern "C" fn connection_hand_sender_to_kernel(
     kernel: Handle<'_, Kernel>,
     size: usize,
 ) -> Status {
-    Status::of(|| {
+    moving_keys(size_of::<Memory<Kernel>>(), || {
+        kernel.check_beside(&connection)?;
         let Connection(connection) = connection.get()?;
         put(kernel.room(size)?, connection.hand_sender_to_kernel())
     })
@@ -84,7 +87,8 @@ pub extern "C" fn connection_hand_receiver_to_kernel(
     kernel: Handle<'_, Kernel>,
     size: usize,
 ) -> Status {
-    Status::of(|| {
+    moving_keys(size_of::<Memory<Kernel>>(), || {
+        kernel.check_beside(&connection)?;
         let Connection(connection) = connection.get()?;
         put(kernel.room(size)?, connection.hand_receiver_to_kernel())
     })
@@ -97,8 +101,8 @@ pub extern "C" fn layer_take_kernel_control(
     control: Out<'_, Control>,
 ) -> Status {
     Status::of(|| {
+        let place = control.cleared()?;
         let Layer(layer) = layer.get()?;
-        let place = control.place()?;
         Control::fill(place, layer.take_kernel_control());
         Ok(())
     })
@@ -111,8 +115,8 @@ pub extern "C" fn connection_take_kernel_control(
     control: Out<'_, Control>,
 ) -> Status {
     Status::of(|| {
+        let place = control.cleared()?;
         let Connection(connection) = connection.get()?;
-        let place = control.place()?;
         Control::fill(place, connection.take_kernel_control());
         Ok(())
     })
@@ -124,15 +128,16 @@ pub extern "C" fn kernel_crypto_info(
     kernel: Handle<'_, Kernel>,
     info: Out<'_, CryptoInfo>,
 ) -> Status {
-    Status::of(|| {
+    moving_keys(size_of::<CryptoInfo>(), || {
+        let place = info.cleared()?;
         let Kernel(kernel) = kernel.get()?;
-        let place = info.place()?;
         let info = kernel.crypto_info()?;
-        let mut filled = CryptoInfo { len: info.as_bytes().len(), bytes: [0; MAX_CRYPTO_INFO] };
+        // Written where it will be: another copy would have to be wiped.
+        let filled = place.value();
+        filled.len = info.as_bytes().len();
         for (to, from) in filled.bytes.iter_mut().zip(info.as_bytes()) {
             *to = *from;
         }
-        place.write(filled);
         Ok(())
     })
 }

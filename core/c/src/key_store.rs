@@ -148,8 +148,14 @@ impl KeySchedule for StoredSecret {
         if failed != 0 {
             return Err(KeyError::Crypto);
         }
-        let aead =
-            StoredKey { store: self.store, key, algorithm: self.algorithm, is_destroyed: false };
+        let aead = StoredKey {
+            store: self.store,
+            key,
+            algorithm: self.algorithm,
+            is_destroyed: false,
+            #[cfg(feature = "long-records")]
+            is_opening: false,
+        };
         Ok(DirectionKeys { aead, iv })
     }
 
@@ -198,6 +204,9 @@ pub(crate) struct StoredKey {
     key: usize,
     algorithm: Algorithm,
     is_destroyed: bool,
+    /// Whether a record in parts was begun, and not ended.
+    #[cfg(feature = "long-records")]
+    is_opening: bool,
 }
 
 impl Aead for StoredKey {
@@ -270,6 +279,8 @@ impl Aead for StoredKey {
 impl Zeroize for StoredKey {
     #[inline(never)]
     fn zeroize(&mut self) {
+        #[cfg(feature = "long-records")]
+        tls_record::aead::multi_part::MultiPart::end(self);
         let table = self.store.table();
         if let Some(destroy) = table.destroy_key.filter(|_| !self.is_destroyed) {
             self.is_destroyed = true;
@@ -309,6 +320,7 @@ impl tls_record::aead::multi_part::MultiPart for StoredKey {
         let begin = self.parts()?.begin.ok_or(AeadError)?;
         let context = self.store.table().context;
         let (data, data_len) = (additional_data.as_ptr(), additional_data.len());
+        self.is_opening = true;
         // SAFETY: a function of the caller, with what the header promises it.
         succeeded(unsafe { begin(context, self.key, nonce.as_ptr(), data, data_len, len) })
     }
@@ -341,7 +353,11 @@ impl tls_record::aead::multi_part::MultiPart for StoredKey {
         succeeded(unsafe { verify(context, self.key, tag.as_ptr(), tag.len()) })
     }
 
+    /// Once for each `begin`: also when the key is destroyed within a record.
     fn end(&mut self) {
+        if !core::mem::take(&mut self.is_opening) {
+            return;
+        }
         if let Ok(Some(end)) = self.parts().map(|parts| parts.end) {
             let context = self.store.table().context;
             // SAFETY: as above.

@@ -101,6 +101,9 @@ pub(crate) enum Keys {
 
 impl Keys {
     fn new(from: &Secret<'_>) -> Result<Self, Status> {
+        if from.sequence == u64::MAX {
+            return Err(Status::KEY_EXHAUSTED);
+        }
         let algorithm = Algorithm::from_suite(from.suite).ok_or(KeyError::Unsupported)?;
         // The numbers of the suites of TLS 1.3 (RFC 9846 appendix B.4).
         let version = if from.suite >> 8 == 0x13 { Version::Tls13 } else { Version::Tls12 };

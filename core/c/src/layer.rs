@@ -167,9 +167,10 @@ pub extern "C" fn layer_open_into(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
+        let place = opened.cleared()?;
         let Layer(layer) = layer.get()?;
         let (out, pieces) = out.beside_parts(len, pieces, count)?;
-        Opened::fill(opened.place()?, &layer.open_into(pieces.get(), out))
+        Opened::fill(place, &layer.open_into(pieces.get(), out))
     })
 }
 
@@ -229,9 +230,9 @@ pub extern "C" fn layer_seal_parts(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
+        let place = sealed.cleared()?;
         let Layer(layer) = layer.get()?;
         let (out, parts) = out.beside_parts(out_len, parts, count)?;
-        let place = sealed.place()?;
         let sealed = layer.seal(parts.get(), out);
         Sealed::fill(place, sealed.map(|sealed| (sealed.taken, sealed.written)))
     })
@@ -266,9 +267,9 @@ pub extern "C" fn layer_seal_handshake(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
+        let place = sealed.cleared()?;
         let Layer(layer) = layer.get()?;
         let (out, message) = out.beside(out_len, message, message_len)?;
-        let place = sealed.place()?;
         let sealed = layer.seal_handshake(&[message], out);
         Sealed::fill(place, sealed.map(|written| (message_len, written)))
     })
@@ -283,9 +284,9 @@ pub extern "C" fn layer_change_cipher_spec(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
+        let place = sealed.cleared()?;
         let Layer(layer) = layer.get()?;
         let out = out.slice(out_len)?;
-        let place = sealed.place()?;
         let sealed = layer.with_halves(|_, sealer| sealer.change_cipher_spec(out));
         Sealed::fill(place, sealed.map(|written| (0, written)))
     })
@@ -302,9 +303,9 @@ pub extern "C" fn layer_poll_control(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
+        let place = sealed.cleared()?;
         let Layer(layer) = layer.get()?;
         let out = out.slice(out_len)?;
-        let place = sealed.place()?;
         let sealed = layer.poll_control(out);
         Sealed::fill(place, sealed.map(|written| (0, written)))
     })
@@ -317,8 +318,9 @@ pub extern "C" fn layer_next_control(
     control: Out<'_, Control>,
 ) -> Status {
     Status::of(|| {
+        let place = control.cleared()?;
         let Layer(layer) = layer.get()?;
-        Control::fill(control.place()?, layer.next_control());
+        Control::fill(place, layer.next_control());
         Ok(())
     })
 }
@@ -383,8 +385,9 @@ pub extern "C" fn layer_check_closed(
     drained: Out<'_, u32>,
 ) -> Status {
     Status::of(|| {
+        let place = drained.cleared_if_any()?;
         let Layer(layer) = layer.get()?;
-        fill_closed(drained.optional_place()?, layer.check_closed(budget))
+        fill_closed(place, layer.check_closed(budget))
     })
 }
 
@@ -392,8 +395,9 @@ pub extern "C" fn layer_check_closed(
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_end"))]
 pub extern "C" fn layer_end(layer: Handle<'_, Layer>, end: Out<'_, End>) -> Status {
     Status::of(|| {
+        let place = end.cleared()?;
         let Layer(layer) = layer.get()?;
-        End::fill(end.place()?, layer.end());
+        End::fill(place, layer.end());
         Ok(())
     })
 }
@@ -444,9 +448,10 @@ pub extern "C" fn layer_fragment_limit(layer: Handle<'_, Layer>) -> usize {
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "layer_position"))]
 pub extern "C" fn layer_position(layer: Handle<'_, Layer>, position: Out<'_, Position>) -> Status {
     Status::of(|| {
+        let place = position.cleared()?;
         let Layer(layer) = layer.get()?;
         let (opener, sealer) = (layer.opener(), layer.sealer());
-        position.place()?.write(Position::of(Some(opener), Some(sealer)));
+        place.write(Position::of(Some(opener), Some(sealer)));
         Ok(())
     })
 }

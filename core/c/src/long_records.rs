@@ -66,9 +66,9 @@ pub extern "C" fn layer_open_pieces(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
+        let place = opened.cleared()?;
         let Layer(layer) = layer.get()?;
         let mut pieces = pieces.get(count)?;
-        let place = opened.place()?;
         Opened::fill(place, &layer.open_pieces(pieces.get()))
     })
 }
@@ -83,9 +83,9 @@ pub extern "C" fn layer_open_arriving(
     arrived: Out<'_, Arrived>,
 ) -> Status {
     Status::of(|| {
+        let place = arrived.cleared()?;
         let Layer(layer) = layer.get()?;
         let input = input.slice(len)?;
-        let place = arrived.place()?;
         let address = input.as_ptr().addr();
         place.write(Arrived::of(layer.open_arriving(input, capacity)?, address));
         Ok(())
@@ -101,9 +101,9 @@ pub extern "C" fn connection_received_pieces(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
+        let place = opened.cleared()?;
         let Connection(connection) = connection.get()?;
         let mut pieces = pieces.get(count)?;
-        let place = opened.place()?;
         Opened::fill(place, &connection.received_pieces(pieces.get()))
     })
 }
@@ -118,9 +118,9 @@ pub extern "C" fn connection_received_arriving(
     arrived: Out<'_, Arrived>,
 ) -> Status {
     Status::of(|| {
+        let place = arrived.cleared()?;
         let Connection(connection) = connection.get()?;
         let input = input.slice(len)?;
-        let place = arrived.place()?;
         let address = input.as_ptr().addr();
         place.write(Arrived::of(connection.received_arriving(input, capacity)?, address));
         Ok(())
@@ -136,9 +136,9 @@ pub extern "C" fn opener_open_pieces(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
+        let place = opened.cleared()?;
         let Opener(half) = opener.get()?;
         let mut pieces = pieces.get(count)?;
-        let place = opened.place()?;
         half.with(|opener| Opened::fill(place, &opener.open_pieces(pieces.get())))
     })
 }
@@ -153,9 +153,9 @@ pub extern "C" fn opener_open_arriving(
     arrived: Out<'_, Arrived>,
 ) -> Status {
     Status::of(|| {
+        let place = arrived.cleared()?;
         let Opener(half) = opener.get()?;
         let input = input.slice(len)?;
-        let place = arrived.place()?;
         let address = input.as_ptr().addr();
         half.with(|opener| {
             place.write(Arrived::of(opener.open_arriving(input, capacity)?, address));

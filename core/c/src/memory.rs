@@ -139,6 +139,11 @@ impl<'a, T: Object> Handle<'a, T> {
         own.check_beside(size_of::<Memory<T>>(), other_bytes, size_of::<Memory<U>>())
     }
 
+    #[cfg(secrets)]
+    pub(crate) fn region(&self) -> Region {
+        Region { first: self.addr(), len: size_of::<Memory<T>>() }
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         self.0.is_null()
     }
@@ -245,6 +250,11 @@ impl<'a, T: Plain> In<'a, T> {
         Self(value, PhantomData)
     }
 
+    #[cfg(secrets)]
+    pub(crate) fn region(&self) -> Region {
+        Region { first: self.0.addr(), len: size_of::<T>() }
+    }
+
     pub(crate) fn get(self) -> Result<&'a T, Status> {
         if self.0.is_null() || !self.0.is_aligned() {
             return Err(Status::ARGUMENT);
@@ -267,6 +277,11 @@ impl<'a, T: Plain> Out<'a, T> {
         Self(value, PhantomData)
     }
 
+    #[cfg(secrets)]
+    pub(crate) fn region(&self) -> Region {
+        Region { first: self.0.addr(), len: size_of::<T>() }
+    }
+
     /// Returns the place of the value. Called before anything is changed.
     #[inline]
     pub(crate) fn place(self) -> Result<Place<'a, T>, Status> {
@@ -276,9 +291,19 @@ impl<'a, T: Plain> Out<'a, T> {
         Ok(Place(self))
     }
 
-    /// Returns the place of a value that the caller may not want: null.
-    pub(crate) fn optional_place(self) -> Result<Option<Place<'a, T>>, Status> {
-        if self.0.is_null() { Ok(None) } else { self.place().map(Some) }
+    /// Returns the place of a value, and writes zeros there: the caller may read it after an error. Called
+    /// before anything else.
+    #[inline]
+    pub(crate) fn cleared(self) -> Result<Place<'a, T>, Status> {
+        let place = self.place()?;
+        // SAFETY: the caller has this memory, for this call alone. Zeros are a value of every such type.
+        unsafe { ptr::write_bytes(place.0.0, 0, 1) };
+        Ok(place)
+    }
+
+    /// The same for a value that the caller may not want: null.
+    pub(crate) fn cleared_if_any(self) -> Result<Option<Place<'a, T>>, Status> {
+        if self.0.is_null() { Ok(None) } else { self.cleared().map(Some) }
     }
 }
 
@@ -294,6 +319,13 @@ impl<'a, T: Plain> Place<'a, T> {
         // SAFETY: the caller has this memory, for this call alone. The value may be uninitialised.
         let place: &mut MaybeUninit<T> = unsafe { &mut *self.0.0.cast() };
         place.write(value)
+    }
+
+    /// Returns the value of a place that was cleared.
+    #[inline]
+    pub(crate) fn value(self) -> &'a mut T {
+        // SAFETY: the caller has this memory, for this call alone, and `cleared` has initialised it.
+        unsafe { &mut *self.0.0 }
     }
 }
 
@@ -372,6 +404,11 @@ impl<'a> BytesMut<'a> {
         Ok(unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), len) })
     }
 
+    #[cfg(secrets)]
+    pub(crate) fn region(&self, len: usize) -> Region {
+        Region { first: self.0.addr(), len }
+    }
+
     /// Returns the bytes for an object that keeps them.
     pub(crate) fn owned(self, len: usize) -> Result<Owned, Status> {
         if self.0.is_null() || is_too_long(len) {
@@ -398,10 +435,8 @@ impl<'a> BytesMut<'a> {
 
     #[inline]
     fn check_beside(&self, len: usize, other: Bytes<'_>, other_len: usize) -> Result<(), Status> {
-        let (own, other) = (self.0.addr(), other.0.addr());
-        // One of the distances wraps, and is longer than every object.
-        let is_apart = own.wrapping_sub(other) >= other_len && other.wrapping_sub(own) >= len;
-        if is_apart { Ok(()) } else { overlapping(len, other_len) }
+        let one = Region { first: self.0.addr(), len };
+        check_two(&one, &Region { first: other.0.addr(), len: other_len })
     }
 
     /// Returns these bytes and the parts of a message that are read beside them.
@@ -445,6 +480,31 @@ impl AsMut<[u8]> for Owned {
         // SAFETY: as above, and the object is borrowed.
         unsafe { core::slice::from_raw_parts_mut(self.0, self.1) }
     }
+}
+
+/// Where something lies that C passes.
+pub(crate) struct Region {
+    first: usize,
+    len: usize,
+}
+
+/// Returns an error if two of these overlap.
+#[cfg(secrets)]
+pub(crate) fn check_apart(regions: &[Region]) -> Result<(), Status> {
+    for (index, one) in regions.iter().enumerate() {
+        for other in regions.iter().take(index) {
+            check_two(one, other)?;
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn check_two(one: &Region, other: &Region) -> Result<(), Status> {
+    // One of the distances wraps, and is longer than every object.
+    let is_apart = one.first.wrapping_sub(other.first) >= other.len
+        && other.first.wrapping_sub(one.first) >= one.len;
+    if is_apart { Ok(()) } else { overlapping(one.len, other.len) }
 }
 
 /// Bytes that overlap, if neither are none.

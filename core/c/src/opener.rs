@@ -102,9 +102,9 @@ pub extern "C" fn opener_open(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
+        let place = opened.cleared()?;
         let Opener(half) = opener.get()?;
         let input = input.slice(len)?;
-        let place = opened.place()?;
         half.with(|opener| Opened::fill(place, &opener.open(input)))
     })
 }
@@ -120,9 +120,9 @@ pub extern "C" fn opener_open_into(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
+        let place = opened.cleared()?;
         let Opener(half) = opener.get()?;
         let (out, pieces) = out.beside_parts(len, pieces, count)?;
-        let place = opened.place()?;
         half.with(|opener| Opened::fill(place, &opener.open_into(pieces.get(), out)))
     })
 }
@@ -157,8 +157,8 @@ pub extern "C" fn opener_eof(opener: Handle<'_, Opener>) -> Status {
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "opener_has_notice"))]
 pub extern "C" fn opener_has_notice(opener: Handle<'_, Opener>, has_notice: Out<'_, u8>) -> Status {
     Status::of(|| {
+        let place = has_notice.cleared()?;
         let Opener(half) = opener.get()?;
-        let place = has_notice.place()?;
         let is_here = half.with(|opener| Ok(opener.has_notice()))?;
         place.write(half.take_has_posted().unwrap_or(is_here).into());
         Ok(())
@@ -169,8 +169,8 @@ pub extern "C" fn opener_has_notice(opener: Handle<'_, Opener>, has_notice: Out<
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "opener_take_notice"))]
 pub extern "C" fn opener_take_notice(opener: Handle<'_, Opener>, notice: Out<'_, u32>) -> Status {
     Status::of(|| {
+        let place = notice.cleared()?;
         let Opener(half) = opener.get()?;
-        let place = notice.place()?;
         half.with(|opener| {
             place.write(opener.take_notice().bits());
             Ok(())
@@ -200,8 +200,8 @@ pub extern "C" fn opener_check_closed(
     drained: Out<'_, u32>,
 ) -> Status {
     Status::of(|| {
+        let place = drained.cleared_if_any()?;
         let Opener(half) = opener.get()?;
-        let place = drained.optional_place()?;
         half.with(|opener| fill_closed(place, opener.check_closed(budget)))
     })
 }
@@ -210,8 +210,8 @@ pub extern "C" fn opener_check_closed(
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "opener_end"))]
 pub extern "C" fn opener_end(opener: Handle<'_, Opener>, end: Out<'_, End>) -> Status {
     Status::of(|| {
+        let place = end.cleared()?;
         let Opener(half) = opener.get()?;
-        let place = end.place()?;
         half.with(|opener| {
             End::fill_read(place, opener.end());
             Ok(())
@@ -239,8 +239,8 @@ pub extern "C" fn opener_position(
     position: Out<'_, Position>,
 ) -> Status {
     Status::of(|| {
+        let place = position.cleared()?;
         let Opener(half) = opener.get()?;
-        let place = position.place()?;
         half.with(|opener| {
             place.write(Position::of(Some(opener), None));
             Ok(())

@@ -163,18 +163,11 @@ pub struct Control {
 unsafe impl Plain for Control {}
 
 impl Control {
-    /// Fills the structure.
+    /// Fills the structure, which was cleared: that is `CONTROL_NONE`.
     #[inline(never)]
     pub(crate) fn fill(place: Place<'_, Self>, control: Option<tls_record::Control>) {
-        let this = place.write(Self {
-            kind: CONTROL_NONE,
-            alert: 0,
-            request: 0,
-            content_type: 0,
-            len: 0,
-            message: [0; 7],
-        });
         let Some(control) = control else { return };
+        let this = place.value();
         match control {
             tls_record::Control::Alert(alert) => {
                 this.kind = CONTROL_ALERT;
@@ -198,7 +191,6 @@ impl Control {
 /// `tlsr_end`.
 #[repr(C)]
 #[allow(missing_docs, reason = "the header describes the fields")]
-#[derive(Default)]
 pub struct End {
     pub read: u8,
     pub read_epoch: u8,
@@ -214,21 +206,22 @@ pub struct End {
 unsafe impl Plain for End {}
 
 impl End {
-    /// Fills the structure.
+    /// Fills the structure, which was cleared.
     pub(crate) fn fill(place: Place<'_, Self>, end: tls_record::End) {
-        let this = place.write(Self { is_clean: end.is_clean().into(), ..Self::default() });
+        let this = place.value();
+        this.is_clean = end.is_clean().into();
         this.set_read(end.read);
         this.set_write(end.write);
     }
 
     /// Fills the structure with the end of one half: the other is open.
     pub(crate) fn fill_read(place: Place<'_, Self>, end: ReadEnd) {
-        place.write(Self::default()).set_read(end);
+        place.value().set_read(end);
     }
 
     /// Fills the structure with the end of one half: the other is open.
     pub(crate) fn fill_write(place: Place<'_, Self>, end: WriteEnd) {
-        place.write(Self::default()).set_write(end);
+        place.value().set_write(end);
     }
 
     fn set_read(&mut self, end: ReadEnd) {

@@ -129,9 +129,9 @@ pub extern "C" fn sealer_seal(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
+        let place = sealed.cleared()?;
         let Sealer(half) = sealer.get()?;
         let (out, data) = out.beside(out_len, data, data_len)?;
-        let place = sealed.place()?;
         half.with(|sealer| {
             let sealed = sealer.seal(&[data], out);
             Sealed::fill(place, sealed.map(|sealed| (sealed.taken, sealed.written)))
@@ -150,9 +150,9 @@ pub extern "C" fn sealer_seal_parts(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
+        let place = sealed.cleared()?;
         let Sealer(half) = sealer.get()?;
         let (out, parts) = out.beside_parts(out_len, parts, count)?;
-        let place = sealed.place()?;
         half.with(|sealer| {
             let sealed = sealer.seal(parts.get(), out);
             Sealed::fill(place, sealed.map(|sealed| (sealed.taken, sealed.written)))
@@ -170,9 +170,9 @@ pub extern "C" fn sealer_seal_in_place(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
+        let place = sealed.cleared()?;
         let Sealer(half) = sealer.get()?;
         let record = record.slice(record_len)?;
-        let place = sealed.place()?;
         half.with(|sealer| {
             let sealed = sealer.seal_in_place(record, len);
             Sealed::fill(place, sealed.map(|written| (len, written)))
@@ -191,9 +191,9 @@ pub extern "C" fn sealer_seal_handshake(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
+        let place = sealed.cleared()?;
         let Sealer(half) = sealer.get()?;
         let (out, message) = out.beside(out_len, message, message_len)?;
-        let place = sealed.place()?;
         half.with(|sealer| {
             let sealed = sealer.seal_handshake(&[message], out);
             Sealed::fill(place, sealed.map(|written| (message_len, written)))
@@ -210,9 +210,9 @@ pub extern "C" fn sealer_change_cipher_spec(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
+        let place = sealed.cleared()?;
         let Sealer(half) = sealer.get()?;
         let out = out.slice(out_len)?;
-        let place = sealed.place()?;
         half.with(|sealer| {
             let sealed = sealer.change_cipher_spec(out);
             Sealed::fill(place, sealed.map(|written| (0, written)))
@@ -231,9 +231,9 @@ pub extern "C" fn sealer_poll_control(
     sealed: Out<'_, Sealed>,
 ) -> Status {
     Status::of(|| {
+        let place = sealed.cleared()?;
         let Sealer(half) = sealer.get()?;
         let out = out.slice(out_len)?;
-        let place = sealed.place()?;
         half.with(|sealer| {
             let sealed = sealer.poll_control(out);
             Sealed::fill(place, sealed.map(|written| (0, written)))
@@ -248,8 +248,8 @@ pub extern "C" fn sealer_next_control(
     control: Out<'_, Control>,
 ) -> Status {
     Status::of(|| {
+        let place = control.cleared()?;
         let Sealer(half) = sealer.get()?;
-        let place = control.place()?;
         half.with(|sealer| {
             Control::fill(place, sealer.next_control());
             Ok(())
@@ -281,8 +281,8 @@ pub extern "C" fn sealer_refuse_renegotiation(sealer: Handle<'_, Sealer>) -> Sta
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "sealer_take_signal"))]
 pub extern "C" fn sealer_take_signal(sealer: Handle<'_, Sealer>, signal: Out<'_, u32>) -> Status {
     Status::of(|| {
+        let place = signal.cleared()?;
         let Sealer(half) = sealer.get()?;
-        let place = signal.place()?;
         half.with(|sealer| {
             place.write(sealer.take_signal().bits());
             Ok(())
@@ -335,8 +335,8 @@ pub extern "C" fn sealer_abort(sealer: Handle<'_, Sealer>, alert: u8) -> Status 
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "sealer_end"))]
 pub extern "C" fn sealer_end(sealer: Handle<'_, Sealer>, end: Out<'_, End>) -> Status {
     Status::of(|| {
+        let place = end.cleared()?;
         let Sealer(half) = sealer.get()?;
-        let place = end.place()?;
         half.with(|sealer| {
             End::fill_write(place, sealer.end());
             Ok(())
@@ -392,8 +392,8 @@ pub extern "C" fn sealer_position(
     position: Out<'_, Position>,
 ) -> Status {
     Status::of(|| {
+        let place = position.cleared()?;
         let Sealer(half) = sealer.get()?;
-        let place = position.place()?;
         half.with(|sealer| {
             place.write(Position::of(None, Some(sealer)));
             Ok(())

@@ -5,7 +5,7 @@ use tls_record::{ConnectionIn, RecordLayer, SUSPENDED_LEN};
 use crate::connection::{Connection, MIN_BUFFER};
 use crate::keys::moving_keys;
 use crate::layer::Layer;
-use crate::memory::{BytesMut, Handle, In, Memory, Out};
+use crate::memory::{BytesMut, Handle, In, Memory, Out, check_apart};
 use crate::status::Status;
 
 /// The caller's key, under which connections are sealed.
@@ -19,9 +19,10 @@ pub extern "C" fn layer_suspend(
     bytes: Out<'_, [u8; SUSPENDED_LEN]>,
 ) -> Status {
     Status::of(|| {
+        check_apart(&[layer.region(), key.region(), bytes.region()])?;
+        let place = bytes.cleared()?;
         let Layer(layer) = layer.get()?;
         let key = key.get()?;
-        let place = bytes.place()?;
         place.write(layer.suspend(key)?);
         Ok(())
     })
@@ -35,9 +36,10 @@ pub extern "C" fn connection_suspend(
     bytes: Out<'_, [u8; SUSPENDED_LEN]>,
 ) -> Status {
     Status::of(|| {
+        check_apart(&[connection.region(), key.region(), bytes.region()])?;
+        let place = bytes.cleared()?;
         let Connection(connection) = connection.get()?;
         let key = key.get()?;
-        let place = bytes.place()?;
         place.write(connection.suspend(key)?);
         Ok(())
     })
@@ -53,6 +55,7 @@ pub extern "C" fn layer_resume(
     key: In<'_, Key>,
 ) -> Status {
     moving_keys(size_of::<Memory<Layer>>(), || {
+        check_apart(&[layer.region(), key.region(), bytes.region(len)])?;
         let room = layer.room(size)?;
         let key = key.get()?;
         let bytes = bytes.slice(len)?;
@@ -73,6 +76,9 @@ pub extern "C" fn connection_resume(
     buffer_len: usize,
 ) -> Status {
     moving_keys(size_of::<Memory<Connection>>(), || {
+        let regions =
+            [connection.region(), key.region(), bytes.region(len), buffer.region(buffer_len)];
+        check_apart(&regions)?;
         let room = connection.room(size)?;
         let key = key.get()?;
         let bytes = bytes.slice(len)?;

@@ -79,7 +79,7 @@ const fn alert_name(alert: u8) -> &'static CStr {
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "alert_record"))]
 pub extern "C" fn alert_record(alert: u8, record: Out<'_, [u8; 7]>) -> Status {
     Status::of(|| {
-        let place = record.place()?;
+        let place = record.cleared()?;
         place.write(tls_record::Alert::new(AlertDescription(alert)).plaintext_record());
         Ok(())
     })

@@ -32,9 +32,9 @@ pub extern "C" fn writer_write(
     taken: Out<'_, usize>,
 ) -> Status {
     Status::of(|| {
+        let place = taken.cleared()?;
         let Writer(half) = writer.get()?;
         let data = data.slice(len)?;
-        let place = taken.place()?;
         place.write(half.with(|writer| Ok(writer.write(&[data])?))?);
         Ok(())
     })
@@ -49,9 +49,9 @@ pub extern "C" fn writer_write_parts(
     taken: Out<'_, usize>,
 ) -> Status {
     Status::of(|| {
+        let place = taken.cleared()?;
         let Writer(half) = writer.get()?;
         let parts = parts.get(count)?;
-        let place = taken.place()?;
         place.write(half.with(|writer| Ok(writer.write(parts.get())?))?);
         Ok(())
     })
@@ -88,8 +88,8 @@ pub extern "C" fn writer_reserve(
     slot: Out<'_, SliceMut>,
 ) -> Status {
     Status::of(|| {
+        let place = slot.cleared()?;
         let Writer(half) = writer.get()?;
-        let place = slot.place()?;
         place.write(half.with(|writer| Ok(SliceMut::of(writer.reserve(len)?)))?);
         Ok(())
     })
@@ -119,8 +119,8 @@ pub extern "C" fn writer_discard(writer: Handle<'_, Writer>) -> Status {
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_unsent"))]
 pub extern "C" fn writer_unsent(writer: Handle<'_, Writer>, unsent: Out<'_, Slice>) -> Status {
     Status::of(|| {
+        let place = unsent.cleared()?;
         let Writer(half) = writer.get()?;
-        let place = unsent.place()?;
         place.write(half.with(|writer| Ok(Slice::of(writer.unsent())))?);
         Ok(())
     })
@@ -130,8 +130,8 @@ pub extern "C" fn writer_unsent(writer: Handle<'_, Writer>, unsent: Out<'_, Slic
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_begin_send"))]
 pub extern "C" fn writer_begin_send(writer: Handle<'_, Writer>, unsent: Out<'_, Slice>) -> Status {
     Status::of(|| {
+        let place = unsent.cleared()?;
         let Writer(half) = writer.get()?;
-        let place = unsent.place()?;
         place.write(half.with(|writer| Ok(Slice::of(writer.begin_send())))?);
         Ok(())
     })
@@ -203,8 +203,8 @@ pub extern "C" fn writer_set_fragment_limit(writer: Handle<'_, Writer>, limit: u
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_take_signal"))]
 pub extern "C" fn writer_take_signal(writer: Handle<'_, Writer>, signal: Out<'_, u32>) -> Status {
     Status::of(|| {
+        let place = signal.cleared()?;
         let Writer(half) = writer.get()?;
-        let place = signal.place()?;
         place.write(half.with(|writer| Ok(writer.take_signal().bits()))?);
         Ok(())
     })
@@ -246,8 +246,8 @@ pub extern "C" fn writer_abort(writer: Handle<'_, Writer>, alert: u8) -> Status 
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_end"))]
 pub extern "C" fn writer_end(writer: Handle<'_, Writer>, end: Out<'_, End>) -> Status {
     Status::of(|| {
+        let place = end.cleared()?;
         let Writer(half) = writer.get()?;
-        let place = end.place()?;
         End::fill_write(place, half.with(|writer| Ok(writer.end()))?);
         Ok(())
     })
@@ -260,8 +260,8 @@ pub extern "C" fn writer_take_kernel_control(
     control: Out<'_, Control>,
 ) -> Status {
     Status::of(|| {
+        let place = control.cleared()?;
         let Writer(half) = writer.get()?;
-        let place = control.place()?;
         Control::fill(place, half.with(|writer| Ok(writer.take_kernel_control()))?);
         Ok(())
     })

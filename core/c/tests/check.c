@@ -15,3 +15,9 @@ void check_status(tlsr_status expected, tlsr_status status, const char *call, co
         exit(1);
     }
 }
+
+void check_zeros(const void *output, size_t len, const char *call, const char *file, int line) {
+    for (size_t i = 0; i < len; i++) {
+        check(((const unsigned char *)output)[i] == 0, call, file, line);
+    }
+}

@@ -17,6 +17,16 @@
 void check(int holds, const char *condition, const char *file, int line);
 void check_status(tlsr_status expected, tlsr_status status, const char *call, const char *file, int line);
 
+/* Ends the program if the call returns another status, or does not overwrite the output with zeros. */
+#define CHECK_CLEARS(expected, output, call) \
+    do { \
+        memset(&(output), 0xff, sizeof(output)); \
+        CHECK_STATUS(expected, call); \
+        check_zeros(&(output), sizeof(output), #call, __FILE__, __LINE__); \
+    } while (0)
+
+void check_zeros(const void *output, size_t len, const char *call, const char *file, int line);
+
 /* The secrets of a connection of TLS_AES_128_GCM_SHA256. */
 extern const tlsr_secret client_secret, server_secret;
 

@@ -370,6 +370,26 @@ static void a_layer_becomes_a_connection(void) {
     open_one(&server, wire, len, TLSR_EVENT_APPLICATION_DATA);
 }
 
+/* Else the first record overwrites the connection, or the layer is wiped while it is the buffer. */
+static void a_buffer_that_overlaps_an_object_is_refused(void) {
+    static union {
+        tlsr_connection connection;
+        tlsr_layer layer;
+        uint8_t bytes[sizeof(tlsr_connection) + 1024];
+    } one, other;
+    tlsr_layer layer, peer;
+    make_layers(&layer, &peer);
+    tlsr_connection *made = &one.connection;
+    uint8_t *last = one.bytes + sizeof *made - 1;
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_from_layer(made, sizeof *made, &layer, one.bytes, 512));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_from_layer(made, sizeof *made, &layer, last, 512));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_from_layer(made, sizeof *made, &layer, last + 1, 512));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_wipe(made));
+    make_layers(&other.layer, &peer);
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_from_layer(made, sizeof *made, &other.layer, other.bytes, 512));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_close(&other.layer));
+}
+
 static void wrong_calls_are_refused(void) {
     make_both();
     tlsr_config config;
@@ -420,7 +440,39 @@ static void wrong_calls_are_refused(void) {
     CHECK(tlsr_connection_take_sealed_alert(&copy) == -1);
 }
 
+/* Else a caller that does not look at the status reads what it has not initialised, a pointer for instance. */
+static void outputs_are_zeros_after_an_error(void) {
+    make_both();
+    tlsr_connection *connection = &client.connection, copy = *connection;
+    size_t taken;
+    uint32_t drained;
+    uint8_t data[4] = {0};
+    tlsr_slice unsent;
+    tlsr_slice_mut slot;
+    tlsr_opened opened;
+    tlsr_end end;
+    tlsr_position position;
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, unsent, tlsr_connection_unsent(&copy, &unsent));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, unsent, tlsr_connection_unsent(NULL, &unsent));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, unsent, tlsr_connection_begin_send(&copy, &unsent));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, slot, tlsr_connection_reserve(&copy, 1, &slot));
+    CHECK_CLEARS(TLSR_ERR_TOO_LONG, slot, tlsr_connection_reserve(connection, 20000, &slot));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, taken, tlsr_connection_write(&copy, data, 1, &taken));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, taken, tlsr_connection_write(connection, NULL, 1, &taken));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, taken, tlsr_connection_write_parts(connection, NULL, 1, &taken));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, opened, tlsr_connection_received(connection, NULL, 1, &opened));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, opened, tlsr_connection_received_into(connection, NULL, 1, data, 4, &opened));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, end, tlsr_connection_end(&copy, &end));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, position, tlsr_connection_position(&copy, &position));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, drained, tlsr_connection_check_closed(&copy, 0, &drained));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, drained, tlsr_connection_shutdown_both(&copy, 0, &drained));
+    CHECK_STATUS(TLSR_ERR_WOULD_BLOCK_WRITE, tlsr_connection_shutdown(connection));
+    CHECK_CLEARS(TLSR_ERR_CONNECTION_CLOSED, taken, tlsr_connection_write(connection, data, 1, &taken));
+    CHECK_CLEARS(TLSR_ERR_CONNECTION_CLOSED, slot, tlsr_connection_reserve(connection, 1, &slot));
+}
+
 void test_connection(void) {
+    outputs_are_zeros_after_an_error();
     data_goes_both_ways_in_pieces_of_any_length();
     a_record_in_pieces_is_opened_elsewhere();
     one_step_is_done_when_the_transport_has_the_close_notify();
@@ -434,5 +486,6 @@ void test_connection(void) {
     a_handshake_of_tls_1_2_runs_on_the_connection();
     a_close_between_change_cipher_spec_and_keys_waits_for_them();
     a_layer_becomes_a_connection();
+    a_buffer_that_overlaps_an_object_is_refused();
     wrong_calls_are_refused();
 }

@@ -831,6 +831,19 @@ static void *moves_keys(void *unused) {
     CHECK_STATUS(TLSR_OK, tlsr_sealer_init(&sealer, sizeof sealer, &config));
     CHECK_MOVE(tlsr_sealer_install(&sealer, TLSR_EPOCH_APPLICATION, &secrets[0]));
     CHECK_MOVE(tlsr_sealer_wipe(&sealer));
+    static tlsr_connection connection;
+    static tlsr_kernel kernels[2];
+    static tlsr_crypto_info info;
+    static uint8_t buffer[512];
+    make_empty(&client, TLSR_CLIENT, TLSR_TLS_1_3);
+    CHECK_MOVE(tlsr_layer_install(&client, TLSR_EPOCH_APPLICATION, &secrets[0], &secrets[1]));
+    CHECK_MOVE(tlsr_connection_from_layer(&connection, sizeof connection, &client, buffer, sizeof buffer));
+    CHECK_MOVE(tlsr_connection_hand_sender_to_kernel(&connection, &kernels[0], sizeof kernels[0]));
+    CHECK_MOVE(tlsr_connection_hand_receiver_to_kernel(&connection, &kernels[1], sizeof kernels[1]));
+    CHECK_MOVE(tlsr_kernel_update(&kernels[0]));
+    CHECK_STATUS(TLSR_OK, tlsr_kernel_crypto_info(&kernels[0], &info));
+    memcpy(marked[1], info.bytes + 12, 16); /* The key, behind version, cipher and iv. */
+    CHECK(copies_on_the_stack() == 0);
     leave_a_copy();
     CHECK(copies_on_the_stack() != 0);
     return NULL;

@@ -62,6 +62,46 @@ static void a_suspended_connection_is_resumed_in_another_buffer(void) {
     CHECK_STATUS(TLSR_ERR_FAULT, tlsr_layer_open(&server, wire, unsent.len, &opened));
 }
 
+/* Each of what a call takes beside each other: what overlaps is refused before anything changes. */
+static void what_overlaps_is_neither_suspended_nor_resumed(void) {
+    tlsr_layer client, server;
+    tlsr_connection connection;
+    static union {
+        tlsr_connection connection;
+        tlsr_layer layer;
+        uint8_t bytes[sizeof(tlsr_connection) + 1024];
+    } memory;
+    uint8_t buffer[512], bytes[TLSR_SUSPENDED_LEN + 32], *all = memory.bytes;
+    tlsr_connection *resumed = &memory.connection;
+    size_t size = sizeof *resumed, len = TLSR_SUSPENDED_LEN;
+    make_layers(&client, &server);
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_suspend(&client, bytes, bytes));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_suspend(&client, (uint8_t *)&client, bytes));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_suspend(&client, store_key, (uint8_t *)&client));
+    CHECK_STATUS(TLSR_OK,
+                 tlsr_connection_from_layer(&connection, sizeof connection, &client, buffer, sizeof buffer));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_suspend(&connection, bytes + len - 1, bytes));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_suspend(&connection, store_key, bytes));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_resume(resumed, size, bytes, len, store_key, all, 512));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_resume(resumed, size, bytes, len, all, buffer, 512));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_resume(resumed, size, all, len, store_key, buffer, 512));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_resume(resumed, size, bytes, len, bytes + 1, buffer, 512));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_resume(resumed, size, buffer + 511, len, store_key, buffer, 512));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_resume(resumed, size, bytes, len, buffer, buffer, 512));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_resume(&memory.layer, sizeof client, bytes, len, bytes + len - 1));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_resume(&memory.layer, sizeof client, all, len, store_key));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_resume(&memory.layer, sizeof client, bytes, len, all));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_resume(resumed, size, bytes, len, store_key, all + size, 512));
+    tlsr_kernel *kernel = (tlsr_kernel *)(void *)all;
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_hand_sender_to_kernel(resumed, kernel, sizeof *kernel));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_hand_receiver_to_kernel(resumed, kernel, sizeof *kernel));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_wipe(resumed));
+    make_layers(&memory.layer, &server);
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_hand_sender_to_kernel(&memory.layer, kernel, sizeof *kernel));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_hand_receiver_to_kernel(&memory.layer, kernel, sizeof *kernel));
+    exchange(&memory.layer, &server);
+}
+
 static void a_direction_is_handed_to_the_kernel(void) {
     tlsr_layer client, server;
     make_layers(&client, &server);
@@ -114,6 +154,8 @@ static void a_follower_needs_a_handshake(void) {
     CHECK_STATUS(TLSR_ERR_SIZE, tlsr_follower_init(&follower, 8));
     CHECK_STATUS(TLSR_OK, tlsr_follower_init(&follower, sizeof follower));
     CHECK_STATUS(TLSR_ERR_NOT_COMPLETE, tlsr_follower_finish(&follower, &config, &layer, sizeof layer));
+    tlsr_layer *same = (tlsr_layer *)(void *)&follower;
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_follower_finish(&follower, &config, same, sizeof layer));
     CHECK(!tlsr_follower_is_complete(&follower) && !tlsr_follower_is_finished(&follower, TLSR_SERVER));
     CHECK(tlsr_follower_version(&follower) == 0 && tlsr_follower_suite(&follower) == 0);
     CHECK_STATUS(TLSR_OK, tlsr_follower_alpn(&follower, &alpn));
@@ -138,6 +180,7 @@ static void a_follower_needs_a_handshake(void) {
 void test_handover(void) {
     a_suspended_layer_is_resumed_where_it_was();
     a_suspended_connection_is_resumed_in_another_buffer();
+    what_overlaps_is_neither_suspended_nor_resumed();
     a_direction_is_handed_to_the_kernel();
     a_follower_needs_a_handshake();
 }

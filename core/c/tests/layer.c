@@ -656,6 +656,137 @@ static void a_stored_secret_stays_the_callers_if_the_other_one_is_refused(void) 
     CHECK(destroyed == 2);
 }
 
+/* A store of 16 secrets, which are used while they are alive and destroyed once. A secret that is updated
+ * becomes one of the last 8. */
+static int is_alive[16];
+static int32_t live_keys(void *context, uintptr_t secret, uint16_t suite, uintptr_t *key, uint8_t iv[12]) {
+    (void)context, (void)suite;
+    CHECK(is_alive[secret]);
+    *key = secret;
+    memset(iv, 0, 12);
+    return 0;
+}
+static int32_t live_update(void *context, uintptr_t *secret, uint16_t suite) {
+    (void)context, (void)suite;
+    CHECK(is_alive[*secret]);
+    is_alive[*secret] = 0;
+    *secret += 8;
+    is_alive[*secret] = 1;
+    return 0;
+}
+static int32_t live_seal(void *context, uintptr_t key, const uint8_t nonce[12], const uint8_t *additional_data,
+                         size_t additional_data_len, uint8_t *in_out, size_t len, uint8_t *tag,
+                         size_t tag_len) {
+    (void)context, (void)key, (void)nonce, (void)additional_data, (void)additional_data_len, (void)in_out;
+    (void)len;
+    memset(tag, 0, tag_len);
+    return 0;
+}
+static void live_destroy_key(void *context, uintptr_t key) {
+    (void)context, (void)key;
+}
+static void live_destroy_secret(void *context, uintptr_t secret) {
+    (void)context;
+    CHECK(is_alive[secret]);
+    is_alive[secret] = 0;
+}
+static tlsr_secret live_secret(uintptr_t number) {
+    static const tlsr_key_store store = {NULL,    live_keys,        live_update,         live_seal,
+                                         no_open, live_destroy_key, live_destroy_secret, NULL};
+    tlsr_secret secret = {NULL, 0, NULL, 0, NULL, 0, 0, 0x1301};
+    secret.store = &store;
+    secret.handle = number;
+    is_alive[number] = 1;
+    return secret;
+}
+static unsigned count_alive(void) {
+    unsigned count = 0;
+    for (int i = 0; i < 16; i++) {
+        count += is_alive[i] != 0;
+    }
+    return count;
+}
+
+/* Else a caller that tries again, or swaps the directions, seals on under a secret that is destroyed. */
+static void a_secret_in_use_outlives_a_call_that_gives_it_again(void) {
+    tlsr_secret one = live_secret(1), two = live_secret(2), old = live_secret(3);
+    old.suite = 0xc02f;
+    tlsr_layer layer;
+    make_empty(&layer, TLSR_SERVER, 0);
+    if (tlsr_layer_install(&layer, TLSR_EPOCH_HANDSHAKE, &one, &two) == TLSR_ERR_UNSUPPORTED) {
+        return; /* A library without key stores. */
+    }
+    const tlsr_secret *again[][2] = {{&one, &two}, {&two, &one}, {&one, &one}, {&two, &two}};
+    for (uint8_t epoch = TLSR_EPOCH_HANDSHAKE; epoch <= TLSR_EPOCH_APPLICATION; epoch++) {
+        for (int i = 0; i < 4; i++) {
+            CHECK(tlsr_layer_install(&layer, epoch, again[i][0], again[i][1]) != TLSR_OK);
+        }
+        for (uint8_t writer = TLSR_CLIENT; writer <= TLSR_SERVER; writer++) {
+            CHECK(tlsr_layer_install_one(&layer, writer, epoch, &one) != TLSR_OK);
+            CHECK(tlsr_layer_install_one(&layer, writer, epoch, &two) != TLSR_OK);
+        }
+    }
+    CHECK(count_alive() == 3);
+    /* One that is not in use is destroyed. */
+    old = live_secret(3);
+    CHECK_STATUS(TLSR_ERR_SAME_SECRET, tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &old, &one));
+    CHECK(count_alive() == 2);
+    old = live_secret(3);
+    old.suite = 0xc02f;
+    tlsr_status status = tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &one, &old);
+    CHECK(status == TLSR_ERR_MISMATCH || status == TLSR_ERR_UNSUPPORTED);
+    CHECK(is_alive[1] && is_alive[2]);
+    is_alive[3] = 0;
+
+    tlsr_secret three = live_secret(3), four = live_secret(4);
+    uint8_t out[64];
+    tlsr_sealed sealed;
+    CHECK_STATUS(TLSR_OK, tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &three, &four));
+    CHECK(!is_alive[1] && !is_alive[2] && count_alive() == 2);
+    CHECK(tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &three, &four) != TLSR_OK);
+    CHECK_STATUS(TLSR_OK, tlsr_layer_update_keys(&layer, 0));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&layer, out, sizeof out, &sealed));
+    CHECK(is_alive[3] && is_alive[12] && count_alive() == 2);
+    CHECK_STATUS(TLSR_OK, tlsr_layer_wipe(&layer));
+    CHECK(count_alive() == 0);
+}
+
+static void a_secret_in_use_by_a_half_outlives_a_call_that_gives_it_again(void) {
+    tlsr_config config;
+    CHECK_STATUS(TLSR_OK, tlsr_config_init(&config, TLSR_SERVER));
+    tlsr_opener opener;
+    tlsr_sealer sealer;
+    CHECK_STATUS(TLSR_OK, tlsr_opener_init(&opener, sizeof opener, &config));
+    CHECK_STATUS(TLSR_OK, tlsr_sealer_init(&sealer, sizeof sealer, &config));
+    tlsr_secret one = live_secret(1), two = live_secret(2);
+    if (tlsr_opener_install(&opener, TLSR_EPOCH_APPLICATION, &one) == TLSR_ERR_UNSUPPORTED) {
+        return; /* A library without key stores. */
+    }
+    CHECK_STATUS(TLSR_OK, tlsr_sealer_install(&sealer, TLSR_EPOCH_APPLICATION, &two));
+    CHECK_STATUS(TLSR_ERR_EPOCH, tlsr_opener_install(&opener, TLSR_EPOCH_APPLICATION, &one));
+    CHECK_STATUS(TLSR_ERR_EPOCH, tlsr_sealer_install(&sealer, TLSR_EPOCH_APPLICATION, &two));
+    CHECK_STATUS(TLSR_OK, tlsr_sealer_close(&sealer));
+    CHECK_STATUS(TLSR_ERR_CONNECTION_CLOSED, tlsr_sealer_install(&sealer, TLSR_EPOCH_APPLICATION, &two));
+    CHECK(count_alive() == 2);
+    CHECK_STATUS(TLSR_OK, tlsr_opener_wipe(&opener));
+    CHECK_STATUS(TLSR_OK, tlsr_sealer_wipe(&sealer));
+    CHECK(count_alive() == 0);
+}
+
+/* No record has this number: every one would fail. */
+static void keys_at_the_last_sequence_number_are_refused(void) {
+    tlsr_secret last = client_secret, stored = live_secret(1);
+    tlsr_layer layer;
+    last.sequence = stored.sequence = UINT64_MAX;
+    make_empty(&layer, TLSR_CLIENT, 0);
+    CHECK_STATUS(TLSR_ERR_KEY_EXHAUSTED, tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &last, &server_secret));
+    CHECK_STATUS(TLSR_ERR_KEY_EXHAUSTED, tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &server_secret, &last));
+    CHECK_STATUS(TLSR_ERR_KEY_EXHAUSTED, tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &server_secret, &stored));
+    CHECK(is_alive[1]);
+    last.sequence--;
+    CHECK_STATUS(TLSR_OK, tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &last, &server_secret));
+}
+
 /* Each function, with everything right but the layer. */
 static tlsr_config any_config;
 static uint8_t any_bytes[64];
@@ -730,6 +861,26 @@ static void what_is_no_layer_is_refused_by_every_function(void) {
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_layer_wipe(&zeros));
 }
 
+/* But for the three functions that open and seal every record. */
+static void outputs_are_zeros_after_an_error(void) {
+    tlsr_layer copy, client, server;
+    make_layers(&client, &server);
+    copy = client;
+    uint8_t *bytes = any_bytes;
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, any_opened, tlsr_layer_open_into(&client, NULL, 1, bytes, 64, &any_opened));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, any_sealed, tlsr_layer_seal_parts(&client, NULL, 1, bytes, 64, &any_sealed));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, any_sealed, tlsr_layer_seal_handshake(&client, NULL, 1, bytes, 64, &any_sealed));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, any_sealed, tlsr_layer_change_cipher_spec(&client, NULL, 1, &any_sealed));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, any_sealed, tlsr_layer_poll_control(&client, NULL, 1, &any_sealed));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, any_control, tlsr_layer_next_control(&copy, &any_control));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, any_drained, tlsr_layer_check_closed(&copy, 0, &any_drained));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, any_end, tlsr_layer_end(&copy, &any_end));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, any_position, tlsr_layer_position(&copy, &any_position));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_close(&client));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&client, bytes, 64, &any_sealed));
+    CHECK_CLEARS(TLSR_ERR_CONNECTION_CLOSED, any_sealed, tlsr_layer_seal(&client, bytes, 1, bytes + 1, 63, &any_sealed));
+}
+
 /* A wrong pointer beside a right layer: nothing changes. */
 static void wrong_pointers_are_refused_before_anything_changes(void) {
     tlsr_layer client, server;
@@ -789,6 +940,10 @@ void test_layer(void) {
     keys_that_are_used_up_seal_only_the_end();
     only_one_alert_ends_a_connection();
     a_stored_secret_stays_the_callers_if_the_other_one_is_refused();
+    a_secret_in_use_outlives_a_call_that_gives_it_again();
+    a_secret_in_use_by_a_half_outlives_a_call_that_gives_it_again();
+    keys_at_the_last_sequence_number_are_refused();
     what_is_no_layer_is_refused_by_every_function();
     wrong_pointers_are_refused_before_anything_changes();
+    outputs_are_zeros_after_an_error();
 }

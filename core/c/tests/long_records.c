@@ -41,6 +41,121 @@ static void a_forged_record_in_pieces_is_not_decrypted(void) {
     CHECK(memcmp(before + 5, wire + 5, len - 5) == 0);
 }
 
+/* A store that opens records in parts, and says in `calls` what was called: b, u, v, e, and d for destroy_key. */
+static char calls[32];
+static int32_t failing; /* This call fails. */
+static int32_t called(char name) {
+    char one[2] = {name, 0};
+    CHECK(strlen(calls) + 2 < sizeof calls);
+    strcat(calls, one);
+    return name == failing;
+}
+static int32_t store_keys(void *context, uintptr_t secret, uint16_t suite, uintptr_t *key, uint8_t iv[12]) {
+    (void)context, (void)suite;
+    *key = secret;
+    memset(iv, 0, 12);
+    return 0;
+}
+static int32_t store_update(void *context, uintptr_t *secret, uint16_t suite) {
+    (void)context, (void)secret, (void)suite;
+    return -1;
+}
+static int32_t store_seal(void *context, uintptr_t key, const uint8_t nonce[12], const uint8_t *additional_data,
+                          size_t additional_data_len, uint8_t *in_out, size_t len, uint8_t *tag,
+                          size_t tag_len) {
+    (void)context, (void)key, (void)nonce, (void)additional_data, (void)additional_data_len, (void)in_out;
+    (void)len, (void)tag, (void)tag_len;
+    return -1;
+}
+static int32_t store_open(void *context, uintptr_t key, const uint8_t nonce[12], const uint8_t *additional_data,
+                          size_t additional_data_len, uint8_t *in_out, size_t len, const uint8_t *tag,
+                          size_t tag_len) {
+    (void)context, (void)key, (void)nonce, (void)additional_data, (void)additional_data_len, (void)in_out;
+    (void)len, (void)tag, (void)tag_len;
+    return -1;
+}
+static void store_destroy_key(void *context, uintptr_t key) {
+    (void)context;
+    if (key == 1) { /* That of the client, which the server opens records under. */
+        called('d');
+    }
+}
+static void store_destroy_secret(void *context, uintptr_t secret) {
+    (void)context, (void)secret;
+}
+static int32_t store_begin(void *context, uintptr_t key, const uint8_t nonce[12], const uint8_t *additional_data,
+                           size_t additional_data_len, size_t len) {
+    (void)context, (void)key, (void)nonce, (void)additional_data, (void)additional_data_len, (void)len;
+    return called('b');
+}
+static int32_t store_authenticate(void *context, uintptr_t key, const uint8_t *ciphertext, size_t len) {
+    (void)context, (void)key, (void)ciphertext, (void)len;
+    return called('a');
+}
+static int32_t store_part(void *context, uintptr_t key, uint8_t *in_out, size_t len) {
+    (void)context, (void)key;
+    in_out[len - 1] = 23; /* The content type, in the last part. */
+    return called('u');
+}
+static int32_t store_verify(void *context, uintptr_t key, const uint8_t *tag, size_t tag_len) {
+    (void)context, (void)key, (void)tag, (void)tag_len;
+    return called('v');
+}
+static void store_end(void *context, uintptr_t key) {
+    (void)context, (void)key;
+    called('e');
+}
+
+/* A multi-part operation holds a slot of the chip, and the key, until it is ended. */
+static void a_store_ends_each_record_that_it_has_begun(void) {
+    static const tlsr_key_store_parts parts = {store_begin, store_authenticate, store_part,
+                                               store_part,  store_verify,       store_end};
+    static const tlsr_key_store store = {NULL,       store_keys,        store_update,         store_seal,
+                                         store_open, store_destroy_key, store_destroy_secret, &parts};
+    const tlsr_secret client = {NULL, 0, NULL, 0, &store, 1, 0, 0x1301};
+    const tlsr_secret server = {NULL, 0, NULL, 0, &store, 2, 0, 0x1301};
+    /* What fails, how much of the record arrives, and what was called after the layer is wiped. */
+    static const struct {
+        char failing;
+        uint16_t len;
+        const char *calls;
+    } cases[] = {
+        {0, 4, "d"},      {0, 533, "buuved"}, {0, 261, "bued"},
+        {'b', 533, "bed"}, {'u', 533, "bued"}, {'v', 533, "buuved"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (int is_eof = 0; is_eof < 2; is_eof++) {
+            tlsr_config config;
+            tlsr_layer layer;
+            uint8_t record[5 + 512 + 16] = {23, 3, 3, 2, 16};
+            tlsr_arrived arrived;
+            calls[0] = 0;
+            failing = cases[i].failing;
+            CHECK_STATUS(TLSR_OK, tlsr_config_init(&config, TLSR_SERVER));
+            CHECK_STATUS(TLSR_OK, tlsr_layer_init(&layer, sizeof layer, &config));
+            if (tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &client, &server) == TLSR_ERR_UNSUPPORTED) {
+                return; /* A library without key stores. */
+            }
+            size_t len = cases[i].len, capacity = 5 + 256;
+            tlsr_status status = TLSR_OK;
+            for (uint8_t *at = record; status == TLSR_OK && at < record + len; at += arrived.record.consumed) {
+                size_t left = (size_t)(record + len - at);
+                left = left < capacity ? left : capacity;
+                status = tlsr_layer_open_arriving(&layer, at, left, capacity, &arrived);
+                if (status == TLSR_OK && arrived.record.consumed == 0) {
+                    break;
+                }
+            }
+            CHECK_STATUS(failing ? TLSR_ERR_FAULT : TLSR_OK, status);
+            if (is_eof) {
+                CHECK_STATUS(TLSR_OK, tlsr_layer_eof(&layer));
+            }
+            CHECK_STATUS(TLSR_OK, tlsr_layer_wipe(&layer));
+            CHECK(strcmp(calls, cases[i].calls) == 0);
+        }
+    }
+}
+
 /* Receives the record through a window of 256 bytes. Returns how many bytes of `out` are committed, or the status. */
 static long receive_arriving(tlsr_connection *server, size_t len, uint8_t *out) {
     uint8_t window[256];
@@ -165,6 +280,7 @@ static void wrong_calls_are_refused(void) {
 
 void test_long_records(void) {
     a_record_in_pieces_is_opened_where_it_lies();
+    a_store_ends_each_record_that_it_has_begun();
     a_forged_record_in_pieces_is_not_decrypted();
     a_record_longer_than_the_window_is_committed_at_its_tag();
     a_record_that_is_cut_off_is_never_committed();

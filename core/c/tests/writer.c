@@ -187,6 +187,19 @@ static void wrong_calls_are_refused(void) {
     tlsr_writer copy = writer;
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_writer_shutdown(&copy));
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_connection_join(&connection, sizeof connection, &opener, &copy));
+    tlsr_slice unsent;
+    tlsr_slice_mut slot;
+    uint32_t signal;
+    tlsr_control control;
+    tlsr_end end;
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, unsent, tlsr_writer_unsent(&copy, &unsent));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, unsent, tlsr_writer_begin_send(&copy, &unsent));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, slot, tlsr_writer_reserve(&copy, 1, &slot));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, taken, tlsr_writer_write(&copy, data, 1, &taken));
+    CHECK_CLEARS(TLSR_ERR_ARGUMENT, taken, tlsr_writer_write_parts(&writer, NULL, 1, &taken));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, signal, tlsr_writer_take_signal(&copy, &signal));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, control, tlsr_writer_take_kernel_control(&copy, &control));
+    CHECK_CLEARS(TLSR_ERR_INVALID_HANDLE, end, tlsr_writer_end(&copy, &end));
     CHECK_STATUS(TLSR_OK, tlsr_writer_wipe(&writer));
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_writer_sent(&writer, 0));
 }

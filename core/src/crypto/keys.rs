@@ -48,6 +48,10 @@ pub trait KeySchedule: Zeroize {
     ///
     /// The engine refuses one secret for both directions of a connection, because every nonce would
     /// be used twice.
+    ///
+    /// Before it drops keys that it refuses, it compares them, as `other`, with all that the
+    /// connection or its half has in use. A key store that releases a handle when it is dropped
+    /// learns here which ones have to stay.
     fn is_same_secret(&self, other: &Self) -> bool;
 
     /// Derives the next generation of the secret and wipes the current one (RFC 9846 section 7.2).

@@ -105,6 +105,14 @@ impl<P: Provider> KernelDirection<P> {
     /// - [`KeyError::NoUpdate`] in TLS 1.2.
     /// - [`KeyError::Crypto`] if the keys cannot be derived.
     pub fn update(&mut self) -> Result<(), KeyError> {
+        let updated = self.replace_secret();
+        scrub_stack(P::STACK);
+        updated
+    }
+
+    /// Not inlined, so that [`scrub_stack`] reaches its frame.
+    #[inline(never)]
+    fn replace_secret(&mut self) -> Result<(), KeyError> {
         self.secret.update()?;
         self.sequence = Some(0);
         Ok(())

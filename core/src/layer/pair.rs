@@ -27,13 +27,19 @@ pub(crate) fn take_over<K: KeySchedule>(
         Role::Client => (server, client),
         Role::Server => (client, server),
     };
+    // Both are compared with all keys that are in use before either is dropped, whatever the checks say:
+    // see `KeySchedule::is_same_secret`. These two compare with the keys of the same direction.
+    let checked = sealer.check_install(epoch, &write, write_sequence);
+    opener.has_secret_of(&read);
+    let is_shared =
+        opener.has_secret_of(&write) | sealer.has_secret_of(&read) | read.is_same_secret(&write);
     if read.version() != write.version() {
         return Err(KeyError::Mismatch);
     }
-    if read.is_same_secret(&write) || opener.has_secret_of(&write) || sealer.has_secret_of(&read) {
+    if is_shared {
         return Err(KeyError::SameSecret);
     }
-    sealer.check_install(epoch, &write, write_sequence)?;
+    checked?;
     opener.take_over(epoch, read, read_sequence)?;
     sealer.take_over(epoch, write, write_sequence)
 }

@@ -725,6 +725,8 @@ impl<K: KeySchedule> Sealer<K> {
         schedule: &K,
         sequence: u64,
     ) -> Result<(), KeyError> {
+        // Whatever the other checks say: see `KeySchedule::is_same_secret`.
+        let is_in_use = self.has_secret_of(schedule);
         match self.state {
             WriteState::Open => {}
             WriteState::CancelQueued | WriteState::CloseQueued | WriteState::AlertQueued
@@ -739,7 +741,7 @@ impl<K: KeySchedule> Sealer<K> {
         let known = self.version.or(self.pinned);
         schedule.version().check_keys(known, self.epoch, epoch, sequence)?;
         // The same secret in a later epoch would start at sequence number 0 again.
-        if self.has_secret_of(schedule) {
+        if is_in_use {
             return Err(KeyError::SameSecret);
         }
         Ok(())

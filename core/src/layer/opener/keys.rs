@@ -80,11 +80,13 @@ impl<K: KeySchedule> Opener<K> {
     /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
     #[inline(never)]
     fn make_keys(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
+        // Whatever the other checks say: see `KeySchedule::is_same_secret`.
+        let is_in_use = self.has_secret_of(&schedule);
         self.check_state()?;
         let version = schedule.version();
         version.check_keys(self.version.or(self.pinned), self.epoch, epoch, sequence)?;
         // The same secret in a later epoch would start at sequence number 0 again.
-        if self.has_secret_of(&schedule) {
+        if is_in_use {
             return Err(KeyError::SameSecret);
         }
         self.check_key_change()?;
