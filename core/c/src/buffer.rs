@@ -36,8 +36,8 @@ pub extern "C" fn buffer_init(
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "buffer_room"))]
 pub extern "C" fn buffer_room(buffer: Handle<'_, Buffer>, room: Out<'_, SliceMut>) -> Status {
     Status::of(|| {
+        let place = room.cleared()?;
         let Buffer { buffer, room: len } = buffer.get()?;
-        let place = room.place()?;
         let room = buffer.room().map_err(|_| Status::RECORD_TOO_LONG)?;
         *len = room.len();
         place.write(SliceMut::of(room));
@@ -61,8 +61,8 @@ pub extern "C" fn buffer_received(buffer: Handle<'_, Buffer>, len: usize) -> Sta
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "buffer_filled"))]
 pub extern "C" fn buffer_filled(buffer: Handle<'_, Buffer>, filled: Out<'_, SliceMut>) -> Status {
     Status::of(|| {
+        let place = filled.cleared()?;
         let Buffer { buffer, .. } = buffer.get()?;
-        let place = filled.place()?;
         place.write(SliceMut::of(buffer.filled()));
         Ok(())
     })

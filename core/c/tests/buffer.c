@@ -97,8 +97,13 @@ static void wrong_calls_are_refused(void) {
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_consume(&buffer, NULL));
     copy = buffer;
     memset(&opened, 0, sizeof opened);
+    bytes.data = memory;
+    bytes.len = 7;
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_buffer_room(&copy, &bytes));
+    CHECK(bytes.data == NULL && bytes.len == 0);
+    bytes.len = 7;
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_buffer_filled(&copy, &bytes));
+    CHECK(bytes.data == NULL && bytes.len == 0);
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_buffer_received(&copy, 1));
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_buffer_consume(&copy, &opened));
 }
