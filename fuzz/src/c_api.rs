@@ -190,6 +190,10 @@ impl<'a> World<'a> {
         expected: impl FnOnce(&mut Twin, &mut [u8]) -> R,
         status_of: impl FnOnce(&R) -> Status,
     ) -> Option<R> {
+        // Some calls write zeros there first, whatever they return, and some do not.
+        if let Some((start, end)) = place {
+            self.arena.fill(start, &vec![0; end - start]);
+        }
         let before = self.arena.buffers();
         let refused = self.refused(second, object);
         let status = call(self);

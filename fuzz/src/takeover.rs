@@ -411,6 +411,10 @@ impl<'a> World<'a> {
     /// The reasons that there are not to take the connection over.
     fn refusals(&self, own: Role) -> Vec<TakeoverError> {
         let mut refusals = Vec::new();
+        // A record of which a part was followed: the rest waits behind one whose secret is missing.
+        if !self.waiting.is_empty() {
+            refusals.push(TakeoverError::Busy);
+        }
         for sender in [Role::Client, Role::Server] {
             let end = self.ends.end(sender);
             if end.is_closed {
