@@ -64,7 +64,7 @@ struct Store(*const KeyStore);
 
 impl Store {
     fn table(&self) -> &KeyStore {
-        // SAFETY: `Secret::new` refuses null and misaligned pointers, and its caller keeps the table.
+        // SAFETY: `StoredSecret::new` refuses null and misaligned pointers, and its caller keeps the table.
         unsafe { &*self.0 }
     }
 }
@@ -246,7 +246,7 @@ impl Aead for StoredKey {
                 tag.len(),
             )
         };
-        if failed == 0 { Ok(()) } else { Err(AeadError) }
+        succeeded(failed)
     }
 
     fn open(
@@ -272,7 +272,7 @@ impl Aead for StoredKey {
                 tag.len(),
             )
         };
-        if failed == 0 { Ok(()) } else { Err(AeadError) }
+        succeeded(failed)
     }
 }
 
@@ -366,7 +366,6 @@ impl tls_record::aead::multi_part::MultiPart for StoredKey {
     }
 }
 
-#[cfg(feature = "long-records")]
 const fn succeeded(failed: i32) -> Result<(), AeadError> {
     if failed == 0 { Ok(()) } else { Err(AeadError) }
 }

@@ -1,8 +1,8 @@
 //! `tlsr_layer`: a record layer, whose sealed records the caller sends at once.
 //!
 //! Of the engine's `RecordLayer` these are not here: `has_control`, because `poll_control` writes nothing
-//! if nothing is due; `with_halves`, because what it is for has functions of the layer; the closing states
-//! of the halves, because `end` says more; and records in parts.
+//! if nothing is due; `with_halves`, because what it is for has functions of the layer; and the
+//! closing states of the halves, because `end` says more. Records in several pieces are in `long_records`.
 
 use tls_record::{AlertDescription, RecordLayer};
 
