@@ -149,7 +149,7 @@ fn the_tour_succeeds_and_prints_plain_text_into_a_pipe() {
 
 #[test]
 fn every_example_prints_its_usage() {
-    for name in ["tour", "server", "client", "openssl_server"] {
+    for name in ["tour", "server", "client", "openssl_server", "compio"] {
         let output = run(example(name), &["--help"], "");
         assert_status(&output, 0);
         assert!(text(&output.stdout).contains("Usage:"));
@@ -750,5 +750,54 @@ fn wait_for(addr: SocketAddr) {
     while TcpStream::connect(addr).is_err() {
         assert!(started.elapsed() < Duration::from_secs(10), "no server listens at {addr}");
         thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn data_comes_back_from_a_server_whose_buffers_the_runtime_owns() {
+    let (cert, key) = pem();
+    for tls in VERSIONS {
+        let args = ["--cert", cert, "--key", key, "--tls", tls];
+        let (_server, addr) = start("compio", &args);
+        let args = ["--connect", &addr.to_string(), "--ca", cert, "--bytes", "300000"];
+        let output = run(example("compio"), &args, "");
+        assert_status(&output, 0);
+        let ends = "300000 bytes came back: Closed { epoch: Application }, Closed\n";
+        assert_eq!(text(&output.stdout), ends);
+
+        let mut peer = client(addr);
+        for _ in 0..3 {
+            if tls == "1.3" {
+                peer.update_keys(true).expect("the last request is answered");
+            }
+            peer.write_all(REQUEST).expect("the write succeeds");
+            let mut back = [0; REQUEST.len()];
+            peer.read_exact(&mut back).expect("the data");
+            assert_eq!(back, REQUEST);
+        }
+        peer.close().expect("close_notify is sent");
+        assert_eq!(peer.read(&mut [0]).expect("the end of the stream"), 0);
+    }
+}
+
+#[test]
+fn a_server_whose_buffers_the_runtime_owns_tells_the_ends_of_connections_apart() {
+    const REPORTS: [(&str, &str); 4] = [
+        ("closes", "Closed { epoch: Application }, Closed"),
+        ("is cut off between two records", "the transport ended before the peer's close_notify"),
+        ("is cut off inside a record", "the transport ended before the peer's close_notify"),
+        ("forges a record", "record authentication failed (bad_record_mac)"),
+    ];
+    let (cert, key) = pem();
+    for tls in VERSIONS {
+        let args = ["--cert", cert, "--key", key, "--tls", tls];
+        let (mut running, addr) = start("compio", &args);
+        let mut reports = BufReader::new(running.0.stderr.take().expect("a pipe")).lines();
+        for (what, expected) in REPORTS {
+            let (_, act) = CLIENTS.iter().find(|(name, _)| *name == what).expect("a client");
+            let _client = act(addr);
+            let report = reports.next().expect("the server still runs").expect("UTF-8 output");
+            assert!(report.ends_with(expected), "TLS {tls}, a client that {what}: {report}");
+        }
     }
 }
