@@ -3,7 +3,7 @@
 use heapless::Vec;
 use heapless::spsc::Consumer;
 
-use crate::driver::{Bus, MESSAGE};
+use super::driver::{Bus, MESSAGE};
 
 /// How many bytes the interrupt handler can be ahead. One place of a queue stays empty.
 pub const QUEUE: usize = 2 * MESSAGE + 1;
