@@ -37,6 +37,9 @@ fn run() -> Result<()> {
         c::count_instructions(&Firmware::build_one("instructions_c")?)?;
         return args.try_for_each(|program| c::check(Path::new(&program), &folder));
     }
+    if env::args().nth(1).is_some_and(|part| part == "transports") {
+        return transports(&Firmware::build_one("transports")?);
+    }
     let firmware = Firmware::build()?;
     if env::args().nth(1).is_some_and(|part| part == "update") {
         return update::check(&firmware, &folder);
@@ -50,6 +53,7 @@ fn run() -> Result<()> {
     // The same in every suite.
     let lives = SUITES.map(|suite| include_str!("../logs/life.txt").replace(SUITES[0], suite));
     compare(&firmware, "life", &lives.concat())?;
+    transports(&firmware)?;
     count_instructions(&firmware)?;
     c::count_instructions(&firmware)?;
     stack::measure(&firmware)?;
@@ -65,6 +69,11 @@ fn compare(firmware: &Firmware, name: &'static str, expected: &str) -> Result<()
     }
     println!("{name}: {} lines as expected", log.lines().count());
     Ok(())
+}
+
+/// Runs the drivers of the core's examples `smoltcp` and `message_bus`.
+fn transports(firmware: &Firmware) -> Result<()> {
+    compare(firmware, "transports", include_str!("../logs/transports.txt"))
 }
 
 /// Prints the instruction counts of the engine, and fails if one exceeds its limit.
