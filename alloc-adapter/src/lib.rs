@@ -146,6 +146,11 @@ mod stream;
 #[cfg(feature = "takeover")]
 pub mod takeover;
 mod tickets;
+#[cfg(all(
+    feature = "tokio",
+    any(feature = "ring", feature = "aws-lc-rs", feature = "rustcrypto")
+))]
+pub mod tokio_rustls;
 #[cfg(feature = "tokio")]
 mod tokio_stream;
 mod trial;

@@ -3,6 +3,7 @@
 mod acceptor;
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
+mod changing_over;
 mod disconnect;
 mod early_data;
 mod edges;
