@@ -11,8 +11,10 @@
 //!   [sessions](Resumption) to forget if the connection fails, and the [negotiated parameters](Info).
 //! - `Acceptor` (with `std`) reads a ClientHello, for a server that chooses its config by it.
 //! - `Stream` (with `std`) is a connection over a blocking or non-blocking transport, `TokioStream`
-//!   (with `tokio`) a connection over a transport of tokio. Both split into a `ReadHalf` and a
-//!   `WriteHalf` that share no lock, and `disconnect` closes them together with their TCP connection.
+//!   (with `tokio`) a connection over a transport of tokio, `FuturesStream` (with `futures-io`) one over a
+//!   transport of smol or async-std. All split into a `ReadHalf` and a `WriteHalf` that share no lock, and
+//!   `disconnect` closes them together with their TCP connection.
+//! - The module `tokio_rustls` (with `tokio`) has the types and calls of the crate tokio-rustls.
 //! - The module `takeover` (with the feature of this name) makes an [`Established`] of the handshake of
 //!   another TLS library, such as OpenSSL.
 //! - [`Buffer`] holds received bytes until their records can be opened.
@@ -87,7 +89,8 @@
 //!
 //! - `std` (default): `Stream`, `Acceptor`, and rustls's feature `std`. Without it the crate is `no_std`
 //!   and needs only `alloc`.
-//! - `tokio`: `TokioStream`.
+//! - `tokio`: `TokioStream`, and the module `tokio_rustls`.
+//! - `futures-io`: `FuturesStream`. It enables `tokio`, of which it needs the traits alone.
 //! - `ring` (default): ring for record protection, and rustls's feature `ring`.
 //! - `aws-lc-rs`: AWS-LC for record protection, and rustls's feature `aws_lc_rs`, which rustls enables by
 //!   default. If both this and `ring` are enabled, rustls cannot choose a default provider: call
@@ -133,6 +136,10 @@ mod drive;
 mod error;
 mod established;
 mod exporter;
+#[cfg(feature = "futures-io")]
+mod futures_io;
+#[cfg(feature = "futures-io")]
+mod futures_stream;
 #[cfg(feature = "std")]
 mod halves;
 mod handshake;
@@ -172,6 +179,10 @@ pub use disconnect::disconnect_async;
 pub use error::HandshakeError;
 pub use established::{Established, Info};
 pub use exporter::{ExportError, Exporter};
+#[cfg(feature = "futures-io")]
+pub use futures_io::FuturesIo;
+#[cfg(feature = "futures-io")]
+pub use futures_stream::FuturesStream;
 #[cfg(feature = "std")]
 pub use halves::{ReadHalf, WriteHalf};
 pub use handshake::{Handshake, Progress};

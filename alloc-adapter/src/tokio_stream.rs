@@ -13,7 +13,7 @@ use tls_record::{AlertDescription, CloseError, End, KeyError, MAX_RECORD, OpenEr
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::buffer::Buffer;
-use crate::common_methods::common_methods;
+use crate::common_methods::{common_methods, session_methods};
 use crate::drive;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;

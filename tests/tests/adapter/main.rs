@@ -10,6 +10,7 @@ mod edges;
 mod embedded_stream;
 mod endpoint;
 mod every_stream;
+mod futures_stream;
 mod halves;
 mod handshake;
 mod http;
