@@ -91,6 +91,10 @@
 //!   and needs only `alloc`.
 //! - `tokio`: `TokioStream`, and the module `tokio_rustls`.
 //! - `futures-io`: `FuturesStream`. It enables `tokio`, of which it needs the traits alone.
+//! - `hyper`: the traits `Read` and `Write` of hyper's `rt` for `TokioStream`. `hyper-util`: the trait
+//!   `Connection` of its client, too.
+//! - `listener`: `TlsListener`, which performs the handshakes of a server in tasks of tokio. `axum`: its
+//!   trait `Listener` for `TlsListener`.
 //! - `ring` (default): ring for record protection, and rustls's feature `ring`.
 //! - `aws-lc-rs`: AWS-LC for record protection, and rustls's feature `aws_lc_rs`, which rustls enables by
 //!   default. If both this and `ring` are enabled, rustls cannot choose a default provider: call
@@ -143,6 +147,10 @@ mod futures_stream;
 #[cfg(feature = "std")]
 mod halves;
 mod handshake;
+#[cfg(feature = "hyper")]
+mod http;
+#[cfg(feature = "listener")]
+mod listener;
 #[cfg(feature = "std")]
 mod parts;
 mod resumption;
@@ -186,6 +194,8 @@ pub use futures_stream::FuturesStream;
 #[cfg(feature = "std")]
 pub use halves::{ReadHalf, WriteHalf};
 pub use handshake::{Handshake, Progress};
+#[cfg(feature = "listener")]
+pub use listener::TlsListener;
 #[cfg(feature = "std")]
 pub use parts::{HandshakeFailed, Parts};
 pub use resumption::Resumption;

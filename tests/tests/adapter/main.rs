@@ -17,6 +17,7 @@ mod http;
 mod interop;
 #[cfg(target_os = "linux")]
 mod kernel;
+mod listener;
 mod polling;
 mod random_calls;
 mod resumption;
