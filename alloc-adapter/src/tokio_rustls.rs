@@ -2,7 +2,8 @@
 //!
 //! A program that was written for tokio-rustls changes its imports: [`TlsConnector`], [`TlsAcceptor`] and
 //! [`LazyConfigAcceptor`] are made from the same rustls configs and called in the same way. Their streams
-//! are [`TokioStream`]s. The README has a table of what differs.
+//! are [`TokioStream`]s. The README of this crate has a table of
+//! what differs.
 //!
 //! ```no_run
 //! use std::io;
