@@ -229,8 +229,13 @@ impl Acceptor {
         self.hello()
     }
 
+    /// Reads until there is a ClientHello, or until the alert of a failure has been sent.
     #[cfg(feature = "tokio")]
-    fn poll_hello<T>(&mut self, transport: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    pub(crate) fn poll_hello<T>(
+        &mut self,
+        transport: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>>
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
@@ -257,6 +262,19 @@ impl Acceptor {
         match &self.state {
             State::Received(accepted) => Ok(accepted.client_hello()),
             State::Failed(error) => Err(error.clone().into()),
+            State::Receiving(_) => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Returns the ClientHello and the bytes received so far, or the error that prevented it.
+    #[cfg(all(
+        feature = "tokio",
+        any(feature = "ring", feature = "aws-lc-rs", feature = "rustcrypto")
+    ))]
+    pub(crate) fn into_accepted(self) -> io::Result<(Box<Accepted>, Buffer)> {
+        match self.state {
+            State::Received(accepted) => Ok((accepted, self.received)),
+            State::Failed(error) => Err(error.into()),
             State::Receiving(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
     }

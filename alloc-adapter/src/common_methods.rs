@@ -1,13 +1,9 @@
-//! The methods that `Stream` and `TokioStream` have in common.
+//! The methods that the streams have in common.
 
-macro_rules! common_methods {
-    ($Stream:ident) => {
+/// The methods of the connection, which is the field `$session`.
+macro_rules! session_methods {
+    ($Stream:ident, $($session:ident).+) => {
         impl<T, P: Provider> $Stream<T, P> {
-            /// Makes a stream from an established connection and the transport of its handshake.
-            pub fn new(established: Established<P>, transport: T) -> Self {
-                Self::with_session(Session::new(established), transport)
-            }
-
             /// Sets whether reading may end without a close_notify.
             ///
             /// If set, a read returns 0 bytes when the transport ends without a close_notify,
@@ -16,7 +12,7 @@ macro_rules! common_methods {
             /// a close_notify and whose data marks its own end. [`end`](Self::end) still returns
             /// `Truncated`.
             pub const fn tolerate_truncation(&mut self, tolerate: bool) {
-                self.session.inbox.tolerates_truncation = tolerate;
+                self.$($session).+.inbox.tolerates_truncation = tolerate;
             }
 
             /// Returns whether a read can proceed without the transport.
@@ -43,19 +39,19 @@ macro_rules! common_methods {
             /// }
             /// ```
             pub fn has_pending(&self) -> bool {
-                self.session.has_pending()
+                self.$($session).+.has_pending()
             }
 
             /// Takes the last warning alert of the peer, for instance `user_canceled`.
             ///
             /// A close_notify is not reported. Each alert is returned once.
             pub const fn take_warning(&mut self) -> Option<AlertDescription> {
-                self.session.inbox.warning.take()
+                self.$($session).+.inbox.warning.take()
             }
 
             /// Returns whether a renegotiation that the peer asked for was refused (TLS 1.2).
             pub const fn renegotiation_refused(&self) -> bool {
-                self.session.inbox.renegotiation_refused
+                self.$($session).+.inbox.renegotiation_refused
             }
 
             /// Returns whether flushing would send anything.
@@ -64,7 +60,7 @@ macro_rules! common_methods {
             /// is due, or if the transport has not been flushed. A read sends all of this before it
             /// waits.
             pub fn wants_write(&self) -> bool {
-                self.session.wants_write()
+                self.$($session).+.wants_write()
             }
 
             /// Returns how each direction ended, or that it is open.
@@ -73,7 +69,7 @@ macro_rules! common_methods {
             /// taken the last byte. An error of the transport is not part of it: see
             /// [`transport_error`](Self::transport_error).
             pub fn end(&self) -> End {
-                self.session.end()
+                self.$($session).+.end()
             }
 
             /// Returns the first permanent error of the transport.
@@ -82,17 +78,31 @@ macro_rules! common_methods {
             /// [`TimedOut`](ErrorKind::TimedOut) are not permanent. The error is kept even if a
             /// later call succeeds.
             pub const fn transport_error(&self) -> Option<ErrorKind> {
-                self.session.transport_error
+                self.$($session).+.transport_error
             }
 
             /// Returns the parameters that the handshake negotiated.
             pub const fn info(&self) -> &Info {
-                &self.session.info
+                &self.$($session).+.info
             }
 
             /// Returns the exporter of keying material, or `None` in TLS 1.2 and without rustls.
             pub const fn exporter(&self) -> Option<&Exporter> {
-                self.session.exporter.as_ref()
+                self.$($session).+.exporter.as_ref()
+            }
+        }
+    };
+}
+
+/// The methods of the connection and its transport, for `Stream` and `TokioStream`.
+macro_rules! common_methods {
+    ($Stream:ident) => {
+        session_methods!($Stream, session);
+
+        impl<T, P: Provider> $Stream<T, P> {
+            /// Makes a stream from an established connection and the transport of its handshake.
+            pub fn new(established: Established<P>, transport: T) -> Self {
+                Self::with_session(Session::new(established), transport)
             }
 
             /// Returns the transport.
@@ -146,4 +156,4 @@ macro_rules! common_methods {
     };
 }
 
-pub(crate) use common_methods;
+pub(crate) use {common_methods, session_methods};

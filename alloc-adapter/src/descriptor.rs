@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use tls_record::aead::Provider;
 
+#[cfg(feature = "futures-io")]
+use crate::futures_stream::FuturesStream;
 use crate::halves::{ReadHalf, WriteHalf};
 use crate::stream::Stream;
 #[cfg(feature = "tokio")]
@@ -31,3 +33,5 @@ macro_rules! impl_descriptor {
 impl_descriptor!(Stream ReadHalf WriteHalf);
 #[cfg(feature = "tokio")]
 impl_descriptor!(TokioStream);
+#[cfg(feature = "futures-io")]
+impl_descriptor!(FuturesStream);

@@ -11,8 +11,10 @@
 //!   [sessions](Resumption) to forget if the connection fails, and the [negotiated parameters](Info).
 //! - `Acceptor` (with `std`) reads a ClientHello, for a server that chooses its config by it.
 //! - `Stream` (with `std`) is a connection over a blocking or non-blocking transport, `TokioStream`
-//!   (with `tokio`) a connection over a transport of tokio. Both split into a `ReadHalf` and a
-//!   `WriteHalf` that share no lock, and `disconnect` closes them together with their TCP connection.
+//!   (with `tokio`) a connection over a transport of tokio, `FuturesStream` (with `futures-io`) one over a
+//!   transport of smol or async-std. All split into a `ReadHalf` and a `WriteHalf` that share no lock, and
+//!   `disconnect` closes them together with their TCP connection.
+//! - The module `tokio_rustls` (with `tokio`) has the types and calls of the crate tokio-rustls.
 //! - The module `takeover` (with the feature of this name) makes an [`Established`] of the handshake of
 //!   another TLS library, such as OpenSSL.
 //! - [`Buffer`] holds received bytes until their records can be opened.
@@ -87,7 +89,12 @@
 //!
 //! - `std` (default): `Stream`, `Acceptor`, and rustls's feature `std`. Without it the crate is `no_std`
 //!   and needs only `alloc`.
-//! - `tokio`: `TokioStream`.
+//! - `tokio`: `TokioStream`, and the module `tokio_rustls`.
+//! - `futures-io`: `FuturesStream`. It enables `tokio`, of which it needs the traits alone.
+//! - `hyper`: the traits `Read` and `Write` of hyper's `rt` for `TokioStream`. `hyper-util`: the trait
+//!   `Connection` of its client, too.
+//! - `listener`: `TlsListener`, which performs the handshakes of a server in tasks of tokio. `axum`: its
+//!   trait `Listener` for `TlsListener`.
 //! - `ring` (default): ring for record protection, and rustls's feature `ring`.
 //! - `aws-lc-rs`: AWS-LC for record protection, and rustls's feature `aws_lc_rs`, which rustls enables by
 //!   default. If both this and `ring` are enabled, rustls cannot choose a default provider: call
@@ -133,9 +140,17 @@ mod drive;
 mod error;
 mod established;
 mod exporter;
+#[cfg(feature = "futures-io")]
+mod futures_io;
+#[cfg(feature = "futures-io")]
+mod futures_stream;
 #[cfg(feature = "std")]
 mod halves;
 mod handshake;
+#[cfg(feature = "hyper")]
+mod http;
+#[cfg(feature = "listener")]
+mod listener;
 #[cfg(feature = "std")]
 mod parts;
 mod resumption;
@@ -146,6 +161,11 @@ mod stream;
 #[cfg(feature = "takeover")]
 pub mod takeover;
 mod tickets;
+#[cfg(all(
+    feature = "tokio",
+    any(feature = "ring", feature = "aws-lc-rs", feature = "rustcrypto")
+))]
+pub mod tokio_rustls;
 #[cfg(feature = "tokio")]
 mod tokio_stream;
 mod trial;
@@ -167,9 +187,15 @@ pub use disconnect::disconnect_async;
 pub use error::HandshakeError;
 pub use established::{Established, Info};
 pub use exporter::{ExportError, Exporter};
+#[cfg(feature = "futures-io")]
+pub use futures_io::FuturesIo;
+#[cfg(feature = "futures-io")]
+pub use futures_stream::FuturesStream;
 #[cfg(feature = "std")]
 pub use halves::{ReadHalf, WriteHalf};
 pub use handshake::{Handshake, Progress};
+#[cfg(feature = "listener")]
+pub use listener::TlsListener;
 #[cfg(feature = "std")]
 pub use parts::{HandshakeFailed, Parts};
 pub use resumption::Resumption;

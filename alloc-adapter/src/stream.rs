@@ -9,7 +9,7 @@ use tls_record::aead::Provider;
 use tls_record::{AlertDescription, CloseError, End, KeyError};
 
 use crate::buffer::Buffer;
-use crate::common_methods::common_methods;
+use crate::common_methods::{common_methods, session_methods};
 use crate::drive;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;

@@ -13,7 +13,7 @@ use tls_record::{AlertDescription, CloseError, End, KeyError, MAX_RECORD, OpenEr
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::buffer::Buffer;
-use crate::common_methods::common_methods;
+use crate::common_methods::{common_methods, session_methods};
 use crate::drive;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
@@ -331,6 +331,46 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         Poll::Ready(Ok(len))
     }
 
+    /// Reads up to `room` bytes and passes them to `put`, in one or more pieces.
+    pub(crate) fn poll_copy(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut room: usize,
+        mut put: impl FnMut(&[u8]),
+    ) -> Poll<io::Result<()>> {
+        if room == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let polled = self.poll_data(cx);
+        if !matches!(polled, Poll::Ready(Ok(()))) {
+            self.send_due(Half::Read, cx);
+            return polled;
+        }
+        // Read before sending: a fatal alert may follow the data, and then nothing is sent.
+        loop {
+            let (len, stopped) = self.session.copy_data(room, &mut put);
+            room = room.saturating_sub(len);
+            if stopped == Stopped::Ended {
+                // A task that waits to send may have nothing left to send.
+                self.sending.wake(Half::Write);
+            }
+            // Filling the caller's buffer saves calls, also those of the caller.
+            if stopped != Stopped::Filled {
+                break;
+            }
+            match self.poll_receive(Half::Read, cx) {
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => {
+                    self.session.inbox.read_error = Some(error);
+                    break;
+                }
+                Poll::Pending => break,
+            }
+        }
+        self.send_due(Half::Read, cx);
+        Poll::Ready(Ok(()))
+    }
+
     // Sending
 
     /// Writes sealed records to the transport.
@@ -435,38 +475,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncRead for TokioStream<T
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if out.remaining() == 0 {
-            return Poll::Ready(Ok(()));
-        }
-        let this = self.get_mut();
-        let polled = this.poll_data(cx);
-        if !matches!(polled, Poll::Ready(Ok(()))) {
-            this.send_due(Half::Read, cx);
-            return polled;
-        }
-        // Read before sending: a fatal alert may follow the data, and then nothing is sent.
-        loop {
-            let room = out.remaining();
-            let (_, stopped) = this.session.copy_data(room, |data| out.put_slice(data));
-            if stopped == Stopped::Ended {
-                // A task that waits to send may have nothing left to send.
-                this.sending.wake(Half::Write);
-            }
-            // Filling the caller's buffer saves calls, also those of the caller.
-            if stopped != Stopped::Filled {
-                break;
-            }
-            match this.poll_receive(Half::Read, cx) {
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => {
-                    this.session.inbox.read_error = Some(error);
-                    break;
-                }
-                Poll::Pending => break,
-            }
-        }
-        this.send_due(Half::Read, cx);
-        Poll::Ready(Ok(()))
+        let room = out.remaining();
+        self.get_mut().poll_copy(cx, room, |data| out.put_slice(data))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::session::{keep_first_error, open_error};
 /// With tokio: `tls.into_split(TcpStream::into_split)`, or `tls.into_split(tokio::io::split)`.
 ///
 /// It reads like the stream: with [`Read`] and [`BufRead`] over a blocking transport, with
-/// `AsyncRead` and `AsyncBufRead` over a transport of tokio.
+/// `AsyncRead` and `AsyncBufRead` over a transport of tokio or futures-io (in a `FuturesIo`).
 ///
 /// ```no_run
 /// use std::io::{self, Read, Write};

@@ -13,8 +13,8 @@ use crate::session::{close_result, keep_first_error, parts, seal_error};
 ///
 /// It also sends the alerts and KeyUpdates that the [`ReadHalf`](super::ReadHalf) causes. It writes
 /// like the stream: with [`Write`] over a blocking transport, with `AsyncWrite` over a transport of
-/// tokio. After the connection has failed, the inner error is [`SealError::Failed`]; the reading
-/// half's [`end`](super::ReadHalf::end) gives the reason.
+/// tokio or futures-io (in a `FuturesIo`). After the connection has failed, the inner error is
+/// [`SealError::Failed`]; the reading half's [`end`](super::ReadHalf::end) gives the reason.
 pub struct WriteHalf<T, P: Provider> {
     pub(crate) transport: T,
     pub(crate) outbox: Outbox,

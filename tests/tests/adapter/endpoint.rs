@@ -2,18 +2,20 @@
 
 pub(crate) mod blocking;
 pub(crate) mod embedded;
+mod futures;
 pub(crate) mod tokio;
 
 use std::error::Error;
 use std::io::{self, ErrorKind, IoSlice};
+use std::task::Poll;
 
 use embedded_io::Error as _;
-use tls_record_alloc::Handshake;
 use tls_record_alloc::tls_record::aead::ring::Ring;
 use tls_record_alloc::tls_record::{
     AlertDescription, CloseError, End, Fault, KeyError, OpenError, SealError, ShutdownError,
     StreamError,
 };
+use tls_record_alloc::{FuturesIo, Handshake};
 use tls_record_tests::peers::{Negotiated, Peer, Role};
 
 use crate::endpoint::embedded::Calls;
@@ -26,10 +28,11 @@ use crate::wire::{Wire, WireError};
 pub(crate) enum AdapterKind {
     Blocking,
     Tokio,
+    Futures,
 }
 
 impl AdapterKind {
-    pub(crate) const ALL: [Self; 2] = [Self::Blocking, Self::Tokio];
+    pub(crate) const ALL: [Self; 3] = [Self::Blocking, Self::Tokio, Self::Futures];
 
     /// Makes the handshake over `wire`.
     pub(crate) fn complete<Q: Peer + ?Sized>(
@@ -40,6 +43,7 @@ impl AdapterKind {
         match self {
             Self::Blocking => handshake.complete(wire),
             Self::Tokio => now(handshake.complete_async(wire)),
+            Self::Futures => now(handshake.complete_async(&mut FuturesIo(wire))),
         }
     }
 
@@ -52,6 +56,7 @@ impl AdapterKind {
         match self {
             Self::Blocking => Box::new(blocking::stream(role, agreed, peer)),
             Self::Tokio => Box::new(tokio::stream(role, agreed, peer)),
+            Self::Futures => Box::new(futures::stream(role, agreed, peer)),
         }
     }
 }
@@ -127,7 +132,7 @@ pub(crate) trait Endpoint<Q: Peer + ?Sized> {
     fn consume(&mut self, len: usize);
     fn write(&mut self, data: &[u8]) -> Result<usize, Failure>;
     fn flush(&mut self) -> Result<(), Failure>;
-    /// Closes our direction. For tokio this is a shutdown in one step.
+    /// Closes our direction. For asynchronous streams this is a shutdown in one step.
     fn close(&mut self) -> Result<(), Failure>;
     /// Closes both directions, and adds the data in flight to `rest`.
     fn close_and_drain(&mut self, budget: u32, rest: &mut Vec<u8>) -> Result<(), Failure>;
@@ -188,6 +193,14 @@ pub(crate) trait Endpoint<Q: Peer + ?Sized> {
 pub(crate) trait AdapterEndpoint<Q: Peer + ?Sized>: Endpoint<Q> {
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> Result<usize, Failure>;
     fn wants_write(&self) -> bool;
+}
+
+/// Returns the result of an asynchronous call.
+fn polled<T>(polled: Poll<io::Result<T>>) -> Result<T, Failure> {
+    match polled {
+        Poll::Ready(result) => Ok(result?),
+        Poll::Pending => Err(Failure::Waits),
+    }
 }
 
 /// Why a call failed, in one form for every kind of stream. The conversions check the kinds that

@@ -271,13 +271,13 @@ fn halves_of_two_streams_are_not_joined() {
 
 // Real transports
 
-const LEN: usize = 3_000_000;
+pub(crate) const LEN: usize = 3_000_000;
 
-fn message(seed: u8) -> Vec<u8> {
+pub(crate) fn message(seed: u8) -> Vec<u8> {
     crate::support::message(LEN).into_iter().map(|byte| byte ^ seed).collect()
 }
 
-fn tcp() -> [TcpStream; 2] {
+pub(crate) fn tcp() -> [TcpStream; 2] {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     [client, listener.accept().unwrap().0]

@@ -4,13 +4,12 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use hyper::body::{Body, Incoming};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::service::service_fn;
 use hyper::{Request, Response, client, header, server};
-use tokio::io::{AsyncBufRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
 use tls_record_alloc::rustls::{ClientConfig, ServerConfig};
@@ -41,15 +40,11 @@ impl Drop for Io {
 
 impl Read for Io {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        mut out: ReadBufCursor<'_>,
+        out: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let data = ready!(self.as_mut().tls().poll_fill_buf(cx))?;
-        let len = data.len().min(out.remaining());
-        out.put_slice(&data[..len]);
-        self.tls().consume(len);
-        Poll::Ready(Ok(()))
+        Read::poll_read(self.tls(), cx, out)
     }
 }
 
@@ -59,7 +54,7 @@ impl Write for Io {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.tls().poll_write(cx, data)
+        Write::poll_write(self.tls(), cx, data)
     }
 
     fn poll_write_vectored(
@@ -67,19 +62,19 @@ impl Write for Io {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.tls().poll_write_vectored(cx, slices)
+        Write::poll_write_vectored(self.tls(), cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tls.is_write_vectored()
+        Write::is_write_vectored(&self.tls)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.tls().poll_flush(cx)
+        Write::poll_flush(self.tls(), cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.tls().poll_shutdown(cx)
+        Write::poll_shutdown(self.tls(), cx)
     }
 }
 
@@ -88,7 +83,7 @@ fn body(request: usize) -> String {
     (0..len).map(|i| char::from(b'a' + ((i + request) % 26) as u8)).collect()
 }
 
-async fn read_all(body: Incoming) -> String {
+pub(crate) async fn read_all(body: Incoming) -> String {
     let mut body = pin!(body);
     let mut text = Vec::new();
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {

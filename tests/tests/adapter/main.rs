@@ -3,18 +3,21 @@
 mod acceptor;
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
+mod changing_over;
 mod disconnect;
 mod early_data;
 mod edges;
 mod embedded_stream;
 mod endpoint;
 mod every_stream;
+mod futures_stream;
 mod halves;
 mod handshake;
 mod http;
 mod interop;
 #[cfg(target_os = "linux")]
 mod kernel;
+mod listener;
 mod polling;
 mod random_calls;
 mod resumption;

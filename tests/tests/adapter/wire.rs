@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use embedded_io_async as asynch;
+use smol::io as futures;
 use tls_record_tests::peers::Peer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -306,6 +307,34 @@ impl<Q: Peer + ?Sized> AsyncWrite for Wire<Q> {
         }
         self.shut_down = true;
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<Q: Peer + ?Sized> futures::AsyncRead for Wire<Q> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_receive(cx, out).map_err(Into::into)
+    }
+}
+
+impl<Q: Peer + ?Sized> futures::AsyncWrite for Wire<Q> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write(self, cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_flush(self, cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_shutdown(self, cx)
     }
 }
 

@@ -1,8 +1,7 @@
 //! The stream of `tls-record-alloc` for tokio.
 
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 use std::sync::Arc;
-use std::task::Poll;
 
 use tls_record_alloc::tls_record::aead::ring::Ring;
 use tls_record_alloc::tls_record::{AlertDescription, CloseError, End, KeyError};
@@ -12,7 +11,7 @@ use tls_record_tests::peers::{
 };
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::endpoint::{AdapterEndpoint, Endpoint, Failure};
+use crate::endpoint::{AdapterEndpoint, Endpoint, Failure, polled};
 use crate::polling::{now, poll_once};
 use crate::wire::Wire;
 
@@ -31,13 +30,6 @@ pub(crate) fn stream<Q: Peer + ?Sized>(role: Role, agreed: Negotiated, peer: Box
             let config = Arc::new(rustls_server_config(version, suite));
             now(TokioStream::accept(config, Wire::to(peer))).unwrap()
         }
-    }
-}
-
-fn polled<T>(polled: Poll<io::Result<T>>) -> Result<T, Failure> {
-    match polled {
-        Poll::Ready(result) => Ok(result?),
-        Poll::Pending => Err(Failure::Waits),
     }
 }
 

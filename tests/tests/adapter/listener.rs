@@ -1,0 +1,213 @@
+//! `TlsListener`: handshakes in tasks, and axum's server and hyper-util's client over it.
+
+use std::future::Future;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use axum::{Router, routing};
+use hyper::{Request, Uri};
+use hyper_util::client::legacy::connect::Connection;
+use hyper_util::rt::TokioExecutor;
+use tls_record_alloc::rustls::ClientConfig;
+use tls_record_alloc::tls_record::aead::ring::Ring;
+use tls_record_alloc::{HandshakeError, Shutdown, TlsListener, TokioStream};
+use tls_record_tests::peers::{
+    SERVER_NAME, Suite, Version, rustls_client_config, rustls_server_config,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::http::read_all;
+use crate::support::{TLS13, distrustful_config};
+
+/// Longer than any step that is not meant to time out.
+const LONG: Duration = Duration::from_secs(20);
+
+type Tls = TokioStream<TcpStream, Ring>;
+type Failures = UnboundedReceiver<(Option<SocketAddr>, io::Error)>;
+
+fn block_on(future: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future);
+}
+
+/// Returns a listener, its address, and the failures that it reports.
+async fn listen() -> (TlsListener<Ring>, SocketAddr, Failures) {
+    let config = Arc::new(rustls_server_config(Version::Tls13, Suite::Aes128Gcm));
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (report, failures) = unbounded_channel();
+    let listener =
+        TlsListener::new(tcp, config).handshake_timeout(LONG).on_failure(move |address, error| {
+            let _ = report.send((address, error));
+        });
+    let address = listener.local_addr().unwrap();
+    (listener, address, failures)
+}
+
+fn client_config() -> Arc<ClientConfig> {
+    Arc::new(rustls_client_config(Version::Tls13, Suite::Aes128Gcm))
+}
+
+async fn connect(address: SocketAddr) -> Tls {
+    let tcp = TcpStream::connect(address).await.unwrap();
+    Tls::connect(client_config(), SERVER_NAME.try_into().unwrap(), tcp).await.unwrap()
+}
+
+#[test]
+fn clients_that_send_nothing_delay_no_other_client() {
+    block_on(async {
+        let (mut listener, address, _failures) = listen().await;
+        let mut silent = Vec::new();
+        for _ in 0..50 {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        for _ in 0..3 {
+            let (mut client, accepted) = tokio::join!(connect(address), listener.accept());
+            let (mut server, peer) = accepted.unwrap();
+            assert_eq!(peer, client.transport().local_addr().unwrap());
+            server.write_all(b"hello").await.unwrap();
+            let mut data = [0; 5];
+            client.read_exact(&mut data).await.unwrap();
+            assert_eq!(&data, b"hello");
+        }
+    });
+}
+
+#[test]
+fn a_handshake_that_takes_too_long_is_given_up_and_makes_room_for_the_next() {
+    block_on(async {
+        let (listener, address, mut failures) = listen().await;
+        let mut listener = listener.handshake_timeout(Duration::from_secs(1)).max_handshakes(1);
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        let second = async {
+            let (client, accepted) = tokio::join!(connect(address), listener.accept());
+            drop((client, accepted.unwrap()));
+            failures.recv().await.unwrap()
+        };
+        let (from, error) = second.await;
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert_eq!(from, Some(silent.local_addr().unwrap()), "it came first");
+        assert_eq!(silent.read(&mut [0]).await.unwrap(), 0, "it was dropped");
+    });
+}
+
+// The client goes on to send, which would make TCP reset the connection and destroy the alert.
+#[test]
+fn a_client_that_fails_gets_its_alert_and_the_failure_is_reported() {
+    block_on(async {
+        let (mut listener, address, mut failures) = listen().await;
+        let failing = async {
+            let mut tcp = TcpStream::connect(address).await.unwrap();
+            tcp.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+            tcp.write_all(&[b'x'; 10_000]).await.unwrap();
+            tcp.shutdown().await.unwrap();
+            let mut answer = Vec::new();
+            tcp.read_to_end(&mut answer).await.unwrap();
+            assert_eq!((answer.len(), answer[0]), (7, 21), "an alert");
+
+            let tcp = TcpStream::connect(address).await.unwrap();
+            let name = SERVER_NAME.try_into().unwrap();
+            Tls::connect(distrustful_config(TLS13), name, tcp).await.unwrap_err();
+            connect(address).await
+        };
+        let (client, accepted) = tokio::join!(failing, listener.accept());
+        let (_, peer) = accepted.unwrap();
+        assert_eq!(peer, client.transport().local_addr().unwrap());
+        for _ in 0..2 {
+            let (from, error) = failures.recv().await.unwrap();
+            assert!(from.is_some());
+            let inner = error.get_ref().unwrap().downcast_ref();
+            assert!(matches!(inner, Some(HandshakeError::Tls(_))), "{error}");
+        }
+    });
+}
+
+#[test]
+fn accepting_may_be_given_up_at_any_time() {
+    block_on(async {
+        let (mut listener, address, _failures) = listen().await;
+        let client = tokio::spawn(connect(address));
+        let server = loop {
+            // Every poll is the first and the last of its future.
+            let polled = crate::polling::poll_once(listener.accept());
+            if let Poll::Ready(accepted) = polled {
+                break accepted.unwrap().0;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(server.info().suite, client.await.unwrap().info().suite);
+    });
+}
+
+/// A connector for the client of hyper-util.
+#[derive(Clone)]
+struct Connector(SocketAddr, Arc<ClientConfig>);
+
+impl tower_service::Service<Uri> for Connector {
+    type Response = Tls;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Tls>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let Self(address, config) = self.clone();
+        Box::pin(async move {
+            let tcp = TcpStream::connect(address).await?;
+            let name = SERVER_NAME.try_into().map_err(io::Error::other)?;
+            Ok(Tls::connect(config, name, tcp).await?)
+        })
+    }
+}
+
+#[test]
+fn axum_serves_and_the_client_of_hyper_util_connects_without_a_newtype() {
+    block_on(async {
+        let (listener, address, _failures) = listen().await;
+        let listener = listener.tap_io(|tls| {
+            tls.set_shutdown(Shutdown::TwoSteps { budget: 65_536 });
+            tls.transport().set_nodelay(true).unwrap();
+        });
+        let _silent = TcpStream::connect(address).await.unwrap();
+        let router = Router::new().route("/echo", routing::post(async |body: String| body));
+        let serving = tokio::spawn(async { axum::serve(listener, router).await });
+        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+            .build(Connector(address, client_config()));
+        for len in [0, 10, 1000, 100_000] {
+            let body = "x".repeat(len);
+            let uri = format!("https://{SERVER_NAME}/echo");
+            let request = Request::post(uri).body(body.clone()).unwrap();
+            let response = client.request(request).await.unwrap();
+            assert!(response.status().is_success());
+            assert!(read_all(response.into_body()).await == body);
+        }
+        serving.abort();
+    });
+}
+
+#[test]
+fn the_client_of_hyper_util_learns_of_http_2() {
+    block_on(async {
+        for (protocol, is_http_2) in [("h2", true), ("http/1.1", false)] {
+            let mut server = rustls_server_config(Version::Tls13, Suite::Aes128Gcm);
+            server.alpn_protocols = vec![protocol.into()];
+            let mut client = rustls_client_config(Version::Tls13, Suite::Aes128Gcm);
+            client.alpn_protocols = vec!["http/1.1".into(), "h2".into()];
+            let (near, far) = tokio::io::duplex(1000);
+            let name = SERVER_NAME.try_into().unwrap();
+            let (client, server) = tokio::join!(
+                TokioStream::<_, Ring>::connect(Arc::new(client), name, near),
+                TokioStream::<_, Ring>::accept(Arc::new(server), far),
+            );
+            assert_eq!(client.unwrap().connected().is_negotiated_h2(), is_http_2);
+            drop(server);
+        }
+    });
+}
