@@ -350,3 +350,9 @@ fn padded_records_are_not_longer_than_their_buffers() {
         assert_eq!(pair.end(How::Close).map(End::is_clean), [true; 2]);
     }
 }
+
+#[test]
+fn the_driver_has_at_most_80_lines_of_code() {
+    let is_code = |line: &&str| !line.is_empty() && !line.starts_with("//");
+    assert!(include_str!("driver.rs").lines().map(str::trim).filter(is_code).count() <= 80);
+}
