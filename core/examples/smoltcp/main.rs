@@ -131,7 +131,7 @@ impl Pair {
 
     /// Goes on until nothing happens any more. A server whose client has closed closes as well.
     fn settle(&mut self) {
-        for _ in 0..1000 {
+        for _ in 0..200 {
             self.network.poll();
             let _ = self.client.turn(self.network.client());
             let _ = self.server.turn(self.network.server());

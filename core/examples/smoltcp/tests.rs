@@ -11,14 +11,14 @@ impl Pair {
     /// A connection whose TCP handshake is done, and on which nothing is sent by itself.
     fn idle(buffers: (usize, usize)) -> Self {
         let mut pair = Self::new(0, buffers);
-        pair.settle();
+        pair.carry();
         assert!(pair.network.server().may_send());
         pair
     }
 
     /// Polls the network alone, until nothing moves any more.
     fn carry(&mut self) {
-        for _ in 0..100 {
+        for _ in 0..50 {
             self.network.poll();
         }
     }
@@ -335,6 +335,24 @@ fn a_record_over_the_limit_ends_the_connection_with_record_overflow() {
     pair.carry();
     let alert = Err(OpenError::PeerAlert(AlertDescription::RECORD_OVERFLOW));
     assert_eq!(pair.client_receives(), (vec![], alert));
+}
+
+/// A record that never fits would be waited for without an end.
+#[test]
+fn no_header_makes_the_driver_wait_for_more_than_its_buffer_holds() {
+    for content_type in 0..=255 {
+        for length in [RECORD as u16 - 4, 1 << 14, u16::MAX] {
+            let mut pair = Pair::idle(BUFFERS);
+            let [high, low] = length.to_be_bytes();
+            pair.network.client().send_slice(&[content_type, 3, 3, high, low]).unwrap();
+            pair.carry();
+            let (_, opened) = pair.server_receives();
+            assert!(
+                matches!(opened, Err(OpenError::Fault(_))),
+                "{content_type} {length}: {opened:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -65,7 +65,8 @@ pub async fn send<K: KeySchedule, const TX: usize>(
 }
 
 /// Sends what is unsent, and what falls due meanwhile: to be called when the task is woken, and after
-/// `update_keys`, `shutdown` and `abort`.
+/// `update_keys`, `shutdown` and `abort`. An abort ends the receiving task at its next call: what ends its
+/// wait is a timeout of the socket, or a `select` with a signal.
 pub async fn flush<K: KeySchedule, const TX: usize>(
     writer: &mut Linked<'_, Writer<K, TX>>,
     socket: &mut TcpWriter<'_>,
