@@ -99,6 +99,18 @@ fn a_record_goes_around_the_end_of_the_send_buffer_while_bytes_wait_in_it() {
     assert!(received == data);
 }
 
+/// TCP repeats records that are sealed once.
+#[test]
+fn lost_packets_are_sent_again_below_tls() {
+    let mut pair = Pair::new(100_000, BUFFERS);
+    pair.network.lose(10);
+    while pair.client.is_busy() || pair.server.is_busy() {
+        pair.turn().unwrap();
+    }
+    assert_eq!(pair.end(How::Close).map(End::is_clean), [true; 2]);
+    assert!(!pair.client.is_corrupt && !pair.server.is_corrupt);
+}
+
 #[test]
 fn a_reader_that_pauses_holds_the_writer_back_and_gets_everything() {
     let mut pair = Pair::idle(BUFFERS);
