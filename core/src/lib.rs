@@ -89,7 +89,7 @@
 //! # Guides
 //!
 //! - [Handshake](guide::handshake): a handshake of your own, epoch by epoch, with the records of RFC 8448.
-//! - [Transports](guide::transports): sockets, io_uring, message buses.
+//! - [Transports](guide::transports): sockets, io_uring, smoltcp, message buses.
 //! - [Receiving](guide::receiving): input in pieces and around the end of a ring, limits and floods.
 //! - [Closing](guide::closing): one step or two, and what each answer says.
 //! - [Handing over](guide::handing_over): suspending a connection, kernel TLS, and taking over from another library.

@@ -254,3 +254,9 @@ fn a_byte_that_a_serial_line_loses_or_doubles_ends_the_connection() {
         }
     }
 }
+
+#[test]
+fn the_driver_has_at_most_40_lines_of_code() {
+    let is_code = |line: &&str| !line.is_empty() && !line.starts_with("//");
+    assert!(include_str!("driver.rs").lines().map(str::trim).filter(is_code).count() <= 40);
+}

@@ -4,8 +4,8 @@
 //! acknowledgement. That buffer does what a `Connection` does elsewhere, so this is a `RecordLayer`: a
 //! second buffer would take RAM and copy every byte once more. The send buffer is a ring, of which
 //! smoltcp shows the part up to its end. A record that must go around the end is sealed on the stack and
-//! copied: it could wait until the ring is empty instead, but with a peer that delays its
-//! acknowledgements that is long.
+//! copied. It could wait until the ring is empty instead, but a peer that delays its acknowledgements
+//! would make that long.
 //!
 //! **Receiving.** A record is copied out of the receive buffer and opened in a `RecordBuffer`. Opening it
 //! in the ring would not save that buffer: a record that lies around the end of the ring needs it. So
@@ -79,7 +79,8 @@ impl<K: KeySchedule, const RECORD: usize> Tls<K, RECORD> {
 
     /// Seals what is due, alerts, KeyUpdates and the close_notify, and then `data`, as much as there is
     /// room for. Returns how much of it: less while the peer does not read, and none while TCP does not
-    /// send. Ends our direction of TCP behind the last record.
+    /// send. Ends our direction of TCP behind the last record; smoltcp keeps the socket until the peer
+    /// has ended its own, so `abort` it at a deadline.
     ///
     /// Without data it is called after every poll of the interface while something
     /// [is due](RecordLayer::has_control).

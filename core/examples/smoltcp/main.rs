@@ -43,6 +43,9 @@ struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 1500,
         value_parser = clap::value_parser!(u16).range(RECORD as i64..))]
     buffer: u16,
+    /// How many percent of the packets are lost while data is sent. TCP sends them again.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=50))]
+    lose: u8,
     /// How the client ends when it has sent and received everything.
     #[arg(long, value_enum, default_value_t)]
     end: How,
@@ -74,12 +77,14 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let mut pair = Pair::new(args.data, (args.buffer.into(), args.buffer.into()));
+    pair.network.lose(args.lose);
     let mut polls = 0;
     while pair.client.is_busy() {
         pair.turn()?;
         polls += 1;
     }
     println!("{} bytes in each direction, {polls} polls of the interface", args.data);
+    pair.network.lose(0); // Nobody repeats a reset.
     let ends = pair.end(args.end);
     for (name, app, end) in [("client", &pair.client, ends[0]), ("server", &pair.server, ends[1])] {
         println!("{name}: received {} bytes; {:?}; {:?}", app.received, end.read, end.write);
@@ -131,7 +136,7 @@ impl Pair {
 
     /// Goes on until nothing happens any more. A server whose client has closed closes as well.
     fn settle(&mut self) {
-        for _ in 0..1000 {
+        for _ in 0..200 {
             self.network.poll();
             let _ = self.client.turn(self.network.client());
             let _ = self.server.turn(self.network.server());

@@ -2,14 +2,14 @@
 //! that goes on as fast as it can.
 
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::phy::{Loopback, Medium};
+use smoltcp::phy::{FaultInjector, Loopback, Medium};
 use smoltcp::socket::tcp::{Socket, SocketBuffer};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 
 pub(crate) struct Network {
     interface: Interface,
-    device: Loopback,
+    device: FaultInjector<Loopback>,
     sockets: SocketSet<'static>,
     client: SocketHandle,
     server: SocketHandle,
@@ -23,7 +23,7 @@ impl Network {
     /// A client that connects to a server. Each socket has a send and a receive buffer of these lengths.
     pub(crate) fn new((tx, rx): (usize, usize)) -> Self {
         let now = Instant::from_millis(0);
-        let mut device = Loopback::new(Medium::Ip);
+        let mut device = FaultInjector::new(Loopback::new(Medium::Ip), 1);
         let mut interface = Interface::new(Config::new(HardwareAddress::Ip), &mut device, now);
         interface.update_ip_addrs(|addresses| addresses.push(IpCidr::new(ADDRESS, 8)).unwrap());
         let mut sockets = SocketSet::new(Vec::new());
@@ -38,6 +38,11 @@ impl Network {
         let socket = sockets.get_mut::<Socket>(client);
         socket.connect(interface.context(), (ADDRESS, PORT), 50_000).unwrap();
         Self { interface, device, sockets, client, server, now }
+    }
+
+    /// Loses this many percent of the packets from now on.
+    pub(crate) fn lose(&mut self, percent: u8) {
+        self.device.set_drop_chance(percent);
     }
 
     /// Carries packets, and lets time pass up to the next timer.

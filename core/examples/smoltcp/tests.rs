@@ -11,14 +11,14 @@ impl Pair {
     /// A connection whose TCP handshake is done, and on which nothing is sent by itself.
     fn idle(buffers: (usize, usize)) -> Self {
         let mut pair = Self::new(0, buffers);
-        pair.settle();
+        pair.carry();
         assert!(pair.network.server().may_send());
         pair
     }
 
     /// Polls the network alone, until nothing moves any more.
     fn carry(&mut self) {
-        for _ in 0..100 {
+        for _ in 0..50 {
             self.network.poll();
         }
     }
@@ -97,6 +97,18 @@ fn a_record_goes_around_the_end_of_the_send_buffer_while_bytes_wait_in_it() {
         pair.network.poll();
     }
     assert!(received == data);
+}
+
+/// TCP repeats records that are sealed once.
+#[test]
+fn lost_packets_are_sent_again_below_tls() {
+    let mut pair = Pair::new(100_000, BUFFERS);
+    pair.network.lose(10);
+    while pair.client.is_busy() || pair.server.is_busy() {
+        pair.turn().unwrap();
+    }
+    assert_eq!(pair.end(How::Close).map(End::is_clean), [true; 2]);
+    assert!(!pair.client.is_corrupt && !pair.server.is_corrupt);
 }
 
 #[test]
@@ -337,6 +349,24 @@ fn a_record_over_the_limit_ends_the_connection_with_record_overflow() {
     assert_eq!(pair.client_receives(), (vec![], alert));
 }
 
+/// A record that never fits would be waited for without an end.
+#[test]
+fn no_header_makes_the_driver_wait_for_more_than_its_buffer_holds() {
+    for content_type in 0..=255 {
+        for length in [RECORD as u16 - 4, 1 << 14, u16::MAX] {
+            let mut pair = Pair::idle(BUFFERS);
+            let [high, low] = length.to_be_bytes();
+            pair.network.client().send_slice(&[content_type, 3, 3, high, low]).unwrap();
+            pair.carry();
+            let (_, opened) = pair.server_receives();
+            assert!(
+                matches!(opened, Err(OpenError::Fault(_))),
+                "{content_type} {length}: {opened:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn padded_records_are_not_longer_than_their_buffers() {
     for padding in [Padding::FULL, Padding::Block(500), Padding::PowerOfTwo] {
@@ -349,4 +379,10 @@ fn padded_records_are_not_longer_than_their_buffers() {
         }
         assert_eq!(pair.end(How::Close).map(End::is_clean), [true; 2]);
     }
+}
+
+#[test]
+fn the_driver_has_at_most_80_lines_of_code() {
+    let is_code = |line: &&str| !line.is_empty() && !line.starts_with("//");
+    assert!(include_str!("driver.rs").lines().map(str::trim).filter(is_code).count() <= 80);
 }

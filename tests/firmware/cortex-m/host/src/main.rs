@@ -38,7 +38,8 @@ fn run() -> Result<()> {
         return args.try_for_each(|program| c::check(Path::new(&program), &folder));
     }
     if env::args().nth(1).is_some_and(|part| part == "transports") {
-        return transports(&Firmware::build_one("transports")?);
+        Firmware::build_one("transports")?;
+        return transports(&Firmware::build_one("embassy_net")?);
     }
     let firmware = Firmware::build()?;
     if env::args().nth(1).is_some_and(|part| part == "update") {
@@ -71,9 +72,10 @@ fn compare(firmware: &Firmware, name: &'static str, expected: &str) -> Result<()
     Ok(())
 }
 
-/// Runs the drivers of the core's examples `smoltcp` and `message_bus`.
+/// Runs the drivers of the core's examples `smoltcp` and `message_bus`, and one for embassy-net.
 fn transports(firmware: &Firmware) -> Result<()> {
-    compare(firmware, "transports", include_str!("../logs/transports.txt"))
+    compare(firmware, "transports", include_str!("../logs/transports.txt"))?;
+    compare(firmware, "embassy_net", include_str!("../logs/embassy_net.txt"))
 }
 
 /// Prints the instruction counts of the engine, and fails if one exceeds its limit.
