@@ -29,6 +29,7 @@ pub(crate) struct Section {
 pub(crate) enum Unit {
     Bytes,
     RoundTrips,
+    Requests,
 }
 
 impl Unit {
@@ -38,6 +39,7 @@ impl Unit {
             // A multiple of the length of every write and of every record.
             Self::Bytes => 1 << 20,
             Self::RoundTrips => 100,
+            Self::Requests => 10,
         }
     }
 
@@ -46,6 +48,7 @@ impl Unit {
         match self {
             Self::Bytes => "CPU time, µs per MiB",
             Self::RoundTrips => "CPU time, ns per round trip",
+            Self::Requests => "CPU time, ns per request",
         }
     }
 
@@ -53,7 +56,7 @@ impl Unit {
         let one = time.as_secs_f64() / amount as f64;
         match self {
             Self::Bytes => one * 1e6 * f64::from(1 << 20),
-            Self::RoundTrips => one * 1e9,
+            Self::RoundTrips | Self::Requests => one * 1e9,
         }
     }
 }
