@@ -62,7 +62,11 @@ pub(crate) fn complete(
                 }
                 _ => return Ok(()),
             },
-            Ok(Progress::NeedInput) => sent?,
+            // The peer may not read until we read, so receive even if nothing can be sent.
+            Ok(Progress::NeedInput) => match sent {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                sent => sent?,
+            },
             Err(error) => return Err(error.into()),
         }
         check_room(handshake.received())?;

@@ -16,7 +16,7 @@ use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
 use crate::handshake::Handshake;
 use crate::parts::{HandshakeFailed, Parts};
-use crate::session::{Session, Step, parts};
+use crate::session::{Session, Step, is_lasting, parts};
 
 /// A TLS connection over a transport of `std`, for instance a [`TcpStream`](std::net::TcpStream).
 ///
@@ -266,7 +266,8 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     ///
     /// It reads until the peer's close_notify and returns the number of bytes that this call wrote
     /// to `rest`. `budget` limits the bytes of records that the peer may send after our
-    /// close_notify.
+    /// close_notify. It also reads while the transport takes no bytes, because the peer may not read
+    /// until we read.
     ///
     /// # Errors
     /// - The errors of [`close`](Self::close), of reading and of `rest`. The call may be repeated after them:
@@ -278,7 +279,11 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         budget: u32,
         rest: &mut W,
     ) -> io::Result<u64> {
-        self.close()?;
+        // The peer may not read until we read, so go on if nothing can be sent now.
+        match self.close() {
+            Err(error) if !is_lasting(error.kind()) => {}
+            closed => closed?,
+        }
         let mut passed_on = 0_u64;
         loop {
             while !self.session.data().is_empty() {
@@ -295,7 +300,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
             self.session.check_budget(budget)?;
             match self.step() {
                 Ok(true) => {}
-                Ok(false) => return Ok(passed_on),
+                Ok(false) => return self.close().map(|()| passed_on),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

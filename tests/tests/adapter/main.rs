@@ -3,6 +3,8 @@
 mod acceptor;
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
+#[cfg(unix)]
+mod both_write;
 mod changing_over;
 mod disconnect;
 mod early_data;

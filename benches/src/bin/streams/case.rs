@@ -38,7 +38,8 @@ impl Unit {
         match self {
             // A multiple of the length of every write and of every record.
             Self::Bytes => 1 << 20,
-            Self::RoundTrips | Self::Requests => 100,
+            Self::RoundTrips => 100,
+            Self::Requests => 10,
         }
     }
 

@@ -15,7 +15,8 @@ mod case;
 mod clock;
 #[path = "../compare/heap.rs"]
 mod heap;
-mod http;
+mod http_pair;
+mod http_server;
 mod limits;
 mod memory;
 mod peer;
@@ -90,7 +91,8 @@ fn main() -> io::Result<ExitCode> {
         bulk::blocking_section(&setup),
         ping_pong::tokio_section(&setup),
         ping_pong::blocking_section(&setup),
-        http::section(&setup),
+        http_server::section(&setup),
+        http_pair::section(&setup),
     ];
     let mut names = vec![];
     let mut parts = vec![];

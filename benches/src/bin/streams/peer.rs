@@ -88,6 +88,45 @@ impl Peer {
         }
     }
 
+    /// Sends a request of HTTP/1.1 and reads a response with `body` bytes of body.
+    pub(crate) fn request(&mut self, request: &[u8], body: usize) -> io::Result<()> {
+        // rustls buffers 64 KiB by default.
+        for piece in request.chunks(32 << 10) {
+            self.connection.writer().write_all(piece)?;
+            self.write_tls()?;
+        }
+        let mut room = [0; 64 << 10];
+        let (mut head, mut left) = (Vec::new(), None);
+        while left != Some(0) {
+            let len = match self.connection.reader().read(&mut room) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.connection.read_tls(&mut self.tcp)?;
+                    self.connection.process_new_packets().map_err(io::Error::other)?;
+                    continue;
+                }
+                read => read?,
+            };
+            if len == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            left = match left {
+                Some(left) => Some(left - len),
+                None => {
+                    head.extend_from_slice(&room[..len]);
+                    let end = head.windows(4).position(|window| window == b"\r\n\r\n");
+                    end.map(|end| body - (head.len() - end - 4))
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Closes the sending direction, and reads to the end of the transport.
+    pub(crate) fn finish_client(&mut self) -> io::Result<()> {
+        self.close()?;
+        self.finish()
+    }
+
     fn close(&mut self) -> io::Result<()> {
         self.connection.send_close_notify();
         self.write_tls()

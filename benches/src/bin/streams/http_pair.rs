@@ -33,7 +33,7 @@ pub(crate) fn section(setup: &Setup) -> Section {
 fn case(setup: &Setup, len: usize) -> Case {
     let (ours, theirs) = (setup.clone(), setup.clone());
     Case::new(
-        format!("http/{len}"),
+        format!("hyper/both/{len}"),
         move |requests| request::<Ours>(&ours, len, requests),
         move |requests| request::<TokioRustls>(&theirs, len, requests),
     )
