@@ -13,6 +13,7 @@
 //! - `Stream` (with `std`) is a connection over a blocking or non-blocking transport, `TokioStream`
 //!   (with `tokio`) a connection over a transport of tokio. Both split into a `ReadHalf` and a
 //!   `WriteHalf` that share no lock, and `disconnect` closes them together with their TCP connection.
+//! - `KernelStream` (with `ktls`, on Linux) is a connection whose records the kernel seals and opens.
 //! - The module `takeover` (with the feature of this name) makes an [`Established`] of the handshake of
 //!   another TLS library, such as OpenSSL.
 //! - [`Buffer`] holds received bytes until their records can be opened.
@@ -96,6 +97,7 @@
 //! - `takeover`: the module of this name, for the handshakes of TLS libraries other than rustls.
 //! - `openssl`: `takeover::Openssl`, which links the OpenSSL of the system. `openssl-vendored` compiles
 //!   OpenSSL from its sources, and links that.
+//! - `ktls`: `KernelStream`, for the TLS of the Linux kernel. On other systems it adds nothing.
 //!
 //! TLS 1.2 is always enabled.
 
@@ -136,6 +138,8 @@ mod exporter;
 #[cfg(feature = "std")]
 mod halves;
 mod handshake;
+#[cfg(all(feature = "ktls", target_os = "linux"))]
+mod ktls;
 #[cfg(feature = "std")]
 mod parts;
 mod resumption;
@@ -170,6 +174,8 @@ pub use exporter::{ExportError, Exporter};
 #[cfg(feature = "std")]
 pub use halves::{ReadHalf, WriteHalf};
 pub use handshake::{Handshake, Progress};
+#[cfg(all(feature = "ktls", target_os = "linux"))]
+pub use ktls::{KernelStream, KernelTlsError, NotInKernel};
 #[cfg(feature = "std")]
 pub use parts::{HandshakeFailed, Parts};
 pub use resumption::Resumption;
