@@ -261,6 +261,8 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
 
     /// Handles a record that the kernel has refused.
     fn refuse(&mut self, refusal: Refusal) -> io::Result<()> {
+        // So that the alert can be sent.
+        let _ = socket::take_error(&self.socket);
         self.receiver.refused(refusal);
         self.handle_events()
     }
@@ -397,6 +399,15 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                 return Ok(());
             };
             self.control = Some(control);
+            // If sending failed by it, the record would be sent all the same, and a second time.
+            if let Some(error) = socket::take_error(&self.socket) {
+                let sent = Err(error);
+                match refusal_in(&sent) {
+                    Some(refusal) => self.refuse(refusal)?,
+                    None => self.note_sent(sent)?,
+                }
+                continue;
+            }
             match control {
                 Control::Alert(AlertDescription::CLOSE_NOTIFY) => self.write = WriteEnd::Closing,
                 Control::Alert(description) if is_fatal(control) => {
@@ -404,11 +415,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                 }
                 _ => {}
             }
-            let mut sent = socket::send_control(&self.socket, &control.message());
-            if refusal_in(&sent).is_some() {
-                // Of a record that was received. Whatever call is next reports it, once.
-                sent = socket::send_control(&self.socket, &control.message());
-            }
+            let sent = socket::send_control(&self.socket, &control.message());
             self.note_sent(sent)?;
             self.control = None;
             self.sealed = self.sealed.saturating_add(1);

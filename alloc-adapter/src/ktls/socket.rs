@@ -149,6 +149,13 @@ pub(super) fn send_control(socket: &impl AsFd, message: &ControlMessage) -> io::
     }
 }
 
+/// Takes the error that the kernel keeps for the next call of the socket.
+///
+/// A record that it cannot open is such an error. While it is there, nothing can be sent.
+pub(super) fn take_error(socket: &impl AsFd) -> Option<io::Error> {
+    SockRef::from(socket).take_error().ok().flatten()
+}
+
 /// Sends application data. The last of its records ends with it.
 pub(super) fn send_data(socket: &impl AsFd, data: &[u8]) -> io::Result<usize> {
     SockRef::from(socket).send_with_flags(data, libc::MSG_NOSIGNAL)
