@@ -222,9 +222,15 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         let Received { len, content_type, is_record_end } = match received {
             Ok(received) => received,
             Err(error) => {
-                return match refusal(error) {
-                    Some(refusal) => self.refuse(refusal).map(|()| None),
-                    None => self.note(Err(error.into())),
+                return match (refusal(error), error) {
+                    (Some(refusal), _) => self.refuse(refusal).map(|()| None),
+                    // Linux 6.14 and later: the kernel takes a record for a KeyUpdate that the engine
+                    // does not, because it looks at the first byte of a record, not of a message.
+                    (None, Errno::EKEYEXPIRED) => {
+                        self.cannot_update();
+                        self.handle_events().map(|()| None)
+                    }
+                    (None, error) => self.note(Err(error.into())),
                 };
             }
         };
@@ -310,17 +316,21 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// Gives the kernel the keys behind the peer's KeyUpdate.
     fn update_receiving(&mut self) {
         if !self.can_update {
-            self.failure = Some(KernelTlsError::NoKeyUpdate);
-            return self.fail(AlertDescription::INTERNAL_ERROR);
+            return self.cannot_update();
         }
         let keys = self.receiving.update().and_then(|()| self.receiving.crypto_info());
         let set = keys
             .map_err(io::Error::other)
             .and_then(|keys| socket::set_keys(&self.socket, Direction::Receiving, &keys));
         if set.is_err() {
-            self.failure = Some(KernelTlsError::NoKeyUpdate);
-            self.fail(AlertDescription::INTERNAL_ERROR);
+            self.cannot_update();
         }
+    }
+
+    /// Ends a connection whose KeyUpdate the kernel cannot follow.
+    fn cannot_update(&mut self) {
+        self.failure = Some(KernelTlsError::NoKeyUpdate);
+        self.fail(AlertDescription::INTERNAL_ERROR);
     }
 
     /// The error of a receiving direction that has failed. Sends the alert.
@@ -360,14 +370,18 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         self.sealer.apply(notice);
     }
 
-    /// Ends the connection with an alert.
+    /// Ends the connection with an alert, which is to be sent.
     fn fail(&mut self, description: AlertDescription) {
-        self.resumption.forget();
         // `HandedOver` says that the alert is to be taken from the sealer.
         let _ = self.sealer.abort(description);
+        self.failed();
+    }
+
+    fn failed(&mut self) {
         let signal = self.sealer.take_signal();
         self.receiver.apply(signal);
         self.drop_update();
+        self.resumption.forget();
     }
 
     /// Drops a KeyUpdate that the kernel has not taken: an alert takes its place.
@@ -521,14 +535,13 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
             return Err(ErrorKind::Unsupported.into());
         }
         let mut offset = i64::try_from(offset).map_err(|_| ErrorKind::InvalidInput)?;
-        let sent =
-            nix::sys::sendfile::sendfile64(&self.socket, file, Some(&mut offset), len);
+        let sent = nix::sys::sendfile::sendfile64(&self.socket, file, Some(&mut offset), len);
         self.count(sent.map_err(io::Error::from)).map(|len| len as u64)
     }
 
     /// Updates the sending keys (RFC 9846 section 4.7.3).
     ///
-    /// Tickets that arrive later are not stored. It is done without being asked before a key reaches the
+    /// The peer is not asked to update its own. Tickets that arrive later are not stored. It is done without being asked before a key reaches the
     /// limit of its cipher, and when the peer requests it.
     ///
     /// # Errors
@@ -646,10 +659,13 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
             Err(error) => return Err(error),
         }
         let before = self.write;
-        self.fail(description);
+        self.failed();
         self.send_due_quietly();
         match (before, self.write) {
-            (WriteEnd::Open | WriteEnd::Closing, WriteEnd::AlertQueued(_) | WriteEnd::AlertSent(_)) => Ok(()),
+            (
+                WriteEnd::Open | WriteEnd::Closing,
+                WriteEnd::AlertQueued(_) | WriteEnd::AlertSent(_),
+            ) => Ok(()),
             (_, WriteEnd::Closing | WriteEnd::Closed) => Err(CloseError::AlreadyClosed),
             _ => Err(CloseError::Failed),
         }

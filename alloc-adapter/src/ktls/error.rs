@@ -16,10 +16,11 @@ pub enum KernelTlsError {
     NoModule,
     /// The kernel does not have the cipher suite in this version of TLS, or cannot receive with it.
     Suite,
-    /// The connection is closed in one direction, or has failed.
+    /// The connection or its transport is closed in one direction, or has failed.
     NotOpen,
-    /// The peer updated its keys, which a kernel before Linux 6.14 cannot follow. The connection was
-    /// ended with the alert internal_error.
+    /// The peer updated its keys, which a kernel before Linux 6.14 cannot follow. Later ones cannot follow a
+    /// KeyUpdate in fragments, and take a fragment of another message for one if it begins with its number.
+    /// The connection was ended with the alert internal_error.
     NoKeyUpdate,
     /// The keys may protect no more data, and the kernel cannot replace them. The connection can still be
     /// closed.

@@ -5,9 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 
 use tls_record::aead::{Algorithm, Provider};
-use tls_record::{
-    AlertDescription, KernelDirection, ReadEnd, SuspendError, WriteEnd, scrub_stack,
-};
+use tls_record::{AlertDescription, KernelDirection, ReadEnd, SuspendError, WriteEnd, scrub_stack};
 
 use super::error::KernelTlsError;
 use super::socket::{self, Direction};
@@ -50,7 +48,7 @@ fn give<T: Read + Write + AsFd, P: Provider>(stream: &mut Stream<T, P>) -> io::R
         if (end.read, end.write) != (ReadEnd::Open, WriteEnd::Open) {
             return Err(KernelTlsError::NotOpen.into());
         }
-        socket::attach(&stream.transport).map_err(support::no_module)?;
+        socket::attach(&stream.transport).map_err(support::not_attached)?;
         match stream.session.layer.hand_receiver_to_kernel() {
             Ok(direction) => break Box::new(direction),
             // The last message is not complete.

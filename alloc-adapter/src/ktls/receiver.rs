@@ -37,7 +37,13 @@ impl Aead for Removed {
         false
     }
 
-    fn seal(&mut self, _: &[u8; 12], _: &[u8], _: &mut [u8], _: &mut [u8]) -> Result<(), AeadError> {
+    fn seal(
+        &mut self,
+        _: &[u8; 12],
+        _: &[u8],
+        _: &mut [u8],
+        _: &mut [u8],
+    ) -> Result<(), AeadError> {
         // It protects nothing.
         Err(AeadError)
     }
@@ -145,7 +151,8 @@ impl Receiver {
     /// the error stays.
     pub(super) fn event(&mut self) -> Result<Option<Event>, OpenError> {
         self.last = self.next;
-        let Opened { consumed, event } = self.opener.open(self.record.get_mut(self.next..).unwrap_or_default())?;
+        let Opened { consumed, event } =
+            self.opener.open(self.record.get_mut(self.next..).unwrap_or_default())?;
         self.next = self.next.saturating_add(consumed);
         match event {
             Event::NeedMore { .. } => Ok(None),
@@ -172,5 +179,113 @@ impl Receiver {
 
     pub(super) const fn end(&self) -> ReadEnd {
         self.opener.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    use tls_record::{AlertDescription, Fault, Flood};
+
+    const ALERT: ContentType = ContentType::ALERT;
+    const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
+
+    fn receiver(version: Version) -> Receiver {
+        Receiver::new(Role::Client, version).unwrap()
+    }
+
+    /// The events of a record.
+    fn events(receiver: &mut Receiver) -> Result<Vec<Event>, OpenError> {
+        let mut events = Vec::new();
+        while let Some(event) = receiver.event()? {
+            events.push(event);
+        }
+        Ok(events)
+    }
+
+    #[test]
+    fn only_a_close_notify_is_a_clean_end() {
+        for version in [Version::Tls12, Version::Tls13] {
+            let mut closed = receiver(version);
+            closed.record(ALERT, &[1, 0]);
+            assert_eq!(events(&mut closed), Ok(vec![Event::Closed]));
+            assert_eq!(closed.end(), ReadEnd::Closed { epoch: Epoch::Application });
+            assert_eq!(events(&mut closed), Ok(vec![]));
+
+            let mut cut = receiver(version);
+            cut.eof();
+            assert_eq!(events(&mut cut), Err(OpenError::Truncated));
+
+            let mut failed = receiver(version);
+            failed.record(ALERT, &[2, 80]);
+            let alert = OpenError::PeerAlert(AlertDescription::INTERNAL_ERROR);
+            assert_eq!(events(&mut failed), Err(alert));
+            failed.eof();
+            assert_eq!(events(&mut failed), Err(alert), "the first end stays");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_the_fault_that_the_engine_finds() {
+        let cases = [
+            (Version::Tls12, Refusal::BadMac, Fault::BadRecordMac),
+            (Version::Tls13, Refusal::BadMac, Fault::BadRecordMac),
+            (Version::Tls12, Refusal::TooLong, Fault::RecordOverflow),
+            (Version::Tls13, Refusal::TooLong, Fault::RecordOverflow),
+            (Version::Tls12, Refusal::Version, Fault::RecordVersion),
+            // TLS 1.3 has no fault for it.
+            (Version::Tls13, Refusal::Version, Fault::BadRecordMac),
+        ];
+        for (version, refusal, fault) in cases {
+            let mut receiver = receiver(version);
+            receiver.refused(refusal);
+            assert_eq!(events(&mut receiver), Err(fault.into()));
+            assert!(!receiver.take_notice().is_empty(), "an alert is due");
+            assert_eq!(events(&mut receiver), Err(fault.into()));
+        }
+    }
+
+    #[test]
+    fn messages_of_a_record_are_delivered_one_by_one() {
+        let mut receiver = receiver(Version::Tls13);
+        let ticket = [4, 0, 0, 2, 7, 8];
+        receiver.record(HANDSHAKE, &[&ticket[..], &[24, 0, 0, 1, 1]].concat());
+        let Ok(Some(Event::Handshake(piece))) = receiver.event() else { panic!() };
+        assert_eq!(&receiver.input()[piece.body], [7, 8]);
+        assert_eq!(receiver.event(), Ok(Some(Event::KeyUpdate { requested: true })));
+        assert_eq!(receiver.event(), Ok(None));
+    }
+
+    #[test]
+    fn data_ends_a_flood_and_does_not_interrupt_a_message() {
+        let mut receiver = receiver(Version::Tls13);
+        for _ in 0..1000 {
+            receiver.record(HANDSHAKE, &[24, 0, 0, 1, 0]);
+            assert_eq!(events(&mut receiver), Ok(vec![Event::KeyUpdate { requested: false }]));
+            receiver.data();
+            assert!(events(&mut receiver).is_ok());
+        }
+        let flood = (0..1000).find_map(|_| {
+            receiver.record(HANDSHAKE, &[24, 0, 0, 1, 0]);
+            events(&mut receiver).err()
+        });
+        assert_eq!(flood, Some(Fault::Flood(Flood::KeyUpdates).into()));
+
+        let mut receiver = self::receiver(Version::Tls13);
+        receiver.record(HANDSHAKE, &[4, 0]);
+        assert_eq!(events(&mut receiver), Ok(vec![Event::Nothing]));
+        receiver.data();
+        assert_eq!(events(&mut receiver), Err(Fault::Interleaved.into()));
+    }
+
+    #[test]
+    fn the_longest_record_fits() {
+        for version in [Version::Tls12, Version::Tls13] {
+            let mut receiver = receiver(version);
+            receiver.record(ContentType::APPLICATION_DATA, &[7; 1 << 14]);
+            assert!(matches!(events(&mut receiver).as_deref(), Ok([Event::ApplicationData(_)])));
+        }
     }
 }

@@ -12,7 +12,7 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, TlsGetRecordType, recvmsg, setsockopt as set_option,
 };
 use socket2::{MsgHdr, SockRef};
-use tls_record::{ContentType, ControlMessage, CryptoInfo};
+use tls_record::{ContentType, ControlMessage, CryptoInfo, scrub_stack};
 use zeroize::Zeroize;
 
 /// `TLS_SET_RECORD_TYPE` of `linux/tls.h`.
@@ -22,6 +22,9 @@ const HEADER_LEN: usize = size_of::<libc::cmsghdr>();
 
 /// `CMSG_SPACE(1)`: the header, and one byte in a word of its own.
 const CONTROL_LEN: usize = HEADER_LEN + size_of::<usize>();
+
+/// Bytes of stack that may hold copies of a key: a few structures of 56 bytes.
+const SET_STACK: usize = 1024;
 
 /// A direction of the connection.
 #[derive(Clone, Copy)]
@@ -45,6 +48,14 @@ pub(super) fn set_keys(
     direction: Direction,
     info: &CryptoInfo,
 ) -> io::Result<()> {
+    let set = set_structure(socket, direction, info);
+    scrub_stack(SET_STACK);
+    set
+}
+
+/// Not inlined: [`scrub_stack`] must reach its stack frame.
+#[inline(never)]
+fn set_structure(socket: &impl AsFd, direction: Direction, info: &CryptoInfo) -> io::Result<()> {
     let mut keys = structure(info.as_bytes()).ok_or(io::ErrorKind::Unsupported)?;
     let set = match direction {
         Direction::Sending => set_option(socket, TcpTlsTx, &keys),
@@ -188,10 +199,11 @@ pub(super) fn receive(
 ) -> Result<Received, Errno> {
     let descriptor = socket.as_fd().as_raw_fd();
     let mut slices = [IoSliceMut::new(out)];
-    let message =
-        recvmsg::<()>(descriptor, &mut slices, Some(&mut room.0), MsgFlags::empty())?;
+    let message = recvmsg::<()>(descriptor, &mut slices, Some(&mut room.0), MsgFlags::empty())?;
     let content_type = message.cmsgs()?.find_map(|control| match control {
-        ControlMessageOwned::TlsGetRecordType(content_type) => Some(ContentType(number(content_type))),
+        ControlMessageOwned::TlsGetRecordType(content_type) => {
+            Some(ContentType(number(content_type)))
+        }
         _ => None,
     });
     let is_record_end = message.flags.contains(MsgFlags::MSG_EOR);

@@ -34,7 +34,7 @@ pub(super) fn can_update<P: Provider>(version: Version, algorithm: Algorithm) ->
 
 fn try_out<P: Provider>(version: Version, algorithm: Algorithm) -> io::Result<bool> {
     let (_listener, socket) = connection()?;
-    socket::attach(&socket).map_err(no_module)?;
+    socket::attach(&socket).map_err(not_attached)?;
     let mut keys = keys::<P>(version, algorithm)?;
     for direction in [Direction::Sending, Direction::Receiving] {
         socket::set_keys(&socket, direction, &keys.crypto_info().map_err(io::Error::other)?)
@@ -57,12 +57,13 @@ fn try_out<P: Provider>(version: Version, algorithm: Algorithm) -> io::Result<bo
     Ok(true)
 }
 
-/// `TCP_ULP` is unknown before Linux 4.13, and does not find a module that is not loaded.
-pub(super) fn no_module(error: io::Error) -> io::Error {
+/// Says why the kernel's TLS was not attached to a socket.
+pub(super) fn not_attached(error: io::Error) -> io::Error {
     match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ENOENT | Errno::ENOPROTOOPT | Errno::EOPNOTSUPP) => {
-            KernelTlsError::NoModule.into()
-        }
+        // It finds no module of this name, or is older than Linux 4.13.
+        Some(Errno::ENOENT | Errno::ENOPROTOOPT) => KernelTlsError::NoModule.into(),
+        // The peer has ended its direction of the transport.
+        Some(Errno::ENOTCONN) => KernelTlsError::NotOpen.into(),
         _ => error,
     }
 }

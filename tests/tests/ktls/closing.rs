@@ -133,10 +133,7 @@ fn an_abort_is_one_alert_and_nothing_follows_it() {
     for agreed in [TLS12, TLS13] {
         let Some((mut kernel, mut peer)) = pair(Role::Client, agreed) else { return };
         let alert = AlertDescription::INTERNAL_ERROR;
-        assert_eq!(
-            kernel.abort(AlertDescription::CLOSE_NOTIFY),
-            Err(CloseError::NotAnErrorAlert)
-        );
+        assert_eq!(kernel.abort(AlertDescription::CLOSE_NOTIFY), Err(CloseError::NotAnErrorAlert));
         assert_eq!(kernel.abort(alert), Ok(()));
         assert_eq!(kernel.abort(alert), Err(CloseError::Failed));
         assert_eq!(kernel.end().write, WriteEnd::AlertSent(alert));

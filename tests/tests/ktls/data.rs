@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::sync::Arc;
 use std::thread;
 
-use tls_record_alloc::tls_record::WriteEnd;
 use tls_record_alloc::Handshake;
+use tls_record_alloc::tls_record::WriteEnd;
 use tls_record_tests::peers::{Negotiated, PeerEnd, Role, rustls_server_config};
 
 use crate::support::{TLS12, TLS13, connect_by, message, pair, to_kernel};

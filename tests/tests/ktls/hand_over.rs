@@ -7,7 +7,9 @@ use tls_record_alloc::tls_record::WriteEnd;
 use tls_record_alloc::{KernelStream, KernelTlsError};
 use tls_record_tests::peers::{Negotiated, Peer, PeerEnd, Role};
 
-use crate::support::{Sealing, TLS12, TLS13, connect, is_required, message, to_kernel};
+use crate::support::{
+    Sealing, TLS12, TLS13, connect, cut, is_required, message, ticket, to_kernel,
+};
 
 #[test]
 fn a_refused_stream_goes_on_in_user_space() {
@@ -105,8 +107,7 @@ fn a_record_in_part_is_waited_for_without_blocking() {
 #[test]
 fn a_message_in_part_is_completed_before() {
     let (mut stream, mut peer) = Sealing::connect();
-    let body = [&[0, 0, 0, 60, 1, 2, 3, 4, 1, 0, 1, 26][..], &[7; 282], &[0, 0]].concat();
-    let ticket = [&[4, 0, 1, 40][..], &body].concat();
+    let ticket = ticket();
     let fragment = peer.seal(22, &ticket[..100]);
     peer.socket.write_all(&fragment).unwrap();
     stream.transport().set_nonblocking(true).unwrap();
@@ -154,4 +155,68 @@ fn a_closed_direction_is_not_taken() {
     refused.stream.close().unwrap();
     assert!(refused.stream.end().is_clean());
     assert_eq!(refused.stream.end().write, WriteEnd::Closed);
+}
+
+#[test]
+fn a_transport_that_the_peer_has_ended_is_not_taken() {
+    let (stream, mut peer) = connect(Role::Client, TLS13);
+    peer.send();
+    peer.write(b"data");
+    peer.close();
+    cut(&peer.socket);
+    // Until the end has arrived.
+    let mut wire = vec![0; 1 << 16];
+    stream.transport().set_nonblocking(true).unwrap();
+    let mut arrived = 0;
+    while arrived != stream.transport().peek(&mut wire).unwrap_or(0) || arrived == 0 {
+        arrived = stream.transport().peek(&mut wire).unwrap_or(0);
+    }
+    stream.transport().set_nonblocking(false).unwrap();
+    let mut stream = match KernelStream::new(stream) {
+        Err(refused) => refused.stream,
+        // The end came later.
+        Ok(mut kernel) => {
+            let mut data = Vec::new();
+            kernel.read_to_end(&mut data).unwrap();
+            assert_eq!(data, b"data");
+            return;
+        }
+    };
+    let mut data = Vec::new();
+    stream.read_to_end(&mut data).unwrap();
+    assert_eq!(data, b"data");
+    stream.close().unwrap();
+    assert!(stream.end().is_clean());
+}
+
+#[test]
+fn unsent_records_are_waited_for_without_blocking() {
+    let (mut stream, mut peer) = connect(Role::Client, TLS13);
+    stream.transport().set_nonblocking(true).unwrap();
+    let data = message(1 << 16);
+    let mut written = Vec::new();
+    while let Ok(len) = stream.write(&data) {
+        written.extend(&data[..len]);
+    }
+    let mut stream = match KernelStream::new(stream) {
+        Err(refused) if refused.error.kind() == ErrorKind::WouldBlock => refused.stream,
+        Err(refused) if !is_required() => return println!("left out: {}", refused.error),
+        result => panic!("{result:?}"),
+    };
+    let mut kernel = loop {
+        assert!(peer.receive());
+        stream = match KernelStream::new(stream) {
+            Ok(kernel) => break kernel,
+            Err(refused) => {
+                assert_eq!(refused.error.kind(), ErrorKind::WouldBlock);
+                refused.stream
+            }
+        };
+    };
+    peer.receive_data(written.len());
+    kernel.write_all(b"behind them").unwrap();
+    kernel.close().unwrap();
+    assert_eq!(peer.receive_end(), PeerEnd::CloseNotify);
+    written.extend(b"behind them");
+    assert!(peer.read == written);
 }

@@ -2,13 +2,21 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
+use std::thread;
 
-use tls_record_alloc::KernelTlsError;
 use tls_record_alloc::rustls::client::Resumption;
-use tls_record_alloc::tls_record::{AlertDescription, KeyError, WriteEnd};
-use tls_record_tests::peers::{Peer, PeerEnd, Role, rustls_client_config};
+use tls_record_alloc::tls_record::aead::Algorithm;
+use tls_record_alloc::tls_record::aead::ring::Ring;
+use tls_record_alloc::tls_record::{
+    self, AlertDescription, Config, Epoch, KeyError, Opener, Sealer, TrafficSecret, Version,
+    WriteEnd,
+};
+use tls_record_alloc::{Handshake, KernelTlsError, Stream};
+use tls_record_tests::peers::{Peer, PeerEnd, Role, rustls_client_config, rustls_server_config};
 
-use crate::support::{TLS12, TLS13, client, connect_by, pair, to_kernel};
+use crate::support::{
+    Sealing, TLS12, TLS13, User, client, connect_by, pair, sockets, ticket, to_kernel,
+};
 
 #[test]
 fn a_key_update_is_followed_and_answered_or_ends_the_connection() {
@@ -44,6 +52,97 @@ fn a_key_update_is_followed_and_answered_or_ends_the_connection() {
         peer.close();
         assert_eq!(kernel.read(&mut data).unwrap(), 0);
         assert!(kernel.end().is_clean());
+    }
+}
+
+#[test]
+fn a_key_update_behind_another_message_is_followed() {
+    let Some((mut kernel, mut peer)) = Sealing::pair() else { return };
+    if !kernel.can_update_keys() {
+        return;
+    }
+    peer.send(22, &[&ticket()[..], &[24, 0, 0, 1, 0]].concat());
+    peer.update();
+    peer.send(23, b"data");
+    peer.send(21, &[1, 0]);
+    let mut data = Vec::new();
+    kernel.read_to_end(&mut data).unwrap();
+    assert_eq!(data, b"data");
+}
+
+#[test]
+fn a_key_update_in_fragments_ends_the_connection() {
+    let Some((mut kernel, mut peer)) = Sealing::pair() else { return };
+    peer.send(23, b"data");
+    peer.send(22, &[24, 0]);
+    peer.send(22, &[0, 1, 0]);
+    peer.update();
+    peer.send(23, b"more");
+    let mut data = Vec::new();
+    let error = kernel.read_to_end(&mut data).unwrap_err();
+    assert_eq!(data, b"data");
+    let reason = error.get_ref().unwrap().downcast_ref::<KernelTlsError>();
+    assert_eq!(reason, Some(&KernelTlsError::NoKeyUpdate), "{error}");
+    assert_eq!(kernel.end().write, WriteEnd::AlertSent(AlertDescription::INTERNAL_ERROR));
+    assert!(kernel.write(b"more").is_err());
+}
+
+/// A connection of two ends of the adapter, whose client is about to reach the limit of its sending key.
+fn at_the_limit(version: Version) -> (User, User) {
+    let limit = Algorithm::Aes128Gcm.confidentiality_limit();
+    let secret = move || match version {
+        Version::Tls12 => TrafficSecret::<Ring>::tls12(Algorithm::Aes128Gcm, &[7; 16], &[7; 4]),
+        Version::Tls13 => TrafficSecret::tls13(Algorithm::Aes128Gcm, &[7; 32]),
+    };
+    let agreed = if version == Version::Tls12 { TLS12 } else { TLS13 };
+    let (mut ours, mut theirs) = sockets();
+    let peer = thread::spawn(move || {
+        let config = rustls_server_config(agreed.version, agreed.suite);
+        let mut handshake = Handshake::server(Arc::new(config)).unwrap();
+        handshake.complete(&mut theirs).unwrap();
+        let mut established = handshake.finish::<Ring>().unwrap();
+        let mut opener = Opener::new(Config::new(tls_record::Role::Server));
+        opener.take_over(Epoch::Application, secret().unwrap(), limit - 40).unwrap();
+        established.opener = Box::new(opener);
+        Stream::new(established, theirs)
+    });
+    let config = rustls_client_config(agreed.version, agreed.suite);
+    let mut handshake = client(Arc::new(config));
+    handshake.complete(&mut ours).unwrap();
+    let mut established = handshake.finish::<Ring>().unwrap();
+    let mut sealer = Sealer::new(Config::new(tls_record::Role::Client));
+    sealer.take_over(Epoch::Application, secret().unwrap(), limit - 40).unwrap();
+    established.sealer = Box::new(sealer);
+    (Stream::new(established, ours), peer.join().unwrap())
+}
+
+#[test]
+fn keys_are_replaced_before_their_limit_or_protect_nothing_more() {
+    for version in [Version::Tls12, Version::Tls13] {
+        let (stream, mut peer) = at_the_limit(version);
+        let Some(mut kernel) = to_kernel(stream) else { return };
+        let mut written = 0;
+        let exhausted = loop {
+            match kernel.write(b"data") {
+                Ok(len) => written += len,
+                Err(error) => break Some(error),
+            }
+            if written == 4 * 200 {
+                break None;
+            }
+        };
+        assert_eq!(exhausted.is_none(), kernel.can_update_keys());
+        if let Some(error) = exhausted {
+            let reason = error.get_ref().unwrap().downcast_ref::<KernelTlsError>();
+            assert_eq!(reason, Some(&KernelTlsError::KeysExhausted), "{error}");
+            assert!((4..4 * 40).contains(&written));
+            assert!(kernel.write(b"data").is_err());
+        }
+        // Closing is still possible.
+        kernel.close().unwrap();
+        let mut data = Vec::new();
+        peer.read_to_end(&mut data).unwrap();
+        assert_eq!(data, b"data".repeat(written / 4));
     }
 }
 

@@ -100,7 +100,7 @@ fn records_that_have_no_place_are_refused_by_the_engine() {
 #[test]
 fn data_between_the_fragments_of_a_message_is_refused() {
     let Some((mut kernel, mut peer)) = Sealing::pair() else { return };
-    peer.send(22, &[24, 0]);
+    peer.send(22, &[4, 0]);
     peer.send(23, b"data");
     assert_eq!(read_fault(&mut kernel), Fault::Interleaved);
 }

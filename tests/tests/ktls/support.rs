@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use tls_record_alloc::tls_record::KernelDirection;
 use tls_record_alloc::tls_record::aead::ring::{Ring, RingAead};
 use tls_record_alloc::tls_record::aead::{Aead, Algorithm, Provider};
 use tls_record_alloc::{
@@ -74,7 +75,12 @@ impl Openssl {
     /// Receives until this much data has come.
     pub(crate) fn receive_data(&mut self, len: usize) {
         while self.read.len() < len {
-            assert!(self.receive(), "only {} of {len} bytes: {:?}", self.read.len(), self.tls.end());
+            assert!(
+                self.receive(),
+                "only {} of {len} bytes: {:?}",
+                self.read.len(),
+                self.tls.end()
+            );
         }
     }
 
@@ -100,9 +106,7 @@ impl Openssl {
 /// Makes the handshake with OpenSSL. What OpenSSL sends behind it, tickets for instance, it has not sent.
 pub(crate) fn connect(role: Role, agreed: Negotiated) -> (User, Openssl) {
     let handshake = match role {
-        Role::Client => {
-            client(Arc::new(rustls_client_config(agreed.version, agreed.suite)))
-        }
+        Role::Client => client(Arc::new(rustls_client_config(agreed.version, agreed.suite))),
         Role::Server => {
             Handshake::server(Arc::new(rustls_server_config(agreed.version, agreed.suite))).unwrap()
         }
@@ -114,11 +118,7 @@ pub(crate) fn client(config: Arc<ClientConfig>) -> Handshake {
     Handshake::client(config, SERVER_NAME.try_into().unwrap()).unwrap()
 }
 
-pub(crate) fn connect_by(
-    handshake: Handshake,
-    role: Role,
-    agreed: Negotiated,
-) -> (User, Openssl) {
+pub(crate) fn connect_by(handshake: Handshake, role: Role, agreed: Negotiated) -> (User, Openssl) {
     let (ours, theirs) = sockets();
     let other = if role == Role::Client { Role::Server } else { Role::Client };
     let peer = thread::spawn(move || {
@@ -127,7 +127,10 @@ pub(crate) fn connect_by(
         peer.send();
         while peer.tls.is_handshaking() {
             assert!(peer.receive());
-            if peer.tls.is_handshaking() || other == Role::Client || agreed.version == Version::Tls12 {
+            if peer.tls.is_handshaking()
+                || other == Role::Client
+                || agreed.version == Version::Tls12
+            {
                 peer.send();
             }
         }
@@ -150,8 +153,7 @@ pub(crate) fn to_kernel(stream: User) -> Option<Kernel> {
 
 fn left_out(refused: NotInKernel<TcpStream, Ring>) -> Option<Kernel> {
     let reason = refused.error.get_ref().and_then(|error| error.downcast_ref());
-    let is_missing =
-        matches!(reason, Some(KernelTlsError::NoModule | KernelTlsError::Suite));
+    let is_missing = matches!(reason, Some(KernelTlsError::NoModule | KernelTlsError::Suite));
     assert!(is_missing && !is_required(), "{}", refused.error);
     println!("left out: {}", refused.error);
     None
@@ -172,6 +174,7 @@ pub(crate) fn pair(role: Role, agreed: Negotiated) -> Option<(Kernel, Openssl)> 
 /// A TLS 1.3 peer that seals whatever it is told to.
 pub(crate) struct Sealing {
     pub(crate) socket: TcpStream,
+    direction: KernelDirection<Ring>,
     aead: RingAead,
     iv: [u8; 12],
     sequence: u64,
@@ -187,18 +190,9 @@ impl Sealing {
             handshake.complete(&mut theirs).unwrap();
             let mut established = handshake.finish::<Ring>().unwrap();
             theirs.write_all(established.unsent.filled()).unwrap();
-            // The fields are version, cipher, iv, key, salt and sequence number.
-            let info = established.sealer.hand_to_kernel().unwrap().crypto_info().unwrap();
-            let info = info.as_bytes();
-            let mut iv = [0; 12];
-            iv[..4].copy_from_slice(&info[28..32]);
-            iv[4..].copy_from_slice(&info[4..12]);
-            Self {
-                socket: theirs,
-                aead: Ring::aead(Algorithm::Aes128Gcm, &info[12..28]).unwrap(),
-                iv,
-                sequence: u64::from_be_bytes(info[32..].try_into().unwrap()),
-            }
+            let mut direction = established.sealer.hand_to_kernel().unwrap();
+            let (aead, iv, sequence) = keys(&mut direction);
+            Self { socket: theirs, direction, aead, iv, sequence }
         });
         let config = rustls_client_config(TLS13.version, TLS13.suite);
         let stream = Stream::from_handshake(client(Arc::new(config)), ours).unwrap();
@@ -208,6 +202,12 @@ impl Sealing {
     pub(crate) fn pair() -> Option<(Kernel, Self)> {
         let (stream, peer) = Self::connect();
         Some((to_kernel(stream)?, peer))
+    }
+
+    /// Updates the keys.
+    pub(crate) fn update(&mut self) {
+        self.direction.update().unwrap();
+        (self.aead, self.iv, self.sequence) = keys(&mut self.direction);
     }
 
     /// Seals a record.
@@ -238,7 +238,25 @@ impl Sealing {
     }
 }
 
-/// Ends both directions of the transport.
+/// Returns the key, the iv and the sequence number of a direction with AES-128-GCM.
+fn keys(direction: &mut KernelDirection<Ring>) -> (RingAead, [u8; 12], u64) {
+    // The fields are version, cipher, iv, key, salt and sequence number.
+    let info = direction.crypto_info().unwrap();
+    let info = info.as_bytes();
+    let mut iv = [0; 12];
+    iv[..4].copy_from_slice(&info[28..32]);
+    iv[4..].copy_from_slice(&info[4..12]);
+    let aead = Ring::aead(Algorithm::Aes128Gcm, &info[12..28]).unwrap();
+    (aead, iv, u64::from_be_bytes(info[32..].try_into().unwrap()))
+}
+
+/// A NewSessionTicket message of 300 bytes.
+pub(crate) fn ticket() -> Vec<u8> {
+    let body = [&[0, 0, 0, 60, 1, 2, 3, 4, 1, 0, 1, 26][..], &[7; 282], &[0, 0]].concat();
+    [&[4, 0, 1, 40][..], &body].concat()
+}
+
+/// Ends the peer's direction of the transport.
 pub(crate) fn cut(socket: &TcpStream) {
     socket.shutdown(Shutdown::Write).unwrap();
 }
