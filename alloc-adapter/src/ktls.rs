@@ -13,7 +13,7 @@ mod support;
 pub use error::{KernelTlsError, NotInKernel};
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -164,11 +164,16 @@ impl<T: Read + Write + AsFd, P: Provider> KernelStream<T, P> {
         // Made before the keys are given away, because it may fail.
         let receiver = match Receiver::new(role, version) {
             Ok(receiver) => receiver,
-            Err(error) => return Err(NotInKernel { error: io::Error::other(error), stream }),
+            Err(error) => {
+                return Err(NotInKernel {
+                    error: io::Error::other(error),
+                    stream: Box::new(stream),
+                });
+            }
         };
         match handing_over::hand_over(&mut stream) {
             Ok(given) => Ok(Self::with(stream, given, receiver)),
-            Err(error) => Err(NotInKernel { error, stream }),
+            Err(error) => Err(NotInKernel { error, stream: Box::new(stream) }),
         }
     }
 
@@ -610,8 +615,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     ) -> io::Result<u64> {
         self.close()?;
         let mut passed_on = 0_u64;
-        let mut memory = Vec::new();
-        memory.resize(MAX_CONTENT.into(), 0);
+        let mut memory = vec![0; MAX_CONTENT.into()];
         loop {
             // What `rest` has not taken waits there for the next call.
             while !self.unread.is_empty() {
@@ -807,5 +811,6 @@ fn refusal_in<R>(sent: &io::Result<R>) -> Option<Refusal> {
 
 /// The most records that the kernel makes of `len` bytes that it took in one call.
 const fn records(len: usize) -> u64 {
-    (len / MAX_CONTENT as usize).saturating_add(2) as u64
+    // The first and the last may hold less.
+    (len >> 14).saturating_add(2) as u64
 }

@@ -1,5 +1,6 @@
 //! The errors of the kernel's TLS.
 
+use alloc::boxed::Box;
 use std::io;
 
 use tls_record::aead::Provider;
@@ -60,7 +61,7 @@ pub struct NotInKernel<T, P: Provider> {
     /// The stream, with all of its bytes. It can be used as before, and given to the kernel later, unless
     /// the kernel took one direction and refused the other: then [`end`](Stream::end) returns
     /// [`HandedOver`](tls_record::ReadEnd::HandedOver).
-    pub stream: Stream<T, P>,
+    pub stream: Box<Stream<T, P>>,
 }
 
 impl<T, P: Provider> From<NotInKernel<T, P>> for io::Error {

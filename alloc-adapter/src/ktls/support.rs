@@ -2,7 +2,7 @@
 //! when the engine has given its keys away.
 
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 
 use nix::errno::Errno;
@@ -97,6 +97,6 @@ fn keys<P: Provider>(version: Version, algorithm: Algorithm) -> io::Result<Kerne
     });
     given.map_err(|error| match error {
         KeyError::HandedOver => KernelTlsError::Suite.into(),
-        error => io::Error::new(ErrorKind::Other, error),
+        error => io::Error::other(error),
     })
 }

@@ -87,6 +87,37 @@ fn a_key_update_in_fragments_ends_the_connection() {
     assert!(kernel.write(b"more").is_err());
 }
 
+#[test]
+fn a_key_update_is_answered_when_a_full_socket_takes_it() {
+    let Some((mut kernel, mut peer)) = pair(Role::Client, TLS13) else { return };
+    if !kernel.can_update_keys() {
+        return;
+    }
+    kernel.socket().set_nonblocking(true).unwrap();
+    let mut written = Vec::new();
+    for round in 0..3 {
+        let data = [round; 1 << 16];
+        while let Ok(len) = kernel.write(&data) {
+            written.extend(&data[..len]);
+        }
+        peer.tls.key_update(true);
+        peer.write(b"behind");
+        let mut behind = [0; 6];
+        while let Err(error) = kernel.read(&mut behind) {
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        }
+        assert_eq!(&behind, b"behind");
+        peer.receive_data(written.len());
+        kernel.flush().unwrap();
+        assert!(!kernel.wants_write());
+    }
+    kernel.write_all(b"the last").unwrap();
+    kernel.close().unwrap();
+    assert_eq!(peer.receive_end(), PeerEnd::CloseNotify);
+    written.extend(b"the last");
+    assert!(peer.read == written);
+}
+
 /// A connection of two ends of the adapter, whose client is about to reach the limit of its sending key.
 fn at_the_limit(version: Version) -> (User, User) {
     let limit = Algorithm::Aes128Gcm.confidentiality_limit();
