@@ -15,7 +15,7 @@ pub use error::{KernelTlsError, NotInKernel};
 use alloc::boxed::Box;
 use alloc::{vec, vec::Vec};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use nix::errno::Errno;
 use tls_record::aead::Provider;
@@ -64,10 +64,13 @@ const MAX_WRITTEN: usize = 1 << 20;
 ///   other limits on what arrives are those of [`Config::new`](tls_record::Config::new).
 /// - After a truncation it is not known whether the transport ended inside a record.
 ///
+/// Tickets that a TLS 1.3 client receives are stored as by a `Stream`: to drop them, set
+/// [`Established::tickets`](crate::Established::tickets) to `None` before the stream is made.
+///
 /// A socket of either mode works. On a non-blocking one, any call that returns
 /// [`WouldBlock`](ErrorKind::WouldBlock) may be repeated, and while [`wants_write`](Self::wants_write) is
 /// true, wait until the socket is writable as well. Before waiting until it is readable, read until a
-/// read would block.
+/// read would block. With tokio, put it into an `AsyncFd`.
 ///
 /// Dropping it sends nothing, so the peer sees a truncation: call [`close`](Self::close) first. A socket
 /// that is dropped with unread input is reset, which may destroy data on its way to the peer: call
@@ -226,6 +229,10 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         let received = socket::receive(&self.socket, &mut self.room, out);
         let Received { len, content_type, is_record_end } = match received {
             Ok(received) => received,
+            Err(error) if !socket::is_connected(&self.socket) => {
+                self.sending_failed();
+                return self.note(Err(error.into()));
+            }
             Err(error) => {
                 return match (refusal(error), error) {
                     (Some(refusal), _) => self.refuse(refusal).map(|()| None),
@@ -411,22 +418,14 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         loop {
             if let Some(keys) = &self.keys_due {
                 let set = socket::set_keys(&self.socket, Direction::Sending, keys);
-                self.note_sent(set)?;
+                self.sent(set)?;
                 self.keys_due = None;
             }
             let Some(control) = self.control.or_else(|| self.sealer.take_kernel_control()) else {
                 return Ok(());
             };
             self.control = Some(control);
-            // If sending failed by it, the record would be sent all the same, and a second time.
-            if let Some(error) = socket::take_error(&self.socket) {
-                let sent = Err(error);
-                match refusal_in(&sent) {
-                    Some(refusal) => self.refuse(refusal)?,
-                    None => self.note_sent(sent)?,
-                }
-                continue;
-            }
+            self.check_socket()?;
             match control {
                 Control::Alert(AlertDescription::CLOSE_NOTIFY) => self.write = WriteEnd::Closing,
                 Control::Alert(description) if is_fatal(control) => {
@@ -435,7 +434,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                 _ => {}
             }
             let sent = socket::send_control(&self.socket, &control.message());
-            self.note_sent(sent)?;
+            self.sent(sent)?;
             self.control = None;
             self.sealed = self.sealed.saturating_add(1);
             match control {
@@ -447,6 +446,26 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                 Control::KeyUpdate { .. } => self.update_sending()?,
             }
         }
+    }
+
+    /// Returns an error if the socket has one: then what is sent would be lost, or sent later.
+    fn check_socket(&mut self) -> io::Result<()> {
+        let Some(error) = socket::take_error(&self.socket) else { return Ok(()) };
+        self.sent(Err(error))
+    }
+
+    /// Records the result of a call that sends, or what the socket tells before it.
+    fn sent<R>(&mut self, result: io::Result<R>) -> io::Result<R> {
+        let Err(error) = &result else { return result };
+        if !socket::is_connected(&self.socket) {
+            self.sending_failed();
+        } else if let Some(refusal) = refusal_in(error) {
+            // Of a record that was received: the kernel keeps this error for whatever call is next.
+            self.refuse(refusal)?;
+        } else if is_lasting(error.kind()) {
+            self.sending_failed();
+        }
+        self.note(result)
     }
 
     /// Sends what is due, as far as the socket takes it. The next write or flush reports an error.
@@ -479,30 +498,16 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         keep_first_error(&mut self.transport_error, result)
     }
 
-    /// Like [`note`](Self::note), of a call that sends.
-    fn note_sent<R>(&mut self, result: io::Result<R>) -> io::Result<R> {
-        if let Err(error) = &result
-            && is_lasting(error.kind())
-        {
-            self.sending_failed();
-        }
-        self.note(result)
-    }
-
     /// Prepares sending `len` bytes of data. Returns how many of them may be sent by one call.
     fn prepare(&mut self, len: usize) -> io::Result<usize> {
-        let due = self.send_due();
-        if self.write != WriteEnd::Open {
-            let error = match self.write {
-                WriteEnd::Closing | WriteEnd::Closed => SealError::Closed,
-                _ => SealError::Failed,
-            };
-            return Err(match self.failure {
-                Some(failure) => failure.into(),
-                None => seal_error(error, self.receiver.end()),
-            });
+        let due = self.send_due().and_then(|()| self.check_socket());
+        match self.write {
+            WriteEnd::Open => due?,
+            WriteEnd::Closing | WriteEnd::Closed => {
+                return Err(seal_error(SealError::Closed, self.receiver.end()));
+            }
+            _ => return Err(self.why_failed()),
         }
-        due?;
         let limit = usize::from(self.sealer.fragment_limit());
         // Of shorter records each is sent by a call of its own: the kernel fills them up.
         let len = len.min(if limit < MAX_CONTENT.into() { limit } else { MAX_WRITTEN });
@@ -516,12 +521,24 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         Ok(len)
     }
 
+    /// The error of a sending direction that has failed.
+    fn why_failed(&self) -> io::Error {
+        let read = self.receiver.end();
+        match (self.failure, self.transport_error) {
+            (Some(failure), _) => failure.into(),
+            (None, Some(kind)) if !matches!(read, ReadEnd::Fault(_) | ReadEnd::PeerAlert(_)) => {
+                kind.into()
+            }
+            _ => seal_error(SealError::Failed, read),
+        }
+    }
+
     /// Counts the records of `len` bytes that the kernel has taken.
     fn count(&mut self, sent: io::Result<usize>) -> io::Result<usize> {
         if let Ok(len) = &sent {
             self.sealed = self.sealed.saturating_add(records(*len));
         }
-        self.note_sent(sent)
+        self.sent(sent)
     }
 
     /// Sends `len` bytes of a file from `offset` on, or as many of them as the socket takes now, and returns
@@ -541,13 +558,18 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         }
         let mut offset = i64::try_from(offset).map_err(|_| ErrorKind::InvalidInput)?;
         let sent = nix::sys::sendfile::sendfile64(&self.socket, file, Some(&mut offset), len);
+        if sent.is_err() && socket::is_connected(&self.socket) {
+            // It is the error of the file, unless the socket has one.
+            self.check_socket()?;
+            return Ok(sent.map(|len| len as u64)?);
+        }
         self.count(sent.map_err(io::Error::from)).map(|len| len as u64)
     }
 
     /// Updates the sending keys (RFC 9846 section 4.7.3).
     ///
-    /// The peer is not asked to update its own. Tickets that arrive later are not stored. It is done without being asked before a key reaches the
-    /// limit of its cipher, and when the peer requests it.
+    /// The peer is not asked to update its own. Tickets that arrive later are not stored. It is done without
+    /// this call before a key reaches the limit of its cipher, and when the peer requests it.
     ///
     /// # Errors
     /// - [`KeyError::NoUpdate`] in TLS 1.2, and if the kernel [cannot](Self::can_update_keys) replace keys.
@@ -757,15 +779,19 @@ impl<T: AsFd, P: Provider> Write for KernelStream<T, P> {
         }
         let len = self.prepare(data.len())?;
         let sent = socket::send_data(&self.socket, data.get(..len).unwrap_or(data));
-        if let Some(refusal) = refusal_in(&sent) {
-            self.refuse(refusal)?;
-        }
         self.count(sent)
     }
 
     /// Sends an alert or a KeyUpdate that is due. Data is the kernel's once it is written.
     fn flush(&mut self) -> io::Result<()> {
         self.send_due()
+    }
+}
+
+/// For polling. Do not read from the descriptor or write to it.
+impl<T: AsRawFd, P: Provider> AsRawFd for KernelStream<T, P> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 }
 
@@ -802,11 +828,8 @@ const fn refusal(error: Errno) -> Option<Refusal> {
     }
 }
 
-/// Returns what a call that sends tells of a record that was received: the kernel keeps such an error for
-/// whatever call is next.
-fn refusal_in<R>(sent: &io::Result<R>) -> Option<Refusal> {
-    let code = sent.as_ref().err()?.raw_os_error()?;
-    refusal(Errno::from_raw(code))
+fn refusal_in(error: &io::Error) -> Option<Refusal> {
+    refusal(Errno::from_raw(error.raw_os_error()?))
 }
 
 /// The most records that the kernel makes of `len` bytes that it took in one call.

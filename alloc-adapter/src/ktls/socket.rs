@@ -160,9 +160,15 @@ pub(super) fn send_control(socket: &impl AsFd, message: &ControlMessage) -> io::
     }
 }
 
+/// Returns whether the TCP connection was not reset, and did not time out.
+pub(super) fn is_connected(socket: &impl AsFd) -> bool {
+    SockRef::from(socket).peer_addr().is_ok()
+}
+
 /// Takes the error that the kernel keeps for the next call of the socket.
 ///
-/// A record that it cannot open is such an error. While it is there, nothing can be sent.
+/// A record that it cannot open is such an error, and so is a reset. While there is one, control records
+/// cannot be sent, and data is taken and kept without end: so it is asked for before.
 pub(super) fn take_error(socket: &impl AsFd) -> Option<io::Error> {
     SockRef::from(socket).take_error().ok().flatten()
 }

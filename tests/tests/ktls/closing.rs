@@ -145,6 +145,31 @@ fn an_abort_is_one_alert_and_nothing_follows_it() {
 }
 
 #[test]
+fn a_reset_is_an_error_in_both_directions_and_never_a_clean_end() {
+    for (agreed, reads) in [(TLS12, true), (TLS13, true), (TLS12, false), (TLS13, false)] {
+        let Some((mut kernel, peer)) = pair(Role::Client, agreed) else { return };
+        kernel.write_all(b"never read").unwrap();
+        // TCP resets a connection that is closed with unread input.
+        peer.socket.peek(&mut [0; 10]).unwrap();
+        drop(peer);
+        if reads {
+            let error = kernel.read_to_end(&mut Vec::new()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+            assert!(kernel.write(b"more").is_err());
+        }
+        // The kernel alone would take data for ever.
+        while kernel.write(b"more").is_ok() {}
+        let error = kernel.write(b"more").unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe));
+        assert!(kernel.transport_error().is_some());
+        assert!(kernel.close().is_err());
+        assert!(kernel.read(&mut [0; 10]).is_err());
+        assert_eq!(kernel.end().write, WriteEnd::Failed);
+        assert!(!kernel.end().is_clean());
+    }
+}
+
+#[test]
 fn a_truncation_may_be_tolerated() {
     let (mut stream, mut peer) = crate::support::connect(Role::Client, TLS13);
     stream.tolerate_truncation(true);

@@ -99,6 +99,9 @@ fn a_file_is_sent() {
     std::fs::remove_file(&path).unwrap();
     file.write_all(&data).unwrap();
     file.rewind().unwrap();
+    // An error of the file is none of the connection.
+    let not_readable = File::options().write(true).open("/dev/null").unwrap();
+    assert!(kernel.send_file(&not_readable, 0, 10).is_err());
     let sending = thread::spawn(move || {
         let mut sent = 1000;
         while sent < 300_000 {

@@ -56,6 +56,15 @@ fn a_key_update_is_followed_and_answered_or_ends_the_connection() {
 }
 
 #[test]
+fn linux_replaces_keys_since_version_6_14() {
+    let Some((kernel, _peer)) = pair(Role::Client, TLS13) else { return };
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(['.', '-', '+']).map(|number| number.parse::<u32>().unwrap());
+    let version = (numbers.next().unwrap(), numbers.next().unwrap());
+    assert_eq!(kernel.can_update_keys(), version >= (6, 14), "{release}");
+}
+
+#[test]
 fn a_key_update_behind_another_message_is_followed() {
     let Some((mut kernel, mut peer)) = Sealing::pair() else { return };
     if !kernel.can_update_keys() {
