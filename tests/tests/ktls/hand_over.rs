@@ -7,11 +7,13 @@ use std::thread;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tls_record_alloc::tls_record::WriteEnd;
+use tls_record_alloc::tls_record::aead::{ring::Ring, rustcrypto::RustCrypto};
 use tls_record_alloc::{KernelStream, KernelTlsError};
-use tls_record_tests::peers::{Negotiated, Peer, PeerEnd, Role};
+use tls_record_tests::peers::{Negotiated, Peer, PeerEnd, Role, Suite, Version};
 
 use crate::support::{
-    Sealing, TLS12, TLS13, connect, cut, is_required, message, ticket, to_kernel,
+    Sealing, TLS12, TLS13, connect, connect_by_openssl, cut, is_required, message, ticket,
+    to_kernel,
 };
 
 #[test]
@@ -212,4 +214,53 @@ fn unsent_records_are_waited_for_without_blocking() {
     assert_eq!(peer.receive_end(), PeerEnd::CloseNotify);
     written.extend(b"behind them");
     assert!(peer.read == written);
+}
+
+#[test]
+fn a_suite_that_the_kernel_is_not_given_leaves_the_stream_as_it_is() {
+    for version in [Version::Tls12, Version::Tls13] {
+        let agreed = Negotiated { version, suite: Suite::Aes128Ccm };
+        let (stream, mut peer) = connect_by_openssl::<RustCrypto>(Role::Client, agreed);
+        peer.send();
+        let refused = KernelStream::new(stream).unwrap_err();
+        let reason = refused.error.get_ref().unwrap().downcast_ref::<KernelTlsError>().unwrap();
+        let expected = if is_required() { KernelTlsError::Suite } else { *reason };
+        assert_eq!(*reason, expected);
+        let mut stream = refused.stream;
+        peer.write(b"data");
+        peer.close();
+        let mut data = Vec::new();
+        stream.read_to_end(&mut data).unwrap();
+        assert_eq!(data, b"data");
+        stream.write_all(b"data").unwrap_or_else(|error| {
+            // The reply of TLS 1.2 has closed this direction.
+            assert_eq!((error.kind(), version), (ErrorKind::BrokenPipe, Version::Tls12));
+        });
+        stream.close().unwrap();
+        assert!(stream.end().is_clean());
+        assert_eq!(peer.receive_end(), PeerEnd::CloseNotify);
+    }
+}
+
+#[test]
+fn a_handshake_of_openssl_goes_on_in_the_kernel() {
+    for agreed in Negotiated::all() {
+        for role in [Role::Client, Role::Server] {
+            // In TLS 1.2 OpenSSL has chosen explicit nonces of its own.
+            let (mut stream, mut peer) = connect_by_openssl::<Ring>(role, agreed);
+            peer.send();
+            stream.write_all(b"in user space, ").unwrap();
+            let Some(mut kernel) = to_kernel(stream) else { continue };
+            kernel.write_all(b"in the kernel").unwrap();
+            kernel.close().unwrap();
+            assert_eq!(peer.receive_end(), PeerEnd::CloseNotify);
+            assert_eq!(peer.read, b"in user space, in the kernel");
+            peer.write(b"data");
+            peer.close();
+            let mut data = Vec::new();
+            kernel.read_to_end(&mut data).unwrap();
+            assert_eq!(data, b"data");
+            assert!(kernel.end().is_clean());
+        }
+    }
 }

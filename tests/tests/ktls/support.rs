@@ -4,9 +4,10 @@ use std::env;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tls_record_alloc::takeover::{self, Takeover};
 use tls_record_alloc::tls_record::KernelDirection;
 use tls_record_alloc::tls_record::aead::ring::{Ring, RingAead};
 use tls_record_alloc::tls_record::aead::{Aead, Algorithm, Provider};
@@ -14,7 +15,7 @@ use tls_record_alloc::{
     Handshake, KernelStream, KernelTlsError, NotInKernel, Stream, rustls::ClientConfig,
 };
 use tls_record_tests::peers::{
-    Negotiated, OpensslPeer, Peer, PeerEnd, Role, SERVER_NAME, Suite, Version,
+    Negotiated, OpensslContext, OpensslPeer, Peer, PeerEnd, Role, SERVER_NAME, Suite, Version,
     rustls_client_config, rustls_server_config,
 };
 
@@ -119,6 +120,28 @@ pub(crate) fn client(config: Arc<ClientConfig>) -> Handshake {
 }
 
 pub(crate) fn connect_by(handshake: Handshake, role: Role, agreed: Negotiated) -> (User, Openssl) {
+    let (ours, peer) = openssl_peer(role, agreed);
+    let stream = Stream::from_handshake(handshake, ours).unwrap();
+    (stream, peer.join().unwrap())
+}
+
+/// Makes the handshake by OpenSSL at our end, too.
+pub(crate) fn connect_by_openssl<P: Provider>(
+    role: Role,
+    agreed: Negotiated,
+) -> (Stream<TcpStream, P>, Openssl) {
+    let ssl = OpensslContext::new(&agreed.setup(role)).ssl();
+    let library = match role {
+        Role::Client => takeover::Openssl::client(ssl),
+        Role::Server => takeover::Openssl::server(ssl),
+    };
+    let (ours, peer) = openssl_peer(role, agreed);
+    let stream = Stream::from_takeover(Takeover::new(library.unwrap()), ours).unwrap();
+    (stream, peer.join().unwrap())
+}
+
+/// Returns our end of a connection, and OpenSSL at the other end while it makes the handshake. `role` is ours.
+fn openssl_peer(role: Role, agreed: Negotiated) -> (TcpStream, JoinHandle<Openssl>) {
     let (ours, theirs) = sockets();
     let other = if role == Role::Client { Role::Server } else { Role::Client };
     let peer = thread::spawn(move || {
@@ -127,17 +150,14 @@ pub(crate) fn connect_by(handshake: Handshake, role: Role, agreed: Negotiated) -
         peer.send();
         while peer.tls.is_handshaking() {
             assert!(peer.receive());
-            if peer.tls.is_handshaking()
-                || other == Role::Client
-                || agreed.version == Version::Tls12
-            {
+            let sends_tickets = other == Role::Server && agreed.version == Version::Tls13;
+            if peer.tls.is_handshaking() || !sends_tickets {
                 peer.send();
             }
         }
         peer
     });
-    let stream = Stream::from_handshake(handshake, ours).unwrap();
-    (stream, peer.join().unwrap())
+    (ours, peer)
 }
 
 /// Hands a stream to the kernel. `None` if the kernel has no TLS, or not with this suite.
