@@ -70,7 +70,8 @@ const MAX_WRITTEN: usize = 1 << 20;
 /// A socket of either mode works. On a non-blocking one, any call that returns
 /// [`WouldBlock`](ErrorKind::WouldBlock) may be repeated, and while [`wants_write`](Self::wants_write) is
 /// true, wait until the socket is writable as well. Before waiting until it is readable, read until a
-/// read would block. With tokio, put it into an `AsyncFd`.
+/// read would block. With tokio, make a `TcpStream` of a clone of the
+/// socket, and call [`read`](Read::read) inside its `async_io`.
 ///
 /// Dropping it sends nothing, so the peer sees a truncation: call [`close`](Self::close) first. A socket
 /// that is dropped with unread input is reset, which may destroy data on its way to the peer: call

@@ -8,6 +8,7 @@ use std::thread;
 use tls_record_alloc::Handshake;
 use tls_record_alloc::tls_record::WriteEnd;
 use tls_record_tests::peers::{Negotiated, PeerEnd, Role, rustls_server_config};
+use tokio::io::Interest;
 
 use crate::support::{TLS12, TLS13, connect_by, message, pair, to_kernel};
 
@@ -151,4 +152,36 @@ fn what_a_full_socket_does_not_take_is_sent_later() {
         kernel.socket().set_nonblocking(false).unwrap();
         assert_eq!(kernel.read(&mut [0; 10]).unwrap(), 0);
     }
+}
+
+#[test]
+fn a_task_waits_until_there_is_more_to_read() {
+    let Some((mut kernel, mut peer)) = pair(Role::Client, TLS13) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let data = message(300_000);
+    let sent = data.clone();
+    kernel.socket().set_nonblocking(true).unwrap();
+    let received = runtime.block_on(async {
+        // Nothing is there yet, except for tickets.
+        assert_eq!(kernel.read(&mut [0; 100]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        let peer = thread::spawn(move || {
+            peer.write(&sent);
+            peer.close();
+            peer
+        });
+        let socket = kernel.socket().try_clone().unwrap();
+        let socket = tokio::net::TcpStream::from_std(socket).unwrap();
+        let (mut received, mut chunk) = (Vec::new(), [0; 10_000]);
+        loop {
+            let read = socket.async_io(Interest::READABLE, || kernel.read(&mut chunk)).await;
+            match read.unwrap() {
+                0 => break,
+                len => received.extend_from_slice(&chunk[..len]),
+            }
+        }
+        assert_eq!(kernel.end().write, WriteEnd::Open);
+        peer.join().unwrap();
+        received
+    });
+    assert!(received == data);
 }
