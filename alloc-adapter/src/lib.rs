@@ -15,6 +15,7 @@
 //!   transport of smol or async-std. All split into a `ReadHalf` and a `WriteHalf` that share no lock, and
 //!   `disconnect` closes them together with their TCP connection.
 //! - The module `tokio_rustls` (with `tokio`) has the types and calls of the crate tokio-rustls.
+//! - `KernelStream` (with `ktls`, on Linux) is a connection whose records the kernel seals and opens.
 //! - The module `takeover` (with the feature of this name) makes an [`Established`] of the handshake of
 //!   another TLS library, such as OpenSSL.
 //! - [`Buffer`] holds received bytes until their records can be opened.
@@ -103,6 +104,7 @@
 //! - `takeover`: the module of this name, for the handshakes of TLS libraries other than rustls.
 //! - `openssl`: `takeover::Openssl`, which links the OpenSSL of the system. `openssl-vendored` compiles
 //!   OpenSSL from its sources, and links that.
+//! - `ktls`: `KernelStream`, for the TLS of the Linux kernel. On other systems it adds nothing.
 //!
 //! TLS 1.2 is always enabled.
 
@@ -149,6 +151,8 @@ mod halves;
 mod handshake;
 #[cfg(feature = "hyper")]
 mod http;
+#[cfg(all(feature = "ktls", target_os = "linux"))]
+mod ktls;
 #[cfg(feature = "listener")]
 mod listener;
 #[cfg(feature = "std")]
@@ -194,6 +198,8 @@ pub use futures_stream::FuturesStream;
 #[cfg(feature = "std")]
 pub use halves::{ReadHalf, WriteHalf};
 pub use handshake::{Handshake, Progress};
+#[cfg(all(feature = "ktls", target_os = "linux"))]
+pub use ktls::{KernelStream, KernelTlsError, NotInKernel};
 #[cfg(feature = "listener")]
 pub use listener::TlsListener;
 #[cfg(feature = "std")]

@@ -249,6 +249,12 @@ impl Inbox {
         self.received.commit(len);
     }
 
+    /// Takes the data that was [kept](Self::keep).
+    #[cfg(all(feature = "ktls", target_os = "linux"))]
+    pub(crate) const fn take_kept(&mut self) -> Buffer {
+        core::mem::replace(&mut self.kept, Buffer::new(0))
+    }
+
     /// Returns the unread data and the bytes that are not opened.
     pub(crate) fn into_parts(mut self) -> (Buffer, Buffer) {
         self.keep(usize::MAX);
