@@ -1,0 +1,315 @@
+//! The driver: carries bytes between the ring and all connections, and ends each of them.
+//!
+//! A server is a driver whose connections are their own sources. In a relay the source of a connection is another
+//! one: see [`relay`](crate::relay).
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem;
+use std::time::{Duration, Instant};
+
+use tls_record_alloc::Handshake;
+
+use crate::link::{Link, Source};
+use crate::relay::Backend;
+use crate::ring::{Chunk, Event, Received, Ring, Slot, Socket};
+use crate::service::Service;
+
+/// Bytes that wait to be opened at which receiving stops. More than a record, so that each can arrive.
+const WAITING: usize = 64 << 10;
+
+/// Bytes of records that may arrive between our close_notify and the peer's.
+const REST: u32 = 1 << 20;
+
+/// How long a connection may be idle, and how long it waits for the peer's end after its own.
+const IDLE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The settings of a driver.
+pub(crate) struct Settings<S> {
+    /// Makes the handshake and the service of a client.
+    pub(crate) accept: Box<dyn Fn() -> (Handshake, S)>,
+    /// Where a relay forwards to.
+    pub(crate) backend: Option<Backend<S>>,
+    /// Bytes of a slot.
+    pub(crate) slot: usize,
+    /// Closes in one step: does not wait for the peer's close_notify.
+    pub(crate) one_step: bool,
+    /// Is told how a connection ended, and how its transport failed if it did.
+    pub(crate) report: fn(usize, &Link<S>, Option<&io::Error>),
+}
+
+/// All connections, by the number of their socket.
+pub(crate) struct Driver<S> {
+    pub(crate) ring: Ring,
+    pub(crate) settings: Settings<S>,
+    pub(crate) connections: Vec<Option<Box<Connection<S>>>>,
+    /// Slots that are not in use. The last used is at the end: its memory is in the cache.
+    slots: Vec<Slot>,
+    /// A connection found no receive buffer.
+    is_starved: bool,
+    /// The number of connections.
+    open: usize,
+    is_accepting: bool,
+    is_stopping: bool,
+}
+
+/// A connection and the state of its I/O.
+pub(crate) struct Connection<S> {
+    pub(crate) link: Link<S>,
+    pub(crate) socket: Socket,
+    pub(crate) is_connecting: bool,
+    pub(crate) is_receiving: bool,
+    is_pausing: bool,
+    is_sending: bool,
+    /// Our end of the transport was sent.
+    is_shut: bool,
+    /// It was reported, and waits for the completions of what is in flight.
+    is_over: bool,
+    failure: Option<io::Error>,
+    deadline: Instant,
+}
+
+impl<S: Service> Connection<S> {
+    pub(crate) fn new(socket: Socket, link: Link<S>) -> Self {
+        Self {
+            link,
+            socket,
+            is_connecting: false,
+            is_receiving: false,
+            is_pausing: false,
+            is_sending: false,
+            is_shut: false,
+            is_over: false,
+            failure: None,
+            deadline: Instant::now() + IDLE,
+        }
+    }
+
+    fn received(&mut self, received: Received, one_step: bool) {
+        match received {
+            Received::Data(chunk) if !(self.is_over || self.is_shut && one_step) => {
+                self.link.arrived(chunk);
+                self.has_progress();
+            }
+            Received::End => self.link.is_at_end = true,
+            Received::Failed(error) => self.fail(error),
+            // Data that is of no use goes back to the kernel.
+            Received::Data(_) | Received::Stopped | Received::NoBuffers => {}
+        }
+    }
+
+    /// Nothing can be sent any more. What the peer has sent before may say why: an alert.
+    pub(crate) fn fail(&mut self, error: io::Error) {
+        self.failure.get_or_insert(error);
+        self.link.is_at_end |= !self.is_receiving;
+        self.deadline = self.deadline.min(Instant::now() + PATIENCE);
+    }
+
+    fn has_progress(&mut self) {
+        if !self.is_shut && self.failure.is_none() {
+            self.deadline = Instant::now() + IDLE;
+        }
+    }
+
+    fn is_done(&mut self, one_step: bool) -> bool {
+        let is_ended = self.is_shut || self.failure.is_some();
+        let is_read = self.link.has_read_all() || one_step;
+        is_ended && (self.link.is_at_end && is_read || self.link.has_spent(REST))
+    }
+}
+
+impl<S: Service> Driver<S> {
+    pub(crate) fn new(ring: Ring, settings: Settings<S>) -> Self {
+        let connections = (0..ring.sockets()).map(|_| None).collect();
+        let (slots, open) = (Vec::new(), 0);
+        let (is_starved, is_accepting, is_stopping) = (false, true, false);
+        Self { ring, settings, connections, slots, is_starved, open, is_accepting, is_stopping }
+    }
+
+    /// Serves until the watched descriptor is readable, and then ends all connections.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        let mut events = VecDeque::new();
+        while !self.is_stopping || self.open != 0 {
+            self.ring.wait(&mut events)?;
+            while let Some(event) = events.pop_front() {
+                self.handle(event)?;
+            }
+            if mem::take(&mut self.is_starved) {
+                // Records of which a part has come, and connections that do not read, hold all buffers.
+                let links = self.connections.iter_mut().flatten().map(|held| &mut held.link);
+                links.flat_map(|link| &mut link.received).for_each(Chunk::detach);
+            }
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event) -> io::Result<()> {
+        match event {
+            Event::Accepted(socket) if self.is_stopping => return self.ring.close(socket),
+            Event::Accepted(socket) => return self.accepted(socket),
+            Event::AcceptEnded(_) => self.is_accepting = false,
+            Event::Connecting(client, socket) => return self.connecting(client, socket),
+            Event::Connected(index, connected) => return self.connected(index, connected),
+            Event::Received(index, received, goes_on) => {
+                let Some(connection) = &mut self.connections[index] else { return Ok(()) };
+                connection.is_receiving = goes_on;
+                connection.is_pausing &= goes_on;
+                self.is_starved |= matches!(received, Received::NoBuffers);
+                connection.received(received, self.settings.one_step);
+                return self.turn(index);
+            }
+            Event::Sent(index, mut slot, sent) => {
+                let Some(connection) = &mut self.connections[index] else { return Ok(()) };
+                connection.is_sending = false;
+                match sent {
+                    Ok(()) if !slot.is_empty() => return self.send(index, slot),
+                    Ok(()) => connection.has_progress(),
+                    Err(error) => connection.fail(error),
+                }
+                slot.clear();
+                self.slots.push(slot);
+                return self.turn(index);
+            }
+            Event::Tick => return (0..self.connections.len()).try_for_each(|index| self.settle(index)),
+            Event::Readable => return self.stop(),
+        }
+        Ok(())
+    }
+
+    fn accepted(&mut self, socket: Socket) -> io::Result<()> {
+        let index = socket.index();
+        let (handshake, service) = (self.settings.accept)();
+        let mut link = Link::new(handshake, service);
+        if self.settings.backend.is_some() {
+            link.source = Source::Awaited;
+            self.ring.connect(index)?;
+        }
+        self.add(Connection::new(socket, link));
+        self.turn(index)
+    }
+
+    pub(crate) fn add(&mut self, connection: Connection<S>) {
+        let index = connection.socket.index();
+        self.connections[index] = Some(Box::new(connection));
+        self.open += 1;
+    }
+
+    /// Does what can be done now for a connection, and for the other one of a relay.
+    pub(crate) fn turn(&mut self, index: usize) -> io::Result<()> {
+        let Some(connection) = &self.connections[index] else { return Ok(()) };
+        if let Source::Other(other) = connection.link.source {
+            self.fill(other)?;
+            self.fill(index)?;
+            self.fill(other)?; // Its records may have made a control record due.
+            self.settle(other)?;
+        } else {
+            self.fill(index)?;
+        }
+        self.settle(index)
+    }
+
+    /// Sends what there is to send, unless a send is in flight.
+    fn fill(&mut self, index: usize) -> io::Result<()> {
+        let Some(mut connection) = self.connections[index].take() else { return Ok(()) };
+        let mut slot = None;
+        if !connection.is_connecting && !connection.is_sending && !connection.is_over {
+            let other = match connection.link.source {
+                Source::Other(other) => self.connections[other].as_deref_mut(),
+                _ => None,
+            };
+            let empty = self.slots.pop().unwrap_or_else(|| Slot::new(self.settings.slot));
+            connection.link.fill(other.map(|other| &mut other.link), slot.insert(empty));
+        }
+        let can_send = connection.failure.is_none();
+        self.connections[index] = Some(connection);
+        match slot {
+            Some(slot) if can_send && !slot.is_empty() => return self.send(index, slot),
+            Some(mut slot) => {
+                slot.clear();
+                self.slots.push(slot);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, index: usize, slot: Slot) -> io::Result<()> {
+        let Some(connection) = &mut self.connections[index] else { return Ok(()) };
+        connection.is_sending = true;
+        self.ring.send(&connection.socket, slot)
+    }
+
+    /// Ends the connection if it is time, and starts or stops to receive.
+    fn settle(&mut self, index: usize) -> io::Result<()> {
+        let one_step = self.settings.one_step;
+        let Some(connection) = &mut self.connections[index] else { return Ok(()) };
+        let waiting = connection.link.waiting();
+        if !connection.is_over {
+            if !connection.is_shut && !connection.is_sending && connection.link.has_ended() {
+                self.ring.shut_down(&connection.socket)?;
+                connection.is_shut = true;
+                connection.deadline = Instant::now() + PATIENCE;
+            }
+            if connection.is_done(one_step) || Instant::now() > connection.deadline {
+                return self.end(index);
+            }
+            if connection.is_receiving && waiting >= WAITING && !connection.is_pausing {
+                connection.is_pausing = true;
+                self.ring.stop_receiving(&connection.socket)?;
+            }
+            if !(connection.is_receiving || connection.is_connecting || connection.link.is_at_end)
+                && waiting < WAITING
+            {
+                connection.is_receiving = true;
+                self.ring.receive(&connection.socket)?;
+            }
+        } else if !(connection.is_receiving || connection.is_sending || connection.is_connecting) {
+            // Nothing is in flight that names the socket.
+            if let Some(connection) = self.connections[index].take() {
+                self.open -= 1;
+                self.ring.close(connection.socket)?;
+            }
+            if !mem::replace(&mut self.is_accepting, true) && !self.is_stopping {
+                self.ring.accept_again()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports the connection, and cancels what is in flight.
+    fn end(&mut self, index: usize) -> io::Result<()> {
+        let Some(connection) = &mut self.connections[index] else { return Ok(()) };
+        connection.is_over = true;
+        (self.settings.report)(index, &connection.link, connection.failure.as_ref());
+        if connection.is_receiving || connection.is_sending || connection.is_connecting {
+            self.ring.cancel_all(&connection.socket)?;
+        }
+        connection.link.received.clear();
+        if let Source::Other(other) = connection.link.source {
+            self.forsake(other)?;
+        }
+        self.settle(index)
+    }
+
+    /// Ends the direction of a connection whose source has gone.
+    pub(crate) fn forsake(&mut self, index: usize) -> io::Result<()> {
+        if let Some(connection) = &mut self.connections[index] {
+            connection.link.source = Source::Gone;
+        }
+        self.turn(index)
+    }
+
+    fn stop(&mut self) -> io::Result<()> {
+        self.is_stopping = true;
+        self.ring.stop_accepting()?;
+        for index in 0..self.connections.len() {
+            if let Some(connection) = &mut self.connections[index] {
+                connection.link.close();
+                connection.deadline = connection.deadline.min(Instant::now() + PATIENCE);
+            }
+            self.turn(index)?;
+        }
+        Ok(())
+    }
+}
