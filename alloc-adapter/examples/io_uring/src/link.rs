@@ -191,22 +191,19 @@ fn carry(
         }
         let headroom = to.sealer().headroom();
         let layer = from.as_deref_mut().unwrap_or(to);
+        let read = layer.end().read;
+        if read != ReadEnd::Open {
+            received.clear();
+            return Some(read);
+        }
         // Their records begin differently if one is of TLS 1.2.
         let before = headroom.saturating_sub(layer.sealer().headroom());
         let pieces: [&[u8]; PIECES] = array::from_fn(|i| received.get(i).map_or(&[][..], |piece| piece));
-        let opened = layer.open_into(&pieces, &mut slot.room()[before..]);
-        let event = match opened {
-            Ok(opened) => {
-                consume(received, opened.consumed);
-                opened.event
-            }
-            Err(_) => {
-                received.clear();
-                return Some(layer.end().read);
-            }
-        };
-        is_inside = matches!(event, Event::Handshake(_));
-        match event {
+        is_inside = false;
+        // An error is what `end` says next, when its alert is sealed.
+        let Ok(opened) = layer.open_into(&pieces, &mut slot.room()[before..]) else { continue };
+        consume(received, opened.consumed);
+        match opened.event {
             Event::ApplicationData(range) => {
                 let at = range.start + before;
                 let len = service.received(&mut slot.room()[at..][..range.len()]);
@@ -216,8 +213,11 @@ fn carry(
                 seal(to, slot, len);
             }
             Event::NeedMore { .. } if is_at_end => drop(layer.eof()),
-            Event::NeedMore { .. } | Event::Closed => return Some(layer.end().read),
-            Event::Handshake(_) => drop(layer.refuse_renegotiation()),
+            Event::NeedMore { .. } => return Some(read),
+            Event::Handshake(_) => {
+                let _ = layer.refuse_renegotiation(); // of TLS 1.2; in TLS 1.3 it is a ticket
+                is_inside = true;
+            }
             _ => {}
         }
     }
