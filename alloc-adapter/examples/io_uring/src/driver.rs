@@ -3,7 +3,6 @@
 //! A server is a driver whose connections are their own sources. In a relay the source of a connection is another
 //! one: see [`relay`](crate::relay).
 
-use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use tls_record_alloc::Handshake;
 
 use crate::link::{Link, Source};
 use crate::relay::Backend;
-use crate::ring::{Chunk, Event, Received, Ring, Slot, Socket};
+use crate::ring::{Chunk, Event, Received, Ring, Socket};
 use crate::service::Service;
 
 /// Bytes that wait to be opened at which receiving stops. More than a record, so that each can arrive.
@@ -31,8 +30,6 @@ pub(crate) struct Settings<S> {
     pub(crate) accept: Box<dyn Fn() -> (Handshake, S)>,
     /// Where a relay forwards to.
     pub(crate) backend: Option<Backend<S>>,
-    /// Bytes of a slot.
-    pub(crate) slot: usize,
     /// Closes in one step: does not wait for the peer's close_notify.
     pub(crate) one_step: bool,
     /// Is told how a connection ended, and how its transport failed if it did.
@@ -44,8 +41,6 @@ pub(crate) struct Driver<S> {
     pub(crate) ring: Ring,
     pub(crate) settings: Settings<S>,
     pub(crate) connections: Vec<Option<Box<Connection<S>>>>,
-    /// Slots that are not in use. The last used is at the end: its memory is in the cache.
-    slots: Vec<Slot>,
     /// A connection found no receive buffer.
     is_starved: bool,
     /// The number of connections.
@@ -62,7 +57,8 @@ pub(crate) struct Connection<S> {
     pub(crate) is_receiving: bool,
     is_pausing: bool,
     is_sending: bool,
-    /// Our end of the transport was sent.
+    is_shutting: bool,
+    /// Our end of the transport was sent, or is being sent.
     is_shut: bool,
     /// It was reported, and waits for the completions of what is in flight.
     is_over: bool,
@@ -79,6 +75,7 @@ impl<S: Service> Connection<S> {
             is_receiving: false,
             is_pausing: false,
             is_sending: false,
+            is_shutting: false,
             is_shut: false,
             is_over: false,
             failure: None,
@@ -86,9 +83,9 @@ impl<S: Service> Connection<S> {
         }
     }
 
-    fn received(&mut self, received: Received, one_step: bool) {
+    fn received(&mut self, received: Received) {
         match received {
-            Received::Data(chunk) if !(self.is_over || self.is_shut && one_step) => {
+            Received::Data(chunk) if !(self.is_over || self.link.is_discarding) => {
                 self.link.arrived(chunk);
                 self.has_progress();
             }
@@ -112,27 +109,29 @@ impl<S: Service> Connection<S> {
         }
     }
 
-    fn is_done(&mut self, one_step: bool) -> bool {
+    fn is_done(&mut self) -> bool {
         let is_ended = self.is_shut || self.failure.is_some();
-        let is_read = self.link.has_read_all() || one_step;
-        is_ended && (self.link.is_at_end && is_read || self.link.has_spent(REST))
+        is_ended && (self.link.is_at_end && self.link.has_read_all() || self.link.has_spent(REST))
+    }
+
+    /// Returns whether completions are to come that name the socket.
+    const fn is_in_flight(&self) -> bool {
+        self.is_receiving || self.is_sending || self.is_connecting || self.is_shutting
     }
 }
 
 impl<S: Service> Driver<S> {
     pub(crate) fn new(ring: Ring, settings: Settings<S>) -> Self {
         let connections = (0..ring.sockets()).map(|_| None).collect();
-        let (slots, open) = (Vec::new(), 0);
         let (is_starved, is_accepting, is_stopping) = (false, true, false);
-        Self { ring, settings, connections, slots, is_starved, open, is_accepting, is_stopping }
+        Self { ring, settings, connections, open: 0, is_starved, is_accepting, is_stopping }
     }
 
     /// Serves until the watched descriptor is readable, and then ends all connections.
     pub(crate) fn run(&mut self) -> io::Result<()> {
-        let mut events = VecDeque::new();
         while !self.is_stopping || self.open != 0 {
-            self.ring.wait(&mut events)?;
-            while let Some(event) = events.pop_front() {
+            self.ring.wait()?;
+            while let Some(event) = self.ring.next() {
                 self.handle(event)?;
             }
             if mem::take(&mut self.is_starved) {
@@ -148,7 +147,7 @@ impl<S: Service> Driver<S> {
         match event {
             Event::Accepted(socket) if self.is_stopping => return self.ring.close(socket),
             Event::Accepted(socket) => return self.accepted(socket),
-            Event::AcceptEnded(_) => self.is_accepting = false,
+            Event::AcceptEnded => self.is_accepting = false,
             Event::Connecting(client, socket) => return self.connecting(client, socket),
             Event::Connected(index, connected) => return self.connected(index, connected),
             Event::Received(index, received, goes_on) => {
@@ -156,20 +155,23 @@ impl<S: Service> Driver<S> {
                 connection.is_receiving = goes_on;
                 connection.is_pausing &= goes_on;
                 self.is_starved |= matches!(received, Received::NoBuffers);
-                connection.received(received, self.settings.one_step);
+                connection.received(received);
                 return self.turn(index);
             }
-            Event::Sent(index, mut slot, sent) => {
+            Event::Sent(index, sent) => {
                 let Some(connection) = &mut self.connections[index] else { return Ok(()) };
                 connection.is_sending = false;
                 match sent {
-                    Ok(()) if !slot.is_empty() => return self.send(index, slot),
                     Ok(()) => connection.has_progress(),
                     Err(error) => connection.fail(error),
                 }
-                slot.clear();
-                self.slots.push(slot);
                 return self.turn(index);
+            }
+            Event::ShutDown(index) => {
+                if let Some(connection) = &mut self.connections[index] {
+                    connection.is_shutting = false;
+                }
+                return self.settle(index);
             }
             Event::Tick => return (0..self.connections.len()).try_for_each(|index| self.settle(index)),
             Event::Readable => return self.stop(),
@@ -212,46 +214,37 @@ impl<S: Service> Driver<S> {
     /// Sends what there is to send, unless a send is in flight.
     fn fill(&mut self, index: usize) -> io::Result<()> {
         let Some(mut connection) = self.connections[index].take() else { return Ok(()) };
-        let mut slot = None;
-        if !connection.is_connecting && !connection.is_sending && !connection.is_over {
+        let mut sent = Ok(());
+        if !(connection.is_connecting || connection.is_sending || connection.is_over) {
             let other = match connection.link.source {
                 Source::Other(other) => self.connections[other].as_deref_mut(),
                 _ => None,
             };
-            let empty = self.slots.pop().unwrap_or_else(|| Slot::new(self.settings.slot));
-            connection.link.fill(other.map(|other| &mut other.link), slot.insert(empty));
-        }
-        let can_send = connection.failure.is_none();
-        self.connections[index] = Some(connection);
-        match slot {
-            Some(slot) if can_send && !slot.is_empty() => return self.send(index, slot),
-            Some(mut slot) => {
-                slot.clear();
-                self.slots.push(slot);
+            let mut slot = self.ring.slot();
+            connection.link.fill(other.map(|other| &mut other.link), &mut slot);
+            if slot.is_empty() || connection.failure.is_some() {
+                self.ring.release(slot);
+            } else {
+                connection.is_sending = true;
+                sent = self.ring.send(&connection.socket, slot);
             }
-            None => {}
         }
-        Ok(())
-    }
-
-    fn send(&mut self, index: usize, slot: Slot) -> io::Result<()> {
-        let Some(connection) = &mut self.connections[index] else { return Ok(()) };
-        connection.is_sending = true;
-        self.ring.send(&connection.socket, slot)
+        self.connections[index] = Some(connection);
+        sent
     }
 
     /// Ends the connection if it is time, and starts or stops to receive.
     fn settle(&mut self, index: usize) -> io::Result<()> {
-        let one_step = self.settings.one_step;
         let Some(connection) = &mut self.connections[index] else { return Ok(()) };
         let waiting = connection.link.waiting();
         if !connection.is_over {
             if !connection.is_shut && !connection.is_sending && connection.link.has_ended() {
                 self.ring.shut_down(&connection.socket)?;
-                connection.is_shut = true;
+                (connection.is_shut, connection.is_shutting) = (true, true);
+                connection.link.is_discarding = self.settings.one_step;
                 connection.deadline = Instant::now() + PATIENCE;
             }
-            if connection.is_done(one_step) || Instant::now() > connection.deadline {
+            if connection.is_done() || Instant::now() > connection.deadline {
                 return self.end(index);
             }
             if connection.is_receiving && waiting >= WAITING && !connection.is_pausing {
@@ -264,7 +257,7 @@ impl<S: Service> Driver<S> {
                 connection.is_receiving = true;
                 self.ring.receive(&connection.socket)?;
             }
-        } else if !(connection.is_receiving || connection.is_sending || connection.is_connecting) {
+        } else if !connection.is_in_flight() {
             // Nothing is in flight that names the socket.
             if let Some(connection) = self.connections[index].take() {
                 self.open -= 1;
@@ -282,7 +275,7 @@ impl<S: Service> Driver<S> {
         let Some(connection) = &mut self.connections[index] else { return Ok(()) };
         connection.is_over = true;
         (self.settings.report)(index, &connection.link, connection.failure.as_ref());
-        if connection.is_receiving || connection.is_sending || connection.is_connecting {
+        if connection.is_in_flight() {
             self.ring.cancel_all(&connection.socket)?;
         }
         connection.link.received.clear();

@@ -31,6 +31,8 @@ pub(crate) struct Link<S> {
     pub(crate) received: VecDeque<Chunk>,
     /// Nothing more arrives.
     pub(crate) is_at_end: bool,
+    /// It is closed in one step: what still arrives is not opened.
+    pub(crate) is_discarding: bool,
 }
 
 pub(crate) enum Tls {
@@ -55,7 +57,7 @@ pub(crate) enum Source {
 impl<S: Service> Link<S> {
     pub(crate) fn new(handshake: Handshake, service: S) -> Self {
         let (tls, source) = (Tls::Handshake(Box::new(handshake)), Source::Own);
-        Self { tls, service, source, received: VecDeque::new(), is_at_end: false }
+        Self { tls, service, source, received: VecDeque::new(), is_at_end: false, is_discarding: false }
     }
 
     /// Takes what has arrived.
@@ -87,7 +89,10 @@ impl<S: Service> Link<S> {
     /// Returns whether all that the peer has sent is opened, up to its end.
     pub(crate) fn has_read_all(&self) -> bool {
         match &self.tls {
-            Tls::Open(layer) => layer.end().read != ReadEnd::Open || self.source == Source::Gone,
+            Tls::Open(layer) => {
+                let is_read = layer.end().read != ReadEnd::Open;
+                is_read || self.is_discarding || self.source == Source::Gone
+            }
             Tls::Handshake(_) | Tls::Failed(_) => true,
         }
     }
@@ -112,6 +117,9 @@ impl<S: Service> Link<S> {
             self.tls = Tls::Failed(error); // Its alert is in the slot.
         }
         let Tls::Open(layer) = &mut self.tls else { return };
+        if self.is_discarding {
+            return;
+        }
         let source = match (self.source, other) {
             (Source::Own, _) => {
                 carry(&mut self.received, self.is_at_end, &mut self.service, None, layer, slot)
@@ -126,10 +134,10 @@ impl<S: Service> Link<S> {
         // Otherwise there is no room for more now.
         if let Some(end) = source
             && is_all
+            && layer.end().write == WriteEnd::Open
         {
             match self.service.next(end) {
                 Next::Wait => {}
-                // Does nothing if it is closed, or has failed.
                 Next::Close => drop(layer.close()),
                 Next::Abort(alert) => drop(layer.abort(alert)),
             }

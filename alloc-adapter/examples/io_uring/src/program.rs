@@ -55,7 +55,7 @@ struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 256, global = true)]
     buffers: u16,
     /// The length of a receive buffer.
-    #[arg(long, value_name = "BYTES", default_value_t = 64 << 10, global = true)]
+    #[arg(long, value_name = "BYTES", default_value_t = 32 << 10, global = true)]
     buffer_len: u32,
     /// The length of a send buffer.
     #[arg(long, value_name = "BYTES", default_value_t = 72 << 10, global = true,
@@ -110,7 +110,8 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
         _ => Identity::self_signed()?,
     };
     let server = Arc::new(identity.server_config(args.tls)?);
-    let mut ring = Ring::new(args.connections, args.buffers, args.buffer_len)?;
+    let slot_len = args.slot_len as usize;
+    let mut ring = Ring::new(args.connections, args.buffers, args.buffer_len, slot_len)?;
 
     let record = args.record;
     let (service, backend): (fn(u16) -> Served, _) = match &args.command {
@@ -149,8 +150,7 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
     ring.watch(SignalFd::new(&signals)?.into())?;
 
     let report = if args.verbose { report } else { |_: usize, _: &Link<Served>, _: Option<&io::Error>| {} };
-    let slot = args.slot_len as usize;
-    let mut driver = Driver::new(ring, Settings { accept, backend, slot, one_step: args.one_step, report });
+    let mut driver = Driver::new(ring, Settings { accept, backend, one_step: args.one_step, report });
     driver.run()?;
     eprintln!("{:?}", driver.ring.counts);
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! The kernel reads and writes memory while a submission is in flight. So this module owns that memory, and
 //! lends it by values that cannot be copied:
-//! - a [`Slot`] of bytes to send is moved into [`Ring::send`], and comes back with the completion;
+//! - a [`Slot`] of bytes to send is moved into [`Ring::send`], and used again after the completion;
 //! - a [`Chunk`] of received bytes is the only access to its buffer, and gives it back to the kernel when it
 //!   is dropped;
 //! - a [`Socket`] names a socket in the ring's own table, and no file descriptor that someone could close.
@@ -31,6 +31,9 @@ pub(crate) use slot::Slot;
 /// The group of the buffers that receives choose from.
 const GROUP: u16 = 0;
 
+/// Bytes of a send that is submitted at once.
+const LONG: usize = 32 << 10;
+
 /// Entries of the submission queue. If it is full, it is submitted.
 const SUBMISSIONS: u32 = 256;
 
@@ -50,15 +53,17 @@ pub(crate) enum Event {
     /// A client has connected.
     Accepted(Socket),
     /// Clients are no longer accepted, because the table is full for instance.
-    AcceptEnded(io::Error),
+    AcceptEnded,
     /// A socket for the connection with this tag; it is being [connected](Self::Connected).
     Connecting(usize, io::Result<Socket>),
     /// The socket is connected.
     Connected(usize, io::Result<()>),
     /// Something has arrived for a socket, and whether it goes on to receive.
     Received(usize, Received, bool),
-    /// Bytes at the front of the slot were taken, or the send failed.
-    Sent(usize, Slot, io::Result<()>),
+    /// All bytes of the slot were taken, or the send failed.
+    Sent(usize, io::Result<()>),
+    /// Our end was sent.
+    ShutDown(usize),
     /// A second has passed.
     Tick,
     /// The watched descriptor is readable.
@@ -85,6 +90,7 @@ enum Kind {
     Send,
     Open,
     Connect,
+    ShutDown,
     Tick,
     Readable,
     /// Its completion says nothing that matters.
@@ -92,12 +98,13 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Accept,
         Self::Receive,
         Self::Send,
         Self::Open,
         Self::Connect,
+        Self::ShutDown,
         Self::Tick,
         Self::Readable,
         Self::Other,
@@ -126,16 +133,21 @@ pub(crate) struct Ring {
     buffers: &'static Buffers,
     /// The slots that the kernel reads, by socket.
     in_flight: Vec<Option<Slot>>,
+    /// Slots that are not in use. The last used is at the end: its memory is in the cache.
+    slots: Vec<Slot>,
+    slot_len: usize,
     /// Descriptors that submissions name. They are closed after the ring.
     descriptors: Vec<OwnedFd>,
     backend: Option<&'static SockaddrStorage>,
+    /// What has happened, and was not asked for yet.
+    events: VecDeque<Event>,
     pub(crate) counts: Counts,
 }
 
 impl Ring {
     /// Creates a ring for at most `sockets` sockets at a time, which receive into `buffers` buffers of
-    /// `buffer_len` bytes. The number of buffers is a power of two.
-    pub(crate) fn new(sockets: u32, buffers: u16, buffer_len: u32) -> io::Result<Self> {
+    /// `buffer_len` bytes, and send from slots of `slot_len` bytes. The number of buffers is a power of two.
+    pub(crate) fn new(sockets: u32, buffers: u16, buffer_len: u32, slot_len: usize) -> io::Result<Self> {
         let uring = IoUring::builder()
             // One thread submits, and the kernel does its part when this thread enters it, not in between.
             .setup_single_issuer()
@@ -149,8 +161,11 @@ impl Ring {
             uring,
             buffers,
             in_flight: (0..sockets).map(|_| None).collect(),
+            slots: Vec::new(),
+            slot_len,
             descriptors: Vec::new(),
             backend: None,
+            events: VecDeque::new(),
             counts: Counts::default(),
         })
     }
@@ -217,25 +232,50 @@ impl Ring {
         self.cancel(CancelBuilder::user_data(Kind::Receive.of(socket.0)))
     }
 
-    /// Sends the filled bytes of the slot. It comes back with [`Event::Sent`].
+    /// Returns an empty slot.
+    pub(crate) fn slot(&mut self) -> Slot {
+        self.slots.pop().unwrap_or_else(|| Slot::new(self.slot_len))
+    }
+
+    /// Takes back a slot, and drops what is in it.
+    pub(crate) fn release(&mut self, mut slot: Slot) {
+        slot.clear();
+        self.slots.push(slot);
+    }
+
+    /// Sends the filled bytes of the slot, all of them. The answer is [`Event::Sent`].
     ///
     /// # Panics
     /// If a send of this socket is in flight.
     pub(crate) fn send(&mut self, socket: &Socket, slot: Slot) -> io::Result<()> {
         let place = &mut self.in_flight[socket.index()];
         assert!(place.is_none(), "one send at a time");
-        // The slot is in its place before the kernel learns of its memory, and leaves it only when the
-        // completion has come.
-        let bytes = place.insert(slot).filled();
-        let send = opcode::Send::new(Fixed(socket.0), bytes.as_ptr(), bytes.len() as u32)
-            .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL);
-        self.push(send.build(), Kind::Send, socket.0)
+        let is_long = slot.filled().len() >= LONG;
+        *place = Some(slot);
+        self.submit_slot(socket.0)?;
+        if !is_long {
+            return Ok(()); // Together with others.
+        }
+        // Now: mostly the kernel has copied the bytes when this returns, while they are in the cache, and the next
+        // send uses the same slot.
+        self.counts.enters += 1;
+        self.uring.submit()?;
+        self.collect()
     }
 
-    /// Ends the sending direction of the socket.
+    /// Submits a slot in its place. It leaves the place only when the completion has come.
+    fn submit_slot(&mut self, index: u32) -> io::Result<()> {
+        let Some(slot) = &self.in_flight[index as usize] else { return Ok(()) };
+        let bytes = slot.filled();
+        let send = opcode::Send::new(Fixed(index), bytes.as_ptr(), bytes.len() as u32)
+            .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL);
+        self.push(send.build(), Kind::Send, index)
+    }
+
+    /// Ends the sending direction of the socket. The answer is [`Event::ShutDown`].
     pub(crate) fn shut_down(&mut self, socket: &Socket) -> io::Result<()> {
         let shutdown = opcode::Shutdown::new(Fixed(socket.0), libc::SHUT_WR);
-        self.push(shutdown.build(), Kind::Other, socket.0)
+        self.push(shutdown.build(), Kind::ShutDown, socket.0)
     }
 
     /// Cancels what is in flight for the socket. The completions come nevertheless.
@@ -243,7 +283,8 @@ impl Ring {
         self.cancel(CancelBuilder::fd(Fixed(socket.0)).all())
     }
 
-    /// Closes the socket. Nothing should be in flight: the number may be given to another socket at once.
+    /// Closes the socket. Wait for all answers before: the number may be given to another socket at once, and what
+    /// a thread of the kernel still does for this one, such as the shutdown, would be done for that one.
     pub(crate) fn close(&mut self, socket: Socket) -> io::Result<()> {
         self.push(opcode::Close::new(Fixed(socket.0)).build(), Kind::Other, socket.0)
     }
@@ -278,16 +319,31 @@ impl Ring {
         Ok(())
     }
 
-    /// Submits what was asked for, waits until something has happened, and appends it to `events`.
-    pub(crate) fn wait(&mut self, events: &mut VecDeque<Event>) -> io::Result<()> {
+    /// Returns the next of what has happened.
+    pub(crate) fn next(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Submits what was asked for, and waits until something has happened.
+    pub(crate) fn wait(&mut self) -> io::Result<()> {
         self.counts.enters += 1;
         match self.uring.submit_and_wait(1) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            submitted => submitted?,
-        };
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            submitted => {
+                submitted?;
+                self.collect()
+            }
+        }
+    }
+
+    /// Takes the completions.
+    fn collect(&mut self) -> io::Result<()> {
         loop {
-            let Some(completion) = self.uring.completion().next() else { return Ok(()) };
-            events.extend(self.event(&completion)?);
+            let next = self.uring.completion().next();
+            let Some(completion) = next else { return Ok(()) };
+            if let Some(event) = self.event(&completion)? {
+                self.events.push_back(event);
+            }
         }
     }
 
@@ -302,7 +358,7 @@ impl Ring {
         Ok(Some(match kind {
             Kind::Accept => match result {
                 Ok(index) => Event::Accepted(Socket(index)),
-                Err(error) => Event::AcceptEnded(error),
+                Err(_) => Event::AcceptEnded,
             },
             Kind::Receive => {
                 let len = result.as_ref().copied().unwrap_or(0);
@@ -319,6 +375,7 @@ impl Ring {
                         Some(libc::ECANCELED) => Received::Stopped,
                         Some(libc::ENOBUFS) => {
                             self.counts.no_buffers += 1;
+                            self.buffers.show_more();
                             Received::NoBuffers
                         }
                         _ => Received::Failed(error),
@@ -333,7 +390,13 @@ impl Ring {
                     self.counts.sends += 1;
                     self.counts.sent += u64::from(len);
                 });
-                Event::Sent(socket, slot, sent)
+                if sent.is_ok() && !slot.is_empty() {
+                    self.in_flight[socket] = Some(slot);
+                    self.submit_slot(index)?;
+                    return Ok(None);
+                }
+                self.release(slot);
+                Event::Sent(socket, sent)
             }
             Kind::Open => {
                 if let Ok(index) = result {
@@ -342,6 +405,7 @@ impl Ring {
                 Event::Connecting(socket, result.map(Socket))
             }
             Kind::Connect => Event::Connected(socket, result.map(drop)),
+            Kind::ShutDown => Event::ShutDown(socket),
             Kind::Tick => Event::Tick,
             Kind::Readable => Event::Readable,
             Kind::Other => return Ok(None),

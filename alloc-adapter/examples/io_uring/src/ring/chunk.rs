@@ -1,7 +1,7 @@
 //! The ring of receive buffers, and the buffers that are lent.
 
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::IoUring;
 use io_uring::types::BufRingEntry;
+
+/// How many buffers are in the ring at first.
+const FEW: u16 = 8;
 
 /// Buffers that the kernel fills, and the ring of those that it may fill.
 ///
@@ -21,6 +24,12 @@ pub(super) struct Buffers {
     len: u32,
     /// Where the next buffer is put into the ring. A cell, so that chunks stay in their thread.
     tail: Cell<u16>,
+    /// The number of buffers in the ring, and how many are to be in it: a few that are used again and again stay
+    /// in the cache, as long as they are enough.
+    shown: Cell<u16>,
+    enough: Cell<u16>,
+    /// The others that are not lent. The last used is at the end.
+    idle: RefCell<Vec<u16>>,
 }
 
 impl Buffers {
@@ -41,8 +50,11 @@ impl Buffers {
             let address = entries.as_ptr() as u64;
             uring.submitter().register_buf_ring_with_flags(address, count, group, 0)?;
         }
-        let this = Box::leak(Box::new(Self { entries, memory, count, len, tail: Cell::new(0) }));
-        (0..count).for_each(|id| this.give(id));
+        let (tail, shown) = (Cell::new(0), Cell::new(0));
+        let enough = Cell::new(count.min(FEW));
+        let idle = RefCell::new((0..count).collect());
+        let this = Box::leak(Box::new(Self { entries, memory, count, len, tail, shown, enough, idle }));
+        this.show();
         Ok(this)
     }
 
@@ -52,6 +64,8 @@ impl Buffers {
     /// The kernel must have taken the buffer out of the ring since it was given, and reported it only here.
     pub(super) unsafe fn take(&'static self, id: u16, len: u32) -> Chunk {
         debug_assert!(id < self.count && len <= self.len);
+        self.shown.set(self.shown.get() - 1);
+        self.show();
         Chunk { memory: Memory::Lent(self, id), start: 0, end: len.min(self.len) as usize }
     }
 
@@ -60,8 +74,30 @@ impl Buffers {
         unsafe { self.memory.add(usize::from(id) * self.len as usize) }
     }
 
-    /// Gives the buffer to the kernel. The caller has no access to it any more.
+    /// Takes back a buffer that was lent. The caller has no access to it any more.
     fn give(&self, id: u16) {
+        self.idle.borrow_mut().push(id);
+        self.show();
+    }
+
+    /// Raises the number of buffers in the ring, because they were not enough.
+    pub(super) fn show_more(&self) {
+        self.enough.set(self.enough.get().saturating_mul(2).min(self.count));
+        self.show();
+    }
+
+    /// Puts buffers into the ring until there are enough, or no more.
+    fn show(&self) {
+        while self.shown.get() < self.enough.get()
+            && let Some(id) = self.idle.borrow_mut().pop()
+        {
+            self.put(id);
+            self.shown.set(self.shown.get() + 1);
+        }
+    }
+
+    /// Puts a buffer that nobody uses into the ring.
+    fn put(&self, id: u16) {
         let tail = self.tail.get();
         let place = usize::from(tail & (self.count - 1));
         // SAFETY: the place is inside of the ring, which lives for ever. The kernel does not read it until the
