@@ -9,7 +9,7 @@ use tls_record::{Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, Shut
 use tls_record_alloc::{Established, Handshake, HandshakeError, Progress};
 
 use crate::ring::{Chunk, Slot};
-use crate::service::{Next, Service};
+use crate::service::{Discard, Next, Service};
 
 type Layer = RecordLayer<TrafficSecret<Cipher>>;
 
@@ -89,10 +89,7 @@ impl<S: Service> Link<S> {
     /// Returns whether all that the peer has sent is opened, up to its end.
     pub(crate) fn has_read_all(&self) -> bool {
         match &self.tls {
-            Tls::Open(layer) => {
-                let is_read = layer.end().read != ReadEnd::Open;
-                is_read || self.is_discarding || self.source == Source::Gone
-            }
+            Tls::Open(layer) => self.is_discarding || layer.end().read != ReadEnd::Open,
             Tls::Handshake(_) | Tls::Failed(_) => true,
         }
     }
@@ -127,7 +124,10 @@ impl<S: Service> Link<S> {
             (Source::Other(_), Some(Self { tls: Tls::Open(from), received, is_at_end, service, .. })) => {
                 carry(received, *is_at_end, service, Some(from), layer, slot)
             }
-            (Source::Gone, _) => Some(GONE),
+            (Source::Gone, _) => {
+                carry(&mut self.received, self.is_at_end, &mut Discard, None, layer, slot);
+                Some(GONE)
+            }
             (Source::Other(_) | Source::Awaited, _) => Some(ReadEnd::Open),
         };
         let is_all = produce(&mut self.service, layer, slot);

@@ -34,6 +34,23 @@ pub(crate) enum Served {
     Download(Download),
 }
 
+/// Data that can go nowhere is dropped.
+pub(crate) struct Discard;
+
+impl Service for Discard {
+    fn received(&mut self, _: &mut [u8]) -> usize {
+        0
+    }
+
+    fn produce(&mut self, _: &mut [u8]) -> usize {
+        0
+    }
+
+    fn next(&self, _: ReadEnd) -> Next {
+        Next::Wait
+    }
+}
+
 /// Answers `GET /N` by N bytes, and closes.
 #[derive(Default)]
 pub(crate) struct Download {

@@ -26,7 +26,8 @@ fn data_and_clean_ends_go_through_in_every_pair_of_versions() {
             client.close_and_read_rest(1 << 16, &mut std::io::sink()).unwrap();
             assert!(client.end().is_clean());
         }
-        assert_eq!(relay.stop().matches(CLEAN).count(), 4);
+        let report = relay.stop();
+        assert_eq!(report.matches(CLEAN).count(), 4, "{report}");
         assert_eq!(server.stop().matches(CLEAN).count(), 2);
     }
 }

@@ -166,7 +166,7 @@ fn a_forged_record_gets_an_alert() {
 #[test]
 fn after_resets_in_mid_transfer_the_buffers_are_there_for_others() {
     // Two buffers: if those of a connection that failed were lost, the next would wait for ever.
-    let server = Program::start(&["serve", "--mode", "echo", "--buffers", "2", "--connections", "4"]);
+    let server = Program::start(&["serve", "--mode", "echo", "--buffers", "2"]);
     for _ in 0..20 {
         let mut client = server.client(Tls::V13);
         client.write_all(&[7; 100_000]).unwrap();
