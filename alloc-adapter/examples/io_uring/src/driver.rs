@@ -173,7 +173,9 @@ impl<S: Service> Driver<S> {
                 }
                 return self.settle(index);
             }
-            Event::Tick => return (0..self.connections.len()).try_for_each(|index| self.settle(index)),
+            Event::Tick => {
+                return (0..self.connections.len()).try_for_each(|index| self.settle(index));
+            }
             Event::Readable => return self.stop(),
         }
         Ok(())

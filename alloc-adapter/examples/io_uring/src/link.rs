@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use std::mem;
 
 use tls_record::aead::ring::Ring as Cipher;
-use tls_record::{Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, ShutdownError, TrafficSecret, WriteEnd};
+use tls_record::{
+    Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, ShutdownError, TrafficSecret,
+    WriteEnd,
+};
 use tls_record_alloc::{Established, Handshake, HandshakeError, Progress};
 
 use crate::ring::{Chunk, Slot};
@@ -57,7 +60,14 @@ pub(crate) enum Source {
 impl<S: Service> Link<S> {
     pub(crate) fn new(handshake: Handshake, service: S) -> Self {
         let (tls, source) = (Tls::Handshake(Box::new(handshake)), Source::Own);
-        Self { tls, service, source, received: VecDeque::new(), is_at_end: false, is_discarding: false }
+        Self {
+            tls,
+            service,
+            source,
+            received: VecDeque::new(),
+            is_at_end: false,
+            is_discarding: false,
+        }
     }
 
     /// Takes what has arrived.
@@ -121,9 +131,10 @@ impl<S: Service> Link<S> {
             (Source::Own, _) => {
                 carry(&mut self.received, self.is_at_end, &mut self.service, None, layer, slot)
             }
-            (Source::Other(_), Some(Self { tls: Tls::Open(from), received, is_at_end, service, .. })) => {
-                carry(received, *is_at_end, service, Some(from), layer, slot)
-            }
+            (
+                Source::Other(_),
+                Some(Self { tls: Tls::Open(from), received, is_at_end, service, .. }),
+            ) => carry(received, *is_at_end, service, Some(from), layer, slot),
             (Source::Gone, _) => {
                 carry(&mut self.received, self.is_at_end, &mut Discard, None, layer, slot);
                 Some(GONE)
@@ -206,7 +217,8 @@ fn carry(
         }
         // Their records begin differently if one is of TLS 1.2.
         let before = headroom.saturating_sub(layer.sealer().headroom());
-        let pieces: [&[u8]; PIECES] = array::from_fn(|i| received.get(i).map_or(&[][..], |piece| piece));
+        let pieces: [&[u8]; PIECES] =
+            array::from_fn(|i| received.get(i).map_or(&[][..], |piece| piece));
         is_inside = false;
         // An error is what `end` says next, when its alert is sealed.
         let Ok(opened) = layer.open_into(&pieces, &mut slot.room()[before..]) else { continue };

@@ -115,7 +115,9 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
 
     let record = args.record;
     let (service, backend): (fn(u16) -> Served, _) = match &args.command {
-        Command::Serve { mode: Mode::Http } => (|record| Served::Download(Download::new(record.into())), None),
+        Command::Serve { mode: Mode::Http } => {
+            (|record| Served::Download(Download::new(record.into())), None)
+        }
         Command::Serve { mode: Mode::Echo } => (|_| Served::Echo, None),
         Command::Relay { to, ca } => {
             let client = match ca {
@@ -125,7 +127,8 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
             ring.set_backend(*to);
             let (client, name) = (Arc::new(client), ServerName::try_from("localhost")?);
             let backend: Backend<Served> = Box::new(move || {
-                let handshake = Handshake::client(client.clone(), name.clone()).expect("a valid config");
+                let handshake =
+                    Handshake::client(client.clone(), name.clone()).expect("a valid config");
                 (limited(handshake, record), Served::Forward)
             });
             (|_| Served::Forward, Some(backend))
@@ -149,8 +152,10 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
     signals.thread_block()?;
     ring.watch(SignalFd::new(&signals)?.into())?;
 
-    let report = if args.verbose { report } else { |_: usize, _: &Link<Served>, _: Option<&io::Error>| {} };
-    let mut driver = Driver::new(ring, Settings { accept, backend, one_step: args.one_step, report });
+    let report =
+        if args.verbose { report } else { |_: usize, _: &Link<Served>, _: Option<&io::Error>| {} };
+    let mut driver =
+        Driver::new(ring, Settings { accept, backend, one_step: args.one_step, report });
     driver.run()?;
     eprintln!("{:?}", driver.ring.counts);
     Ok(())
@@ -164,7 +169,9 @@ fn limited(mut handshake: Handshake, record: u16) -> Handshake {
 
 fn report(index: usize, link: &Link<Served>, failure: Option<&io::Error>) {
     match (&link.tls, failure) {
-        (Tls::Open(layer), None) => eprintln!("{index}: {:?}, {:?}", layer.end().read, layer.end().write),
+        (Tls::Open(layer), None) => {
+            eprintln!("{index}: {:?}, {:?}", layer.end().read, layer.end().write)
+        }
         (Tls::Open(layer), Some(error)) => eprintln!("{index}: {:?}, {error}", layer.end().read),
         (Tls::Handshake(_), _) => eprintln!("{index}: no handshake"),
         (Tls::Failed(error), _) => eprintln!("{index}: {error}"),

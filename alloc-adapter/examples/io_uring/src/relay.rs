@@ -17,8 +17,13 @@ pub(crate) type Backend<S> = Box<dyn Fn() -> (Handshake, S)>;
 
 impl<S: Service> Driver<S> {
     /// The socket for the connection of a client to the backend is there, and is being connected.
-    pub(crate) fn connecting(&mut self, client: usize, socket: io::Result<Socket>) -> io::Result<()> {
-        let awaiting = self.connections[client].as_mut().filter(|held| held.link.source == Source::Awaited);
+    pub(crate) fn connecting(
+        &mut self,
+        client: usize,
+        socket: io::Result<Socket>,
+    ) -> io::Result<()> {
+        let awaiting =
+            self.connections[client].as_mut().filter(|held| held.link.source == Source::Awaited);
         match (socket, awaiting, &self.settings.backend) {
             (Ok(socket), Some(awaiting), Some(backend)) => {
                 awaiting.link.source = Source::Other(socket.index());

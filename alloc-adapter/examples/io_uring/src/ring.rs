@@ -147,7 +147,12 @@ pub(crate) struct Ring {
 impl Ring {
     /// Creates a ring for at most `sockets` sockets at a time, which receive into `buffers` buffers of
     /// `buffer_len` bytes, and send from slots of `slot_len` bytes. The number of buffers is a power of two.
-    pub(crate) fn new(sockets: u32, buffers: u16, buffer_len: u32, slot_len: usize) -> io::Result<Self> {
+    pub(crate) fn new(
+        sockets: u32,
+        buffers: u16,
+        buffer_len: u32,
+        slot_len: usize,
+    ) -> io::Result<Self> {
         let uring = IoUring::builder()
             // One thread submits, and the kernel does its part when this thread enters it, not in between.
             .setup_single_issuer()
@@ -216,7 +221,8 @@ impl Ring {
         let Some(address) = self.backend else { return Ok(()) };
         let (level, name) = (libc::IPPROTO_TCP as u32, libc::TCP_NODELAY as u32);
         let value = (&raw const ONE).cast();
-        let no_delay = opcode::SetSockOpt::new(Fixed(index), level, name, value, size_of_val(&ONE) as u32);
+        let no_delay =
+            opcode::SetSockOpt::new(Fixed(index), level, name, value, size_of_val(&ONE) as u32);
         self.push(no_delay.build(), Kind::Other, index)?;
         let connect = opcode::Connect::new(Fixed(index), address.as_ptr(), address.len());
         self.push(connect.build(), Kind::Connect, index)
@@ -364,7 +370,8 @@ impl Ring {
                 let len = result.as_ref().copied().unwrap_or(0);
                 // SAFETY: the kernel has taken the buffer of this number out of the ring, and will not use it
                 // until it is given back. Each completion is seen once.
-                let chunk = cqueue::buffer_select(flags).map(|id| unsafe { self.buffers.take(id, len) });
+                let chunk =
+                    cqueue::buffer_select(flags).map(|id| unsafe { self.buffers.take(id, len) });
                 self.counts.receives += 1;
                 self.counts.received += u64::from(len);
                 let received = match (result, chunk) {

@@ -139,9 +139,10 @@ impl Service for Served {
         match (self, source) {
             (Self::Download(Download { body: Some(0), .. }), _) => Next::Close,
             (_, ReadEnd::Open) => Next::Wait,
-            (Self::Forward, ReadEnd::Truncated { .. } | ReadEnd::PeerAlert(_) | ReadEnd::Fault(_)) => {
-                Next::Abort(AlertDescription::INTERNAL_ERROR)
-            }
+            (
+                Self::Forward,
+                ReadEnd::Truncated { .. } | ReadEnd::PeerAlert(_) | ReadEnd::Fault(_),
+            ) => Next::Abort(AlertDescription::INTERNAL_ERROR),
             _ => Next::Close,
         }
     }

@@ -53,7 +53,8 @@ impl Buffers {
         let (tail, shown) = (Cell::new(0), Cell::new(0));
         let enough = Cell::new(count.min(FEW));
         let idle = RefCell::new((0..count).collect());
-        let this = Box::leak(Box::new(Self { entries, memory, count, len, tail, shown, enough, idle }));
+        let this =
+            Box::leak(Box::new(Self { entries, memory, count, len, tail, shown, enough, idle }));
         this.show();
         Ok(this)
     }

@@ -38,7 +38,9 @@ pub(crate) fn run(
             })
         })
         .collect();
-    clients.into_iter().try_for_each(|client| client.join().map_err(|_| io::Error::other("a client"))?)
+    clients
+        .into_iter()
+        .try_for_each(|client| client.join().map_err(|_| io::Error::other("a client"))?)
 }
 
 fn config(record: usize) -> io::Result<ClientConfig> {
@@ -63,7 +65,12 @@ fn pin() -> io::Result<()> {
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
 
-fn client(server: SocketAddr, config: Arc<ClientConfig>, mode: Mode, bytes: usize) -> io::Result<()> {
+fn client(
+    server: SocketAddr,
+    config: Arc<ClientConfig>,
+    mode: Mode,
+    bytes: usize,
+) -> io::Result<()> {
     let tcp = TcpStream::connect(server)?;
     tcp.set_nodelay(true)?;
     let name = ServerName::try_from("localhost").map_err(io::Error::other)?;

@@ -84,7 +84,12 @@ struct Case {
 const CASES: [Case; 6] = [
     Case { name: "download/16384", mode: Mode::Http, record: 16384, write: 16384 },
     Case { name: "download/1024", mode: Mode::Http, record: 1024, write: 1024 },
-    Case { name: "download/16384, writes of 64 KiB", mode: Mode::Http, record: 16384, write: 65536 },
+    Case {
+        name: "download/16384, writes of 64 KiB",
+        mode: Mode::Http,
+        record: 16384,
+        write: 65536,
+    },
     Case { name: "download/1024, writes of 64 KiB", mode: Mode::Http, record: 1024, write: 65536 },
     Case { name: "echo/16384", mode: Mode::Echo, record: 16384, write: 65536 },
     Case { name: "echo/1024", mode: Mode::Echo, record: 1024, write: 65536 },
@@ -93,10 +98,12 @@ const CASES: [Case; 6] = [
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         What::Run { rounds, connections, mib, only, server } => {
-            let cases = CASES.iter().filter(|case| case.name.contains(&only));
-            println!("| case | io_uring, µs of CPU per MiB | tokio-rustls | ratio | quartiles |");
-            println!("|---|---|---|---|---|");
-            cases.map(|case| measure(case, rounds, connections, mib, &server)).collect()
+            let mut cases = CASES.iter().filter(|case| case.name.contains(&only));
+            println!(
+                "| case | io_uring, µs of CPU per MiB | tokio-rustls | ratio | quartiles | ratio of the least |"
+            );
+            println!("|---|---|---|---|---|---|");
+            cases.try_for_each(|case| measure(case, rounds, connections, mib, &server))
         }
         What::Peer { mode, record, write } => peer::run(mode, record, write).map_err(Into::into),
     };
@@ -147,13 +154,14 @@ fn measure(
         samples[(samples.len() - 1) * quarters / 4]
     };
     println!(
-        "| {} | {:.0} | {:.0} | {:.2} | {:.2} to {:.2} |",
+        "| {} | {:.0} | {:.0} | {:.2} | {:.2} to {:.2} | {:.2} |",
         case.name,
         at(&mut a, 2),
         at(&mut b, 2),
         at(&mut ratios, 2),
         at(&mut ratios, 1),
         at(&mut ratios, 3),
+        at(&mut a, 0) / at(&mut b, 0),
     );
     Ok(())
 }

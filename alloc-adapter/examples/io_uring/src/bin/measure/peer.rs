@@ -16,7 +16,8 @@ use crate::Mode;
 const HEADER: usize = 5;
 
 pub(crate) fn run(mode: Mode, record: usize, write: usize) -> io::Result<()> {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).map_err(io::Error::other)?;
+    let made =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).map_err(io::Error::other)?;
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
