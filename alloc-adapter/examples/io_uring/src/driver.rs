@@ -15,7 +15,7 @@ use crate::ring::{Chunk, Event, Received, Ring, Socket};
 use crate::service::Service;
 
 /// Bytes that wait to be opened at which receiving stops. More than a record, so that each can arrive.
-const WAITING: usize = 64 << 10;
+const WAITING: usize = 256 << 10;
 
 /// Bytes of records that may arrive between our close_notify and the peer's.
 const REST: u32 = 1 << 20;

@@ -52,13 +52,13 @@ struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 8192, global = true)]
     connections: u32,
     /// The number of receive buffers, a power of two.
-    #[arg(long, value_name = "NUMBER", default_value_t = 256, global = true)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 64, global = true)]
     buffers: u16,
     /// The length of a receive buffer.
-    #[arg(long, value_name = "BYTES", default_value_t = 32 << 10, global = true)]
+    #[arg(long, value_name = "BYTES", default_value_t = 128 << 10, global = true)]
     buffer_len: u32,
     /// The length of a send buffer.
-    #[arg(long, value_name = "BYTES", default_value_t = 72 << 10, global = true,
+    #[arg(long, value_name = "BYTES", default_value_t = 264 << 10, global = true,
         value_parser = clap::value_parser!(u32).range(20_000..))]
     slot_len: u32,
     /// Print how each connection ended.

@@ -85,14 +85,19 @@ const CASES: [Case; 6] = [
     Case { name: "download/16384", mode: Mode::Http, record: 16384, write: 16384 },
     Case { name: "download/1024", mode: Mode::Http, record: 1024, write: 1024 },
     Case {
-        name: "download/16384, writes of 64 KiB",
+        name: "download/16384, writes of 256 KiB",
         mode: Mode::Http,
         record: 16384,
-        write: 65536,
+        write: 262_144,
     },
-    Case { name: "download/1024, writes of 64 KiB", mode: Mode::Http, record: 1024, write: 65536 },
-    Case { name: "echo/16384", mode: Mode::Echo, record: 16384, write: 65536 },
-    Case { name: "echo/1024", mode: Mode::Echo, record: 1024, write: 65536 },
+    Case {
+        name: "download/1024, writes of 256 KiB",
+        mode: Mode::Http,
+        record: 1024,
+        write: 262_144,
+    },
+    Case { name: "echo/16384", mode: Mode::Echo, record: 16384, write: 262_144 },
+    Case { name: "echo/1024", mode: Mode::Echo, record: 1024, write: 262_144 },
 ];
 
 fn main() -> ExitCode {
