@@ -5,10 +5,11 @@
 
 use std::io;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tls_record_alloc::Handshake;
 
+use crate::connection::{Connection, PATIENCE};
 use crate::link::{Link, Source};
 use crate::relay::Backend;
 use crate::ring::{Chunk, Event, Received, Ring, Socket};
@@ -16,13 +17,6 @@ use crate::service::Service;
 
 /// Bytes that wait to be opened at which receiving stops. More than a record, so that each can arrive.
 const WAITING: usize = 256 << 10;
-
-/// Bytes of records that may arrive between our close_notify and the peer's.
-const REST: u32 = 1 << 20;
-
-/// How long a connection may be idle, and how long it waits for the peer's end after its own.
-const IDLE: Duration = Duration::from_secs(60);
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The settings of a driver.
 pub(crate) struct Settings<S> {
@@ -47,77 +41,6 @@ pub(crate) struct Driver<S> {
     open: usize,
     is_accepting: bool,
     is_stopping: bool,
-}
-
-/// A connection and the state of its I/O.
-pub(crate) struct Connection<S> {
-    pub(crate) link: Link<S>,
-    pub(crate) socket: Socket,
-    pub(crate) is_connecting: bool,
-    pub(crate) is_receiving: bool,
-    is_pausing: bool,
-    is_sending: bool,
-    is_shutting: bool,
-    /// Our end of the transport was sent, or is being sent.
-    is_shut: bool,
-    /// It was reported, and waits for the completions of what is in flight.
-    is_over: bool,
-    failure: Option<io::Error>,
-    deadline: Instant,
-}
-
-impl<S: Service> Connection<S> {
-    pub(crate) fn new(socket: Socket, link: Link<S>) -> Self {
-        Self {
-            link,
-            socket,
-            is_connecting: false,
-            is_receiving: false,
-            is_pausing: false,
-            is_sending: false,
-            is_shutting: false,
-            is_shut: false,
-            is_over: false,
-            failure: None,
-            deadline: Instant::now() + IDLE,
-        }
-    }
-
-    fn received(&mut self, received: Received) {
-        match received {
-            Received::Data(chunk) if !(self.is_over || self.link.is_discarding) => {
-                self.link.arrived(chunk);
-                self.has_progress();
-            }
-            Received::End => self.link.is_at_end = true,
-            Received::Failed(error) => self.fail(error),
-            // Data that is of no use goes back to the kernel.
-            Received::Data(_) | Received::Stopped | Received::NoBuffers => {}
-        }
-    }
-
-    /// Nothing can be sent any more. What the peer has sent before may say why: an alert.
-    pub(crate) fn fail(&mut self, error: io::Error) {
-        self.failure.get_or_insert(error);
-        self.link.is_at_end |= !self.is_receiving;
-        self.deadline = self.deadline.min(Instant::now() + PATIENCE);
-    }
-
-    fn has_progress(&mut self) {
-        if !self.is_shut && self.failure.is_none() {
-            self.deadline = Instant::now() + IDLE;
-        }
-    }
-
-    fn is_done(&mut self) -> bool {
-        let is_ended = self.is_shut || self.failure.is_some();
-        is_ended && (self.link.is_at_end && self.link.has_read_all() || self.link.has_spent(REST))
-    }
-
-    /// Returns whether completions are to come that name the socket.
-    const fn is_in_flight(&self) -> bool {
-        self.is_receiving || self.is_sending || self.is_connecting || self.is_shutting
-    }
 }
 
 impl<S: Service> Driver<S> {
@@ -174,11 +97,20 @@ impl<S: Service> Driver<S> {
                 return self.settle(index);
             }
             Event::Tick => {
+                self.accept_again()?;
                 return (0..self.connections.len()).try_for_each(|index| self.settle(index));
             }
             Event::Readable => return self.stop(),
         }
         Ok(())
+    }
+
+    /// Accepts again if accepting has ended, because there was no place or no memory.
+    fn accept_again(&mut self) -> io::Result<()> {
+        if self.is_stopping || mem::replace(&mut self.is_accepting, true) {
+            return Ok(());
+        }
+        self.ring.accept_again()
     }
 
     fn accepted(&mut self, socket: Socket) -> io::Result<()> {
@@ -265,9 +197,7 @@ impl<S: Service> Driver<S> {
                 self.open -= 1;
                 self.ring.close(connection.socket)?;
             }
-            if !mem::replace(&mut self.is_accepting, true) && !self.is_stopping {
-                self.ring.accept_again()?;
-            }
+            return self.accept_again();
         }
         Ok(())
     }

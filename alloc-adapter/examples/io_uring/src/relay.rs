@@ -7,7 +7,8 @@ use std::io;
 
 use tls_record_alloc::Handshake;
 
-use crate::driver::{Connection, Driver};
+use crate::connection::Connection;
+use crate::driver::Driver;
 use crate::link::{Link, Source};
 use crate::ring::Socket;
 use crate::service::Service;

@@ -363,7 +363,12 @@ impl Ring {
         let socket = index as usize;
         Ok(Some(match kind {
             Kind::Accept => match result {
-                Ok(index) => Event::Accepted(Socket(index)),
+                Ok(index) => {
+                    if !cqueue::more(flags) {
+                        self.events.push_back(Event::AcceptEnded);
+                    }
+                    Event::Accepted(Socket(index))
+                }
                 Err(_) => Event::AcceptEnded,
             },
             Kind::Receive => {
@@ -413,7 +418,12 @@ impl Ring {
             }
             Kind::Connect => Event::Connected(socket, result.map(drop)),
             Kind::ShutDown => Event::ShutDown(socket),
-            Kind::Tick => Event::Tick,
+            Kind::Tick => {
+                if !cqueue::more(flags) {
+                    self.tick()?;
+                }
+                Event::Tick
+            }
             Kind::Readable => Event::Readable,
             Kind::Other => return Ok(None),
         }))
