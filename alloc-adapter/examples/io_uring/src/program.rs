@@ -52,7 +52,7 @@ struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 8192, global = true)]
     connections: u32,
     /// The number of receive buffers, a power of two.
-    #[arg(long, value_name = "NUMBER", default_value_t = 64, global = true)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 256, global = true)]
     buffers: u16,
     /// The length of a receive buffer.
     #[arg(long, value_name = "BYTES", default_value_t = 128 << 10, global = true)]
