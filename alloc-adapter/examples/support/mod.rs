@@ -99,8 +99,13 @@ pub(crate) fn insecure_client_config(tls: Tls) -> Result<ClientConfig, rustls::E
     Ok(ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(tls.versions())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider())))
+        .with_custom_certificate_verifier(any_certificate())
         .with_no_client_auth())
+}
+
+/// Returns a verifier that accepts any certificate.
+pub(crate) fn any_certificate() -> Arc<dyn ServerCertVerifier> {
+    Arc::new(AcceptAnyCertificate(provider()))
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -1,0 +1,300 @@
+//! One connection without its I/O: what has arrived, the state of TLS, and what is to be sent.
+
+use std::array;
+use std::collections::VecDeque;
+use std::mem;
+
+use tls_record::aead::ring::Ring as Cipher;
+use tls_record::{
+    Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, ShutdownError, TrafficSecret,
+    WriteEnd,
+};
+use tls_record_alloc::{Established, Handshake, HandshakeError, Progress};
+
+use crate::ring::{Chunk, Slot};
+use crate::service::{Discard, Next, Service};
+
+type Layer = RecordLayer<TrafficSecret<Cipher>>;
+
+/// The most chunks that wait to be opened. More are copied together.
+const PIECES: usize = 8;
+
+/// Room in the slot for any record that arrives, for its data in many short records, and for control records.
+pub(crate) const ROOM: usize = MAX_RECORD + 2048;
+
+/// What a connection whose source has gone tells its service.
+const GONE: ReadEnd = ReadEnd::Truncated { epoch: Epoch::Application, inside_record: false };
+
+/// One end of a TLS connection.
+pub(crate) struct Link<S> {
+    pub(crate) tls: Tls,
+    pub(crate) service: S,
+    /// Whose data is sent to the peer.
+    pub(crate) source: Source,
+    pub(crate) received: VecDeque<Chunk>,
+    /// Nothing more arrives.
+    pub(crate) is_at_end: bool,
+    /// It is closed in one step: what still arrives is not opened.
+    pub(crate) is_discarding: bool,
+}
+
+pub(crate) enum Tls {
+    Handshake(Box<Handshake>),
+    Open(Box<Layer>),
+    Failed(HandshakeError),
+}
+
+/// Whose data is sent to the peer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Source {
+    /// That of the peer itself, and that of the service.
+    Own,
+    /// That of another connection, which gets that of this one.
+    Other(usize),
+    /// That of a connection which is still to be made.
+    Awaited,
+    /// That of a connection which has gone.
+    Gone,
+}
+
+impl<S: Service> Link<S> {
+    pub(crate) fn new(handshake: Handshake, service: S) -> Self {
+        let (tls, source) = (Tls::Handshake(Box::new(handshake)), Source::Own);
+        Self {
+            tls,
+            service,
+            source,
+            received: VecDeque::new(),
+            is_at_end: false,
+            is_discarding: false,
+        }
+    }
+
+    /// Takes what has arrived.
+    pub(crate) fn arrived(&mut self, chunk: Chunk) {
+        self.received.push_back(chunk);
+        if self.received.len() > PIECES {
+            let all: Vec<u8> = self.received.drain(..).flat_map(|chunk| chunk.to_vec()).collect();
+            self.received.push_back(Chunk::copied(&all));
+        }
+    }
+
+    /// Returns how many bytes wait to be opened.
+    pub(crate) fn waiting(&self) -> usize {
+        self.received.iter().map(|chunk| chunk.len()).sum()
+    }
+
+    /// Returns whether nothing follows what is in the slot.
+    pub(crate) fn has_ended(&self) -> bool {
+        match &self.tls {
+            Tls::Handshake(_) => false,
+            Tls::Open(layer) => {
+                use WriteEnd::{AlertSent, Closed, Failed};
+                !layer.has_control() && matches!(layer.end().write, Closed | AlertSent(_) | Failed)
+            }
+            Tls::Failed(_) => true,
+        }
+    }
+
+    /// Returns whether all that the peer has sent is opened, up to its end.
+    pub(crate) fn has_read_all(&self) -> bool {
+        match &self.tls {
+            Tls::Open(layer) => self.is_discarding || layer.end().read != ReadEnd::Open,
+            Tls::Handshake(_) | Tls::Failed(_) => true,
+        }
+    }
+
+    /// Returns whether more bytes of records than `budget` have come since the direction was closed.
+    pub(crate) fn has_spent(&mut self, budget: u32) -> bool {
+        let Tls::Open(layer) = &mut self.tls else { return false };
+        matches!(layer.check_closed(budget), Err(ShutdownError::BudgetSpent { .. }))
+    }
+
+    /// Closes the sending direction.
+    pub(crate) fn close(&mut self) {
+        if let Tls::Open(layer) = &mut self.tls {
+            let _ = layer.close(); // Does nothing if it is closed, or has failed.
+        }
+    }
+
+    /// Writes to the slot what is to be sent: of the handshake, of `other` if that is the source, and of the
+    /// service.
+    pub(crate) fn fill(&mut self, other: Option<&mut Self>, slot: &mut Slot) {
+        if let Err(error) = self.shake(slot) {
+            self.tls = Tls::Failed(error); // Its alert is in the slot.
+        }
+        let Tls::Open(layer) = &mut self.tls else { return };
+        if self.is_discarding {
+            return;
+        }
+        let source = match (self.source, other) {
+            (Source::Own, _) => {
+                carry(&mut self.received, self.is_at_end, &mut self.service, None, layer, slot)
+            }
+            (
+                Source::Other(_),
+                Some(Self { tls: Tls::Open(from), received, is_at_end, service, .. }),
+            ) => carry(received, *is_at_end, service, Some(from), layer, slot),
+            (Source::Gone, _) => {
+                carry(&mut self.received, self.is_at_end, &mut Discard, None, layer, slot);
+                Some(GONE)
+            }
+            (Source::Other(_) | Source::Awaited, _) => Some(ReadEnd::Open),
+        };
+        let is_all = produce(&mut self.service, layer, slot);
+        // Otherwise there is no room for more now.
+        if let Some(end) = source
+            && is_all
+            && layer.end().write == WriteEnd::Open
+        {
+            match self.service.next(end) {
+                Next::Wait => {}
+                Next::Close => drop(layer.close()),
+                Next::Abort(alert) => drop(layer.abort(alert)),
+            }
+        }
+        control(layer, slot);
+    }
+
+    /// Makes the next steps of the handshake. What it sends is copied to the slot.
+    fn shake(&mut self, slot: &mut Slot) -> Result<(), HandshakeError> {
+        while let Tls::Handshake(handshake) = &mut self.tls {
+            let progress = handshake.advance();
+            let taken = slot.push(handshake.unsent());
+            handshake.sent(taken);
+            match (progress?, self.received.front_mut()) {
+                (Progress::Complete, _) if handshake.unsent().is_empty() => self.hand_over()?,
+                (Progress::NeedInput, Some(chunk)) => {
+                    let taken = handshake.receive(chunk);
+                    chunk.consume(taken);
+                    self.received.pop_front_if(|chunk| chunk.is_empty());
+                }
+                (Progress::NeedInput, None) if self.is_at_end => handshake.eof()?,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the connection over to the engine.
+    fn hand_over(&mut self) -> Result<(), HandshakeError> {
+        let taken = mem::replace(&mut self.tls, Tls::Failed(HandshakeError::Unexpected));
+        let Tls::Handshake(handshake) = taken else { return Ok(()) };
+        let Established { opener, sealer, received, .. } = handshake.finish::<Cipher>()?;
+        if !received.is_empty() {
+            self.received.push_front(Chunk::copied(received.filled()));
+        }
+        self.tls = Tls::Open(Box::new(Layer::join(*opener, *sealer)?));
+        Ok(())
+    }
+}
+
+/// Opens what has arrived at the place in the slot where `to` seals it: with `from`, or if there is none, with
+/// `to` itself. Returns how the peer's direction is, or `None` if there is no room for more.
+fn carry(
+    received: &mut VecDeque<Chunk>,
+    is_at_end: bool,
+    service: &mut impl Service,
+    mut from: Option<&mut Layer>,
+    to: &mut Layer,
+    slot: &mut Slot,
+) -> Option<ReadEnd> {
+    let mut is_inside = false;
+    loop {
+        // The rest of a record with several handshake messages stays in the slot until it is used.
+        if !is_inside {
+            control(to, slot);
+            if slot.room_len() < ROOM {
+                return None;
+            }
+        }
+        let headroom = to.sealer().headroom();
+        let layer = from.as_deref_mut().unwrap_or(to);
+        let read = layer.end().read;
+        if read != ReadEnd::Open {
+            received.clear();
+            return Some(read);
+        }
+        // Their records begin differently if one is of TLS 1.2.
+        let before = headroom.saturating_sub(layer.sealer().headroom());
+        let pieces: [&[u8]; PIECES] =
+            array::from_fn(|i| received.get(i).map_or(&[][..], |piece| piece));
+        is_inside = false;
+        // An error is what `end` says next, when its alert is sealed.
+        let Ok(opened) = layer.open_into(&pieces, &mut slot.room()[before..]) else { continue };
+        consume(received, opened.consumed);
+        match opened.event {
+            Event::ApplicationData(range) => {
+                let at = range.start + before;
+                let len = service.received(&mut slot.room()[at..][..range.len()]);
+                if at != headroom {
+                    slot.room().copy_within(at..at + len, headroom);
+                }
+                seal(to, slot, len);
+            }
+            Event::NeedMore { .. } if is_at_end => drop(layer.eof()),
+            Event::NeedMore { .. } => return Some(read),
+            Event::Handshake(_) => {
+                let _ = layer.refuse_renegotiation(); // of TLS 1.2; in TLS 1.3 it is a ticket
+                is_inside = true;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Removes bytes that were opened. Buffers that are used up go back to the kernel.
+fn consume(received: &mut VecDeque<Chunk>, mut len: usize) {
+    while let Some(chunk) = received.front_mut()
+        && len > 0
+    {
+        len -= chunk.consume(len);
+        received.pop_front_if(|chunk| chunk.is_empty());
+    }
+}
+
+/// Seals the data of the service. Returns whether that is all there is.
+fn produce(service: &mut impl Service, to: &mut Layer, slot: &mut Slot) -> bool {
+    while to.end().write == WriteEnd::Open {
+        if slot.room_len() < ROOM {
+            return false;
+        }
+        let (headroom, limit) = (to.sealer().headroom(), to.sealer().fragment_limit());
+        match service.produce(&mut slot.room()[headroom..][..limit.into()]) {
+            0 => break,
+            len => seal(to, slot, len),
+        }
+    }
+    true
+}
+
+/// Seals the `len` bytes behind the headroom. If the direction has ended, they are dropped.
+fn seal(to: &mut Layer, slot: &mut Slot, len: usize) {
+    if len == 0 {
+        return;
+    }
+    match to.seal_in_place(slot.room(), len) {
+        Ok(written) => slot.commit(written),
+        // A KeyUpdate comes first, or the peer wants shorter records. Both are rare.
+        Err(SealError::ControlFirst | SealError::TooLong) => {
+            let headroom = to.sealer().headroom();
+            let mut data = &slot.room()[headroom..][..len].to_vec()[..];
+            while !data.is_empty() {
+                control(to, slot);
+                let Ok(sealed) = to.seal(&[data], slot.room()) else { break };
+                slot.commit(sealed.written);
+                data = &data[sealed.taken..];
+            }
+        }
+        Err(_) => {}
+    }
+}
+
+/// Seals the alerts, KeyUpdates and the close_notify that are due.
+fn control(layer: &mut Layer, slot: &mut Slot) {
+    while layer.has_control()
+        && let Ok(written) = layer.poll_control(slot.room())
+    {
+        slot.commit(written);
+    }
+}

@@ -1,0 +1,36 @@
+//! A TLS server and a TLS relay on io_uring.
+//!
+//! `ring` is io_uring behind a safe interface. `driver` carries bytes between it and the connections: `connection` is
+//! the state of one's I/O, `link` its TLS without I/O, and `service` what it is for. `relay` joins two.
+
+#[cfg(target_os = "linux")]
+mod connection;
+#[cfg(target_os = "linux")]
+mod driver;
+#[cfg(target_os = "linux")]
+mod link;
+#[cfg(target_os = "linux")]
+mod program;
+#[cfg(target_os = "linux")]
+mod relay;
+#[cfg(target_os = "linux")]
+mod ring;
+#[cfg(target_os = "linux")]
+mod service;
+#[cfg(target_os = "linux")]
+#[allow(dead_code)] // Other examples use the remaining items.
+#[path = "../../support/mod.rs"]
+mod support;
+
+use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    program::main()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    eprintln!("io_uring is there on Linux only");
+    ExitCode::FAILURE
+}
