@@ -782,11 +782,13 @@ fn data_comes_back_from_a_server_whose_buffers_the_runtime_owns() {
 
 #[test]
 fn a_server_whose_buffers_the_runtime_owns_tells_the_ends_of_connections_apart() {
-    const REPORTS: [(&str, &str); 4] = [
-        ("closes", "Closed { epoch: Application }, Closed"),
-        ("is cut off between two records", "the transport ended before the peer's close_notify"),
-        ("is cut off inside a record", "the transport ended before the peer's close_notify"),
-        ("forges a record", "record authentication failed (bad_record_mac)"),
+    // A client that is dropped with unread tickets is reset.
+    const CUT: &[&str] = &["the transport ended before the peer's close_notify", "(os error 104)"];
+    const REPORTS: [(&str, &[&str]); 4] = [
+        ("closes", &["Closed { epoch: Application }, Closed"]),
+        ("is cut off between two records", CUT),
+        ("is cut off inside a record", CUT),
+        ("forges a record", &["record authentication failed (bad_record_mac)"]),
     ];
     let (cert, key) = pem();
     for tls in VERSIONS {
@@ -797,7 +799,8 @@ fn a_server_whose_buffers_the_runtime_owns_tells_the_ends_of_connections_apart()
             let (_, act) = CLIENTS.iter().find(|(name, _)| *name == what).expect("a client");
             let _client = act(addr);
             let report = reports.next().expect("the server still runs").expect("UTF-8 output");
-            assert!(report.ends_with(expected), "TLS {tls}, a client that {what}: {report}");
+            let is_expected = expected.iter().any(|end| report.ends_with(end));
+            assert!(is_expected, "TLS {tls}, a client that {what}: {report}");
         }
     }
 }
