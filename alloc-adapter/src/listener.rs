@@ -29,7 +29,8 @@ const FAILED_BUDGET: u64 = 65_536;
 /// With the feature `axum`, it is a `Listener` for `axum::serve`. Shut down the streams in two steps, or
 /// use [`disconnect`](TokioStream::disconnect), if clients may send while the server closes.
 ///
-/// Dropping the listener gives up the handshakes that are not complete.
+/// Dropping the listener gives up the handshakes in progress, and drops the connections that were not
+/// accepted yet, without a close_notify.
 ///
 /// ```no_run
 /// use std::io;
@@ -47,7 +48,15 @@ const FAILED_BUDGET: u64 = 65_536;
 ///         .handshake_timeout(Duration::from_secs(5))
 ///         .on_failure(|address, error| eprintln!("{address:?}: {error}"));
 ///     loop {
-///         let (mut tls, _) = listener.accept().await?;
+///         let mut tls = match listener.accept().await {
+///             Ok((tls, _)) => tls,
+///             // The client has gone, or too many files are open.
+///             Err(error) => {
+///                 eprintln!("{error}");
+///                 tokio::time::sleep(Duration::from_millis(100)).await;
+///                 continue;
+///             }
+///         };
 ///         tokio::spawn(async move {
 ///             tls.write_all(b"hello\n").await?;
 ///             tls.shutdown().await

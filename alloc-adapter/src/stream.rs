@@ -16,7 +16,7 @@ use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
 use crate::handshake::Handshake;
 use crate::parts::{HandshakeFailed, Parts};
-use crate::session::{Session, Step, is_lasting, parts};
+use crate::session::{Session, Step, parts};
 
 /// A TLS connection over a transport of `std`, for instance a [`TcpStream`](std::net::TcpStream).
 ///
@@ -42,6 +42,10 @@ use crate::session::{Session, Step, is_lasting, parts};
 /// is true, wait until the transport is writable as well. Before waiting until it is readable, read
 /// until a read would block or [`has_pending`](Self::has_pending) is false: one read of the
 /// transport may bring several records.
+///
+/// On a blocking transport with a write timeout, set a read timeout as well: when a write times out,
+/// [`close_and_read_rest`](Self::close_and_read_rest) and [`Handshake::complete`] go on to receive, because
+/// the peer may not read until this side does.
 ///
 /// Dropping the stream sends nothing, so the peer sees a truncation: call [`close`](Self::close)
 /// first. For a TCP connection, call [`disconnect`](Self::disconnect).
@@ -267,7 +271,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// It reads until the peer's close_notify and returns the number of bytes that this call wrote
     /// to `rest`. `budget` limits the bytes of records that the peer may send after our
     /// close_notify. It also reads while the transport takes no bytes, because the peer may not read
-    /// until we read.
+    /// until we read: see the timeouts of [`Stream`].
     ///
     /// # Errors
     /// - The errors of [`close`](Self::close), of reading and of `rest`. The call may be repeated after them:
@@ -281,7 +285,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     ) -> io::Result<u64> {
         // The peer may not read until we read, so go on if nothing can be sent now.
         match self.close() {
-            Err(error) if !is_lasting(error.kind()) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             closed => closed?,
         }
         let mut passed_on = 0_u64;

@@ -99,6 +99,8 @@ impl Stream {
             match opened.event {
                 Event::ApplicationData(range) => break start + range.start..start + range.end,
                 Event::Closed => return Ok(None),
+                // They hold the first traffic secrets.
+                Event::KeyUpdate { .. } => self.tickets = None,
                 Event::NeedMore { .. } => self.receive().await?,
                 _ => {}
             }
