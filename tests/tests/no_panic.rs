@@ -199,7 +199,10 @@ impl Seen {
                         peer.update();
                     }
                 }
-                Event::Closed => assert_eq!(opened.consumed, input_len),
+                // The record of the close_notify, and everything behind it at the next call.
+                Event::Closed => {
+                    assert!(state == ReadState::Open || opened.consumed == input_len);
+                }
                 _ => {}
             }
             let after = self.opener.sequence();
@@ -361,7 +364,7 @@ proptest! {
     ) {
         let mut seen = Seen::new(config);
         let suite = if tls13 { Suite::Tls13 } else { Suite::Tls12Gcm };
-        seen.call(Call::Install(Epoch::Application, suite, 0));
+        seen.call(Call::Install(Epoch::Application, suite, 1));
         calls.into_iter().for_each(|call| seen.call(call));
     }
 
@@ -370,7 +373,7 @@ proptest! {
         for epoch in [Epoch::Plaintext, Epoch::Handshake, Epoch::Application] {
             for suite in Suite::ALL {
                 let mut seen = Seen::new(config);
-                seen.call(Call::Install(epoch, suite, 0));
+                seen.call(Call::Install(epoch, suite, 1));
                 seen.open(&chunks.concat());
                 seen.call(Call::Tell);
                 seen.call(Call::PollControl(64));
@@ -386,8 +389,8 @@ proptest! {
     ) {
         for suite in Suite::ALL {
             let mut seen = Seen::new(Config::new(Role::Server));
-            seen.call(Call::Install(Epoch::Application, suite, 0));
-            let mut peer = Hand::new(suite, 1);
+            seen.call(Call::Install(Epoch::Application, suite, 1));
+            let mut peer = Hand::new(suite, 1).at(1);
             for ((bit, flips), (kind, body)) in bits.iter().zip(&bodies) {
                 let mut record = peer.seal(ContentType(*kind), body);
                 let bit = bit % (record.len() * 8);
