@@ -56,6 +56,7 @@ impl<K: KeySchedule, const RECORD: usize> Tls<K, RECORD> {
             self.received.consume(&opened);
             match opened.event {
                 Event::NeedMore { .. } if self.fill(socket) => {}
+                Event::Handshake(_) => _ = self.layer.refuse_renegotiation(), // of TLS 1.2
                 event => break Ok(!matches!(event, Event::NeedMore { .. } | Event::Closed)),
             }
         };

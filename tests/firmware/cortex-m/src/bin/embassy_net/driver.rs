@@ -3,7 +3,8 @@
 //! The receiving task owns the `Opener` and the reader of the socket, the sending task the `Writer` and
 //! the writer of the socket. What the halves must tell each other goes through their mailbox by itself;
 //! [`Wake`] only wakes the sending task. Neither task waits for the other, so that two ends that send at
-//! once do not wait for each other either.
+//! once do not wait for each other either. It is for TLS 1.3: of TLS 1.2, a request to renegotiate is to be
+//! refused by the sending task (`Writer::refuse_renegotiation`).
 
 use embassy_net::tcp::{TcpReader, TcpWriter};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;

@@ -54,7 +54,7 @@ struct Place {
     socket: StaticCell<TcpSocket<'static>>,
     mailbox: StaticCell<Mailbox>,
     wake: Wake,
-    /// Wakes the sending task when the peer's direction has ended.
+    /// Set when the peer's direction has ended; then the sending task is woken.
     ended: Wake,
 }
 
@@ -156,6 +156,7 @@ async fn receive(
     });
     let end = end.await;
     place.ended.signal(());
+    place.wake.signal(());
     RECEIVED.send((role, end, received, is_right)).await;
 }
 
