@@ -24,6 +24,7 @@ use tls_record::{
     KernelDirection, KeyError, MAX_CONTENT, OpenError, ReadEnd, SealError, Sealer, ShutdownError,
     TrafficSecret, Version, WriteEnd,
 };
+use zeroize::Zeroizing;
 
 use crate::buffer::Buffer;
 use crate::established::Info;
@@ -43,6 +44,10 @@ const RESERVE: u64 = 8;
 /// The most bytes that one call of `write` gives to the kernel, so that their records can be counted
 /// before.
 const MAX_WRITTEN: usize = 1 << 20;
+
+/// The most calls that receive what the kernel has opened before a record that it refused: the rest of a
+/// record, and one of another type behind it.
+const MAX_OPENED: usize = 8;
 
 /// A TLS connection over a TCP socket, whose records the Linux kernel seals and opens.
 ///
@@ -227,26 +232,24 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// record was received, or the receiving direction has ended.
     fn receive(&mut self, out: &mut [u8]) -> io::Result<Option<usize>> {
         self.send_due_quietly();
-        let received = socket::receive(&self.socket, &mut self.room, out);
-        let Received { len, content_type, is_record_end } = match received {
-            Ok(received) => received,
-            Err(error) if !socket::is_connected(&self.socket) => {
-                self.sending_failed();
-                return self.note(Err(error.into()));
-            }
+        // What prevents sending may have ended this direction, too.
+        if !matches!(self.receiver.end(), ReadEnd::Open) {
+            return Ok(None);
+        }
+        let len = match socket::receive(&self.socket, &mut self.room, out) {
+            Ok(received) => self.take(&received, out)?,
             Err(error) => {
-                return match (refusal(error), error) {
-                    (Some(refusal), _) => self.refuse(refusal).map(|()| None),
-                    // Linux 6.14 and later: the kernel takes a record for a KeyUpdate that the engine
-                    // does not, because it looks at the first byte of a record, not of a message.
-                    (None, Errno::EKEYEXPIRED) => {
-                        self.cannot_update();
-                        self.handle_events().map(|()| None)
-                    }
-                    (None, error) => self.note(Err(error.into())),
-                };
+                self.not_received(error)?;
+                None
             }
         };
+        self.send_due_quietly();
+        Ok(len)
+    }
+
+    /// Handles what was received into `out`. Returns the number of bytes of data in it.
+    fn take(&mut self, received: &Received, out: &[u8]) -> io::Result<Option<usize>> {
+        let Received { len, content_type, is_record_end } = *received;
         if self.write == WriteEnd::Closed {
             self.drained = self.drained.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
         }
@@ -254,7 +257,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
             Some(ContentType::APPLICATION_DATA) => {
                 self.receiver.data();
                 self.handle_events()?;
-                Ok((len != 0).then_some(len))
+                return Ok((len != 0).then_some(len));
             }
             Some(content_type) => {
                 self.partial.extend_from_slice(out.get(..len).unwrap_or_default());
@@ -263,31 +266,81 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                     self.partial.clear();
                     self.handle_events()?;
                 }
-                Ok(None)
             }
             None if len == 0 => {
                 self.receiver.eof();
                 self.exchange();
-                Ok(None)
             }
             // Not from the kernel's TLS.
-            None => {
-                self.fail(AlertDescription::INTERNAL_ERROR);
-                Ok(None)
+            None => self.fail(AlertDescription::INTERNAL_ERROR),
+        }
+        Ok(None)
+    }
+
+    /// Handles an error of receiving.
+    fn not_received(&mut self, error: Errno) -> io::Result<()> {
+        if !socket::is_connected(&self.socket) {
+            self.sending_failed();
+            return self.note(Err(error.into()));
+        }
+        match (refusal(error), error) {
+            (Some(refusal), _) => {
+                // So that the alert can be sent.
+                let _ = socket::take_error(&self.socket);
+                self.refuse(refusal)
             }
+            // Linux 6.14 and later: the kernel takes a record for a KeyUpdate that the engine
+            // does not, because it looks at the first byte of a record, not of a message.
+            (None, Errno::EKEYEXPIRED) => {
+                self.cannot_update();
+                self.handle_events()
+            }
+            (None, error) => self.note(Err(error.into())),
         }
     }
 
-    /// Handles a record that the kernel has refused.
+    /// Handles a refused record, all data before which was received.
     fn refuse(&mut self, refusal: Refusal) -> io::Result<()> {
-        // So that the alert can be sent.
-        let _ = socket::take_error(&self.socket);
-        self.receiver.refused(refusal);
+        match self.receiver.end() {
+            ReadEnd::Open => self.receiver.refused(refusal),
+            // What follows a close_notify does not matter.
+            ReadEnd::Closed { .. } | ReadEnd::Truncated { .. } => return Ok(()),
+            _ => {}
+        }
         self.handle_events()
     }
 
+    /// Keeps what the kernel has opened before it refused a record, for the next reads.
+    ///
+    /// It reads no further, so there is little. A call that waits would wait for ever, because the error was
+    /// taken.
+    fn keep_opened(&mut self) -> io::Result<()> {
+        let mut memory = Zeroizing::new(vec![0; MAX_CONTENT.into()]);
+        for _ in 0..MAX_OPENED {
+            if !matches!(self.receiver.end(), ReadEnd::Open) {
+                break;
+            }
+            match socket::receive_now(&self.socket, &mut self.room, &mut memory) {
+                Ok(received) if received.content_type.is_some() => {
+                    if let Some(len) = self.take(&received, &memory)? {
+                        self.keep(memory.get(..len).unwrap_or_default());
+                    }
+                }
+                // The transport may have ended behind the record.
+                Ok(_) | Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps data for the next reads.
+    fn keep(&mut self, data: &[u8]) {
+        self.unread.set_ceiling(usize::MAX);
+        self.unread.push(data);
+    }
+
     /// Handles the events of the record that the receiver has. What is due is sent before an error is
-    /// returned.
+    /// returned, and otherwise left to the caller.
     fn handle_events(&mut self) -> io::Result<()> {
         loop {
             match self.receiver.event() {
@@ -297,7 +350,6 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
             }
         }
         self.exchange();
-        self.send_due_quietly();
         Ok(())
     }
 
@@ -419,14 +471,16 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         loop {
             if let Some(keys) = &self.keys_due {
                 let set = socket::set_keys(&self.socket, Direction::Sending, keys);
-                self.sent(set)?;
+                set.or_else(|error| self.not_sent(error))?;
                 self.keys_due = None;
             }
-            let Some(control) = self.control.or_else(|| self.sealer.take_kernel_control()) else {
+            self.control = self.control.or_else(|| self.sealer.take_kernel_control());
+            if self.control.is_none() {
                 return Ok(());
-            };
-            self.control = Some(control);
+            }
             self.check_socket()?;
+            // What was received meanwhile may be a reason to send another.
+            let Some(control) = self.control else { continue };
             match control {
                 Control::Alert(AlertDescription::CLOSE_NOTIFY) => self.write = WriteEnd::Closing,
                 Control::Alert(description) if is_fatal(control) => {
@@ -435,7 +489,9 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                 _ => {}
             }
             let sent = socket::send_control(&self.socket, &control.message());
-            self.sent(sent)?;
+            if self.sent(sent)?.is_none() {
+                continue;
+            }
             self.control = None;
             self.sealed = self.sealed.saturating_add(1);
             match control {
@@ -449,24 +505,40 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         }
     }
 
-    /// Returns an error if the socket has one: then what is sent would be lost, or sent later.
-    fn check_socket(&mut self) -> io::Result<()> {
-        let Some(error) = socket::take_error(&self.socket) else { return Ok(()) };
-        self.sent(Err(error))
+    /// Handles the error that the socket has, if it has one: then what is sent would be lost, or sent later.
+    /// Returns whether a record was refused, which is handled.
+    ///
+    /// The kernel keeps the error of a record that was received for whatever call is next.
+    fn check_socket(&mut self) -> io::Result<bool> {
+        let Some(error) = socket::take_error(&self.socket) else { return Ok(false) };
+        if !socket::is_connected(&self.socket) {
+            return self.not_sent(error);
+        }
+        // Other errors are those of the network, which TCP survives.
+        let Some(refusal) = error.raw_os_error().map(Errno::from_raw).and_then(refusal) else {
+            return Ok(false);
+        };
+        self.keep_opened()?;
+        self.refuse(refusal)?;
+        Ok(true)
     }
 
-    /// Records the result of a call that sends, or what the socket tells before it.
-    fn sent<R>(&mut self, result: io::Result<R>) -> io::Result<R> {
-        let Err(error) = &result else { return result };
-        if !socket::is_connected(&self.socket) {
-            self.sending_failed();
-        } else if let Some(refusal) = refusal_in(error) {
-            // Of a record that was received: the kernel keeps this error for whatever call is next.
-            self.refuse(refusal)?;
-        } else if is_lasting(error.kind()) {
+    /// Handles the result of a call that sends. Returns `None` if it can be repeated, because its error
+    /// was that of a record that was received.
+    fn sent<R>(&mut self, result: io::Result<R>) -> io::Result<Option<R>> {
+        match result {
+            Ok(sent) => Ok(Some(sent)),
+            Err(error) if is_lasting(error.kind()) && self.check_socket()? => Ok(None),
+            Err(error) => self.not_sent(error),
+        }
+    }
+
+    /// Handles an error of the sending direction.
+    fn not_sent<R>(&mut self, error: io::Error) -> io::Result<R> {
+        if is_lasting(error.kind()) || !socket::is_connected(&self.socket) {
             self.sending_failed();
         }
-        self.note(result)
+        self.note(Err(error))
     }
 
     /// Sends what is due, as far as the socket takes it. The next write or flush reports an error.
@@ -501,25 +573,27 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
 
     /// Prepares sending `len` bytes of data. Returns how many of them may be sent by one call.
     fn prepare(&mut self, len: usize) -> io::Result<usize> {
-        let due = self.send_due().and_then(|()| self.check_socket());
-        match self.write {
-            WriteEnd::Open => due?,
-            WriteEnd::Closing | WriteEnd::Closed => {
-                return Err(seal_error(SealError::Closed, self.receiver.end()));
-            }
-            _ => return Err(self.why_failed()),
-        }
         let limit = usize::from(self.sealer.fragment_limit());
         // Of shorter records each is sent by a call of its own: the kernel fills them up.
         let len = len.min(if limit < MAX_CONTENT.into() { limit } else { MAX_WRITTEN });
-        if self.sealed.saturating_add(records(len)) > self.limit {
+        loop {
+            let due = self.check_socket().and_then(|_| self.send_due());
+            // What was received, or is due, may have ended this direction.
+            match self.write {
+                WriteEnd::Open => due?,
+                WriteEnd::Closing | WriteEnd::Closed => {
+                    return Err(seal_error(SealError::Closed, self.receiver.end()));
+                }
+                _ => return Err(self.why_failed()),
+            }
+            if self.sealed.saturating_add(records(len)) <= self.limit {
+                return Ok(len);
+            }
             self.update_keys().map_err(|error| match error {
                 KeyError::NoUpdate => KernelTlsError::KeysExhausted.into(),
                 error => io::Error::other(error),
             })?;
-            self.send_due()?;
         }
-        Ok(len)
     }
 
     /// The error of a sending direction that has failed.
@@ -534,14 +608,6 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         }
     }
 
-    /// Counts the records of `len` bytes that the kernel has taken.
-    fn count(&mut self, sent: io::Result<usize>) -> io::Result<usize> {
-        if let Ok(len) = &sent {
-            self.sealed = self.sealed.saturating_add(records(*len));
-        }
-        self.sent(sent)
-    }
-
     /// Sends `len` bytes of a file from `offset` on, or as many of them as the socket takes now, and returns
     /// how many it has sent: 0 at the end of the file.
     ///
@@ -553,18 +619,26 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     ///   the file and write it.
     pub fn send_file(&mut self, file: &impl AsFd, offset: u64, len: u64) -> io::Result<u64> {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
-        let len = self.prepare(len)?;
-        if self.sealer.fragment_limit() < MAX_CONTENT {
-            return Err(ErrorKind::Unsupported.into());
-        }
         let mut offset = i64::try_from(offset).map_err(|_| ErrorKind::InvalidInput)?;
-        let sent = nix::sys::sendfile::sendfile64(&self.socket, file, Some(&mut offset), len);
-        if sent.is_err() && socket::is_connected(&self.socket) {
-            // It is the error of the file, unless the socket has one.
-            self.check_socket()?;
-            return Ok(sent.map(|len| len as u64)?);
+        loop {
+            let len = self.prepare(len)?;
+            if self.sealer.fragment_limit() < MAX_CONTENT {
+                return Err(ErrorKind::Unsupported.into());
+            }
+            match nix::sys::sendfile::sendfile64(&self.socket, file, Some(&mut offset), len) {
+                Ok(len) => {
+                    self.sealed = self.sealed.saturating_add(records(len));
+                    return Ok(len as u64);
+                }
+                Err(error) if socket::is_connected(&self.socket) => {
+                    // It is the error of the file, unless the socket has one.
+                    if !self.check_socket()? {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return self.not_sent(error.into()),
+            }
         }
-        self.count(sent.map_err(io::Error::from)).map(|len| len as u64)
     }
 
     /// Updates the sending keys (RFC 9846 section 4.7.3).
@@ -607,6 +681,10 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// - [`CloseError::Failed`], as an inner error, if the connection has failed.
     pub fn close(&mut self) -> io::Result<()> {
         if self.write == WriteEnd::Open {
+            // A record that was refused is answered with an alert, not with a close_notify.
+            let _ = self.check_socket();
+        }
+        if self.write == WriteEnd::Open {
             // `HandedOver` says that the alert is to be taken from the sealer.
             let _ = self.sealer.close();
             self.write = WriteEnd::Closing;
@@ -638,7 +716,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     ) -> io::Result<u64> {
         self.close()?;
         let mut passed_on = 0_u64;
-        let mut memory = vec![0; MAX_CONTENT.into()];
+        let mut memory = Zeroizing::new(vec![0; MAX_CONTENT.into()]);
         loop {
             // What `rest` has not taken waits there for the next call.
             while !self.unread.is_empty() {
@@ -660,10 +738,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                 return Err(io::Error::other(ShutdownError::BudgetSpent { drained }));
             }
             match self.receive(&mut memory) {
-                Ok(Some(len)) => {
-                    self.unread.set_ceiling(usize::MAX);
-                    self.unread.push(memory.get(..len).unwrap_or_default());
-                }
+                Ok(Some(len)) => self.keep(memory.get(..len).unwrap_or_default()),
                 Ok(None) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -778,9 +853,14 @@ impl<T: AsFd, P: Provider> Write for KernelStream<T, P> {
         if data.is_empty() {
             return Ok(0);
         }
-        let len = self.prepare(data.len())?;
-        let sent = socket::send_data(&self.socket, data.get(..len).unwrap_or(data));
-        self.count(sent)
+        loop {
+            let len = self.prepare(data.len())?;
+            let sent = socket::send_data(&self.socket, data.get(..len).unwrap_or(data));
+            if let Some(len) = self.sent(sent)? {
+                self.sealed = self.sealed.saturating_add(records(len));
+                return Ok(len);
+            }
+        }
     }
 
     /// Sends an alert or a KeyUpdate that is due. Data is the kernel's once it is written.
@@ -827,10 +907,6 @@ const fn refusal(error: Errno) -> Option<Refusal> {
         Errno::EINVAL => Some(Refusal::Version),
         _ => None,
     }
-}
-
-fn refusal_in(error: &io::Error) -> Option<Refusal> {
-    refusal(Errno::from_raw(error.raw_os_error()?))
 }
 
 /// The most records that the kernel makes of `len` bytes that it took in one call.

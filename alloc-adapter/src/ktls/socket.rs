@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::sockopt::{TcpTlsRx, TcpTlsTx, TcpUlp, TlsCryptoInfo};
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, TlsGetRecordType, recvmsg, setsockopt as set_option,
@@ -169,7 +170,16 @@ pub(super) fn is_connected(socket: &impl AsFd) -> bool {
 ///
 /// A record that it cannot open is such an error, and so is a reset. While there is one, control records
 /// cannot be sent, and data is taken and kept without end: so it is asked for before.
+///
+/// `SO_ERROR` also returns errors that TCP survives, such as a missing route, with the same numbers. `poll`
+/// does not report them, so it is asked first.
 pub(super) fn take_error(socket: &impl AsFd) -> Option<io::Error> {
+    let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+    while poll(&mut sockets, PollTimeout::ZERO) == Err(Errno::EINTR) {}
+    let [socket_state] = sockets;
+    if !socket_state.revents()?.contains(PollFlags::POLLERR) {
+        return None;
+    }
     SockRef::from(socket).take_error().ok().flatten()
 }
 
@@ -203,9 +213,32 @@ pub(super) fn receive(
     room: &mut ControlRoom,
     out: &mut [u8],
 ) -> Result<Received, Errno> {
+    receive_by(socket, room, out, MsgFlags::empty())
+}
+
+/// Receives what the kernel has opened already, or can open without waiting.
+pub(super) fn receive_now(
+    socket: &impl AsFd,
+    room: &mut ControlRoom,
+    out: &mut [u8],
+) -> Result<Received, Errno> {
+    loop {
+        match receive_by(socket, room, out, MsgFlags::MSG_DONTWAIT) {
+            Err(Errno::EINTR) => {}
+            received => return received,
+        }
+    }
+}
+
+fn receive_by(
+    socket: &impl AsFd,
+    room: &mut ControlRoom,
+    out: &mut [u8],
+    flags: MsgFlags,
+) -> Result<Received, Errno> {
     let descriptor = socket.as_fd().as_raw_fd();
     let mut slices = [IoSliceMut::new(out)];
-    let message = recvmsg::<()>(descriptor, &mut slices, Some(&mut room.0), MsgFlags::empty())?;
+    let message = recvmsg::<()>(descriptor, &mut slices, Some(&mut room.0), flags)?;
     let content_type = message.cmsgs()?.find_map(|control| match control {
         ControlMessageOwned::TlsGetRecordType(content_type) => {
             Some(ContentType(number(content_type)))
