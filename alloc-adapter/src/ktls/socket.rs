@@ -58,9 +58,14 @@ pub(super) fn set_keys(
 #[inline(never)]
 fn set_structure(socket: &impl AsFd, direction: Direction, info: &CryptoInfo) -> io::Result<()> {
     let mut keys = structure(info.as_bytes()).ok_or(io::ErrorKind::Unsupported)?;
-    let set = match direction {
-        Direction::Sending => set_option(socket, TcpTlsTx, &keys),
-        Direction::Receiving => set_option(socket, TcpTlsRx, &keys),
+    let set = loop {
+        let set = match direction {
+            Direction::Sending => set_option(socket, TcpTlsTx, &keys),
+            Direction::Receiving => set_option(socket, TcpTlsRx, &keys),
+        };
+        if set != Err(Errno::EINTR) {
+            break set;
+        }
     };
     wipe(&mut keys);
     set.map_err(io::Error::from)
@@ -154,7 +159,14 @@ pub(super) fn send_control(socket: &impl AsFd, message: &ControlMessage) -> io::
     let control = control_message(libc::SOL_TLS, TLS_SET_RECORD_TYPE, message.content_type().0);
     let content = [IoSlice::new(message.as_bytes())];
     let header = MsgHdr::new().with_buffers(&content).with_control(&control);
-    match SockRef::from(socket).sendmsg(&header, libc::MSG_NOSIGNAL)? {
+    let sent = loop {
+        match SockRef::from(socket).sendmsg(&header, libc::MSG_NOSIGNAL) {
+            // It has taken nothing.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            sent => break sent?,
+        }
+    };
+    match sent {
         len if len == message.as_bytes().len() => Ok(()),
         // The rest would be a record of its own, which the peer could not read.
         _ => Err(io::ErrorKind::WriteZero.into()),
