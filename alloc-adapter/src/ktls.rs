@@ -136,7 +136,7 @@ pub struct KernelStream<T, P: Provider> {
     sealed: u64,
     limit: u64,
     can_update: bool,
-    /// Bytes of content that have arrived since our close_notify.
+    /// Bytes of content that have arrived since this end began to close.
     drained: u32,
     /// The reason why this end gave up, if the engine does not know it.
     failure: Option<KernelTlsError>,
@@ -250,7 +250,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// Handles what was received into `out`. Returns the number of bytes of data in it.
     fn take(&mut self, received: &Received, out: &[u8]) -> io::Result<Option<usize>> {
         let Received { len, content_type, is_record_end } = *received;
-        if self.write == WriteEnd::Closed {
+        if matches!(self.write, WriteEnd::Closing | WriteEnd::Closed) {
             self.drained = self.drained.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
         }
         match content_type {
@@ -702,7 +702,8 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// [Closes](Self::close) the sending direction and writes the remaining received data to `rest`.
     ///
     /// It reads until the peer's close_notify and returns the number of bytes that this call wrote to
-    /// `rest`. `budget` limits the bytes that the peer may send after our close_notify.
+    /// `rest`. `budget` limits the bytes that the peer may send after our close_notify. It also reads while
+    /// the socket takes no bytes, because the peer may not read until we read.
     ///
     /// # Errors
     /// - The errors of [`close`](Self::close), of reading and of `rest`. The call may be repeated after them:
@@ -714,7 +715,11 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         budget: u32,
         rest: &mut W,
     ) -> io::Result<u64> {
-        self.close()?;
+        // The peer may not read until we read, so go on if nothing can be sent now.
+        match self.close() {
+            Err(error) if !is_lasting(error.kind()) => {}
+            closed => closed?,
+        }
         let mut passed_on = 0_u64;
         let mut memory = Zeroizing::new(vec![0; MAX_CONTENT.into()]);
         loop {
@@ -731,7 +736,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                 }
             }
             if !self.is_open()? {
-                return Ok(passed_on);
+                return self.close().map(|()| passed_on);
             }
             let drained = self.drained;
             if drained > budget {
