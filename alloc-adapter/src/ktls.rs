@@ -571,8 +571,9 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         keep_first_error(&mut self.transport_error, result)
     }
 
-    /// Prepares sending `len` bytes of data. Returns how many of them may be sent by one call.
-    fn prepare(&mut self, len: usize) -> io::Result<usize> {
+    /// Prepares sending `len` bytes of data. Returns how many of them may be sent by one call. `records`
+    /// returns how many records the kernel makes of a number of bytes.
+    fn prepare(&mut self, len: usize, records: fn(usize) -> u64) -> io::Result<usize> {
         let limit = usize::from(self.sealer.fragment_limit());
         // Of shorter records each is sent by a call of its own: the kernel fills them up.
         let len = len.min(if limit < MAX_CONTENT.into() { limit } else { MAX_WRITTEN });
@@ -621,13 +622,13 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         let mut offset = i64::try_from(offset).map_err(|_| ErrorKind::InvalidInput)?;
         loop {
-            let len = self.prepare(len)?;
+            let len = self.prepare(len, records_of_file)?;
             if self.sealer.fragment_limit() < MAX_CONTENT {
                 return Err(ErrorKind::Unsupported.into());
             }
             match nix::sys::sendfile::sendfile64(&self.socket, file, Some(&mut offset), len) {
                 Ok(len) => {
-                    self.sealed = self.sealed.saturating_add(records(len));
+                    self.sealed = self.sealed.saturating_add(records_of_file(len));
                     return Ok(len as u64);
                 }
                 Err(error) if socket::is_connected(&self.socket) => {
@@ -859,7 +860,7 @@ impl<T: AsFd, P: Provider> Write for KernelStream<T, P> {
             return Ok(0);
         }
         loop {
-            let len = self.prepare(data.len())?;
+            let len = self.prepare(data.len(), records)?;
             let sent = socket::send_data(&self.socket, data.get(..len).unwrap_or(data));
             if let Some(len) = self.sent(sent)? {
                 self.sealed = self.sealed.saturating_add(records(len));
@@ -914,8 +915,16 @@ const fn refusal(error: Errno) -> Option<Refusal> {
     }
 }
 
-/// The most records that the kernel makes of `len` bytes that it took in one call.
+/// The most records that the kernel makes of `len` bytes that are written by one call.
 const fn records(len: usize) -> u64 {
+    if len <= MAX_CONTENT as usize {
+        return 1;
+    }
     // The first and the last may hold less.
     (len >> 14).saturating_add(2) as u64
+}
+
+/// The most records that the kernel makes of `len` bytes of a file: it may make one of each page.
+const fn records_of_file(len: usize) -> u64 {
+    (len >> 12).saturating_add(2) as u64
 }
