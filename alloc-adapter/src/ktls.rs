@@ -461,6 +461,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         if !matches!(self.write, WriteEnd::Closed | WriteEnd::AlertSent(_)) {
             self.write = WriteEnd::Failed;
             self.control = None;
+            self.keys_due = None;
         }
     }
 
