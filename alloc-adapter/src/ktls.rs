@@ -22,7 +22,7 @@ use tls_record::aead::Provider;
 use tls_record::{
     AlertDescription, CloseError, ContentType, Control, CryptoInfo, End, Event, HandshakePiece,
     KernelDirection, KeyError, MAX_CONTENT, OpenError, ReadEnd, SealError, Sealer, ShutdownError,
-    TrafficSecret, Version, WriteEnd,
+    TrafficSecret, Version, WriteEnd, scrub_stack,
 };
 use zeroize::Zeroizing;
 
@@ -125,12 +125,12 @@ pub struct KernelStream<T, P: Provider> {
     /// Data that was decrypted before the kernel had the keys.
     unread: Buffer,
     /// A record of another type than application data, as far as it was received.
-    partial: Vec<u8>,
+    partial: Zeroizing<Vec<u8>>,
     room: ControlRoom,
     /// A control record that the kernel has not taken.
     control: Option<Control>,
     /// Keys for what follows a KeyUpdate that the kernel has taken.
-    keys_due: Option<CryptoInfo>,
+    keys_due: Option<Box<CryptoInfo>>,
     write: WriteEnd,
     /// Records that were sealed under the sending key, or a few more, and how many may be.
     sealed: u64,
@@ -203,7 +203,7 @@ impl<T: Read + Write + AsFd, P: Provider> KernelStream<T, P> {
             sending,
             receiving,
             unread,
-            partial: Vec::new(),
+            partial: Zeroizing::default(),
             room: ControlRoom::new(),
             control: None,
             keys_due: None,
@@ -260,10 +260,14 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                 return Ok((len != 0).then_some(len));
             }
             Some(content_type) => {
+                if self.partial.is_empty() {
+                    // Long enough at once: memory that it grows out of is not wiped.
+                    self.partial.reserve_exact(MAX_CONTENT.into());
+                }
                 self.partial.extend_from_slice(out.get(..len).unwrap_or_default());
                 if is_record_end {
                     self.receiver.record(content_type, &self.partial);
-                    self.partial.clear();
+                    self.partial = Zeroizing::default();
                     self.handle_events()?;
                 }
             }
@@ -383,8 +387,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         if !self.can_update {
             return self.cannot_update();
         }
-        let keys = self.receiving.update().and_then(|()| self.receiving.crypto_info());
-        let set = keys
+        let set = next_keys(&mut self.receiving)
             .map_err(io::Error::other)
             .and_then(|keys| socket::set_keys(&self.socket, Direction::Receiving, &keys));
         if set.is_err() {
@@ -552,8 +555,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// Derives the keys behind our KeyUpdate, which the kernel is given before anything else is sent.
     fn update_sending(&mut self) -> io::Result<()> {
         self.tickets = None;
-        let keys = self.sending.update().and_then(|()| self.sending.crypto_info());
-        match keys {
+        match next_keys(&mut self.sending) {
             Ok(keys) => {
                 self.keys_due = Some(keys);
                 self.sealed = 0;
@@ -894,6 +896,22 @@ impl<T, P: Provider> core::fmt::Debug for KernelStream<T, P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_tuple("KernelStream").field(&self.info).finish_non_exhaustive()
     }
+}
+
+/// Returns the next keys of a direction. Boxed, because moving them leaves copies in memory.
+fn next_keys<P: Provider>(direction: &mut KernelDirection<P>) -> Result<Box<CryptoInfo>, KeyError> {
+    let keys = derive_next(direction);
+    scrub_stack(size_of::<CryptoInfo>().saturating_mul(4));
+    keys
+}
+
+/// Not inlined: [`scrub_stack`] must reach its stack frame.
+#[inline(never)]
+fn derive_next<P: Provider>(
+    direction: &mut KernelDirection<P>,
+) -> Result<Box<CryptoInfo>, KeyError> {
+    direction.update()?;
+    direction.crypto_info().map(Box::new)
 }
 
 /// Returns whether a control record ends the connection.
