@@ -62,12 +62,19 @@ const MAX_OPENED: usize = 8;
 ///   peer ends the connection with the alert internal_error, and
 ///   [`KernelTlsError::NoKeyUpdate`] as the inner error; and before the sending key reaches the limit of
 ///   its cipher, writing fails with [`KernelTlsError::KeysExhausted`]. [`can_update_keys`](Self::can_update_keys)
-///   tells which it is.
+///   tells which it is. A network card that encrypts may be unable to replace keys on any kernel: then a
+///   KeyUpdate of the peer ends the connection as well, and after one of ours the sending direction fails.
+/// - [`Config::key_limit`](tls_record::Config) does not apply, only the limit of the cipher:
+///   call [`update_keys`](Self::update_keys) to replace a key earlier.
 /// - The kernel returns one error for all records that it cannot open: a change_cipher_spec or another
 ///   unprotected record is answered with bad_record_mac, too. It ignores empty records, however many.
 /// - Records are not padded. Received records are not limited to our record_size_limit (RFC 8449), and
 ///   other limits on what arrives are those of [`Config::new`](tls_record::Config::new).
 /// - After a truncation it is not known whether the transport ended inside a record.
+/// - A signal handler must not interrupt a write that waits for room. Kernels, Linux 6.1 for instance, may
+///   report a record that was sent in part then with the error of a record that cannot be opened, and the
+///   connection ends with the alert bad_record_mac. Block signals in a thread that writes, or make the socket
+///   non-blocking.
 ///
 /// Tickets that a TLS 1.3 client receives are stored as by a `Stream`: to drop them, set
 /// [`Established::tickets`](crate::Established::tickets) to `None` before the stream is made.
@@ -669,6 +676,9 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     }
 
     /// Returns whether the kernel can replace the keys of this connection: in TLS 1.3, since Linux 6.14.
+    ///
+    /// It was tried out on a connection to the loopback address. With the encryption of a network card it may
+    /// still fail.
     pub const fn can_update_keys(&self) -> bool {
         self.can_update
     }
