@@ -530,6 +530,8 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
             return Ok(false);
         };
         self.keep_opened()?;
+        // Receiving may have brought the error back.
+        let _ = socket::take_error(&self.socket);
         self.refuse(refusal)?;
         Ok(true)
     }

@@ -84,6 +84,28 @@ fn data_that_the_kernel_has_opened_is_delivered_after_a_write_finds_a_refusal() 
 }
 
 #[test]
+fn a_write_finds_a_forged_record_that_a_read_has_passed() {
+    for closes in [false, true] {
+        let Some((mut kernel, mut peer)) = Sealing::pair() else { return };
+        let mut records = [peer.seal(23, b"data"), peer.seal(23, b"forged")].concat();
+        *records.last_mut().unwrap() ^= 1;
+        peer.socket.write_all(&records).unwrap();
+        assert_eq!(kernel.read(&mut [0; 100]).unwrap(), 4);
+        // The kernel has tried the next record, too.
+        wait_for_error(&kernel);
+        if closes {
+            assert_eq!(kernel.close().unwrap_err().kind(), ErrorKind::ConnectionAborted);
+        } else {
+            assert_eq!(kernel.write(b"more").unwrap_err().kind(), ErrorKind::InvalidData);
+        }
+        assert_eq!(kernel.end().write, WriteEnd::AlertSent(AlertDescription::BAD_RECORD_MAC));
+        assert_eq!(read_fault(&mut kernel), Fault::BadRecordMac);
+        drop(kernel);
+        assert_eq!(peer.receive_all().len(), ALERT, "an alert");
+    }
+}
+
+#[test]
 fn a_close_notify_before_a_refusal_is_a_clean_end_and_data_is_sent_after_it() {
     for writes in [false, true] {
         let Some((mut kernel, mut peer)) = Sealing::pair() else { return };
