@@ -6,7 +6,10 @@
 
 mod error;
 mod handing_over;
+mod keys;
 mod receiver;
+mod receiving;
+mod sending;
 mod socket;
 mod support;
 
@@ -17,12 +20,10 @@ use alloc::{vec, vec::Vec};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use nix::errno::Errno;
 use tls_record::aead::Provider;
 use tls_record::{
-    AlertDescription, CloseError, ContentType, Control, CryptoInfo, End, Event, HandshakePiece,
-    KernelDirection, KeyError, MAX_CONTENT, OpenError, ReadEnd, SealError, Sealer, ShutdownError,
-    TrafficSecret, Version, WriteEnd, scrub_stack,
+    AlertDescription, CloseError, Control, CryptoInfo, End, KernelDirection, KeyError, MAX_CONTENT,
+    ReadEnd, Sealer, ShutdownError, TrafficSecret, Version, WriteEnd,
 };
 use zeroize::Zeroizing;
 
@@ -31,23 +32,16 @@ use crate::established::Info;
 use crate::exporter::Exporter;
 use crate::resumption::Resumption;
 use crate::session::inbox::Inbox;
-use crate::session::{Session, is_lasting, keep_first_error, open_error, seal_error};
+use crate::session::{Session, is_lasting, keep_first_error};
 use crate::stream::Stream;
 use crate::tickets::Tickets;
 use handing_over::Given;
-use receiver::{Receiver, Refusal};
-use socket::{ControlRoom, Direction, Received};
+use receiver::Receiver;
+use sending::records_of_file;
+use socket::ControlRoom;
 
 /// Records that are kept for a KeyUpdate and alerts, below the limit of a key.
 const RESERVE: u64 = 8;
-
-/// The most bytes that one call of `write` gives to the kernel, so that their records can be counted
-/// before.
-const MAX_WRITTEN: usize = 1 << 20;
-
-/// The most calls that receive what the kernel has opened before a record that it refused: the rest of a
-/// record, and one of another type behind it.
-const MAX_OPENED: usize = 8;
 
 /// A TLS connection over a TCP socket, whose records the Linux kernel seals and opens.
 ///
@@ -233,210 +227,6 @@ impl<T: Read + Write + AsFd, P: Provider> KernelStream<T, P> {
 }
 
 impl<T: AsFd, P: Provider> KernelStream<T, P> {
-    // Receiving
-
-    /// Receives once. Returns the number of bytes of data in `out`, or `None` if there is none: another
-    /// record was received, or the receiving direction has ended.
-    fn receive(&mut self, out: &mut [u8]) -> io::Result<Option<usize>> {
-        self.send_due_quietly();
-        // What prevents sending may have ended this direction, too.
-        if !matches!(self.receiver.end(), ReadEnd::Open) {
-            return Ok(None);
-        }
-        let len = match socket::receive(&self.socket, &mut self.room, out) {
-            Ok(received) => self.take(&received, out)?,
-            Err(error) => {
-                self.not_received(error)?;
-                None
-            }
-        };
-        self.send_due_quietly();
-        Ok(len)
-    }
-
-    /// Handles what was received into `out`. Returns the number of bytes of data in it.
-    fn take(&mut self, received: &Received, out: &[u8]) -> io::Result<Option<usize>> {
-        let Received { len, content_type, is_record_end } = *received;
-        if matches!(self.write, WriteEnd::Closing | WriteEnd::Closed) {
-            self.drained = self.drained.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
-        }
-        match content_type {
-            Some(ContentType::APPLICATION_DATA) => {
-                self.receiver.data();
-                self.handle_events()?;
-                return Ok((len != 0).then_some(len));
-            }
-            Some(content_type) => {
-                if self.partial.is_empty() {
-                    // Long enough at once: memory that it grows out of is not wiped.
-                    self.partial.reserve_exact(MAX_CONTENT.into());
-                }
-                self.partial.extend_from_slice(out.get(..len).unwrap_or_default());
-                if is_record_end {
-                    self.receiver.record(content_type, &self.partial);
-                    self.partial = Zeroizing::default();
-                    self.handle_events()?;
-                }
-            }
-            None if len == 0 => {
-                self.receiver.eof();
-                self.exchange();
-            }
-            // Not from the kernel's TLS.
-            None => self.fail(AlertDescription::INTERNAL_ERROR),
-        }
-        Ok(None)
-    }
-
-    /// Handles an error of receiving.
-    fn not_received(&mut self, error: Errno) -> io::Result<()> {
-        if !socket::is_connected(&self.socket) {
-            self.sending_failed();
-            return self.note(Err(error.into()));
-        }
-        match (refusal(error), error) {
-            (Some(refusal), _) => {
-                // So that the alert can be sent.
-                let _ = socket::take_error(&self.socket);
-                self.refuse(refusal)
-            }
-            // Linux 6.14 and later: the kernel takes a record for a KeyUpdate that the engine
-            // does not, because it looks at the first byte of a record, not of a message.
-            (None, Errno::EKEYEXPIRED) => {
-                self.cannot_update();
-                self.handle_events()
-            }
-            (None, error) => self.note(Err(error.into())),
-        }
-    }
-
-    /// Handles a refused record, all data before which was received.
-    fn refuse(&mut self, refusal: Refusal) -> io::Result<()> {
-        match self.receiver.end() {
-            ReadEnd::Open => self.receiver.refused(refusal),
-            // What follows a close_notify does not matter.
-            ReadEnd::Closed { .. } | ReadEnd::Truncated { .. } => return Ok(()),
-            _ => {}
-        }
-        self.handle_events()
-    }
-
-    /// Keeps what the kernel has opened before it refused a record, for the next reads.
-    ///
-    /// It reads no further, so there is little. A call that waits would wait for ever, because the error was
-    /// taken.
-    fn keep_opened(&mut self) -> io::Result<()> {
-        let mut memory = Zeroizing::new(vec![0; MAX_CONTENT.into()]);
-        for _ in 0..MAX_OPENED {
-            if !matches!(self.receiver.end(), ReadEnd::Open) {
-                break;
-            }
-            match socket::receive_now(&self.socket, &mut self.room, &mut memory) {
-                Ok(received) if received.content_type.is_some() => {
-                    if let Some(len) = self.take(&received, &memory)? {
-                        self.keep(memory.get(..len).unwrap_or_default());
-                    }
-                }
-                // The transport may have ended behind the record.
-                Ok(_) | Err(_) => break,
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps data for the next reads.
-    fn keep(&mut self, data: &[u8]) {
-        self.unread.set_ceiling(usize::MAX);
-        self.unread.push(data);
-    }
-
-    /// Handles the events of the record that the receiver has. What is due is sent before an error is
-    /// returned, and otherwise left to the caller.
-    fn handle_events(&mut self) -> io::Result<()> {
-        loop {
-            match self.receiver.event() {
-                Ok(Some(event)) => self.handle(event),
-                Ok(None) => break,
-                Err(error) => return Err(self.stopped(error)),
-            }
-        }
-        self.exchange();
-        Ok(())
-    }
-
-    fn handle(&mut self, event: Event) {
-        match event {
-            Event::Handshake(piece) => self.handshake_message(&piece),
-            Event::KeyUpdate { .. } => {
-                // They hold the first traffic secrets.
-                self.tickets = None;
-                self.update_receiving();
-            }
-            Event::Warning(description) => self.warning = Some(description),
-            _ => {}
-        }
-    }
-
-    fn handshake_message(&mut self, piece: &HandshakePiece) {
-        if self.info.version == Version::Tls12 {
-            if piece.is_last() {
-                self.renegotiation_refused |= self.sealer.refuse_renegotiation().is_ok();
-            }
-        } else if let Some(tickets) = &mut self.tickets
-            && let Err(error) = tickets.receive(piece, self.receiver.input())
-        {
-            self.fail(error.alert);
-        }
-    }
-
-    /// Gives the kernel the keys behind the peer's KeyUpdate.
-    fn update_receiving(&mut self) {
-        if !self.can_update {
-            return self.cannot_update();
-        }
-        let set = next_keys(&mut self.receiving)
-            .map_err(io::Error::other)
-            .and_then(|keys| socket::set_keys(&self.socket, Direction::Receiving, &keys));
-        if set.is_err() {
-            self.cannot_update();
-        }
-    }
-
-    /// Ends a connection whose KeyUpdate the kernel cannot follow.
-    fn cannot_update(&mut self) {
-        self.failure = Some(KernelTlsError::NoKeyUpdate);
-        self.fail(AlertDescription::INTERNAL_ERROR);
-    }
-
-    /// The error of a receiving direction that has failed. Sends the alert.
-    fn stopped(&mut self, error: OpenError) -> io::Error {
-        if matches!(error, OpenError::PeerAlert(_) | OpenError::Fault(_)) {
-            self.resumption.forget();
-        }
-        self.exchange();
-        self.drop_update();
-        if let OpenError::PeerAlert(_) = error {
-            self.sending_failed();
-        }
-        self.send_due_quietly();
-        match self.failure {
-            Some(failure) => failure.into(),
-            None => open_error(error),
-        }
-    }
-
-    /// Returns whether more may be received.
-    fn is_open(&mut self) -> io::Result<bool> {
-        match self.receiver.end() {
-            ReadEnd::Open => Ok(true),
-            ReadEnd::Truncated { .. } if self.tolerates_truncation => Ok(false),
-            _ => match self.receiver.event() {
-                Ok(_) => Ok(false),
-                Err(error) => Err(self.stopped(error)),
-            },
-        }
-    }
-
     // Between the halves
 
     /// Tells the sending half what the receiving half has found.
@@ -475,151 +265,12 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         }
     }
 
-    // Sending
-
-    /// Sends the alerts and KeyUpdates that are due.
-    fn send_due(&mut self) -> io::Result<()> {
-        loop {
-            if let Some(keys) = &self.keys_due {
-                let set = socket::set_keys(&self.socket, Direction::Sending, keys);
-                set.or_else(|error| self.not_sent(error))?;
-                self.keys_due = None;
-            }
-            self.control = self.control.or_else(|| self.sealer.take_kernel_control());
-            if self.control.is_none() {
-                return Ok(());
-            }
-            self.check_socket()?;
-            // What was received meanwhile may be a reason to send another.
-            let Some(control) = self.control else { continue };
-            match control {
-                Control::Alert(AlertDescription::CLOSE_NOTIFY) => self.write = WriteEnd::Closing,
-                Control::Alert(description) if is_fatal(control) => {
-                    self.write = WriteEnd::AlertQueued(description);
-                }
-                _ => {}
-            }
-            let sent = socket::send_control(&self.socket, &control.message());
-            if self.sent(sent)?.is_none() {
-                continue;
-            }
-            self.control = None;
-            self.sealed = self.sealed.saturating_add(1);
-            match control {
-                Control::Alert(AlertDescription::CLOSE_NOTIFY) => self.write = WriteEnd::Closed,
-                Control::Alert(description) if is_fatal(control) => {
-                    self.write = WriteEnd::AlertSent(description);
-                }
-                Control::Alert(_) => {}
-                Control::KeyUpdate { .. } => self.update_sending()?,
-            }
-        }
-    }
-
-    /// Handles the error that the socket has, if it has one: then what is sent would be lost, or sent later.
-    /// Returns whether a record was refused, which is handled.
-    ///
-    /// The kernel keeps the error of a record that was received for whatever call is next.
-    fn check_socket(&mut self) -> io::Result<bool> {
-        let Some(error) = socket::take_error(&self.socket) else { return Ok(false) };
-        if !socket::is_connected(&self.socket) {
-            return self.not_sent(error);
-        }
-        // Other errors are those of the network, which TCP survives.
-        let Some(refusal) = error.raw_os_error().map(Errno::from_raw).and_then(refusal) else {
-            return Ok(false);
-        };
-        self.keep_opened()?;
-        // Receiving may have brought the error back.
-        let _ = socket::take_error(&self.socket);
-        self.refuse(refusal)?;
-        Ok(true)
-    }
-
-    /// Handles the result of a call that sends. Returns `None` if it can be repeated, because its error
-    /// was that of a record that was received.
-    fn sent<R>(&mut self, result: io::Result<R>) -> io::Result<Option<R>> {
-        match result {
-            Ok(sent) => Ok(Some(sent)),
-            Err(error) if is_lasting(error.kind()) && self.check_socket()? => Ok(None),
-            Err(error) => self.not_sent(error),
-        }
-    }
-
-    /// Handles an error of the sending direction.
-    fn not_sent<R>(&mut self, error: io::Error) -> io::Result<R> {
-        if is_lasting(error.kind()) || !socket::is_connected(&self.socket) {
-            self.sending_failed();
-        }
-        self.note(Err(error))
-    }
-
-    /// Sends what is due, as far as the socket takes it. The next write or flush reports an error.
-    fn send_due_quietly(&mut self) {
-        if self.write != WriteEnd::Failed {
-            let _ = self.send_due();
-        }
-    }
-
-    /// Derives the keys behind our KeyUpdate, which the kernel is given before anything else is sent.
-    fn update_sending(&mut self) -> io::Result<()> {
-        self.tickets = None;
-        match next_keys(&mut self.sending) {
-            Ok(keys) => {
-                self.keys_due = Some(keys);
-                self.sealed = 0;
-                Ok(())
-            }
-            Err(error) => {
-                // Nothing can be sent any more that the peer could open.
-                self.write = WriteEnd::Failed;
-                Err(io::Error::other(error))
-            }
-        }
-    }
-
     /// Records the result of a call of the socket.
     fn note<R>(&mut self, result: io::Result<R>) -> io::Result<R> {
         keep_first_error(&mut self.transport_error, result)
     }
 
-    /// Prepares sending `len` bytes of data. Returns how many of them may be sent by one call. `records`
-    /// returns how many records the kernel makes of a number of bytes.
-    fn prepare(&mut self, len: usize, records: fn(usize) -> u64) -> io::Result<usize> {
-        let limit = usize::from(self.sealer.fragment_limit());
-        // Of shorter records each is sent by a call of its own: the kernel fills them up.
-        let len = len.min(if limit < MAX_CONTENT.into() { limit } else { MAX_WRITTEN });
-        loop {
-            let due = self.check_socket().and_then(|_| self.send_due());
-            // What was received, or is due, may have ended this direction.
-            match self.write {
-                WriteEnd::Open => due?,
-                WriteEnd::Closing | WriteEnd::Closed => {
-                    return Err(seal_error(SealError::Closed, self.receiver.end()));
-                }
-                _ => return Err(self.why_failed()),
-            }
-            if self.sealed.saturating_add(records(len)) <= self.limit {
-                return Ok(len);
-            }
-            self.update_keys().map_err(|error| match error {
-                KeyError::NoUpdate => KernelTlsError::KeysExhausted.into(),
-                error => io::Error::other(error),
-            })?;
-        }
-    }
-
-    /// The error of a sending direction that has failed.
-    fn why_failed(&self) -> io::Error {
-        let read = self.receiver.end();
-        match (self.failure, self.transport_error) {
-            (Some(failure), _) => failure.into(),
-            (None, Some(kind)) if !matches!(read, ReadEnd::Fault(_) | ReadEnd::PeerAlert(_)) => {
-                kind.into()
-            }
-            _ => seal_error(SealError::Failed, read),
-        }
-    }
+    // Sending
 
     /// Sends `len` bytes of a file from `offset` on, or as many of them as the socket takes now, and returns
     /// how many it has sent: 0 at the end of the file.
@@ -849,47 +500,6 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     }
 }
 
-impl<T: AsFd, P: Provider> Read for KernelStream<T, P> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if out.is_empty() {
-            return Ok(0);
-        }
-        if !self.unread.is_empty() {
-            let mut left = &mut *out;
-            let len = left.write(self.unread.filled())?;
-            self.unread.consume(len);
-            return Ok(len);
-        }
-        while self.is_open()? {
-            if let Some(len) = self.receive(out)? {
-                return Ok(len);
-            }
-        }
-        Ok(0)
-    }
-}
-
-impl<T: AsFd, P: Provider> Write for KernelStream<T, P> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        if data.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            let len = self.prepare(data.len(), records)?;
-            let sent = socket::send_data(&self.socket, data.get(..len).unwrap_or(data));
-            if let Some(len) = self.sent(sent)? {
-                self.sealed = self.sealed.saturating_add(records(len));
-                return Ok(len);
-            }
-        }
-    }
-
-    /// Sends an alert or a KeyUpdate that is due. Data is the kernel's once it is written.
-    fn flush(&mut self) -> io::Result<()> {
-        self.send_due()
-    }
-}
-
 /// For polling. Do not read from the descriptor or write to it.
 impl<T: AsRawFd, P: Provider> AsRawFd for KernelStream<T, P> {
     fn as_raw_fd(&self) -> RawFd {
@@ -908,54 +518,4 @@ impl<T, P: Provider> core::fmt::Debug for KernelStream<T, P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_tuple("KernelStream").field(&self.info).finish_non_exhaustive()
     }
-}
-
-/// Returns the next keys of a direction. Boxed, because moving them leaves copies in memory.
-fn next_keys<P: Provider>(direction: &mut KernelDirection<P>) -> Result<Box<CryptoInfo>, KeyError> {
-    let keys = derive_next(direction);
-    scrub_stack(size_of::<CryptoInfo>().saturating_mul(4));
-    keys
-}
-
-/// Not inlined: [`scrub_stack`] must reach its stack frame.
-#[inline(never)]
-fn derive_next<P: Provider>(
-    direction: &mut KernelDirection<P>,
-) -> Result<Box<CryptoInfo>, KeyError> {
-    direction.update()?;
-    direction.crypto_info().map(Box::new)
-}
-
-/// Returns whether a control record ends the connection.
-fn is_fatal(control: Control) -> bool {
-    use tls_record::AlertClass;
-    match control {
-        Control::Alert(AlertDescription::NO_RENEGOTIATION) => false,
-        Control::Alert(description) => description.class() == AlertClass::Error,
-        Control::KeyUpdate { .. } => false,
-    }
-}
-
-/// Returns how the kernel has refused a record that was received, if this is what an error says.
-const fn refusal(error: Errno) -> Option<Refusal> {
-    match error {
-        Errno::EBADMSG => Some(Refusal::BadMac),
-        Errno::EMSGSIZE => Some(Refusal::TooLong),
-        Errno::EINVAL => Some(Refusal::Version),
-        _ => None,
-    }
-}
-
-/// The most records that the kernel makes of `len` bytes that are written by one call.
-const fn records(len: usize) -> u64 {
-    if len <= MAX_CONTENT as usize {
-        return 1;
-    }
-    // The first and the last may hold less.
-    (len >> 14).saturating_add(2) as u64
-}
-
-/// The most records that the kernel makes of `len` bytes of a file: it may make one of each page.
-const fn records_of_file(len: usize) -> u64 {
-    (len >> 12).saturating_add(2) as u64
 }
