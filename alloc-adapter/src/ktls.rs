@@ -123,7 +123,8 @@ pub struct KernelStream<T, P: Provider> {
     sealer: Box<Sealer<TrafficSecret<P>>>,
     sending: Box<KernelDirection<P>>,
     receiving: Box<KernelDirection<P>>,
-    /// Data that was decrypted before the kernel had the keys.
+    /// Data that was decrypted before the kernel had the keys, or was taken from it before a record that it
+    /// refused.
     unread: Buffer,
     /// A record of another type than application data, as far as it was received.
     partial: Zeroizing<Vec<u8>>,
@@ -460,7 +461,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     }
 
     /// Returns whether a read can proceed without the socket: data was decrypted before the kernel had the
-    /// keys, or reading has ended.
+    /// keys, or a write has found that a later record was refused, or reading has ended.
     pub const fn has_pending(&self) -> bool {
         !self.unread.is_empty() || !matches!(self.receiver.end(), ReadEnd::Open)
     }
