@@ -6,7 +6,10 @@
 
 mod error;
 mod handing_over;
+mod keys;
 mod receiver;
+mod receiving;
+mod sending;
 mod socket;
 mod support;
 
@@ -17,32 +20,28 @@ use alloc::{vec, vec::Vec};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use nix::errno::Errno;
 use tls_record::aead::Provider;
 use tls_record::{
-    AlertDescription, CloseError, ContentType, Control, CryptoInfo, End, Event, HandshakePiece,
-    KernelDirection, KeyError, MAX_CONTENT, OpenError, ReadEnd, SealError, Sealer, ShutdownError,
-    TrafficSecret, Version, WriteEnd,
+    AlertDescription, CloseError, Control, CryptoInfo, End, KernelDirection, KeyError, MAX_CONTENT,
+    ReadEnd, Sealer, ShutdownError, TrafficSecret, Version, WriteEnd,
 };
+use zeroize::Zeroizing;
 
 use crate::buffer::Buffer;
 use crate::established::Info;
 use crate::exporter::Exporter;
 use crate::resumption::Resumption;
 use crate::session::inbox::Inbox;
-use crate::session::{Session, is_lasting, keep_first_error, open_error, seal_error};
+use crate::session::{Session, is_lasting, keep_first_error};
 use crate::stream::Stream;
 use crate::tickets::Tickets;
 use handing_over::Given;
-use receiver::{Receiver, Refusal};
-use socket::{ControlRoom, Direction, Received};
+use receiver::Receiver;
+use sending::records_of_file;
+use socket::ControlRoom;
 
 /// Records that are kept for a KeyUpdate and alerts, below the limit of a key.
 const RESERVE: u64 = 8;
-
-/// The most bytes that one call of `write` gives to the kernel, so that their records can be counted
-/// before.
-const MAX_WRITTEN: usize = 1 << 20;
 
 /// A TLS connection over a TCP socket, whose records the Linux kernel seals and opens.
 ///
@@ -57,12 +56,19 @@ const MAX_WRITTEN: usize = 1 << 20;
 ///   peer ends the connection with the alert internal_error, and
 ///   [`KernelTlsError::NoKeyUpdate`] as the inner error; and before the sending key reaches the limit of
 ///   its cipher, writing fails with [`KernelTlsError::KeysExhausted`]. [`can_update_keys`](Self::can_update_keys)
-///   tells which it is.
+///   tells which it is. A network card that encrypts may be unable to replace keys on any kernel: then a
+///   KeyUpdate of the peer ends the connection as well, and after one of ours the sending direction fails.
+/// - [`Config::key_limit`](tls_record::Config) does not apply, only the limit of the cipher:
+///   call [`update_keys`](Self::update_keys) to replace a key earlier.
 /// - The kernel returns one error for all records that it cannot open: a change_cipher_spec or another
 ///   unprotected record is answered with bad_record_mac, too. It ignores empty records, however many.
 /// - Records are not padded. Received records are not limited to our record_size_limit (RFC 8449), and
 ///   other limits on what arrives are those of [`Config::new`](tls_record::Config::new).
 /// - After a truncation it is not known whether the transport ended inside a record.
+/// - A signal handler must not interrupt a write that waits for room. Kernels, Linux 6.1 for instance, may
+///   report a record that was sent in part then with the error of a record that cannot be opened, and the
+///   connection ends with the alert bad_record_mac. Block signals in a thread that writes, or make the socket
+///   non-blocking.
 ///
 /// Tickets that a TLS 1.3 client receives are stored as by a `Stream`: to drop them, set
 /// [`Established::tickets`](crate::Established::tickets) to `None` before the stream is made.
@@ -117,21 +123,22 @@ pub struct KernelStream<T, P: Provider> {
     sealer: Box<Sealer<TrafficSecret<P>>>,
     sending: Box<KernelDirection<P>>,
     receiving: Box<KernelDirection<P>>,
-    /// Data that was decrypted before the kernel had the keys.
+    /// Data that was decrypted before the kernel had the keys, or was taken from it before a record that it
+    /// refused.
     unread: Buffer,
     /// A record of another type than application data, as far as it was received.
-    partial: Vec<u8>,
+    partial: Zeroizing<Vec<u8>>,
     room: ControlRoom,
     /// A control record that the kernel has not taken.
     control: Option<Control>,
     /// Keys for what follows a KeyUpdate that the kernel has taken.
-    keys_due: Option<CryptoInfo>,
+    keys_due: Option<Box<CryptoInfo>>,
     write: WriteEnd,
     /// Records that were sealed under the sending key, or a few more, and how many may be.
     sealed: u64,
     limit: u64,
     can_update: bool,
-    /// Bytes of content that have arrived since our close_notify.
+    /// Bytes of content that have arrived since this end began to close.
     drained: u32,
     /// The reason why this end gave up, if the engine does not know it.
     failure: Option<KernelTlsError>,
@@ -198,7 +205,7 @@ impl<T: Read + Write + AsFd, P: Provider> KernelStream<T, P> {
             sending,
             receiving,
             unread,
-            partial: Vec::new(),
+            partial: Zeroizing::default(),
             room: ControlRoom::new(),
             control: None,
             keys_due: None,
@@ -221,160 +228,6 @@ impl<T: Read + Write + AsFd, P: Provider> KernelStream<T, P> {
 }
 
 impl<T: AsFd, P: Provider> KernelStream<T, P> {
-    // Receiving
-
-    /// Receives once. Returns the number of bytes of data in `out`, or `None` if there is none: another
-    /// record was received, or the receiving direction has ended.
-    fn receive(&mut self, out: &mut [u8]) -> io::Result<Option<usize>> {
-        self.send_due_quietly();
-        let received = socket::receive(&self.socket, &mut self.room, out);
-        let Received { len, content_type, is_record_end } = match received {
-            Ok(received) => received,
-            Err(error) if !socket::is_connected(&self.socket) => {
-                self.sending_failed();
-                return self.note(Err(error.into()));
-            }
-            Err(error) => {
-                return match (refusal(error), error) {
-                    (Some(refusal), _) => self.refuse(refusal).map(|()| None),
-                    // Linux 6.14 and later: the kernel takes a record for a KeyUpdate that the engine
-                    // does not, because it looks at the first byte of a record, not of a message.
-                    (None, Errno::EKEYEXPIRED) => {
-                        self.cannot_update();
-                        self.handle_events().map(|()| None)
-                    }
-                    (None, error) => self.note(Err(error.into())),
-                };
-            }
-        };
-        if self.write == WriteEnd::Closed {
-            self.drained = self.drained.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
-        }
-        match content_type {
-            Some(ContentType::APPLICATION_DATA) => {
-                self.receiver.data();
-                self.handle_events()?;
-                Ok((len != 0).then_some(len))
-            }
-            Some(content_type) => {
-                self.partial.extend_from_slice(out.get(..len).unwrap_or_default());
-                if is_record_end {
-                    self.receiver.record(content_type, &self.partial);
-                    self.partial.clear();
-                    self.handle_events()?;
-                }
-                Ok(None)
-            }
-            None if len == 0 => {
-                self.receiver.eof();
-                self.exchange();
-                Ok(None)
-            }
-            // Not from the kernel's TLS.
-            None => {
-                self.fail(AlertDescription::INTERNAL_ERROR);
-                Ok(None)
-            }
-        }
-    }
-
-    /// Handles a record that the kernel has refused.
-    fn refuse(&mut self, refusal: Refusal) -> io::Result<()> {
-        // So that the alert can be sent.
-        let _ = socket::take_error(&self.socket);
-        self.receiver.refused(refusal);
-        self.handle_events()
-    }
-
-    /// Handles the events of the record that the receiver has. What is due is sent before an error is
-    /// returned.
-    fn handle_events(&mut self) -> io::Result<()> {
-        loop {
-            match self.receiver.event() {
-                Ok(Some(event)) => self.handle(event),
-                Ok(None) => break,
-                Err(error) => return Err(self.stopped(error)),
-            }
-        }
-        self.exchange();
-        self.send_due_quietly();
-        Ok(())
-    }
-
-    fn handle(&mut self, event: Event) {
-        match event {
-            Event::Handshake(piece) => self.handshake_message(&piece),
-            Event::KeyUpdate { .. } => {
-                // They hold the first traffic secrets.
-                self.tickets = None;
-                self.update_receiving();
-            }
-            Event::Warning(description) => self.warning = Some(description),
-            _ => {}
-        }
-    }
-
-    fn handshake_message(&mut self, piece: &HandshakePiece) {
-        if self.info.version == Version::Tls12 {
-            if piece.is_last() {
-                self.renegotiation_refused |= self.sealer.refuse_renegotiation().is_ok();
-            }
-        } else if let Some(tickets) = &mut self.tickets
-            && let Err(error) = tickets.receive(piece, self.receiver.input())
-        {
-            self.fail(error.alert);
-        }
-    }
-
-    /// Gives the kernel the keys behind the peer's KeyUpdate.
-    fn update_receiving(&mut self) {
-        if !self.can_update {
-            return self.cannot_update();
-        }
-        let keys = self.receiving.update().and_then(|()| self.receiving.crypto_info());
-        let set = keys
-            .map_err(io::Error::other)
-            .and_then(|keys| socket::set_keys(&self.socket, Direction::Receiving, &keys));
-        if set.is_err() {
-            self.cannot_update();
-        }
-    }
-
-    /// Ends a connection whose KeyUpdate the kernel cannot follow.
-    fn cannot_update(&mut self) {
-        self.failure = Some(KernelTlsError::NoKeyUpdate);
-        self.fail(AlertDescription::INTERNAL_ERROR);
-    }
-
-    /// The error of a receiving direction that has failed. Sends the alert.
-    fn stopped(&mut self, error: OpenError) -> io::Error {
-        if matches!(error, OpenError::PeerAlert(_) | OpenError::Fault(_)) {
-            self.resumption.forget();
-        }
-        self.exchange();
-        self.drop_update();
-        if let OpenError::PeerAlert(_) = error {
-            self.sending_failed();
-        }
-        self.send_due_quietly();
-        match self.failure {
-            Some(failure) => failure.into(),
-            None => open_error(error),
-        }
-    }
-
-    /// Returns whether more may be received.
-    fn is_open(&mut self) -> io::Result<bool> {
-        match self.receiver.end() {
-            ReadEnd::Open => Ok(true),
-            ReadEnd::Truncated { .. } if self.tolerates_truncation => Ok(false),
-            _ => match self.receiver.event() {
-                Ok(_) => Ok(false),
-                Err(error) => Err(self.stopped(error)),
-            },
-        }
-    }
-
     // Between the halves
 
     /// Tells the sending half what the receiving half has found.
@@ -409,88 +262,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         if !matches!(self.write, WriteEnd::Closed | WriteEnd::AlertSent(_)) {
             self.write = WriteEnd::Failed;
             self.control = None;
-        }
-    }
-
-    // Sending
-
-    /// Sends the alerts and KeyUpdates that are due.
-    fn send_due(&mut self) -> io::Result<()> {
-        loop {
-            if let Some(keys) = &self.keys_due {
-                let set = socket::set_keys(&self.socket, Direction::Sending, keys);
-                self.sent(set)?;
-                self.keys_due = None;
-            }
-            let Some(control) = self.control.or_else(|| self.sealer.take_kernel_control()) else {
-                return Ok(());
-            };
-            self.control = Some(control);
-            self.check_socket()?;
-            match control {
-                Control::Alert(AlertDescription::CLOSE_NOTIFY) => self.write = WriteEnd::Closing,
-                Control::Alert(description) if is_fatal(control) => {
-                    self.write = WriteEnd::AlertQueued(description);
-                }
-                _ => {}
-            }
-            let sent = socket::send_control(&self.socket, &control.message());
-            self.sent(sent)?;
-            self.control = None;
-            self.sealed = self.sealed.saturating_add(1);
-            match control {
-                Control::Alert(AlertDescription::CLOSE_NOTIFY) => self.write = WriteEnd::Closed,
-                Control::Alert(description) if is_fatal(control) => {
-                    self.write = WriteEnd::AlertSent(description);
-                }
-                Control::Alert(_) => {}
-                Control::KeyUpdate { .. } => self.update_sending()?,
-            }
-        }
-    }
-
-    /// Returns an error if the socket has one: then what is sent would be lost, or sent later.
-    fn check_socket(&mut self) -> io::Result<()> {
-        let Some(error) = socket::take_error(&self.socket) else { return Ok(()) };
-        self.sent(Err(error))
-    }
-
-    /// Records the result of a call that sends, or what the socket tells before it.
-    fn sent<R>(&mut self, result: io::Result<R>) -> io::Result<R> {
-        let Err(error) = &result else { return result };
-        if !socket::is_connected(&self.socket) {
-            self.sending_failed();
-        } else if let Some(refusal) = refusal_in(error) {
-            // Of a record that was received: the kernel keeps this error for whatever call is next.
-            self.refuse(refusal)?;
-        } else if is_lasting(error.kind()) {
-            self.sending_failed();
-        }
-        self.note(result)
-    }
-
-    /// Sends what is due, as far as the socket takes it. The next write or flush reports an error.
-    fn send_due_quietly(&mut self) {
-        if self.write != WriteEnd::Failed {
-            let _ = self.send_due();
-        }
-    }
-
-    /// Derives the keys behind our KeyUpdate, which the kernel is given before anything else is sent.
-    fn update_sending(&mut self) -> io::Result<()> {
-        self.tickets = None;
-        let keys = self.sending.update().and_then(|()| self.sending.crypto_info());
-        match keys {
-            Ok(keys) => {
-                self.keys_due = Some(keys);
-                self.sealed = 0;
-                Ok(())
-            }
-            Err(error) => {
-                // Nothing can be sent any more that the peer could open.
-                self.write = WriteEnd::Failed;
-                Err(io::Error::other(error))
-            }
+            self.keys_due = None;
         }
     }
 
@@ -499,48 +271,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         keep_first_error(&mut self.transport_error, result)
     }
 
-    /// Prepares sending `len` bytes of data. Returns how many of them may be sent by one call.
-    fn prepare(&mut self, len: usize) -> io::Result<usize> {
-        let due = self.send_due().and_then(|()| self.check_socket());
-        match self.write {
-            WriteEnd::Open => due?,
-            WriteEnd::Closing | WriteEnd::Closed => {
-                return Err(seal_error(SealError::Closed, self.receiver.end()));
-            }
-            _ => return Err(self.why_failed()),
-        }
-        let limit = usize::from(self.sealer.fragment_limit());
-        // Of shorter records each is sent by a call of its own: the kernel fills them up.
-        let len = len.min(if limit < MAX_CONTENT.into() { limit } else { MAX_WRITTEN });
-        if self.sealed.saturating_add(records(len)) > self.limit {
-            self.update_keys().map_err(|error| match error {
-                KeyError::NoUpdate => KernelTlsError::KeysExhausted.into(),
-                error => io::Error::other(error),
-            })?;
-            self.send_due()?;
-        }
-        Ok(len)
-    }
-
-    /// The error of a sending direction that has failed.
-    fn why_failed(&self) -> io::Error {
-        let read = self.receiver.end();
-        match (self.failure, self.transport_error) {
-            (Some(failure), _) => failure.into(),
-            (None, Some(kind)) if !matches!(read, ReadEnd::Fault(_) | ReadEnd::PeerAlert(_)) => {
-                kind.into()
-            }
-            _ => seal_error(SealError::Failed, read),
-        }
-    }
-
-    /// Counts the records of `len` bytes that the kernel has taken.
-    fn count(&mut self, sent: io::Result<usize>) -> io::Result<usize> {
-        if let Ok(len) = &sent {
-            self.sealed = self.sealed.saturating_add(records(*len));
-        }
-        self.sent(sent)
-    }
+    // Sending
 
     /// Sends `len` bytes of a file from `offset` on, or as many of them as the socket takes now, and returns
     /// how many it has sent: 0 at the end of the file.
@@ -553,18 +284,26 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     ///   the file and write it.
     pub fn send_file(&mut self, file: &impl AsFd, offset: u64, len: u64) -> io::Result<u64> {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
-        let len = self.prepare(len)?;
-        if self.sealer.fragment_limit() < MAX_CONTENT {
-            return Err(ErrorKind::Unsupported.into());
-        }
         let mut offset = i64::try_from(offset).map_err(|_| ErrorKind::InvalidInput)?;
-        let sent = nix::sys::sendfile::sendfile64(&self.socket, file, Some(&mut offset), len);
-        if sent.is_err() && socket::is_connected(&self.socket) {
-            // It is the error of the file, unless the socket has one.
-            self.check_socket()?;
-            return Ok(sent.map(|len| len as u64)?);
+        loop {
+            let len = self.prepare(len, records_of_file)?;
+            if self.sealer.fragment_limit() < MAX_CONTENT {
+                return Err(ErrorKind::Unsupported.into());
+            }
+            match nix::sys::sendfile::sendfile64(&self.socket, file, Some(&mut offset), len) {
+                Ok(len) => {
+                    self.sealed = self.sealed.saturating_add(records_of_file(len));
+                    return Ok(len as u64);
+                }
+                Err(error) if socket::is_connected(&self.socket) => {
+                    // It is the error of the file, unless the socket has one.
+                    if !self.check_socket()? {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return self.not_sent(error.into()),
+            }
         }
-        self.count(sent.map_err(io::Error::from)).map(|len| len as u64)
     }
 
     /// Updates the sending keys (RFC 9846 section 4.7.3).
@@ -591,6 +330,9 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     }
 
     /// Returns whether the kernel can replace the keys of this connection: in TLS 1.3, since Linux 6.14.
+    ///
+    /// It was tried out on a connection to the loopback address. With the encryption of a network card it may
+    /// still fail.
     pub const fn can_update_keys(&self) -> bool {
         self.can_update
     }
@@ -606,6 +348,10 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// - The errors of the socket. The call may be repeated after them.
     /// - [`CloseError::Failed`], as an inner error, if the connection has failed.
     pub fn close(&mut self) -> io::Result<()> {
+        if self.write == WriteEnd::Open {
+            // A record that was refused is answered with an alert, not with a close_notify.
+            let _ = self.check_socket();
+        }
         if self.write == WriteEnd::Open {
             // `HandedOver` says that the alert is to be taken from the sealer.
             let _ = self.sealer.close();
@@ -624,7 +370,8 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// [Closes](Self::close) the sending direction and writes the remaining received data to `rest`.
     ///
     /// It reads until the peer's close_notify and returns the number of bytes that this call wrote to
-    /// `rest`. `budget` limits the bytes that the peer may send after our close_notify.
+    /// `rest`. `budget` limits the bytes that the peer may send after our close_notify. It also reads while
+    /// the socket takes no bytes, because the peer may not read until we read.
     ///
     /// # Errors
     /// - The errors of [`close`](Self::close), of reading and of `rest`. The call may be repeated after them:
@@ -636,9 +383,13 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         budget: u32,
         rest: &mut W,
     ) -> io::Result<u64> {
-        self.close()?;
+        // The peer may not read until we read, so go on if nothing can be sent now.
+        match self.close() {
+            Err(error) if !is_lasting(error.kind()) => {}
+            closed => closed?,
+        }
         let mut passed_on = 0_u64;
-        let mut memory = vec![0; MAX_CONTENT.into()];
+        let mut memory = Zeroizing::new(vec![0; MAX_CONTENT.into()]);
         loop {
             // What `rest` has not taken waits there for the next call.
             while !self.unread.is_empty() {
@@ -653,17 +404,14 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                 }
             }
             if !self.is_open()? {
-                return Ok(passed_on);
+                return self.close().map(|()| passed_on);
             }
             let drained = self.drained;
             if drained > budget {
                 return Err(io::Error::other(ShutdownError::BudgetSpent { drained }));
             }
             match self.receive(&mut memory) {
-                Ok(Some(len)) => {
-                    self.unread.set_ceiling(usize::MAX);
-                    self.unread.push(memory.get(..len).unwrap_or_default());
-                }
+                Ok(Some(len)) => self.keep(memory.get(..len).unwrap_or_default()),
                 Ok(None) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -713,7 +461,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     }
 
     /// Returns whether a read can proceed without the socket: data was decrypted before the kernel had the
-    /// keys, or reading has ended.
+    /// keys, or a write has found that a later record was refused, or reading has ended.
     pub const fn has_pending(&self) -> bool {
         !self.unread.is_empty() || !matches!(self.receiver.end(), ReadEnd::Open)
     }
@@ -753,42 +501,6 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     }
 }
 
-impl<T: AsFd, P: Provider> Read for KernelStream<T, P> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if out.is_empty() {
-            return Ok(0);
-        }
-        if !self.unread.is_empty() {
-            let mut left = &mut *out;
-            let len = left.write(self.unread.filled())?;
-            self.unread.consume(len);
-            return Ok(len);
-        }
-        while self.is_open()? {
-            if let Some(len) = self.receive(out)? {
-                return Ok(len);
-            }
-        }
-        Ok(0)
-    }
-}
-
-impl<T: AsFd, P: Provider> Write for KernelStream<T, P> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        if data.is_empty() {
-            return Ok(0);
-        }
-        let len = self.prepare(data.len())?;
-        let sent = socket::send_data(&self.socket, data.get(..len).unwrap_or(data));
-        self.count(sent)
-    }
-
-    /// Sends an alert or a KeyUpdate that is due. Data is the kernel's once it is written.
-    fn flush(&mut self) -> io::Result<()> {
-        self.send_due()
-    }
-}
-
 /// For polling. Do not read from the descriptor or write to it.
 impl<T: AsRawFd, P: Provider> AsRawFd for KernelStream<T, P> {
     fn as_raw_fd(&self) -> RawFd {
@@ -807,34 +519,4 @@ impl<T, P: Provider> core::fmt::Debug for KernelStream<T, P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_tuple("KernelStream").field(&self.info).finish_non_exhaustive()
     }
-}
-
-/// Returns whether a control record ends the connection.
-fn is_fatal(control: Control) -> bool {
-    use tls_record::AlertClass;
-    match control {
-        Control::Alert(AlertDescription::NO_RENEGOTIATION) => false,
-        Control::Alert(description) => description.class() == AlertClass::Error,
-        Control::KeyUpdate { .. } => false,
-    }
-}
-
-/// Returns how the kernel has refused a record that was received, if this is what an error says.
-const fn refusal(error: Errno) -> Option<Refusal> {
-    match error {
-        Errno::EBADMSG => Some(Refusal::BadMac),
-        Errno::EMSGSIZE => Some(Refusal::TooLong),
-        Errno::EINVAL => Some(Refusal::Version),
-        _ => None,
-    }
-}
-
-fn refusal_in(error: &io::Error) -> Option<Refusal> {
-    refusal(Errno::from_raw(error.raw_os_error()?))
-}
-
-/// The most records that the kernel makes of `len` bytes that it took in one call.
-const fn records(len: usize) -> u64 {
-    // The first and the last may hold less.
-    (len >> 14).saturating_add(2) as u64
 }

@@ -11,7 +11,7 @@ use tls_record::{
     Config, ContentType, DirectionKeys, Epoch, Event, HEADER_LEN, Header, KeyError, KeySchedule,
     Notice, OpenError, Opened, Opener, ReadEnd, Role, Signal, Version,
 };
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The tags of a record that the kernel opened, and of one that it could not open.
 const OPENED: u8 = 0;
@@ -89,7 +89,7 @@ pub(super) struct Receiver {
     opener: Opener<Removed>,
     version: Version,
     /// The record that is being read.
-    record: Vec<u8>,
+    record: Zeroizing<Vec<u8>>,
     /// Where the last event begins in it, and where the next one does.
     last: usize,
     next: usize,
@@ -101,7 +101,14 @@ impl Receiver {
     pub(super) fn new(role: Role, version: Version) -> Result<Self, KeyError> {
         let mut opener = Opener::new(Config::new(role));
         opener.take_over(Epoch::Application, Removed(version), 1)?;
-        Ok(Self { opener, version, record: Vec::new(), last: 0, next: 0, has_other: false })
+        Ok(Self {
+            opener,
+            version,
+            record: Zeroizing::default(),
+            last: 0,
+            next: 0,
+            has_other: false,
+        })
     }
 
     /// Takes a whole record, for [`event`](Self::event) to read.
@@ -136,7 +143,9 @@ impl Receiver {
         let len = content.len().saturating_add(if is_tls12 { 1 } else { 2 });
         let length = u16::try_from(len).unwrap_or(u16::MAX);
         let header = Header { content_type: outer, version: 0x0303, length };
-        self.record.clear();
+        // Wiped, and made long enough at once: memory that it grows out of is not wiped.
+        self.record.zeroize();
+        self.record.reserve(HEADER_LEN.saturating_add(len));
         self.record.extend_from_slice(&header.encode());
         self.record.extend_from_slice(content);
         if !is_tls12 {

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::sockopt::{TcpTlsRx, TcpTlsTx, TcpUlp, TlsCryptoInfo};
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, TlsGetRecordType, recvmsg, setsockopt as set_option,
@@ -57,9 +58,14 @@ pub(super) fn set_keys(
 #[inline(never)]
 fn set_structure(socket: &impl AsFd, direction: Direction, info: &CryptoInfo) -> io::Result<()> {
     let mut keys = structure(info.as_bytes()).ok_or(io::ErrorKind::Unsupported)?;
-    let set = match direction {
-        Direction::Sending => set_option(socket, TcpTlsTx, &keys),
-        Direction::Receiving => set_option(socket, TcpTlsRx, &keys),
+    let set = loop {
+        let set = match direction {
+            Direction::Sending => set_option(socket, TcpTlsTx, &keys),
+            Direction::Receiving => set_option(socket, TcpTlsRx, &keys),
+        };
+        if set != Err(Errno::EINTR) {
+            break set;
+        }
     };
     wipe(&mut keys);
     set.map_err(io::Error::from)
@@ -153,7 +159,14 @@ pub(super) fn send_control(socket: &impl AsFd, message: &ControlMessage) -> io::
     let control = control_message(libc::SOL_TLS, TLS_SET_RECORD_TYPE, message.content_type().0);
     let content = [IoSlice::new(message.as_bytes())];
     let header = MsgHdr::new().with_buffers(&content).with_control(&control);
-    match SockRef::from(socket).sendmsg(&header, libc::MSG_NOSIGNAL)? {
+    let sent = loop {
+        match SockRef::from(socket).sendmsg(&header, libc::MSG_NOSIGNAL) {
+            // It has taken nothing.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            sent => break sent?,
+        }
+    };
+    match sent {
         len if len == message.as_bytes().len() => Ok(()),
         // The rest would be a record of its own, which the peer could not read.
         _ => Err(io::ErrorKind::WriteZero.into()),
@@ -169,7 +182,16 @@ pub(super) fn is_connected(socket: &impl AsFd) -> bool {
 ///
 /// A record that it cannot open is such an error, and so is a reset. While there is one, control records
 /// cannot be sent, and data is taken and kept without end: so it is asked for before.
+///
+/// `SO_ERROR` also returns errors that TCP survives, such as a missing route, with the same numbers. `poll`
+/// does not report them, so it is asked first.
 pub(super) fn take_error(socket: &impl AsFd) -> Option<io::Error> {
+    let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+    while poll(&mut sockets, PollTimeout::ZERO) == Err(Errno::EINTR) {}
+    let [socket_state] = sockets;
+    if !socket_state.revents()?.contains(PollFlags::POLLERR) {
+        return None;
+    }
     SockRef::from(socket).take_error().ok().flatten()
 }
 
@@ -203,9 +225,32 @@ pub(super) fn receive(
     room: &mut ControlRoom,
     out: &mut [u8],
 ) -> Result<Received, Errno> {
+    receive_by(socket, room, out, MsgFlags::empty())
+}
+
+/// Receives what the kernel has opened already, or can open without waiting.
+pub(super) fn receive_now(
+    socket: &impl AsFd,
+    room: &mut ControlRoom,
+    out: &mut [u8],
+) -> Result<Received, Errno> {
+    loop {
+        match receive_by(socket, room, out, MsgFlags::MSG_DONTWAIT) {
+            Err(Errno::EINTR) => {}
+            received => return received,
+        }
+    }
+}
+
+fn receive_by(
+    socket: &impl AsFd,
+    room: &mut ControlRoom,
+    out: &mut [u8],
+    flags: MsgFlags,
+) -> Result<Received, Errno> {
     let descriptor = socket.as_fd().as_raw_fd();
     let mut slices = [IoSliceMut::new(out)];
-    let message = recvmsg::<()>(descriptor, &mut slices, Some(&mut room.0), MsgFlags::empty())?;
+    let message = recvmsg::<()>(descriptor, &mut slices, Some(&mut room.0), flags)?;
     let content_type = message.cmsgs()?.find_map(|control| match control {
         ControlMessageOwned::TlsGetRecordType(content_type) => {
             Some(ContentType(number(content_type)))

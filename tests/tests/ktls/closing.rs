@@ -1,13 +1,15 @@
 //! How connections in the kernel end.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tls_record_alloc::tls_record::{
     AlertDescription, CloseError, Epoch, OpenError, ReadEnd, ShutdownError, WriteEnd,
 };
 use tls_record_tests::peers::{Peer, PeerEnd, Role};
 
-use crate::support::{Sealing, TLS12, TLS13, cut, pair};
+use crate::support::{Sealing, TLS12, TLS13, cut, fill, pair};
 
 #[test]
 fn close_is_one_step_and_reading_goes_on() {
@@ -52,6 +54,30 @@ fn the_second_step_has_a_budget() {
     assert!(matches!(error, ShutdownError::BudgetSpent { drained: 3000 }), "{error:?}");
     peer.close();
     assert_eq!(kernel.close_and_read_rest(4000, &mut io::sink()).unwrap(), 0);
+}
+
+#[test]
+fn the_second_step_reads_while_a_full_socket_takes_no_close_notify() {
+    let Some((mut kernel, mut peer)) = pair(Role::Client, TLS13) else { return };
+    let written = fill(&mut kernel);
+    peer.write(&[7; 3000]);
+    let mut rest = Vec::new();
+    for _ in 0..10 {
+        let mut readable = [PollFd::new(kernel.as_fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut readable, PollTimeout::from(20_000_u16)), Ok(1));
+        let error = kernel.close_and_read_rest(1 << 16, &mut rest).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        if rest.len() == 3000 {
+            break;
+        }
+    }
+    assert!(rest == [7; 3000], "{} bytes", rest.len());
+    peer.close();
+    peer.receive_data(written.len());
+    kernel.socket().set_nonblocking(false).unwrap();
+    assert_eq!(kernel.close_and_read_rest(1 << 16, &mut rest).unwrap(), 0);
+    assert_eq!(peer.receive_end(), PeerEnd::CloseNotify);
+    assert!(kernel.end().is_clean());
 }
 
 #[test]

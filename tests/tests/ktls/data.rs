@@ -10,7 +10,7 @@ use tls_record_alloc::tls_record::WriteEnd;
 use tls_record_tests::peers::{Negotiated, PeerEnd, Role, rustls_server_config};
 use tokio::io::Interest;
 
-use crate::support::{TLS12, TLS13, connect_by, message, pair, to_kernel};
+use crate::support::{TLS12, TLS13, connect_by, fill, message, pair, to_kernel};
 
 #[test]
 fn a_mebibyte_goes_both_ways_at_once_with_every_version_and_suite() {
@@ -124,18 +124,7 @@ fn a_file_is_sent() {
 fn what_a_full_socket_does_not_take_is_sent_later() {
     for agreed in [TLS12, TLS13] {
         let Some((mut kernel, mut peer)) = pair(Role::Client, agreed) else { return };
-        kernel.socket().set_nonblocking(true).unwrap();
-        let data = message(1 << 16);
-        let mut written = Vec::new();
-        loop {
-            match kernel.write(&data) {
-                Ok(len) => written.extend(&data[..len]),
-                Err(error) => {
-                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                    break;
-                }
-            }
-        }
+        let written = fill(&mut kernel);
         // Whether there is room for so little depends on the kernel.
         let closed = kernel.close();
         assert!(closed.is_ok() || kernel.wants_write(), "{closed:?}");

@@ -175,7 +175,8 @@ fn keys_are_replaced_before_their_limit_or_protect_nothing_more() {
         if let Some(error) = exhausted {
             let reason = error.get_ref().unwrap().downcast_ref::<KernelTlsError>();
             assert_eq!(reason, Some(&KernelTlsError::KeysExhausted), "{error}");
-            assert!((4..4 * 40).contains(&written));
+            // Of the 40 records some are kept for alerts.
+            assert!((4 * 30..4 * 40).contains(&written), "{written}");
             assert!(kernel.write(b"data").is_err());
         }
         // Closing is still possible.

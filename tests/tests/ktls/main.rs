@@ -9,4 +9,5 @@ mod data;
 mod hand_over;
 mod keys;
 mod refusals;
+mod routes;
 mod support;

@@ -3,10 +3,12 @@
 use std::env;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tls_record_alloc::takeover::{self, Takeover};
 use tls_record_alloc::tls_record::KernelDirection;
 use tls_record_alloc::tls_record::aead::ring::{Ring, RingAead};
@@ -34,7 +36,12 @@ pub(crate) fn message(len: usize) -> Vec<u8> {
 
 /// Two ends of a TCP connection. A test that hangs fails in the end.
 pub(crate) fn sockets() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    sockets_at("127.0.0.1:0")
+}
+
+/// Two ends of a TCP connection to an address of this machine.
+pub(crate) fn sockets_at(address: &str) -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind(address).unwrap();
     let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (theirs, _) = listener.accept().unwrap();
     for socket in [&ours, &theirs] {
@@ -203,7 +210,10 @@ pub(crate) struct Sealing {
 impl Sealing {
     /// Makes a connection with a client in user space.
     pub(crate) fn connect() -> (User, Self) {
-        let (ours, mut theirs) = sockets();
+        Self::connect_over(sockets())
+    }
+
+    pub(crate) fn connect_over((ours, mut theirs): (TcpStream, TcpStream)) -> (User, Self) {
         let peer = thread::spawn(move || {
             let config = rustls_server_config(TLS13.version, TLS13.suite);
             let mut handshake = Handshake::server(Arc::new(config)).unwrap();
@@ -274,6 +284,29 @@ fn keys(direction: &mut KernelDirection<Ring>) -> (RingAead, [u8; 12], u64) {
 pub(crate) fn ticket() -> Vec<u8> {
     let body = [&[0, 0, 0, 60, 1, 2, 3, 4, 1, 0, 1, 26][..], &[7; 282], &[0, 0]].concat();
     [&[4, 0, 1, 40][..], &body].concat()
+}
+
+/// Waits until the kernel keeps an error for the next call of the socket.
+pub(crate) fn wait_for_error(kernel: &Kernel) {
+    // `POLLERR` need not be asked for.
+    let mut sockets = [PollFd::new(kernel.as_fd(), PollFlags::empty())];
+    assert_eq!(poll(&mut sockets, PollTimeout::from(20_000_u16)), Ok(1), "no error");
+}
+
+/// Makes a socket non-blocking, and writes until it takes no more. Returns the data.
+pub(crate) fn fill(kernel: &mut Kernel) -> Vec<u8> {
+    kernel.socket().set_nonblocking(true).unwrap();
+    let data = message(1 << 16);
+    let mut written = Vec::new();
+    loop {
+        match kernel.write(&data) {
+            Ok(len) => written.extend(&data[..len]),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                return written;
+            }
+        }
+    }
 }
 
 /// Ends the peer's direction of the transport.
