@@ -133,6 +133,8 @@ pub(crate) struct Ring {
     buffers: &'static Buffers,
     /// The slots that the kernel reads, by socket.
     in_flight: Vec<Option<Slot>>,
+    /// Whether everything that is in flight is cancelled, by socket.
+    is_cancelled: Vec<bool>,
     /// Slots that are not in use. The last used is at the end: its memory is in the cache.
     slots: Vec<Slot>,
     slot_len: usize,
@@ -166,6 +168,7 @@ impl Ring {
             uring,
             buffers,
             in_flight: (0..sockets).map(|_| None).collect(),
+            is_cancelled: vec![false; sockets as usize],
             slots: Vec::new(),
             slot_len,
             descriptors: Vec::new(),
@@ -284,14 +287,17 @@ impl Ring {
         self.push(shutdown.build(), Kind::ShutDown, socket.0)
     }
 
-    /// Cancels what is in flight for the socket. The completions come nevertheless.
+    /// Cancels what is in flight for the socket. The completions come nevertheless. What a send has not sent yet is
+    /// dropped.
     pub(crate) fn cancel_all(&mut self, socket: &Socket) -> io::Result<()> {
+        self.is_cancelled[socket.index()] = true;
         self.cancel(CancelBuilder::fd(Fixed(socket.0)).all())
     }
 
     /// Closes the socket. Wait for all answers before: the number may be given to another socket at once, and what
     /// a thread of the kernel still does for this one, such as the shutdown, would be done for that one.
     pub(crate) fn close(&mut self, socket: Socket) -> io::Result<()> {
+        self.is_cancelled[socket.index()] = false;
         self.push(opcode::Close::new(Fixed(socket.0)).build(), Kind::Other, socket.0)
     }
 
@@ -397,15 +403,19 @@ impl Ring {
             }
             Kind::Send => {
                 let Some(mut slot) = self.in_flight[socket].take() else { return Ok(None) };
-                let sent = result.map(|len| {
+                let mut sent = result.map(|len| {
                     slot.consume(len as usize);
                     self.counts.sends += 1;
                     self.counts.sent += u64::from(len);
                 });
                 if sent.is_ok() && !slot.is_empty() {
-                    self.in_flight[socket] = Some(slot);
-                    self.submit_slot(index)?;
-                    return Ok(None);
+                    if !self.is_cancelled[socket] {
+                        self.in_flight[socket] = Some(slot);
+                        self.submit_slot(index)?;
+                        return Ok(None);
+                    }
+                    // The bytes that a cancelled send has sent are its result.
+                    sent = Err(io::Error::from_raw_os_error(libc::ECANCELED));
                 }
                 self.release(slot);
                 Event::Sent(socket, sent)

@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Barrier;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::libc::linger;
 use nix::sys::socket::{setsockopt, sockopt::Linger};
@@ -273,4 +273,15 @@ fn when_it_is_terminated_open_connections_get_a_close_notify() {
     }
     let report = server.stop();
     assert_eq!(report.matches(CLEAN).count(), 2, "{report}");
+}
+
+#[test]
+fn when_it_is_terminated_a_client_that_does_not_read_is_cut() {
+    let server = Program::start(&["serve"]);
+    let mut client = server.client(Tls::V13);
+    client.write_all(b"GET /10000000000 HTTP/1.0\r\n\r\n").unwrap();
+    client.read_exact(&mut [0; 100]).unwrap();
+    let begin = Instant::now();
+    let report = server.stop();
+    assert!(begin.elapsed() < Duration::from_secs(10), "{report}");
 }
