@@ -16,7 +16,7 @@ use crate::service::{Discard, Next, Service};
 
 type Layer = RecordLayer<TrafficSecret<Cipher>>;
 
-/// The most chunks that wait to be opened. More are copied together.
+/// The most chunks that wait to be opened. What comes behind them is copied to the last.
 const PIECES: usize = 8;
 
 /// Room in the slot for any record that arrives, for its data in many short records, and for control records.
@@ -72,10 +72,10 @@ impl<S: Service> Link<S> {
 
     /// Takes what has arrived.
     pub(crate) fn arrived(&mut self, chunk: Chunk) {
-        self.received.push_back(chunk);
-        if self.received.len() > PIECES {
-            let all: Vec<u8> = self.received.drain(..).flat_map(|chunk| chunk.to_vec()).collect();
-            self.received.push_back(Chunk::copied(&all));
+        if self.received.len() < PIECES {
+            self.received.push_back(chunk);
+        } else if let Some(last) = self.received.back_mut() {
+            last.append(&chunk);
         }
     }
 
@@ -182,7 +182,13 @@ impl<S: Service> Link<S> {
         let Tls::Handshake(handshake) = taken else { return Ok(()) };
         let Established { opener, sealer, received, .. } = handshake.finish::<Cipher>()?;
         if !received.is_empty() {
-            self.received.push_front(Chunk::copied(received.filled()));
+            let mut first = Chunk::copied(received.filled());
+            if self.received.len() == PIECES
+                && let Some(second) = self.received.pop_front()
+            {
+                first.append(&second);
+            }
+            self.received.push_front(first);
         }
         self.tls = Tls::Open(Box::new(Layer::join(*opener, *sealer)?));
         Ok(())
