@@ -15,7 +15,7 @@ use rustls::pki_types::ServerName;
 use tls_record_alloc::Handshake;
 
 use crate::driver::{Driver, Settings};
-use crate::link::{Link, Tls};
+use crate::link::{Link, ROOM, Tls};
 use crate::relay::Backend;
 use crate::ring::Ring;
 use crate::service::{Download, Served};
@@ -59,7 +59,7 @@ struct Args {
     buffer_len: u32,
     /// The length of a send buffer.
     #[arg(long, value_name = "BYTES", default_value_t = 264 << 10, global = true,
-        value_parser = clap::value_parser!(u32).range(20_000..))]
+        value_parser = clap::value_parser!(u32).range(ROOM as i64..))]
     slot_len: u32,
     /// Print how each connection ended.
     #[arg(long, global = true)]

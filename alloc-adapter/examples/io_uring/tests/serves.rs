@@ -6,6 +6,7 @@ mod support;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -284,4 +285,35 @@ fn when_it_is_terminated_a_client_that_does_not_read_is_cut() {
     let begin = Instant::now();
     let report = server.stop();
     assert!(begin.elapsed() < Duration::from_secs(10), "{report}");
+}
+
+#[test]
+fn a_request_that_is_too_long_is_answered() {
+    let server = Program::start(&["serve"]);
+    let mut client = server.client(Tls::V13);
+    client.write_all(&[b'a'; 20_000]).unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.0 431 "), "{response}");
+}
+
+#[test]
+fn a_send_buffer_without_room_for_a_record_is_refused() {
+    let program = env!("CARGO_BIN_EXE_tls-record-io-uring");
+    let errors = |len: &str| {
+        let output = Command::new(program)
+            .args(["serve", "--listen", "-", "--slot-len", len])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(errors("20000").contains("--slot-len"));
+}
+
+#[test]
+fn the_shortest_send_buffer_serves() {
+    // The length of a record and of what else one may make due.
+    let server = Program::start(&["serve", "--slot-len", "20485"]);
+    let mut client = server.client(Tls::V13);
+    assert!(download(&mut client, 100_000).unwrap() == body(100_000));
 }
