@@ -6,8 +6,8 @@ use std::mem;
 
 use tls_record::aead::ring::Ring as Cipher;
 use tls_record::{
-    Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, ShutdownError, TrafficSecret,
-    WriteEnd,
+    AlertDescription, Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, ShutdownError,
+    TrafficSecret, WriteEnd,
 };
 use tls_record_alloc::{Established, Handshake, HandshakeError, Progress};
 
@@ -287,12 +287,19 @@ fn seal(to: &mut Layer, slot: &mut Slot, len: usize) {
             let mut data = &slot.room()[headroom..][..len].to_vec()[..];
             while !data.is_empty() {
                 control(to, slot);
-                let Ok(sealed) = to.seal(&[data], slot.room()) else { break };
+                let Ok(sealed) = to.seal(&[data], slot.room()) else { return lost(to) };
                 slot.commit(sealed.written);
                 data = &data[sealed.taken..];
             }
         }
-        Err(_) => {}
+        Err(_) => lost(to),
+    }
+}
+
+/// Aborts the direction unless it has ended: data was lost, because the keys are exhausted for instance.
+fn lost(to: &mut Layer) {
+    if to.end().write == WriteEnd::Open {
+        let _ = to.abort(AlertDescription::INTERNAL_ERROR);
     }
 }
 
@@ -302,5 +309,70 @@ fn control(layer: &mut Layer, slot: &mut Slot) {
         && let Ok(written) = layer.poll_control(slot.room())
     {
         slot.commit(written);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::service::Served;
+    use crate::support::{Identity, Tls as Version, insecure_client_config};
+
+    /// Sends what it is given, and keeps what comes back.
+    #[derive(Default)]
+    struct Client {
+        to_send: Vec<u8>,
+        back: Vec<u8>,
+    }
+
+    impl Service for Client {
+        fn received(&mut self, data: &mut [u8]) -> usize {
+            self.back.extend_from_slice(data);
+            0
+        }
+
+        fn produce(&mut self, room: &mut [u8]) -> usize {
+            let len = self.to_send.len().min(10);
+            for (to, from) in room.iter_mut().zip(self.to_send.drain(..len)) {
+                *to = from;
+            }
+            len
+        }
+
+        fn next(&self, source: ReadEnd) -> Next {
+            if source == ReadEnd::Open { Next::Wait } else { Next::Close }
+        }
+    }
+
+    /// Carries what `from` sends to `to`.
+    fn carry_over(from: &mut Link<impl Service>, to: &mut Link<impl Service>) {
+        let mut slot = Slot::new(1 << 17);
+        from.fill(None, &mut slot);
+        to.arrived(Chunk::copied(slot.filled()));
+    }
+
+    #[test]
+    fn data_that_cannot_be_sealed_is_not_lost_without_an_alert() {
+        let config = Identity::self_signed().unwrap().server_config(Version::V12).unwrap();
+        let mut handshake = Handshake::server(Arc::new(config)).unwrap();
+        // In TLS 1.2 no KeyUpdate replaces the keys.
+        handshake.engine_config().key_limit = 20;
+        let mut server = Link::new(handshake, Served::Echo);
+        let config = Arc::new(insecure_client_config(Version::V12).unwrap());
+        let handshake = Handshake::client(config, "localhost".try_into().unwrap()).unwrap();
+        let mut client = Link::new(handshake, Client::default());
+        for turn in 0..8 {
+            if turn == 4 {
+                client.service.to_send = vec![7; 1000];
+            }
+            carry_over(&mut client, &mut server);
+            carry_over(&mut server, &mut client);
+        }
+        let back = client.service.back.len();
+        assert!(back > 0 && back < 1000, "{back} bytes");
+        let Tls::Open(layer) = &client.tls else { panic!("no handshake") };
+        assert_eq!(layer.end().read, ReadEnd::PeerAlert(AlertDescription::INTERNAL_ERROR));
     }
 }
