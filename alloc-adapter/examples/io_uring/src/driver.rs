@@ -54,8 +54,11 @@ impl<S: Service> Driver<S> {
     pub(crate) fn run(&mut self) -> io::Result<()> {
         while !self.is_stopping || self.open != 0 {
             self.ring.wait()?;
-            while let Some(event) = self.ring.next() {
-                self.handle(event)?;
+            // Sending makes more events. They wait for the next turn, so that no connection holds up the others.
+            for _ in 0..self.ring.events() {
+                if let Some(event) = self.ring.next() {
+                    self.handle(event)?;
+                }
             }
             if mem::take(&mut self.is_starved) {
                 // Records of which a part has come, and connections that do not read, hold all buffers.
@@ -71,7 +74,7 @@ impl<S: Service> Driver<S> {
             Event::Accepted(socket) if self.is_stopping => return self.ring.close(socket),
             Event::Accepted(socket) => return self.accepted(socket),
             Event::AcceptEnded => self.is_accepting = false,
-            Event::Connecting(client, socket) => return self.connecting(client, socket),
+            Event::Opened(client, socket) => return self.opened(client, socket),
             Event::Connected(index, connected) => return self.connected(index, connected),
             Event::Received(index, received, goes_on) => {
                 let Some(connection) = &mut self.connections[index] else { return Ok(()) };
@@ -119,7 +122,7 @@ impl<S: Service> Driver<S> {
         let mut link = Link::new(handshake, service);
         if self.settings.backend.is_some() {
             link.source = Source::Awaited;
-            self.ring.connect(index)?;
+            self.ring.open(index)?;
         }
         self.add(Connection::new(socket, link));
         self.turn(index)

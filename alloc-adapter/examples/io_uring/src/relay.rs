@@ -17,12 +17,8 @@ use crate::service::Service;
 pub(crate) type Backend<S> = Box<dyn Fn() -> (Handshake, S)>;
 
 impl<S: Service> Driver<S> {
-    /// The socket for the connection of a client to the backend is there, and is being connected.
-    pub(crate) fn connecting(
-        &mut self,
-        client: usize,
-        socket: io::Result<Socket>,
-    ) -> io::Result<()> {
+    /// The socket for the connection of a client to the backend is there.
+    pub(crate) fn opened(&mut self, client: usize, socket: io::Result<Socket>) -> io::Result<()> {
         let awaiting =
             self.connections[client].as_mut().filter(|held| held.link.source == Source::Awaited);
         match (socket, awaiting, &self.settings.backend) {
@@ -32,6 +28,7 @@ impl<S: Service> Driver<S> {
                 let mut connection = Connection::new(socket, Link::new(handshake, service));
                 connection.link.source = Source::Other(client);
                 connection.is_connecting = true;
+                self.ring.connect(&connection.socket)?;
                 self.add(connection);
                 Ok(())
             }

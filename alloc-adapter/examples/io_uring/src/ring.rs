@@ -54,8 +54,8 @@ pub(crate) enum Event {
     Accepted(Socket),
     /// Clients are no longer accepted, because the table is full for instance.
     AcceptEnded,
-    /// A socket for the connection with this tag; it is being [connected](Self::Connected).
-    Connecting(usize, io::Result<Socket>),
+    /// A socket for the connection with this tag.
+    Opened(usize, io::Result<Socket>),
     /// The socket is connected.
     Connected(usize, io::Result<()>),
     /// Something has arrived for a socket, and whether it goes on to receive.
@@ -159,6 +159,8 @@ impl Ring {
             // One thread submits, and the kernel does its part when this thread enters it, not in between.
             .setup_single_issuer()
             .setup_defer_taskrun()
+            // Says when the kernel has something to do, so that an enter which does not wait does it too.
+            .setup_taskrun_flag()
             .setup_submit_all()
             .setup_cqsize(8192)
             .build(SUBMISSIONS)?;
@@ -207,9 +209,8 @@ impl Ring {
         self.backend = Some(Box::leak(Box::new(address.into())));
     }
 
-    /// Connects a socket to the backend. The answers are [`Event::Connecting`], with this tag, and
-    /// [`Event::Connected`].
-    pub(crate) fn connect(&mut self, tag: usize) -> io::Result<()> {
+    /// Makes a socket for a connection to the backend. The answer is [`Event::Opened`], with this tag.
+    pub(crate) fn open(&mut self, tag: usize) -> io::Result<()> {
         let domain = match self.backend.and_then(|address| address.family()) {
             Some(family) => family as i32,
             None => return Err(io::ErrorKind::AddrNotAvailable.into()),
@@ -219,8 +220,10 @@ impl Ring {
         self.push(socket.build(), Kind::Open, tag as u32)
     }
 
-    fn connect_socket(&mut self, index: u32) -> io::Result<()> {
+    /// Connects a socket to the backend. The answer is [`Event::Connected`].
+    pub(crate) fn connect(&mut self, socket: &Socket) -> io::Result<()> {
         static ONE: libc::c_int = 1;
+        let index = socket.0;
         let Some(address) = self.backend else { return Ok(()) };
         let (level, name) = (libc::IPPROTO_TCP as u32, libc::TCP_NODELAY as u32);
         let value = (&raw const ONE).cast();
@@ -336,10 +339,15 @@ impl Ring {
         self.events.pop_front()
     }
 
-    /// Submits what was asked for, and waits until something has happened.
+    /// Returns how many events there are.
+    pub(crate) fn events(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Submits what was asked for, and waits until something has happened. Does not wait if there are events.
     pub(crate) fn wait(&mut self) -> io::Result<()> {
         self.counts.enters += 1;
-        match self.uring.submit_and_wait(1) {
+        match self.uring.submit_and_wait(self.events.is_empty().into()) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             submitted => {
                 submitted?;
@@ -420,12 +428,7 @@ impl Ring {
                 self.release(slot);
                 Event::Sent(socket, sent)
             }
-            Kind::Open => {
-                if let Ok(index) = result {
-                    self.connect_socket(index)?;
-                }
-                Event::Connecting(socket, result.map(Socket))
-            }
+            Kind::Open => Event::Opened(socket, result.map(Socket)),
             Kind::Connect => Event::Connected(socket, result.map(drop)),
             Kind::ShutDown => Event::ShutDown(socket),
             Kind::Tick => {

@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -316,4 +317,25 @@ fn the_shortest_send_buffer_serves() {
     let server = Program::start(&["serve", "--slot-len", "20485"]);
     let mut client = server.client(Tls::V13);
     assert!(download(&mut client, 100_000).unwrap() == body(100_000));
+}
+
+#[test]
+fn a_fast_reader_does_not_starve_others() {
+    let server = Program::start(&["serve"]);
+    let mut fast = server.client(Tls::V13);
+    fast.write_all(b"GET /100000000000 HTTP/1.0\r\n\r\n").unwrap();
+    let tcp = fast.transport().try_clone().unwrap();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Without opening the records, so that it is faster than the server.
+        scope.spawn(|| {
+            let (mut tcp, mut room) = (&tcp, vec![0; 1 << 20]);
+            while !is_over.load(Ordering::Relaxed) && tcp.read(&mut room).is_ok_and(|len| len > 0) {
+            }
+        });
+        for _ in 0..20 {
+            assert!(download(&mut server.client(Tls::V13), 1000).unwrap() == body(1000));
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
 }
