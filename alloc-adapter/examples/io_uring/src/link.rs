@@ -6,8 +6,8 @@ use std::mem;
 
 use tls_record::aead::ring::Ring as Cipher;
 use tls_record::{
-    AlertDescription, Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, ShutdownError,
-    TrafficSecret, WriteEnd,
+    AlertDescription, Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, TrafficSecret,
+    WriteEnd,
 };
 use tls_record_alloc::{Established, Handshake, HandshakeError, Progress};
 
@@ -36,6 +36,8 @@ pub(crate) struct Link<S> {
     pub(crate) is_at_end: bool,
     /// It is closed in one step: what still arrives is not opened.
     pub(crate) is_discarding: bool,
+    /// The sending direction is closed, or will be after the handshake.
+    pub(crate) is_closing: bool,
 }
 
 pub(crate) enum Tls {
@@ -67,11 +69,15 @@ impl<S: Service> Link<S> {
             received: VecDeque::new(),
             is_at_end: false,
             is_discarding: false,
+            is_closing: false,
         }
     }
 
-    /// Takes what has arrived.
+    /// Takes what has arrived. What is of no use is dropped.
     pub(crate) fn arrived(&mut self, chunk: Chunk) {
+        if self.is_discarding || matches!(self.tls, Tls::Failed(_)) {
+            return;
+        }
         if self.received.len() < PIECES {
             self.received.push_back(chunk);
         } else if let Some(last) = self.received.back_mut() {
@@ -104,14 +110,15 @@ impl<S: Service> Link<S> {
         }
     }
 
-    /// Returns whether more bytes of records than `budget` have come since the direction was closed.
-    pub(crate) fn has_spent(&mut self, budget: u32) -> bool {
-        let Tls::Open(layer) = &mut self.tls else { return false };
-        matches!(layer.check_closed(budget), Err(ShutdownError::BudgetSpent { .. }))
+    /// Opens nothing more.
+    pub(crate) fn discard(&mut self) {
+        self.is_discarding = true;
+        self.received.clear();
     }
 
-    /// Closes the sending direction.
+    /// Closes the sending direction: now, or after the handshake.
     pub(crate) fn close(&mut self) {
+        self.is_closing = true;
         if let Tls::Open(layer) = &mut self.tls {
             let _ = layer.close(); // Does nothing if it is closed, or has failed.
         }
@@ -122,6 +129,7 @@ impl<S: Service> Link<S> {
     pub(crate) fn fill(&mut self, other: Option<&mut Self>, slot: &mut Slot) {
         if let Err(error) = self.shake(slot) {
             self.tls = Tls::Failed(error); // Its alert is in the slot.
+            self.received.clear();
         }
         let Tls::Open(layer) = &mut self.tls else { return };
         if self.is_discarding {
@@ -191,6 +199,9 @@ impl<S: Service> Link<S> {
             self.received.push_front(first);
         }
         self.tls = Tls::Open(Box::new(Layer::join(*opener, *sealer)?));
+        if self.is_closing {
+            self.close();
+        }
         Ok(())
     }
 }

@@ -62,6 +62,8 @@ pub(crate) enum Event {
     Received(usize, Received, bool),
     /// All bytes of the slot were taken, or the send failed.
     Sent(usize, io::Result<()>),
+    /// Some bytes of the slot were taken, and the send goes on.
+    SentPart(usize),
     /// Our end was sent.
     ShutDown(usize),
     /// A second has passed.
@@ -275,6 +277,13 @@ impl Ring {
         self.collect()
     }
 
+    /// Asks whether the send in flight has sent anything. If so, the answer is [`Event::SentPart`], or it is complete.
+    /// Otherwise there is none.
+    pub(crate) fn ask(&mut self, socket: &Socket) -> io::Result<()> {
+        // A cancelled send says what it has sent; then the rest is submitted.
+        self.cancel(CancelBuilder::user_data(Kind::Send.of(socket.0)))
+    }
+
     /// Submits a slot in its place. It leaves the place only when the completion has come.
     fn submit_slot(&mut self, index: u32) -> io::Result<()> {
         let Some(slot) = &self.in_flight[index as usize] else { return Ok(()) };
@@ -416,11 +425,13 @@ impl Ring {
                     self.counts.sends += 1;
                     self.counts.sent += u64::from(len);
                 });
-                if sent.is_ok() && !slot.is_empty() {
+                let is_part = sent.is_ok() && !slot.is_empty();
+                let is_stopped = |error: &io::Error| error.raw_os_error() == Some(libc::ECANCELED);
+                if is_part || sent.as_ref().is_err_and(is_stopped) {
                     if !self.is_cancelled[socket] {
                         self.in_flight[socket] = Some(slot);
                         self.submit_slot(index)?;
-                        return Ok(None);
+                        return Ok(is_part.then_some(Event::SentPart(socket)));
                     }
                     // The bytes that a cancelled send has sent are its result.
                     sent = Err(io::Error::from_raw_os_error(libc::ECANCELED));
