@@ -5,18 +5,15 @@
 
 use std::io;
 use std::mem;
-use std::time::Instant;
+use std::time::Duration;
 
 use tls_record_alloc::Handshake;
 
-use crate::connection::{Connection, PATIENCE};
+use crate::connection::Connection;
 use crate::link::{Link, Source};
 use crate::relay::Backend;
 use crate::ring::{Chunk, Event, Received, Ring, Socket};
 use crate::service::Service;
-
-/// Bytes that wait to be opened at which receiving stops. More than a record, so that each can arrive.
-const WAITING: usize = 256 << 10;
 
 /// The settings of a driver.
 pub(crate) struct Settings<S> {
@@ -24,6 +21,8 @@ pub(crate) struct Settings<S> {
     pub(crate) accept: Box<dyn Fn() -> (Handshake, S)>,
     /// Where a relay forwards to.
     pub(crate) backend: Option<Backend<S>>,
+    /// How long nothing may be sent or received before a connection is closed.
+    pub(crate) idle: Duration,
     /// Closes in one step: does not wait for the peer's close_notify.
     pub(crate) one_step: bool,
     /// Is told how a connection ended, and how its transport failed if it did.
@@ -38,9 +37,9 @@ pub(crate) struct Driver<S> {
     /// A connection found no receive buffer.
     is_starved: bool,
     /// The number of connections.
-    open: usize,
+    pub(crate) open: usize,
     is_accepting: bool,
-    is_stopping: bool,
+    pub(crate) is_stopping: bool,
 }
 
 impl<S: Service> Driver<S> {
@@ -54,8 +53,11 @@ impl<S: Service> Driver<S> {
     pub(crate) fn run(&mut self) -> io::Result<()> {
         while !self.is_stopping || self.open != 0 {
             self.ring.wait()?;
-            while let Some(event) = self.ring.next() {
-                self.handle(event)?;
+            // Sending makes more events. They wait for the next turn, so that no connection holds up the others.
+            for _ in 0..self.ring.events() {
+                if let Some(event) = self.ring.next() {
+                    self.handle(event)?;
+                }
             }
             if mem::take(&mut self.is_starved) {
                 // Records of which a part has come, and connections that do not read, hold all buffers.
@@ -71,25 +73,30 @@ impl<S: Service> Driver<S> {
             Event::Accepted(socket) if self.is_stopping => return self.ring.close(socket),
             Event::Accepted(socket) => return self.accepted(socket),
             Event::AcceptEnded => self.is_accepting = false,
-            Event::Connecting(client, socket) => return self.connecting(client, socket),
+            Event::Opened(client, socket) => return self.opened(client, socket),
             Event::Connected(index, connected) => return self.connected(index, connected),
             Event::Received(index, received, goes_on) => {
                 let Some(connection) = &mut self.connections[index] else { return Ok(()) };
                 connection.is_receiving = goes_on;
                 connection.is_pausing &= goes_on;
                 self.is_starved |= matches!(received, Received::NoBuffers);
+                let is_data = matches!(received, Received::Data(_));
                 connection.received(received);
+                if is_data {
+                    self.has_progress(index);
+                }
                 return self.turn(index);
             }
             Event::Sent(index, sent) => {
                 let Some(connection) = &mut self.connections[index] else { return Ok(()) };
                 connection.is_sending = false;
                 match sent {
-                    Ok(()) => connection.has_progress(),
+                    Ok(()) => self.has_progress(index),
                     Err(error) => connection.fail(error),
                 }
                 return self.turn(index);
             }
+            Event::SentPart(index) => self.has_progress(index),
             Event::ShutDown(index) => {
                 if let Some(connection) = &mut self.connections[index] {
                     connection.is_shutting = false;
@@ -106,7 +113,7 @@ impl<S: Service> Driver<S> {
     }
 
     /// Accepts again if accepting has ended, because there was no place or no memory.
-    fn accept_again(&mut self) -> io::Result<()> {
+    pub(crate) fn accept_again(&mut self) -> io::Result<()> {
         if self.is_stopping || mem::replace(&mut self.is_accepting, true) {
             return Ok(());
         }
@@ -119,9 +126,9 @@ impl<S: Service> Driver<S> {
         let mut link = Link::new(handshake, service);
         if self.settings.backend.is_some() {
             link.source = Source::Awaited;
-            self.ring.connect(index)?;
+            self.ring.open(index)?;
         }
-        self.add(Connection::new(socket, link));
+        self.add(Connection::new(socket, link, self.settings.idle));
         self.turn(index)
     }
 
@@ -165,76 +172,5 @@ impl<S: Service> Driver<S> {
         }
         self.connections[index] = Some(connection);
         sent
-    }
-
-    /// Ends the connection if it is time, and starts or stops to receive.
-    fn settle(&mut self, index: usize) -> io::Result<()> {
-        let Some(connection) = &mut self.connections[index] else { return Ok(()) };
-        let waiting = connection.link.waiting();
-        if !connection.is_over {
-            if !connection.is_shut && !connection.is_sending && connection.link.has_ended() {
-                self.ring.shut_down(&connection.socket)?;
-                (connection.is_shut, connection.is_shutting) = (true, true);
-                connection.link.is_discarding = self.settings.one_step;
-                connection.deadline = Instant::now() + PATIENCE;
-            }
-            if connection.is_done() || Instant::now() > connection.deadline {
-                return self.end(index);
-            }
-            if connection.is_receiving && waiting >= WAITING && !connection.is_pausing {
-                connection.is_pausing = true;
-                self.ring.stop_receiving(&connection.socket)?;
-            }
-            if !(connection.is_receiving || connection.is_connecting || connection.link.is_at_end)
-                && waiting < WAITING
-            {
-                connection.is_receiving = true;
-                self.ring.receive(&connection.socket)?;
-            }
-        } else if !connection.is_in_flight() {
-            // Nothing is in flight that names the socket.
-            if let Some(connection) = self.connections[index].take() {
-                self.open -= 1;
-                self.ring.close(connection.socket)?;
-            }
-            return self.accept_again();
-        }
-        Ok(())
-    }
-
-    /// Reports the connection, and cancels what is in flight.
-    fn end(&mut self, index: usize) -> io::Result<()> {
-        let Some(connection) = &mut self.connections[index] else { return Ok(()) };
-        connection.is_over = true;
-        (self.settings.report)(index, &connection.link, connection.failure.as_ref());
-        if connection.is_in_flight() {
-            self.ring.cancel_all(&connection.socket)?;
-        }
-        connection.link.received.clear();
-        if let Source::Other(other) = connection.link.source {
-            self.forsake(other)?;
-        }
-        self.settle(index)
-    }
-
-    /// Ends the direction of a connection whose source has gone.
-    pub(crate) fn forsake(&mut self, index: usize) -> io::Result<()> {
-        if let Some(connection) = &mut self.connections[index] {
-            connection.link.source = Source::Gone;
-        }
-        self.turn(index)
-    }
-
-    fn stop(&mut self) -> io::Result<()> {
-        self.is_stopping = true;
-        self.ring.stop_accepting()?;
-        for index in 0..self.connections.len() {
-            if let Some(connection) = &mut self.connections[index] {
-                connection.link.close();
-                connection.deadline = connection.deadline.min(Instant::now() + PATIENCE);
-            }
-            self.turn(index)?;
-        }
-        Ok(())
     }
 }

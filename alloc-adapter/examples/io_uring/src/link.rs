@@ -6,7 +6,7 @@ use std::mem;
 
 use tls_record::aead::ring::Ring as Cipher;
 use tls_record::{
-    Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, ShutdownError, TrafficSecret,
+    AlertDescription, Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, TrafficSecret,
     WriteEnd,
 };
 use tls_record_alloc::{Established, Handshake, HandshakeError, Progress};
@@ -16,7 +16,7 @@ use crate::service::{Discard, Next, Service};
 
 type Layer = RecordLayer<TrafficSecret<Cipher>>;
 
-/// The most chunks that wait to be opened. More are copied together.
+/// The most chunks that wait to be opened. What comes behind them is copied to the last.
 const PIECES: usize = 8;
 
 /// Room in the slot for any record that arrives, for its data in many short records, and for control records.
@@ -36,6 +36,8 @@ pub(crate) struct Link<S> {
     pub(crate) is_at_end: bool,
     /// It is closed in one step: what still arrives is not opened.
     pub(crate) is_discarding: bool,
+    /// The sending direction is closed, or will be after the handshake.
+    pub(crate) is_closing: bool,
 }
 
 pub(crate) enum Tls {
@@ -67,15 +69,19 @@ impl<S: Service> Link<S> {
             received: VecDeque::new(),
             is_at_end: false,
             is_discarding: false,
+            is_closing: false,
         }
     }
 
-    /// Takes what has arrived.
+    /// Takes what has arrived. What is of no use is dropped.
     pub(crate) fn arrived(&mut self, chunk: Chunk) {
-        self.received.push_back(chunk);
-        if self.received.len() > PIECES {
-            let all: Vec<u8> = self.received.drain(..).flat_map(|chunk| chunk.to_vec()).collect();
-            self.received.push_back(Chunk::copied(&all));
+        if self.is_discarding || matches!(self.tls, Tls::Failed(_)) {
+            return;
+        }
+        if self.received.len() < PIECES {
+            self.received.push_back(chunk);
+        } else if let Some(last) = self.received.back_mut() {
+            last.append(&chunk);
         }
     }
 
@@ -104,14 +110,15 @@ impl<S: Service> Link<S> {
         }
     }
 
-    /// Returns whether more bytes of records than `budget` have come since the direction was closed.
-    pub(crate) fn has_spent(&mut self, budget: u32) -> bool {
-        let Tls::Open(layer) = &mut self.tls else { return false };
-        matches!(layer.check_closed(budget), Err(ShutdownError::BudgetSpent { .. }))
+    /// Opens nothing more.
+    pub(crate) fn discard(&mut self) {
+        self.is_discarding = true;
+        self.received.clear();
     }
 
-    /// Closes the sending direction.
+    /// Closes the sending direction: now, or after the handshake.
     pub(crate) fn close(&mut self) {
+        self.is_closing = true;
         if let Tls::Open(layer) = &mut self.tls {
             let _ = layer.close(); // Does nothing if it is closed, or has failed.
         }
@@ -122,6 +129,7 @@ impl<S: Service> Link<S> {
     pub(crate) fn fill(&mut self, other: Option<&mut Self>, slot: &mut Slot) {
         if let Err(error) = self.shake(slot) {
             self.tls = Tls::Failed(error); // Its alert is in the slot.
+            self.received.clear();
         }
         let Tls::Open(layer) = &mut self.tls else { return };
         if self.is_discarding {
@@ -182,9 +190,18 @@ impl<S: Service> Link<S> {
         let Tls::Handshake(handshake) = taken else { return Ok(()) };
         let Established { opener, sealer, received, .. } = handshake.finish::<Cipher>()?;
         if !received.is_empty() {
-            self.received.push_front(Chunk::copied(received.filled()));
+            let mut first = Chunk::copied(received.filled());
+            if self.received.len() == PIECES
+                && let Some(second) = self.received.pop_front()
+            {
+                first.append(&second);
+            }
+            self.received.push_front(first);
         }
         self.tls = Tls::Open(Box::new(Layer::join(*opener, *sealer)?));
+        if self.is_closing {
+            self.close();
+        }
         Ok(())
     }
 }
@@ -281,12 +298,19 @@ fn seal(to: &mut Layer, slot: &mut Slot, len: usize) {
             let mut data = &slot.room()[headroom..][..len].to_vec()[..];
             while !data.is_empty() {
                 control(to, slot);
-                let Ok(sealed) = to.seal(&[data], slot.room()) else { break };
+                let Ok(sealed) = to.seal(&[data], slot.room()) else { return lost(to) };
                 slot.commit(sealed.written);
                 data = &data[sealed.taken..];
             }
         }
-        Err(_) => {}
+        Err(_) => lost(to),
+    }
+}
+
+/// Aborts the direction unless it has ended: data was lost, because the keys are exhausted for instance.
+fn lost(to: &mut Layer) {
+    if to.end().write == WriteEnd::Open {
+        let _ = to.abort(AlertDescription::INTERNAL_ERROR);
     }
 }
 
@@ -296,5 +320,70 @@ fn control(layer: &mut Layer, slot: &mut Slot) {
         && let Ok(written) = layer.poll_control(slot.room())
     {
         slot.commit(written);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::service::Served;
+    use crate::support::{Identity, Tls as Version, insecure_client_config};
+
+    /// Sends what it is given, and keeps what comes back.
+    #[derive(Default)]
+    struct Client {
+        to_send: Vec<u8>,
+        back: Vec<u8>,
+    }
+
+    impl Service for Client {
+        fn received(&mut self, data: &mut [u8]) -> usize {
+            self.back.extend_from_slice(data);
+            0
+        }
+
+        fn produce(&mut self, room: &mut [u8]) -> usize {
+            let len = self.to_send.len().min(10);
+            for (to, from) in room.iter_mut().zip(self.to_send.drain(..len)) {
+                *to = from;
+            }
+            len
+        }
+
+        fn next(&self, source: ReadEnd) -> Next {
+            if source == ReadEnd::Open { Next::Wait } else { Next::Close }
+        }
+    }
+
+    /// Carries what `from` sends to `to`.
+    fn carry_over(from: &mut Link<impl Service>, to: &mut Link<impl Service>) {
+        let mut slot = Slot::new(1 << 17);
+        from.fill(None, &mut slot);
+        to.arrived(Chunk::copied(slot.filled()));
+    }
+
+    #[test]
+    fn data_that_cannot_be_sealed_is_not_lost_without_an_alert() {
+        let config = Identity::self_signed().unwrap().server_config(Version::V12).unwrap();
+        let mut handshake = Handshake::server(Arc::new(config)).unwrap();
+        // In TLS 1.2 no KeyUpdate replaces the keys.
+        handshake.engine_config().key_limit = 20;
+        let mut server = Link::new(handshake, Served::Echo);
+        let config = Arc::new(insecure_client_config(Version::V12).unwrap());
+        let handshake = Handshake::client(config, "localhost".try_into().unwrap()).unwrap();
+        let mut client = Link::new(handshake, Client::default());
+        for turn in 0..8 {
+            if turn == 4 {
+                client.service.to_send = vec![7; 1000];
+            }
+            carry_over(&mut client, &mut server);
+            carry_over(&mut server, &mut client);
+        }
+        let back = client.service.back.len();
+        assert!(back > 0 && back < 1000, "{back} bytes");
+        let Tls::Open(layer) = &client.tls else { panic!("no handshake") };
+        assert_eq!(layer.end().read, ReadEnd::PeerAlert(AlertDescription::INTERNAL_ERROR));
     }
 }

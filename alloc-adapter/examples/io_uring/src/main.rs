@@ -1,12 +1,15 @@
 //! A TLS server and a TLS relay on io_uring.
 //!
-//! `ring` is io_uring behind a safe interface. `driver` carries bytes between it and the connections: `connection` is
+//! `ring` is io_uring behind a safe interface. `driver` carries bytes between it and the connections, `ending` ends
+//! these: `connection` is
 //! the state of one's I/O, `link` its TLS without I/O, and `service` what it is for. `relay` joins two.
 
 #[cfg(target_os = "linux")]
 mod connection;
 #[cfg(target_os = "linux")]
 mod driver;
+#[cfg(target_os = "linux")]
+mod ending;
 #[cfg(target_os = "linux")]
 mod link;
 #[cfg(target_os = "linux")]

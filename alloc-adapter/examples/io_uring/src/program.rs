@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use nix::sys::signal::{SigSet, Signal};
@@ -15,7 +16,7 @@ use rustls::pki_types::ServerName;
 use tls_record_alloc::Handshake;
 
 use crate::driver::{Driver, Settings};
-use crate::link::{Link, Tls};
+use crate::link::{Link, ROOM, Tls};
 use crate::relay::Backend;
 use crate::ring::Ring;
 use crate::service::{Download, Served};
@@ -45,6 +46,10 @@ struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 16_384, global = true,
         value_parser = clap::value_parser!(u16).range(256..=16_384))]
     record: u16,
+    /// After how many seconds in which nothing is sent or received a connection is closed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, global = true,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    idle: u32,
     /// Do not wait for the peer's close_notify after ours.
     #[arg(long, global = true)]
     one_step: bool,
@@ -59,7 +64,7 @@ struct Args {
     buffer_len: u32,
     /// The length of a send buffer.
     #[arg(long, value_name = "BYTES", default_value_t = 264 << 10, global = true,
-        value_parser = clap::value_parser!(u32).range(20_000..))]
+        value_parser = clap::value_parser!(u32).range(ROOM as i64..))]
     slot_len: u32,
     /// Print how each connection ended.
     #[arg(long, global = true)]
@@ -154,8 +159,8 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
 
     let report =
         if args.verbose { report } else { |_: usize, _: &Link<Served>, _: Option<&io::Error>| {} };
-    let mut driver =
-        Driver::new(ring, Settings { accept, backend, one_step: args.one_step, report });
+    let (idle, one_step) = (Duration::from_secs(args.idle.into()), args.one_step);
+    let mut driver = Driver::new(ring, Settings { accept, backend, idle, one_step, report });
     driver.run()?;
     eprintln!("{:?}", driver.ring.counts);
     Ok(())

@@ -17,26 +17,29 @@ use crate::service::Service;
 pub(crate) type Backend<S> = Box<dyn Fn() -> (Handshake, S)>;
 
 impl<S: Service> Driver<S> {
-    /// The socket for the connection of a client to the backend is there, and is being connected.
-    pub(crate) fn connecting(
-        &mut self,
-        client: usize,
-        socket: io::Result<Socket>,
-    ) -> io::Result<()> {
+    /// The socket for the connection of a client to the backend is there.
+    pub(crate) fn opened(&mut self, client: usize, socket: io::Result<Socket>) -> io::Result<()> {
         let awaiting =
             self.connections[client].as_mut().filter(|held| held.link.source == Source::Awaited);
         match (socket, awaiting, &self.settings.backend) {
-            (Ok(socket), Some(awaiting), Some(backend)) => {
+            (Ok(socket), Some(awaiting), Some(backend)) if !awaiting.link.is_closing => {
                 awaiting.link.source = Source::Other(socket.index());
                 let (handshake, service) = backend();
-                let mut connection = Connection::new(socket, Link::new(handshake, service));
+                let mut connection =
+                    Connection::new(socket, Link::new(handshake, service), self.settings.idle);
                 connection.link.source = Source::Other(client);
                 connection.is_connecting = true;
+                self.ring.connect(&connection.socket)?;
                 self.add(connection);
                 Ok(())
             }
+            // The client is being closed.
+            (Ok(socket), Some(_), _) => {
+                self.ring.close(socket)?;
+                self.forsake(client)
+            }
             // The client has gone.
-            (Ok(socket), ..) => self.ring.close(socket),
+            (Ok(socket), None, _) => self.ring.close(socket),
             (Err(_), Some(_), _) => self.forsake(client),
             (Err(_), None, _) => Ok(()),
         }

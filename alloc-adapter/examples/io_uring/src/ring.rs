@@ -54,14 +54,16 @@ pub(crate) enum Event {
     Accepted(Socket),
     /// Clients are no longer accepted, because the table is full for instance.
     AcceptEnded,
-    /// A socket for the connection with this tag; it is being [connected](Self::Connected).
-    Connecting(usize, io::Result<Socket>),
+    /// A socket for the connection with this tag.
+    Opened(usize, io::Result<Socket>),
     /// The socket is connected.
     Connected(usize, io::Result<()>),
     /// Something has arrived for a socket, and whether it goes on to receive.
     Received(usize, Received, bool),
     /// All bytes of the slot were taken, or the send failed.
     Sent(usize, io::Result<()>),
+    /// Some bytes of the slot were taken, and the send goes on.
+    SentPart(usize),
     /// Our end was sent.
     ShutDown(usize),
     /// A second has passed.
@@ -133,6 +135,8 @@ pub(crate) struct Ring {
     buffers: &'static Buffers,
     /// The slots that the kernel reads, by socket.
     in_flight: Vec<Option<Slot>>,
+    /// Whether everything that is in flight is cancelled, by socket.
+    is_cancelled: Vec<bool>,
     /// Slots that are not in use. The last used is at the end: its memory is in the cache.
     slots: Vec<Slot>,
     slot_len: usize,
@@ -157,6 +161,8 @@ impl Ring {
             // One thread submits, and the kernel does its part when this thread enters it, not in between.
             .setup_single_issuer()
             .setup_defer_taskrun()
+            // Says when the kernel has something to do, so that an enter which does not wait does it too.
+            .setup_taskrun_flag()
             .setup_submit_all()
             .setup_cqsize(8192)
             .build(SUBMISSIONS)?;
@@ -166,6 +172,7 @@ impl Ring {
             uring,
             buffers,
             in_flight: (0..sockets).map(|_| None).collect(),
+            is_cancelled: vec![false; sockets as usize],
             slots: Vec::new(),
             slot_len,
             descriptors: Vec::new(),
@@ -204,9 +211,8 @@ impl Ring {
         self.backend = Some(Box::leak(Box::new(address.into())));
     }
 
-    /// Connects a socket to the backend. The answers are [`Event::Connecting`], with this tag, and
-    /// [`Event::Connected`].
-    pub(crate) fn connect(&mut self, tag: usize) -> io::Result<()> {
+    /// Makes a socket for a connection to the backend. The answer is [`Event::Opened`], with this tag.
+    pub(crate) fn open(&mut self, tag: usize) -> io::Result<()> {
         let domain = match self.backend.and_then(|address| address.family()) {
             Some(family) => family as i32,
             None => return Err(io::ErrorKind::AddrNotAvailable.into()),
@@ -216,8 +222,10 @@ impl Ring {
         self.push(socket.build(), Kind::Open, tag as u32)
     }
 
-    fn connect_socket(&mut self, index: u32) -> io::Result<()> {
+    /// Connects a socket to the backend. The answer is [`Event::Connected`].
+    pub(crate) fn connect(&mut self, socket: &Socket) -> io::Result<()> {
         static ONE: libc::c_int = 1;
+        let index = socket.0;
         let Some(address) = self.backend else { return Ok(()) };
         let (level, name) = (libc::IPPROTO_TCP as u32, libc::TCP_NODELAY as u32);
         let value = (&raw const ONE).cast();
@@ -269,6 +277,13 @@ impl Ring {
         self.collect()
     }
 
+    /// Asks whether the send in flight has sent anything. If so, the answer is [`Event::SentPart`], or it is complete.
+    /// Otherwise there is none.
+    pub(crate) fn ask(&mut self, socket: &Socket) -> io::Result<()> {
+        // A cancelled send says what it has sent; then the rest is submitted.
+        self.cancel(CancelBuilder::user_data(Kind::Send.of(socket.0)))
+    }
+
     /// Submits a slot in its place. It leaves the place only when the completion has come.
     fn submit_slot(&mut self, index: u32) -> io::Result<()> {
         let Some(slot) = &self.in_flight[index as usize] else { return Ok(()) };
@@ -284,14 +299,17 @@ impl Ring {
         self.push(shutdown.build(), Kind::ShutDown, socket.0)
     }
 
-    /// Cancels what is in flight for the socket. The completions come nevertheless.
+    /// Cancels what is in flight for the socket. The completions come nevertheless. What a send has not sent yet is
+    /// dropped.
     pub(crate) fn cancel_all(&mut self, socket: &Socket) -> io::Result<()> {
+        self.is_cancelled[socket.index()] = true;
         self.cancel(CancelBuilder::fd(Fixed(socket.0)).all())
     }
 
     /// Closes the socket. Wait for all answers before: the number may be given to another socket at once, and what
     /// a thread of the kernel still does for this one, such as the shutdown, would be done for that one.
     pub(crate) fn close(&mut self, socket: Socket) -> io::Result<()> {
+        self.is_cancelled[socket.index()] = false;
         self.push(opcode::Close::new(Fixed(socket.0)).build(), Kind::Other, socket.0)
     }
 
@@ -330,10 +348,15 @@ impl Ring {
         self.events.pop_front()
     }
 
-    /// Submits what was asked for, and waits until something has happened.
+    /// Returns how many events there are.
+    pub(crate) fn events(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Submits what was asked for, and waits until something has happened. Does not wait if there are events.
     pub(crate) fn wait(&mut self) -> io::Result<()> {
         self.counts.enters += 1;
-        match self.uring.submit_and_wait(1) {
+        match self.uring.submit_and_wait(self.events.is_empty().into()) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             submitted => {
                 submitted?;
@@ -397,25 +420,26 @@ impl Ring {
             }
             Kind::Send => {
                 let Some(mut slot) = self.in_flight[socket].take() else { return Ok(None) };
-                let sent = result.map(|len| {
+                let mut sent = result.map(|len| {
                     slot.consume(len as usize);
                     self.counts.sends += 1;
                     self.counts.sent += u64::from(len);
                 });
-                if sent.is_ok() && !slot.is_empty() {
-                    self.in_flight[socket] = Some(slot);
-                    self.submit_slot(index)?;
-                    return Ok(None);
+                let is_part = sent.is_ok() && !slot.is_empty();
+                let is_stopped = |error: &io::Error| error.raw_os_error() == Some(libc::ECANCELED);
+                if is_part || sent.as_ref().is_err_and(is_stopped) {
+                    if !self.is_cancelled[socket] {
+                        self.in_flight[socket] = Some(slot);
+                        self.submit_slot(index)?;
+                        return Ok(is_part.then_some(Event::SentPart(socket)));
+                    }
+                    // The bytes that a cancelled send has sent are its result.
+                    sent = Err(io::Error::from_raw_os_error(libc::ECANCELED));
                 }
                 self.release(slot);
                 Event::Sent(socket, sent)
             }
-            Kind::Open => {
-                if let Ok(index) = result {
-                    self.connect_socket(index)?;
-                }
-                Event::Connecting(socket, result.map(Socket))
-            }
+            Kind::Open => Event::Opened(socket, result.map(Socket)),
             Kind::Connect => Event::Connected(socket, result.map(drop)),
             Kind::ShutDown => Event::ShutDown(socket),
             Kind::Tick => {

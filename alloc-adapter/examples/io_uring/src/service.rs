@@ -83,18 +83,22 @@ impl Download {
     }
 
     fn received(&mut self, data: &[u8]) {
-        if self.body.is_some() || self.request.len() + data.len() > MAX_REQUEST {
+        if self.body.is_some() {
             return;
         }
         self.request.extend_from_slice(data);
-        if !self.request.windows(4).any(|end| end == b"\r\n\r\n") {
+        let end = self.request.windows(4).position(|end| end == b"\r\n\r\n");
+        let (status, len) = if end.unwrap_or(self.request.len()) > MAX_REQUEST {
+            ("431 Request Header Fields Too Large", 0)
+        } else if end.is_some() {
+            let request = String::from_utf8_lossy(&self.request);
+            let path = request.split(' ').nth(1).unwrap_or("/");
+            match path.trim_start_matches('/').parse() {
+                Ok(len) => ("200 OK", len),
+                Err(_) => ("404 Not Found", 0),
+            }
+        } else {
             return;
-        }
-        let request = String::from_utf8_lossy(&self.request);
-        let path = request.split(' ').nth(1).unwrap_or("/");
-        let (status, len) = match path.trim_start_matches('/').parse() {
-            Ok(len) => ("200 OK", len),
-            Err(_) => ("404 Not Found", 0),
         };
         self.head = format!("HTTP/1.0 {status}\r\nContent-Length: {len}\r\n\r\n").into_bytes();
         self.body = Some(len);

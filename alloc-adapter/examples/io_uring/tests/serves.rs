@@ -6,13 +6,15 @@ mod support;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::libc::linger;
 use nix::sys::socket::{setsockopt, sockopt::Linger};
-use support::{CLEAN, Program, Tls, body, config, download, echo, name, output};
+use support::{CLEAN, Program, Tls, body, config, download, echo, has, has_io_uring, name, output};
 use tls_record::aead::ring::Ring;
 use tls_record_alloc::Stream;
 
@@ -20,6 +22,9 @@ const VERSIONS: [Tls; 2] = [Tls::V12, Tls::V13];
 
 #[test]
 fn three_hundred_clients_at_once_get_their_data_and_a_clean_end() {
+    if !has_io_uring("three_hundred_clients_at_once_get_their_data_and_a_clean_end") {
+        return;
+    }
     // So few and short buffers that they run out, with records of many pieces.
     let server =
         Program::start(&["serve", "--mode", "echo", "--buffers", "16", "--buffer-len", "4096"]);
@@ -44,7 +49,7 @@ fn three_hundred_clients_at_once_get_their_data_and_a_clean_end() {
                     client.conn.send_close_notify();
                     client.flush().unwrap();
                     // Fails without a close_notify.
-                    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+                    assert_eq!(client.read_to_end(&mut Vec::new()).unwrap(), 0);
                 }
             });
         }
@@ -56,26 +61,36 @@ fn three_hundred_clients_at_once_get_their_data_and_a_clean_end() {
 
 #[test]
 fn curl_and_s_client_get_the_whole_body() {
+    let test = "curl_and_s_client_get_the_whole_body";
+    if !has_io_uring(test) {
+        return;
+    }
     let server = Program::start(&["serve"]);
     let url = format!("https://{}/300000", server.address);
-    for version in ["1.2", "1.3"] {
+    let curl_versions: &[&str] = if has("curl", "--version", test) { &["1.2", "1.3"] } else { &[] };
+    for &version in curl_versions {
         assert!(
             output("curl", &["-sk", "--tls-max", version, &url], b"") == body(300_000),
             "{version}"
         );
     }
-    let address = server.address.to_string();
-    let got = output(
-        "openssl",
-        &["s_client", "-quiet", "-connect", &address],
-        b"GET /99999 HTTP/1.0\r\n\r\n",
-    );
-    assert!(got.ends_with(&body(99_999)), "{} bytes", got.len());
+    if has("openssl", "version", test) {
+        let address = server.address.to_string();
+        let got = output(
+            "openssl",
+            &["s_client", "-quiet", "-connect", &address],
+            b"GET /99999 HTTP/1.0\r\n\r\n",
+        );
+        assert!(got.ends_with(&body(99_999)), "{} bytes", got.len());
+    }
     server.stop();
 }
 
 #[test]
 fn a_key_update_is_answered_and_data_goes_on_behind_it() {
+    if !has_io_uring("a_key_update_is_answered_and_data_goes_on_behind_it") {
+        return;
+    }
     let server = Program::start(&["serve", "--mode", "echo"]);
     let mut client = server.client(Tls::V13);
     for round in 0..20 {
@@ -93,7 +108,7 @@ fn a_key_update_is_answered_and_data_goes_on_behind_it() {
     }
     client.conn.send_close_notify();
     client.flush().unwrap();
-    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    assert_eq!(client.read_to_end(&mut Vec::new()).unwrap(), 0);
     let report = server.stop();
     assert_eq!(report.matches(CLEAN).count(), 2, "{report}");
 }
@@ -120,6 +135,9 @@ impl Write for Pieces {
 
 #[test]
 fn records_that_arrive_in_pieces_are_opened() {
+    if !has_io_uring("records_that_arrive_in_pieces_are_opened") {
+        return;
+    }
     let server = Program::start(&["serve", "--mode", "echo"]);
     for version in VERSIONS {
         let pieces = Pieces(server.tcp(), 0);
@@ -134,12 +152,15 @@ fn records_that_arrive_in_pieces_are_opened() {
 
 #[test]
 fn a_cut_connection_is_reported_as_truncated() {
+    if !has_io_uring("a_cut_connection_is_reported_as_truncated") {
+        return;
+    }
     let server = Program::start(&["serve", "--mode", "echo"]);
     let mut client = server.client(Tls::V13);
     echo(&mut client, b"data").unwrap();
     client.transport().shutdown(std::net::Shutdown::Write).unwrap();
     // The other direction works, and is closed.
-    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    assert_eq!(client.read_to_end(&mut Vec::new()).unwrap(), 0);
     drop(client);
     // In the handshake.
     let mut tcp = server.tcp();
@@ -155,13 +176,16 @@ fn a_cut_connection_is_reported_as_truncated() {
 
 #[test]
 fn a_forged_record_gets_an_alert() {
+    if !has_io_uring("a_forged_record_gets_an_alert") {
+        return;
+    }
     let server = Program::start(&["serve", "--mode", "echo"]);
     for version in VERSIONS {
         let mut client = server.client(version);
         echo(&mut client, b"data").unwrap();
         client.transport().write_all(&[23, 3, 3, 0, 40]).unwrap();
         client.transport().write_all(&[0; 40]).unwrap();
-        let error = client.read(&mut [0]).unwrap_err().to_string();
+        let error = client.read_to_end(&mut Vec::new()).unwrap_err().to_string();
         assert!(error.contains("bad_record_mac"), "{error}");
     }
     // No TLS at all: a handshake's alert.
@@ -180,6 +204,9 @@ fn a_forged_record_gets_an_alert() {
 
 #[test]
 fn after_resets_in_mid_transfer_the_buffers_are_there_for_others() {
+    if !has_io_uring("after_resets_in_mid_transfer_the_buffers_are_there_for_others") {
+        return;
+    }
     // Two buffers: if those of a connection that failed were lost, the next would wait for ever.
     let server = Program::start(&["serve", "--mode", "echo", "--buffers", "2"]);
     for _ in 0..20 {
@@ -202,6 +229,9 @@ fn after_resets_in_mid_transfer_the_buffers_are_there_for_others() {
 
 #[test]
 fn a_client_that_does_not_read_takes_bounded_memory_and_others_are_served() {
+    if !has_io_uring("a_client_that_does_not_read_takes_bounded_memory_and_others_are_served") {
+        return;
+    }
     let server = Program::start(&["serve", "--mode", "echo", "--buffers", "16"]);
     let mut slow = server.client(Tls::V13);
     slow.transport().set_write_timeout(Some(Duration::from_millis(300))).unwrap();
@@ -229,6 +259,9 @@ fn a_client_that_does_not_read_takes_bounded_memory_and_others_are_served() {
 
 #[test]
 fn a_client_that_finds_no_place_is_refused_and_the_next_is_served() {
+    if !has_io_uring("a_client_that_finds_no_place_is_refused_and_the_next_is_served") {
+        return;
+    }
     let server = Program::start(&["serve", "--mode", "echo", "--connections", "3"]);
     let mut clients: Vec<_> = (0..3).map(|_| server.client(Tls::V13)).collect();
     for _ in 0..3 {
@@ -247,6 +280,9 @@ fn a_client_that_finds_no_place_is_refused_and_the_next_is_served() {
 
 #[test]
 fn in_two_steps_the_server_waits_for_the_close_notify_and_in_one_it_does_not() {
+    if !has_io_uring("in_two_steps_the_server_waits_for_the_close_notify_and_in_one_it_does_not") {
+        return;
+    }
     for (args, reported) in [(&["serve"][..], CLEAN), (&["serve", "--one-step"], "Open, Closed")] {
         let server = Program::start(args);
         let mut client = server.client(Tls::V13);
@@ -260,6 +296,9 @@ fn in_two_steps_the_server_waits_for_the_close_notify_and_in_one_it_does_not() {
 
 #[test]
 fn when_it_is_terminated_open_connections_get_a_close_notify() {
+    if !has_io_uring("when_it_is_terminated_open_connections_get_a_close_notify") {
+        return;
+    }
     let server = Program::start(&["serve", "--mode", "echo"]);
     let mut clients = [server.client(Tls::V12), server.client(Tls::V13)];
     for client in &mut clients {
@@ -267,10 +306,156 @@ fn when_it_is_terminated_open_connections_get_a_close_notify() {
     }
     server.terminate();
     for mut client in clients {
-        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        assert_eq!(client.read_to_end(&mut Vec::new()).unwrap(), 0);
         client.close().unwrap();
         assert!(client.end().is_clean());
     }
     let report = server.stop();
     assert_eq!(report.matches(CLEAN).count(), 2, "{report}");
+}
+
+#[test]
+fn when_it_is_terminated_a_client_that_does_not_read_is_cut() {
+    if !has_io_uring("when_it_is_terminated_a_client_that_does_not_read_is_cut") {
+        return;
+    }
+    let server = Program::start(&["serve"]);
+    let mut client = server.client(Tls::V13);
+    client.write_all(b"GET /10000000000 HTTP/1.0\r\n\r\n").unwrap();
+    client.read_exact(&mut [0; 100]).unwrap();
+    let begin = Instant::now();
+    let report = server.stop();
+    assert!(begin.elapsed() < Duration::from_secs(10), "{report}");
+}
+
+#[test]
+fn a_request_that_is_too_long_is_answered() {
+    if !has_io_uring("a_request_that_is_too_long_is_answered") {
+        return;
+    }
+    let server = Program::start(&["serve"]);
+    let mut client = server.client(Tls::V13);
+    client.write_all(&[b'a'; 20_000]).unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.0 431 "), "{response}");
+}
+
+#[test]
+fn a_send_buffer_without_room_for_a_record_is_refused() {
+    let program = env!("CARGO_BIN_EXE_tls-record-io-uring");
+    let errors = |len: &str| {
+        let output = Command::new(program)
+            .args(["serve", "--listen", "-", "--slot-len", len])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(errors("20000").contains("--slot-len"));
+}
+
+#[test]
+fn the_shortest_send_buffer_serves() {
+    if !has_io_uring("the_shortest_send_buffer_serves") {
+        return;
+    }
+    // The length of a record and of what else one may make due.
+    let server = Program::start(&["serve", "--slot-len", "20485"]);
+    let mut client = server.client(Tls::V13);
+    assert!(download(&mut client, 100_000).unwrap() == body(100_000));
+}
+
+#[test]
+fn a_fast_reader_does_not_starve_others() {
+    if !has_io_uring("a_fast_reader_does_not_starve_others") {
+        return;
+    }
+    let server = Program::start(&["serve"]);
+    let mut fast = server.client(Tls::V13);
+    fast.write_all(b"GET /100000000000 HTTP/1.0\r\n\r\n").unwrap();
+    let tcp = fast.transport().try_clone().unwrap();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Without opening the records, so that it is faster than the server.
+        scope.spawn(|| {
+            let (mut tcp, mut room) = (&tcp, vec![0; 1 << 20]);
+            while !is_over.load(Ordering::Relaxed) {
+                assert_ne!(tcp.read(&mut room).unwrap(), 0);
+            }
+        });
+        for _ in 0..20 {
+            assert!(download(&mut server.client(Tls::V13), 1000).unwrap() == body(1000));
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_handshake_that_ends_after_the_termination_is_followed_by_a_close_notify() {
+    if !has_io_uring("a_handshake_that_ends_after_the_termination_is_followed_by_a_close_notify") {
+        return;
+    }
+    let server = Program::start(&["serve", "--mode", "echo"]);
+    let late = server.tcp();
+    let mut open = server.client(Tls::V13);
+    server.terminate();
+    // Now the server has closed all connections.
+    assert_eq!(open.read_to_end(&mut Vec::new()).unwrap(), 0);
+    let mut late = Stream::<_, Ring>::connect(config(Tls::V13), name(), late).unwrap();
+    assert_eq!(late.read_to_end(&mut Vec::new()).unwrap(), 0);
+    late.close().unwrap();
+    let silent = server.stop();
+    assert!(silent.contains(CLEAN), "{silent}");
+}
+
+#[test]
+fn an_idle_connection_gets_a_close_notify() {
+    if !has_io_uring("an_idle_connection_gets_a_close_notify") {
+        return;
+    }
+    let server = Program::start(&["serve", "--mode", "echo", "--idle", "1"]);
+    let mut client = server.client(Tls::V13);
+    assert_eq!(client.read_to_end(&mut Vec::new()).unwrap(), 0);
+    client.close().unwrap();
+    let report = server.stop();
+    assert!(report.contains(CLEAN), "{report}");
+}
+
+#[test]
+fn a_reader_that_takes_longer_than_the_idle_time_for_a_send_is_not_cut() {
+    if !has_io_uring("a_reader_that_takes_longer_than_the_idle_time_for_a_send_is_not_cut") {
+        return;
+    }
+    // One send, of which the sockets hold a part.
+    let server = Program::start(&["serve", "--idle", "1", "--slot-len", "80000000"]);
+    let mut client = server.client(Tls::V13);
+    write!(client, "GET /60000000 HTTP/1.0\r\n\r\n").unwrap();
+    client.read_exact(&mut [0; 100]).unwrap();
+    let (begin, mut len, mut room) = (Instant::now(), 100, vec![0; 2 << 20]);
+    loop {
+        let read = client.read(&mut room).unwrap();
+        len += read;
+        if read == 0 {
+            break;
+        }
+        // Until a send would have been cut.
+        if begin.elapsed() < Duration::from_secs(8) {
+            thread::sleep(Duration::from_nanos(200 * read as u64));
+        }
+    }
+    assert!(len > 60_000_000, "{len} bytes");
+}
+
+#[test]
+fn unread_input_does_not_reset_a_connection_whose_handshake_has_failed() {
+    if !has_io_uring("unread_input_does_not_reset_a_connection_whose_handshake_has_failed") {
+        return;
+    }
+    let server = Program::start(&["serve"]);
+    let mut tcp = server.tcp();
+    tcp.write_all(&[b'a'; 900_000]).unwrap();
+    tcp.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut alert = Vec::new();
+    tcp.read_to_end(&mut alert).unwrap();
+    assert_eq!(alert[0], 21);
 }

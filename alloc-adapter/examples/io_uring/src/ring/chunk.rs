@@ -43,8 +43,8 @@ impl Buffers {
         if !count.is_power_of_two() || len == 0 {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "buffers: a power of two"));
         }
-        let entries = allocate(usize::from(count) * size_of::<BufRingEntry>(), 4096).cast();
-        let memory = allocate(usize::from(count) * len as usize, 16);
+        let entries = allocate(count, size_of::<BufRingEntry>(), 4096)?.cast();
+        let memory = allocate(count, len as usize, 16)?;
         // SAFETY: both were allocated above and are never freed.
         unsafe {
             let address = entries.as_ptr() as u64;
@@ -116,10 +116,14 @@ impl Buffers {
     }
 }
 
-fn allocate(len: usize, align: usize) -> NonNull<u8> {
-    let layout = Layout::from_size_align(len, align).expect("a small power of two");
+/// Allocates `count` times `len` bytes, of which neither is zero.
+fn allocate(count: u16, len: usize, align: usize) -> io::Result<NonNull<u8>> {
+    let layout = usize::from(count)
+        .checked_mul(len)
+        .and_then(|len| Layout::from_size_align(len, align).ok())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "buffers: too long"))?;
     // SAFETY: the length is not zero.
-    NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
+    Ok(NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout)))
 }
 
 /// Received bytes, in a buffer that is lent by the kernel or in memory of their own.
@@ -133,7 +137,7 @@ pub(crate) struct Chunk {
 
 enum Memory {
     Lent(&'static Buffers, u16),
-    Own(Box<[u8]>),
+    Own(Vec<u8>),
 }
 
 impl Chunk {
@@ -146,6 +150,16 @@ impl Chunk {
     pub(crate) fn detach(&mut self) {
         if let Memory::Lent(..) = self.memory {
             *self = Self::copied(self);
+        }
+    }
+
+    /// Copies bytes to the end. Those that are there are copied only if they are in a lent buffer, or if the memory is
+    /// to grow.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.detach();
+        if let Memory::Own(memory) = &mut self.memory {
+            memory.extend_from_slice(bytes);
+            self.end = memory.len();
         }
     }
 

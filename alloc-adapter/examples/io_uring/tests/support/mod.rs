@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use io_uring::{IoUring, Probe, opcode};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustls::pki_types::ServerName;
@@ -146,4 +147,31 @@ pub(crate) fn output(program: &str, args: &[&str], input: &[u8]) -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{program}: {error}"));
     let _ = child.stdin.take().expect("a pipe").write_all(input);
     child.wait_with_output().expect("it ends").stdout
+}
+
+/// Returns whether the kernel has what the program needs, and permits it.
+pub(crate) fn has_io_uring(test: &str) -> bool {
+    let is_available = (|| {
+        let ring: IoUring =
+            IoUring::builder().setup_single_issuer().setup_defer_taskrun().build(8)?;
+        let mut probe = Probe::new();
+        ring.submitter().register_probe(&mut probe)?;
+        // As old as the setting of socket options, Linux 6.7, which a probe does not tell.
+        io::Result::Ok(probe.is_supported(opcode::FutexWait::CODE))
+    })();
+    let is_available = is_available.unwrap_or(false);
+    if !is_available {
+        eprintln!("skipped: io_uring is not available: {test}");
+    }
+    is_available
+}
+
+/// Returns whether a program can be run.
+pub(crate) fn has(program: &str, version: &str, test: &str) -> bool {
+    let asked =
+        Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if asked.is_err() {
+        eprintln!("skipped, because {program} is not installed: {test}");
+    }
+    asked.is_ok()
 }
