@@ -24,7 +24,7 @@ use tls_record_tests::peers::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::polling::poll_once;
+use crate::polling::{poll_once, polled};
 use crate::support::{ROLES, TLS12, TLS13, handshake, message};
 
 /// How many bytes a transport holds in each direction.
@@ -89,13 +89,6 @@ impl Write for Io {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-fn polled<T>(result: io::Result<T>) -> Poll<io::Result<T>> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
-        result => Poll::Ready(result),
     }
 }
 

@@ -18,7 +18,7 @@ use tls_record_tests::peers::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::polling::{now, poll_once};
+use crate::polling::{now, poll_once, polled};
 use crate::support::{Adapter, TLS13};
 
 type Server = Adapter<Ring>;
@@ -114,13 +114,6 @@ impl Write for Wire {
         let held = std::mem::take(&mut self.held);
         self.peer.receive(&held);
         Ok(())
-    }
-}
-
-fn polled<T>(answer: io::Result<T>) -> Poll<io::Result<T>> {
-    match answer {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
-        answer => Poll::Ready(answer),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Futures, polled by hand.
 
 use std::future::Future;
+use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -35,5 +36,13 @@ pub(crate) fn again<T, E: std::fmt::Debug>(mut poll: impl FnMut() -> Poll<Result
         if let Poll::Ready(result) = poll() {
             return result.unwrap();
         }
+    }
+}
+
+/// Makes the answer of an asynchronous transport of that of a non-blocking one.
+pub(crate) fn polled<T>(answer: io::Result<T>) -> Poll<io::Result<T>> {
+    match answer {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+        answer => Poll::Ready(answer),
     }
 }

@@ -14,6 +14,7 @@ use tls_record_alloc::{Handshake, ReadHalf, Shutdown, Stream, TokioStream, Write
 use tls_record_tests::peers::{Negotiated, Peer, PeerEnd, Role, Suite, Version};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+use crate::polling::polled;
 use crate::support::{Adapter, handshake, other};
 
 struct Rng(u64);
@@ -127,13 +128,6 @@ impl Write for Wire {
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.borrow_mut().flush()
-    }
-}
-
-fn polled<T>(answer: io::Result<T>) -> Poll<io::Result<T>> {
-    match answer {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
-        answer => Poll::Ready(answer),
     }
 }
 
