@@ -12,6 +12,7 @@ mod poly;
 use aead::array::Array;
 use aead::consts::U16;
 use aead::inout::InOutBuf;
+use chacha20::cipher::StreamCipher;
 use poly1305::universal_hash::UniversalHash;
 use zeroize::Zeroize;
 
@@ -25,8 +26,10 @@ use crate::small::SMALL;
 const TAG_LEN: usize = 16;
 
 /// Bytes that stream ciphers and hashes process together. Parts that are shorter, or do not begin at a
-/// multiple of it, are collected to such batches, because single blocks take several times as long.
-const BATCH: usize = if SMALL { 64 } else { 256 };
+/// multiple of it, are collected to such batches, because single blocks take several times as long, and
+/// each call of an AES with VAES loads all round keys.
+const STREAM_BATCH: usize = if SMALL { 64 } else { 2048 };
+const HASH_BATCH: usize = if SMALL { 64 } else { 128 };
 
 type Block = Array<u8, U16>;
 
@@ -60,9 +63,9 @@ impl Provider for RustCryptoParts {
     type Aead = RustCryptoPartsAead;
 
     /// More than [`RustCrypto`] uses, because a key has the state of a record. Measured by
-    /// `tests/firmware/stack` at opt-levels 2, 3, s and z: up to 16,872 on x86_64, at s, and 6,812 on
+    /// `tests/firmware/stack` at opt-levels 2, 3, s and z: up to 31,848 on x86_64, at s, and 6,812 on
     /// thumbv7em, at z.
-    const STACK: usize = if usize::BITS == 64 { 17_152 } else { 7168 };
+    const STACK: usize = if usize::BITS == 64 { 32_256 } else { 7168 };
 
     fn supports(algorithm: Algorithm) -> bool {
         match algorithm {
@@ -128,7 +131,7 @@ impl Zeroize for RustCryptoPartsAead {
 }
 
 impl Aead for RustCryptoPartsAead {
-    /// Measured by `tests/firmware/stack` at opt-levels 2, 3, s and z: up to 8,744 on x86_64 and 2,008 on
+    /// Measured by `tests/firmware/stack` at opt-levels 2, 3, s and z: up to 8,168 on x86_64 and 2,008 on
     /// thumbv7em, where the ciphers that take whole records use more.
     const STACK: usize = super::RustCryptoAead::STACK;
     const IS_OUT_OF_PLACE: bool = true;
@@ -237,7 +240,7 @@ trait Cipher {
 
     /// Opens a whole record, in place or to another place.
     fn open(
-        &mut self,
+        &self,
         nonce: &[u8; NONCE_LEN],
         additional_data: &[u8],
         text: InOutBuf<'_, '_, u8>,
@@ -261,6 +264,9 @@ trait Cipher {
 /// and ChaCha20-Poly1305.
 trait Construction: Sized {
     type Hash: UniversalHash<BlockSize = U16> + Clone;
+    type Stream<'a>: StreamCipher
+    where
+        Self: 'a;
 
     fn new(key: &[u8]) -> Option<Self>;
 
@@ -273,13 +279,25 @@ trait Construction: Sized {
     /// Converts the result of the hash to the tag of the record, and back.
     fn mask(&self, nonce: &[u8; NONCE_LEN], tag: &mut Block);
 
+    /// Returns the key stream of a record at `position`.
+    fn stream(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        position: usize,
+    ) -> Result<Self::Stream<'_>, AeadError>;
+
     /// Encrypts or decrypts bytes that are at `position` in the record, in place or from another place.
     fn apply_keystream(
         &self,
         nonce: &[u8; NONCE_LEN],
         position: usize,
         text: InOutBuf<'_, '_, u8>,
-    ) -> Result<(), AeadError>;
+    ) -> Result<(), AeadError> {
+        if text.is_empty() {
+            return Ok(()); // A call would load all round keys.
+        }
+        self.stream(nonce, position)?.try_apply_keystream_inout(text).map_err(|_| AeadError)
+    }
 }
 
 /// A cipher, and the record that it is opening.
@@ -295,19 +313,31 @@ struct Operation<H> {
     len: usize,
     decrypted: usize,
     /// The key stream of the batch in which the next part begins.
-    keystream: [u8; BATCH],
+    keystream: [u8; STREAM_BATCH],
 }
 
 impl<H> Drop for Operation<H> {
     fn drop(&mut self) {
         // The hash wipes itself.
-        self.keystream.zeroize();
+        self.keystream.as_mut_slice().zeroize();
     }
 }
 
 impl<C: Construction> Parts<C> {
     fn new(key: &[u8]) -> Option<Self> {
         Some(Self { cipher: C::new(key)?, operation: None })
+    }
+
+    /// Returns the hash of a whole record.
+    fn mac(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        ciphertext: &[u8],
+    ) -> Mac<C::Hash> {
+        let mut mac = Mac::new(self.cipher.hash(nonce), additional_data);
+        mac.update(ciphertext);
+        mac
     }
 
     /// Writes the tag of a record.
@@ -319,9 +349,7 @@ impl<C: Construction> Parts<C> {
         tag: &mut [u8],
     ) -> Result<(), AeadError> {
         let tag: &mut Block = tag.try_into().map_err(|_| AeadError)?;
-        let mut mac = Mac::new(self.cipher.hash(nonce), additional_data);
-        mac.update(ciphertext);
-        *tag = mac.padded::<C>().finalize();
+        *tag = self.mac(nonce, additional_data, ciphertext).padded::<C>().finalize();
         self.cipher.mask(nonce, tag);
         Ok(())
     }
@@ -359,16 +387,13 @@ impl<C: Construction> Cipher for Parts<C> {
     }
 
     fn open(
-        &mut self,
+        &self,
         nonce: &[u8; NONCE_LEN],
         additional_data: &[u8],
         text: InOutBuf<'_, '_, u8>,
         tag: &[u8],
     ) -> Result<(), AeadError> {
-        self.begin(nonce, additional_data, text.len())?;
-        let verified = self.authenticate(text.get_in()).and_then(|()| self.verify(tag));
-        self.end();
-        verified?;
+        self.mac(nonce, additional_data, text.get_in()).verify(&self.cipher, nonce, tag)?;
         self.cipher.apply_keystream(nonce, 0, text)
     }
 
@@ -380,7 +405,7 @@ impl<C: Construction> Cipher for Parts<C> {
     ) -> Result<(), AeadError> {
         let mac = Mac::new(self.cipher.hash(nonce), additional_data);
         self.operation =
-            Some(Operation { nonce: *nonce, mac, len, decrypted: 0, keystream: [0; BATCH] });
+            Some(Operation { nonce: *nonce, mac, len, decrypted: 0, keystream: [0; STREAM_BATCH] });
         Ok(())
     }
 
@@ -401,20 +426,23 @@ impl<C: Construction> Cipher for Parts<C> {
             return Err(AeadError);
         }
         let Operation { nonce, decrypted, keystream, len, .. } = operation;
-        let used = *decrypted % BATCH;
+        let used = *decrypted % STREAM_BATCH;
         let left = if used == 0 { &[] } else { keystream.get(used..).unwrap_or_default() };
         let (front, rest) = in_out.split_at_mut(left.len().min(in_out.len()));
         xor(front, left);
         let start = decrypted.saturating_add(front.len());
         *decrypted = end;
         // The last part ends in no batch: nothing needs the rest of its key stream.
-        let batches = rest.len().saturating_sub(if end == *len { 0 } else { rest.len() % BATCH });
+        let batches =
+            rest.len().saturating_sub(if end == *len { 0 } else { rest.len() % STREAM_BATCH });
         let (batches, rest) = rest.split_at_mut(batches);
         self.cipher.apply_keystream(nonce, start, batches.into())?;
         if !rest.is_empty() {
-            keystream.fill(0);
             let start = start.saturating_add(batches.len());
-            self.cipher.apply_keystream(nonce, start, keystream.as_mut_slice().into())?;
+            let needed = len.saturating_sub(start).min(STREAM_BATCH);
+            let needed = keystream.get_mut(..needed).unwrap_or_default();
+            let mut stream = self.cipher.stream(nonce, start)?;
+            stream.try_write_keystream(needed).map_err(|_| AeadError)?;
             xor(rest, keystream);
         }
         Ok(())
@@ -422,16 +450,10 @@ impl<C: Construction> Cipher for Parts<C> {
 
     fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError> {
         let operation = self.operation.as_ref().ok_or(AeadError)?;
-        let mut tag: Block = tag.try_into().map_err(|_| AeadError)?;
         if operation.mac.len != operation.len {
             return Err(AeadError);
         }
-        self.cipher.mask(&operation.nonce, &mut tag);
-        // Compares in constant time.
-        let verified = operation.mac.padded::<C>().verify(&tag);
-        // It tells the right tag, if this one is wrong.
-        tag.zeroize();
-        verified.map_err(|_| AeadError)
+        operation.mac.verify(&self.cipher, &operation.nonce, tag)
     }
 
     fn end(&mut self) {
@@ -445,17 +467,17 @@ struct Mac<H> {
     additional_data: usize,
     /// Bytes of ciphertext so far. Those of the last batch are in `partial` until it is complete.
     len: usize,
-    partial: [u8; BATCH],
+    partial: [u8; HASH_BATCH],
 }
 
 impl<H: UniversalHash<BlockSize = U16> + Clone> Mac<H> {
     fn new(mut hash: H, additional_data: &[u8]) -> Self {
         hash.update_padded(additional_data);
-        Self { hash, additional_data: additional_data.len(), len: 0, partial: [0; BATCH] }
+        Self { hash, additional_data: additional_data.len(), len: 0, partial: [0; HASH_BATCH] }
     }
 
     fn update(&mut self, mut ciphertext: &[u8]) {
-        let filled = self.len % BATCH;
+        let filled = self.len % HASH_BATCH;
         self.len = self.len.saturating_add(ciphertext.len());
         if filled != 0 {
             let free = self.partial.get_mut(filled..).unwrap_or_default();
@@ -464,7 +486,7 @@ impl<H: UniversalHash<BlockSize = U16> + Clone> Mac<H> {
             self.hash.update_padded(&self.partial);
             ciphertext = rest;
         }
-        let (batches, rest) = ciphertext.as_chunks::<BATCH>();
+        let (batches, rest) = ciphertext.as_chunks::<HASH_BATCH>();
         self.hash.update_padded(batches.as_flattened());
         copy(rest, &mut self.partial);
     }
@@ -472,9 +494,24 @@ impl<H: UniversalHash<BlockSize = U16> + Clone> Mac<H> {
     /// Returns the hash with all of its input.
     fn padded<C: Construction<Hash = H>>(&self) -> H {
         let mut hash = self.hash.clone();
-        hash.update_padded(self.partial.get(..self.len % BATCH).unwrap_or_default());
+        hash.update_padded(self.partial.get(..self.len % HASH_BATCH).unwrap_or_default());
         hash.update(&[C::lengths(self.additional_data as u64, self.len as u64)]);
         hash
+    }
+
+    /// Checks the tag of a record, in constant time.
+    fn verify<C: Construction<Hash = H>>(
+        &self,
+        cipher: &C,
+        nonce: &[u8; NONCE_LEN],
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        let mut tag: Block = tag.try_into().map_err(|_| AeadError)?;
+        cipher.mask(nonce, &mut tag);
+        let verified = self.padded::<C>().verify(&tag);
+        // It tells the right tag, if this one is wrong.
+        tag.zeroize();
+        verified.map_err(|_| AeadError)
     }
 }
 
@@ -487,6 +524,7 @@ fn xor(bytes: &mut [u8], keystream: &[u8]) {
 impl Construction for Absent {
     /// Never used.
     type Hash = poly1305::Poly1305;
+    type Stream<'a> = chacha20::ChaCha20;
 
     fn new(_: &[u8]) -> Option<Self> {
         None
@@ -504,12 +542,7 @@ impl Construction for Absent {
         match *self {}
     }
 
-    fn apply_keystream(
-        &self,
-        _: &[u8; NONCE_LEN],
-        _: usize,
-        _: InOutBuf<'_, '_, u8>,
-    ) -> Result<(), AeadError> {
+    fn stream(&self, _: &[u8; NONCE_LEN], _: usize) -> Result<chacha20::ChaCha20, AeadError> {
         match *self {}
     }
 }

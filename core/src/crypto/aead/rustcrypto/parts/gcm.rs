@@ -1,9 +1,8 @@
 //! AES-GCM (NIST SP 800-38D section 7): AES in counter mode, and GHASH.
 
-use aead::inout::InOutBuf;
 use aes::cipher::consts::U16;
 use aes::cipher::{
-    BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper,
+    BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipherCoreWrapper,
     StreamCipherSeek,
 };
 use ctr::{CtrCore, flavors::Ctr32BE};
@@ -31,6 +30,10 @@ fn first_block(nonce: &[u8; NONCE_LEN]) -> Block {
 
 impl<Aes: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit> Construction for Gcm<Aes> {
     type Hash = GHash;
+    type Stream<'a>
+        = StreamCipherCoreWrapper<CtrCore<&'a Aes, Ctr32BE>>
+    where
+        Self: 'a;
 
     fn new(key: &[u8]) -> Option<Self> {
         let aes = Aes::new_from_slice(key).ok()?;
@@ -60,15 +63,14 @@ impl<Aes: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit> Constru
         mask.zeroize();
     }
 
-    fn apply_keystream(
+    fn stream(
         &self,
         nonce: &[u8; NONCE_LEN],
         position: usize,
-        text: InOutBuf<'_, '_, u8>,
-    ) -> Result<(), AeadError> {
-        let core = CtrCore::<_, Ctr32BE>::inner_iv_init(&self.aes, &first_block(nonce));
+    ) -> Result<Self::Stream<'_>, AeadError> {
+        let core = CtrCore::inner_iv_init(&self.aes, &first_block(nonce));
         let mut stream = StreamCipherCoreWrapper::from_core(core);
         stream.try_seek(position.saturating_add(TAG_LEN)).map_err(|_| AeadError)?;
-        stream.try_apply_keystream_inout(text).map_err(|_| AeadError)
+        Ok(stream)
     }
 }

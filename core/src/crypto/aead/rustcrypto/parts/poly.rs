@@ -1,6 +1,5 @@
 //! ChaCha20-Poly1305 (RFC 8439 section 2.8).
 
-use aead::inout::InOutBuf;
 use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 use chacha20::{ChaCha20, Key};
 use poly1305::Poly1305;
@@ -15,15 +14,6 @@ const BLOCK_LEN: usize = 64;
 
 pub(super) struct Chacha20Poly1305(Key);
 
-impl Chacha20Poly1305 {
-    /// Returns the key stream of a record at `position`.
-    fn stream(&self, nonce: &[u8; NONCE_LEN], position: usize) -> Result<ChaCha20, AeadError> {
-        let mut stream = ChaCha20::new(&self.0, &(*nonce).into());
-        stream.try_seek(position).map_err(|_| AeadError)?;
-        Ok(stream)
-    }
-}
-
 impl Drop for Chacha20Poly1305 {
     fn drop(&mut self) {
         self.0.zeroize();
@@ -32,6 +22,7 @@ impl Drop for Chacha20Poly1305 {
 
 impl Construction for Chacha20Poly1305 {
     type Hash = Poly1305;
+    type Stream<'a> = ChaCha20;
 
     fn new(key: &[u8]) -> Option<Self> {
         Some(Self(*<&Key>::try_from(key).ok()?))
@@ -52,13 +43,9 @@ impl Construction for Chacha20Poly1305 {
 
     fn mask(&self, _: &[u8; NONCE_LEN], _: &mut Block) {}
 
-    fn apply_keystream(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        position: usize,
-        text: InOutBuf<'_, '_, u8>,
-    ) -> Result<(), AeadError> {
-        let mut stream = self.stream(nonce, position.saturating_add(BLOCK_LEN))?;
-        stream.try_apply_keystream_inout(text).map_err(|_| AeadError)
+    fn stream(&self, nonce: &[u8; NONCE_LEN], position: usize) -> Result<ChaCha20, AeadError> {
+        let mut stream = ChaCha20::new(&self.0, &(*nonce).into());
+        stream.try_seek(position.saturating_add(BLOCK_LEN)).map_err(|_| AeadError)?;
+        Ok(stream)
     }
 }
