@@ -114,7 +114,11 @@ impl Aead for Key {
 }
 
 impl Zeroize for Key {
+    /// Also in the middle of a record, which frees the accelerator for other keys.
     fn zeroize(&mut self) {
+        if self.record.is_some() {
+            self.end();
+        }
         self.bytes.zeroize();
     }
 }
@@ -170,6 +174,11 @@ mod registers {
 
     pub(super) fn abort() {
         CONTEXT.set(None);
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_busy() -> bool {
+        CONTEXT.with_borrow(Option::is_some)
     }
 
     pub(super) fn seal(
@@ -270,6 +279,16 @@ mod tests {
         let opened = opener.open_pieces(&mut pieces).unwrap();
         let Event::ApplicationData(range) = opened.event else { panic!("{:?}", opened.event) };
         assert!(slices_of(&pieces, range).flatten().eq(&data(3_000)));
+    }
+
+    #[test]
+    fn a_connection_that_ends_within_a_record_frees_the_accelerator() {
+        let (mut wire, mut opener) = sealed(&data(3_000));
+        let arrived = opener.open_arriving(&mut wire[..512], 512).unwrap();
+        assert!(matches!(arrived.event, Arrival::Provisional(_)));
+        assert!(registers::is_busy());
+        drop(opener);
+        assert!(!registers::is_busy());
     }
 
     #[test]

@@ -1093,7 +1093,8 @@ tlsr_status tlsr_connection_unsent(tlsr_connection *connection, tlsr_slice *unse
 tlsr_status tlsr_connection_begin_send(tlsr_connection *connection, tlsr_slice *unsent);
 
 /* Reports that the transport took the first `len` of these bytes, 0 if it took none. More than there are are
- * TLSR_ERR_ARGUMENT: look at the result of your send before you make a size_t of it. */
+ * TLSR_ERR_ARGUMENT: look at the result of your send before you make a size_t of it. After a failure, which discards
+ * them, any `len` is accepted. */
 tlsr_status tlsr_connection_sent(tlsr_connection *connection, size_t len);
 
 /*
@@ -1246,7 +1247,8 @@ TLSR_OPAQUE(tlsr_buffer, TLSR_BUFFER_SIZE);
 tlsr_status tlsr_buffer_init(tlsr_buffer *buffer, size_t size, uint8_t *memory, size_t len);
 
 /* Writes where bytes may be received to; never empty. Moves what is there, if that is needed for the next record.
- * TLSR_ERR_RECORD_TOO_LONG if the next record is longer than the memory. */
+ * TLSR_ERR_RECORD_TOO_LONG if the next record is longer than the memory, TLSR_ERR_NO_SPACE if the memory is full of
+ * bytes that you have not opened. */
 tlsr_status tlsr_buffer_room(tlsr_buffer *buffer, tlsr_slice_mut *room);
 
 /* Reports that `len` bytes were received there. More than there was room for are TLSR_ERR_ARGUMENT: look at the

@@ -40,6 +40,10 @@ pub extern "C" fn buffer_room(buffer: Handle<'_, Buffer>, room: Out<'_, SliceMut
         let Buffer { buffer, room: len } = buffer.get()?;
         let room = buffer.room().map_err(|_| Status::RECORD_TOO_LONG)?;
         *len = room.len();
+        if room.is_empty() {
+            // A `recv` of 0 bytes would look like the end of the transport.
+            return Err(Status::NO_SPACE);
+        }
         place.write(SliceMut::of(room));
         Ok(())
     })

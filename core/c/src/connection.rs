@@ -1,6 +1,6 @@
 //! `tlsr_connection`: a record layer that keeps its sealed records until the transport has taken them.
 
-use tls_record::{AlertDescription, ConnectionIn};
+use tls_record::{AlertDescription, ConnectionIn, WriteEnd};
 
 use crate::config::{Config, config_of, padding_of, role_of, size_limit_of, version_of};
 use crate::keys::{Keys, Secret, both_keys_of, moving_keys, new_keys_of};
@@ -408,13 +408,19 @@ pub extern "C" fn connection_begin_send(
 pub extern "C" fn connection_sent(connection: Handle<'_, Connection>, len: usize) -> Status {
     Status::of(|| {
         let Connection(connection) = connection.get()?;
-        // As from a `send` that returned -1.
-        if len > connection.unsent().len() {
-            return Err(Status::ARGUMENT);
-        }
+        check_sent(len, connection.unsent(), connection.end().write)?;
         connection.sent(len);
         Ok(())
     })
+}
+
+/// Refuses more bytes than are unsent, as from a `send` that returned -1. A direction that has failed has
+/// discarded its records, which a transport may still have.
+pub(crate) fn check_sent(len: usize, unsent: &[u8], end: WriteEnd) -> Result<(), Status> {
+    if len > unsent.len() && end != WriteEnd::Failed {
+        return Err(Status::ARGUMENT);
+    }
+    Ok(())
 }
 
 // Closing

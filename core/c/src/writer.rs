@@ -2,6 +2,7 @@
 
 use tls_record::{AlertDescription, Notice, WriterIn};
 
+use crate::connection::check_sent;
 use crate::half::Half;
 use crate::keys::Keys;
 use crate::memory::{Bytes, Handle, Object, Out, Owned, Parts, Slice, SliceMut};
@@ -143,10 +144,7 @@ pub extern "C" fn writer_sent(writer: Handle<'_, Writer>, len: usize) -> Status 
     Status::of(|| {
         let Writer(half) = writer.get()?;
         half.with(|writer| {
-            // As from a `send` that returned -1.
-            if len > writer.unsent().len() {
-                return Err(Status::ARGUMENT);
-            }
+            check_sent(len, writer.unsent(), writer.end())?;
             writer.sent(len);
             Ok(())
         })

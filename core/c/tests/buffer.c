@@ -79,6 +79,8 @@ static void more_than_there_is_is_refused(void) {
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_consume(&buffer, &opened));
     CHECK_STATUS(TLSR_OK, tlsr_buffer_filled(&buffer, &bytes));
     CHECK(bytes.len == sizeof memory);
+    /* A recv into no room returns 0, as at the end of the transport. */
+    CHECK_CLEARS(TLSR_ERR_NO_SPACE, bytes, tlsr_buffer_room(&buffer, &bytes));
 }
 
 static void wrong_calls_are_refused(void) {

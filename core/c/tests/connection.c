@@ -222,6 +222,28 @@ static void a_slot_is_sealed_in_place(void) {
     CHECK(opened.len == 7 && memcmp(wire + opened.offset, "sixteen", 7) == 0);
 }
 
+/* A transport may report what it took after the engine has discarded it: as DMA does. */
+static void a_send_ends_after_its_records_were_discarded(void) {
+    for (int is_transport = 0; is_transport < 2; is_transport++) {
+        make_both();
+        uint8_t wire[64];
+        tlsr_slice sending, unsent;
+        tlsr_opened opened;
+        write_text(&client, "data");
+        CHECK_STATUS(TLSR_OK, tlsr_connection_begin_send(&client.connection, &sending));
+        if (is_transport) {
+            CHECK_STATUS(TLSR_OK, tlsr_connection_transport_failed(&client.connection));
+        } else {
+            CHECK_STATUS(TLSR_OK, tlsr_connection_abort(&server.connection, TLSR_ALERT_INTERNAL_ERROR));
+            size_t len = take(&server, wire, sizeof wire, 64);
+            CHECK_STATUS(TLSR_ERR_PEER_ALERT, tlsr_connection_received(&client.connection, wire, len, &opened));
+        }
+        CHECK_STATUS(TLSR_OK, tlsr_connection_unsent(&client.connection, &unsent));
+        CHECK(sending.len == 26 && unsent.len == 0);
+        CHECK_STATUS(TLSR_OK, tlsr_connection_sent(&client.connection, sending.len));
+    }
+}
+
 static void bytes_of_a_send_stay_where_they_are(void) {
     make_both();
     write_text(&client, "first");
@@ -480,6 +502,7 @@ void test_connection(void) {
     each_answer_of_a_shutdown_has_its_cause();
     a_forged_record_ends_the_connection_with_its_alert();
     a_slot_is_sealed_in_place();
+    a_send_ends_after_its_records_were_discarded();
     bytes_of_a_send_stay_where_they_are();
     keys_are_updated_and_answered();
     settings_change_the_records();

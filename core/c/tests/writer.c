@@ -166,6 +166,21 @@ static void a_writer_writes_as_a_connection(void) {
     CHECK_STATUS(TLSR_ERR_IO, tlsr_writer_shutdown(&writer));
 }
 
+static void a_send_ends_after_its_records_were_discarded(void) {
+    make_halves(1);
+    uint8_t wire[64];
+    size_t taken;
+    tlsr_slice sending;
+    tlsr_opened opened;
+    CHECK_STATUS(TLSR_OK, tlsr_writer_write(&writer, (const uint8_t *)"data", 4, &taken));
+    CHECK_STATUS(TLSR_OK, tlsr_writer_begin_send(&writer, &sending));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_abort(&peer, TLSR_ALERT_INTERNAL_ERROR));
+    size_t len = control_of_peer(wire, sizeof wire);
+    CHECK_STATUS(TLSR_ERR_PEER_ALERT, tlsr_opener_open(&opener, wire, len, &opened));
+    CHECK_STATUS(TLSR_OK, tlsr_writer_sent(&writer, sending.len));
+    CHECK(take(wire, sizeof wire) == 0);
+}
+
 static void wrong_calls_are_refused(void) {
     make_halves(1);
     uint8_t data[16] = {0};
@@ -209,6 +224,7 @@ void test_writer(void) {
     the_caller_carries_what_is_due_without_a_mailbox();
     both_steps_of_a_shutdown_are_in_their_halves();
     joined_halves_go_on_with_what_is_unsent();
+    a_send_ends_after_its_records_were_discarded();
     a_writer_writes_as_a_connection();
     wrong_calls_are_refused();
 }

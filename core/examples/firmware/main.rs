@@ -139,11 +139,12 @@ impl Sender {
             return false;
         }
         // They stay where they are until they are `sent`, whatever is sealed meanwhile.
-        let len = self.writer.with(|writer| writer.begin_send().len());
-        if len > 0 {
-            dma::start(&self.writer.half().unsent()[..len]);
-        }
-        is_closed && len == 0
+        let is_sending = self.writer.with(|writer| {
+            let unsent = writer.begin_send();
+            dma::start(unsent);
+            !unsent.is_empty()
+        });
+        is_closed && !is_sending
     }
 
     fn take_byte(&mut self, byte: u8) {

@@ -89,10 +89,14 @@ fn a_record_that_fits_is_opened_in_one_piece() {
 fn a_step_that_fails_is_the_same_fault_as_a_wrong_tag() {
     let fault = Fault::BadRecordMac;
     let failed = (Some(OpenError::Fault(fault)), ReadEnd::Fault(fault));
+    // What has begun, or tried to, ends: an accelerator may wait for it.
+    let is_ended = || STEPS.take().iter().filter(|step| **step == End).count() == 1;
     for failing in [Begin, Authenticate, Verify, Decrypt] {
         assert_eq!(in_pieces(Some(failing)), failed, "{failing:?}");
+        assert!(is_ended(), "{failing:?}");
     }
     for failing in [Begin, Update, Verify] {
         assert_eq!(arriving(Some(failing)), failed, "{failing:?}");
+        assert!(is_ended(), "{failing:?}");
     }
 }

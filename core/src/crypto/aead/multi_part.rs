@@ -19,7 +19,8 @@ pub const MAX_TAG: usize = 16;
 ///   ([`Opener::open_arriving`](crate::Opener::open_arriving)).
 ///
 /// Parts have any length, and are given in their order. [`end`](Self::end) also follows a call that
-/// failed.
+/// failed. It does not follow if the connection ends in the middle of a record: then the key is
+/// overwritten (`Zeroize`), which must end an operation that others wait for.
 ///
 /// Only ciphers whose [tag](Aead::tag_len) has at most [`MAX_TAG`] bytes work in parts.
 pub trait MultiPart: Aead {

@@ -34,7 +34,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
         }
         match self.aead.begin(&nonce, additional_data, len) {
             Ok(()) => Ok(len),
-            Err(AeadError) => Err(Fault::BadRecordMac),
+            Err(AeadError) => Err(self.failed()),
         }
     }
 
@@ -43,8 +43,14 @@ impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
         self.aead.update(part).map_err(|AeadError| {
             // The cipher may have left plaintext that is not authenticated.
             part.fill(0);
-            Fault::BadRecordMac
+            self.failed()
         })
+    }
+
+    /// Ends a record of which a part was not opened.
+    fn failed(&mut self) -> Fault {
+        self.aead.end();
+        Fault::BadRecordMac
     }
 
     /// Checks the tag of the record, and ends it.
