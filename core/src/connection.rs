@@ -55,9 +55,10 @@ use crate::protocol::record_size_limit::RecordSizeLimit;
 /// called.
 ///
 /// `TX` must have room for the content of the longest record and about 70 bytes more, for its
-/// protection and for a control record before it. The content of a record is limited to what fits: [`fragment_limit`] returns the limit. To
-/// let a second record be sealed before the transport has taken the first, set
-/// [`Config::fragment_limit`](crate::Config) to `TX / 2 - 70` or less.
+/// protection and for a control record before it. The content of a record is limited to what fits:
+/// [`fragment_limit`] returns the limit. To let a second record be sealed before
+/// the transport has taken the first, set [`Config::fragment_limit`](crate::Config) to `TX / 2 - 70` or
+/// less.
 ///
 /// The bytes lie in an array of `TX` bytes in the connection itself. A [`ConnectionIn`] keeps them in
 /// a buffer of the caller's, whose length is known at run time only.
@@ -120,9 +121,9 @@ impl<K: KeySchedule, const TX: usize> Connection<K, TX> {
     /// A connection without keys, whose handshake is to begin, or whose keys are
     /// [installed](Self::install) later. `TX` is at least 128.
     ///
-    /// For a `static`, in which keys are where they stay. One that is made in its initializer lies in
-    /// `.data`, which takes as much flash as memory; one that is written at run time, as by
-    /// `static_cell::StaticCell`, in `.bss`.
+    /// It suits a `static`, because keys that are installed there never move. A static that is
+    /// initialised at compile time lies in `.data`, and takes flash as well as memory; one that is
+    /// written at run time (`static_cell::StaticCell`) lies in `.bss`.
     ///
     /// ```
     /// use std::sync::Mutex;
@@ -636,6 +637,9 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Connection<K
     }
 
     /// Sets the padding policy: see [`Sealer::set_padding`](crate::Sealer::set_padding).
+    ///
+    /// A policy that pads control records too ([`Config::pads_control`](crate::Config)) halves the room
+    /// for fragments, and a later policy does not give it back.
     pub fn set_padding(&mut self, padding: Padding) {
         self.writer.with_sealer(|sealer| sealer.set_padding(padding));
         self.tell();

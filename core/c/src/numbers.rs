@@ -5,7 +5,7 @@
 
 #![allow(dead_code, reason = "the header has them all, the features decide what is used")]
 
-// tlsr_config. Zeroed memory is no role, version or epoch.
+// tlsr_config. 0 is no role, version or epoch, so that zeroed memory is refused.
 pub(crate) const CLIENT: u8 = 1;
 pub(crate) const SERVER: u8 = 2;
 

@@ -22,8 +22,7 @@ pub fn slices_of<P: AsRef<[u8]>>(pieces: &[P], range: Range<usize>) -> impl Iter
     })
 }
 
-/// Calls `visit` with the slices of [`slices_of`], in order, until it returns `None`. Returns whether it
-/// did not.
+/// Calls `visit` with the slices of [`slices_of`], in order. Returns `None` as soon as `visit` does.
 ///
 /// Neither generic nor inlined: four loops would take more flash than one function.
 #[inline(never)]

@@ -138,9 +138,8 @@ pub trait Aead: Zeroize {
     /// cause this use of stack: do not set more than the cipher itself uses.
     const STACK: usize = 0;
 
-    /// Whether the cipher can read from one place and write to another: whether [`seal_from`](Self::seal_from)
-    /// and [`open_from`](Self::open_from) are its own. Sealing a slice and opening into another buffer copy
-    /// nothing then.
+    /// Whether the cipher implements [`seal_from`](Self::seal_from) and [`open_from`](Self::open_from)
+    /// itself, from one buffer to another without a copy.
     const IS_OUT_OF_PLACE: bool = false;
 
     /// Returns the length of the tag in bytes: 1 to 255.
@@ -261,8 +260,8 @@ pub trait Provider {
     /// HMAC (RFC 2104) with the hash that the suites of TLS 1.2 and 1.3 pair with `algorithm`, `message`
     /// given in parts. Fills `out`, which is as long as the hash.
     ///
-    /// Only [`takeover`](crate::takeover) of TLS 1.2 connections needs it: by default it is `None`, which
-    /// says that there is none. Parts of `message` may be secret: no copy of them may be left on a heap.
+    /// Only [`takeover`](crate::takeover) of TLS 1.2 connections needs it. `None` if the provider has no
+    /// HMAC, which is the default. Parts of `message` may be secret: leave no copy of them on a heap.
     #[cfg(all(feature = "takeover", feature = "tls12"))]
     fn hmac(_algorithm: Algorithm, _key: &[u8], _message: &[&[u8]], _out: &mut [u8]) -> Option<()> {
         None

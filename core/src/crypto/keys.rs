@@ -414,7 +414,7 @@ impl<P: Provider> Extractable for TrafficSecret<P> {
 /// [`scrub_stack`](crate::scrub_stack) overwrites them.
 ///
 /// # Errors
-/// What `out` holds then is nothing to use.
+/// After an error, do not use the content of `out`.
 ///
 /// - [`KeyError::Unsupported`] if the provider does not have the algorithm.
 /// - [`KeyError::Length`] unless `secret` has [`Algorithm::secret_len`] bytes, `label` at most 249,

@@ -292,12 +292,14 @@ impl<P: Provider> Follower<P> {
     /// such as a close_notify when it is dropped, must not be sent: its nonces are those of the engine.
     ///
     /// # Errors
-    /// [`TakeoverError::NotComplete`] unless [`is_complete`](Self::is_complete), and after a success;
-    /// [`TakeoverError::MissingSecret`] if no record came under the secret, and it was not given;
-    /// [`TakeoverError::Busy`] if a record or a message was followed in part, or a KeyUpdate is not
-    /// answered; [`TakeoverError::Ended`] if a direction was closed; [`TakeoverError::ExplicitNonces`] if
-    /// those of the library leave none to the engine; [`TakeoverError::Key`] if the engine does not take
-    /// the keys; and the error with which [`follow`](Self::follow) has failed.
+    /// - [`TakeoverError::NotComplete`] unless [`is_complete`](Self::is_complete), and after a success.
+    /// - [`TakeoverError::MissingSecret`] if no record came under the secret, and it was not given.
+    /// - [`TakeoverError::Busy`] if a record or a message was followed in part, or a KeyUpdate is not
+    ///   answered.
+    /// - [`TakeoverError::Ended`] if a direction was closed.
+    /// - [`TakeoverError::ExplicitNonces`] if those of the library leave none to the engine.
+    /// - [`TakeoverError::Key`] if the engine does not take the keys.
+    /// - The error with which [`follow`](Self::follow) has failed.
     pub fn finish(
         &mut self,
         config: Config,

@@ -17,7 +17,7 @@ pub enum SuspendError {
     PaddingFunction,
     /// The suspended connection could not be sealed.
     Crypto,
-    /// Trying again does not help, because one of these is missing:
+    /// Not possible for this connection, because one of these is missing:
     ///
     /// - the secret in memory: it is in a key store, and
     ///   [`traffic_secret`](crate::Extractable::traffic_secret) returned `None`;

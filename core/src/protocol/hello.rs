@@ -83,7 +83,7 @@ impl Hellos {
         self.alpn.get(..self.alpn_len.into()).filter(|name| !name.is_empty())
     }
 
-    /// Forgets what an earlier message of this kind said: a second ClientHello or ServerHello counts.
+    /// Resets what an earlier message of this type has set: the last ClientHello and ServerHello count.
     const fn begin(&mut self, message: HandshakeType) {
         match message {
             HandshakeType::CLIENT_HELLO => {

@@ -127,9 +127,8 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
     /// The errors of [`open`](Self::open), and for a record that is longer than the buffer:
     ///
     /// - [`Fault::BadRecordMac`] if the tag is wrong: everything that was provisional is forged.
-    /// - [`Fault::UnexpectedContentType`] if it is a handshake message or an alert. They are legal, but
-    ///   whoever sends them that long, or pads them so much, cannot be understood in this buffer. In
-    ///   TLS 1.3 this is known after the tag.
+    /// - [`Fault::UnexpectedContentType`] if it is a handshake message or an alert: legal, but too long
+    ///   for this buffer. In TLS 1.3 the content type is known only after the tag.
     /// - [`Fault::RecordOverflow`] if its plaintext is too long. This is known from the header, and
     ///   nothing is decrypted.
     /// - [`OpenError::OtherBuffer`] if [`open_into`](Self::open_into) or
