@@ -748,6 +748,12 @@ impl<K: KeySchedule> Opener<K> {
             matches!(self.epoch, Epoch::Application) && !self.is_draining && self.notice.is_empty();
     }
 
+    /// Returns the limits on what the peer may send without progress: those of
+    /// [`Config::limits`](crate::Config).
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Returns which end of the connection this is.
     pub const fn role(&self) -> Role {
         self.role

@@ -584,6 +584,28 @@ impl<K: KeySchedule> Sealer<K> {
         self.padding.zeros(content_type, content, usize::from(self.max_content).saturating_add(1))
     }
 
+    /// Returns how many records one key may seal, those not counted that are reserved for alerts and
+    /// KeyUpdates.
+    ///
+    /// It is the limit of the cipher (RFC 9846 section 5.5), or [`Config::key_limit`](crate::Config) if
+    /// that is lower. Without keys it is `u64::MAX`. The engine keeps to it. The TLS of Linux counts no
+    /// records: count them for it, and [update](crate::KernelDirection::update) the keys in time.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, Role, Sealer, TrafficSecret};
+    /// let mut config = Config::new(Role::Client);
+    /// config.key_limit = 1000;
+    /// let mut sealer = Sealer::new(config);
+    /// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
+    /// sealer.take_over(Epoch::Application, secret, 0)?;
+    /// assert_eq!(sealer.record_limit(), 996);
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    pub const fn record_limit(&self) -> u64 {
+        self.data_limit
+    }
+
     /// Returns the most bytes of content that a record may carry now.
     ///
     /// This is the least of the limits that were set here, that of the peer, and that of the

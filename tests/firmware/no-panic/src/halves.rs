@@ -27,6 +27,7 @@ fn opener<K: KeySchedule>(keys: impl Keys<K>) {
     any(Opener::end(any(opener)));
     let _ = any(Opener::check_closed(any(opener), any(1)));
     any(Opener::role(any(opener)));
+    any(Opener::limits(any(opener)));
     any(Opener::epoch(any(opener)));
     any(Opener::sequence(any(opener)));
     any(Opener::state(any(opener)));
@@ -53,6 +54,7 @@ fn sealer<K: KeySchedule>(keys: impl Keys<K>) {
     any(Sealer::record_len(any(sealer), any(1)));
     any(Sealer::content_len(any(sealer), any(64)));
     any(Sealer::fragment_limit(any(sealer)));
+    any(Sealer::record_limit(any(sealer)));
     Sealer::set_fragment_limit(any(sealer), any(1));
     Sealer::set_padding(any(sealer), any(Padding::By(PaddingFn(longest))));
     Sealer::set_record_size_limit(any(sealer), limit());
