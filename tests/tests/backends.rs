@@ -65,6 +65,15 @@ fn for_each_suite(test: impl Fn(Version, Algorithm)) {
     }
 }
 
+/// The suites that RustCrypto alone has.
+fn for_each_ccm_suite(test: impl Fn(Version, Algorithm)) {
+    for version in [Version::Tls13, Version::Tls12] {
+        for algorithm in [Algorithm::Aes128Ccm, Algorithm::Aes128Ccm8] {
+            test(version, algorithm);
+        }
+    }
+}
+
 #[test]
 fn every_backend_seals_to_the_same_bytes() {
     for_each_suite(|version, algorithm| {
@@ -73,6 +82,11 @@ fn every_backend_seals_to_the_same_bytes() {
         let in_parts = life::<RustCryptoParts>(version, algorithm);
         assert!(in_parts == wire, "in parts: {version:?} {algorithm:?}");
         assert!(life::<AwsLc>(version, algorithm) == wire, "AWS-LC: {version:?} {algorithm:?}");
+    });
+    for_each_ccm_suite(|version, algorithm| {
+        let wire = life::<RustCrypto>(version, algorithm);
+        let in_parts = life::<RustCryptoParts>(version, algorithm);
+        assert!(in_parts == wire, "in parts: {version:?} {algorithm:?}");
     });
 }
 
@@ -107,6 +121,10 @@ fn every_backend_seals_a_slice_as_it_seals_in_place() {
         seals::<RustCryptoParts>(version, algorithm);
         seals::<AwsLc>(version, algorithm);
     });
+    for_each_ccm_suite(|version, algorithm| {
+        seals::<RustCrypto>(version, algorithm);
+        seals::<RustCryptoParts>(version, algorithm);
+    });
 }
 
 #[test]
@@ -134,6 +152,11 @@ fn every_backend_opens_what_another_sealed() {
         let wire = life::<Ring>(version, algorithm);
         opens::<RustCrypto>(version, algorithm, &wire);
         opens::<AwsLc>(version, algorithm, &wire);
+    });
+    for_each_ccm_suite(|version, algorithm| {
+        let wire = life::<RustCrypto>(version, algorithm);
+        opens::<RustCrypto>(version, algorithm, &wire);
+        opens::<RustCryptoParts>(version, algorithm, &wire);
     });
 }
 
@@ -165,6 +188,11 @@ fn every_backend_opens_into_a_slice_as_it_opens_in_place() {
         opens::<RustCryptoParts>(version, algorithm, &wire);
         opens::<AwsLc>(version, algorithm, &wire);
     });
+    for_each_ccm_suite(|version, algorithm| {
+        let wire = life::<RustCrypto>(version, algorithm);
+        opens::<RustCrypto>(version, algorithm, &wire);
+        opens::<RustCryptoParts>(version, algorithm, &wire);
+    });
 }
 
 #[test]
@@ -193,6 +221,10 @@ fn a_forged_record_leaves_no_plaintext_in_the_slice() {
         leaves_none::<RustCrypto>(version, algorithm);
         leaves_none::<RustCryptoParts>(version, algorithm);
         leaves_none::<AwsLc>(version, algorithm);
+    });
+    for_each_ccm_suite(|version, algorithm| {
+        leaves_none::<RustCrypto>(version, algorithm);
+        leaves_none::<RustCryptoParts>(version, algorithm);
     });
 }
 

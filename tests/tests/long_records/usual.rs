@@ -371,7 +371,13 @@ fn sealed(version: Version, algorithm: Algorithm, padding: Padding, data: &[u8])
 }
 
 fn suites() -> impl Iterator<Item = (Version, Algorithm)> {
-    let algorithms = [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305];
+    let algorithms = [
+        Algorithm::Aes128Gcm,
+        Algorithm::Aes256Gcm,
+        Algorithm::Chacha20Poly1305,
+        Algorithm::Aes128Ccm,
+        Algorithm::Aes128Ccm8,
+    ];
     [Version::Tls13, Version::Tls12]
         .into_iter()
         .flat_map(move |version| algorithms.map(|it| (version, it)))

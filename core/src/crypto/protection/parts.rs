@@ -5,7 +5,6 @@ use core::ops::Range;
 
 use super::{INNER_TYPE_LEN, Inputs, Protection};
 use crate::buffer::pieces::{gather, visit};
-use crate::crypto::aead::AeadError;
 use crate::crypto::aead::multi_part::{MAX_TAG, MultiPart};
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Tail;
@@ -32,25 +31,21 @@ impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
         if len > length {
             return Err(Fault::BadRecordMac);
         }
-        match self.aead.begin(&nonce, additional_data, len) {
-            Ok(()) => Ok(len),
-            Err(AeadError) => Err(self.failed()),
+        let begun = self.aead.begin(&nonce, additional_data, len);
+        if begun.is_err() {
+            self.end(None)?;
         }
+        Ok(len)
     }
 
     /// Authenticates and decrypts the next part of the record that was [begun](Self::begin).
     pub(crate) fn open_part(&mut self, part: &mut [u8]) -> Result<(), Fault> {
-        self.aead.update(part).map_err(|AeadError| {
+        if self.aead.update(part).is_err() {
             // The cipher may have left plaintext that is not authenticated.
             part.fill(0);
-            self.failed()
-        })
-    }
-
-    /// Ends a record of which a part was not opened.
-    fn failed(&mut self) -> Fault {
-        self.aead.end();
-        Fault::BadRecordMac
+            self.end(None)?;
+        }
+        Ok(())
     }
 
     /// Checks the tag of the record, and ends it.
@@ -94,6 +89,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
         })
     }
 
+    /// Ends the record. It counts if it was `opened`.
     fn end(&mut self, opened: Option<()>) -> Result<(), Fault> {
         self.aead.end();
         opened.ok_or(Fault::BadRecordMac)?;

@@ -2,8 +2,10 @@
 //!
 //! RustCrypto's AEADs take a record in one piece. Here their block cipher, stream ciphers and universal
 //! hashes are put together in the same way: AES-GCM as in NIST SP 800-38D section 7,
-//! ChaCha20-Poly1305 as in RFC 8439 section 2.8.
+//! ChaCha20-Poly1305 as in RFC 8439 section 2.8, AES-CCM as in NIST SP 800-38C.
 
+#[cfg(feature = "rustcrypto-aes128-ccm")]
+mod ccm;
 #[cfg(any(feature = "rustcrypto-aes128-gcm", feature = "rustcrypto-aes256-gcm"))]
 mod gcm;
 #[cfg(feature = "rustcrypto-chacha20-poly1305")]
@@ -21,9 +23,6 @@ use crate::buffer::bytes::copy;
 use crate::crypto::aead::multi_part::MultiPart;
 use crate::crypto::aead::{Aead, AeadError, Algorithm, NONCE_LEN, Provider};
 use crate::small::SMALL;
-
-/// Length of a tag, and of a block of either universal hash.
-const TAG_LEN: usize = 16;
 
 /// Bytes that stream ciphers and hashes process together. Parts that are shorter, or do not begin at a
 /// multiple of it, are collected to such batches, because single blocks take several times as long, and
@@ -48,13 +47,20 @@ type Chacha20Poly1305 = poly::Chacha20Poly1305;
 #[cfg(not(feature = "rustcrypto-chacha20-poly1305"))]
 type Chacha20Poly1305 = Absent;
 
-/// RustCrypto as a [`Provider`] whose keys open a record in [parts](MultiPart): AES-GCM and
-/// ChaCha20-Poly1305, those of them whose features are on.
+#[cfg(feature = "rustcrypto-aes128-ccm")]
+type Aes128Ccm = ccm::Ccm<U16>;
+#[cfg(feature = "rustcrypto-aes128-ccm")]
+type Aes128Ccm8 = ccm::Ccm<aead::consts::U8>;
+#[cfg(not(feature = "rustcrypto-aes128-ccm"))]
+type Aes128Ccm = Parts<Absent>;
+#[cfg(not(feature = "rustcrypto-aes128-ccm"))]
+type Aes128Ccm8 = Parts<Absent>;
+
+/// RustCrypto as a [`Provider`] whose keys open a record in [parts](MultiPart).
 ///
-/// It seals and opens whole records as [`RustCrypto`] does. A key is longer by the state of one record:
-/// use it where records are opened in parts. It has no AES-CCM: a
-/// [`TrafficSecret`](crate::TrafficSecret) for it is
-/// [`KeyError::Unsupported`](crate::KeyError::Unsupported).
+/// It has the algorithms of [`RustCrypto`], and seals and opens whole records as it does. A key is longer
+/// by the state of one record, of which 64 bytes, or 2 KiB on 64-bit processors, are key stream: use it
+/// where records are opened in parts.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RustCryptoParts;
@@ -68,12 +74,7 @@ impl Provider for RustCryptoParts {
     const STACK: usize = if usize::BITS == 64 { 32_256 } else { 7168 };
 
     fn supports(algorithm: Algorithm) -> bool {
-        match algorithm {
-            Algorithm::Aes128Gcm | Algorithm::Aes256Gcm | Algorithm::Chacha20Poly1305 => {
-                RustCrypto::supports(algorithm)
-            }
-            Algorithm::Aes128Ccm | Algorithm::Aes128Ccm8 => false,
-        }
+        RustCrypto::supports(algorithm)
     }
 
     fn aead(algorithm: Algorithm, key: &[u8]) -> Option<RustCryptoPartsAead> {
@@ -82,7 +83,8 @@ impl Provider for RustCryptoParts {
             Algorithm::Aes128Gcm => Key::Aes128Gcm(Parts::new(key)?),
             Algorithm::Aes256Gcm => Key::Aes256Gcm(Parts::new(key)?),
             Algorithm::Chacha20Poly1305 => Key::Chacha20Poly1305(Parts::new(key)?),
-            Algorithm::Aes128Ccm | Algorithm::Aes128Ccm8 => return None,
+            Algorithm::Aes128Ccm => Key::Aes128Ccm(Aes128Ccm::new(key)?),
+            Algorithm::Aes128Ccm8 => Key::Aes128Ccm8(Aes128Ccm8::new(key)?),
         }))
     }
 
@@ -105,6 +107,8 @@ enum Key {
     Aes128Gcm(Parts<Aes128Gcm>),
     Aes256Gcm(Parts<Aes256Gcm>),
     Chacha20Poly1305(Parts<Chacha20Poly1305>),
+    Aes128Ccm(Aes128Ccm),
+    Aes128Ccm8(Aes128Ccm8),
 }
 
 impl RustCryptoPartsAead {
@@ -113,6 +117,8 @@ impl RustCryptoPartsAead {
             Key::Aes128Gcm(_) => Algorithm::Aes128Gcm,
             Key::Aes256Gcm(_) => Algorithm::Aes256Gcm,
             Key::Chacha20Poly1305(_) => Algorithm::Chacha20Poly1305,
+            Key::Aes128Ccm(_) => Algorithm::Aes128Ccm,
+            Key::Aes128Ccm8(_) => Algorithm::Aes128Ccm8,
         }
     }
 
@@ -121,6 +127,8 @@ impl RustCryptoPartsAead {
             Key::Aes128Gcm(key) => key,
             Key::Aes256Gcm(key) => key,
             Key::Chacha20Poly1305(key) => key,
+            Key::Aes128Ccm(key) => key,
+            Key::Aes128Ccm8(key) => key,
         }
     }
 }
@@ -137,7 +145,7 @@ impl Aead for RustCryptoPartsAead {
     const IS_OUT_OF_PLACE: bool = true;
 
     fn tag_len(&self) -> usize {
-        TAG_LEN
+        self.algorithm().tag_len()
     }
 
     fn confidentiality_limit(&self) -> u64 {
@@ -210,6 +218,10 @@ impl MultiPart for RustCryptoPartsAead {
         self.cipher().decrypt(in_out)
     }
 
+    fn update(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
+        self.cipher().update(in_out)
+    }
+
     fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError> {
         self.cipher().verify(tag)
     }
@@ -256,6 +268,12 @@ trait Cipher {
 
     fn authenticate(&mut self, ciphertext: &[u8]) -> Result<(), AeadError>;
     fn decrypt(&mut self, in_out: &mut [u8]) -> Result<(), AeadError>;
+
+    fn update(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
+        self.authenticate(in_out)?;
+        self.decrypt(in_out)
+    }
+
     fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError>;
     fn end(&mut self);
 }

@@ -9,9 +9,11 @@ use ctr::{CtrCore, flavors::Ctr32BE};
 use ghash::GHash;
 use zeroize::Zeroize;
 
-use super::{Block, Construction, TAG_LEN};
+use super::{Block, Construction};
 use crate::buffer::bytes::copy;
 use crate::crypto::aead::{AeadError, NONCE_LEN};
+
+const BLOCK_LEN: usize = 16;
 
 pub(super) struct Gcm<Aes> {
     aes: Aes,
@@ -20,7 +22,7 @@ pub(super) struct Gcm<Aes> {
 
 /// The first counter block (J0) of a nonce of 12 bytes. It masks the tag, and the text follows.
 fn first_block(nonce: &[u8; NONCE_LEN]) -> Block {
-    let mut block = [0; TAG_LEN];
+    let mut block = [0; BLOCK_LEN];
     copy(nonce, &mut block);
     if let Some(last) = block.last_mut() {
         *last = 1;
@@ -70,7 +72,7 @@ impl<Aes: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16> + KeyInit> Constru
     ) -> Result<Self::Stream<'_>, AeadError> {
         let core = CtrCore::inner_iv_init(&self.aes, &first_block(nonce));
         let mut stream = StreamCipherCoreWrapper::from_core(core);
-        stream.try_seek(position.saturating_add(TAG_LEN)).map_err(|_| AeadError)?;
+        stream.try_seek(position.saturating_add(BLOCK_LEN)).map_err(|_| AeadError)?;
         Ok(stream)
     }
 }
