@@ -27,6 +27,10 @@ const LONG: Duration = Duration::from_secs(20);
 /// A length that one call of `write` takes completely.
 const RESPONSE: usize = 40_000;
 
+/// A transport that takes nothing for so long is full. Sockets that have just said so may take more a
+/// little later, because Linux makes room in their buffers.
+const FULL: Duration = Duration::from_secs(1);
+
 type Tls = Stream<TcpStream, Ring>;
 
 #[derive(Clone, Copy, Debug)]
@@ -78,11 +82,15 @@ impl Server {
         };
         let _ = tls.read_exact(&mut vec![0; self.read]);
         tls.transport().set_nonblocking(true).unwrap();
-        let mut left = self.response;
-        while left != 0
-            && let Ok(len) = tls.write(&message(left.min(RESPONSE)))
-        {
-            left -= len;
+        let (mut left, mut taken) = (self.response, Instant::now());
+        while left != 0 && taken.elapsed() < FULL {
+            match tls.write(&message(left.min(RESPONSE))) {
+                Ok(len) => (left, taken) = (left - len, Instant::now()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                Err(_) => break,
+            }
         }
         let started = Instant::now();
         (tls.disconnect(self.budget, self.patience), started.elapsed())
@@ -103,14 +111,12 @@ impl Server {
         };
         let _ = tls.read_exact(&mut vec![0; self.read]).await;
         let mut left = self.response;
-        let writing = async {
-            while left != 0
-                && let Ok(len) = tls.write(&message(left.min(RESPONSE))).await
-            {
-                left -= len;
-            }
-        };
-        let _ = tokio::time::timeout(Duration::from_millis(100), writing).await;
+        while left != 0
+            && let data = message(left.min(RESPONSE))
+            && let Ok(Ok(len)) = tokio::time::timeout(FULL, tls.write(&data)).await
+        {
+            left -= len;
+        }
         let started = Instant::now();
         let patience = tokio::time::sleep(self.patience);
         (tls.disconnect(self.budget, patience).await, started.elapsed())
