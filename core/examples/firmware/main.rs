@@ -141,7 +141,9 @@ impl Sender {
         // They stay where they are until they are `sent`, whatever is sealed meanwhile.
         let is_sending = self.writer.with(|writer| {
             let unsent = writer.begin_send();
-            dma::start(unsent);
+            if !unsent.is_empty() {
+                dma::start(unsent);
+            }
             !unsent.is_empty()
         });
         is_closed && !is_sending
