@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::buffer::Buffer;
 use crate::error::HandshakeError;
 use crate::handshake::Progress;
+use crate::session::is_lasting;
 use crate::stream::{flush, send};
 #[cfg(feature = "tokio")]
 use crate::tokio_stream::{poll_receive, poll_send};
@@ -55,16 +56,14 @@ pub(crate) fn complete(
         match progress {
             // The peer may be gone after sending data, so an error of sending is ignored.
             Ok(Progress::Complete) => match sent {
-                Err(error)
-                    if error.kind() == ErrorKind::WouldBlock && handshake.must_send_all() =>
-                {
+                Err(error) if !is_lasting(error.kind()) && handshake.must_send_all() => {
                     return Err(error);
                 }
                 _ => return Ok(()),
             },
             // The peer may not read until we read, so receive even if nothing can be sent.
             Ok(Progress::NeedInput) => match sent {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if !is_lasting(error.kind()) => {}
                 sent => sent?,
             },
             Err(error) => return Err(error.into()),

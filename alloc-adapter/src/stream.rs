@@ -16,7 +16,7 @@ use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
 use crate::handshake::Handshake;
 use crate::parts::{HandshakeFailed, Parts};
-use crate::session::{Session, Step, parts};
+use crate::session::{Session, Step, is_lasting, parts};
 
 /// A TLS connection over a transport of `std`, for instance a [`TcpStream`](std::net::TcpStream).
 ///
@@ -88,7 +88,7 @@ impl Handshake {
     ///
     /// When it returns, the output of the handshake has been sent, so that the peer can complete it
     /// too. Two kinds of output may still be [unsent](Self::unsent): the tickets of a TLS 1.3
-    /// server, and bytes that the transport refused with an error other than `WouldBlock`.
+    /// server, and bytes that the transport refused with a permanent error.
     /// [`Stream::new`] takes them over. After a failure, the alert of rustls is sent before the
     /// error is returned.
     ///
@@ -285,7 +285,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     ) -> io::Result<u64> {
         // The peer may not read until we read, so go on if nothing can be sent now.
         match self.close() {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if !is_lasting(error.kind()) => {}
             closed => closed?,
         }
         let mut passed_on = 0_u64;
