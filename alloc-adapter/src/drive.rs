@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::buffer::Buffer;
 use crate::error::HandshakeError;
 use crate::handshake::Progress;
+use crate::parts::HandshakeFailed;
 use crate::session::is_lasting;
 use crate::stream::{flush, send};
 #[cfg(feature = "tokio")]
@@ -46,6 +47,12 @@ fn check_room(received: &Buffer) -> io::Result<()> {
     Ok(())
 }
 
+/// Ignores a permanent error of sending: the peer may be gone after data or an alert, and these matter
+/// more. After any other error the call is repeated, until everything is sent.
+pub(crate) fn ignore_lasting(sent: io::Result<()>) -> io::Result<()> {
+    sent.or_else(|error| if is_lasting(error.kind()) { Ok(()) } else { Err(error) })
+}
+
 pub(crate) fn complete(
     handshake: &mut impl Drive,
     transport: &mut (impl Read + Write),
@@ -54,19 +61,18 @@ pub(crate) fn complete(
         let progress = handshake.advance();
         let sent = send(handshake.unsent(), transport).and_then(|()| flush(transport));
         match progress {
-            // The peer may be gone after sending data, so an error of sending is ignored.
-            Ok(Progress::Complete) => match sent {
-                Err(error) if !is_lasting(error.kind()) && handshake.must_send_all() => {
-                    return Err(error);
-                }
-                _ => return Ok(()),
-            },
+            Ok(Progress::Complete) => {
+                return if handshake.must_send_all() { ignore_lasting(sent) } else { Ok(()) };
+            }
             // The peer may not read until we read, so receive even if nothing can be sent.
             Ok(Progress::NeedInput) => match sent {
                 Err(error) if !is_lasting(error.kind()) => {}
                 sent => sent?,
             },
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                ignore_lasting(sent)?;
+                return Err(error.into());
+            }
         }
         check_room(handshake.received())?;
         match transport.read(handshake.received().room()) {
@@ -75,6 +81,23 @@ pub(crate) fn complete(
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Performs a handshake that is not repeated after an error, and finishes it.
+pub(crate) fn establish<H: Drive, T: Read + Write, E>(
+    mut handshake: H,
+    mut transport: T,
+    finish: impl FnOnce(H) -> Result<E, HandshakeError>,
+) -> Result<(E, T), HandshakeFailed<T>> {
+    let established = match complete(&mut handshake, &mut transport) {
+        Ok(()) => finish(handshake).map_err(io::Error::from),
+        // The reason of a failure, also if its alert was to be sent first.
+        Err(error) => Err(handshake.advance().err().map_or(error, io::Error::from)),
+    };
+    match established {
+        Ok(established) => Ok((established, transport)),
+        Err(error) => Err(HandshakeFailed { error, transport }),
     }
 }
 

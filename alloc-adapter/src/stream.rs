@@ -90,7 +90,7 @@ impl Handshake {
     /// too. Two kinds of output may still be [unsent](Self::unsent): the tickets of a TLS 1.3
     /// server, and bytes that the transport refused with a permanent error.
     /// [`Stream::new`] takes them over. After a failure, the alert of rustls is sent before the
-    /// error is returned.
+    /// error is returned, unless the transport fails for good.
     ///
     /// # Errors
     /// - The errors of the transport. The call may be repeated after them.
@@ -163,15 +163,9 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     ///     Ok(Stream::from_handshake(handshake, tcp)?)
     /// }
     /// ```
-    pub fn from_handshake(
-        mut handshake: Handshake,
-        mut transport: T,
-    ) -> Result<Self, HandshakeFailed<T>> {
-        let completed = handshake.complete(&mut transport);
-        match completed.and_then(|()| Ok(handshake.finish()?)) {
-            Ok(established) => Ok(Self::new(established, transport)),
-            Err(error) => Err(HandshakeFailed { error, transport }),
-        }
+    pub fn from_handshake(handshake: Handshake, transport: T) -> Result<Self, HandshakeFailed<T>> {
+        let (established, transport) = drive::establish(handshake, transport, Handshake::finish)?;
+        Ok(Self::new(established, transport))
     }
 
     // Receiving

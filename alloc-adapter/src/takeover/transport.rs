@@ -78,14 +78,11 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// The errors of [`Takeover::complete`] and [`Takeover::finish`]. The error contains the transport, but
     /// not the handshake: over a non-blocking transport, call these two functions instead.
     pub fn from_takeover<L: Library>(
-        mut takeover: Takeover<L, P>,
-        mut transport: T,
+        takeover: Takeover<L, P>,
+        transport: T,
     ) -> Result<Self, HandshakeFailed<T>> {
-        let completed = takeover.complete(&mut transport);
-        match completed.and_then(|()| Ok(takeover.finish()?)) {
-            Ok(established) => Ok(Self::new(established, transport)),
-            Err(error) => Err(HandshakeFailed { error, transport }),
-        }
+        let (established, transport) = drive::establish(takeover, transport, Takeover::finish)?;
+        Ok(Self::new(established, transport))
     }
 }
 

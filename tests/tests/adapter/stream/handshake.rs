@@ -160,3 +160,30 @@ fn a_client_is_not_complete_while_its_finished_times_out() {
         assert!(!wire.peer.is_handshaking());
     }
 }
+
+#[test]
+fn the_alert_of_a_failed_handshake_is_sent_before_its_error_returns() {
+    for kind in TIMEOUTS {
+        let mut wire = Wire::to(Stack::Openssl.peer(Role::Client, TLS13));
+        wire.incoming.extend(b"GET / HTTP/1.0\r\n\r\n");
+        wire.write_timeout = Some(kind);
+        let mut server = handshake(Role::Server, TLS13);
+        for _ in 0..2 {
+            assert_eq!(server.complete(&mut wire).unwrap_err().kind(), kind);
+        }
+        wire.write_timeout = None;
+        for _ in 0..2 {
+            assert_eq!(server.complete(&mut wire).unwrap_err().kind(), ErrorKind::InvalidData);
+            assert_eq!(wire.sent, 7, "the alert, once");
+        }
+    }
+}
+
+#[test]
+fn the_error_of_a_failed_handshake_is_returned_if_the_handshake_is_consumed() {
+    let mut wire = Wire::to(Stack::Openssl.peer(Role::Client, TLS13));
+    wire.incoming.extend(b"GET / HTTP/1.0\r\n\r\n");
+    wire.write_timeout = Some(ErrorKind::TimedOut);
+    let failed = Stream::<_, Ring>::from_handshake(handshake(Role::Server, TLS13), wire);
+    assert_eq!(failed.unwrap_err().error.kind(), ErrorKind::InvalidData);
+}
