@@ -17,6 +17,7 @@ use rustls::server::{Accepted, Acceptor as Reader, ClientHello};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::buffer::Buffer;
+use crate::drive::ignore_lasting;
 use crate::error::HandshakeError;
 use crate::handshake::{Handshake, MAX_INPUT};
 use crate::stream::{flush, send};
@@ -184,7 +185,8 @@ impl Acceptor {
 
     /// Reads the ClientHello from a transport.
     ///
-    /// After a failure, the alert is sent before the error is returned.
+    /// After a failure, the alert is sent before the error is returned, unless the transport fails for
+    /// good.
     ///
     /// # Errors
     /// - The errors of the transport. The call may be repeated after them.
@@ -205,7 +207,8 @@ impl Acceptor {
                 },
                 State::Received(_) => break,
                 State::Failed(_) => {
-                    send(&mut self.alert, transport).and_then(|()| flush(transport))?;
+                    let sent = send(&mut self.alert, transport).and_then(|()| flush(transport));
+                    ignore_lasting(sent)?;
                     break;
                 }
             }
@@ -250,8 +253,11 @@ impl Acceptor {
                 }
                 State::Received(_) => return Poll::Ready(Ok(())),
                 State::Failed(_) => {
-                    ready!(poll_send(&mut self.alert, transport, cx))?;
-                    return Pin::new(transport).poll_flush(cx);
+                    // As in a handshake that failed, an error of sending is ignored.
+                    if ready!(poll_send(&mut self.alert, transport, cx)).is_ok() {
+                        let _ = ready!(Pin::new(transport).poll_flush(cx));
+                    }
+                    return Poll::Ready(Ok(()));
                 }
             }
         }
