@@ -251,9 +251,12 @@ impl<P: Provider> Session<P> {
     }
 
     pub(crate) fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
-        self.layer.abort(description)?;
-        self.inbox.resumption.forget();
-        Ok(())
+        let aborted = self.layer.abort(description);
+        // After our close_notify no alert is sent, but the receiving direction fails if it was open.
+        if aborted.is_ok() || matches!(self.layer.opener().end(), ReadEnd::Fault(_)) {
+            self.inbox.resumption.forget();
+        }
+        aborted
     }
 
     /// Returns an error if the peer has sent more than `budget` bytes of records since our

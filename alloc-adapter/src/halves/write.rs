@@ -6,6 +6,7 @@ use tls_record::aead::Provider;
 use tls_record::{AlertDescription, CloseError, KeyError, ReadEnd, SealError, WriteEnd};
 
 use super::link::LinkedSealer;
+use crate::resumption::Resumption;
 use crate::session::outbox::{Outbox, Sender};
 use crate::session::{close_result, keep_first_error, parts, seal_error};
 
@@ -19,6 +20,7 @@ pub struct WriteHalf<T, P: Provider> {
     pub(crate) transport: T,
     pub(crate) outbox: Outbox,
     pub(super) sealer: LinkedSealer<P>,
+    pub(super) resumption: Resumption,
     pub(crate) transport_error: Option<ErrorKind>,
 }
 
@@ -48,7 +50,9 @@ impl<T, P: Provider> WriteHalf<T, P> {
     /// The errors of [`Sealer::abort`](tls_record::Sealer::abort).
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         self.exchange();
-        self.sealer.abort(description)
+        self.sealer.abort(description)?;
+        self.resumption.forget();
+        Ok(())
     }
 
     /// Returns how the sending direction ended, or that it is open.
