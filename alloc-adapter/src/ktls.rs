@@ -446,7 +446,14 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         }
     }
 
-    // How it stands
+    // State
+
+    /// Sets whether reading may end without a close_notify.
+    ///
+    /// See [`Stream::tolerate_truncation`], whose setting it has at first.
+    pub const fn tolerate_truncation(&mut self, tolerate: bool) {
+        self.tolerates_truncation = tolerate;
+    }
 
     /// Returns how each direction ended, or that it is open.
     ///

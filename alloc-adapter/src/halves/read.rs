@@ -93,7 +93,7 @@ impl<T, P: Provider> ReadHalf<T, P> {
         &self.info
     }
 
-    /// Returns the exporter of keying material, or `None` in TLS 1.2.
+    /// Returns the exporter of keying material, or `None` in TLS 1.2 and without rustls.
     pub const fn exporter(&self) -> Option<&Exporter> {
         self.exporter.as_ref()
     }
