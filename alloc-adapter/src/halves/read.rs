@@ -103,14 +103,21 @@ impl<T, P: Provider> ReadHalf<T, P> {
         &self.transport
     }
 
-    pub(crate) fn open(&mut self) -> io::Result<Step> {
+    /// Drops [`Tickets`](crate::Tickets) after a key update of the writing half: they hold the first
+    /// traffic secrets.
+    fn drop_old_tickets(&mut self) {
         if self.opener.must_drop_tickets() {
             self.inbox.tickets = None;
         }
+    }
+
+    pub(crate) fn open(&mut self) -> io::Result<Step> {
+        self.drop_old_tickets();
         self.inbox.open(&mut self.opener).map_err(open_error)
     }
 
     pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, Stopped) {
+        self.drop_old_tickets();
         self.inbox.copy_data(&mut self.opener, room, put)
     }
 
