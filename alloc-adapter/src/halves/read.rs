@@ -79,6 +79,8 @@ impl<T, P: Provider> ReadHalf<T, P> {
     }
 
     /// Returns how the receiving direction ended, or that it is open.
+    ///
+    /// An abort by the writing half counts from the next read on.
     pub fn end(&self) -> ReadEnd {
         self.opener.end()
     }

@@ -57,8 +57,10 @@ impl<T, P: Provider> WriteHalf<T, P> {
 
     /// Returns how the sending direction ended, or that it is open.
     ///
-    /// It has ended once the transport has taken the last byte.
-    pub fn end(&self) -> WriteEnd {
+    /// It has ended once the transport has taken the last byte. A fault or an alert that the reading half
+    /// has found counts at once.
+    pub fn end(&mut self) -> WriteEnd {
+        self.exchange();
         self.outbox.end(self.sealer.sealer().end())
     }
 

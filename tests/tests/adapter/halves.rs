@@ -175,6 +175,17 @@ fn a_read_of_several_records_passes_over_tickets_after_a_key_update_of_the_writi
 }
 
 #[test]
+fn the_end_of_the_writing_half_includes_what_the_reading_half_found() {
+    for_each_peer(|_, (mut read, mut write), wire| {
+        wire.get().peer.write(b"forged");
+        *wire.get().collect().back_mut().unwrap() ^= 1;
+        assert!(read.read(&mut [0]).is_err());
+        assert_eq!(write.end(), WriteEnd::AlertQueued(AlertDescription::BAD_RECORD_MAC));
+        assert!(write.wants_write());
+    });
+}
+
+#[test]
 fn an_abort_of_the_writing_half_stops_the_reading_half() {
     for_each_peer(|_, (mut read, mut write), wire| {
         wire.get().peer.write(b"data");
