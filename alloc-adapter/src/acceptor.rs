@@ -17,12 +17,11 @@ use rustls::server::{Accepted, Acceptor as Reader, ClientHello};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::buffer::Buffer;
-use crate::drive::ignore_lasting;
 use crate::error::HandshakeError;
 use crate::handshake::{Handshake, MAX_INPUT};
-use crate::stream::{flush, send};
+use crate::transport::{flush, ignore_lasting, send};
 #[cfg(feature = "tokio")]
-use crate::tokio_stream::{poll_receive, poll_send};
+use crate::transport::{poll_receive, poll_send};
 
 /// Reads a ClientHello, so that a server can choose its config by it.
 ///

@@ -14,10 +14,9 @@ use crate::buffer::Buffer;
 use crate::error::HandshakeError;
 use crate::handshake::Progress;
 use crate::parts::HandshakeFailed;
-use crate::session::is_lasting;
-use crate::stream::{flush, send};
+use crate::transport::{flush, ignore_lasting, is_lasting, send};
 #[cfg(feature = "tokio")]
-use crate::tokio_stream::{poll_receive, poll_send};
+use crate::transport::{poll_receive, poll_send};
 
 /// A handshake without I/O.
 pub(crate) trait Drive {
@@ -45,12 +44,6 @@ fn check_room(received: &Buffer) -> io::Result<()> {
         return Err(io::Error::other("the TLS library waits for something else than the peer"));
     }
     Ok(())
-}
-
-/// Ignores a permanent error of sending: the peer may be gone after data or an alert, and these matter
-/// more. After any other error the call is repeated, until everything is sent.
-pub(crate) fn ignore_lasting(sent: io::Result<()>) -> io::Result<()> {
-    sent.or_else(|error| if is_lasting(error.kind()) { Ok(()) } else { Err(error) })
 }
 
 pub(crate) fn complete(

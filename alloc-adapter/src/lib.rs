@@ -172,6 +172,8 @@ mod tickets;
 pub mod tokio_rustls;
 #[cfg(feature = "tokio")]
 mod tokio_stream;
+#[cfg(feature = "std")]
+mod transport;
 mod trial;
 #[cfg(feature = "tokio")]
 mod wait;

@@ -27,6 +27,7 @@ use tokio::io::AsyncWrite;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::parts::Parts;
+use crate::transport::keep_first_error;
 pub(crate) use inbox::Step;
 use inbox::{Inbox, Receiver, Stopped};
 use outbox::{Outbox, Sender};
@@ -315,24 +316,6 @@ pub(crate) fn close_result(result: Result<(), CloseError>, has_discarded: bool) 
         Ok(()) | Err(CloseError::AlreadyClosed | CloseError::Truncated) => Ok(()),
         Err(error) => Err(io::Error::new(ErrorKind::ConnectionAborted, error)),
     }
-}
-
-/// Stores the first permanent error of a transport in `first`, and returns `result`.
-pub(crate) fn keep_first_error<R>(
-    first: &mut Option<ErrorKind>,
-    result: io::Result<R>,
-) -> io::Result<R> {
-    if let Err(error) = &result
-        && is_lasting(error.kind())
-    {
-        first.get_or_insert(error.kind());
-    }
-    result
-}
-
-/// Returns whether an error of the transport is permanent.
-pub(crate) const fn is_lasting(kind: ErrorKind) -> bool {
-    !matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::TimedOut)
 }
 
 /// Returns the first [`MAX_SLICES`] slices that are not empty.

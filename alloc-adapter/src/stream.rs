@@ -8,7 +8,6 @@ use rustls::{ClientConfig, ServerConfig};
 use tls_record::aead::Provider;
 use tls_record::{AlertDescription, CloseError, End, KeyError};
 
-use crate::buffer::Buffer;
 use crate::common_methods::{common_methods, session_methods};
 use crate::drive;
 use crate::established::{Established, Info};
@@ -16,7 +15,8 @@ use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
 use crate::handshake::Handshake;
 use crate::parts::{HandshakeFailed, Parts};
-use crate::session::{Session, Step, is_lasting, parts};
+use crate::session::{Session, Step, parts};
+use crate::transport::is_lasting;
 
 /// A TLS connection over a transport of `std`, for instance a [`TcpStream`](std::net::TcpStream).
 ///
@@ -365,27 +365,5 @@ impl<T: Read + Write, P: Provider> Write for Stream<T, P> {
 impl<T, P: Provider> core::fmt::Debug for Stream<T, P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_tuple("Stream").field(&self.session.info).finish_non_exhaustive()
-    }
-}
-
-/// Writes unsent bytes to the transport. Bytes that it does not take stay in `unsent`.
-pub(crate) fn send<T: Write>(unsent: &mut Buffer, transport: &mut T) -> io::Result<()> {
-    while !unsent.is_empty() {
-        match transport.write(unsent.filled()) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(len) => unsent.consume(len),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn flush<T: Write>(transport: &mut T) -> io::Result<()> {
-    loop {
-        match transport.flush() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            flushed => return flushed,
-        }
     }
 }

@@ -12,7 +12,6 @@ use tls_record::aead::Provider;
 use tls_record::{AlertDescription, CloseError, End, KeyError, MAX_RECORD, OpenError, ReadEnd};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::buffer::Buffer;
 use crate::common_methods::{common_methods, session_methods};
 use crate::drive;
 use crate::established::{Established, Info};
@@ -22,6 +21,7 @@ use crate::handshake::Handshake;
 use crate::parts::{HandshakeFailed, Parts};
 use crate::session::inbox::Stopped;
 use crate::session::{Session, Step, parts};
+use crate::transport::poll_receive;
 use crate::wait::{Half, Wait};
 
 /// A TLS connection over a transport of tokio, for instance its `TcpStream`.
@@ -566,30 +566,4 @@ impl<T, P: Provider> core::fmt::Debug for TokioStream<T, P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_tuple("TokioStream").field(&self.session.info).finish_non_exhaustive()
     }
-}
-
-/// Writes unsent bytes to the transport. Bytes that it does not take stay in `unsent`.
-pub(crate) fn poll_send<T: AsyncWrite + Unpin>(
-    unsent: &mut Buffer,
-    transport: &mut T,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<()>> {
-    while !unsent.is_empty() {
-        match ready!(Pin::new(&mut *transport).poll_write(cx, unsent.filled()))? {
-            0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-            len => unsent.consume(len),
-        }
-    }
-    Poll::Ready(Ok(()))
-}
-
-/// Reads from the transport into the room of `received`, and returns the number of bytes.
-pub(crate) fn poll_receive<T: AsyncRead + Unpin>(
-    received: &mut Buffer,
-    transport: &mut T,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let mut room = ReadBuf::new(received.room());
-    ready!(Pin::new(transport).poll_read(cx, &mut room))?;
-    Poll::Ready(Ok(room.filled().len()))
 }

@@ -9,7 +9,8 @@ use super::link::LinkedOpener;
 use crate::established::Info;
 use crate::exporter::Exporter;
 use crate::session::inbox::{Inbox, Step, Stopped};
-use crate::session::{keep_first_error, open_error};
+use crate::session::open_error;
+use crate::transport::keep_first_error;
 
 /// The reading half of a split [`Stream`](crate::Stream) or `TokioStream`.
 ///

@@ -8,7 +8,8 @@ use tls_record::{AlertDescription, CloseError, KeyError, ReadEnd, SealError, Wri
 use super::link::LinkedSealer;
 use crate::resumption::Resumption;
 use crate::session::outbox::{Outbox, Sender};
-use crate::session::{close_result, keep_first_error, parts, seal_error};
+use crate::session::{close_result, parts, seal_error};
+use crate::transport::keep_first_error;
 
 /// The writing half of a split [`Stream`](crate::Stream) or `TokioStream`.
 ///
