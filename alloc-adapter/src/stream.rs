@@ -83,35 +83,6 @@ impl<T, P: Provider> Stream<T, P> {
     }
 }
 
-impl Handshake {
-    /// Performs the handshake over a transport.
-    ///
-    /// When it returns, the output of the handshake has been sent, so that the peer can complete it
-    /// too. Two kinds of output may still be [unsent](Self::unsent): the tickets of a TLS 1.3
-    /// server, and bytes that the transport refused with a permanent error.
-    /// [`Stream::new`] takes them over. After a failure, the alert of rustls is sent before the
-    /// error is returned, unless the transport fails for good.
-    ///
-    /// # Errors
-    /// - The errors of the transport. The call may be repeated after them.
-    /// - [`HandshakeError`](crate::HandshakeError), as an inner error.
-    ///
-    /// ```
-    /// # use std::io::{self, Read, Write};
-    /// # use tls_record_alloc::{Handshake, Stream};
-    /// # use tls_record_alloc::tls_record::aead::ring::Ring;
-    /// # fn example<T: Read + Write>(mut handshake: Handshake, mut transport: T) -> io::Result<()> {
-    /// handshake.engine_config().fragment_limit = 1024;
-    /// handshake.complete(&mut transport)?;
-    /// let tls = Stream::<_, Ring>::new(handshake.finish()?, transport);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn complete<T: Read + Write>(&mut self, transport: &mut T) -> io::Result<()> {
-        drive::complete(self, transport)
-    }
-}
-
 impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// Performs a client's handshake with the server called `name`.
     ///

@@ -125,41 +125,6 @@ pub enum Shutdown {
 
 common_methods!(TokioStream);
 
-impl Handshake {
-    /// Performs the handshake over a transport of tokio.
-    ///
-    /// The future may be dropped and the call repeated: all state is in the handshake. When it
-    /// completes, the output of the handshake has been sent, so that the peer can complete it too.
-    /// Some output may still be [unsent](Self::unsent): the tickets of a TLS 1.3 server, bytes that
-    /// the transport refused with an error, and bytes for a peer that sends a full input buffer
-    /// before it reads. [`TokioStream::new`] takes them over. After a failure, the alert of rustls
-    /// is sent before the error is returned.
-    ///
-    /// # Errors
-    /// - The errors of the transport.
-    /// - [`HandshakeError`](crate::HandshakeError), as an inner error.
-    ///
-    /// ```
-    /// # use std::io;
-    /// # use tls_record_alloc::{Handshake, TokioStream};
-    /// # use tls_record_alloc::tls_record::aead::ring::Ring;
-    /// # use tokio::io::{AsyncRead, AsyncWrite};
-    /// # async fn example<T>(mut handshake: Handshake, mut transport: T) -> io::Result<()>
-    /// # where T: AsyncRead + AsyncWrite + Unpin {
-    /// handshake.engine_config().fragment_limit = 1024;
-    /// handshake.complete_async(&mut transport).await?;
-    /// let tls = TokioStream::<_, Ring>::new(handshake.finish()?, transport);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn complete_async<T>(&mut self, transport: &mut T) -> io::Result<()>
-    where
-        T: AsyncRead + AsyncWrite + Unpin,
-    {
-        poll_fn(|cx| drive::poll_complete(self, transport, cx)).await
-    }
-}
-
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// Performs a client's handshake with the server called `name`.
     ///
@@ -218,14 +183,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// }
     /// ```
     pub async fn from_handshake(
-        mut handshake: Handshake,
-        mut transport: T,
+        handshake: Handshake,
+        transport: T,
     ) -> Result<Self, HandshakeFailed<T>> {
-        let completed = handshake.complete_async(&mut transport).await;
-        match completed.and_then(|()| Ok(handshake.finish()?)) {
-            Ok(established) => Ok(Self::new(established, transport)),
-            Err(error) => Err(HandshakeFailed { error, transport }),
-        }
+        let (established, transport) =
+            drive::establish_async(handshake, transport, Handshake::finish).await?;
+        Ok(Self::new(established, transport))
     }
 
     /// Closes the sending direction with a close_notify.

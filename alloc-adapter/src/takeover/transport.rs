@@ -94,13 +94,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// The errors of [`Takeover::complete_async`] and [`Takeover::finish`]. The error contains the
     /// transport.
     pub async fn from_takeover<L: Library>(
-        mut takeover: Takeover<L, P>,
-        mut transport: T,
+        takeover: Takeover<L, P>,
+        transport: T,
     ) -> Result<Self, HandshakeFailed<T>> {
-        let completed = takeover.complete_async(&mut transport).await;
-        match completed.and_then(|()| Ok(takeover.finish()?)) {
-            Ok(established) => Ok(Self::new(established, transport)),
-            Err(error) => Err(HandshakeFailed { error, transport }),
-        }
+        let (established, transport) =
+            drive::establish_async(takeover, transport, Takeover::finish).await?;
+        Ok(Self::new(established, transport))
     }
 }
