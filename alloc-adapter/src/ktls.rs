@@ -7,11 +7,11 @@
 mod error;
 mod handing_over;
 mod keys;
-mod receiver;
+mod opened;
+mod probe;
 mod receiving;
 mod sending;
 mod socket;
-mod support;
 
 pub use error::{KernelTlsError, NotInKernel};
 
@@ -37,7 +37,7 @@ use crate::stream::Stream;
 use crate::tickets::Tickets;
 use crate::transport::{is_lasting, keep_first_error};
 use handing_over::Given;
-use receiver::Receiver;
+use opened::Receiver;
 use sending::records_of_file;
 use socket::ControlRoom;
 
@@ -118,7 +118,7 @@ const RESERVE: u64 = 8;
 /// ```
 pub struct KernelStream<T, P: Provider> {
     socket: T,
-    /// What the records mean that the kernel opened.
+    /// Interprets the records that the kernel has opened.
     receiver: Receiver,
     /// Says which control records are due. Its keys are the kernel's.
     sealer: Box<Sealer<TrafficSecret<P>>>,
