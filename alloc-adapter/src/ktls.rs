@@ -28,6 +28,7 @@ use tls_record::{
 use zeroize::Zeroizing;
 
 use crate::buffer::Buffer;
+use crate::common_methods::state_methods;
 use crate::established::Info;
 use crate::exporter::Exporter;
 use crate::resumption::Resumption;
@@ -449,13 +450,6 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
 
     // State
 
-    /// Sets whether reading may end without a close_notify.
-    ///
-    /// See [`Stream::tolerate_truncation`], whose setting it has at first.
-    pub const fn tolerate_truncation(&mut self, tolerate: bool) {
-        self.tolerates_truncation = tolerate;
-    }
-
     /// Returns how each direction ended, or that it is open.
     ///
     /// The sending direction counts as closed, or the alert as sent, once the kernel has taken it.
@@ -474,33 +468,6 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         !self.unread.is_empty() || !matches!(self.receiver.end(), ReadEnd::Open)
     }
 
-    /// Takes the last warning alert of the peer, for instance `user_canceled`.
-    ///
-    /// A close_notify is not reported. Each alert is returned once.
-    pub const fn take_warning(&mut self) -> Option<AlertDescription> {
-        self.warning.take()
-    }
-
-    /// Returns whether a renegotiation that the peer asked for was refused (TLS 1.2).
-    pub const fn renegotiation_refused(&self) -> bool {
-        self.renegotiation_refused
-    }
-
-    /// Returns the first permanent error of the socket.
-    pub const fn transport_error(&self) -> Option<ErrorKind> {
-        self.transport_error
-    }
-
-    /// Returns the parameters that the handshake negotiated.
-    pub const fn info(&self) -> &Info {
-        &self.info
-    }
-
-    /// Returns the exporter of keying material, or `None` in TLS 1.2 and without rustls.
-    pub const fn exporter(&self) -> Option<&Exporter> {
-        self.exporter.as_ref()
-    }
-
     /// Returns the socket.
     ///
     /// Do not read from it or write to it: its bytes would be records, and their number is counted here.
@@ -508,6 +475,8 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         &self.socket
     }
 }
+
+state_methods!(KernelStream, [], []);
 
 /// For polling. Do not read from the descriptor or write to it.
 impl<T: AsRawFd, P: Provider> AsRawFd for KernelStream<T, P> {
