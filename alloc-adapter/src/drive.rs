@@ -12,9 +12,8 @@ use core::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::buffer::Buffer;
-use crate::error::HandshakeError;
+use crate::error::{HandshakeError, HandshakeFailed};
 use crate::handshake::{Handshake, Progress};
-use crate::parts::HandshakeFailed;
 use crate::transport::{flush, ignore_lasting, is_lasting, send};
 #[cfg(feature = "tokio")]
 use crate::transport::{poll_receive, poll_send};

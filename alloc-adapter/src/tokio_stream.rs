@@ -14,11 +14,12 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::common_methods::{common_methods, session_methods};
 use crate::drive;
+use crate::error::HandshakeFailed;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
 use crate::handshake::Handshake;
-use crate::parts::{HandshakeFailed, Parts};
+use crate::parts::Parts;
 use crate::session::inbox::Stopped;
 use crate::session::{Session, Step, parts};
 use crate::transport::poll_receive;

@@ -10,9 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{Library, Takeover};
 use crate::buffer::Buffer;
 use crate::drive::{self, Drive};
-use crate::error::HandshakeError;
+use crate::error::{HandshakeError, HandshakeFailed};
 use crate::handshake::Progress;
-use crate::parts::HandshakeFailed;
 use crate::stream::Stream;
 #[cfg(feature = "tokio")]
 use crate::tokio_stream::TokioStream;
