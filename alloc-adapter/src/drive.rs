@@ -43,8 +43,8 @@ impl Handshake {
     /// When it returns, the output of the handshake has been sent, so that the peer can complete it
     /// too. Two kinds of output may still be [unsent](Self::unsent): the tickets of a TLS 1.3
     /// server, and bytes that the transport refused with a permanent error.
-    /// [`Stream::new`](crate::Stream::new) takes them over. After a failure, the alert of rustls is sent before the
-    /// error is returned, unless the transport fails for good.
+    /// [`Stream::new`](crate::Stream::new) takes them over. After a failure, the alert of rustls is
+    /// sent before the error is returned, unless the transport fails for good.
     ///
     /// # Errors
     /// - The errors of the transport. The call may be repeated after them.
