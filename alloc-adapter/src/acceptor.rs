@@ -19,9 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::buffer::Buffer;
 use crate::error::HandshakeError;
 use crate::handshake::{Handshake, MAX_INPUT};
-use crate::stream::{flush, send};
+use crate::transport::{flush, ignore_lasting, send};
 #[cfg(feature = "tokio")]
-use crate::tokio_stream::{poll_receive, poll_send};
+use crate::transport::{poll_receive, poll_send};
 
 /// Reads a ClientHello, so that a server can choose its config by it.
 ///
@@ -184,7 +184,8 @@ impl Acceptor {
 
     /// Reads the ClientHello from a transport.
     ///
-    /// After a failure, the alert is sent before the error is returned.
+    /// After a failure, the alert is sent before the error is returned, unless the transport fails for
+    /// good.
     ///
     /// # Errors
     /// - The errors of the transport. The call may be repeated after them.
@@ -205,7 +206,8 @@ impl Acceptor {
                 },
                 State::Received(_) => break,
                 State::Failed(_) => {
-                    send(&mut self.alert, transport).and_then(|()| flush(transport))?;
+                    let sent = send(&mut self.alert, transport).and_then(|()| flush(transport));
+                    ignore_lasting(sent)?;
                     break;
                 }
             }
@@ -250,8 +252,11 @@ impl Acceptor {
                 }
                 State::Received(_) => return Poll::Ready(Ok(())),
                 State::Failed(_) => {
-                    ready!(poll_send(&mut self.alert, transport, cx))?;
-                    return Pin::new(transport).poll_flush(cx);
+                    // As in a handshake that failed, an error of sending is ignored.
+                    if ready!(poll_send(&mut self.alert, transport, cx)).is_ok() {
+                        let _ = ready!(Pin::new(transport).poll_flush(cx));
+                    }
+                    return Poll::Ready(Ok(()));
                 }
             }
         }

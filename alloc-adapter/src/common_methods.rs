@@ -1,8 +1,9 @@
 //! The methods that the streams have in common.
 
-/// The methods of the connection, which is the field `$session`.
-macro_rules! session_methods {
-    ($Stream:ident, $($session:ident).+) => {
+/// The methods that only access fields, also for `KernelStream` and `ReadHalf`: the fields are in
+/// `$session` and `$inbox`, or in `self` if these are empty.
+macro_rules! state_methods {
+    ($Stream:ident, [$($session:ident)*], [$($inbox:ident)*]) => {
         impl<T, P: Provider> $Stream<T, P> {
             /// Sets whether reading may end without a close_notify.
             ///
@@ -12,9 +13,49 @@ macro_rules! session_methods {
             /// a close_notify and whose data marks its own end. [`end`](Self::end) still returns
             /// `Truncated`.
             pub const fn tolerate_truncation(&mut self, tolerate: bool) {
-                self.$($session).+.inbox.tolerates_truncation = tolerate;
+                self$(.$inbox)*.tolerates_truncation = tolerate;
             }
 
+            /// Takes the last warning alert of the peer, for instance `user_canceled`.
+            ///
+            /// A close_notify is not reported. Each alert is returned once.
+            pub const fn take_warning(&mut self) -> Option<AlertDescription> {
+                self$(.$inbox)*.warning.take()
+            }
+
+            /// Returns whether a renegotiation that the peer asked for was refused (TLS 1.2).
+            pub const fn renegotiation_refused(&self) -> bool {
+                self$(.$inbox)*.renegotiation_refused
+            }
+
+            /// Returns the first permanent error of the transport.
+            ///
+            /// [`WouldBlock`](ErrorKind::WouldBlock), [`Interrupted`](ErrorKind::Interrupted) and
+            /// [`TimedOut`](ErrorKind::TimedOut) are not permanent. The error is kept even if a
+            /// later call succeeds.
+            pub const fn transport_error(&self) -> Option<ErrorKind> {
+                self$(.$session)*.transport_error
+            }
+
+            /// Returns the parameters that the handshake negotiated.
+            pub const fn info(&self) -> &Info {
+                &self$(.$session)*.info
+            }
+
+            /// Returns the exporter of keying material, or `None` in TLS 1.2 and without rustls.
+            pub const fn exporter(&self) -> Option<&Exporter> {
+                self$(.$session)*.exporter.as_ref()
+            }
+        }
+    };
+}
+
+/// The methods of the connection, which is the field `$session`.
+macro_rules! session_methods {
+    ($Stream:ident, $($session:ident).+) => {
+        $crate::common_methods::state_methods!($Stream, [$($session)+], [$($session)+ inbox]);
+
+        impl<T, P: Provider> $Stream<T, P> {
             /// Returns whether a read can proceed without the transport.
             ///
             /// True if decrypted data or a whole record is buffered, or if reading has ended. If
@@ -42,18 +83,6 @@ macro_rules! session_methods {
                 self.$($session).+.has_pending()
             }
 
-            /// Takes the last warning alert of the peer, for instance `user_canceled`.
-            ///
-            /// A close_notify is not reported. Each alert is returned once.
-            pub const fn take_warning(&mut self) -> Option<AlertDescription> {
-                self.$($session).+.inbox.warning.take()
-            }
-
-            /// Returns whether a renegotiation that the peer asked for was refused (TLS 1.2).
-            pub const fn renegotiation_refused(&self) -> bool {
-                self.$($session).+.inbox.renegotiation_refused
-            }
-
             /// Returns whether flushing would send anything.
             ///
             /// True if the transport has not taken all sealed records, if an alert or a KeyUpdate
@@ -70,25 +99,6 @@ macro_rules! session_methods {
             /// [`transport_error`](Self::transport_error).
             pub fn end(&self) -> End {
                 self.$($session).+.end()
-            }
-
-            /// Returns the first permanent error of the transport.
-            ///
-            /// [`WouldBlock`](ErrorKind::WouldBlock), [`Interrupted`](ErrorKind::Interrupted) and
-            /// [`TimedOut`](ErrorKind::TimedOut) are not permanent. The error is kept even if a
-            /// later call succeeds.
-            pub const fn transport_error(&self) -> Option<ErrorKind> {
-                self.$($session).+.transport_error
-            }
-
-            /// Returns the parameters that the handshake negotiated.
-            pub const fn info(&self) -> &Info {
-                &self.$($session).+.info
-            }
-
-            /// Returns the exporter of keying material, or `None` in TLS 1.2 and without rustls.
-            pub const fn exporter(&self) -> Option<&Exporter> {
-                self.$($session).+.exporter.as_ref()
             }
         }
     };
@@ -156,4 +166,4 @@ macro_rules! common_methods {
     };
 }
 
-pub(crate) use {common_methods, session_methods};
+pub(crate) use {common_methods, session_methods, state_methods};

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 
 #[cfg(feature = "tokio")]
 use core::{
+    future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -11,11 +12,11 @@ use core::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::buffer::Buffer;
-use crate::error::HandshakeError;
-use crate::handshake::Progress;
-use crate::stream::{flush, send};
+use crate::error::{HandshakeError, HandshakeFailed};
+use crate::handshake::{Handshake, Progress};
+use crate::transport::{flush, ignore_lasting, is_lasting, send};
 #[cfg(feature = "tokio")]
-use crate::tokio_stream::{poll_receive, poll_send};
+use crate::transport::{poll_receive, poll_send};
 
 /// A handshake without I/O.
 pub(crate) trait Drive {
@@ -36,6 +37,69 @@ pub(crate) trait Drive {
     }
 }
 
+impl Handshake {
+    /// Performs the handshake over a transport.
+    ///
+    /// When it returns, the output of the handshake has been sent, so that the peer can complete it
+    /// too. Two kinds of output may still be [unsent](Self::unsent): the tickets of a TLS 1.3
+    /// server, and bytes that the transport refused with a permanent error.
+    /// [`Stream::new`](crate::Stream::new) takes them over. After a failure, the alert of rustls is
+    /// sent before the error is returned, unless the transport fails for good.
+    ///
+    /// # Errors
+    /// - The errors of the transport. The call may be repeated after them.
+    /// - [`HandshakeError`](crate::HandshakeError), as an inner error.
+    ///
+    /// ```
+    /// # use std::io::{self, Read, Write};
+    /// # use tls_record_alloc::{Handshake, Stream};
+    /// # use tls_record_alloc::tls_record::aead::ring::Ring;
+    /// # fn example<T: Read + Write>(mut handshake: Handshake, mut transport: T) -> io::Result<()> {
+    /// handshake.engine_config().fragment_limit = 1024;
+    /// handshake.complete(&mut transport)?;
+    /// let tls = Stream::<_, Ring>::new(handshake.finish()?, transport);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn complete<T: Read + Write>(&mut self, transport: &mut T) -> io::Result<()> {
+        complete(self, transport)
+    }
+
+    /// Performs the handshake over a transport of tokio.
+    ///
+    /// The future may be dropped and the call repeated: all state is in the handshake. When it
+    /// completes, the output of the handshake has been sent, so that the peer can complete it too.
+    /// Some output may still be [unsent](Self::unsent): the tickets of a TLS 1.3 server, bytes that
+    /// the transport refused with an error, and bytes for a peer that sends a full input buffer
+    /// before it reads. [`TokioStream::new`](crate::TokioStream::new) takes them over. After a failure, the alert of rustls
+    /// is sent before the error is returned.
+    ///
+    /// # Errors
+    /// - The errors of the transport.
+    /// - [`HandshakeError`](crate::HandshakeError), as an inner error.
+    ///
+    /// ```
+    /// # use std::io;
+    /// # use tls_record_alloc::{Handshake, TokioStream};
+    /// # use tls_record_alloc::tls_record::aead::ring::Ring;
+    /// # use tokio::io::{AsyncRead, AsyncWrite};
+    /// # async fn example<T>(mut handshake: Handshake, mut transport: T) -> io::Result<()>
+    /// # where T: AsyncRead + AsyncWrite + Unpin {
+    /// handshake.engine_config().fragment_limit = 1024;
+    /// handshake.complete_async(&mut transport).await?;
+    /// let tls = TokioStream::<_, Ring>::new(handshake.finish()?, transport);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tokio")]
+    pub async fn complete_async<T>(&mut self, transport: &mut T) -> io::Result<()>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        poll_fn(|cx| poll_complete(self, transport, cx)).await
+    }
+}
+
 /// Returns an error if there is no room to receive: a read of nothing would look like the end of the
 /// transport. The library then waits for something else than the peer.
 fn check_room(received: &Buffer) -> io::Result<()> {
@@ -53,21 +117,18 @@ pub(crate) fn complete(
         let progress = handshake.advance();
         let sent = send(handshake.unsent(), transport).and_then(|()| flush(transport));
         match progress {
-            // The peer may be gone after sending data, so an error of sending is ignored.
-            Ok(Progress::Complete) => match sent {
-                Err(error)
-                    if error.kind() == ErrorKind::WouldBlock && handshake.must_send_all() =>
-                {
-                    return Err(error);
-                }
-                _ => return Ok(()),
-            },
+            Ok(Progress::Complete) => {
+                return if handshake.must_send_all() { ignore_lasting(sent) } else { Ok(()) };
+            }
             // The peer may not read until we read, so receive even if nothing can be sent.
             Ok(Progress::NeedInput) => match sent {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if !is_lasting(error.kind()) => {}
                 sent => sent?,
             },
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                ignore_lasting(sent)?;
+                return Err(error.into());
+            }
         }
         check_room(handshake.received())?;
         match transport.read(handshake.received().room()) {
@@ -76,6 +137,35 @@ pub(crate) fn complete(
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Performs a handshake that is not repeated after an error, and finishes it.
+pub(crate) fn establish<H: Drive, T: Read + Write, E>(
+    mut handshake: H,
+    mut transport: T,
+    finish: impl FnOnce(H) -> Result<E, HandshakeError>,
+) -> Result<(E, T), HandshakeFailed<T>> {
+    // The reason of a failure is returned even if its alert could not be sent yet.
+    let completed = complete(&mut handshake, &mut transport)
+        .map_err(|error| handshake.advance().err().map_or(error, io::Error::from));
+    match completed.and_then(|()| Ok(finish(handshake)?)) {
+        Ok(established) => Ok((established, transport)),
+        Err(error) => Err(HandshakeFailed { error, transport }),
+    }
+}
+
+/// [`establish`] over a transport of tokio.
+#[cfg(feature = "tokio")]
+pub(crate) async fn establish_async<H: Drive, T: AsyncRead + AsyncWrite + Unpin, E>(
+    mut handshake: H,
+    mut transport: T,
+    finish: impl FnOnce(H) -> Result<E, HandshakeError>,
+) -> Result<(E, T), HandshakeFailed<T>> {
+    let completed = poll_fn(|cx| poll_complete(&mut handshake, &mut transport, cx)).await;
+    match completed.and_then(|()| Ok(finish(handshake)?)) {
+        Ok(established) => Ok((established, transport)),
+        Err(error) => Err(HandshakeFailed { error, transport }),
     }
 }
 

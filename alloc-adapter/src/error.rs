@@ -1,4 +1,10 @@
-//! The error of a failed handshake.
+//! The errors of a failed handshake.
+
+#[cfg(feature = "std")]
+mod failed;
+
+#[cfg(feature = "std")]
+pub use failed::HandshakeFailed;
 
 use tls_record::KeyError;
 #[cfg(feature = "takeover")]

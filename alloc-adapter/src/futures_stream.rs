@@ -16,12 +16,13 @@ use tls_record::{AlertDescription, CloseError, End, KeyError};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::common_methods::session_methods;
+use crate::error::HandshakeFailed;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::futures_io::FuturesIo;
 use crate::halves::{ReadHalf, WriteHalf};
 use crate::handshake::Handshake;
-use crate::parts::{HandshakeFailed, Parts};
+use crate::parts::Parts;
 #[cfg(feature = "takeover")]
 use crate::takeover::{Library, Takeover};
 use crate::tokio_stream::{Shutdown, TokioStream};

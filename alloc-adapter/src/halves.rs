@@ -26,12 +26,13 @@ pub(crate) fn split<T, R, W, P: Provider>(
     transport: T,
     split: impl FnOnce(T) -> (R, W),
 ) -> (ReadHalf<R, P>, WriteHalf<W, P>) {
-    let Session { mut layer, inbox, outbox, transport_error, exporter, info } = session;
+    let Session { mut layer, mut inbox, outbox, transport_error, exporter, info } = session;
     // Pending notices and signals stay in the halves: `LinkedOpener` and `LinkedSealer` post them.
     let config = Config::new(layer.opener().role());
     let (mut opener, mut sealer) = (Box::new(Opener::new(config)), Box::new(Sealer::new(config)));
     swap_halves(&mut layer, &mut opener, &mut sealer);
     let link = Arc::new(Link::new());
+    let resumption = inbox.resumption.share();
     let (read, write) = split(transport);
     (
         ReadHalf {
@@ -46,6 +47,7 @@ pub(crate) fn split<T, R, W, P: Provider>(
             transport: write,
             outbox,
             sealer: LinkedSealer::new(sealer, link),
+            resumption,
             transport_error: None,
         },
     )

@@ -7,11 +7,11 @@
 mod error;
 mod handing_over;
 mod keys;
-mod receiver;
+mod opened;
+mod probe;
 mod receiving;
 mod sending;
 mod socket;
-mod support;
 
 pub use error::{KernelTlsError, NotInKernel};
 
@@ -28,15 +28,17 @@ use tls_record::{
 use zeroize::Zeroizing;
 
 use crate::buffer::Buffer;
+use crate::common_methods::state_methods;
 use crate::established::Info;
 use crate::exporter::Exporter;
 use crate::resumption::Resumption;
+use crate::session::Session;
 use crate::session::inbox::Inbox;
-use crate::session::{Session, is_lasting, keep_first_error};
 use crate::stream::Stream;
 use crate::tickets::Tickets;
+use crate::transport::{is_lasting, keep_first_error};
 use handing_over::Given;
-use receiver::Receiver;
+use opened::Receiver;
 use sending::records_of_file;
 use socket::ControlRoom;
 
@@ -117,7 +119,7 @@ const RESERVE: u64 = 8;
 /// ```
 pub struct KernelStream<T, P: Provider> {
     socket: T,
-    /// What the records mean that the kernel opened.
+    /// Interprets the records that the kernel has opened.
     receiver: Receiver,
     /// Says which control records are due. Its keys are the kernel's.
     sealer: Box<Sealer<TrafficSecret<P>>>,
@@ -446,7 +448,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         }
     }
 
-    // How it stands
+    // State
 
     /// Returns how each direction ended, or that it is open.
     ///
@@ -466,33 +468,6 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         !self.unread.is_empty() || !matches!(self.receiver.end(), ReadEnd::Open)
     }
 
-    /// Takes the last warning alert of the peer, for instance `user_canceled`.
-    ///
-    /// A close_notify is not reported. Each alert is returned once.
-    pub const fn take_warning(&mut self) -> Option<AlertDescription> {
-        self.warning.take()
-    }
-
-    /// Returns whether a renegotiation that the peer asked for was refused (TLS 1.2).
-    pub const fn renegotiation_refused(&self) -> bool {
-        self.renegotiation_refused
-    }
-
-    /// Returns the first permanent error of the socket.
-    pub const fn transport_error(&self) -> Option<ErrorKind> {
-        self.transport_error
-    }
-
-    /// Returns the parameters that the handshake negotiated.
-    pub const fn info(&self) -> &Info {
-        &self.info
-    }
-
-    /// Returns the exporter of keying material, or `None` in TLS 1.2 and without rustls.
-    pub const fn exporter(&self) -> Option<&Exporter> {
-        self.exporter.as_ref()
-    }
-
     /// Returns the socket.
     ///
     /// Do not read from it or write to it: its bytes would be records, and their number is counted here.
@@ -500,6 +475,8 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         &self.socket
     }
 }
+
+state_methods!(KernelStream, [], []);
 
 /// For polling. Do not read from the descriptor or write to it.
 impl<T: AsRawFd, P: Provider> AsRawFd for KernelStream<T, P> {

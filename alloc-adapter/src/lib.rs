@@ -150,7 +150,7 @@ mod futures_stream;
 mod halves;
 mod handshake;
 #[cfg(feature = "hyper")]
-mod http;
+mod hyper;
 #[cfg(all(feature = "ktls", target_os = "linux"))]
 mod ktls;
 #[cfg(feature = "listener")]
@@ -172,6 +172,8 @@ mod tickets;
 pub mod tokio_rustls;
 #[cfg(feature = "tokio")]
 mod tokio_stream;
+#[cfg(feature = "std")]
+mod transport;
 mod trial;
 #[cfg(feature = "tokio")]
 mod wait;
@@ -189,6 +191,8 @@ pub use disconnect::disconnect;
 #[cfg(feature = "tokio")]
 pub use disconnect::disconnect_async;
 pub use error::HandshakeError;
+#[cfg(feature = "std")]
+pub use error::HandshakeFailed;
 pub use established::{Established, Info};
 pub use exporter::{ExportError, Exporter};
 #[cfg(feature = "futures-io")]
@@ -203,7 +207,7 @@ pub use ktls::{KernelStream, KernelTlsError, NotInKernel};
 #[cfg(feature = "listener")]
 pub use listener::TlsListener;
 #[cfg(feature = "std")]
-pub use parts::{HandshakeFailed, Parts};
+pub use parts::Parts;
 pub use resumption::Resumption;
 #[cfg(feature = "std")]
 pub use stream::Stream;

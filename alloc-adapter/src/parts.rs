@@ -1,6 +1,4 @@
-//! The parts of a stream after `into_parts`, and the error that returns the transport.
-
-use std::io;
+//! The parts of a stream after `into_parts`.
 
 use crate::buffer::Buffer;
 
@@ -44,41 +42,5 @@ impl<T> core::fmt::Debug for Parts<T> {
             .field("received", &self.received)
             .field("unsent", &self.unsent)
             .finish_non_exhaustive()
-    }
-}
-
-/// The error of a failed handshake, with the transport.
-///
-/// `?` converts it to an [`io::Error`]. The alert has been sent, as far as the transport took it.
-/// Closing a TCP connection at once may destroy the alert on its way: call
-/// [`disconnect`](crate::disconnect) instead.
-pub struct HandshakeFailed<T> {
-    /// An error of the transport, or one with a [`HandshakeError`](crate::HandshakeError) inside.
-    pub error: io::Error,
-    /// The transport.
-    pub transport: T,
-}
-
-impl<T> From<HandshakeFailed<T>> for io::Error {
-    fn from(failed: HandshakeFailed<T>) -> Self {
-        failed.error
-    }
-}
-
-impl<T> core::fmt::Debug for HandshakeFailed<T> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_tuple("HandshakeFailed").field(&self.error).finish()
-    }
-}
-
-impl<T> core::fmt::Display for HandshakeFailed<T> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl<T> core::error::Error for HandshakeFailed<T> {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.error)
     }
 }

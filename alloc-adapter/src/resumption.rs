@@ -5,6 +5,8 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(feature = "std")]
+use std::sync::Mutex;
 
 use rustls::HandshakeKind;
 use rustls::client::ClientSessionStore;
@@ -43,6 +45,9 @@ enum Sessions {
     },
     #[cfg(feature = "takeover")]
     Library(Box<dyn FnOnce() + Send + Sync>),
+    /// The sessions of a split stream, which either half may remove.
+    #[cfg(feature = "std")]
+    Shared(Arc<Mutex<Self>>),
 }
 
 impl Resumption {
@@ -68,6 +73,17 @@ impl Resumption {
         Self(Sessions::Server { storage: recorder.storage.clone(), keys })
     }
 
+    /// Returns the same sessions for the other half of a split stream.
+    #[cfg(feature = "std")]
+    pub(crate) fn share(&mut self) -> Self {
+        let shared = match core::mem::replace(&mut self.0, Sessions::None) {
+            Sessions::Shared(shared) => shared,
+            sessions => Arc::new(Mutex::new(sessions)),
+        };
+        self.0 = Sessions::Shared(shared.clone());
+        Self(Sessions::Shared(shared))
+    }
+
     /// Removes the sessions from their store. Call it after a fatal alert of either side.
     ///
     /// Only the first call has an effect. A client removes the TLS 1.2 session with this server or
@@ -84,6 +100,16 @@ impl Resumption {
             }
             #[cfg(feature = "takeover")]
             Sessions::Library(forget) => forget(),
+            #[cfg(feature = "std")]
+            Sessions::Shared(shared) => {
+                // It does not wait: while the lock is held, the other half takes the sessions.
+                let taken = shared
+                    .try_lock()
+                    .map(|mut sessions| core::mem::replace(&mut *sessions, Sessions::None));
+                if let Ok(sessions) = taken {
+                    Self(sessions).forget();
+                }
+            }
             Sessions::Server { storage, keys } => {
                 for key in keys {
                     let _ = storage.take(&key);

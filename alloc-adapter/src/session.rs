@@ -7,6 +7,7 @@
 //! - A read sends what is due, but does not fail if sending fails. Data that the peer sent before it went
 //!   away is still delivered.
 
+mod errors;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
 
@@ -17,7 +18,7 @@ use std::io::{self, ErrorKind, IoSlice, Write};
 
 use tls_record::aead::Provider;
 use tls_record::{
-    AlertDescription, CloseError, Config, Control, End, Fault, KeyError, OpenError, Opened, Opener,
+    AlertDescription, CloseError, Config, Control, End, KeyError, OpenError, Opened, Opener,
     ReadEnd, RecordLayer, SealError, Sealed, Sealer, ShutdownError, TrafficSecret, WriteEnd,
 };
 
@@ -27,6 +28,8 @@ use tokio::io::AsyncWrite;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::parts::Parts;
+use crate::transport::keep_first_error;
+pub(crate) use errors::{close_result, open_error, seal_error};
 pub(crate) use inbox::Step;
 use inbox::{Inbox, Receiver, Stopped};
 use outbox::{Outbox, Sender};
@@ -251,9 +254,12 @@ impl<P: Provider> Session<P> {
     }
 
     pub(crate) fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
-        self.layer.abort(description)?;
-        self.inbox.resumption.forget();
-        Ok(())
+        let aborted = self.layer.abort(description);
+        // After our close_notify no alert is sent, but the receiving direction fails if it was open.
+        if aborted.is_ok() || matches!(self.layer.opener().end(), ReadEnd::Fault(_)) {
+            self.inbox.resumption.forget();
+        }
+        aborted
     }
 
     /// Returns an error if the peer has sent more than `budget` bytes of records since our
@@ -301,37 +307,6 @@ pub(crate) fn swap_halves<P: Provider>(
     });
 }
 
-/// Converts the result of closing the sending direction.
-pub(crate) fn close_result(result: Result<(), CloseError>, has_discarded: bool) -> io::Result<()> {
-    match result {
-        Err(CloseError::AlreadyClosed) if has_discarded => {
-            Err(io::Error::new(ErrorKind::ConnectionAborted, CloseError::Failed))
-        }
-        // RFC 9846 section 6.1: how the peer's direction ended has no effect on ours. Reading
-        // reports it.
-        Ok(()) | Err(CloseError::AlreadyClosed | CloseError::Truncated) => Ok(()),
-        Err(error) => Err(io::Error::new(ErrorKind::ConnectionAborted, error)),
-    }
-}
-
-/// Stores the first permanent error of a transport in `first`, and returns `result`.
-pub(crate) fn keep_first_error<R>(
-    first: &mut Option<ErrorKind>,
-    result: io::Result<R>,
-) -> io::Result<R> {
-    if let Err(error) = &result
-        && is_lasting(error.kind())
-    {
-        first.get_or_insert(error.kind());
-    }
-    result
-}
-
-/// Returns whether an error of the transport is permanent.
-pub(crate) const fn is_lasting(kind: ErrorKind) -> bool {
-    !matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::TimedOut)
-}
-
 /// Returns the first [`MAX_SLICES`] slices that are not empty.
 pub(crate) fn parts<'a>(slices: &'a [IoSlice<'_>]) -> [&'a [u8]; MAX_SLICES] {
     let mut parts = [&[][..]; MAX_SLICES];
@@ -340,30 +315,4 @@ pub(crate) fn parts<'a>(slices: &'a [IoSlice<'_>]) -> [&'a [u8]; MAX_SLICES] {
         *part = slice;
     }
     parts
-}
-
-pub(crate) fn open_error(error: OpenError) -> io::Error {
-    let kind = match error {
-        OpenError::Truncated => ErrorKind::UnexpectedEof,
-        OpenError::PeerAlert(_) | OpenError::Fault(Fault::Aborted(_)) => {
-            ErrorKind::ConnectionAborted
-        }
-        OpenError::Fault(_) => ErrorKind::InvalidData,
-        // `HandedOver` and `OtherBuffer` cannot happen: streams keep their keys and open in one buffer.
-        _ => ErrorKind::Other,
-    };
-    io::Error::new(kind, error)
-}
-
-/// Converts an error of sealing. If the connection has failed, the error gives the reason.
-pub(crate) fn seal_error(error: SealError, read: ReadEnd) -> io::Error {
-    let kind = match (error, read) {
-        (SealError::Failed, ReadEnd::PeerAlert(description)) => {
-            return open_error(OpenError::PeerAlert(description));
-        }
-        (SealError::Failed, ReadEnd::Fault(fault)) => return open_error(fault.into()),
-        (SealError::Closed, _) => ErrorKind::BrokenPipe,
-        _ => ErrorKind::Other,
-    };
-    io::Error::new(kind, error)
 }

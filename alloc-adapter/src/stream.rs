@@ -8,15 +8,16 @@ use rustls::{ClientConfig, ServerConfig};
 use tls_record::aead::Provider;
 use tls_record::{AlertDescription, CloseError, End, KeyError};
 
-use crate::buffer::Buffer;
 use crate::common_methods::{common_methods, session_methods};
 use crate::drive;
+use crate::error::HandshakeFailed;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
 use crate::handshake::Handshake;
-use crate::parts::{HandshakeFailed, Parts};
+use crate::parts::Parts;
 use crate::session::{Session, Step, parts};
+use crate::transport::is_lasting;
 
 /// A TLS connection over a transport of `std`, for instance a [`TcpStream`](std::net::TcpStream).
 ///
@@ -83,35 +84,6 @@ impl<T, P: Provider> Stream<T, P> {
     }
 }
 
-impl Handshake {
-    /// Performs the handshake over a transport.
-    ///
-    /// When it returns, the output of the handshake has been sent, so that the peer can complete it
-    /// too. Two kinds of output may still be [unsent](Self::unsent): the tickets of a TLS 1.3
-    /// server, and bytes that the transport refused with an error other than `WouldBlock`.
-    /// [`Stream::new`] takes them over. After a failure, the alert of rustls is sent before the
-    /// error is returned.
-    ///
-    /// # Errors
-    /// - The errors of the transport. The call may be repeated after them.
-    /// - [`HandshakeError`](crate::HandshakeError), as an inner error.
-    ///
-    /// ```
-    /// # use std::io::{self, Read, Write};
-    /// # use tls_record_alloc::{Handshake, Stream};
-    /// # use tls_record_alloc::tls_record::aead::ring::Ring;
-    /// # fn example<T: Read + Write>(mut handshake: Handshake, mut transport: T) -> io::Result<()> {
-    /// handshake.engine_config().fragment_limit = 1024;
-    /// handshake.complete(&mut transport)?;
-    /// let tls = Stream::<_, Ring>::new(handshake.finish()?, transport);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn complete<T: Read + Write>(&mut self, transport: &mut T) -> io::Result<()> {
-        drive::complete(self, transport)
-    }
-}
-
 impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// Performs a client's handshake with the server called `name`.
     ///
@@ -163,15 +135,9 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     ///     Ok(Stream::from_handshake(handshake, tcp)?)
     /// }
     /// ```
-    pub fn from_handshake(
-        mut handshake: Handshake,
-        mut transport: T,
-    ) -> Result<Self, HandshakeFailed<T>> {
-        let completed = handshake.complete(&mut transport);
-        match completed.and_then(|()| Ok(handshake.finish()?)) {
-            Ok(established) => Ok(Self::new(established, transport)),
-            Err(error) => Err(HandshakeFailed { error, transport }),
-        }
+    pub fn from_handshake(handshake: Handshake, transport: T) -> Result<Self, HandshakeFailed<T>> {
+        let (established, transport) = drive::establish(handshake, transport, Handshake::finish)?;
+        Ok(Self::new(established, transport))
     }
 
     // Receiving
@@ -285,7 +251,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     ) -> io::Result<u64> {
         // The peer may not read until we read, so go on if nothing can be sent now.
         match self.close() {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if !is_lasting(error.kind()) => {}
             closed => closed?,
         }
         let mut passed_on = 0_u64;
@@ -371,27 +337,5 @@ impl<T: Read + Write, P: Provider> Write for Stream<T, P> {
 impl<T, P: Provider> core::fmt::Debug for Stream<T, P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_tuple("Stream").field(&self.session.info).finish_non_exhaustive()
-    }
-}
-
-/// Writes unsent bytes to the transport. Bytes that it does not take stay in `unsent`.
-pub(crate) fn send<T: Write>(unsent: &mut Buffer, transport: &mut T) -> io::Result<()> {
-    while !unsent.is_empty() {
-        match transport.write(unsent.filled()) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(len) => unsent.consume(len),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn flush<T: Write>(transport: &mut T) -> io::Result<()> {
-    loop {
-        match transport.flush() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            flushed => return flushed,
-        }
     }
 }

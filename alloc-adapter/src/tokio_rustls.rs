@@ -47,7 +47,7 @@ use crate::tokio_stream::TokioStream;
 pub type DefaultProvider = tls_record::aead::ring::Ring;
 /// The provider that protects the records of these streams: AWS-LC, because ring is not enabled.
 #[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
-pub type DefaultProvider = tls_record::aead::aws_lc_rs::AwsLcRs;
+pub type DefaultProvider = tls_record::aead::aws_lc::AwsLc;
 /// The provider that protects the records of these streams: RustCrypto, because no other is enabled.
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
 pub type DefaultProvider = tls_record::aead::rustcrypto::RustCrypto;

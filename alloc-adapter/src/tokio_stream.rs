@@ -12,16 +12,17 @@ use tls_record::aead::Provider;
 use tls_record::{AlertDescription, CloseError, End, KeyError, MAX_RECORD, OpenError, ReadEnd};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::buffer::Buffer;
 use crate::common_methods::{common_methods, session_methods};
 use crate::drive;
+use crate::error::HandshakeFailed;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
 use crate::handshake::Handshake;
-use crate::parts::{HandshakeFailed, Parts};
+use crate::parts::Parts;
 use crate::session::inbox::Stopped;
 use crate::session::{Session, Step, parts};
+use crate::transport::poll_receive;
 use crate::wait::{Half, Wait};
 
 /// A TLS connection over a transport of tokio, for instance its `TcpStream`.
@@ -125,41 +126,6 @@ pub enum Shutdown {
 
 common_methods!(TokioStream);
 
-impl Handshake {
-    /// Performs the handshake over a transport of tokio.
-    ///
-    /// The future may be dropped and the call repeated: all state is in the handshake. When it
-    /// completes, the output of the handshake has been sent, so that the peer can complete it too.
-    /// Some output may still be [unsent](Self::unsent): the tickets of a TLS 1.3 server, bytes that
-    /// the transport refused with an error, and bytes for a peer that sends a full input buffer
-    /// before it reads. [`TokioStream::new`] takes them over. After a failure, the alert of rustls
-    /// is sent before the error is returned.
-    ///
-    /// # Errors
-    /// - The errors of the transport.
-    /// - [`HandshakeError`](crate::HandshakeError), as an inner error.
-    ///
-    /// ```
-    /// # use std::io;
-    /// # use tls_record_alloc::{Handshake, TokioStream};
-    /// # use tls_record_alloc::tls_record::aead::ring::Ring;
-    /// # use tokio::io::{AsyncRead, AsyncWrite};
-    /// # async fn example<T>(mut handshake: Handshake, mut transport: T) -> io::Result<()>
-    /// # where T: AsyncRead + AsyncWrite + Unpin {
-    /// handshake.engine_config().fragment_limit = 1024;
-    /// handshake.complete_async(&mut transport).await?;
-    /// let tls = TokioStream::<_, Ring>::new(handshake.finish()?, transport);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn complete_async<T>(&mut self, transport: &mut T) -> io::Result<()>
-    where
-        T: AsyncRead + AsyncWrite + Unpin,
-    {
-        poll_fn(|cx| drive::poll_complete(self, transport, cx)).await
-    }
-}
-
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// Performs a client's handshake with the server called `name`.
     ///
@@ -218,14 +184,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// }
     /// ```
     pub async fn from_handshake(
-        mut handshake: Handshake,
-        mut transport: T,
+        handshake: Handshake,
+        transport: T,
     ) -> Result<Self, HandshakeFailed<T>> {
-        let completed = handshake.complete_async(&mut transport).await;
-        match completed.and_then(|()| Ok(handshake.finish()?)) {
-            Ok(established) => Ok(Self::new(established, transport)),
-            Err(error) => Err(HandshakeFailed { error, transport }),
-        }
+        let (established, transport) =
+            drive::establish_async(handshake, transport, Handshake::finish).await?;
+        Ok(Self::new(established, transport))
     }
 
     /// Closes the sending direction with a close_notify.
@@ -566,30 +530,4 @@ impl<T, P: Provider> core::fmt::Debug for TokioStream<T, P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_tuple("TokioStream").field(&self.session.info).finish_non_exhaustive()
     }
-}
-
-/// Writes unsent bytes to the transport. Bytes that it does not take stay in `unsent`.
-pub(crate) fn poll_send<T: AsyncWrite + Unpin>(
-    unsent: &mut Buffer,
-    transport: &mut T,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<()>> {
-    while !unsent.is_empty() {
-        match ready!(Pin::new(&mut *transport).poll_write(cx, unsent.filled()))? {
-            0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-            len => unsent.consume(len),
-        }
-    }
-    Poll::Ready(Ok(()))
-}
-
-/// Reads from the transport into the room of `received`, and returns the number of bytes.
-pub(crate) fn poll_receive<T: AsyncRead + Unpin>(
-    received: &mut Buffer,
-    transport: &mut T,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let mut room = ReadBuf::new(received.room());
-    ready!(Pin::new(transport).poll_read(cx, &mut room))?;
-    Poll::Ready(Ok(room.filled().len()))
 }

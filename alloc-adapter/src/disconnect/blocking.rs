@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tls_record::End;
 use tls_record::aead::Provider;
 
-use crate::session::is_lasting;
 use crate::stream::Stream;
+use crate::transport::is_lasting;
 
 /// How long one call of the socket may block. Sending and receiving alternate, because a peer may not
 /// read until we read.

@@ -9,8 +9,8 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{ReadHalf, WriteHalf};
 use crate::session::inbox::{Step, Stopped};
-use crate::session::{keep_first_error, parts};
-use crate::tokio_stream::poll_receive;
+use crate::session::parts;
+use crate::transport::{keep_first_error, poll_receive};
 
 impl<T: AsyncRead + Unpin, P: Provider> ReadHalf<T, P> {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -6,10 +6,12 @@ use tls_record::aead::Provider;
 use tls_record::{AlertDescription, ReadEnd};
 
 use super::link::LinkedOpener;
+use crate::common_methods::state_methods;
 use crate::established::Info;
 use crate::exporter::Exporter;
 use crate::session::inbox::{Inbox, Step, Stopped};
-use crate::session::{keep_first_error, open_error};
+use crate::session::open_error;
+use crate::transport::keep_first_error;
 
 /// The reading half of a split [`Stream`](crate::Stream) or `TokioStream`.
 ///
@@ -54,13 +56,6 @@ pub struct ReadHalf<T, P: Provider> {
 }
 
 impl<T, P: Provider> ReadHalf<T, P> {
-    /// Sets whether reading may end without a close_notify.
-    ///
-    /// See [`Stream::tolerate_truncation`](crate::Stream::tolerate_truncation).
-    pub const fn tolerate_truncation(&mut self, tolerate: bool) {
-        self.inbox.tolerates_truncation = tolerate;
-    }
-
     /// Returns whether a read can proceed without the transport.
     ///
     /// See [`Stream::has_pending`](crate::Stream::has_pending).
@@ -68,34 +63,11 @@ impl<T, P: Provider> ReadHalf<T, P> {
         self.inbox.has_pending(&self.opener)
     }
 
-    /// Takes the last warning alert of the peer. A close_notify is not reported.
-    pub const fn take_warning(&mut self) -> Option<AlertDescription> {
-        self.inbox.warning.take()
-    }
-
-    /// Returns whether the peer asked for a renegotiation, which is refused (TLS 1.2).
-    pub const fn renegotiation_refused(&self) -> bool {
-        self.inbox.renegotiation_refused
-    }
-
     /// Returns how the receiving direction ended, or that it is open.
+    ///
+    /// An abort by the writing half counts from the next read on.
     pub fn end(&self) -> ReadEnd {
         self.opener.end()
-    }
-
-    /// Returns the first permanent error of this half's transport.
-    pub const fn transport_error(&self) -> Option<ErrorKind> {
-        self.transport_error
-    }
-
-    /// Returns the parameters that the handshake negotiated.
-    pub const fn info(&self) -> &Info {
-        &self.info
-    }
-
-    /// Returns the exporter of keying material, or `None` in TLS 1.2.
-    pub const fn exporter(&self) -> Option<&Exporter> {
-        self.exporter.as_ref()
     }
 
     /// Returns this half of the transport. Do not read from it: its bytes belong to the stream.
@@ -103,14 +75,21 @@ impl<T, P: Provider> ReadHalf<T, P> {
         &self.transport
     }
 
-    pub(crate) fn open(&mut self) -> io::Result<Step> {
+    /// Drops [`Tickets`](crate::Tickets) after a key update of the writing half: they hold the first
+    /// traffic secrets.
+    fn drop_old_tickets(&mut self) {
         if self.opener.must_drop_tickets() {
             self.inbox.tickets = None;
         }
+    }
+
+    pub(crate) fn open(&mut self) -> io::Result<Step> {
+        self.drop_old_tickets();
         self.inbox.open(&mut self.opener).map_err(open_error)
     }
 
     pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, Stopped) {
+        self.drop_old_tickets();
         self.inbox.copy_data(&mut self.opener, room, put)
     }
 
@@ -121,6 +100,8 @@ impl<T, P: Provider> ReadHalf<T, P> {
         Ok(())
     }
 }
+
+state_methods!(ReadHalf, [], [inbox]);
 
 impl<T: Read, P: Provider> Read for ReadHalf<T, P> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {

@@ -6,8 +6,10 @@ use tls_record::aead::Provider;
 use tls_record::{AlertDescription, CloseError, KeyError, ReadEnd, SealError, WriteEnd};
 
 use super::link::LinkedSealer;
+use crate::resumption::Resumption;
 use crate::session::outbox::{Outbox, Sender};
-use crate::session::{close_result, keep_first_error, parts, seal_error};
+use crate::session::{close_result, parts, seal_error};
+use crate::transport::keep_first_error;
 
 /// The writing half of a split [`Stream`](crate::Stream) or `TokioStream`.
 ///
@@ -19,6 +21,7 @@ pub struct WriteHalf<T, P: Provider> {
     pub(crate) transport: T,
     pub(crate) outbox: Outbox,
     pub(super) sealer: LinkedSealer<P>,
+    pub(super) resumption: Resumption,
     pub(crate) transport_error: Option<ErrorKind>,
 }
 
@@ -48,13 +51,17 @@ impl<T, P: Provider> WriteHalf<T, P> {
     /// The errors of [`Sealer::abort`](tls_record::Sealer::abort).
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         self.exchange();
-        self.sealer.abort(description)
+        self.sealer.abort(description)?;
+        self.resumption.forget();
+        Ok(())
     }
 
     /// Returns how the sending direction ended, or that it is open.
     ///
-    /// It has ended once the transport has taken the last byte.
-    pub fn end(&self) -> WriteEnd {
+    /// It has ended once the transport has taken the last byte. A fault or an alert that the reading half
+    /// has found counts at once.
+    pub fn end(&mut self) -> WriteEnd {
+        self.exchange();
         self.outbox.end(self.sealer.sealer().end())
     }
 

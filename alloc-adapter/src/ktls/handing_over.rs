@@ -8,8 +8,8 @@ use tls_record::aead::{Algorithm, Provider};
 use tls_record::{AlertDescription, KernelDirection, ReadEnd, SuspendError, WriteEnd, scrub_stack};
 
 use super::error::KernelTlsError;
+use super::probe;
 use super::socket::{self, Direction};
-use super::support;
 use crate::session::Step;
 use crate::stream::Stream;
 
@@ -39,7 +39,7 @@ pub(super) fn hand_over<T: Read + Write + AsFd, P: Provider>(
 fn give<T: Read + Write + AsFd, P: Provider>(stream: &mut Stream<T, P>) -> io::Result<Given<P>> {
     let suite = u16::from(stream.session.info.suite);
     let algorithm = Algorithm::from_suite(suite).ok_or(KernelTlsError::Suite)?;
-    let can_update = support::can_update::<P>(stream.session.info.version, algorithm)?;
+    let can_update = probe::can_update::<P>(stream.session.info.version, algorithm)?;
 
     let mut receiving = loop {
         // Something was sealed or received meanwhile, unless this is the first round.
@@ -48,7 +48,7 @@ fn give<T: Read + Write + AsFd, P: Provider>(stream: &mut Stream<T, P>) -> io::R
         if (end.read, end.write) != (ReadEnd::Open, WriteEnd::Open) {
             return Err(KernelTlsError::NotOpen.into());
         }
-        socket::attach(&stream.transport).map_err(support::not_attached)?;
+        socket::attach(&stream.transport).map_err(probe::not_attached)?;
         match stream.session.layer.hand_receiver_to_kernel() {
             Ok(direction) => break Box::new(direction),
             // The last message is not complete.

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::KernelStream;
 use super::error::KernelTlsError;
 use super::keys::next_keys;
-use super::receiver::Refusal;
+use super::opened::Refusal;
 use super::socket::{self, Direction, Received};
 use crate::session::open_error;
 

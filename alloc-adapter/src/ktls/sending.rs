@@ -12,7 +12,8 @@ use super::error::KernelTlsError;
 use super::keys::next_keys;
 use super::receiving::refusal;
 use super::socket::{self, Direction};
-use crate::session::{is_lasting, seal_error};
+use crate::session::seal_error;
+use crate::transport::is_lasting;
 
 /// The most bytes that one call of `write` gives to the kernel, so that their records can be counted
 /// before.

@@ -12,11 +12,10 @@ use tls_record::{Control, KeySchedule, SealError, Sealed, Sealer, WriteEnd};
 #[cfg(feature = "tokio")]
 use tokio::io::AsyncWrite;
 
-use super::is_lasting;
 use crate::buffer::Buffer;
-use crate::stream::{flush, send};
 #[cfg(feature = "tokio")]
-use crate::tokio_stream::poll_send;
+use crate::transport::poll_send;
+use crate::transport::{flush, is_lasting, send};
 
 /// The most bytes of records that one call of `write` seals, unless a single one is longer.
 const MAX_SEALED: usize = 1 << 16;

@@ -10,9 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{Library, Takeover};
 use crate::buffer::Buffer;
 use crate::drive::{self, Drive};
-use crate::error::HandshakeError;
+use crate::error::{HandshakeError, HandshakeFailed};
 use crate::handshake::Progress;
-use crate::parts::HandshakeFailed;
 use crate::stream::Stream;
 #[cfg(feature = "tokio")]
 use crate::tokio_stream::TokioStream;
@@ -78,14 +77,11 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// The errors of [`Takeover::complete`] and [`Takeover::finish`]. The error contains the transport, but
     /// not the handshake: over a non-blocking transport, call these two functions instead.
     pub fn from_takeover<L: Library>(
-        mut takeover: Takeover<L, P>,
-        mut transport: T,
+        takeover: Takeover<L, P>,
+        transport: T,
     ) -> Result<Self, HandshakeFailed<T>> {
-        let completed = takeover.complete(&mut transport);
-        match completed.and_then(|()| Ok(takeover.finish()?)) {
-            Ok(established) => Ok(Self::new(established, transport)),
-            Err(error) => Err(HandshakeFailed { error, transport }),
-        }
+        let (established, transport) = drive::establish(takeover, transport, Takeover::finish)?;
+        Ok(Self::new(established, transport))
     }
 }
 
@@ -97,13 +93,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// The errors of [`Takeover::complete_async`] and [`Takeover::finish`]. The error contains the
     /// transport.
     pub async fn from_takeover<L: Library>(
-        mut takeover: Takeover<L, P>,
-        mut transport: T,
+        takeover: Takeover<L, P>,
+        transport: T,
     ) -> Result<Self, HandshakeFailed<T>> {
-        let completed = takeover.complete_async(&mut transport).await;
-        match completed.and_then(|()| Ok(takeover.finish()?)) {
-            Ok(established) => Ok(Self::new(established, transport)),
-            Err(error) => Err(HandshakeFailed { error, transport }),
-        }
+        let (established, transport) =
+            drive::establish_async(takeover, transport, Takeover::finish).await?;
+        Ok(Self::new(established, transport))
     }
 }

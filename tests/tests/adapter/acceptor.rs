@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::endpoint::inner;
+use crate::polling::now;
 use crate::support::{Adapter, client_handshake, take_unsent};
 use tls_record_alloc::rustls::{ClientConfig, ServerConfig};
 use tls_record_alloc::tls_record::aead::ring::Ring;
@@ -199,6 +201,86 @@ impl AsyncWrite for Wire {
     }
 }
 
+/// A transport that delivers a flight, and whose writes fail with an error.
+struct Deaf(Wire, io::ErrorKind);
+
+impl Read for Deaf {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out)
+    }
+}
+
+impl Write for Deaf {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.1.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsyncRead for Deaf {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, out)
+    }
+}
+
+impl AsyncWrite for Deaf {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.write(bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// An empty ClientHello, which rustls answers with the alert decode_error.
+const EMPTY_HELLO: [u8; 9] = [22, 3, 1, 0, 4, 1, 0, 0, 0];
+
+#[test]
+fn a_malformed_client_hello_is_the_error_although_its_alert_cannot_be_sent() {
+    let mut wire = Deaf(Wire(EMPTY_HELLO.to_vec(), Vec::new()), io::ErrorKind::ConnectionReset);
+    let mut acceptor = Acceptor::new();
+    for _ in 0..2 {
+        let error = acceptor.read_hello(&mut wire).unwrap_err();
+        assert!(matches!(inner(&error), HandshakeError::Tls(_)));
+    }
+    let mut wire = Deaf(Wire(EMPTY_HELLO.to_vec(), Vec::new()), io::ErrorKind::ConnectionReset);
+    let mut acceptor = Acceptor::new();
+    for _ in 0..2 {
+        let error = now(acceptor.read_hello_async(&mut wire)).unwrap_err();
+        assert!(matches!(inner(&error), HandshakeError::Tls(_)));
+    }
+}
+
+#[test]
+fn the_alert_that_answers_a_client_hello_is_sent_before_the_error_returns() {
+    for kind in [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut] {
+        let mut wire = Deaf(Wire(EMPTY_HELLO.to_vec(), Vec::new()), kind);
+        let mut acceptor = Acceptor::new();
+        for _ in 0..2 {
+            assert_eq!(acceptor.read_hello(&mut wire).unwrap_err().kind(), kind);
+        }
+        let error = acceptor.read_hello(&mut wire.0).unwrap_err();
+        assert!(matches!(inner(&error), HandshakeError::Tls(_)));
+        assert_eq!(wire.0.1, [21, 3, 3, 0, 2, 2, 50], "decode_error");
+    }
+}
+
 /// Returns the name in the ClientHello, read in both ways.
 fn names(flight: &[u8]) -> [(io::Result<Option<String>>, Vec<u8>); 2] {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -227,8 +309,7 @@ fn a_client_hello_is_read_over_a_transport_and_a_failure_sends_its_alert() {
             assert!(sent.is_empty());
         }
     }
-    // An empty ClientHello.
-    for (name, sent) in names(&[22, 3, 1, 0, 4, 1, 0, 0, 0]) {
+    for (name, sent) in names(&EMPTY_HELLO) {
         assert_eq!(name.unwrap_err().kind(), io::ErrorKind::InvalidData);
         assert_eq!(sent, [21, 3, 3, 0, 2, 2, 50], "decode_error");
     }

@@ -284,6 +284,10 @@ impl From<StreamError<WireError>> for Failure {
 }
 
 /// Returns the error of ours that an `io::Error` holds.
-pub(crate) fn inner<E: Error + Copy + 'static>(error: &io::Error) -> E {
-    *error.get_ref().and_then(|inner| inner.downcast_ref()).expect("an error of our own")
+pub(crate) fn inner<E: Error + Clone + 'static>(error: &io::Error) -> E {
+    error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<E>())
+        .expect("an error of our own")
+        .clone()
 }

@@ -1,6 +1,6 @@
 //! The two halves of a stream, which share no lock.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
@@ -159,6 +159,30 @@ fn tickets_are_passed_over_after_a_key_update_of_the_writing_half() {
     wire.get().peer.write_handshake(&[4, 0, 0, 3, 1, 2, 3]);
     wire.get().peer.write(b"data");
     assert_eq!(read_some(&mut read), b"data", "the malformed ticket is passed over");
+}
+
+#[test]
+fn a_read_of_several_records_passes_over_tickets_after_a_key_update_of_the_writing_half() {
+    let (tls, wire) = stream(TLS13, Box::new(Adapter::<Ring>::new(Role::Server, TLS13)));
+    let (mut read, mut write) = tls.into_split(|wire| (wire.clone(), wire));
+    wire.get().peer.write(b"before");
+    wire.get().peer.write_handshake(&[4, 0, 0, 3, 1, 2, 3]);
+    wire.get().peer.write(b" and after");
+    assert_eq!(read.fill_buf().unwrap(), b"before");
+    write.update_keys(false).unwrap();
+    write.flush().unwrap();
+    assert_eq!(read_some(&mut read), b"before and after", "the malformed ticket is passed over");
+}
+
+#[test]
+fn the_end_of_the_writing_half_includes_what_the_reading_half_found() {
+    for_each_peer(|_, (mut read, mut write), wire| {
+        wire.get().peer.write(b"forged");
+        *wire.get().collect().back_mut().unwrap() ^= 1;
+        assert!(read.read(&mut [0]).is_err());
+        assert_eq!(write.end(), WriteEnd::AlertQueued(AlertDescription::BAD_RECORD_MAC));
+        assert!(write.wants_write());
+    });
 }
 
 #[test]

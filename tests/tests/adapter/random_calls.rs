@@ -236,7 +236,7 @@ impl Tls {
         }
     }
 
-    fn end(&self) -> (ReadEnd, WriteEnd) {
+    fn end(&mut self) -> (ReadEnd, WriteEnd) {
         match self {
             Self::Std(tls) => (tls.end().read, tls.end().write),
             Self::Tokio(tls) => (tls.end().read, tls.end().write),

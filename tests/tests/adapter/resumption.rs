@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 
-use crate::support::{Adapter, TLS13, client_handshake, server_handshake};
+use crate::support::{Adapter, TLS13, client_handshake, forged_record, server_handshake};
 use tls_record_alloc::Stream;
 use tls_record_alloc::rustls::client::{ClientSessionMemoryCache, Resumption};
 use tls_record_alloc::rustls::{ClientConfig, HandshakeKind, ServerConfig};
-use tls_record_alloc::tls_record::AlertDescription;
 use tls_record_alloc::tls_record::aead::{Provider, ring::Ring, rustcrypto::RustCrypto};
+use tls_record_alloc::tls_record::{AlertDescription, CloseError};
 use tls_record_tests::peers::{
     Negotiated, OpensslContext, OpensslPeer, Peer, PeerEnd, Role, RustlsPeer, SERVER_NAME, Suite,
     Version, identity, pump, rustls_client_config, rustls_server_config,
@@ -209,18 +209,13 @@ impl Ending {
 
 /// Delivers the records in flight, such as tickets, to both ends, and ends the connection.
 fn end(mut tls: Stream<Wire<RustlsPeer>, Ring>, ending: Ending) {
-    const FORGED: [u8; 35] = {
-        let mut record = [7; 35];
-        [record[0], record[1], record[2], record[3], record[4]] = [23, 3, 3, 0, 30];
-        record
-    };
     let error = tls.read(&mut [0]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
     match ending {
         Ending::CloseNotify => tls.transport_mut().peer.close(),
         Ending::Truncation => tls.transport_mut().ends = true,
-        Ending::AlertOfThePeer => tls.transport_mut().peer.receive(&FORGED),
-        Ending::OwnAlert => tls.transport_mut().incoming.extend(FORGED),
+        Ending::AlertOfThePeer => tls.transport_mut().peer.receive(&forged_record()),
+        Ending::OwnAlert => tls.transport_mut().incoming.extend(forged_record()),
         // The connection is not read any more.
         Ending::Abort => return tls.abort(AlertDescription::INTERNAL_ERROR).unwrap(),
     }
@@ -265,6 +260,84 @@ fn a_client_forgets_a_session_that_ended_in_a_fatal_alert() {
             let next = connect(&client, &store, &server);
             assert_eq!(next.transport().peer.resumed(), !ending.is_fatal_alert(), "{ending:?}");
         }
+    }
+}
+
+/// Returns whether a client resumes its session after `fail`, which gets a connection with tickets.
+fn resumes_after(agreed: Negotiated, fail: impl FnOnce(Stream<Wire<RustlsPeer>, Ring>)) -> bool {
+    let server = Arc::new(rustls_server_config(agreed.version, agreed.suite));
+    let store = Arc::new(ClientSessionMemoryCache::new(8));
+    let mut client = rustls_client_config(agreed.version, agreed.suite);
+    client.resumption = Resumption::store(store.clone());
+    let client = Arc::new(client);
+    let mut tls = connect(&client, &store, &server);
+    assert_eq!(tls.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    fail(tls);
+    connect(&client, &store, &server).transport().peer.resumed()
+}
+
+#[test]
+fn an_abort_of_the_writing_half_forgets_the_session_at_once() {
+    const ALERT: AlertDescription = AlertDescription::INTERNAL_ERROR;
+    for agreed in Negotiated::all() {
+        assert!(resumes_after(agreed, |_| {}));
+        assert!(!resumes_after(agreed, |tls| {
+            let (_read, mut write) = tls.into_split(|wire| ((), wire));
+            write.abort(ALERT).unwrap();
+        }));
+        // Also after it was split and joined before.
+        assert!(!resumes_after(agreed, |tls| {
+            let (read, write) = tls.into_split(|wire| ((), wire));
+            let tls = Stream::join(read, write, |(), wire| wire).unwrap();
+            let (_read, mut write) = tls.into_split(|wire| ((), wire));
+            write.abort(ALERT).unwrap();
+        }));
+        assert!(!resumes_after(agreed, |tls| {
+            let (read, write) = tls.into_split(|wire| ((), wire));
+            let mut tls = Stream::join(read, write, |(), wire| wire).unwrap();
+            tls.abort(ALERT).unwrap();
+        }));
+    }
+}
+
+#[test]
+fn a_fault_that_the_reading_half_finds_forgets_the_session_at_once() {
+    for agreed in Negotiated::all() {
+        assert!(!resumes_after(agreed, |mut tls| {
+            tls.transport_mut().incoming.extend(forged_record());
+            let (mut read, _write) = tls.into_split(|wire| (wire, ()));
+            assert_eq!(read.read(&mut [0]).unwrap_err().kind(), ErrorKind::InvalidData);
+        }));
+    }
+}
+
+#[test]
+fn an_abort_after_a_close_forgets_the_session_unless_both_directions_have_closed() {
+    let abort = |mut tls: Stream<Wire<RustlsPeer>, Ring>| {
+        let aborted = tls.abort(AlertDescription::INTERNAL_ERROR);
+        assert_eq!(aborted, Err(CloseError::AlreadyClosed), "no alert can follow the close_notify");
+    };
+    for agreed in Negotiated::all() {
+        assert!(!resumes_after(agreed, |mut tls| {
+            tls.close().unwrap();
+            abort(tls);
+        }));
+        assert!(resumes_after(agreed, |mut tls| {
+            tls.transport_mut().peer.close();
+            assert_eq!(tls.read(&mut [0]).unwrap(), 0);
+            tls.close().unwrap();
+            abort(tls);
+        }));
+    }
+}
+
+#[test]
+fn an_alert_that_is_no_error_ends_nothing_and_keeps_the_session() {
+    for agreed in Negotiated::all() {
+        assert!(resumes_after(agreed, |mut tls| {
+            let aborted = tls.abort(AlertDescription::CLOSE_NOTIFY);
+            assert_eq!(aborted, Err(CloseError::NotAnErrorAlert));
+        }));
     }
 }
 

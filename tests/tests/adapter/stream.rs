@@ -6,13 +6,16 @@ mod handshake;
 mod key_updates;
 mod tcp;
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use tls_record_alloc::tls_record::aead::ring::Ring;
 use tls_record_tests::peers::{Negotiated, Peer, Role};
 
 use crate::endpoint::blocking::{Tls, stream};
 use crate::support::{Adapter, ROLES, Stack, other};
+
+/// The errors of a blocking socket whose timeout has passed: on Unix, and on Windows.
+const TIMEOUTS: [ErrorKind; 2] = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
 
 /// Runs a test in both roles, with every suite and peer.
 fn for_each_stream(test: impl Fn(Tls, Negotiated)) {

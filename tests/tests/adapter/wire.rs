@@ -42,6 +42,9 @@ pub(crate) struct Wire<Q: ?Sized> {
     pub(crate) is_broken: bool,
     /// Writing and flushing fail with an error that passes, in asynchronous calls too.
     pub(crate) times_out: bool,
+    /// Writing fails with this error in calls of `std::io`, as on a blocking socket whose write timeout
+    /// has passed.
+    pub(crate) write_timeout: Option<ErrorKind>,
     /// Shutting down fails.
     pub(crate) fails_to_shut: bool,
     /// Bytes that are written reach the peer when they are flushed.
@@ -107,6 +110,7 @@ impl<Q: Peer + ?Sized> Wire<Q> {
             is_flush_blocked: false,
             is_broken: false,
             times_out: false,
+            write_timeout: None,
             fails_to_shut: false,
             buffers: false,
             buffered: Vec::new(),
@@ -160,6 +164,7 @@ impl<Q: Peer + ?Sized> Wire<Q> {
     pub(crate) fn assert_flushed(&self) {
         let cannot_flush = self.is_broken
             || self.times_out
+            || self.write_timeout.is_some()
             || self.is_blocked
             || self.is_flush_blocked
             || !self.refusals.is_empty();
@@ -261,6 +266,9 @@ impl<Q: Peer + ?Sized> io::Read for Wire<Q> {
 impl<Q: Peer + ?Sized> io::Write for Wire<Q> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.refuse()?;
+        if let Some(kind) = self.write_timeout {
+            return Err(kind.into());
+        }
         Ok(self.send(bytes)?)
     }
 

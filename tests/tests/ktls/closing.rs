@@ -197,14 +197,21 @@ fn a_reset_is_an_error_in_both_directions_and_never_a_clean_end() {
 
 #[test]
 fn a_truncation_may_be_tolerated() {
-    let (mut stream, mut peer) = crate::support::connect(Role::Client, TLS13);
-    stream.tolerate_truncation(true);
-    peer.send();
-    let Some(mut kernel) = crate::support::to_kernel(stream) else { return };
-    peer.write(b"data");
-    cut(&peer.socket);
-    let mut data = Vec::new();
-    kernel.read_to_end(&mut data).unwrap();
-    assert_eq!(data, b"data");
-    assert!(matches!(kernel.end().read, ReadEnd::Truncated { .. }));
+    for before in [true, false] {
+        let (mut stream, mut peer) = crate::support::connect(Role::Client, TLS13);
+        stream.tolerate_truncation(before);
+        peer.send();
+        let Some(mut kernel) = crate::support::to_kernel(stream) else { return };
+        if !before {
+            kernel.tolerate_truncation(true);
+        }
+        peer.write(b"data");
+        cut(&peer.socket);
+        let mut data = Vec::new();
+        kernel.read_to_end(&mut data).unwrap();
+        assert_eq!(data, b"data");
+        assert!(matches!(kernel.end().read, ReadEnd::Truncated { .. }));
+        kernel.tolerate_truncation(false);
+        assert_eq!(kernel.read(&mut [0]).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use tls_record_alloc::tls_record::{ContentType, Padding, PaddingFn, ShutdownError, WriteEnd};
 use tls_record_tests::peers::{PeerEnd, Role};
 
-use super::{for_each_stream, read_exactly};
+use super::{TIMEOUTS, for_each_stream, read_exactly};
 use crate::endpoint::blocking::{Tls, stream};
 use crate::endpoint::inner;
 use crate::support::{Stack, TLS13, handshake, message};
@@ -135,4 +135,22 @@ fn closing_and_reading_the_rest_delivers_data_in_flight() {
         assert_eq!(rest, message(50_000));
         assert!(tls.end().is_clean());
     });
+}
+
+#[test]
+fn the_rest_is_read_although_the_close_notify_timed_out() {
+    for kind in TIMEOUTS {
+        let mut tls = stream(Role::Client, TLS13, Stack::Openssl.peer(Role::Server, TLS13));
+        assert!(tls.read(&mut [0]).is_err(), "tickets");
+        tls.transport_mut().peer.write(b"rest");
+        tls.transport_mut().peer.close();
+        tls.transport_mut().write_timeout = Some(kind);
+        let mut rest = Vec::new();
+        let error = tls.close_and_read_rest(1000, &mut rest).unwrap_err();
+        assert_eq!((error.kind(), &*rest), (kind, &b"rest"[..]));
+        assert_eq!(tls.end().write, WriteEnd::Closing);
+        tls.transport_mut().write_timeout = None;
+        tls.close_and_read_rest(1000, &mut rest).unwrap();
+        assert!(tls.end().is_clean());
+    }
 }

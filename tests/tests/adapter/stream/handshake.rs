@@ -11,7 +11,7 @@ use tls_record_tests::peers::{
     rustls_server_config,
 };
 
-use super::{read_some, stream_to_adapter};
+use super::{TIMEOUTS, read_some, stream_to_adapter};
 use crate::endpoint::blocking::{Tls, stream};
 use crate::endpoint::inner;
 use crate::support::{Adapter, Stack, TLS12, TLS13, handshake};
@@ -122,4 +122,68 @@ fn a_client_stream_keeps_tickets_for_the_next_one() {
             assert_eq!(tls.read(&mut [0]).unwrap(), 0);
         }
     }
+}
+
+#[test]
+fn a_server_receives_although_its_flight_timed_out() {
+    for kind in TIMEOUTS {
+        let mut wire = Wire::to(Stack::Openssl.peer(Role::Client, TLS13));
+        wire.write_timeout = Some(kind);
+        let mut server = handshake(Role::Server, TLS13);
+        let error = server.complete(&mut wire).unwrap_err();
+        assert_eq!(
+            error.kind(),
+            ErrorKind::WouldBlock,
+            "of the read for which the peer sent nothing"
+        );
+        assert_eq!(wire.reads, 2);
+        wire.write_timeout = None;
+        server.complete(&mut wire).unwrap();
+    }
+}
+
+#[test]
+fn a_client_is_not_complete_while_its_finished_times_out() {
+    for kind in TIMEOUTS {
+        let mut wire = Wire::to(Stack::Openssl.peer(Role::Server, TLS13));
+        let mut client = handshake(Role::Client, TLS13);
+        client.advance().unwrap();
+        wire.write_all(client.unsent()).unwrap();
+        wire.flush().unwrap();
+        client.sent(client.unsent().len());
+        wire.write_timeout = Some(kind);
+        for _ in 0..2 {
+            assert_eq!(client.complete(&mut wire).unwrap_err().kind(), kind);
+        }
+        wire.write_timeout = None;
+        client.complete(&mut wire).unwrap();
+        assert!(!wire.peer.is_handshaking());
+    }
+}
+
+#[test]
+fn the_alert_of_a_failed_handshake_is_sent_before_its_error_returns() {
+    for kind in TIMEOUTS {
+        let mut wire = Wire::to(Stack::Openssl.peer(Role::Client, TLS13));
+        wire.incoming.extend(b"GET / HTTP/1.0\r\n\r\n");
+        wire.write_timeout = Some(kind);
+        let mut server = handshake(Role::Server, TLS13);
+        for _ in 0..2 {
+            assert_eq!(server.complete(&mut wire).unwrap_err().kind(), kind);
+        }
+        wire.write_timeout = None;
+        for _ in 0..2 {
+            assert_eq!(server.complete(&mut wire).unwrap_err().kind(), ErrorKind::InvalidData);
+            assert_eq!(wire.sent, 7, "the alert, once");
+        }
+    }
+}
+
+#[test]
+fn the_error_of_a_failed_handshake_is_returned_if_the_handshake_is_consumed() {
+    let mut wire = Wire::to(Stack::Openssl.peer(Role::Client, TLS13));
+    wire.incoming.extend(b"GET / HTTP/1.0\r\n\r\n");
+    wire.write_timeout = Some(ErrorKind::TimedOut);
+    let failed = Stream::<_, Ring>::from_handshake(handshake(Role::Server, TLS13), wire);
+    assert_eq!(failed.unwrap_err().error.kind(), ErrorKind::InvalidData);
 }

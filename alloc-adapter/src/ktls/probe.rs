@@ -1,5 +1,5 @@
-//! What the kernel supports, tried on a connection of its own: on a live one a refusal would come
-//! when the engine has given its keys away.
+//! Finds out what the kernel supports, on a connection of its own: on a live one a refusal would come
+//! after the engine has given its keys away.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::io;

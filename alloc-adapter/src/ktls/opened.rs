@@ -1,4 +1,4 @@
-//! What the records mean that the kernel has opened: the engine's receiving half, over content whose
+//! Interprets the records that the kernel has opened: the engine's receiving half, over content whose
 //! protection is removed already.
 //!
 //! Alerts, KeyUpdates, fragments of messages and floods are judged by the [`Opener`] as if it had

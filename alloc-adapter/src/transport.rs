@@ -1,0 +1,87 @@
+//! Calls of a transport, and the kinds of their errors.
+
+#[cfg(feature = "tokio")]
+use core::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use std::io::{self, ErrorKind, Write};
+
+#[cfg(feature = "tokio")]
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::buffer::Buffer;
+
+/// Writes unsent bytes to the transport. Bytes that it does not take stay in `unsent`.
+pub(crate) fn send<T: Write>(unsent: &mut Buffer, transport: &mut T) -> io::Result<()> {
+    while !unsent.is_empty() {
+        match transport.write(unsent.filled()) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(len) => unsent.consume(len),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn flush<T: Write>(transport: &mut T) -> io::Result<()> {
+    loop {
+        match transport.flush() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            flushed => return flushed,
+        }
+    }
+}
+
+/// Writes unsent bytes to the transport. Bytes that it does not take stay in `unsent`.
+#[cfg(feature = "tokio")]
+pub(crate) fn poll_send<T: AsyncWrite + Unpin>(
+    unsent: &mut Buffer,
+    transport: &mut T,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while !unsent.is_empty() {
+        match ready!(Pin::new(&mut *transport).poll_write(cx, unsent.filled()))? {
+            0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+            len => unsent.consume(len),
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// Reads from the transport into the room of `received`, and returns the number of bytes.
+#[cfg(feature = "tokio")]
+pub(crate) fn poll_receive<T: AsyncRead + Unpin>(
+    received: &mut Buffer,
+    transport: &mut T,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut room = ReadBuf::new(received.room());
+    ready!(Pin::new(transport).poll_read(cx, &mut room))?;
+    Poll::Ready(Ok(room.filled().len()))
+}
+
+/// Stores the first permanent error of a transport in `first`, and returns `result`.
+pub(crate) fn keep_first_error<R>(
+    first: &mut Option<ErrorKind>,
+    result: io::Result<R>,
+) -> io::Result<R> {
+    if let Err(error) = &result
+        && is_lasting(error.kind())
+    {
+        first.get_or_insert(error.kind());
+    }
+    result
+}
+
+/// Returns whether an error of the transport is permanent.
+pub(crate) const fn is_lasting(kind: ErrorKind) -> bool {
+    !matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::TimedOut)
+}
+
+/// Ignores a permanent error of sending: the peer may be gone after data or an alert, and these matter
+/// more. After any other error the call is repeated, until everything is sent.
+pub(crate) fn ignore_lasting(sent: io::Result<()>) -> io::Result<()> {
+    sent.or_else(|error| if is_lasting(error.kind()) { Ok(()) } else { Err(error) })
+}
