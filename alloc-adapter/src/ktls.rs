@@ -42,8 +42,8 @@ use opened::Receiver;
 use sending::records_of_file;
 use socket::ControlRoom;
 
-/// Records that are kept for a KeyUpdate and alerts, below the limit of a key.
-const RESERVE: u64 = 8;
+/// The least number of records that a key may seal: a part of a page of a file may take two.
+const MIN_LIMIT: u64 = 2;
 
 /// A TLS connection over a TCP socket, whose records the Linux kernel seals and opens.
 ///
@@ -60,12 +60,9 @@ const RESERVE: u64 = 8;
 ///   its cipher, writing fails with [`KernelTlsError::KeysExhausted`]. [`can_update_keys`](Self::can_update_keys)
 ///   tells which it is. A network card that encrypts may be unable to replace keys on any kernel: then a
 ///   KeyUpdate of the peer ends the connection as well, and after one of ours the sending direction fails.
-/// - [`Config::key_limit`](tls_record::Config) does not apply, only the limit of the cipher:
-///   call [`update_keys`](Self::update_keys) to replace a key earlier.
 /// - The kernel returns one error for all records that it cannot open: a change_cipher_spec or another
 ///   unprotected record is answered with bad_record_mac, too. It ignores empty records, however many.
-/// - Records are not padded. Received records are not limited to our record_size_limit (RFC 8449), and
-///   other limits on what arrives are those of [`Config::new`](tls_record::Config::new).
+/// - Records are not padded. Received records are not limited to our record_size_limit (RFC 8449).
 /// - After a truncation it is not known whether the transport ended inside a record.
 /// - A signal handler must not interrupt a write that waits for room. Kernels, Linux 6.1 for instance, may
 ///   report a record that was sent in part then with the error of a record that cannot be opened, and the
@@ -173,9 +170,10 @@ impl<T: Read + Write + AsFd, P: Provider> KernelStream<T, P> {
     ///   socket, or the peer has closed it.
     pub fn new(mut stream: Stream<T, P>) -> Result<Self, NotInKernel<T, P>> {
         let version = stream.session.info.version;
-        let role = stream.session.layer.opener().role();
+        let opener = stream.session.layer.opener();
+        let (role, limits) = (opener.role(), *opener.limits());
         // Made before the keys are given away, because it may fail.
-        let receiver = match Receiver::new(role, version) {
+        let receiver = match Receiver::new(role, version, limits) {
             Ok(receiver) => receiver,
             Err(error) => {
                 return Err(NotInKernel {
@@ -199,10 +197,11 @@ impl<T: Read + Write + AsFd, P: Provider> KernelStream<T, P> {
         let Inbox {
             tickets, resumption, tolerates_truncation, warning, renegotiation_refused, ..
         } = inbox;
-        let Given { receiving, sending, sequence, can_update, algorithm } = given;
+        let Given { receiving, sending, sequence, can_update } = given;
         Self {
             socket,
             receiver,
+            limit: sealer.record_limit().max(MIN_LIMIT),
             sealer: Box::new(sealer),
             sending,
             receiving,
@@ -213,7 +212,6 @@ impl<T: Read + Write + AsFd, P: Provider> KernelStream<T, P> {
             keys_due: None,
             write: WriteEnd::Open,
             sealed: sequence,
-            limit: algorithm.confidentiality_limit().saturating_sub(RESERVE),
             can_update,
             drained: 0,
             failure: None,

@@ -21,7 +21,6 @@ pub(super) struct Given<P> {
     /// The sequence number of the first record that the kernel sends.
     pub(super) sequence: u64,
     pub(super) can_update: bool,
-    pub(super) algorithm: Algorithm,
 }
 
 /// Hands both directions to the kernel. After an error the stream goes on as before, unless the
@@ -67,7 +66,7 @@ fn give<T: Read + Write + AsFd, P: Provider>(stream: &mut Stream<T, P>) -> io::R
     let mut sending = Box::new(sending.map_err(io::Error::other)?);
     let info = sending.crypto_info().map_err(io::Error::other)?;
     socket::set_keys(&stream.transport, Direction::Sending, &info)?;
-    Ok(Given { receiving, sending, sequence: socket::sequence(&info), can_update, algorithm })
+    Ok(Given { receiving, sending, sequence: socket::sequence(&info), can_update })
 }
 
 /// Opens what was received, up to the edge of a record, and sends what is unsent and due.

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use tls_record::aead::{Aead, AeadError};
 use tls_record::{
     Config, ContentType, DirectionKeys, Epoch, Event, HEADER_LEN, Header, KeyError, KeySchedule,
-    Notice, OpenError, Opened, Opener, ReadEnd, Role, Signal, Version,
+    Limits, Notice, OpenError, Opened, Opener, ReadEnd, Role, Signal, Version,
 };
 use zeroize::{Zeroize, Zeroizing};
 
@@ -98,8 +98,10 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) fn new(role: Role, version: Version) -> Result<Self, KeyError> {
-        let mut opener = Opener::new(Config::new(role));
+    pub(super) fn new(role: Role, version: Version, limits: Limits) -> Result<Self, KeyError> {
+        let mut config = Config::new(role);
+        config.limits = limits;
+        let mut opener = Opener::new(config);
         opener.take_over(Epoch::Application, Removed(version), 1)?;
         Ok(Self {
             opener,
@@ -202,7 +204,7 @@ mod tests {
     const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
 
     fn receiver(version: Version) -> Receiver {
-        Receiver::new(Role::Client, version).unwrap()
+        Receiver::new(Role::Client, version, Limits::DEFAULT).unwrap()
     }
 
     /// The events of a record.
@@ -281,6 +283,14 @@ mod tests {
             events(&mut receiver).err()
         });
         assert_eq!(flood, Some(Fault::Flood(Flood::KeyUpdates).into()));
+
+        let mut limits = Limits::DEFAULT;
+        limits.key_updates = 1;
+        let mut strict = Receiver::new(Role::Client, Version::Tls13, limits).unwrap();
+        strict.record(HANDSHAKE, &[24, 0, 0, 1, 0]);
+        assert!(events(&mut strict).is_ok());
+        strict.record(HANDSHAKE, &[24, 0, 0, 1, 0]);
+        assert_eq!(events(&mut strict), Err(Fault::Flood(Flood::KeyUpdates).into()));
 
         let mut receiver = self::receiver(Version::Tls13);
         receiver.record(HANDSHAKE, &[4, 0]);

@@ -126,7 +126,10 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     pub(super) fn prepare(&mut self, len: usize, records: fn(usize) -> u64) -> io::Result<usize> {
         let limit = usize::from(self.sealer.fragment_limit());
         // Of shorter records each is sent by a call of its own: the kernel fills them up.
-        let len = len.min(if limit < MAX_CONTENT.into() { limit } else { MAX_WRITTEN });
+        let mut len = len.min(if limit < MAX_CONTENT.into() { limit } else { MAX_WRITTEN });
+        while records(len) > self.limit {
+            len /= 2;
+        }
         loop {
             let due = self.check_socket().and_then(|_| self.send_due());
             // What was received, or is due, may have ended this direction.

@@ -127,9 +127,12 @@ fn a_key_update_is_answered_when_a_full_socket_takes_it() {
     assert!(peer.read == written);
 }
 
-/// A connection of two ends of the adapter, whose client is about to reach the limit of its sending key.
-fn at_the_limit(version: Version) -> (User, User) {
-    let limit = Algorithm::Aes128Gcm.confidentiality_limit();
+/// A connection of two ends of the adapter, whose client may seal 40 more records under its key.
+fn at_the_limit(version: Version, key_limit: u32) -> (User, User) {
+    let limit = match key_limit {
+        u32::MAX => Algorithm::Aes128Gcm.confidentiality_limit(),
+        chosen => chosen.into(),
+    };
     let secret = move || match version {
         Version::Tls12 => TrafficSecret::<Ring>::tls12(Algorithm::Aes128Gcm, &[7; 16], &[7; 4]),
         Version::Tls13 => TrafficSecret::tls13(Algorithm::Aes128Gcm, &[7; 32]),
@@ -150,7 +153,9 @@ fn at_the_limit(version: Version) -> (User, User) {
     let mut handshake = client(Arc::new(config));
     handshake.complete(&mut ours).unwrap();
     let mut established = handshake.finish::<Ring>().unwrap();
-    let mut sealer = Sealer::new(Config::new(tls_record::Role::Client));
+    let mut config = Config::new(tls_record::Role::Client);
+    config.key_limit = key_limit;
+    let mut sealer = Sealer::new(config);
     sealer.take_over(Epoch::Application, secret().unwrap(), limit - 40).unwrap();
     established.sealer = Box::new(sealer);
     (Stream::new(established, ours), peer.join().unwrap())
@@ -158,8 +163,10 @@ fn at_the_limit(version: Version) -> (User, User) {
 
 #[test]
 fn keys_are_replaced_before_their_limit_or_protect_nothing_more() {
-    for version in [Version::Tls12, Version::Tls13] {
-        let (stream, mut peer) = at_the_limit(version);
+    let versions = [Version::Tls12, Version::Tls13];
+    // The limit of the cipher, and one of the config.
+    for (version, key_limit) in versions.into_iter().flat_map(|it| [(it, u32::MAX), (it, 1000)]) {
+        let (stream, mut peer) = at_the_limit(version, key_limit);
         let Some(mut kernel) = to_kernel(stream) else { return };
         let mut written = 0;
         let exhausted = loop {
