@@ -165,6 +165,8 @@ mod stream;
 #[cfg(feature = "takeover")]
 pub mod takeover;
 mod tickets;
+#[cfg(feature = "listener")]
+mod time_limit;
 #[cfg(all(
     feature = "tokio",
     any(feature = "ring", feature = "aws-lc-rs", feature = "rustcrypto")

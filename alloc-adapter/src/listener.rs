@@ -27,7 +27,8 @@ const FAILED_BUDGET: u64 = 65_536;
 /// sent, and the connection is [disconnected](disconnect_async), which may take as long once more.
 ///
 /// With the feature `axum`, it is a `Listener` for `axum::serve`. Shut down the streams in two steps, or
-/// use [`disconnect`](TokioStream::disconnect), if clients may send while the server closes.
+/// use [`disconnect`](TokioStream::disconnect), if clients may send while the server closes. A shutdown
+/// fails if it takes longer than the [timeout](Self::shutdown_timeout).
 ///
 /// Dropping the listener gives up the handshakes in progress, and drops the connections that were not
 /// accepted yet, without a close_notify.
@@ -68,6 +69,7 @@ pub struct TlsListener<P: Provider> {
     listener: TcpListener,
     config: Arc<ServerConfig>,
     timeout: Duration,
+    shutdown_timeout: Duration,
     max_handshakes: usize,
     on_failure: OnFailure,
     handshakes: JoinSet<Option<Accepted<P>>>,
@@ -80,12 +82,14 @@ impl<P: Provider + 'static> TlsListener<P>
 where
     TokioStream<TcpStream, P>: Send,
 {
-    /// Creates a listener. A handshake may take 10 seconds, and 256 may be in progress.
+    /// Creates a listener. A handshake and a shutdown may take 10 seconds each, and 256 handshakes may be in
+    /// progress.
     pub fn new(listener: TcpListener, config: Arc<ServerConfig>) -> Self {
         Self {
             listener,
             config,
             timeout: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(10),
             max_handshakes: 256,
             on_failure: Arc::new(|_, _| ()),
             handshakes: JoinSet::new(),
@@ -96,6 +100,16 @@ where
     #[must_use]
     pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets how long [`shutdown`](tokio::io::AsyncWriteExt::shutdown) of a stream may take: see
+    /// [`TokioStream::set_shutdown_timeout`].
+    ///
+    /// Otherwise a client that does not close would keep a shutdown in two steps waiting.
+    #[must_use]
+    pub const fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
         self
     }
 
@@ -148,10 +162,14 @@ where
             }
             let (tcp, address) = ready!(self.listener.poll_accept(cx))?;
             let (config, time) = (self.config.clone(), self.timeout);
+            let shutdown_timeout = self.shutdown_timeout;
             let on_failure = self.on_failure.clone();
             self.handshakes.spawn(async move {
                 match timeout(time, TokioStream::accept(config, tcp)).await {
-                    Ok(Ok(tls)) => return Some((tls, address)),
+                    Ok(Ok(mut tls)) => {
+                        tls.set_shutdown_timeout(shutdown_timeout);
+                        return Some((tls, address));
+                    }
                     Ok(Err(failed)) => {
                         on_failure(Some(address), failed.error);
                         disconnect_async(failed.transport, FAILED_BUDGET, sleep(time)).await;

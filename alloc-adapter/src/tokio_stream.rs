@@ -22,6 +22,8 @@ use crate::handshake::Handshake;
 use crate::parts::Parts;
 use crate::session::inbox::Stopped;
 use crate::session::{Session, Step, parts};
+#[cfg(feature = "listener")]
+use crate::time_limit::TimeLimit;
 use crate::transport::poll_receive;
 use crate::wait::{Half, Wait};
 
@@ -73,6 +75,8 @@ pub struct TokioStream<T, P: Provider> {
     pub(crate) transport: T,
     pub(crate) session: Session<P>,
     shutdown: Shutdown,
+    #[cfg(feature = "listener")]
+    time_limit: Option<TimeLimit>,
     receiving: Wait,
     sending: Wait,
 }
@@ -213,6 +217,8 @@ impl<T, P: Provider> TokioStream<T, P> {
             transport,
             session,
             shutdown: Shutdown::OneStep,
+            #[cfg(feature = "listener")]
+            time_limit: None,
             receiving: Wait::new(),
             sending: Wait::new(),
         }
@@ -221,6 +227,19 @@ impl<T, P: Provider> TokioStream<T, P> {
     /// Sets how `shutdown` closes the connection. The default is [`Shutdown::OneStep`].
     pub const fn set_shutdown(&mut self, shutdown: Shutdown) {
         self.shutdown = shutdown;
+    }
+
+    /// Limits how long `shutdown` may take, from its first call on: then it fails with
+    /// [`TimedOut`](ErrorKind::TimedOut).
+    ///
+    /// It is for servers, such as hyper's, that await the shutdown of a stream themselves. Drop the stream
+    /// then. Without it there is no limit. It has no effect on split halves.
+    ///
+    /// # Panics
+    /// `shutdown` panics outside of a runtime of tokio with time enabled.
+    #[cfg(feature = "listener")]
+    pub fn set_shutdown_timeout(&mut self, timeout: core::time::Duration) {
+        self.time_limit = Some(TimeLimit::new(timeout));
     }
 
     /// Updates the sending keys (RFC 9846 section 4.7.3).
@@ -414,6 +433,40 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         shut.map(|shut| session.note_sent(shut))
     }
 
+    /// Closes as the [`Shutdown`] says.
+    fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut closed = self.poll_close(cx);
+        let rest = match self.shutdown {
+            // Receive even if nothing can be sent: the peer may not read until we read.
+            Shutdown::TwoSteps { budget } if !matches!(closed, Poll::Ready(Err(_))) => {
+                let rest = self.poll_peer_close(budget, cx);
+                closed = self.poll_close(cx);
+                rest
+            }
+            _ => Poll::Ready(Ok(())),
+        };
+        // RFC 9846 section 6.1: how the peer's direction ended has no effect on ours. So after an
+        // `OpenError`, send everything first, also an alert. After an exceeded budget or an error
+        // of the transport, return at once.
+        if let Poll::Ready(Err(error)) = &rest
+            && !error.get_ref().is_some_and(|inner| inner.is::<OpenError>())
+        {
+            return rest;
+        }
+        let closed = ready!(closed);
+        if let Poll::Ready(Err(error)) = &rest
+            && error.kind() != ErrorKind::UnexpectedEof
+        {
+            return rest;
+        }
+        closed?;
+        if rest.is_pending() {
+            return Poll::Pending;
+        }
+        ready!(self.poll_shut_down_transport(cx))?;
+        rest
+    }
+
     /// Waits for the peer's close_notify, and keeps the data that comes before it.
     fn poll_peer_close(&mut self, budget: u32, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Enough for all data within the budget, and for the record that exceeds it.
@@ -490,36 +543,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncWrite for TokioStream<
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let mut closed = this.poll_close(cx);
-        let rest = match this.shutdown {
-            // Receive even if nothing can be sent: the peer may not read until we read.
-            Shutdown::TwoSteps { budget } if !matches!(closed, Poll::Ready(Err(_))) => {
-                let rest = this.poll_peer_close(budget, cx);
-                closed = this.poll_close(cx);
-                rest
-            }
-            _ => Poll::Ready(Ok(())),
-        };
-        // RFC 9846 section 6.1: how the peer's direction ended has no effect on ours. So after an
-        // `OpenError`, send everything first, also an alert. After an exceeded budget or an error
-        // of the transport, return at once.
-        if let Poll::Ready(Err(error)) = &rest
-            && !error.get_ref().is_some_and(|inner| inner.is::<OpenError>())
-        {
-            return rest;
+        let shut = this.poll_shut_down(cx);
+        #[cfg(feature = "listener")]
+        if shut.is_pending() && this.time_limit.as_mut().is_some_and(|limit| limit.is_over(cx)) {
+            return Poll::Ready(Err(ErrorKind::TimedOut.into()));
         }
-        let closed = ready!(closed);
-        if let Poll::Ready(Err(error)) = &rest
-            && error.kind() != ErrorKind::UnexpectedEof
-        {
-            return rest;
-        }
-        closed?;
-        if rest.is_pending() {
-            return Poll::Pending;
-        }
-        ready!(this.poll_shut_down_transport(cx))?;
-        rest
+        shut
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::serve::ListenerExt;
 use axum::{Router, routing};
@@ -188,6 +188,31 @@ fn axum_serves_and_the_client_of_hyper_util_connects_without_a_newtype() {
             assert!(response.status().is_success());
             assert!(read_all(response.into_body()).await == body);
         }
+        serving.abort();
+    });
+}
+
+#[test]
+fn a_client_that_does_not_close_is_left_after_the_time_limit() {
+    let patience = Duration::from_millis(300);
+    block_on(async {
+        let (listener, address, _failures) = listen().await;
+        let listener = listener
+            .shutdown_timeout(patience)
+            .tap_io(|tls| tls.set_shutdown(Shutdown::TwoSteps { budget: 65_536 }));
+        let router = Router::new().route("/", routing::get(async || "hello"));
+        let serving = tokio::spawn(async { axum::serve(listener, router).await });
+        let mut client = connect(address).await;
+        let request = format!("GET / HTTP/1.1\r\nHost: {SERVER_NAME}\r\nConnection: close\r\n\r\n");
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).await.unwrap();
+        assert!(response.ends_with("hello"), "{response}");
+        let started = Instant::now();
+        let tcp = client.transport_mut();
+        assert_eq!(tcp.read(&mut [0]).await.unwrap(), 0, "the end of the TCP connection");
+        let took = started.elapsed();
+        assert!((patience / 2..LONG).contains(&took), "{took:?}");
         serving.abort();
     });
 }
