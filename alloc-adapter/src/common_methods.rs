@@ -92,6 +92,11 @@ macro_rules! session_methods {
                 self.$($session).+.wants_write()
             }
 
+            /// Returns whether this end is the client or the server.
+            pub fn role(&self) -> tls_record::Role {
+                self.$($session).+.layer.opener().role()
+            }
+
             /// Returns how each direction ended, or that it is open.
             ///
             /// The sending direction counts as closed, or the alert as sent, once the transport has

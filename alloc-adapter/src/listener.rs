@@ -103,7 +103,7 @@ where
         self
     }
 
-    /// Sets how long [`shutdown`](tokio::io::AsyncWriteExt::shutdown) of a stream may take: see
+    /// Sets how long `shutdown` of a stream may take: see
     /// [`TokioStream::set_shutdown_timeout`].
     ///
     /// Otherwise a client that does not close would keep a shutdown in two steps waiting.

@@ -4,8 +4,10 @@ use std::io;
 
 /// The error of a failed handshake, with the transport.
 ///
-/// `?` converts it to an [`io::Error`]. The alert has been sent, as far as the transport took it.
-/// Closing a TCP connection at once may destroy the alert on its way: call
+/// In a function that returns [`io::Result`], `?` takes the [`error`](Self::error) out of it and drops the
+/// transport. Elsewhere, do so first: a `Box<dyn Error>` of it would keep the transport open.
+///
+/// The alert has been sent, as far as the transport took it. Closing a TCP connection at once may destroy the alert on its way: call
 /// [`disconnect`](crate::disconnect) instead.
 pub struct HandshakeFailed<T> {
     /// An error of the transport, or one with a [`HandshakeError`](crate::HandshakeError) inside.

@@ -54,7 +54,8 @@ impl From<KernelTlsError> for io::Error {
 
 /// The error of a connection that the kernel did not take, with the stream.
 ///
-/// `?` converts it to an [`io::Error`].
+/// In a function that returns [`io::Result`], `?` takes the [`error`](Self::error) out of it and drops the
+/// stream.
 pub struct NotInKernel<T, P: Provider> {
     /// An error of the transport, of the engine, or one with a [`KernelTlsError`] inside.
     pub error: io::Error,
