@@ -5,6 +5,7 @@
 
 pub(crate) mod alert;
 pub mod close;
+pub(crate) mod control;
 pub(crate) mod end;
 pub(crate) mod error;
 pub(crate) mod handshake;

@@ -3,11 +3,10 @@
 //! Data and handshake messages are sealed on request. The caller does not seal alerts and KeyUpdates: the
 //! close-state machine and the key limits decide when one is due, and [`Sealer::poll_control`] seals it.
 
+mod closing;
 mod control;
 mod suspend;
 
-pub(crate) use control::KEY_UPDATE_LEN;
-pub use control::{Control, ControlMessage};
 pub(crate) use suspend::PACKED_LEN;
 
 use crate::buffer::bytes::{Source, copy, copy_content, length};
