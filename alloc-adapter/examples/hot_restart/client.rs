@@ -152,7 +152,9 @@ impl Established {
                     return Err(ErrorKind::UnexpectedEof.into());
                 }
                 // Only TLS 1.2 has handshake messages for a server here: a renegotiation.
-                Event::Handshake(_) => drop(self.layer.refuse_renegotiation()),
+                Event::Handshake(piece) if piece.is_last() => {
+                    let _ = self.layer.refuse_renegotiation(); // It fails only at the end.
+                }
                 _ => {}
             }
             self.received.consume(opened.consumed);
