@@ -162,6 +162,9 @@ impl<S: Service> Link<S> {
             }
         }
         control(layer, slot);
+        if let ReadEnd::PeerAlert(_) = layer.end().read {
+            slot.clear(); // RFC 9846 section 6: no data is sent after an error alert.
+        }
     }
 
     /// Makes the next steps of the handshake. What it sends is copied to the slot.
@@ -251,8 +254,10 @@ fn carry(
             }
             Event::NeedMore { .. } if is_at_end => drop(layer.eof()),
             Event::NeedMore { .. } => return Some(read),
-            Event::Handshake(_) => {
-                let _ = layer.refuse_renegotiation(); // of TLS 1.2; in TLS 1.3 it is a ticket
+            Event::Handshake(piece) => {
+                if piece.is_last() {
+                    let _ = layer.refuse_renegotiation(); // of TLS 1.2; in TLS 1.3 it is a ticket
+                }
                 is_inside = true;
             }
             _ => {}
@@ -364,26 +369,75 @@ mod tests {
         to.arrived(Chunk::copied(slot.filled()));
     }
 
-    #[test]
-    fn data_that_cannot_be_sealed_is_not_lost_without_an_alert() {
-        let config = Identity::self_signed().unwrap().server_config(Version::V12).unwrap();
+    /// Returns both ends of a connection after the handshake. In TLS 1.2 no KeyUpdate replaces the keys of the server
+    /// after `key_limit` records.
+    fn connect(version: Version, key_limit: u32) -> (Link<Client>, Link<Served>) {
+        let config = Identity::self_signed().unwrap().server_config(version).unwrap();
         let mut handshake = Handshake::server(Arc::new(config)).unwrap();
-        // In TLS 1.2 no KeyUpdate replaces the keys.
-        handshake.engine_config().key_limit = 20;
+        handshake.engine_config().key_limit = key_limit;
         let mut server = Link::new(handshake, Served::Echo);
-        let config = Arc::new(insecure_client_config(Version::V12).unwrap());
+        let config = Arc::new(insecure_client_config(version).unwrap());
         let handshake = Handshake::client(config, "localhost".try_into().unwrap()).unwrap();
         let mut client = Link::new(handshake, Client::default());
-        for turn in 0..8 {
-            if turn == 4 {
-                client.service.to_send = vec![7; 1000];
-            }
+        for _ in 0..4 {
+            carry_over(&mut client, &mut server);
+            carry_over(&mut server, &mut client);
+        }
+        (client, server)
+    }
+
+    impl<S> Link<S> {
+        fn layer(&mut self) -> &mut Layer {
+            let Tls::Open(layer) = &mut self.tls else { panic!("no handshake") };
+            layer
+        }
+    }
+
+    #[test]
+    fn data_that_cannot_be_sealed_is_not_lost_without_an_alert() {
+        let (mut client, mut server) = connect(Version::V12, 20);
+        client.service.to_send = vec![7; 1000];
+        for _ in 0..4 {
             carry_over(&mut client, &mut server);
             carry_over(&mut server, &mut client);
         }
         let back = client.service.back.len();
         assert!(back > 0 && back < 1000, "{back} bytes");
-        let Tls::Open(layer) = &client.tls else { panic!("no handshake") };
-        assert_eq!(layer.end().read, ReadEnd::PeerAlert(AlertDescription::INTERNAL_ERROR));
+        let end = client.layer().end().read;
+        assert_eq!(end, ReadEnd::PeerAlert(AlertDescription::INTERNAL_ERROR));
+    }
+
+    #[test]
+    fn nothing_is_sent_after_a_fatal_alert_of_the_peer() {
+        for version in [Version::V12, Version::V13] {
+            let (mut client, mut server) = connect(version, u32::MAX);
+            client.service.to_send = vec![7; 1000];
+            let mut slot = Slot::new(1 << 17);
+            client.fill(None, &mut slot);
+            client.layer().abort(AlertDescription::INTERNAL_ERROR).unwrap();
+            client.fill(None, &mut slot);
+            server.arrived(Chunk::copied(slot.filled()));
+            slot.clear();
+            server.fill(None, &mut slot);
+            assert!(slot.is_empty(), "{} bytes of an echo", slot.filled().len());
+            assert!(server.has_ended());
+        }
+    }
+
+    /// RFC 5246 section 7.2.2.
+    #[test]
+    fn a_request_to_renegotiate_in_several_records_is_refused_once() {
+        let (mut client, mut server) = connect(Version::V12, u32::MAX);
+        let (mut client_hello, mut records) = ([0; 60], [0; 300]);
+        client_hello[..4].copy_from_slice(&[1, 0, 0, 56]);
+        client.layer().set_fragment_limit(20);
+        let len = client.layer().seal_handshake(&[&client_hello], &mut records).unwrap();
+        server.arrived(Chunk::copied(&records[..len]));
+        let mut slot = Slot::new(1 << 17);
+        server.fill(None, &mut slot);
+        let mut answer = slot.filled().to_vec();
+        let opened = client.layer().open(&mut answer).unwrap();
+        assert_eq!(opened.event, Event::Warning(AlertDescription::NO_RENEGOTIATION));
+        assert_eq!(opened.consumed, answer.len());
     }
 }
