@@ -39,6 +39,7 @@ impl<S: Service> Driver<S> {
         if connection.is_over {
             return self.clear(index);
         }
+        connection.link.forget_if_failed();
         if !connection.is_shut && !connection.is_sending && connection.link.has_ended() {
             self.ring.shut_down(&connection.socket)?;
             (connection.is_shut, connection.is_shutting) = (true, true);

@@ -6,10 +6,10 @@ use std::mem;
 
 use tls_record::aead::ring::Ring as Cipher;
 use tls_record::{
-    AlertDescription, Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, TrafficSecret,
-    WriteEnd,
+    AlertDescription, End, Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError,
+    TrafficSecret, WriteEnd,
 };
-use tls_record_alloc::{Established, Handshake, HandshakeError, Progress};
+use tls_record_alloc::{Established, Handshake, HandshakeError, Progress, Resumption};
 
 use crate::ring::{Chunk, Slot};
 use crate::service::{Discard, Next, Service};
@@ -38,6 +38,8 @@ pub(crate) struct Link<S> {
     pub(crate) is_discarding: bool,
     /// The sending direction is closed, or will be after the handshake.
     pub(crate) is_closing: bool,
+    /// After the handshake, the stored sessions.
+    resumption: Option<Resumption>,
 }
 
 pub(crate) enum Tls {
@@ -70,6 +72,7 @@ impl<S: Service> Link<S> {
             is_at_end: false,
             is_discarding: false,
             is_closing: false,
+            resumption: None,
         }
     }
 
@@ -107,6 +110,17 @@ impl<S: Service> Link<S> {
         match &self.tls {
             Tls::Open(layer) => self.is_discarding || layer.end().read != ReadEnd::Open,
             Tls::Handshake(_) | Tls::Failed(_) => true,
+        }
+    }
+
+    /// After a fatal alert of either side, removes the stored sessions: they must not be resumed.
+    pub(crate) fn forget_if_failed(&mut self) {
+        let Tls::Open(layer) = &self.tls else { return };
+        let End { read, write } = layer.end();
+        let is_failed = matches!(read, ReadEnd::PeerAlert(_) | ReadEnd::Fault(_))
+            || matches!(write, WriteEnd::AlertQueued(_) | WriteEnd::AlertSent(_));
+        if is_failed && let Some(resumption) = &mut self.resumption {
+            resumption.forget();
         }
     }
 
@@ -191,7 +205,8 @@ impl<S: Service> Link<S> {
     fn hand_over(&mut self) -> Result<(), HandshakeError> {
         let taken = mem::replace(&mut self.tls, Tls::Failed(HandshakeError::Unexpected));
         let Tls::Handshake(handshake) = taken else { return Ok(()) };
-        let Established { opener, sealer, received, .. } = handshake.finish::<Cipher>()?;
+        let Established { opener, sealer, received, resumption, .. } =
+            handshake.finish::<Cipher>()?;
         if !received.is_empty() {
             let mut first = Chunk::copied(received.filled());
             if self.received.len() == PIECES
@@ -202,6 +217,7 @@ impl<S: Service> Link<S> {
             self.received.push_front(first);
         }
         self.tls = Tls::Open(Box::new(Layer::join(*opener, *sealer)?));
+        self.resumption = Some(resumption);
         if self.is_closing {
             self.close();
         }
