@@ -6,31 +6,26 @@ use std::mem;
 
 use tls_record::aead::ring::Ring as Cipher;
 use tls_record::{
-    AlertDescription, End, Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError,
-    TrafficSecret, WriteEnd,
+    AlertDescription, End, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, TrafficSecret,
+    WriteEnd,
 };
 use tls_record_alloc::{Established, Handshake, HandshakeError, Progress, Resumption};
 
 use crate::ring::{Chunk, Slot};
-use crate::service::{Discard, Next, Service};
+use crate::service::{Next, Service};
 
 type Layer = RecordLayer<TrafficSecret<Cipher>>;
 
 /// The most chunks that wait to be opened. What comes behind them is copied to the last.
-const PIECES: usize = 8;
+const MAX_CHUNKS: usize = 8;
 
 /// Room in the slot for any record that arrives, for its data in many short records, and for control records.
 pub(crate) const ROOM: usize = MAX_RECORD + 2048;
-
-/// What a connection whose source has gone tells its service.
-const GONE: ReadEnd = ReadEnd::Truncated { epoch: Epoch::Application, inside_record: false };
 
 /// One end of a TLS connection.
 pub(crate) struct Link<S> {
     pub(crate) tls: Tls,
     pub(crate) service: S,
-    /// Whose data is sent to the peer.
-    pub(crate) source: Source,
     pub(crate) received: VecDeque<Chunk>,
     /// Nothing more arrives.
     pub(crate) is_at_end: bool,
@@ -48,26 +43,11 @@ pub(crate) enum Tls {
     Failed(HandshakeError),
 }
 
-/// Whose data is sent to the peer.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Source {
-    /// That of the peer itself, and that of the service.
-    Own,
-    /// That of another connection, which gets that of this one.
-    Other(usize),
-    /// That of a connection which is still to be made.
-    Awaited,
-    /// That of a connection which has gone.
-    Gone,
-}
-
 impl<S: Service> Link<S> {
     pub(crate) fn new(handshake: Handshake, service: S) -> Self {
-        let (tls, source) = (Tls::Handshake(Box::new(handshake)), Source::Own);
         Self {
-            tls,
+            tls: Tls::Handshake(Box::new(handshake)),
             service,
-            source,
             received: VecDeque::new(),
             is_at_end: false,
             is_discarding: false,
@@ -81,7 +61,7 @@ impl<S: Service> Link<S> {
         if self.is_discarding || matches!(self.tls, Tls::Failed(_)) {
             return;
         }
-        if self.received.len() < PIECES {
+        if self.received.len() < MAX_CHUNKS {
             self.received.push_back(chunk);
         } else if let Some(last) = self.received.back_mut() {
             last.append(&chunk);
@@ -138,34 +118,50 @@ impl<S: Service> Link<S> {
         }
     }
 
-    /// Writes to the slot what is to be sent: of the handshake, of `other` if that is the source, and of the
-    /// service.
-    pub(crate) fn fill(&mut self, other: Option<&mut Self>, slot: &mut Slot) {
-        if let Err(error) = self.shake(slot) {
+    /// Writes to the slot what is to be sent: of the handshake, of what has arrived, and of the service.
+    pub(crate) fn fill(&mut self, slot: &mut Slot) {
+        if !self.shake(slot) {
+            return;
+        }
+        let Self { tls: Tls::Open(layer), received, is_at_end, service, .. } = self else { return };
+        let end = carry(received, *is_at_end, service, None, layer, slot);
+        self.finish(end, slot);
+    }
+
+    /// Makes the next steps of the handshake. Returns whether it is complete, and data is to be opened and sealed.
+    pub(crate) fn shake(&mut self, slot: &mut Slot) -> bool {
+        if let Err(error) = self.try_shake(slot) {
             self.tls = Tls::Failed(error); // Its alert is in the slot.
             self.received.clear();
         }
-        let Tls::Open(layer) = &mut self.tls else { return };
-        if self.is_discarding {
-            return;
+        matches!(self.tls, Tls::Open(_)) && !self.is_discarding
+    }
+
+    /// What the handshake sends is copied to the slot.
+    fn try_shake(&mut self, slot: &mut Slot) -> Result<(), HandshakeError> {
+        while let Tls::Handshake(handshake) = &mut self.tls {
+            let progress = handshake.advance();
+            let taken = slot.push(handshake.unsent());
+            handshake.sent(taken);
+            match (progress?, self.received.front()) {
+                (Progress::Complete, _) if handshake.unsent().is_empty() => self.hand_over()?,
+                (Progress::NeedInput, Some(chunk)) => {
+                    let taken = handshake.receive(chunk);
+                    consume(&mut self.received, taken);
+                }
+                (Progress::NeedInput, None) if self.is_at_end => handshake.eof()?,
+                _ => break,
+            }
         }
-        let source = match (self.source, other) {
-            (Source::Own, _) => {
-                carry(&mut self.received, self.is_at_end, &mut self.service, None, layer, slot)
-            }
-            (
-                Source::Other(_),
-                Some(Self { tls: Tls::Open(from), received, is_at_end, service, .. }),
-            ) => carry(received, *is_at_end, service, Some(from), layer, slot),
-            (Source::Gone, _) => {
-                carry(&mut self.received, self.is_at_end, &mut Discard, None, layer, slot);
-                Some(GONE)
-            }
-            (Source::Other(_) | Source::Awaited, _) => Some(ReadEnd::Open),
-        };
+        Ok(())
+    }
+
+    /// Seals what the service makes, and what falls due when the source is at this `end`: `None` if there was no room to
+    /// open everything.
+    pub(crate) fn finish(&mut self, end: Option<ReadEnd>, slot: &mut Slot) {
+        let Tls::Open(layer) = &mut self.tls else { return };
         let is_all = produce(&mut self.service, layer, slot);
-        // Otherwise there is no room for more now.
-        if let Some(end) = source
+        if let Some(end) = end
             && is_all
             && layer.end().write == WriteEnd::Open
         {
@@ -181,26 +177,6 @@ impl<S: Service> Link<S> {
         }
     }
 
-    /// Makes the next steps of the handshake. What it sends is copied to the slot.
-    fn shake(&mut self, slot: &mut Slot) -> Result<(), HandshakeError> {
-        while let Tls::Handshake(handshake) = &mut self.tls {
-            let progress = handshake.advance();
-            let taken = slot.push(handshake.unsent());
-            handshake.sent(taken);
-            match (progress?, self.received.front_mut()) {
-                (Progress::Complete, _) if handshake.unsent().is_empty() => self.hand_over()?,
-                (Progress::NeedInput, Some(chunk)) => {
-                    let taken = handshake.receive(chunk);
-                    chunk.consume(taken);
-                    self.received.pop_front_if(|chunk| chunk.is_empty());
-                }
-                (Progress::NeedInput, None) if self.is_at_end => handshake.eof()?,
-                _ => break,
-            }
-        }
-        Ok(())
-    }
-
     /// Hands the connection over to the engine.
     fn hand_over(&mut self) -> Result<(), HandshakeError> {
         let taken = mem::replace(&mut self.tls, Tls::Failed(HandshakeError::Unexpected));
@@ -208,13 +184,7 @@ impl<S: Service> Link<S> {
         let Established { opener, sealer, received, resumption, .. } =
             handshake.finish::<Cipher>()?;
         if !received.is_empty() {
-            let mut first = Chunk::copied(received.filled());
-            if self.received.len() == PIECES
-                && let Some(second) = self.received.pop_front()
-            {
-                first.append(&second);
-            }
-            self.received.push_front(first);
+            self.received.push_front(Chunk::copied(received.filled()));
         }
         self.tls = Tls::Open(Box::new(Layer::join(*opener, *sealer)?));
         self.resumption = Some(resumption);
@@ -227,7 +197,7 @@ impl<S: Service> Link<S> {
 
 /// Opens what has arrived at the place in the slot where `to` seals it: with `from`, or if there is none, with
 /// `to` itself. Returns how the peer's direction is, or `None` if there is no room for more.
-fn carry(
+pub(crate) fn carry(
     received: &mut VecDeque<Chunk>,
     is_at_end: bool,
     service: &mut impl Service,
@@ -253,7 +223,8 @@ fn carry(
         }
         // Their records begin differently if one is of TLS 1.2.
         let before = headroom.saturating_sub(layer.sealer().headroom());
-        let pieces: [&[u8]; PIECES] =
+        // One more than the chunks that arrive: the bytes that the handshake had received.
+        let pieces: [&[u8]; MAX_CHUNKS + 1] =
             array::from_fn(|i| received.get(i).map_or(&[][..], |piece| piece));
         is_inside = false;
         // An error is what `end` says next, when its alert is sealed.
@@ -381,7 +352,7 @@ mod tests {
     /// Carries what `from` sends to `to`.
     fn carry_over(from: &mut Link<impl Service>, to: &mut Link<impl Service>) {
         let mut slot = Slot::new(1 << 17);
-        from.fill(None, &mut slot);
+        from.fill(&mut slot);
         to.arrived(Chunk::copied(slot.filled()));
     }
 
@@ -429,12 +400,12 @@ mod tests {
             let (mut client, mut server) = connect(version, u32::MAX);
             client.service.to_send = vec![7; 1000];
             let mut slot = Slot::new(1 << 17);
-            client.fill(None, &mut slot);
+            client.fill(&mut slot);
             client.layer().abort(AlertDescription::INTERNAL_ERROR).unwrap();
-            client.fill(None, &mut slot);
+            client.fill(&mut slot);
             server.arrived(Chunk::copied(slot.filled()));
             slot.clear();
-            server.fill(None, &mut slot);
+            server.fill(&mut slot);
             assert!(slot.is_empty(), "{} bytes of an echo", slot.filled().len());
             assert!(server.has_ended());
         }
@@ -450,7 +421,7 @@ mod tests {
         let len = client.layer().seal_handshake(&[&client_hello], &mut records).unwrap();
         server.arrived(Chunk::copied(&records[..len]));
         let mut slot = Slot::new(1 << 17);
-        server.fill(None, &mut slot);
+        server.fill(&mut slot);
         let mut answer = slot.filled().to_vec();
         let opened = client.layer().open(&mut answer).unwrap();
         assert_eq!(opened.event, Event::Warning(AlertDescription::NO_RENEGOTIATION));
