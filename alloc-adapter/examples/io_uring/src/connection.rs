@@ -9,7 +9,7 @@ use crate::ring::{Received, Socket};
 use crate::service::Service;
 
 /// Bytes that may arrive after our end, when nothing uses them.
-const REST: usize = 1 << 20;
+const MAX_DRAINED: usize = 1 << 20;
 
 /// How long a connection waits for the peer's end after its own, and for what it has in flight before it ends.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,8 +30,8 @@ pub(crate) struct Connection<S> {
     pub(crate) deadline: Instant,
     /// Whether the pending send has been queried for progress since its deadline passed.
     pub(crate) is_queried: bool,
-    /// The bytes that have arrived since nothing uses them.
-    rest: Option<usize>,
+    /// How many bytes have arrived after our end, since nothing uses them.
+    drained: Option<usize>,
 }
 
 impl<S: Service> Connection<S> {
@@ -47,15 +47,15 @@ impl<S: Service> Connection<S> {
             failure: None,
             deadline: Instant::now() + idle,
             is_queried: false,
-            rest: None,
+            drained: None,
         }
     }
 
     pub(crate) fn received(&mut self, received: Received) {
         match received {
             Received::Data(chunk) => {
-                self.rest = self.rest.map(|rest| rest.saturating_add(chunk.len()));
-                self.link.arrived(chunk);
+                self.drained = self.drained.map(|len| len.saturating_add(chunk.len()));
+                self.link.received.push(chunk);
             }
             Received::End => self.link.is_at_end = true,
             Received::Failed(error) => self.fail(error),
@@ -72,7 +72,7 @@ impl<S: Service> Connection<S> {
 
     /// Closes the sending direction, and ends soon.
     pub(crate) fn close(&mut self) {
-        self.link.close();
+        self.link.is_closing = true;
         self.hurry();
     }
 
@@ -82,7 +82,7 @@ impl<S: Service> Connection<S> {
 
     /// Returns whether the connection ends at its deadline, even if it makes progress.
     pub(crate) const fn is_ending(&self) -> bool {
-        self.rest.is_some() || self.failure.is_some() || self.link.is_closing
+        self.drained.is_some() || self.failure.is_some() || self.link.is_closing
     }
 
     /// Something was sent or received.
@@ -95,12 +95,13 @@ impl<S: Service> Connection<S> {
 
     /// Our end was sent, and nothing uses what arrives: waits for the peer's end. Opens what arrives until then, unless
     /// it `discards`.
-    pub(crate) fn rest(&mut self, discards: bool) {
-        if self.rest.is_none() {
-            self.rest = Some(0);
+    pub(crate) fn drain(&mut self, discards: bool) {
+        if self.drained.is_none() {
+            self.drained = Some(0);
             self.deadline = Instant::now() + PATIENCE;
             if discards {
-                self.link.discard();
+                self.link.is_discarding = true;
+                self.link.received.clear();
             }
         }
     }
@@ -108,7 +109,7 @@ impl<S: Service> Connection<S> {
     /// Returns whether nothing is left to do, if nothing uses what arrives.
     pub(crate) fn is_done(&self) -> bool {
         let is_ended = self.is_shut || self.failure.is_some();
-        let is_enough = self.rest.is_some_and(|rest| rest > REST);
+        let is_enough = self.drained.is_some_and(|len| len > MAX_DRAINED);
         is_enough || is_ended && self.link.is_at_end && self.link.has_read_all()
     }
 }

@@ -12,7 +12,7 @@ use tls_record_alloc::Handshake;
 use crate::connection::Connection;
 use crate::link::Link;
 use crate::relay::{self, Backend, Source};
-use crate::ring::{Chunk, Event, Received, Ring, Socket};
+use crate::ring::{Event, Received, Ring, Socket};
 use crate::service::Service;
 
 /// Bytes that wait to be opened at which receiving stops. More than a record, so that each can arrive.
@@ -60,8 +60,8 @@ impl<S: Service> Driver<S> {
             }
             if mem::take(&mut self.is_starved) {
                 // Records of which a part has come, and connections that do not read, hold all buffers.
-                let links = self.connections.iter_mut().flatten().map(|held| &mut held.link);
-                links.flat_map(|link| &mut link.received).for_each(Chunk::detach);
+                let connections = self.connections.iter_mut().flatten();
+                connections.for_each(|connection| connection.link.received.detach());
             }
         }
         Ok(())
@@ -149,7 +149,7 @@ impl<S: Service> Driver<S> {
     /// Starts to receive, or stops while much waits to be opened.
     pub(crate) fn receive(&mut self, index: usize) -> io::Result<()> {
         let Some(connection) = &mut self.connections[index] else { return Ok(()) };
-        match (connection.is_receiving, connection.link.waiting() >= WAITING) {
+        match (connection.is_receiving, connection.link.received.len() >= WAITING) {
             // Once more for what arrives before it has stopped, which has no effect.
             (true, true) => self.ring.stop_receiving(&connection.socket),
             (false, false) if !connection.link.is_at_end => {

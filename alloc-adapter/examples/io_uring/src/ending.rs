@@ -22,7 +22,7 @@ impl<S: Service> Driver<S> {
             (connection.is_shut, connection.is_sending) = (true, true);
         }
         if connection.is_shut && !is_used {
-            connection.rest(self.settings.one_step);
+            connection.drain(self.settings.one_step);
         }
         if connection.is_done() && !is_used {
             return self.end(index);
@@ -43,7 +43,7 @@ impl<S: Service> Driver<S> {
         if connection.is_sending && !mem::replace(&mut connection.is_queried, true) {
             return self.ring.ask(&connection.socket);
         }
-        connection.link.close();
+        connection.link.is_closing = true;
         self.turn(index)
     }
 

@@ -1,7 +1,5 @@
 //! One connection without its I/O: what has arrived, the state of TLS, and what is to be sent.
 
-use std::array;
-use std::collections::VecDeque;
 use std::mem;
 
 use tls_record::aead::ring::Ring as Cipher;
@@ -11,13 +9,10 @@ use tls_record::{
 };
 use tls_record_alloc::{Established, Handshake, HandshakeError, Progress, Resumption};
 
-use crate::ring::{Chunk, Slot};
+use crate::ring::{Chunk, Chunks, Slot};
 use crate::service::{Next, Service};
 
 type Layer = RecordLayer<TrafficSecret<Cipher>>;
-
-/// The most chunks that wait to be opened. What comes behind them is copied to the last.
-const MAX_CHUNKS: usize = 8;
 
 /// Room in the slot for any record that arrives, for its data in many short records, and for control records.
 pub(crate) const ROOM: usize = MAX_RECORD + 2048;
@@ -26,13 +21,14 @@ pub(crate) const ROOM: usize = MAX_RECORD + 2048;
 pub(crate) struct Link<S> {
     pub(crate) tls: Tls,
     pub(crate) service: S,
-    pub(crate) received: VecDeque<Chunk>,
+    /// What waits to be opened.
+    pub(crate) received: Chunks,
     /// Nothing more arrives.
     pub(crate) is_at_end: bool,
-    /// It is closed in one step: what still arrives is not opened.
-    pub(crate) is_discarding: bool,
-    /// The sending direction is closed, or will be after the handshake.
+    /// Set to close the sending direction: now, or after the handshake.
     pub(crate) is_closing: bool,
+    /// Set when it is closed in one step: what still arrives is not opened.
+    pub(crate) is_discarding: bool,
     /// After the handshake, the stored sessions.
     resumption: Option<Resumption>,
 }
@@ -48,39 +44,22 @@ impl<S: Service> Link<S> {
         Self {
             tls: Tls::Handshake(Box::new(handshake)),
             service,
-            received: VecDeque::new(),
+            received: Chunks::default(),
             is_at_end: false,
-            is_discarding: false,
             is_closing: false,
+            is_discarding: false,
             resumption: None,
         }
-    }
-
-    /// Takes what has arrived. What is of no use is dropped.
-    pub(crate) fn arrived(&mut self, chunk: Chunk) {
-        if self.is_discarding || matches!(self.tls, Tls::Failed(_)) {
-            return;
-        }
-        if self.received.len() < MAX_CHUNKS {
-            self.received.push_back(chunk);
-        } else if let Some(last) = self.received.back_mut() {
-            last.append(&chunk);
-        }
-    }
-
-    /// Returns how many bytes wait to be opened.
-    pub(crate) fn waiting(&self) -> usize {
-        self.received.iter().map(|chunk| chunk.len()).sum()
     }
 
     /// Returns whether nothing follows what is in the slot.
     pub(crate) fn has_ended(&self) -> bool {
         match &self.tls {
             Tls::Handshake(_) => false,
-            Tls::Open(layer) => {
-                use WriteEnd::{AlertSent, Closed, Failed};
-                !layer.has_control() && matches!(layer.end().write, Closed | AlertSent(_) | Failed)
-            }
+            Tls::Open(layer) => matches!(
+                layer.end().write,
+                WriteEnd::Closed | WriteEnd::AlertSent(_) | WriteEnd::Failed
+            ),
             Tls::Failed(_) => true,
         }
     }
@@ -104,20 +83,6 @@ impl<S: Service> Link<S> {
         }
     }
 
-    /// Opens nothing more.
-    pub(crate) fn discard(&mut self) {
-        self.is_discarding = true;
-        self.received.clear();
-    }
-
-    /// Closes the sending direction: now, or after the handshake.
-    pub(crate) fn close(&mut self) {
-        self.is_closing = true;
-        if let Tls::Open(layer) = &mut self.tls {
-            let _ = layer.close(); // Does nothing if it is closed, or has failed.
-        }
-    }
-
     /// Writes to the slot what is to be sent: of the handshake, of what has arrived, and of the service.
     pub(crate) fn fill(&mut self, slot: &mut Slot) {
         if !self.shake(slot) {
@@ -132,9 +97,20 @@ impl<S: Service> Link<S> {
     pub(crate) fn shake(&mut self, slot: &mut Slot) -> bool {
         if let Err(error) = self.try_shake(slot) {
             self.tls = Tls::Failed(error); // Its alert is in the slot.
-            self.received.clear();
         }
-        matches!(self.tls, Tls::Open(_)) && !self.is_discarding
+        match &mut self.tls {
+            Tls::Handshake(_) => false,
+            Tls::Open(layer) if !self.is_discarding => {
+                if self.is_closing {
+                    let _ = layer.close(); // Does nothing if it is closed, or has failed.
+                }
+                true
+            }
+            Tls::Open(_) | Tls::Failed(_) => {
+                self.received.clear();
+                false
+            }
+        }
     }
 
     /// What the handshake sends is copied to the slot.
@@ -147,7 +123,7 @@ impl<S: Service> Link<S> {
                 (Progress::Complete, _) if handshake.unsent().is_empty() => self.hand_over()?,
                 (Progress::NeedInput, Some(chunk)) => {
                     let taken = handshake.receive(chunk);
-                    consume(&mut self.received, taken);
+                    self.received.consume(taken);
                 }
                 (Progress::NeedInput, None) if self.is_at_end => handshake.eof()?,
                 _ => break,
@@ -184,13 +160,10 @@ impl<S: Service> Link<S> {
         let Established { opener, sealer, received, resumption, .. } =
             handshake.finish::<Cipher>()?;
         if !received.is_empty() {
-            self.received.push_front(Chunk::copied(received.filled()));
+            self.received.insert(Chunk::copied(received.filled()));
         }
         self.tls = Tls::Open(Box::new(Layer::join(*opener, *sealer)?));
         self.resumption = Some(resumption);
-        if self.is_closing {
-            self.close();
-        }
         Ok(())
     }
 }
@@ -198,22 +171,15 @@ impl<S: Service> Link<S> {
 /// Opens what has arrived at the place in the slot where `to` seals it: with `from`, or if there is none, with
 /// `to` itself. Returns how the peer's direction is, or `None` if there is no room for more.
 pub(crate) fn carry(
-    received: &mut VecDeque<Chunk>,
+    received: &mut Chunks,
     is_at_end: bool,
     service: &mut impl Service,
     mut from: Option<&mut Layer>,
     to: &mut Layer,
     slot: &mut Slot,
 ) -> Option<ReadEnd> {
-    let mut is_inside = false;
-    loop {
-        // The rest of a record with several handshake messages stays in the slot until it is used.
-        if !is_inside {
-            control(to, slot);
-            if slot.room_len() < ROOM {
-                return None;
-            }
-        }
+    control(to, slot);
+    while slot.room_len() >= ROOM {
         let headroom = to.sealer().headroom();
         let layer = from.as_deref_mut().unwrap_or(to);
         let read = layer.end().read;
@@ -223,13 +189,10 @@ pub(crate) fn carry(
         }
         // Their records begin differently if one is of TLS 1.2.
         let before = headroom.saturating_sub(layer.sealer().headroom());
-        // One more than the chunks that arrive: the bytes that the handshake had received.
-        let pieces: [&[u8]; MAX_CHUNKS + 1] =
-            array::from_fn(|i| received.get(i).map_or(&[][..], |piece| piece));
-        is_inside = false;
-        // An error is what `end` says next, when its alert is sealed.
-        let Ok(opened) = layer.open_into(&pieces, &mut slot.room()[before..]) else { continue };
-        consume(received, opened.consumed);
+        let opened = layer.open_into(&received.pieces(), &mut slot.room()[before..]);
+        // An error is what `end` says next.
+        let Ok(opened) = opened else { continue };
+        received.consume(opened.consumed);
         match opened.event {
             Event::ApplicationData(range) => {
                 let at = range.start + before;
@@ -245,21 +208,13 @@ pub(crate) fn carry(
                 if piece.is_last() {
                     let _ = layer.refuse_renegotiation(); // of TLS 1.2; in TLS 1.3 it is a ticket
                 }
-                is_inside = true;
+                continue; // The next message of the record may be in the slot: nothing is sealed there.
             }
             _ => {}
         }
+        control(to, slot);
     }
-}
-
-/// Removes bytes that were opened. Buffers that are used up go back to the kernel.
-fn consume(received: &mut VecDeque<Chunk>, mut len: usize) {
-    while let Some(chunk) = received.front_mut()
-        && len > 0
-    {
-        len -= chunk.consume(len);
-        received.pop_front_if(|chunk| chunk.is_empty());
-    }
+    None
 }
 
 /// Seals the data of the service. Returns whether that is all there is.
@@ -353,7 +308,7 @@ mod tests {
     fn carry_over(from: &mut Link<impl Service>, to: &mut Link<impl Service>) {
         let mut slot = Slot::new(1 << 17);
         from.fill(&mut slot);
-        to.arrived(Chunk::copied(slot.filled()));
+        to.received.push(Chunk::copied(slot.filled()));
     }
 
     /// Returns both ends of a connection after the handshake. In TLS 1.2 no KeyUpdate replaces the keys of the server
@@ -403,7 +358,7 @@ mod tests {
             client.fill(&mut slot);
             client.layer().abort(AlertDescription::INTERNAL_ERROR).unwrap();
             client.fill(&mut slot);
-            server.arrived(Chunk::copied(slot.filled()));
+            server.received.push(Chunk::copied(slot.filled()));
             slot.clear();
             server.fill(&mut slot);
             assert!(slot.is_empty(), "{} bytes of an echo", slot.filled().len());
@@ -419,7 +374,7 @@ mod tests {
         client_hello[..4].copy_from_slice(&[1, 0, 0, 56]);
         client.layer().set_fragment_limit(20);
         let len = client.layer().seal_handshake(&[&client_hello], &mut records).unwrap();
-        server.arrived(Chunk::copied(&records[..len]));
+        server.received.push(Chunk::copied(&records[..len]));
         let mut slot = Slot::new(1 << 17);
         server.fill(&mut slot);
         let mut answer = slot.filled().to_vec();

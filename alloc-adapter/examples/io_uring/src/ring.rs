@@ -25,7 +25,7 @@ use nix::libc;
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 
 use chunk::Buffers;
-pub(crate) use chunk::Chunk;
+pub(crate) use chunk::{Chunk, Chunks};
 pub(crate) use slot::Slot;
 
 /// The group of the buffers that receives choose from.
