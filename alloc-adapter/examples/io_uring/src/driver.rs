@@ -107,6 +107,7 @@ impl<S: Service> Driver<S> {
         }
     }
 
+    /// Adds a connection that begins with a handshake.
     pub(crate) fn add(
         &mut self,
         socket: Socket,
@@ -150,7 +151,7 @@ impl<S: Service> Driver<S> {
     pub(crate) fn receive(&mut self, index: usize) -> io::Result<()> {
         let Some(connection) = &mut self.connections[index] else { return Ok(()) };
         match (connection.is_receiving, connection.link.received.len() >= WAITING) {
-            // Once more for what arrives before it has stopped, which has no effect.
+            // It may be asked again until it has stopped, which has no effect.
             (true, true) => self.ring.stop_receiving(&connection.socket),
             (false, false) if !connection.link.is_at_end => {
                 connection.is_receiving = true;
