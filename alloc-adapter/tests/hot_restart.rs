@@ -24,6 +24,9 @@ use rustix::net::{
 };
 use rustix::process::{Signal, kill_process};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use tls_record::aead::ring::Ring;
+use tls_record::{AlertDescription, Event, MAX_RECORD, RecordBuffer, RecordLayer};
+use tls_record_alloc::Handshake;
 
 #[allow(dead_code)] // The examples use the rest.
 #[path = "../examples/support/mod.rs"]
@@ -362,6 +365,44 @@ fn no_byte_is_lost_or_repeated_over_several_restarts_under_traffic() {
         otherwise.len(),
         longest(&otherwise).unwrap_or_default(),
     );
+}
+
+/// RFC 5246 section 7.2.2.
+#[test]
+fn a_request_to_renegotiate_in_several_records_is_refused_once() {
+    let place = Place::new("renegotiation");
+    let server = place.start(None, &[]);
+    let mut tcp = TcpStream::connect(server.addr).expect("it listens");
+    let config = Arc::new(insecure_client_config(Tls::V12).expect("a config"));
+    let name = "localhost".try_into().expect("a name");
+    let mut handshake = Handshake::client(config, name).expect("a client");
+    handshake.engine_config().fragment_limit = 20;
+    handshake.complete(&mut tcp).expect("a handshake");
+    let made = handshake.finish::<Ring>().expect("keys");
+    let mut layer = RecordLayer::join(*made.opener, *made.sealer).expect("one connection");
+    let mut out = [0; 1024];
+    let mut client_hello = [0; 60];
+    client_hello[..4].copy_from_slice(&[1, 0, 0, 56]);
+    let len = layer.seal_handshake(&[&client_hello], &mut out).expect("sealed");
+    tcp.write_all(&out[..len]).expect("taken");
+    let len = layer.seal(&[b"line\n"], &mut out).expect("sealed").written;
+    tcp.write_all(&out[..len]).expect("taken");
+
+    let (mut received, mut warnings) = (RecordBuffer::<MAX_RECORD>::new(), Vec::new());
+    loop {
+        let opened = layer.open(received.filled()).expect("opened");
+        match opened.event {
+            Event::NeedMore { .. } => match tcp.read(received.room().expect("room")) {
+                Ok(len @ 1..) => received.received(len),
+                end => panic!("no answer: {end:?}"),
+            },
+            Event::Warning(description) => warnings.push(description),
+            Event::ApplicationData(_) => break,
+            _ => {}
+        }
+        received.consume(&opened);
+    }
+    assert_eq!(warnings, [AlertDescription::NO_RENEGOTIATION]);
 }
 
 /// A client stops inside a line and inside a record, and does not read what it is sent.

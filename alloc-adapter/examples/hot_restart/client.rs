@@ -9,8 +9,8 @@ use std::sync::Arc;
 use rustix::event::{PollFd, PollFlags};
 use rustls::ServerConfig;
 use tls_record::aead::ring::Ring;
-use tls_record::{Event, MAX_RECORD, RecordLayer, SealError, SuspendError};
-use tls_record_alloc::{Buffer, Handshake};
+use tls_record::{Event, MAX_RECORD, OpenError, RecordLayer, SealError, SuspendError};
+use tls_record_alloc::{Buffer, Handshake, Resumption};
 
 use crate::handover::{Belongings, Giver, Layer, Suspended};
 
@@ -28,6 +28,8 @@ pub(crate) struct Client {
 
 struct Established {
     layer: Layer,
+    /// The stored sessions, of which only the process of the handshake knows.
+    resumption: Option<Resumption>,
     received: Buffer,
     unsent: Buffer,
     /// What was decrypted and not answered.
@@ -67,6 +69,7 @@ impl Client {
         let (count, input) = state.split_first_chunk()?;
         let mut established = Established {
             layer,
+            resumption: None,
             received: Buffer::new(MAX_RECORD),
             unsent: Buffer::new(usize::MAX),
             input: input.to_vec(),
@@ -106,7 +109,8 @@ impl Client {
             let made = handshake.finish::<Ring>()?;
             let layer = RecordLayer::join(*made.opener, *made.sealer).map_err(io::Error::other)?;
             let (received, unsent, input, count) = (made.received, made.unsent, Vec::new(), 0);
-            let established = Established { layer, received, unsent, input, count };
+            let resumption = Some(made.resumption);
+            let established = Established { layer, resumption, received, unsent, input, count };
             self.established = Some(Box::new(established));
         }
         let Some(established) = &mut self.established else { return Ok(()) };
@@ -132,6 +136,11 @@ impl Established {
             let opened = match self.layer.open(self.received.filled_mut()) {
                 Ok(opened) => opened,
                 Err(error) => {
+                    if let (OpenError::PeerAlert(_) | OpenError::Fault(_), Some(resumption)) =
+                        (error, &mut self.resumption)
+                    {
+                        resumption.forget();
+                    }
                     self.seal_control()?;
                     self.send(tcp)?;
                     return Err(io::Error::other(error));
@@ -152,7 +161,9 @@ impl Established {
                     return Err(ErrorKind::UnexpectedEof.into());
                 }
                 // Only TLS 1.2 has handshake messages for a server here: a renegotiation.
-                Event::Handshake(_) => drop(self.layer.refuse_renegotiation()),
+                Event::Handshake(piece) if piece.is_last() => {
+                    let _ = self.layer.refuse_renegotiation(); // It fails only at the end.
+                }
                 _ => {}
             }
             self.received.consume(opened.consumed);

@@ -398,7 +398,7 @@ typedef struct tlsr_slice_mut {
 #define TLSR_EVENT_APPLICATION_DATA 2
 /* A handshake message, or a piece of one, without its header, at `offset` and `len`: its type is `detail`,
  * the piece begins at `message_offset` of `message_len` bytes. After a TLS 1.2 handshake it is a request to
- * renegotiate: answer it with refuse_renegotiation. */
+ * renegotiate: answer its last piece with refuse_renegotiation. */
 #define TLSR_EVENT_HANDSHAKE 3
 /* TLS 1.2: the next record is under new keys. Install them now. */
 #define TLSR_EVENT_CHANGE_CIPHER_SPEC 4

@@ -56,7 +56,8 @@ impl<K: KeySchedule, const RECORD: usize> Tls<K, RECORD> {
             self.received.consume(&opened);
             match opened.event {
                 Event::NeedMore { .. } if self.fill(socket) => {}
-                Event::Handshake(_) => _ = self.layer.refuse_renegotiation(), // of TLS 1.2
+                // TLS 1.2: a request to renegotiate. In TLS 1.3, a ticket, the call does nothing.
+                Event::Handshake(piece) if piece.is_last() => _ = self.layer.refuse_renegotiation(),
                 event => break Ok(!matches!(event, Event::NeedMore { .. } | Event::Closed)),
             }
         };

@@ -1,5 +1,7 @@
 //! What the driver promises, over TCP connections of smoltcp.
 
+#[cfg(feature = "tls12")]
+use tls_record::Event;
 use tls_record::{Fault, Padding, SealError, ShutdownError, WriteEnd};
 
 use super::*;
@@ -166,6 +168,32 @@ fn a_requested_key_update_is_answered_by_an_end_that_sends_nothing() {
     assert_eq!(pair.client_receives(), (vec![], Ok(())));
     // The answer has come: another may be requested.
     pair.client.tls.layer.update_keys(true).unwrap();
+}
+
+/// RFC 5246 section 7.2.2.
+#[cfg(feature = "tls12")]
+#[test]
+fn a_request_to_renegotiate_in_several_records_is_refused_once() {
+    let mut pair = Pair::idle(BUFFERS);
+    for (app, role) in [(&mut pair.client, Role::Client), (&mut pair.server, Role::Server)] {
+        let mut layer = RecordLayer::new(Config::new(role));
+        let keys = |byte| Secret::tls12(Algorithm::Aes128Gcm, &[byte; 16], &[byte; 4]).unwrap();
+        layer.take_over(Epoch::Application, (keys(1), 1), (keys(2), 1)).unwrap();
+        app.tls = Tls::new(layer);
+    }
+    let client = &mut pair.client.tls.layer;
+    client.set_fragment_limit(20);
+    let (mut client_hello, mut records) = ([0; 60], [0; 300]);
+    client_hello[..4].copy_from_slice(&[1, 0, 0, 56]);
+    let len = client.seal_handshake(&[&client_hello], &mut records).unwrap();
+    pair.network.client().send_slice(&records[..len]).unwrap();
+    pair.carry();
+    assert_eq!(pair.server_receives(), (vec![], Ok(())));
+    pair.carry();
+    let len = pair.network.client().recv_slice(&mut records).unwrap();
+    let opened = pair.client.tls.layer.open(&mut records[..len]).unwrap();
+    assert_eq!(opened.event, Event::Warning(AlertDescription::NO_RENEGOTIATION));
+    assert_eq!(opened.consumed, len);
 }
 
 #[test]

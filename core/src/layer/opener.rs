@@ -67,7 +67,7 @@ pub enum Event {
     /// Application data, at this range of the input. Never empty.
     ApplicationData(Range<usize>),
     /// A handshake message, or a piece of one, without its header. After a TLS 1.2 handshake it is
-    /// a request to renegotiate: answer it with
+    /// a request to renegotiate: answer it once, at its last piece, with
     /// [`Sealer::refuse_renegotiation`](crate::Sealer::refuse_renegotiation).
     Handshake(HandshakePiece),
     /// TLS 1.2: the next record is under new keys. [Install](Opener::install) them now.

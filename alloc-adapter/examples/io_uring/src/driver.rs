@@ -1,7 +1,7 @@
-//! The driver: carries bytes between the ring and all connections, and ends each of them.
+//! The driver: carries bytes between the ring and all connections.
 //!
-//! A server is a driver whose connections are their own sources. In a relay the source of a connection is another
-//! one: see [`relay`](crate::relay).
+//! Of a server, each connection sends what its own service makes. In a [`relay`](crate::relay), it sends what another
+//! connection receives.
 
 use std::io;
 use std::mem;
@@ -10,10 +10,13 @@ use std::time::Duration;
 use tls_record_alloc::Handshake;
 
 use crate::connection::Connection;
-use crate::link::{Link, Source};
-use crate::relay::Backend;
-use crate::ring::{Chunk, Event, Received, Ring, Socket};
+use crate::link::Link;
+use crate::relay::{self, Backend, Source};
+use crate::ring::{Event, Received, Ring, Socket};
 use crate::service::Service;
+
+/// Bytes that wait to be opened at which receiving stops. More than a record, so that each can arrive.
+const WAITING: usize = 256 << 10;
 
 /// The settings of a driver.
 pub(crate) struct Settings<S> {
@@ -36,22 +39,18 @@ pub(crate) struct Driver<S> {
     pub(crate) connections: Vec<Option<Box<Connection<S>>>>,
     /// A connection found no receive buffer.
     is_starved: bool,
-    /// The number of connections.
-    pub(crate) open: usize,
-    is_accepting: bool,
     pub(crate) is_stopping: bool,
 }
 
 impl<S: Service> Driver<S> {
     pub(crate) fn new(ring: Ring, settings: Settings<S>) -> Self {
         let connections = (0..ring.sockets()).map(|_| None).collect();
-        let (is_starved, is_accepting, is_stopping) = (false, true, false);
-        Self { ring, settings, connections, open: 0, is_starved, is_accepting, is_stopping }
+        Self { ring, settings, connections, is_starved: false, is_stopping: false }
     }
 
     /// Serves until the watched descriptor is readable, and then ends all connections.
     pub(crate) fn run(&mut self) -> io::Result<()> {
-        while !self.is_stopping || self.open != 0 {
+        while !self.is_stopping || self.connections.iter().any(Option::is_some) {
             self.ring.wait()?;
             // Sending makes more events. They wait for the next turn, so that no connection holds up the others.
             for _ in 0..self.ring.events() {
@@ -61,8 +60,8 @@ impl<S: Service> Driver<S> {
             }
             if mem::take(&mut self.is_starved) {
                 // Records of which a part has come, and connections that do not read, hold all buffers.
-                let links = self.connections.iter_mut().flatten().map(|held| &mut held.link);
-                links.flat_map(|link| &mut link.received).for_each(Chunk::detach);
+                let connections = self.connections.iter_mut().flatten();
+                connections.for_each(|connection| connection.link.received.detach());
             }
         }
         Ok(())
@@ -70,22 +69,25 @@ impl<S: Service> Driver<S> {
 
     fn handle(&mut self, event: Event) -> io::Result<()> {
         match event {
-            Event::Accepted(socket) if self.is_stopping => return self.ring.close(socket),
-            Event::Accepted(socket) => return self.accepted(socket),
-            Event::AcceptEnded => self.is_accepting = false,
-            Event::Opened(client, socket) => return self.opened(client, socket),
-            Event::Connected(index, connected) => return self.connected(index, connected),
+            Event::Accepted(socket) if self.is_stopping => self.ring.close(socket),
+            Event::Accepted(socket) => {
+                let index = socket.index();
+                let (handshake, service) = (self.settings.accept)();
+                self.add(socket, handshake, service);
+                self.open_backend(index)?;
+                self.turn(index)
+            }
+            Event::Opened(client, socket) => self.opened(client, socket),
+            Event::Connected(index, connected) => self.connected(index, connected),
             Event::Received(index, received, goes_on) => {
-                let Some(connection) = &mut self.connections[index] else { return Ok(()) };
-                connection.is_receiving = goes_on;
-                connection.is_pausing &= goes_on;
                 self.is_starved |= matches!(received, Received::NoBuffers);
-                let is_data = matches!(received, Received::Data(_));
-                connection.received(received);
-                if is_data {
+                if let Received::Data(_) = received {
                     self.has_progress(index);
                 }
-                return self.turn(index);
+                let Some(connection) = &mut self.connections[index] else { return Ok(()) };
+                connection.is_receiving = goes_on;
+                connection.received(received);
+                self.turn(index)
             }
             Event::Sent(index, sent) => {
                 let Some(connection) = &mut self.connections[index] else { return Ok(()) };
@@ -94,83 +96,68 @@ impl<S: Service> Driver<S> {
                     Ok(()) => self.has_progress(index),
                     Err(error) => connection.fail(error),
                 }
-                return self.turn(index);
+                self.turn(index)
             }
-            Event::SentPart(index) => self.has_progress(index),
-            Event::ShutDown(index) => {
-                if let Some(connection) = &mut self.connections[index] {
-                    connection.is_shutting = false;
-                }
-                return self.settle(index);
+            Event::SentPart(index) => {
+                self.has_progress(index);
+                Ok(())
             }
-            Event::Tick => {
-                self.accept_again()?;
-                return (0..self.connections.len()).try_for_each(|index| self.settle(index));
-            }
-            Event::Readable => return self.stop(),
+            Event::Tick => (0..self.connections.len()).try_for_each(|index| self.settle(index)),
+            Event::Readable => self.stop(),
         }
-        Ok(())
     }
 
-    /// Accepts again if accepting has ended, because there was no place or no memory.
-    pub(crate) fn accept_again(&mut self) -> io::Result<()> {
-        if self.is_stopping || mem::replace(&mut self.is_accepting, true) {
-            return Ok(());
-        }
-        self.ring.accept_again()
-    }
-
-    fn accepted(&mut self, socket: Socket) -> io::Result<()> {
+    /// Adds a connection that begins with a handshake.
+    pub(crate) fn add(
+        &mut self,
+        socket: Socket,
+        handshake: Handshake,
+        service: S,
+    ) -> &mut Connection<S> {
         let index = socket.index();
-        let (handshake, service) = (self.settings.accept)();
-        let mut link = Link::new(handshake, service);
-        if self.settings.backend.is_some() {
-            link.source = Source::Awaited;
-            self.ring.open(index)?;
-        }
-        self.add(Connection::new(socket, link, self.settings.idle));
-        self.turn(index)
-    }
-
-    pub(crate) fn add(&mut self, connection: Connection<S>) {
-        let index = connection.socket.index();
-        self.connections[index] = Some(Box::new(connection));
-        self.open += 1;
+        let connection = Connection::new(socket, Link::new(handshake, service), self.settings.idle);
+        self.connections[index].insert(Box::new(connection))
     }
 
     /// Does what can be done now for a connection, and for the other one of a relay.
     pub(crate) fn turn(&mut self, index: usize) -> io::Result<()> {
-        let Some(connection) = &self.connections[index] else { return Ok(()) };
-        if let Source::Other(other) = connection.link.source {
-            self.fill(other)?;
-            self.fill(index)?;
-            self.fill(other)?; // Its records may have made a control record due.
-            self.settle(other)?;
-        } else {
-            self.fill(index)?;
-        }
+        self.turn_other(index)?;
+        self.fill(index)?;
         self.settle(index)
     }
 
     /// Sends what there is to send, unless a send is in flight.
-    fn fill(&mut self, index: usize) -> io::Result<()> {
-        let Some(mut connection) = self.connections[index].take() else { return Ok(()) };
-        let mut sent = Ok(());
-        if !(connection.is_connecting || connection.is_sending || connection.is_over) {
-            let other = match connection.link.source {
-                Source::Other(other) => self.connections[other].as_deref_mut(),
-                _ => None,
-            };
-            let mut slot = self.ring.slot();
-            connection.link.fill(other.map(|other| &mut other.link), &mut slot);
-            if slot.is_empty() || connection.failure.is_some() {
-                self.ring.release(slot);
-            } else {
-                connection.is_sending = true;
-                sent = self.ring.send(&connection.socket, slot);
-            }
+    pub(crate) fn fill(&mut self, index: usize) -> io::Result<()> {
+        let may_send = |held: &mut Box<Connection<S>>| !(held.is_sending || held.is_over);
+        let Some(mut connection) = self.connections[index].take_if(may_send) else {
+            return Ok(());
+        };
+        let (link, mut slot) = (&mut connection.link, self.ring.slot());
+        match connection.source {
+            Source::Own => link.fill(&mut slot),
+            source => relay::fill(link, source, &mut self.connections, &mut slot),
+        }
+        if slot.is_empty() || connection.failure.is_some() {
+            self.ring.release(slot);
+        } else {
+            connection.is_sending = true;
+            self.ring.send(&connection.socket, slot)?;
         }
         self.connections[index] = Some(connection);
-        sent
+        Ok(())
+    }
+
+    /// Starts to receive, or stops while much waits to be opened.
+    pub(crate) fn receive(&mut self, index: usize) -> io::Result<()> {
+        let Some(connection) = &mut self.connections[index] else { return Ok(()) };
+        match (connection.is_receiving, connection.link.received.len() >= WAITING) {
+            // It may be asked again until it has stopped, which has no effect.
+            (true, true) => self.ring.stop_receiving(&connection.socket),
+            (false, false) if !connection.link.is_at_end => {
+                connection.is_receiving = true;
+                self.ring.receive(&connection.socket)
+            }
+            _ => Ok(()),
+        }
     }
 }

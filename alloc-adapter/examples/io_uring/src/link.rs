@@ -1,43 +1,36 @@
 //! One connection without its I/O: what has arrived, the state of TLS, and what is to be sent.
 
-use std::array;
-use std::collections::VecDeque;
 use std::mem;
 
 use tls_record::aead::ring::Ring as Cipher;
 use tls_record::{
-    AlertDescription, Epoch, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, TrafficSecret,
+    AlertDescription, End, Event, MAX_RECORD, ReadEnd, RecordLayer, SealError, TrafficSecret,
     WriteEnd,
 };
-use tls_record_alloc::{Established, Handshake, HandshakeError, Progress};
+use tls_record_alloc::{Established, Handshake, HandshakeError, Progress, Resumption};
 
-use crate::ring::{Chunk, Slot};
-use crate::service::{Discard, Next, Service};
+use crate::ring::{Chunk, Chunks, Slot};
+use crate::service::{Next, Service};
 
 type Layer = RecordLayer<TrafficSecret<Cipher>>;
 
-/// The most chunks that wait to be opened. What comes behind them is copied to the last.
-const PIECES: usize = 8;
-
 /// Room in the slot for any record that arrives, for its data in many short records, and for control records.
 pub(crate) const ROOM: usize = MAX_RECORD + 2048;
-
-/// What a connection whose source has gone tells its service.
-const GONE: ReadEnd = ReadEnd::Truncated { epoch: Epoch::Application, inside_record: false };
 
 /// One end of a TLS connection.
 pub(crate) struct Link<S> {
     pub(crate) tls: Tls,
     pub(crate) service: S,
-    /// Whose data is sent to the peer.
-    pub(crate) source: Source,
-    pub(crate) received: VecDeque<Chunk>,
+    /// What waits to be opened.
+    pub(crate) received: Chunks,
     /// Nothing more arrives.
     pub(crate) is_at_end: bool,
-    /// It is closed in one step: what still arrives is not opened.
-    pub(crate) is_discarding: bool,
-    /// The sending direction is closed, or will be after the handshake.
+    /// Set to close the sending direction: now, or after the handshake.
     pub(crate) is_closing: bool,
+    /// Set when it is closed in one step: what still arrives is not opened.
+    pub(crate) is_discarding: bool,
+    /// After the handshake, the stored sessions.
+    resumption: Option<Resumption>,
 }
 
 pub(crate) enum Tls {
@@ -46,58 +39,27 @@ pub(crate) enum Tls {
     Failed(HandshakeError),
 }
 
-/// Whose data is sent to the peer.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Source {
-    /// That of the peer itself, and that of the service.
-    Own,
-    /// That of another connection, which gets that of this one.
-    Other(usize),
-    /// That of a connection which is still to be made.
-    Awaited,
-    /// That of a connection which has gone.
-    Gone,
-}
-
 impl<S: Service> Link<S> {
     pub(crate) fn new(handshake: Handshake, service: S) -> Self {
-        let (tls, source) = (Tls::Handshake(Box::new(handshake)), Source::Own);
         Self {
-            tls,
+            tls: Tls::Handshake(Box::new(handshake)),
             service,
-            source,
-            received: VecDeque::new(),
+            received: Chunks::default(),
             is_at_end: false,
-            is_discarding: false,
             is_closing: false,
+            is_discarding: false,
+            resumption: None,
         }
-    }
-
-    /// Takes what has arrived. What is of no use is dropped.
-    pub(crate) fn arrived(&mut self, chunk: Chunk) {
-        if self.is_discarding || matches!(self.tls, Tls::Failed(_)) {
-            return;
-        }
-        if self.received.len() < PIECES {
-            self.received.push_back(chunk);
-        } else if let Some(last) = self.received.back_mut() {
-            last.append(&chunk);
-        }
-    }
-
-    /// Returns how many bytes wait to be opened.
-    pub(crate) fn waiting(&self) -> usize {
-        self.received.iter().map(|chunk| chunk.len()).sum()
     }
 
     /// Returns whether nothing follows what is in the slot.
     pub(crate) fn has_ended(&self) -> bool {
         match &self.tls {
             Tls::Handshake(_) => false,
-            Tls::Open(layer) => {
-                use WriteEnd::{AlertSent, Closed, Failed};
-                !layer.has_control() && matches!(layer.end().write, Closed | AlertSent(_) | Failed)
-            }
+            Tls::Open(layer) => matches!(
+                layer.end().write,
+                WriteEnd::Closed | WriteEnd::AlertSent(_) | WriteEnd::Failed
+            ),
             Tls::Failed(_) => true,
         }
     }
@@ -110,48 +72,72 @@ impl<S: Service> Link<S> {
         }
     }
 
-    /// Opens nothing more.
-    pub(crate) fn discard(&mut self) {
-        self.is_discarding = true;
-        self.received.clear();
-    }
-
-    /// Closes the sending direction: now, or after the handshake.
-    pub(crate) fn close(&mut self) {
-        self.is_closing = true;
-        if let Tls::Open(layer) = &mut self.tls {
-            let _ = layer.close(); // Does nothing if it is closed, or has failed.
+    /// After a fatal alert of either side, removes the stored sessions: they must not be resumed.
+    pub(crate) fn forget_if_failed(&mut self) {
+        let Tls::Open(layer) = &self.tls else { return };
+        let End { read, write } = layer.end();
+        let is_failed = matches!(read, ReadEnd::PeerAlert(_) | ReadEnd::Fault(_))
+            || matches!(write, WriteEnd::AlertQueued(_) | WriteEnd::AlertSent(_));
+        if is_failed && let Some(resumption) = &mut self.resumption {
+            resumption.forget();
         }
     }
 
-    /// Writes to the slot what is to be sent: of the handshake, of `other` if that is the source, and of the
-    /// service.
-    pub(crate) fn fill(&mut self, other: Option<&mut Self>, slot: &mut Slot) {
-        if let Err(error) = self.shake(slot) {
-            self.tls = Tls::Failed(error); // Its alert is in the slot.
-            self.received.clear();
-        }
-        let Tls::Open(layer) = &mut self.tls else { return };
-        if self.is_discarding {
+    /// Writes to the slot what is to be sent: of the handshake, of what has arrived, and of the service.
+    pub(crate) fn fill(&mut self, slot: &mut Slot) {
+        if !self.shake(slot) {
             return;
         }
-        let source = match (self.source, other) {
-            (Source::Own, _) => {
-                carry(&mut self.received, self.is_at_end, &mut self.service, None, layer, slot)
+        let Self { tls: Tls::Open(layer), received, is_at_end, service, .. } = self else { return };
+        let end = carry(received, *is_at_end, service, None, layer, slot);
+        self.finish(end, slot);
+    }
+
+    /// Makes the next steps of the handshake. Returns whether it is complete, and data is to be opened and sealed.
+    pub(crate) fn shake(&mut self, slot: &mut Slot) -> bool {
+        if let Err(error) = self.try_shake(slot) {
+            self.tls = Tls::Failed(error); // Its alert is in the slot.
+        }
+        match &mut self.tls {
+            Tls::Handshake(_) => false,
+            Tls::Open(layer) if !self.is_discarding => {
+                if self.is_closing {
+                    let _ = layer.close(); // Does nothing if it is closed, or has failed.
+                }
+                true
             }
-            (
-                Source::Other(_),
-                Some(Self { tls: Tls::Open(from), received, is_at_end, service, .. }),
-            ) => carry(received, *is_at_end, service, Some(from), layer, slot),
-            (Source::Gone, _) => {
-                carry(&mut self.received, self.is_at_end, &mut Discard, None, layer, slot);
-                Some(GONE)
+            Tls::Open(_) | Tls::Failed(_) => {
+                self.received.clear();
+                false
             }
-            (Source::Other(_) | Source::Awaited, _) => Some(ReadEnd::Open),
-        };
+        }
+    }
+
+    /// What the handshake sends is copied to the slot.
+    fn try_shake(&mut self, slot: &mut Slot) -> Result<(), HandshakeError> {
+        while let Tls::Handshake(handshake) = &mut self.tls {
+            let progress = handshake.advance();
+            let taken = slot.push(handshake.unsent());
+            handshake.sent(taken);
+            match (progress?, self.received.front()) {
+                (Progress::Complete, _) if handshake.unsent().is_empty() => self.hand_over()?,
+                (Progress::NeedInput, Some(chunk)) => {
+                    let taken = handshake.receive(chunk);
+                    self.received.consume(taken);
+                }
+                (Progress::NeedInput, None) if self.is_at_end => handshake.eof()?,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Seals what the service makes, and what falls due when the source is at this `end`: `None` if there was no room to
+    /// open everything.
+    pub(crate) fn finish(&mut self, end: Option<ReadEnd>, slot: &mut Slot) {
+        let Tls::Open(layer) = &mut self.tls else { return };
         let is_all = produce(&mut self.service, layer, slot);
-        // Otherwise there is no room for more now.
-        if let Some(end) = source
+        if let Some(end) = end
             && is_all
             && layer.end().write == WriteEnd::Open
         {
@@ -162,69 +148,38 @@ impl<S: Service> Link<S> {
             }
         }
         control(layer, slot);
-    }
-
-    /// Makes the next steps of the handshake. What it sends is copied to the slot.
-    fn shake(&mut self, slot: &mut Slot) -> Result<(), HandshakeError> {
-        while let Tls::Handshake(handshake) = &mut self.tls {
-            let progress = handshake.advance();
-            let taken = slot.push(handshake.unsent());
-            handshake.sent(taken);
-            match (progress?, self.received.front_mut()) {
-                (Progress::Complete, _) if handshake.unsent().is_empty() => self.hand_over()?,
-                (Progress::NeedInput, Some(chunk)) => {
-                    let taken = handshake.receive(chunk);
-                    chunk.consume(taken);
-                    self.received.pop_front_if(|chunk| chunk.is_empty());
-                }
-                (Progress::NeedInput, None) if self.is_at_end => handshake.eof()?,
-                _ => break,
-            }
+        if let ReadEnd::PeerAlert(_) = layer.end().read {
+            slot.clear(); // RFC 9846 section 6: no data is sent after an error alert.
         }
-        Ok(())
     }
 
     /// Hands the connection over to the engine.
     fn hand_over(&mut self) -> Result<(), HandshakeError> {
         let taken = mem::replace(&mut self.tls, Tls::Failed(HandshakeError::Unexpected));
         let Tls::Handshake(handshake) = taken else { return Ok(()) };
-        let Established { opener, sealer, received, .. } = handshake.finish::<Cipher>()?;
+        let Established { opener, sealer, received, resumption, .. } =
+            handshake.finish::<Cipher>()?;
         if !received.is_empty() {
-            let mut first = Chunk::copied(received.filled());
-            if self.received.len() == PIECES
-                && let Some(second) = self.received.pop_front()
-            {
-                first.append(&second);
-            }
-            self.received.push_front(first);
+            self.received.insert(Chunk::copied(received.filled()));
         }
         self.tls = Tls::Open(Box::new(Layer::join(*opener, *sealer)?));
-        if self.is_closing {
-            self.close();
-        }
+        self.resumption = Some(resumption);
         Ok(())
     }
 }
 
 /// Opens what has arrived at the place in the slot where `to` seals it: with `from`, or if there is none, with
 /// `to` itself. Returns how the peer's direction is, or `None` if there is no room for more.
-fn carry(
-    received: &mut VecDeque<Chunk>,
+pub(crate) fn carry(
+    received: &mut Chunks,
     is_at_end: bool,
     service: &mut impl Service,
     mut from: Option<&mut Layer>,
     to: &mut Layer,
     slot: &mut Slot,
 ) -> Option<ReadEnd> {
-    let mut is_inside = false;
-    loop {
-        // The rest of a record with several handshake messages stays in the slot until it is used.
-        if !is_inside {
-            control(to, slot);
-            if slot.room_len() < ROOM {
-                return None;
-            }
-        }
+    control(to, slot);
+    while slot.room_len() >= ROOM {
         let headroom = to.sealer().headroom();
         let layer = from.as_deref_mut().unwrap_or(to);
         let read = layer.end().read;
@@ -234,12 +189,10 @@ fn carry(
         }
         // Their records begin differently if one is of TLS 1.2.
         let before = headroom.saturating_sub(layer.sealer().headroom());
-        let pieces: [&[u8]; PIECES] =
-            array::from_fn(|i| received.get(i).map_or(&[][..], |piece| piece));
-        is_inside = false;
-        // An error is what `end` says next, when its alert is sealed.
-        let Ok(opened) = layer.open_into(&pieces, &mut slot.room()[before..]) else { continue };
-        consume(received, opened.consumed);
+        let opened = layer.open_into(&received.pieces(), &mut slot.room()[before..]);
+        // An error is what `end` says next.
+        let Ok(opened) = opened else { continue };
+        received.consume(opened.consumed);
         match opened.event {
             Event::ApplicationData(range) => {
                 let at = range.start + before;
@@ -251,23 +204,17 @@ fn carry(
             }
             Event::NeedMore { .. } if is_at_end => drop(layer.eof()),
             Event::NeedMore { .. } => return Some(read),
-            Event::Handshake(_) => {
-                let _ = layer.refuse_renegotiation(); // of TLS 1.2; in TLS 1.3 it is a ticket
-                is_inside = true;
+            Event::Handshake(piece) => {
+                if piece.is_last() {
+                    let _ = layer.refuse_renegotiation(); // of TLS 1.2; in TLS 1.3 it is a ticket
+                }
+                continue; // The next message of the record may be in the slot: nothing is sealed there.
             }
             _ => {}
         }
+        control(to, slot);
     }
-}
-
-/// Removes bytes that were opened. Buffers that are used up go back to the kernel.
-fn consume(received: &mut VecDeque<Chunk>, mut len: usize) {
-    while let Some(chunk) = received.front_mut()
-        && len > 0
-    {
-        len -= chunk.consume(len);
-        received.pop_front_if(|chunk| chunk.is_empty());
-    }
+    None
 }
 
 /// Seals the data of the service. Returns whether that is all there is.
@@ -360,30 +307,79 @@ mod tests {
     /// Carries what `from` sends to `to`.
     fn carry_over(from: &mut Link<impl Service>, to: &mut Link<impl Service>) {
         let mut slot = Slot::new(1 << 17);
-        from.fill(None, &mut slot);
-        to.arrived(Chunk::copied(slot.filled()));
+        from.fill(&mut slot);
+        to.received.push(Chunk::copied(slot.filled()));
+    }
+
+    /// Returns both ends of a connection after the handshake. In TLS 1.2 no KeyUpdate replaces the keys of the server
+    /// after `key_limit` records.
+    fn connect(version: Version, key_limit: u32) -> (Link<Client>, Link<Served>) {
+        let config = Identity::self_signed().unwrap().server_config(version).unwrap();
+        let mut handshake = Handshake::server(Arc::new(config)).unwrap();
+        handshake.engine_config().key_limit = key_limit;
+        let mut server = Link::new(handshake, Served::Echo);
+        let config = Arc::new(insecure_client_config(version).unwrap());
+        let handshake = Handshake::client(config, "localhost".try_into().unwrap()).unwrap();
+        let mut client = Link::new(handshake, Client::default());
+        for _ in 0..4 {
+            carry_over(&mut client, &mut server);
+            carry_over(&mut server, &mut client);
+        }
+        (client, server)
+    }
+
+    impl<S> Link<S> {
+        fn layer(&mut self) -> &mut Layer {
+            let Tls::Open(layer) = &mut self.tls else { panic!("no handshake") };
+            layer
+        }
     }
 
     #[test]
     fn data_that_cannot_be_sealed_is_not_lost_without_an_alert() {
-        let config = Identity::self_signed().unwrap().server_config(Version::V12).unwrap();
-        let mut handshake = Handshake::server(Arc::new(config)).unwrap();
-        // In TLS 1.2 no KeyUpdate replaces the keys.
-        handshake.engine_config().key_limit = 20;
-        let mut server = Link::new(handshake, Served::Echo);
-        let config = Arc::new(insecure_client_config(Version::V12).unwrap());
-        let handshake = Handshake::client(config, "localhost".try_into().unwrap()).unwrap();
-        let mut client = Link::new(handshake, Client::default());
-        for turn in 0..8 {
-            if turn == 4 {
-                client.service.to_send = vec![7; 1000];
-            }
+        let (mut client, mut server) = connect(Version::V12, 20);
+        client.service.to_send = vec![7; 1000];
+        for _ in 0..4 {
             carry_over(&mut client, &mut server);
             carry_over(&mut server, &mut client);
         }
         let back = client.service.back.len();
         assert!(back > 0 && back < 1000, "{back} bytes");
-        let Tls::Open(layer) = &client.tls else { panic!("no handshake") };
-        assert_eq!(layer.end().read, ReadEnd::PeerAlert(AlertDescription::INTERNAL_ERROR));
+        let end = client.layer().end().read;
+        assert_eq!(end, ReadEnd::PeerAlert(AlertDescription::INTERNAL_ERROR));
+    }
+
+    #[test]
+    fn nothing_is_sent_after_a_fatal_alert_of_the_peer() {
+        for version in [Version::V12, Version::V13] {
+            let (mut client, mut server) = connect(version, u32::MAX);
+            client.service.to_send = vec![7; 1000];
+            let mut slot = Slot::new(1 << 17);
+            client.fill(&mut slot);
+            client.layer().abort(AlertDescription::INTERNAL_ERROR).unwrap();
+            client.fill(&mut slot);
+            server.received.push(Chunk::copied(slot.filled()));
+            slot.clear();
+            server.fill(&mut slot);
+            assert!(slot.is_empty(), "{} bytes of an echo", slot.filled().len());
+            assert!(server.has_ended());
+        }
+    }
+
+    /// RFC 5246 section 7.2.2.
+    #[test]
+    fn a_request_to_renegotiate_in_several_records_is_refused_once() {
+        let (mut client, mut server) = connect(Version::V12, u32::MAX);
+        let (mut client_hello, mut records) = ([0; 60], [0; 300]);
+        client_hello[..4].copy_from_slice(&[1, 0, 0, 56]);
+        client.layer().set_fragment_limit(20);
+        let len = client.layer().seal_handshake(&[&client_hello], &mut records).unwrap();
+        server.received.push(Chunk::copied(&records[..len]));
+        let mut slot = Slot::new(1 << 17);
+        server.fill(&mut slot);
+        let mut answer = slot.filled().to_vec();
+        let opened = client.layer().open(&mut answer).unwrap();
+        assert_eq!(opened.event, Event::Warning(AlertDescription::NO_RENEGOTIATION));
+        assert_eq!(opened.consumed, answer.len());
     }
 }

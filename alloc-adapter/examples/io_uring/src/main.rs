@@ -1,8 +1,8 @@
 //! A TLS server and a TLS relay on io_uring.
 //!
-//! `ring` is io_uring behind a safe interface. `driver` carries bytes between it and the connections, `ending` ends
-//! these: `connection` is
-//! the state of one's I/O, `link` its TLS without I/O, and `service` what it is for. `relay` joins two.
+//! `ring` is io_uring behind a safe interface. `driver` carries bytes between the ring and the connections, `ending` ends
+//! them, `connection` is the I/O state of one, `link` its TLS without I/O, and `service` what it is for. `relay` joins
+//! two.
 
 #[cfg(target_os = "linux")]
 mod connection;

@@ -60,10 +60,10 @@ struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 256, global = true)]
     buffers: u16,
     /// The length of a receive buffer.
-    #[arg(long, value_name = "BYTES", default_value_t = 128 << 10, global = true)]
+    #[arg(long, value_name = "BYTES", default_value_t = 132 << 10, global = true)]
     buffer_len: u32,
     /// The length of a send buffer.
-    #[arg(long, value_name = "BYTES", default_value_t = 264 << 10, global = true,
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 10, global = true,
         value_parser = clap::value_parser!(u32).range(ROOM as i64..))]
     slot_len: u32,
     /// Print how each connection ended.

@@ -25,7 +25,7 @@ use nix::libc;
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 
 use chunk::Buffers;
-pub(crate) use chunk::Chunk;
+pub(crate) use chunk::{Chunk, Chunks};
 pub(crate) use slot::Slot;
 
 /// The group of the buffers that receives choose from.
@@ -52,20 +52,16 @@ impl Socket {
 pub(crate) enum Event {
     /// A client has connected.
     Accepted(Socket),
-    /// Clients are no longer accepted, because the table is full for instance.
-    AcceptEnded,
     /// A socket for the connection with this tag.
     Opened(usize, io::Result<Socket>),
     /// The socket is connected.
     Connected(usize, io::Result<()>),
     /// Something has arrived for a socket, and whether it goes on to receive.
     Received(usize, Received, bool),
-    /// All bytes of the slot were taken, or the send failed.
+    /// All bytes of the slot were taken, the socket was shut down, or the send failed.
     Sent(usize, io::Result<()>),
     /// Some bytes of the slot were taken, and the send goes on.
     SentPart(usize),
-    /// Our end was sent.
-    ShutDown(usize),
     /// A second has passed.
     Tick,
     /// The watched descriptor is readable.
@@ -95,7 +91,7 @@ enum Kind {
     ShutDown,
     Tick,
     Readable,
-    /// Its completion says nothing that matters.
+    /// Completions that need no handling.
     Other,
 }
 
@@ -142,6 +138,10 @@ pub(crate) struct Ring {
     slot_len: usize,
     /// Descriptors that submissions name. They are closed after the ring.
     descriptors: Vec<OwnedFd>,
+    /// Whether clients are to be accepted.
+    wants_clients: bool,
+    /// Whether accepting is in flight: it ends when the table is full, for instance.
+    is_accepting: bool,
     backend: Option<&'static SockaddrStorage>,
     /// What has happened, and was not asked for yet.
     events: VecDeque<Event>,
@@ -176,6 +176,8 @@ impl Ring {
             slots: Vec::new(),
             slot_len,
             descriptors: Vec::new(),
+            wants_clients: false,
+            is_accepting: false,
             backend: None,
             events: VecDeque::new(),
             counts: Counts::default(),
@@ -187,21 +189,26 @@ impl Ring {
         self.in_flight.len()
     }
 
-    /// Accepts clients until [`AcceptEnded`](Event::AcceptEnded).
+    /// Accepts clients. While the table is full they wait, and are accepted when a socket is closed.
     pub(crate) fn accept(&mut self, listener: TcpListener) -> io::Result<()> {
         self.descriptors.insert(0, listener.into());
+        self.wants_clients = true;
         self.accept_again()
     }
 
-    /// Accepts clients again after [`AcceptEnded`](Event::AcceptEnded).
-    pub(crate) fn accept_again(&mut self) -> io::Result<()> {
+    /// Accepts clients again if accepting has ended, because there was no place or no memory.
+    fn accept_again(&mut self) -> io::Result<()> {
+        if !self.wants_clients || mem::replace(&mut self.is_accepting, true) {
+            return Ok(());
+        }
         let Some(listener) = self.descriptors.first() else { return Ok(()) };
         let fd = io_uring::types::Fd(listener.as_raw_fd());
         self.push(opcode::AcceptMulti::new(fd).allocate_file_index(true).build(), Kind::Accept, 0)
     }
 
-    /// Stops accepting.
+    /// Stops accepting. Clients that were accepted before may still be reported.
     pub(crate) fn stop_accepting(&mut self) -> io::Result<()> {
+        self.wants_clients = false;
         self.cancel(CancelBuilder::user_data(Kind::Accept.of(0)))
     }
 
@@ -293,7 +300,7 @@ impl Ring {
         self.push(send.build(), Kind::Send, index)
     }
 
-    /// Ends the sending direction of the socket. The answer is [`Event::ShutDown`].
+    /// Ends the sending direction of the socket. The answer is [`Event::Sent`].
     pub(crate) fn shut_down(&mut self, socket: &Socket) -> io::Result<()> {
         let shutdown = opcode::Shutdown::new(Fixed(socket.0), libc::SHUT_WR);
         self.push(shutdown.build(), Kind::ShutDown, socket.0)
@@ -310,7 +317,8 @@ impl Ring {
     /// a thread of the kernel still does for this one, such as the shutdown, would be done for that one.
     pub(crate) fn close(&mut self, socket: Socket) -> io::Result<()> {
         self.is_cancelled[socket.index()] = false;
-        self.push(opcode::Close::new(Fixed(socket.0)).build(), Kind::Other, socket.0)
+        self.push(opcode::Close::new(Fixed(socket.0)).build(), Kind::Other, socket.0)?;
+        self.accept_again()
     }
 
     /// Makes a [`Event::Tick`] every second.
@@ -385,15 +393,11 @@ impl Ring {
         };
         let socket = index as usize;
         Ok(Some(match kind {
-            Kind::Accept => match result {
-                Ok(index) => {
-                    if !cqueue::more(flags) {
-                        self.events.push_back(Event::AcceptEnded);
-                    }
-                    Event::Accepted(Socket(index))
-                }
-                Err(_) => Event::AcceptEnded,
-            },
+            Kind::Accept => {
+                self.is_accepting = cqueue::more(flags);
+                let Ok(index) = result else { return Ok(None) };
+                Event::Accepted(Socket(index))
+            }
             Kind::Receive => {
                 let len = result.as_ref().copied().unwrap_or(0);
                 // SAFETY: the kernel has taken the buffer of this number out of the ring, and will not use it
@@ -441,8 +445,10 @@ impl Ring {
             }
             Kind::Open => Event::Opened(socket, result.map(Socket)),
             Kind::Connect => Event::Connected(socket, result.map(drop)),
-            Kind::ShutDown => Event::ShutDown(socket),
+            // It fails only if the peer has reset the connection, which receiving reports.
+            Kind::ShutDown => Event::Sent(socket, Ok(())),
             Kind::Tick => {
+                self.accept_again()?;
                 if !cqueue::more(flags) {
                     self.tick()?;
                 }

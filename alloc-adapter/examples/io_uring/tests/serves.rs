@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc::linger;
 use nix::sys::socket::{setsockopt, sockopt::Linger};
+use rustls::{ClientConnection, HandshakeKind, StreamOwned};
 use support::{CLEAN, Program, Tls, body, config, download, echo, has, has_io_uring, name, output};
 use tls_record::aead::ring::Ring;
 use tls_record_alloc::Stream;
@@ -200,6 +201,35 @@ fn a_forged_record_gets_an_alert() {
         2,
         "{report}"
     );
+}
+
+/// RFC 5246 section 7.2.2, RFC 9846 section 6.2.
+#[test]
+fn a_session_is_resumed_unless_its_connection_has_failed() {
+    if !has_io_uring("a_session_is_resumed_unless_its_connection_has_failed") {
+        return;
+    }
+    let server = Program::start(&["serve", "--mode", "echo"]);
+    for version in VERSIONS {
+        let config = config(version);
+        let connect = || {
+            let client = ClientConnection::new(config.clone(), name()).unwrap();
+            let mut client = StreamOwned::new(client, server.tcp());
+            // The tickets arrive before the data.
+            echo(&mut client, b"data").unwrap();
+            client
+        };
+        let mut first = connect();
+        first.conn.send_close_notify();
+        assert_eq!(first.read_to_end(&mut Vec::new()).unwrap(), 0);
+        let mut second = connect();
+        assert_eq!(second.conn.handshake_kind(), Some(HandshakeKind::Resumed));
+        // A forged record.
+        second.sock.write_all(&[23, 3, 3, 0, 40]).unwrap();
+        second.sock.write_all(&[0; 40]).unwrap();
+        second.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(connect().conn.handshake_kind(), Some(HandshakeKind::Full), "{version:?}");
+    }
 }
 
 #[test]

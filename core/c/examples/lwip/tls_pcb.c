@@ -136,8 +136,11 @@ static tlsr_status receive(tls_pcb *tls) {
             tls->data_len = opened.len;
             break;
         case TLSR_EVENT_HANDSHAKE:
-            /* TLS 1.2: a request to renegotiate. TLS 1.3: a ticket, which needs no answer. */
-            tlsr_connection_refuse_renegotiation(&tls->connection);
+            /* TLS 1.2: a request to renegotiate, which is refused once, at its last piece. TLS 1.3: a ticket, and the
+             * call does nothing. */
+            if (opened.message_offset + opened.len == opened.message_len) {
+                tlsr_connection_refuse_renegotiation(&tls->connection);
+            }
             break;
         case TLSR_EVENT_CLOSED:
             tls->is_peer_closed = true;

@@ -323,15 +323,17 @@ static void on_raw_err(void *arg, err_t err) {
 }
 
 /* A client with TLS, and the server above. */
-static void connect_raw(u8_t write_flags, size_t opened_len) {
+static void connect_raw_as(uint8_t role, u8_t write_flags, size_t opened_len) {
     memset(&raw, 0, sizeof raw);
     struct tcp_pcb *at_client = connect_tcp(&raw.tcp);
-    make_end(&client, at_client, TLSR_CLIENT, write_flags, opened_len);
-    make_layer(&raw.layer, TLSR_SERVER);
+    make_end(&client, at_client, role == TLSR_SERVER ? TLSR_CLIENT : TLSR_SERVER, write_flags, opened_len);
+    make_layer(&raw.layer, role);
     tcp_recv(raw.tcp, on_raw_recv);
     tcp_err(raw.tcp, on_raw_err);
     tcp_nagle_disable(raw.tcp);
 }
+
+static void connect_raw(u8_t write_flags, size_t opened_len) { connect_raw_as(TLSR_SERVER, write_flags, opened_len); }
 
 static void send_raw(const uint8_t *bytes, size_t len) {
     CHECK(tcp_write(raw.tcp, bytes, (u16_t)len, TCP_WRITE_FLAG_COPY) == ERR_OK);
@@ -680,6 +682,25 @@ static void a_request_to_renegotiate_is_refused(void) {
     is_tls12 = 0;
 }
 
+static void a_request_to_renegotiate_in_several_records_is_refused_once(void) {
+    uint8_t client_hello[60] = {1, 0, 0, 56}, records[1024];
+    tlsr_sealed sealed;
+    tlsr_opened opened;
+    is_tls12 = 1;
+    connect_raw_as(TLSR_CLIENT, 0, 512);
+    CHECK_STATUS(TLSR_OK, tlsr_layer_set_fragment_limit(&raw.layer, 20));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_seal_handshake(&raw.layer, client_hello, sizeof client_hello, records,
+                                                    sizeof records, &sealed));
+    send_raw(records, sealed.written);
+    CHECK_STATUS(TLSR_OK, tlsr_layer_open(&raw.layer, raw.received, raw.len, &opened));
+    CHECK(opened.event == TLSR_EVENT_WARNING && opened.detail == TLSR_ALERT_NO_RENEGOTIATION);
+    CHECK(opened.consumed == raw.len);
+    tls_close(&client.tls, 0, 0);
+    run(1000);
+    close_raw();
+    is_tls12 = 0;
+}
+
 static void a_fatal_alert_of_the_peer_ends_the_connection(void) {
     uint8_t record[64];
     tlsr_sealed sealed;
@@ -800,6 +821,7 @@ int main(void) {
         {"forged record", a_forged_record_is_answered_by_an_alert_that_arrives},
         {"too long", a_record_longer_than_the_buffer_ends_the_connection},
         {"renegotiation", a_request_to_renegotiate_is_refused},
+        {"renegotiation in pieces", a_request_to_renegotiate_in_several_records_is_refused_once},
         {"fatal alert", a_fatal_alert_of_the_peer_ends_the_connection},
         {"reset", a_reset_ends_the_connection_once_in_every_state},
         {"rest of the handshake", bytes_behind_the_handshake_are_the_first_that_are_opened},

@@ -1,7 +1,9 @@
 //! The ring of receive buffers, and the buffers that are lent.
 
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+use std::array;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
@@ -13,6 +15,9 @@ use io_uring::types::BufRingEntry;
 
 /// How many buffers are in the ring at first.
 const FEW: u16 = 8;
+
+/// The most chunks in [`Chunks`]. What comes behind them is copied to the last.
+const MAX_CHUNKS: usize = 8;
 
 /// Buffers that the kernel fills, and the ring of those that it may fill.
 ///
@@ -147,7 +152,7 @@ impl Chunk {
     }
 
     /// Gives the buffer back early: the bytes are copied to memory of their own.
-    pub(crate) fn detach(&mut self) {
+    fn detach(&mut self) {
         if let Memory::Lent(..) = self.memory {
             *self = Self::copied(self);
         }
@@ -155,7 +160,7 @@ impl Chunk {
 
     /// Copies bytes to the end. Those that are there are copied only if they are in a lent buffer, or if the memory is
     /// to grow.
-    pub(crate) fn append(&mut self, bytes: &[u8]) {
+    fn append(&mut self, bytes: &[u8]) {
         self.detach();
         if let Memory::Own(memory) = &mut self.memory {
             memory.extend_from_slice(bytes);
@@ -164,7 +169,7 @@ impl Chunk {
     }
 
     /// Removes up to `len` bytes from the front, and returns how many.
-    pub(crate) fn consume(&mut self, len: usize) -> usize {
+    fn consume(&mut self, len: usize) -> usize {
         let len = len.min(self.len());
         self.start += len;
         len
@@ -205,5 +210,60 @@ impl Drop for Chunk {
         if let Memory::Lent(buffers, id) = self.memory {
             buffers.give(id);
         }
+    }
+}
+
+/// The chunks of one socket, in the order in which they have arrived.
+#[derive(Default)]
+pub(crate) struct Chunks(VecDeque<Chunk>);
+
+impl Chunks {
+    /// Adds a chunk.
+    pub(crate) fn push(&mut self, chunk: Chunk) {
+        if self.0.len() < MAX_CHUNKS {
+            self.0.push_back(chunk);
+        } else if let Some(last) = self.0.back_mut() {
+            last.append(&chunk);
+        }
+    }
+
+    /// Adds a chunk in front of the others, once.
+    pub(crate) fn insert(&mut self, chunk: Chunk) {
+        self.0.push_front(chunk);
+    }
+
+    /// Returns how many bytes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(|chunk| chunk.len()).sum()
+    }
+
+    /// Returns the first chunk.
+    pub(crate) fn front(&self) -> Option<&Chunk> {
+        self.0.front()
+    }
+
+    /// Returns all bytes, in pieces.
+    pub(crate) fn pieces(&self) -> [&[u8]; MAX_CHUNKS + 1] {
+        array::from_fn(|i| self.0.get(i).map_or(&[][..], |chunk| chunk))
+    }
+
+    /// Removes `len` bytes from the front. Buffers that are used up go back to the kernel.
+    pub(crate) fn consume(&mut self, mut len: usize) {
+        while let Some(chunk) = self.0.front_mut()
+            && len > 0
+        {
+            len -= chunk.consume(len);
+            self.0.pop_front_if(|chunk| chunk.is_empty());
+        }
+    }
+
+    /// Gives all buffers back early: the bytes are copied to memory of their own.
+    pub(crate) fn detach(&mut self) {
+        self.0.iter_mut().for_each(Chunk::detach);
+    }
+
+    /// Removes all bytes.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
     }
 }

@@ -4,18 +4,18 @@
 //! the writer of the socket. What the halves must tell each other goes through their mailbox by itself;
 //! [`Wake`] only wakes the sending task. Neither task waits for the other, so that two ends that send at
 //! once do not wait for each other either. It is for TLS 1.3: of TLS 1.2, a request to renegotiate is to be
-//! refused by the sending task (`Writer::refuse_renegotiation`).
+//! refused by the sending task (`Writer::refuse_renegotiation`), once, at its last piece.
 
 use embassy_net::tcp::{TcpReader, TcpWriter};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
-use tls_record::{Event, KeySchedule, Linked, Opener, ReadEnd, RecordBuffer, SealError, Writer};
+use tls_record::{Event, KeySchedule, Linked, Opened, Opener, ReadEnd, SealError, Writer};
 
 /// Wakes the sending task, which calls [`flush`].
 pub type Wake = Signal<CriticalSectionRawMutex, ()>;
 
-/// Receives until the peer's direction ends, and returns how it did. While `deliver` waits, TCP holds the
-/// peer back. The handshake has told the peer a record_size_limit, so that no record is longer than `RX`
+/// Receives until the peer's direction ends, and returns how it did. `deliver` gets the data of one read; while
+/// it waits, TCP holds the peer back. The handshake has told the peer a record_size_limit, so that no record is longer than `RX`
 /// bytes.
 pub async fn receive<K: KeySchedule, const RX: usize>(
     opener: &mut Linked<'_, Opener<K>>,
@@ -23,28 +23,39 @@ pub async fn receive<K: KeySchedule, const RX: usize>(
     wake: &Wake,
     mut deliver: impl AsyncFnMut(&[u8]),
 ) -> ReadEnd {
-    let mut received = RecordBuffer::<RX>::new();
-    loop {
-        let (opened, has_notice) =
-            opener.with(|opener| (opener.open(received.filled()), opener.has_notice()));
+    let (mut received, mut len) = ([0; RX], 0);
+    while opener.half().end() == ReadEnd::Open {
+        let (mut data, mut at) = (0, 0);
+        // All that a read brought in one call: several requests for a KeyUpdate in it get one answer. The
+        // data is gathered at the front, where records were.
+        let has_notice = opener.with(|opener| {
+            while let Ok(Opened { consumed, event }) = opener.open(&mut received[at..len]) {
+                match event {
+                    Event::NeedMore { .. } | Event::Closed => break,
+                    Event::ApplicationData(range) => {
+                        received.copy_within(at + range.start..at + range.end, data);
+                        data += range.len();
+                    }
+                    _ => {}
+                }
+                at += consumed;
+            }
+            opener.has_notice()
+        });
         if has_notice {
             wake.signal(());
         }
-        let Ok(opened) = opened else { break };
-        if let Event::ApplicationData(range) = &opened.event {
-            deliver(&received.filled()[range.clone()]).await;
+        if data > 0 {
+            deliver(&received[..data]).await;
         }
-        received.consume(&opened);
-        match opened.event {
-            Event::Closed => break,
-            Event::NeedMore { .. } => {
-                match socket.read(received.room().unwrap_or_default()).await {
-                    Ok(len @ 1..) => received.received(len),
-                    // A FIN, a reset or a timeout: `open` says `Truncated` next.
-                    _ => drop(opener.with(|opener| opener.eof())),
-                }
+        received.copy_within(at..len, 0);
+        len -= at;
+        if opener.half().end() == ReadEnd::Open {
+            match socket.read(&mut received[len..]).await {
+                Ok(read @ 1..) => len += read,
+                // A FIN, a reset or a timeout.
+                _ => drop(opener.with(|opener| opener.eof())),
             }
-            _ => {}
         }
     }
     wake.signal(());
@@ -58,9 +69,9 @@ pub async fn send<K: KeySchedule, const TX: usize>(
     mut data: &[u8],
 ) -> Result<(), SealError> {
     while !data.is_empty() {
-        let taken = writer.with(|writer| writer.write(&[data]))?;
-        data = &data[taken..];
-        flush(writer, socket).await;
+        let taken = writer.with(|writer| writer.write(&[data]));
+        flush(writer, socket).await; // After an error, too: its alert is to leave.
+        data = &data[taken?..];
     }
     Ok(())
 }

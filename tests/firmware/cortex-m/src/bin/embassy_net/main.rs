@@ -24,8 +24,8 @@ use static_cell::StaticCell;
 use tls_record::aead::Algorithm;
 use tls_record::aead::rustcrypto::RustCrypto;
 use tls_record::{
-    Config, Connection, End, Epoch, KeyError, Linked, Mailbox, Opener, ReadEnd, RecordBuffer,
-    RecordSizeLimit, Role, TrafficSecret, WriteEnd, Writer,
+    Config, Connection, End, Epoch, KeyError, Linked, Mailbox, Opener, ReadEnd, RecordSizeLimit,
+    Role, TrafficSecret, WriteEnd, Writer,
 };
 
 type Secret = TrafficSecret<RustCrypto>;
@@ -89,10 +89,8 @@ async fn main(spawner: Spawner) {
     spawner.spawn(unwrap!(connect(spawner, stack, Role::Client, &CLIENT)));
 
     let halves = size_of::<Linked<Opener<Secret>>>() + size_of::<Linked<Writer<Secret, TX>>>();
-    info!(
-        "a connection: {} bytes of RAM",
-        halves + size_of::<Mailbox>() + size_of::<RecordBuffer<RX>>()
-    );
+    let received = size_of::<([u8; RX], usize)>();
+    info!("a connection: {} bytes of RAM", halves + size_of::<Mailbox>() + received);
     let mut is_clean = true;
     let (mut read, mut write) = ([ReadEnd::Open; 2], [WriteEnd::Open; 2]);
     for _ in 0..2 {
