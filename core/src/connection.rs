@@ -33,7 +33,7 @@ use crate::layer::opener::{Opened, Opener};
 use crate::layer::pair;
 use crate::layer::record_layer::RecordLayer;
 use crate::layer::sealer::Sealer;
-use crate::layer::shutdown::ShutdownError;
+use crate::layer::shutdown_error::ShutdownError;
 use crate::protocol::alert::AlertDescription;
 use crate::protocol::control::Control;
 use crate::protocol::end::{End, ReadEnd};

@@ -13,5 +13,5 @@ pub(crate) mod pair;
 pub(crate) mod record_buffer;
 pub(crate) mod record_layer;
 pub(crate) mod sealer;
-pub(crate) mod shutdown;
+pub(crate) mod shutdown_error;
 pub(crate) mod suspend_error;

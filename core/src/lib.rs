@@ -180,7 +180,7 @@ pub use layer::opener::{Event, Opened, Opener};
 pub use layer::record_buffer::{RecordBuffer, RecordBufferIn, RecordTooLong};
 pub use layer::record_layer::RecordLayer;
 pub use layer::sealer::{Sealed, Sealer};
-pub use layer::shutdown::ShutdownError;
+pub use layer::shutdown_error::ShutdownError;
 pub use layer::suspend_error::SuspendError;
 pub use protocol::alert::{ALERT_LEN, Alert, AlertClass, AlertDescription, AlertLevel};
 pub use protocol::close;

@@ -22,7 +22,7 @@ use crate::connection::Connection;
 use crate::crypto::keys::KeySchedule;
 use crate::layer::opener::Event;
 use crate::layer::record_buffer::{RecordBuffer, RecordTooLong};
-use crate::layer::shutdown::ShutdownError;
+use crate::layer::shutdown_error::ShutdownError;
 use crate::protocol::alert::AlertDescription;
 use crate::protocol::end::{End, ReadEnd};
 use crate::protocol::error::{Fault, OpenError, SealError};

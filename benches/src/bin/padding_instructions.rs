@@ -40,7 +40,7 @@ impl Counted {
     fn function(self) -> &'static str {
         match self {
             Self::Open(_) => "tls_record_benches::padded::open",
-            Self::ScanAlone => "tls_record::crypto::padding::scan_in_constant_time",
+            Self::ScanAlone => "tls_record::crypto::padding::constant_time::scan_in_constant_time",
         }
     }
 

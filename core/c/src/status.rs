@@ -32,7 +32,7 @@ statuses! {
     /// Done.
     OK = 0, c"done";
 
-    // The nine answers of a shutdown, in the order of the z/OS System SSL manual; see `shutdown.rs` of the engine.
+    // The nine answers of a shutdown, in the order of the z/OS System SSL manual; see `shutdown_error.rs` of the engine.
 
     /// A slot is reserved: a write is active.
     CONNECTION_ACTIVE = -1, c"a slot is reserved: commit or discard it first";

@@ -7,7 +7,7 @@ use crate::crypto::keys::KeySchedule;
 use crate::layer::config::Config;
 use crate::layer::notice::{Notice, Signal};
 use crate::layer::sealer::{Sealed, Sealer};
-use crate::layer::shutdown::ShutdownError;
+use crate::layer::shutdown_error::ShutdownError;
 use crate::protocol::alert::AlertDescription;
 use crate::protocol::control::{Control, KEY_UPDATE_LEN};
 use crate::protocol::end::WriteEnd;

@@ -26,7 +26,7 @@ use crate::crypto::protection::{Keys, Protection};
 use crate::layer::budget::Budget;
 use crate::layer::config::{Config, Limits};
 use crate::layer::notice::{Notice, Signal};
-use crate::layer::shutdown::ShutdownError;
+use crate::layer::shutdown_error::ShutdownError;
 use crate::protocol::alert::{Alert, AlertClass, AlertDescription, AlertLevel};
 use crate::protocol::close::{ReadState, Trigger};
 use crate::protocol::end::ReadEnd;

@@ -11,7 +11,7 @@ use crate::layer::opener::arriving::Arrived;
 use crate::layer::opener::{Event, Opened, Opener};
 use crate::layer::pair;
 use crate::layer::sealer::{Sealed, Sealer};
-use crate::layer::shutdown::ShutdownError;
+use crate::layer::shutdown_error::ShutdownError;
 use crate::protocol::alert::AlertDescription;
 use crate::protocol::control::Control;
 use crate::protocol::end::{End, ReadEnd};
