@@ -294,6 +294,15 @@ fn rustcrypto_leaves_no_copies() {
     assert_no_copies_of_any_algorithm::<TrafficSecret<RustCrypto>, Ring>(Place::Object);
 }
 
+#[cfg(feature = "long-records")]
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn ciphers_that_work_in_parts_leave_no_copies() {
+    use tls_record::aead::rustcrypto::RustCryptoParts;
+
+    assert_no_copies_of_any_algorithm::<TrafficSecret<RustCryptoParts>, Ring>(Place::Object);
+}
+
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn aws_lc_leaves_no_copies() {
