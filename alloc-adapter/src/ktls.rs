@@ -57,7 +57,7 @@ const MIN_LIMIT: u64 = 2;
 /// - **KeyUpdates** (RFC 9846 section 4.7.3) need Linux 6.14. On an older kernel a KeyUpdate of the
 ///   peer ends the connection with the alert internal_error, and
 ///   [`KernelTlsError::NoKeyUpdate`] as the inner error; and before the sending key reaches the limit of
-///   its cipher, writing fails with [`KernelTlsError::KeysExhausted`]. [`can_update_keys`](Self::can_update_keys)
+///   its cipher or of the config, writing fails with [`KernelTlsError::KeysExhausted`]. [`can_update_keys`](Self::can_update_keys)
 ///   tells which it is. A network card that encrypts may be unable to replace keys on any kernel: then a
 ///   KeyUpdate of the peer ends the connection as well, and after one of ours the sending direction fails.
 /// - The kernel returns one error for all records that it cannot open: a change_cipher_spec or another
@@ -309,7 +309,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// Updates the sending keys (RFC 9846 section 4.7.3).
     ///
     /// The peer is not asked to update its own. Tickets that arrive later are not stored. It is done without
-    /// this call before a key reaches the limit of its cipher, and when the peer requests it.
+    /// this call before a key reaches the limit of its cipher or of the config, and when the peer requests it.
     ///
     /// # Errors
     /// - [`KeyError::NoUpdate`] in TLS 1.2, and if the kernel [cannot](Self::can_update_keys) replace keys.

@@ -28,7 +28,7 @@ const FAILED_BUDGET: u64 = 65_536;
 ///
 /// With the feature `axum`, it is a `Listener` for `axum::serve`. Shut down the streams in two steps, or
 /// use [`disconnect`](TokioStream::disconnect), if clients may send while the server closes. A shutdown
-/// fails if it takes longer than the [timeout](Self::shutdown_timeout).
+/// fails if it makes no progress for longer than the [timeout](Self::shutdown_timeout).
 ///
 /// Dropping the listener gives up the handshakes in progress, and drops the connections that were not
 /// accepted yet, without a close_notify.
@@ -82,8 +82,8 @@ impl<P: Provider + 'static> TlsListener<P>
 where
     TokioStream<TcpStream, P>: Send,
 {
-    /// Creates a listener. A handshake and a shutdown may take 10 seconds each, and 256 handshakes may be in
-    /// progress.
+    /// Creates a listener. A handshake may take 10 seconds, a shutdown may make no progress for as long, and
+    /// 256 handshakes may be in progress.
     pub fn new(listener: TcpListener, config: Arc<ServerConfig>) -> Self {
         Self {
             listener,
@@ -103,7 +103,7 @@ where
         self
     }
 
-    /// Sets how long `shutdown` of a stream may take: see
+    /// Sets how long `shutdown` of a stream may make no progress: see
     /// [`TokioStream::set_shutdown_timeout`].
     ///
     /// Otherwise a client that does not close would keep a shutdown in two steps waiting.

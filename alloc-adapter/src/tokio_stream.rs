@@ -112,7 +112,8 @@ pub enum Shutdown {
     /// Sends a close_notify and waits for the peer's.
     ///
     /// Data received meanwhile can be read afterwards, or at the same time by another task. There
-    /// is no time limit: use a timeout. The call may be dropped and repeated.
+    /// is no time limit, except on the streams of a `TlsListener`: use a timeout. The call may be
+    /// dropped and repeated.
     ///
     /// Use it for transports that lose data in transit when they are closed: TCP resets a
     /// connection that is closed with unread input, and the reset may reach the peer before our
@@ -229,8 +230,8 @@ impl<T, P: Provider> TokioStream<T, P> {
         self.shutdown = shutdown;
     }
 
-    /// Limits how long `shutdown` may take, from its first call on: then it fails with
-    /// [`TimedOut`](ErrorKind::TimedOut).
+    /// Limits how long `shutdown` may take in which no byte is sent or received, and in all ten times as
+    /// long: then it fails with [`TimedOut`](ErrorKind::TimedOut).
     ///
     /// It is for servers, such as hyper's, that await the shutdown of a stream themselves. Drop the stream
     /// then. Without it there is no limit. It has no effect on split halves.
@@ -311,6 +312,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         };
         let len = session.keep_first_error(read)?;
         session.commit_received(len);
+        #[cfg(feature = "listener")]
+        self.time_limit.iter_mut().for_each(TimeLimit::progressed);
         Poll::Ready(Ok(len))
     }
 
@@ -373,7 +376,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let Self { transport, session, sending, .. } = self;
+        #[cfg(feature = "listener")]
+        let unsent = session.outbox.unsent.filled().len();
         let sent = sending.poll(half, cx, |cx| session.poll_send_all(transport, cx));
+        #[cfg(feature = "listener")]
+        if session.outbox.unsent.filled().len() != unsent {
+            self.time_limit.iter_mut().for_each(TimeLimit::progressed);
+        }
         self.wake_reader_at_end();
         sent
     }

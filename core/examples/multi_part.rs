@@ -283,12 +283,25 @@ mod tests {
 
     #[test]
     fn a_connection_that_ends_within_a_record_frees_the_accelerator() {
-        let (mut wire, mut opener) = sealed(&data(3_000));
-        let arrived = opener.open_arriving(&mut wire[..512], 512).unwrap();
-        assert!(matches!(arrived.event, Arrival::Provisional(_)));
-        assert!(registers::is_busy());
-        drop(opener);
-        assert!(!registers::is_busy());
+        let ways: [fn(Receiver); 3] = [
+            drop,
+            |mut opener| {
+                opener.eof();
+                assert!(!registers::is_busy(), "before it is dropped");
+            },
+            |mut opener| {
+                while opener.open_arriving(&mut [0; 512], 512).is_ok() {}
+                assert!(!registers::is_busy(), "before it is dropped");
+            },
+        ];
+        for end in ways {
+            let (mut wire, mut opener) = sealed(&data(900));
+            let arrived = opener.open_arriving(&mut wire[..512], 512).unwrap();
+            assert!(matches!(arrived.event, Arrival::Provisional(_)));
+            assert!(registers::is_busy());
+            end(opener);
+            assert!(!registers::is_busy());
+        }
     }
 
     #[test]

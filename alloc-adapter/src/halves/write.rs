@@ -51,9 +51,12 @@ impl<T, P: Provider> WriteHalf<T, P> {
     /// The errors of [`Sealer::abort`](tls_record::Sealer::abort).
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         self.exchange();
-        self.sealer.abort(description)?;
-        self.resumption.forget();
-        Ok(())
+        let aborted = self.sealer.abort(description);
+        // After a close, too: the reading half fails, unless the peer has closed, which this half does not know.
+        if aborted != Err(CloseError::NotAnErrorAlert) {
+            self.resumption.forget();
+        }
+        aborted
     }
 
     /// Returns how the sending direction ended, or that it is open.

@@ -1093,8 +1093,8 @@ tlsr_status tlsr_connection_unsent(tlsr_connection *connection, tlsr_slice *unse
 tlsr_status tlsr_connection_begin_send(tlsr_connection *connection, tlsr_slice *unsent);
 
 /* Reports that the transport took the first `len` of these bytes, 0 if it took none. More than there are are
- * TLSR_ERR_ARGUMENT: look at the result of your send before you make a size_t of it. After a failure, which discards
- * them, any `len` is accepted. */
+ * TLSR_ERR_ARGUMENT: look at the result of your send before you make a size_t of it. After a failure that has
+ * discarded them, any `len` is accepted. */
 tlsr_status tlsr_connection_sent(tlsr_connection *connection, size_t len);
 
 /*

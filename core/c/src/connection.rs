@@ -414,10 +414,11 @@ pub extern "C" fn connection_sent(connection: Handle<'_, Connection>, len: usize
     })
 }
 
-/// Refuses more bytes than are unsent, as from a `send` that returned -1. A direction that has failed has
-/// discarded its records, which a transport may still have.
+/// Refuses more bytes than are unsent, as from a `send` that returned -1. A direction that has failed may
+/// have discarded its records, which a transport may still have.
 pub(crate) fn check_sent(len: usize, unsent: &[u8], end: WriteEnd) -> Result<(), Status> {
-    if len > unsent.len() && end != WriteEnd::Failed {
+    let is_discarded = unsent.is_empty() && end == WriteEnd::Failed;
+    if len > unsent.len() && !is_discarded {
         return Err(Status::ARGUMENT);
     }
     Ok(())

@@ -622,7 +622,8 @@ impl<K: KeySchedule> Opener<K> {
         };
         self.error = Some(error);
         self.end_by(trigger, notice);
-        if matches!(self.state, ReadState::Failed | ReadState::HandedOver) {
+        // Within a record that arrives, because an accelerator may be waiting for the rest of it.
+        if matches!(self.state, ReadState::Failed | ReadState::HandedOver) || self.is_arriving() {
             self.keys.wipe();
         }
     }

@@ -217,6 +217,45 @@ fn a_client_that_does_not_close_is_left_after_the_time_limit() {
     });
 }
 
+/// Shuts down a stream whose client sends on every 40 ms, `count` times, and then closes. Returns the result,
+/// and how long it took.
+async fn shut_down(patience: Duration, count: usize) -> (io::Result<()>, Duration) {
+    let (listener, address, _failures) = listen().await;
+    let mut listener = listener.shutdown_timeout(patience);
+    let (mut client, accepted) = tokio::join!(connect(address), listener.accept());
+    let (mut server, _) = accepted.unwrap();
+    let client = tokio::spawn(async move {
+        for _ in 0..count {
+            tokio::time::sleep(Duration::from_millis(40)).await;
+            if client.write_all(b"more").await.is_err() || client.flush().await.is_err() {
+                return;
+            }
+        }
+        let _ = client.shutdown().await;
+    });
+    server.set_shutdown(Shutdown::TwoSteps { budget: 1 << 20 });
+    let started = Instant::now();
+    let shut = server.shutdown().await;
+    drop(server);
+    client.await.unwrap();
+    (shut, started.elapsed())
+}
+
+#[test]
+fn a_client_that_goes_on_sending_has_ten_times_as_long() {
+    block_on(async {
+        let patience = Duration::from_millis(400);
+        let (shut, took) = shut_down(patience, 20).await;
+        shut.unwrap();
+        assert!(took > patience, "{took:?}");
+
+        let patience = Duration::from_millis(200);
+        let (shut, took) = shut_down(patience, usize::MAX).await;
+        assert_eq!(shut.unwrap_err().kind(), ErrorKind::TimedOut);
+        assert!((9 * patience..LONG).contains(&took), "{took:?}");
+    });
+}
+
 #[test]
 fn the_client_of_hyper_util_learns_of_http_2() {
     block_on(async {

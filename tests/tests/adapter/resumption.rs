@@ -285,6 +285,16 @@ fn an_abort_of_the_writing_half_forgets_the_session_at_once() {
             let (_read, mut write) = tls.into_split(|wire| ((), wire));
             write.abort(ALERT).unwrap();
         }));
+        assert!(!resumes_after(agreed, |tls| {
+            let (_read, mut write) = tls.into_split(|wire| ((), wire));
+            write.close().unwrap();
+            assert_eq!(write.abort(ALERT), Err(CloseError::AlreadyClosed));
+        }));
+        assert!(resumes_after(agreed, |tls| {
+            let (_read, mut write) = tls.into_split(|wire| ((), wire));
+            let aborted = write.abort(AlertDescription::CLOSE_NOTIFY);
+            assert_eq!(aborted, Err(CloseError::NotAnErrorAlert));
+        }));
         // Also after it was split and joined before.
         assert!(!resumes_after(agreed, |tls| {
             let (read, write) = tls.into_split(|wire| ((), wire));

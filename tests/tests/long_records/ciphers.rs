@@ -189,6 +189,11 @@ fn calls_out_of_order_are_errors() {
         check(&mut aead, &mut buffer);
 
         aead.begin(&NONCE, &sealed.additional_data, 20).unwrap();
+        aead.authenticate(&buffer[..9]).unwrap();
+        let behind = aead.update(&mut buffer[9..].to_vec());
+        assert_eq!(behind, Err(AeadError), "bytes before it are not decrypted");
+
+        aead.begin(&NONCE, &sealed.additional_data, 20).unwrap();
         assert_eq!(aead.decrypt(&mut buffer), Err(AeadError), "not authenticated yet");
         aead.authenticate(&buffer[..19]).unwrap();
         assert_eq!(aead.verify(&sealed.tag), Err(AeadError), "a byte is missing");
@@ -210,4 +215,17 @@ fn a_new_record_replaces_one_that_was_not_ended() {
         aead.update(&mut [0; 33]).unwrap();
         assert_opens(&mut aead, &seal(algorithm, 100), &[1]);
     }
+}
+
+// SP 800-38C appendix A.2.2: from 0xff00 bytes on, the length of additional data takes more than two.
+#[test]
+fn additional_data_of_ccm_that_is_too_long_is_refused() {
+    let mut aead = in_parts(Algorithm::Aes128Ccm);
+    let mut whole = RustCrypto::aead(Algorithm::Aes128Ccm, &key(Algorithm::Aes128Ccm)).unwrap();
+    let (mut tag, mut expected) = ([0; 16], [0; 16]);
+    let data = vec![3; 0xff00];
+    aead.seal(&NONCE, &data[1..], &mut [], &mut tag).unwrap();
+    whole.seal(&NONCE, &data[1..], &mut [], &mut expected).unwrap();
+    assert_eq!(tag, expected);
+    assert_eq!(aead.seal(&NONCE, &data, &mut [], &mut tag), Err(AeadError));
 }

@@ -20,7 +20,7 @@ pub const MAX_TAG: usize = 16;
 ///
 /// Parts have any length, and are given in their order. [`end`](Self::end) also follows a call that
 /// failed. It does not follow if the connection ends in the middle of a record: then the key is
-/// overwritten (`Zeroize`), which must end an operation that others wait for.
+/// overwritten (`Zeroize`) and dropped, which must end an operation that others wait for.
 ///
 /// Only ciphers whose [tag](Aead::tag_len) has at most [`MAX_TAG`] bytes work in parts.
 pub trait MultiPart: Aead {
@@ -56,7 +56,8 @@ pub trait MultiPart: Aead {
     /// The plaintext is not authenticated before [`verify`](Self::verify).
     ///
     /// # Errors
-    /// Those of [`authenticate`](Self::authenticate).
+    /// Those of [`authenticate`](Self::authenticate). A cipher may refuse it after bytes that were only
+    /// authenticated.
     fn update(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
         self.authenticate(in_out)?;
         self.decrypt(in_out)

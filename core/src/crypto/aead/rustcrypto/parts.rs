@@ -268,12 +268,7 @@ trait Cipher {
 
     fn authenticate(&mut self, ciphertext: &[u8]) -> Result<(), AeadError>;
     fn decrypt(&mut self, in_out: &mut [u8]) -> Result<(), AeadError>;
-
-    fn update(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
-        self.authenticate(in_out)?;
-        self.decrypt(in_out)
-    }
-
+    fn update(&mut self, in_out: &mut [u8]) -> Result<(), AeadError>;
     fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError>;
     fn end(&mut self);
 }
@@ -464,6 +459,16 @@ impl<C: Construction> Cipher for Parts<C> {
             xor(rest, keystream);
         }
         Ok(())
+    }
+
+    fn update(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
+        let operation = self.operation.as_ref().ok_or(AeadError)?;
+        // What was authenticated alone would take the key stream of these bytes.
+        if operation.decrypted != operation.mac.len {
+            return Err(AeadError);
+        }
+        self.authenticate(in_out)?;
+        self.decrypt(in_out)
     }
 
     fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError> {

@@ -57,7 +57,11 @@ impl<M: ArraySize> Ccm<M> {
         additional_data: &[u8],
         len: usize,
     ) -> Result<Mac, AeadError> {
+        // From 0xff00 on, the length takes more bytes (SP 800-38C appendix A.2.2). In TLS it is 13 at most.
         let data_len = u16::try_from(additional_data.len()).map_err(|_| AeadError)?;
+        if data_len >= 0xff00 {
+            return Err(AeadError);
+        }
         let len = u32::try_from(len).map_err(|_| AeadError)?.to_be_bytes();
         let [0, len @ ..] = len else { return Err(AeadError) };
         let has_data = u8::from(data_len != 0);
@@ -213,7 +217,8 @@ impl<M: ArraySize> Cipher for Ccm<M> {
 
     fn update(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
         let mut operation = self.operation.take().ok_or(AeadError)?;
-        let done = operation.authenticate(in_out.len()).and_then(|position| {
+        let done = operation.check_update().and_then(|()| operation.authenticate(in_out.len()));
+        let done = done.and_then(|position| {
             operation.decrypted = operation.authenticated;
             self.apply_keystream(&operation.nonce, position, in_out.into())?;
             operation.mac.update(&self.aes, in_out);
@@ -237,6 +242,11 @@ impl<M: ArraySize> Cipher for Ccm<M> {
 }
 
 impl Operation {
+    /// Returns an error if bytes were authenticated that were not decrypted.
+    fn check_update(&self) -> Result<(), AeadError> {
+        if self.decrypted == self.authenticated { Ok(()) } else { Err(AeadError) }
+    }
+
     /// Counts `len` bytes as authenticated. Returns where they begin in the record.
     fn authenticate(&mut self, len: usize) -> Result<usize, AeadError> {
         let position = self.authenticated;
