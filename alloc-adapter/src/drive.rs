@@ -71,8 +71,8 @@ impl Handshake {
     /// completes, the output of the handshake has been sent, so that the peer can complete it too.
     /// Some output may still be [unsent](Self::unsent): the tickets of a TLS 1.3 server, bytes that
     /// the transport refused with an error, and bytes for a peer that sends a full input buffer
-    /// before it reads. [`TokioStream::new`](crate::TokioStream::new) takes them over. After a failure, the alert of rustls
-    /// is sent before the error is returned.
+    /// before it reads. [`TokioStream::new`](crate::TokioStream::new) takes them over. After a
+    /// failure, the alert of rustls is sent before the error is returned.
     ///
     /// # Errors
     /// - The errors of the transport.
