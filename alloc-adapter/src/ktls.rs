@@ -52,13 +52,17 @@ const MIN_LIMIT: u64 = 2;
 /// it, and a network card may do the encryption. Reading and writing behave as those of a `Stream`: a read
 /// returns 0 bytes only after the peer's close_notify, and the errors are the same.
 ///
+/// The kernel needs its module `tls` (`CONFIG_TLS`), which in a container the host has to load. Whether it has
+/// a cipher suite, and can replace keys, is tried out on the loopback interface. Linux 6.1 and 7.3 were tested.
+///
 /// Differences:
-/// - There is no way back: Linux cannot take its TLS off a socket.
+/// - There is no way back: Linux cannot take its TLS off a socket. There is no `into_parts`, and the
+///   directions cannot be split.
 /// - **KeyUpdates** (RFC 9846 section 4.7.3) need Linux 6.14. On an older kernel a KeyUpdate of the
 ///   peer ends the connection with the alert internal_error, and
 ///   [`KernelTlsError::NoKeyUpdate`] as the inner error; and before the sending key reaches the limit of
-///   its cipher or of the config, writing fails with [`KernelTlsError::KeysExhausted`]. [`can_update_keys`](Self::can_update_keys)
-///   tells which it is. A network card that encrypts may be unable to replace keys on any kernel: then a
+///   its cipher or of the config, writing fails with [`KernelTlsError::KeysExhausted`].
+///   [`can_update_keys`](Self::can_update_keys) tells which it is. A network card that encrypts may be unable to replace keys on any kernel: then a
 ///   KeyUpdate of the peer ends the connection as well, and after one of ours the sending direction fails.
 /// - The kernel returns one error for all records that it cannot open: a change_cipher_spec or another
 ///   unprotected record is answered with bad_record_mac, too. It ignores empty records, however many.

@@ -42,6 +42,8 @@ use crate::wait::{Half, Wait};
 /// - A vectored write gathers the slices into one record. Every write seals its own records: pass a whole
 ///   message at a time, or use a `BufWriter`.
 /// - The stream can be split, so that two tasks wait, one for each half.
+/// - With the features `hyper`, `hyper-util` and `axum`, these libraries take it as it is. For HTTP/2, set
+///   `alpn_protocols` of the rustls config.
 ///
 /// `shutdown` sends a close_notify, once, and shuts down the sending direction of the transport,
 /// unless the connection has failed. Reads still return data, and how the peer's direction ends.

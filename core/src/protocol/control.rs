@@ -23,7 +23,8 @@ pub enum Control {
 impl Control {
     /// Returns the content type and the content of the record, without protection.
     ///
-    /// This is what the kernel needs to send the record, after [`Sealer::take_kernel_control`].
+    /// This is what the kernel needs to send the record, after
+    /// [`Sealer::take_kernel_control`](crate::Sealer::take_kernel_control).
     ///
     /// ```
     /// use tls_record::{AlertDescription, ContentType, Control};

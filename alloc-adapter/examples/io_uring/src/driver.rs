@@ -1,6 +1,6 @@
 //! The driver: carries bytes between the ring and all connections.
 //!
-//! Of a server, each connection sends what its own service makes. In a [`relay`](crate::relay), it sends what another
+//! Of a server, each connection sends what its own service makes. In a [`relay`], it sends what another
 //! connection receives.
 
 use std::io;

@@ -144,7 +144,8 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
         (limited(handshake, record), service(record))
     });
 
-    let listener = TcpListener::bind(&args.listen)?;
+    let listener = TcpListener::bind(&args.listen)
+        .map_err(|error| format!("--listen {}: {error}", args.listen))?;
     // Sockets inherit it.
     setsockopt(&listener, TcpNoDelay, &true)?;
     println!("listening on {}", listener.local_addr()?);
