@@ -62,8 +62,9 @@ const MIN_LIMIT: u64 = 2;
 ///   peer ends the connection with the alert internal_error, and
 ///   [`KernelTlsError::NoKeyUpdate`] as the inner error; and before the sending key reaches the limit of
 ///   its cipher or of the config, writing fails with [`KernelTlsError::KeysExhausted`].
-///   [`can_update_keys`](Self::can_update_keys) tells which it is. A network card that encrypts may be unable to replace keys on any kernel: then a
-///   KeyUpdate of the peer ends the connection as well, and after one of ours the sending direction fails.
+///   [`can_update_keys`](Self::can_update_keys) tells which it is. A network card that encrypts may be unable
+///   to replace keys on any kernel: then a KeyUpdate of the peer ends the connection as well, and after one
+///   of ours the sending direction fails.
 /// - The kernel returns one error for all records that it cannot open: a change_cipher_spec or another
 ///   unprotected record is answered with bad_record_mac, too. It ignores empty records, however many.
 /// - Records are not padded. Received records are not limited to our record_size_limit (RFC 8449).

@@ -6,7 +6,7 @@ use core::pin::Pin;
 use core::task::Context;
 use core::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
 /// How many times the limit all of a call may take that makes progress.
 const TOTAL: u32 = 10;
@@ -20,9 +20,8 @@ pub(crate) struct TimeLimit {
 }
 
 struct Running {
-    sleep: Pin<Box<Sleep>>,
-    /// The end of all of it.
-    end: Instant,
+    without_progress: Pin<Box<Sleep>>,
+    total: Pin<Box<Sleep>>,
 }
 
 impl TimeLimit {
@@ -38,21 +37,13 @@ impl TimeLimit {
     /// Returns whether the time is over, which begins with the first call.
     pub(crate) fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
         let limit = self.limit;
-        let has_progressed = core::mem::take(&mut self.has_progressed);
-        let Running { sleep, end } = self.running.get_or_insert_with(|| Running {
-            sleep: Box::pin(sleep(limit)),
-            end: later(limit.saturating_mul(TOTAL)),
+        let Running { without_progress, total } = self.running.get_or_insert_with(|| Running {
+            without_progress: Box::pin(sleep(limit)),
+            total: Box::pin(sleep(limit.saturating_mul(TOTAL))),
         });
-        if has_progressed {
-            sleep.as_mut().reset(later(limit).min(*end));
+        if core::mem::take(&mut self.has_progressed) {
+            without_progress.set(sleep(limit));
         }
-        sleep.as_mut().poll(cx).is_ready()
+        without_progress.as_mut().poll(cx).is_ready() || total.as_mut().poll(cx).is_ready()
     }
-}
-
-/// The time after `duration`, or if it is too long, after 30 years, as tokio has it.
-fn later(duration: Duration) -> Instant {
-    const LONG: Duration = Duration::from_secs(86_400 * 365 * 30);
-    let now = Instant::now();
-    now.checked_add(duration.min(LONG)).unwrap_or(now)
 }

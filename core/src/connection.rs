@@ -57,9 +57,8 @@ use crate::protocol::record_size_limit::RecordSizeLimit;
 ///
 /// `TX` must have room for the content of the longest record and about 70 bytes more, for its
 /// protection and for a control record before it. The content of a record is limited to what fits:
-/// [`fragment_limit`] returns the limit. To let a second record be sealed before
-/// the transport has taken the first, set [`Config::fragment_limit`](crate::Config) to `TX / 2 - 70` or
-/// less.
+/// [`fragment_limit`] returns the limit. To let a second record be sealed before the transport has
+/// taken the first, set [`Config::fragment_limit`](crate::Config) to `TX / 2 - 70` or less.
 ///
 /// The bytes lie in an array of `TX` bytes in the connection itself. A [`ConnectionIn`] keeps them in
 /// a buffer of the caller's, whose length is known at run time only.

@@ -127,6 +127,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         let limit = usize::from(self.sealer.fragment_limit());
         // Of shorter records each is sent by a call of its own: the kernel fills them up.
         let mut len = len.min(if limit < MAX_CONTENT.into() { limit } else { MAX_WRITTEN });
+        // One call must not exceed what a fresh key may seal.
         while records(len) > self.limit {
             len /= 2;
         }

@@ -40,8 +40,8 @@ impl Slot {
 /// It is the sending half of a [`Connection`](crate::Connection), where its methods are documented;
 /// that of a [`ConnectionIn`](crate::ConnectionIn) is a [`WriterIn`](crate::WriterIn).
 /// [`Connection::split_over`](crate::Connection::split_over) makes one for a thread, task or interrupt
-/// handler of its own. If [`Connection::split`](crate::Connection::split) made
-/// it, its owner carries the [`Notice`] and the [`Signal`] between the halves.
+/// handler of its own. If [`Connection::split`](crate::Connection::split) made it, its owner carries
+/// the [`Notice`] and the [`Signal`] between the halves.
 ///
 /// Alerts and KeyUpdates that are due are sealed automatically as soon as there is room for them:
 /// after every call, send the [`unsent`](Self::unsent) bytes.

@@ -147,22 +147,40 @@ fn the_length_of_a_client_hello_is_bounded() {
     }
 }
 
-/// A transport with a client's first flight in pieces; it keeps what is written.
-struct Wire(Vec<u8>, Vec<u8>);
+/// A transport with a client's first flight in pieces. It keeps what is written, or fails to write.
+struct Wire {
+    flight: Vec<u8>,
+    written: Vec<u8>,
+    write_error: Option<io::ErrorKind>,
+}
+
+impl Wire {
+    fn new(flight: &[u8]) -> Self {
+        Self { flight: flight.to_vec(), written: Vec::new(), write_error: None }
+    }
+
+    /// Delivers a ClientHello that is malformed, and fails to write.
+    fn failing(kind: io::ErrorKind) -> Self {
+        Self { write_error: Some(kind), ..Self::new(&EMPTY_HELLO) }
+    }
+}
 
 impl Read for Wire {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let len = out.len().min(10).min(self.0.len());
-        out[..len].copy_from_slice(&self.0[..len]);
-        self.0.drain(..len);
+        let len = out.len().min(10).min(self.flight.len());
+        out[..len].copy_from_slice(&self.flight[..len]);
+        self.flight.drain(..len);
         Ok(len)
     }
 }
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(kind) = self.write_error {
+            return Err(kind.into());
+        }
         let len = bytes.len().min(3);
-        self.1.extend(&bytes[..len]);
+        self.written.extend(&bytes[..len]);
         Ok(len)
     }
 
@@ -201,65 +219,18 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// A transport that delivers a flight, and whose writes fail with an error.
-struct Deaf(Wire, io::ErrorKind);
-
-impl Read for Deaf {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.0.read(out)
-    }
-}
-
-impl Write for Deaf {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(self.1.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl AsyncRead for Deaf {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        out: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, out)
-    }
-}
-
-impl AsyncWrite for Deaf {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Poll::Ready(self.write(bytes))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 /// An empty ClientHello, which rustls answers with the alert decode_error.
 const EMPTY_HELLO: [u8; 9] = [22, 3, 1, 0, 4, 1, 0, 0, 0];
 
 #[test]
 fn a_malformed_client_hello_is_the_error_although_its_alert_cannot_be_sent() {
-    let mut wire = Deaf(Wire(EMPTY_HELLO.to_vec(), Vec::new()), io::ErrorKind::ConnectionReset);
+    let mut wire = Wire::failing(io::ErrorKind::ConnectionReset);
     let mut acceptor = Acceptor::new();
     for _ in 0..2 {
         let error = acceptor.read_hello(&mut wire).unwrap_err();
         assert!(matches!(inner(&error), HandshakeError::Tls(_)));
     }
-    let mut wire = Deaf(Wire(EMPTY_HELLO.to_vec(), Vec::new()), io::ErrorKind::ConnectionReset);
+    let mut wire = Wire::failing(io::ErrorKind::ConnectionReset);
     let mut acceptor = Acceptor::new();
     for _ in 0..2 {
         let error = now(acceptor.read_hello_async(&mut wire)).unwrap_err();
@@ -270,14 +241,15 @@ fn a_malformed_client_hello_is_the_error_although_its_alert_cannot_be_sent() {
 #[test]
 fn the_alert_that_answers_a_client_hello_is_sent_before_the_error_returns() {
     for kind in [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut] {
-        let mut wire = Deaf(Wire(EMPTY_HELLO.to_vec(), Vec::new()), kind);
+        let mut wire = Wire::failing(kind);
         let mut acceptor = Acceptor::new();
         for _ in 0..2 {
             assert_eq!(acceptor.read_hello(&mut wire).unwrap_err().kind(), kind);
         }
-        let error = acceptor.read_hello(&mut wire.0).unwrap_err();
+        wire.write_error = None;
+        let error = acceptor.read_hello(&mut wire).unwrap_err();
         assert!(matches!(inner(&error), HandshakeError::Tls(_)));
-        assert_eq!(wire.0.1, [21, 3, 3, 0, 2, 2, 50], "decode_error");
+        assert_eq!(wire.written, [21, 3, 3, 0, 2, 2, 50], "decode_error");
     }
 }
 
@@ -285,13 +257,13 @@ fn the_alert_that_answers_a_client_hello_is_sent_before_the_error_returns() {
 fn names(flight: &[u8]) -> [(io::Result<Option<String>>, Vec<u8>); 2] {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     [false, true].map(|is_async| {
-        let mut wire = Wire(flight.to_vec(), Vec::new());
+        let mut wire = Wire::new(flight);
         let mut acceptor = Acceptor::new();
         let hello = match is_async {
             false => acceptor.read_hello(&mut wire),
             true => runtime.block_on(acceptor.read_hello_async(&mut wire)),
         };
-        (hello.map(|hello| hello.server_name().map(str::to_owned)), wire.1)
+        (hello.map(|hello| hello.server_name().map(str::to_owned)), wire.written)
     })
 }
 

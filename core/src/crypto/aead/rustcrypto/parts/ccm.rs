@@ -79,40 +79,13 @@ impl<M: ArraySize> Ccm<M> {
         Ok(mac)
     }
 
-    /// Encrypts or decrypts bytes that are at `position` in the record, in place or from another place.
-    fn apply_keystream(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        position: usize,
-        text: InOutBuf<'_, '_, u8>,
-    ) -> Result<(), AeadError> {
-        // The block before those of the text masks the tag.
-        self.apply_from(nonce, position.saturating_add(BLOCK_LEN), text)
-    }
-
-    fn apply_from(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        position: usize,
-        text: InOutBuf<'_, '_, u8>,
-    ) -> Result<(), AeadError> {
-        let mut first = [0; BLOCK_LEN];
-        let (flags, behind) = first.split_at_mut(1);
-        flags.fill(LENGTH_FLAGS);
-        copy(nonce, behind);
-        let core = CtrCore::<_, Ctr32BE>::inner_iv_init(&self.aes, &first.into());
-        let mut stream = StreamCipherCoreWrapper::from_core(core);
-        stream.try_seek(position).map_err(|_| AeadError)?;
-        stream.try_apply_keystream_inout(text).map_err(|_| AeadError)
-    }
-
     /// Returns the tag of a record whose text is in `mac`.
     fn tag(&self, nonce: &[u8; NONCE_LEN], mac: &Mac) -> Result<Array<u8, M>, AeadError> {
         let mut mac = mac.clone();
         mac.pad(&self.aes);
         let mut tag = Array::default();
         copy(&mac.chain, &mut tag);
-        self.apply_from(nonce, 0, tag.as_mut_slice().into())?;
+        apply_from(&self.aes, nonce, 0, tag.as_mut_slice().into())?;
         Ok(tag)
     }
 
@@ -137,7 +110,7 @@ impl<M: ArraySize> Cipher for Ccm<M> {
         let mut mac = self.mac(nonce, additional_data, in_out.len())?;
         mac.update(&self.aes, in_out);
         *tag = self.tag(nonce, &mac)?;
-        self.apply_keystream(nonce, 0, in_out.into())
+        apply_keystream(&self.aes, nonce, 0, in_out.into())
     }
 
     fn seal_from(
@@ -158,9 +131,9 @@ impl<M: ArraySize> Cipher for Ccm<M> {
         let tag: &mut Array<u8, M> = tag.try_into().map_err(|_| AeadError)?;
         *tag = self.tag(nonce, &mac)?;
         let text = InOutBuf::new(content, front).map_err(|_| AeadError)?;
-        self.apply_keystream(nonce, 0, text)?;
+        apply_keystream(&self.aes, nonce, 0, text)?;
         copy(inner_type, last);
-        self.apply_keystream(nonce, content.len(), last.into())
+        apply_keystream(&self.aes, nonce, content.len(), last.into())
     }
 
     fn open(
@@ -171,7 +144,7 @@ impl<M: ArraySize> Cipher for Ccm<M> {
         tag: &[u8],
     ) -> Result<(), AeadError> {
         let mut mac = self.mac(nonce, additional_data, text.len())?;
-        self.apply_keystream(nonce, 0, text.reborrow())?;
+        apply_keystream(&self.aes, nonce, 0, text.reborrow())?;
         mac.update(&self.aes, text.get_out());
         self.check(nonce, &mac, tag).inspect_err(|_| text.get_out().fill(0))
     }
@@ -189,43 +162,45 @@ impl<M: ArraySize> Cipher for Ccm<M> {
     }
 
     fn authenticate(&mut self, ciphertext: &[u8]) -> Result<(), AeadError> {
-        let mut operation = self.operation.take().ok_or(AeadError)?;
+        let Self { aes, operation, .. } = self;
+        let operation = operation.as_mut().ok_or(AeadError)?;
         let mut plaintext = [0; COPY_LEN];
         let done = ciphertext.chunks(COPY_LEN).try_for_each(|part| {
             let position = operation.authenticate(part.len())?;
             let plaintext = plaintext.get_mut(..part.len()).ok_or(AeadError)?;
             let text = InOutBuf::new(part, plaintext).map_err(|_| AeadError)?;
-            self.apply_keystream(&operation.nonce, position, text)?;
-            operation.mac.update(&self.aes, plaintext);
+            apply_keystream(aes, &operation.nonce, position, text)?;
+            operation.mac.update(aes, plaintext);
             Ok(())
         });
         plaintext.as_mut_slice().zeroize();
-        self.operation = Some(operation);
         done
     }
 
     fn decrypt(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
-        let operation = self.operation.as_mut().ok_or(AeadError)?;
-        let (nonce, start) = (operation.nonce, operation.decrypted);
+        let Self { aes, operation, .. } = self;
+        let operation = operation.as_mut().ok_or(AeadError)?;
+        let start = operation.decrypted;
         let end = start.saturating_add(in_out.len());
         if end > operation.authenticated {
             return Err(AeadError);
         }
         operation.decrypted = end;
-        self.apply_keystream(&nonce, start, in_out.into())
+        apply_keystream(aes, &operation.nonce, start, in_out.into())
     }
 
     fn update(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
-        let mut operation = self.operation.take().ok_or(AeadError)?;
-        let done = operation.check_update().and_then(|()| operation.authenticate(in_out.len()));
-        let done = done.and_then(|position| {
-            operation.decrypted = operation.authenticated;
-            self.apply_keystream(&operation.nonce, position, in_out.into())?;
-            operation.mac.update(&self.aes, in_out);
-            Ok(())
-        });
-        self.operation = Some(operation);
-        done
+        let Self { aes, operation, .. } = self;
+        let operation = operation.as_mut().ok_or(AeadError)?;
+        // What was authenticated alone would stay encrypted.
+        if operation.decrypted != operation.authenticated {
+            return Err(AeadError);
+        }
+        let position = operation.authenticate(in_out.len())?;
+        operation.decrypted = operation.authenticated;
+        apply_keystream(aes, &operation.nonce, position, in_out.into())?;
+        operation.mac.update(aes, in_out);
+        Ok(())
     }
 
     fn verify(&mut self, tag: &[u8]) -> Result<(), AeadError> {
@@ -242,11 +217,6 @@ impl<M: ArraySize> Cipher for Ccm<M> {
 }
 
 impl Operation {
-    /// Returns an error if bytes were authenticated that were not decrypted.
-    fn check_update(&self) -> Result<(), AeadError> {
-        if self.decrypted == self.authenticated { Ok(()) } else { Err(AeadError) }
-    }
-
     /// Counts `len` bytes as authenticated. Returns where they begin in the record.
     fn authenticate(&mut self, len: usize) -> Result<usize, AeadError> {
         let position = self.authenticated;
@@ -257,6 +227,33 @@ impl Operation {
         self.authenticated = end;
         Ok(position)
     }
+}
+
+/// Encrypts or decrypts bytes that are at `position` in the record, in place or from another place.
+fn apply_keystream(
+    aes: &Aes128,
+    nonce: &[u8; NONCE_LEN],
+    position: usize,
+    text: InOutBuf<'_, '_, u8>,
+) -> Result<(), AeadError> {
+    // The block before those of the text masks the tag.
+    apply_from(aes, nonce, position.saturating_add(BLOCK_LEN), text)
+}
+
+fn apply_from(
+    aes: &Aes128,
+    nonce: &[u8; NONCE_LEN],
+    position: usize,
+    text: InOutBuf<'_, '_, u8>,
+) -> Result<(), AeadError> {
+    let mut first = [0; BLOCK_LEN];
+    let (flags, behind) = first.split_at_mut(1);
+    flags.fill(LENGTH_FLAGS);
+    copy(nonce, behind);
+    let core = CtrCore::<_, Ctr32BE>::inner_iv_init(aes, &first.into());
+    let mut stream = StreamCipherCoreWrapper::from_core(core);
+    stream.try_seek(position).map_err(|_| AeadError)?;
+    stream.try_apply_keystream_inout(text).map_err(|_| AeadError)
 }
 
 /// CBC-MAC: the last block of the CBC encryption of what it is given.
