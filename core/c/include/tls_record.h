@@ -1027,7 +1027,8 @@ tlsr_status tlsr_connection_set_padding(tlsr_connection *connection, uint8_t pad
 tlsr_status tlsr_connection_set_own_record_size_limit(tlsr_connection *connection, uint16_t limit);
 tlsr_status tlsr_connection_set_peer_record_size_limit(tlsr_connection *connection, uint16_t limit);
 
-/* Updates the sending keys, and requests the same of the peer if `request` is 1 (RFC 9846 section 4.7.3).
+/* Updates the sending keys, and requests the same of the peer if `request` is 1 (RFC 9846 section 4.7.3). The
+ * KeyUpdate is sealed when nothing is unsent, or before the next data.
  * TLSR_ERR_NO_UPDATE, TLSR_ERR_REQUEST_OUTSTANDING, TLSR_ERR_CONNECTION_CLOSED, TLSR_ERR_HANDED_OVER. */
 tlsr_status tlsr_connection_update_keys(tlsr_connection *connection, uint8_t request);
 

@@ -50,6 +50,7 @@ void test_connection(void);
 void test_writer(void);
 void test_buffer(void);
 void test_long_records(void);
+void test_key_store(void);
 void test_handover(void);
 void test_gsk(void);
 

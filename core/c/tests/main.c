@@ -46,6 +46,7 @@ int main(void) {
         {"writer", test_writer},
         {"buffer", test_buffer},
         {"long_records", test_long_records},
+        {"key_store", test_key_store},
         {"handover", test_handover},
         {"gsk", test_gsk},
     };
