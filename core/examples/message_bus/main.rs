@@ -56,6 +56,11 @@ fn main() -> ExitCode {
     client.output.borrow_mut().damage = damage;
     let log = [client.output.clone(), server.output.clone()];
     let ends = converse(App::new(Role::Client, client), App::new(Role::Server, server));
+    let messages = log[0].borrow().overheard.len();
+    if let Some((_, number)) = damage.filter(|(_, number)| *number >= messages) {
+        eprintln!("failed: the client sent {messages} messages, and none with the number {number}");
+        return ExitCode::FAILURE;
+    }
 
     for (name, direction) in ["client", "server"].into_iter().zip(&log) {
         for (number, message) in direction.borrow().overheard.iter().enumerate() {

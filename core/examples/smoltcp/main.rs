@@ -57,11 +57,11 @@ enum How {
     /// By a close_notify, and then it waits for that of the server: a shutdown in two steps.
     #[default]
     Close,
-    /// By a fatal alert, as when the application finds something wrong.
+    /// By a fatal alert, as when the application finds something wrong: the server must report it.
     Alert,
-    /// By a FIN without a close_notify.
+    /// By a FIN without a close_notify: the server must report a truncation.
     Fin,
-    /// By a reset of the TCP connection.
+    /// By a reset of the TCP connection, which is a truncation as well.
     Reset,
 }
 

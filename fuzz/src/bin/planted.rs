@@ -9,8 +9,8 @@ use std::{fs, io, thread};
 
 use clap::Parser;
 
-/// The targets of the engine. The others find no other bugs, and are slow to build.
-const TARGETS: [&str; 11] = [
+/// The targets for bugs in the engine. The others find no other ones, and are slow to build.
+const OF_THE_ENGINE: &[&str] = &[
     "header",
     "alert",
     "close",
@@ -24,12 +24,15 @@ const TARGETS: [&str; 11] = [
     "parts",
 ];
 
+/// The targets for bugs in the C API.
+const OF_C: &[&str] = &["c_api"];
+
 #[derive(Parser)]
 #[command(
     about = "Checks that the fuzz targets find bugs that are planted in a copy of the engine"
 )]
 struct Arguments {
-    /// Seconds for each bug, in which all targets run in parallel
+    /// Seconds for each bug, in which its targets run in parallel
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// Start from the committed corpora instead of empty ones
@@ -63,7 +66,7 @@ fn main() -> io::Result<()> {
         }
         apply(patch, &copy, false)?;
         let built = build(&copy, &scratch);
-        let found = built.and_then(|()| hunt(&arguments, &scratch));
+        let found = built.and_then(|()| hunt(targets(patch)?, &arguments, &scratch));
         apply(patch, &copy, true)?;
         match found? {
             Some(Found { target, executions, time }) => {
@@ -147,13 +150,23 @@ struct Found {
     time: Duration,
 }
 
-/// Runs all targets in parallel until one of them finds a fault.
-fn hunt(arguments: &Arguments, scratch: &Path) -> io::Result<Option<Found>> {
+/// Returns the targets that can find the bug of a patch.
+fn targets(patch: &Path) -> io::Result<&'static [&'static str]> {
+    let is_of_c = fs::read_to_string(patch)?.contains("+++ b/core/c/");
+    Ok(if is_of_c { OF_C } else { OF_THE_ENGINE })
+}
+
+/// Runs the targets in parallel until one of them finds a fault.
+fn hunt(
+    targets: &[&'static str],
+    arguments: &Arguments,
+    scratch: &Path,
+) -> io::Result<Option<Found>> {
     let binaries = scratch.join("build").join(host()?).join("release");
     let start = Instant::now();
-    let mut running: Vec<(&str, Child)> = Vec::new();
+    let mut running: Vec<(&'static str, Child)> = Vec::new();
     let log = |target: &str| scratch.join(target).with_extension("log");
-    for target in TARGETS {
+    for &target in targets {
         let corpus = scratch.join("corpus").join(target);
         let _ = fs::remove_dir_all(&corpus);
         fs::create_dir_all(&corpus)?;
