@@ -384,7 +384,7 @@ impl<P: Provider> Reference<P> {
         let needed = if !self.rest.is_empty() {
             self.rest.len() + self.trailer
         } else if let Some((head, _)) = shown.split_first_chunk() {
-            self.judge_header(head)?;
+            self.check_header(head)?;
             HEADER_LEN + usize::from(Header::decode(*head).length)
         } else {
             HEADER_LEN
@@ -432,7 +432,7 @@ impl<P: Provider> Reference<P> {
         self.record(record, true)
     }
 
-    fn judge_header(&self, head: &[u8; HEADER_LEN]) -> Result<(), Outcome> {
+    fn check_header(&self, head: &[u8; HEADER_LEN]) -> Result<(), Outcome> {
         let &[content_type, major, minor, high, low] = head;
         let length = usize::from(u16::from_be_bytes([high, low]));
         let refuse_if = |is_wrong, alert| if is_wrong { Err(fault(alert)) } else { Ok(()) };
@@ -612,7 +612,7 @@ impl<P: Provider> Reference<P> {
         };
         let length = u32::from_be_bytes([0, a, b, c]);
         if is_new {
-            self.judge_message(message_type, length)?;
+            self.check_message(message_type, length)?;
             if content.is_empty() && length != 0 {
                 return Ok((start + all + trailer, Outcome::Nothing));
             }
@@ -653,7 +653,7 @@ impl<P: Provider> Reference<P> {
     }
 
     /// Checks a message type and length (RFC 9846 sections 4.7 and 5.1).
-    fn judge_message(&self, message_type: u8, length: u32) -> Result<(), Outcome> {
+    fn check_message(&self, message_type: u8, length: u32) -> Result<(), Outcome> {
         let is_client = self.role == Role::Client;
         let is_expected = match (self.epoch, message_type) {
             (Epoch::Plaintext | Epoch::Handshake, 24) => false,

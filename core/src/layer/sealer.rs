@@ -5,26 +5,25 @@
 
 mod closing;
 mod control;
+mod handshake;
+mod keys;
+mod lengths;
 mod suspend;
 
 pub(crate) use suspend::PACKED_LEN;
 
-use crate::buffer::bytes::{Source, copy, copy_content, length};
+use crate::buffer::bytes::{Source, copy_content, length};
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Padding;
-use crate::crypto::protection::{CONTROL_RESERVE, Keys, Protection, is_out_of_place};
-use crate::crypto::scrub::scrub_stack;
+use crate::crypto::protection::{Keys, Protection, is_out_of_place};
 use crate::layer::config::Config;
 use crate::layer::notice::Signal;
 use crate::protocol::alert::AlertDescription;
 use crate::protocol::close::{OnPeerClose, WriteState};
-use crate::protocol::error::{KeyError, SealError};
-use crate::protocol::handshake::{HandshakeHeader, HandshakeType};
+use crate::protocol::error::SealError;
 use crate::protocol::record::{
-    ContentType, Epoch, HEADER_LEN, Header, MAX_CONTENT, Role, VERSION_FIELD, VERSION_FIELD_FIRST,
-    Version,
+    ContentType, Epoch, Header, Role, VERSION_FIELD, VERSION_FIELD_FIRST, Version,
 };
-use crate::protocol::record_size_limit::RecordSizeLimit;
 use crate::small::SMALL;
 
 /// The most key updates that a connection may send (RFC 9846 section 4.7.3).
@@ -116,7 +115,7 @@ impl<K: KeySchedule> Sealer<K> {
             is_truncated: false,
             keys_due: false,
             refusals_due: 0,
-            max_content: content_limit(config.fragment_limit),
+            max_content: lengths::content_limit(config.fragment_limit),
             peer_limit: u16::MAX,
             data_limit: u64::MAX,
             updates_left: MAX_KEY_UPDATES,
@@ -305,99 +304,6 @@ impl<K: KeySchedule> Sealer<K> {
             && self.updates_left != 0
     }
 
-    // Handshake messages
-
-    /// Seals whole handshake messages. Returns the number of bytes written.
-    ///
-    /// Several messages share records, and a long message is split. Without keys, the records are
-    /// plaintext.
-    ///
-    /// It seals all messages or none, so that no other record comes between the fragments of a
-    /// message (RFC 9846 section 5.1). A message before a key change must be the last one of its
-    /// call.
-    ///
-    /// # Errors
-    /// Nothing has changed, except that [`SealError::ControlFirst`] may come because this call made
-    /// a KeyUpdate due.
-    ///
-    /// - [`SealError::NoSpace`] if `out` is too short for all of the records.
-    /// - [`SealError::NotHandshake`] if `parts` are not whole messages, or hold a KeyUpdate, which
-    ///   [`update_keys`](Self::update_keys) sends.
-    /// - [`SealError::NoKeys`] in TLS 1.2, if our change_cipher_spec is written and its keys are
-    ///   not installed.
-    /// - [`SealError::KeyExhausted`] if the keys may not seal all of the records and cannot be
-    ///   updated.
-    /// - [`SealError::ControlFirst`], [`SealError::Closed`], [`SealError::Failed`],
-    ///   [`SealError::HandedOver`] and [`SealError::Crypto`] as in [`seal`](Self::seal).
-    ///
-    /// ```
-    /// use tls_record::{Config, Role, Sealer, TrafficSecret, aead::ring::Ring};
-    ///
-    /// let mut sealer = Sealer::<TrafficSecret<Ring>>::new(Config::new(Role::Client));
-    /// let client_hello = [1, 0, 0, 2, 3, 3]; // a short one
-    /// let mut out = [0; 16];
-    /// assert_eq!(sealer.seal_handshake(&[&client_hello], &mut out), Ok(11));
-    /// assert_eq!(out[..5], [22, 3, 1, 0, 6]);
-    /// ```
-    pub fn seal_handshake(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<usize, SealError> {
-        self.check_open()?;
-        self.check_keys()?;
-        if self.is_keys_due() {
-            return Err(SealError::NoKeys);
-        }
-        let mut left = check_messages(parts)?;
-        let mut need = 0_usize;
-        let mut records = 0_u32;
-        while left != 0 {
-            let len = left.min(usize::from(self.max_content));
-            left = left.wrapping_sub(len); // `len` is not greater
-            need = need.saturating_add(self.padded_len(ContentType::HANDSHAKE, len));
-            records = records.saturating_add(1);
-        }
-        let out = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        if !self.may_seal(records) {
-            if !self.may_update() || u64::from(records) > self.data_limit {
-                return Err(SealError::KeyExhausted);
-            }
-            self.update_due = true;
-            return Err(SealError::ControlFirst);
-        }
-        let sealed = self.seal_parts(ContentType::HANDSHAKE, parts, out)?;
-        // There was room for all of the records: only the cipher can have failed.
-        if sealed.written == need { Ok(need) } else { Err(SealError::Crypto) }
-    }
-
-    /// Writes a change_cipher_spec record, which is never protected. Returns the number of bytes
-    /// written.
-    ///
-    /// In TLS 1.2 it announces new keys. In TLS 1.3 only the compatibility mode sends it (RFC 9846
-    /// appendix E.4).
-    ///
-    /// # Errors
-    /// - [`SealError::NoSpace`] if `out` is shorter than 6 bytes.
-    /// - [`SealError::NotHandshake`] if it is not allowed at this point: before the version is
-    ///   known, after the handshake, or a second time in TLS 1.2.
-    /// - [`SealError::Closed`], [`SealError::Failed`] and [`SealError::HandedOver`] as in
-    ///   [`seal`](Self::seal).
-    pub fn change_cipher_spec(&mut self, out: &mut [u8]) -> Result<usize, SealError> {
-        self.check_open()?;
-        let is_expected = match self.version.or(self.pinned) {
-            Some(Version::Tls13) => self.epoch < Epoch::Application,
-            Some(Version::Tls12) => self.epoch == Epoch::Plaintext && !self.keys_due,
-            None => false,
-        };
-        if !is_expected {
-            return Err(SealError::NotHandshake);
-        }
-        const RECORD: [u8; 6] = [20, 3, 3, 0, 1, 1];
-        let need = RECORD.len();
-        let out = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
-        copy(&RECORD, out);
-        self.version = self.version.or(self.pinned);
-        self.keys_due = self.is_tls12();
-        Ok(need)
-    }
-
     // Sealing
 
     /// Seals `parts` into as many records as fit into `out`. The caller has checked that the keys
@@ -489,295 +395,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.has_sealed_plaintext = true;
     }
 
-    /// Passes on the result of the cipher. Fails the connection if the cipher failed.
-    fn check_sealed(&mut self, sealed: Result<usize, SealError>) -> Result<usize, SealError> {
-        if sealed == Err(SealError::Crypto) {
-            return Err(self.crypto_failed());
-        }
-        sealed
-    }
-
-    /// Fails the connection because its cipher failed. No alert is sent: it could not be sealed.
-    pub(crate) fn crypto_failed(&mut self) -> SealError {
-        // If an alert is queued, the opener knows of it already. It must not be told of a second
-        // one.
-        if self.current() != WriteState::AlertQueued {
-            let stop = Signal::stop(AlertDescription::INTERNAL_ERROR);
-            self.signal = self.signal.merge(stop).merge(Signal::CIPHER_FAILED);
-        }
-        self.fail();
-        SealError::Crypto
-    }
-
-    /// Returns the number of bytes in front of the content of a record.
-    ///
-    /// These are the header and, in TLS 1.2 with GCM or CCM, the explicit nonce.
-    pub fn headroom(&self) -> usize {
-        self.keys.get().map_or(HEADER_LEN, Protection::headroom)
-    }
-
-    /// Returns the length on the wire of a record with `content` bytes of application data.
-    ///
-    /// Padding is included.
-    pub fn record_len(&self, content: usize) -> usize {
-        self.padded_len(ContentType::APPLICATION_DATA, content)
-    }
-
-    /// Returns the most application data that fits into a record of `space` bytes.
-    ///
-    /// Padding counts: this is the inverse of [`record_len`](Self::record_len). `None` if not even
-    /// an empty record fits.
-    ///
-    /// ```
-    /// # use tls_record::aead::{Algorithm, ring::Ring};
-    /// # use tls_record::{Config, Epoch, Padding, Role, Sealer, TrafficSecret};
-    /// # let mut sealer = Sealer::new(Config::new(Role::Client));
-    /// # let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
-    /// # sealer.install(Epoch::Application, secret)?;
-    /// assert_eq!(sealer.content_len(64), Some(42));
-    /// sealer.set_padding(Padding::Block(32));
-    /// assert_eq!(sealer.content_len(64), Some(31));
-    /// assert_eq!(sealer.content_len(20), None);
-    /// # Ok::<(), tls_record::KeyError>(())
-    /// ```
-    pub fn content_len(&self, space: usize) -> Option<usize> {
-        let unpadded = space.checked_sub(self.unpadded_len(0))?;
-        let most = unpadded.min(usize::from(self.max_content));
-        let fits = |&content: &usize| self.record_len(content) <= space;
-        // A full record is not padded. A shorter one is padded up to a step of the policy: if
-        // `most` does not fit, content that fills a lower step may.
-        Some(most).filter(fits).or_else(|| self.padding.content_below(most, fits))
-    }
-
-    #[inline(never)]
-    fn padded_len(&self, content_type: ContentType, content: usize) -> usize {
-        self.unpadded_len(content).saturating_add(self.zeros(content_type, content))
-    }
-
-    /// Returns the length on the wire of a record with `content` bytes of content, without padding.
-    pub(crate) fn unpadded_len(&self, content: usize) -> usize {
-        match self.keys.get() {
-            Some(keys) => keys.record_len(content),
-            None => HEADER_LEN.saturating_add(content),
-        }
-    }
-
-    /// Returns whether there is a padding policy.
-    const fn pads(&self) -> bool {
-        !matches!(self.padding, Padding::None)
-    }
-
-    /// Returns whether control records are padded too.
-    pub(crate) const fn pads_control(&self) -> bool {
-        self.pads() && self.pads_control
-    }
-
-    /// Returns the number of padding bytes (RFC 9846 section 5.4). The policy counts the content
-    /// type too.
-    fn zeros(&self, content_type: ContentType, content: usize) -> usize {
-        let is_covered = self.pads_control || content_type == ContentType::APPLICATION_DATA;
-        let is_tls13 = self.keys.get().is_some_and(|keys| !keys.version.is_tls12());
-        if !is_covered || !is_tls13 {
-            return 0;
-        }
-        self.padding.zeros(content_type, content, usize::from(self.max_content).saturating_add(1))
-    }
-
-    /// Returns how many records one key may seal, those not counted that are reserved for alerts and
-    /// KeyUpdates.
-    ///
-    /// It is the limit of the cipher (RFC 9846 section 5.5), or [`Config::key_limit`](crate::Config) if
-    /// that is lower. Without keys it is `u64::MAX`. The engine keeps to it. The TLS of Linux counts no
-    /// records: count them for it, and [update](crate::KernelDirection::update) the keys in time.
-    ///
-    /// ```
-    /// # use tls_record::aead::{Algorithm, ring::Ring};
-    /// # use tls_record::{Config, Epoch, Role, Sealer, TrafficSecret};
-    /// let mut config = Config::new(Role::Client);
-    /// config.key_limit = 1000;
-    /// let mut sealer = Sealer::new(config);
-    /// let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
-    /// sealer.take_over(Epoch::Application, secret, 0)?;
-    /// assert_eq!(sealer.record_limit(), 996);
-    /// # Ok::<(), tls_record::KeyError>(())
-    /// ```
-    pub const fn record_limit(&self) -> u64 {
-        self.data_limit
-    }
-
-    /// Returns the most bytes of content that a record may carry now.
-    ///
-    /// This is the least of the limits that were set here, that of the peer, and that of the
-    /// protocol.
-    pub const fn fragment_limit(&self) -> u16 {
-        self.max_content
-    }
-
-    /// Sets the limit on the content of a record, from the next one on.
-    ///
-    /// It is capped at [`Config::fragment_limit`]. [`RecordSizes`](crate::RecordSizes) chooses
-    /// limits in the course of a stream.
-    ///
-    /// ```
-    /// # use tls_record::{Config, Role, Sealer, TrafficSecret, aead::ring::Ring};
-    /// # let mut sealer = Sealer::<TrafficSecret<Ring>>::new(Config::new(Role::Server));
-    /// sealer.set_fragment_limit(1_370); // a record in a packet
-    /// assert_eq!(sealer.fragment_limit(), 1_370);
-    /// ```
-    pub const fn set_fragment_limit(&mut self, limit: u16) {
-        self.chosen_limit = limit;
-        self.set_max_content();
-    }
-
-    /// Lowers the limit of the settings, because the buffer of the owner has no room for longer
-    /// records.
-    pub(crate) const fn limit_fragments(&mut self, limit: u16) {
-        self.own_limit = least(self.own_limit, limit);
-        self.set_max_content();
-    }
-
-    /// Sets the padding policy, from the next record on. See [`Config::padding`].
-    pub const fn set_padding(&mut self, padding: Padding) {
-        self.padding = padding;
-    }
-
-    /// Limits protected records to what the peer accepts.
-    ///
-    /// This is the record_size_limit that it announced (RFC 8449 section 4), or the
-    /// max_fragment_length that it confirmed (RFC 6066 section 4).
-    pub const fn set_record_size_limit(&mut self, limit: RecordSizeLimit) {
-        self.peer_limit = limit.get();
-        self.set_max_content();
-    }
-
-    #[inline(never)]
-    const fn set_max_content(&mut self) {
-        let peer = match self.epoch {
-            Epoch::Plaintext => MAX_CONTENT,
-            _ if self.is_tls12() => self.peer_limit,
-            _ => self.peer_limit.saturating_sub(1),
-        };
-        self.max_content = content_limit(least(peer, least(self.own_limit, self.chosen_limit)));
-    }
-
-    // Keys
-
-    /// Sets the negotiated protocol version.
-    ///
-    /// Call it as soon as the ServerHello has been sent or read. Installing keys sets the version
-    /// too. Once set, it does not change. A version other than that of
-    /// [`Config::version`](crate::Config) is ignored.
-    pub fn set_version(&mut self, version: Version) {
-        if self.version.is_none() && self.pinned.is_none_or(|pinned| pinned == version) {
-            self.version = Some(version);
-        }
-    }
-
-    /// Installs the keys of the next records, which start at sequence number 0.
-    ///
-    /// For keys under which another implementation has sealed records, use
-    /// [`take_over`](Self::take_over).
-    ///
-    /// In TLS 1.2 the first record under the keys is our Finished: install them as
-    /// [`Epoch::Handshake`] after [`change_cipher_spec`](Self::change_cipher_spec), and call
-    /// [`establish`](Self::establish) when application data may follow.
-    ///
-    /// A client that has installed [`Epoch::EarlyData`] cannot go back to plaintext for a second
-    /// ClientHello: answer a HelloRetryRequest with a new connection without early data.
-    ///
-    /// # Errors
-    /// - [`KeyError::Epoch`] if `epoch` is not later than the current one; in TLS 1.2 also if there
-    ///   are keys already, or for [`Epoch::EarlyData`].
-    /// - [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2.
-    /// - [`KeyError::SameSecret`] if the current keys have the same secret.
-    /// - [`KeyError::Mismatch`] if the keys are of another version than the connection.
-    /// - [`KeyError::Closed`] if this direction is closing, is closed, or has failed, unless an
-    ///   alert waits for these keys.
-    /// - [`KeyError::HandedOver`] if the keys of this direction were handed over.
-    /// - [`KeyError::Length`] if the tags are longer than 255 bytes.
-    /// - [`KeyError::Crypto`] if the keys cannot be made.
-    pub fn install(&mut self, epoch: Epoch, schedule: K) -> Result<(), KeyError> {
-        self.take_over(epoch, schedule, 0)
-    }
-
-    /// Takes over keys under which another implementation has sealed records.
-    ///
-    /// `sequence` is the sequence number of the next record. **A number that was used before
-    /// reveals content and allows forgeries** (RFC 5116 section 5.1.1). For new keys, use
-    /// [`install`](Self::install).
-    ///
-    /// Ask the other implementation for the number: a TLS 1.3 server may have sent session tickets
-    /// under its application keys, and in TLS 1.2 the Finished had number 0.
-    ///
-    /// # Errors
-    /// The errors of [`install`](Self::install), with [`KeyError::NonceReuse`] only if `sequence`
-    /// is 0.
-    pub fn take_over(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
-        let installed = self.make_keys(epoch, schedule, sequence);
-        scrub_stack(K::STACK);
-        installed
-    }
-
-    /// Not inlined: its frame has to be one that [`scrub_stack`] reaches.
-    #[inline(never)]
-    fn make_keys(&mut self, epoch: Epoch, schedule: K, sequence: u64) -> Result<(), KeyError> {
-        self.check_install(epoch, &schedule, sequence)?;
-        let version = schedule.version();
-        self.keys.make(schedule, sequence)?;
-        let limit = self.keys.get().map_or(0, Protection::confidentiality_limit);
-        let limit = match self.key_limit {
-            u32::MAX => limit,
-            chosen => limit.min(chosen.into()),
-        };
-        self.data_limit = limit.max(CONTROL_RESERVE + 1).wrapping_sub(CONTROL_RESERVE);
-        self.version = Some(version);
-        self.epoch = epoch;
-        self.keys_due = false;
-        // TLS 1.2 has no KeyUpdate.
-        self.update_due &= !version.is_tls12();
-        self.set_max_content();
-        Ok(())
-    }
-
-    /// Returns an error if keys for `epoch` cannot be [taken over](Self::take_over).
-    pub(crate) fn check_install(
-        &self,
-        epoch: Epoch,
-        schedule: &K,
-        sequence: u64,
-    ) -> Result<(), KeyError> {
-        // Whatever the other checks say: see `KeySchedule::is_same_secret`.
-        let is_in_use = self.has_secret_of(schedule);
-        match self.state {
-            WriteState::Open => {}
-            WriteState::CancelQueued | WriteState::CloseQueued | WriteState::AlertQueued
-                if self.is_keys_due() => {}
-            WriteState::HandedOver => return Err(KeyError::HandedOver),
-            WriteState::CancelQueued
-            | WriteState::CloseQueued
-            | WriteState::AlertQueued
-            | WriteState::Closed
-            | WriteState::Failed => return Err(KeyError::Closed),
-        }
-        let known = self.version.or(self.pinned);
-        schedule.version().check_keys(known, self.epoch, epoch, sequence)?;
-        // The same secret in a later epoch would start at sequence number 0 again.
-        if is_in_use {
-            return Err(KeyError::SameSecret);
-        }
-        Ok(())
-    }
-
-    /// TLS 1.2: returns whether our change_cipher_spec is written and its keys are not installed.
-    /// The peer would open a record that is sent now under these keys.
-    pub(crate) const fn is_keys_due(&self) -> bool {
-        self.keys_due && self.is_tls12()
-    }
-
-    /// Returns whether the current keys have the same secret as `schedule`.
-    pub(crate) fn has_secret_of(&self, schedule: &K) -> bool {
-        self.keys.get().is_some_and(|keys| keys.schedule().is_same_secret(schedule))
-    }
+    // State
 
     pub(crate) const fn version(&self) -> Option<Version> {
         self.version
@@ -790,26 +408,6 @@ impl<K: KeySchedule> Sealer<K> {
     /// Sets whether there are unsent records, which must leave before the keys may be handed over.
     pub(crate) const fn set_has_unsent(&mut self, has_unsent: bool) {
         self.has_unsent = has_unsent;
-    }
-
-    /// TLS 1.2: allows application data.
-    ///
-    /// A client may call it when its Finished is sealed (False Start), or when the server's is
-    /// verified.
-    ///
-    /// # Errors
-    /// - [`KeyError::Epoch`] unless TLS 1.2 keys are installed as [`Epoch::Handshake`].
-    /// - [`KeyError::NonceReuse`] if no record was sealed under the keys: the Finished is missing.
-    ///   If another implementation sealed it, [take over](Self::take_over) the keys.
-    pub fn establish(&mut self) -> Result<(), KeyError> {
-        if self.epoch != Epoch::Handshake || !self.is_tls12() {
-            return Err(KeyError::Epoch);
-        }
-        if self.sequence() == Some(0) {
-            return Err(KeyError::NonceReuse);
-        }
-        self.epoch = Epoch::Application;
-        Ok(())
     }
 
     /// Returns whether an unprotected record has been sealed, or the version is known.
@@ -841,33 +439,4 @@ impl<K: KeySchedule> defmt::Format for Sealer<K> {
         let (state, epoch, sequence) = (self.state, self.epoch, self.sequence());
         defmt::write!(f, "Sealer({}, {} keys, record {})", state, epoch, sequence);
     }
-}
-
-/// Clamps `limit` to what the protocol allows, and to at least 1: with 0 there is no progress.
-const fn content_limit(limit: u16) -> u16 {
-    if limit == 0 { 1 } else { least(limit, MAX_CONTENT) }
-}
-
-const fn least(a: u16, b: u16) -> u16 {
-    if a < b { a } else { b }
-}
-
-/// Returns the length of `parts` if they are whole handshake messages of types that the caller may
-/// send.
-fn check_messages(parts: &[&[u8]]) -> Result<usize, SealError> {
-    let mut source = Source::new(parts);
-    let total = length(parts);
-    let mut left = total;
-    while left != 0 {
-        let mut header = [0; HandshakeHeader::LEN];
-        source.copy_to(&mut header);
-        let HandshakeHeader { message_type, length } = HandshakeHeader::decode(header);
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        source.skip(length);
-        left = match left.checked_sub(length.saturating_add(HandshakeHeader::LEN)) {
-            Some(left) if message_type != HandshakeType::KEY_UPDATE => left,
-            _ => return Err(SealError::NotHandshake),
-        };
-    }
-    Ok(total)
 }

@@ -3,7 +3,7 @@
 //! Nothing here reads the plaintext before the tag is checked, but for the zeros at its end. What the
 //! caller may do with it is written at [`Provisional`].
 
-use super::{Event, Opened, Opener, RestIn, Unprotected};
+use super::{Event, Opened, Opener, Plaintext, RestIn};
 use crate::buffer::front::Front;
 use crate::crypto::aead::multi_part::MultiPart;
 use crate::crypto::keys::KeySchedule;
@@ -233,7 +233,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
         let (available, is_new) = (input.len(), !self.is_arriving());
         // Where the ciphertext begins in the input, and how much of it was not consumed yet.
         let (start, left) =
-            if is_new { self.judge_longer(input)? } else { (0, self.ciphertext_left()) };
+            if is_new { self.check_longer(input)? } else { (0, self.ciphertext_left()) };
         let Some(keys) = self.keys.get_mut() else { return Err(Fault::Crypto.into()) };
         let tag_len = keys.tag_len();
         if left == 0 {
@@ -281,7 +281,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
 
     /// Checks the header of a record that is longer than the buffer, as far as [`Self::open`] does not.
     /// Returns where its ciphertext begins, and how long it is.
-    fn judge_longer(&self, input: &[u8]) -> Result<(usize, usize), Fault> {
+    fn check_longer(&self, input: &[u8]) -> Result<(usize, usize), Fault> {
         let (Some(keys), Some(header)) = (self.keys.get(), input.first_chunk()) else {
             return Err(Fault::Crypto);
         };
@@ -327,7 +327,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
         let is_padded = !is_tls12 && content.wrapping_add(1) != plaintext;
         let start = 0;
         let (front, was_protected) = (Front::of(&[], content), true);
-        let record = Unprotected { content_type, content: front, start, is_padded, was_protected };
+        let record = Plaintext { content_type, content: front, start, is_padded, was_protected };
         self.deliver(record, total)?;
         Ok(content)
     }

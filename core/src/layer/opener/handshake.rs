@@ -49,7 +49,7 @@ impl<K: KeySchedule> Opener<K> {
         let mut piece = self.messages.next(content);
         if let Some(found) = &piece {
             if found.is_new {
-                self.judge_message(found.header)?;
+                self.check_message(found.header)?;
             }
             if found.len == 0 && found.header.length != 0 {
                 // Only the header is here: there is nothing to deliver yet.
@@ -72,7 +72,7 @@ impl<K: KeySchedule> Opener<K> {
         };
         let header = piece.header;
         if header.message_type == HandshakeType::KEY_UPDATE {
-            // The body is one byte: `judge_message` has checked it.
+            // The body is one byte: `check_message` has checked it.
             let requested = match content.bytes().get(piece.start) {
                 Some(0) => false,
                 Some(1) => true,
@@ -115,7 +115,7 @@ impl<K: KeySchedule> Opener<K> {
     }
 
     /// Checks whether a handshake message may come, as far as a record layer knows.
-    fn judge_message(&self, header: HandshakeHeader) -> Result<(), Fault> {
+    fn check_message(&self, header: HandshakeHeader) -> Result<(), Fault> {
         use HandshakeType as Type;
         let message_type = header.message_type;
         let is_client = self.role == Role::Client;

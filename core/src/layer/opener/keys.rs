@@ -6,7 +6,7 @@ use crate::crypto::protection::Protection;
 use crate::crypto::scrub::scrub_stack;
 use crate::protocol::error::{Fault, KeyError, OpenError};
 use crate::protocol::record::{
-    Epoch, MAX_CONTENT, MAX_PROTECTED_TLS12, MAX_PROTECTED_TLS13, Role, Version,
+    Epoch, MAX_CONTENT, MAX_PROTECTED_TLS12, MAX_PROTECTED_TLS13, Version,
 };
 use crate::protocol::record_size_limit::RecordSizeLimit;
 
@@ -113,12 +113,6 @@ impl<K: KeySchedule> Opener<K> {
         Ok(())
     }
 
-    /// Returns whether there are keys with tags so short that a peer must not get many attempts to
-    /// forge one.
-    fn has_short_tags(&self) -> bool {
-        self.keys.get().is_some_and(|keys| keys.tag_len() < 16)
-    }
-
     /// TLS 1.2: allows application data. Call it when the peer's Finished is verified.
     ///
     /// # Errors
@@ -138,34 +132,6 @@ impl<K: KeySchedule> Opener<K> {
         self.check_key_change()?;
         self.epoch = Epoch::Application;
         self.set_fast();
-        Ok(())
-    }
-
-    /// Skips early data that was offered and is rejected. For servers, in TLS 1.3.
-    ///
-    /// As many bytes are skipped as [`Limits::early_data`](crate::Limits) allows on the wire. After
-    /// a HelloRetryRequest, early data is skipped up to the second ClientHello, otherwise up to the
-    /// first record that opens under the handshake keys. These may be installed before or after
-    /// this call, but before the next [`open`](Self::open).
-    ///
-    /// # Errors
-    /// - [`KeyError::Epoch`] under early data or application keys, after a record has opened under
-    ///   the handshake keys, on a client, and in TLS 1.2, where every record that does not open is
-    ///   a forgery. After a HelloRetryRequest also under handshake keys.
-    /// - [`KeyError::ShortTag`] if the tags are shorter than 16 bytes.
-    pub fn skip_early_data(&mut self, after_hello_retry_request: bool) -> Result<(), KeyError> {
-        self.early_data = match (after_hello_retry_request, self.epoch) {
-            _ if self.is_tls12() || self.role == Role::Client => return Err(KeyError::Epoch),
-            (true, Epoch::Plaintext) => EarlyData::SkipApplicationData,
-            (false, Epoch::Plaintext) => EarlyData::SkipUndecryptable,
-            (false, Epoch::Handshake) if self.sequence() == Some(0) => {
-                if self.has_short_tags() {
-                    return Err(KeyError::ShortTag);
-                }
-                EarlyData::SkipUndecryptable
-            }
-            _ => return Err(KeyError::Epoch),
-        };
         Ok(())
     }
 

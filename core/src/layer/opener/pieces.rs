@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{Event, Opened, Opener, RestIn, Unprotected, protecting};
+use super::{Event, Opened, Opener, Plaintext, RestIn, protecting};
 use crate::buffer::front::Front;
 use crate::buffer::pieces::{gather, total};
 use crate::crypto::aead::multi_part::MultiPart;
@@ -120,7 +120,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
         let mut front = [0; LOOK];
         let start = content.start;
         let content = front_of(pieces, content, &mut front);
-        let record = Unprotected { content_type, content, start, is_padded, was_protected };
+        let record = Plaintext { content_type, content, start, is_padded, was_protected };
         self.deliver(record, total)
     }
 

@@ -6,7 +6,7 @@ use crate::layer::notice::{Notice, Signal};
 use crate::protocol::alert::{AlertClass, AlertDescription};
 use crate::protocol::close::{OnPeerClose, Trigger, WriteState};
 use crate::protocol::end::WriteEnd;
-use crate::protocol::error::CloseError;
+use crate::protocol::error::{CloseError, SealError};
 use crate::protocol::record::{Epoch, Version};
 use crate::small::SMALL;
 
@@ -124,6 +124,29 @@ impl<K: KeySchedule> Sealer<K> {
             self.fatal = Some(description);
         }
         self.clear_updates();
+    }
+
+    /// Passes on the result of the cipher. Fails the connection if the cipher failed.
+    pub(super) fn check_sealed(
+        &mut self,
+        sealed: Result<usize, SealError>,
+    ) -> Result<usize, SealError> {
+        if sealed == Err(SealError::Crypto) {
+            return Err(self.crypto_failed());
+        }
+        sealed
+    }
+
+    /// Fails the connection because its cipher failed. No alert is sent: it could not be sealed.
+    pub(crate) fn crypto_failed(&mut self) -> SealError {
+        // If an alert is queued, the opener knows of it already. It must not be told of a second
+        // one.
+        if self.current() != WriteState::AlertQueued {
+            let stop = Signal::stop(AlertDescription::INTERNAL_ERROR);
+            self.signal = self.signal.merge(stop).merge(Signal::CIPHER_FAILED);
+        }
+        self.fail();
+        SealError::Crypto
     }
 
     /// Fails the connection without an alert.
