@@ -27,6 +27,9 @@ struct Slot {
     at: u32,
     /// The most content that the record may have.
     len: u16,
+    /// It can never be sealed. Its memory is not used again, because whoever fills it may not know that yet:
+    /// what DMA writes there would be sent.
+    is_dropped: bool,
 }
 
 impl Slot {
@@ -171,7 +174,7 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
         &mut self,
         mut seal: impl FnMut(&mut Sealer<K>, &mut [u8]) -> Result<Sealed, SealError>,
     ) -> Result<Sealed, SealError> {
-        if self.slot.is_some() {
+        if self.slot().is_some() {
             return Err(SealError::SlotReserved);
         }
         loop {
@@ -206,7 +209,7 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
     /// # Errors
     /// The errors of [`Connection::reserve`](crate::Connection::reserve).
     pub fn reserve(&mut self, len: usize) -> Result<&mut [u8], SealError> {
-        if self.slot.is_some() {
+        if self.slot().is_some() {
             return Err(SealError::SlotReserved);
         }
         match self.sealer.check_data() {
@@ -226,13 +229,21 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
             return Err(SealError::NoSpace { need });
         }
         let at = self.unsent.end().saturating_add(gap) as u32;
-        self.slot = Some(Slot { at, len: slot_len });
+        self.slot = Some(Slot { at, len: slot_len, is_dropped: false });
         self.slot_mut().ok_or(SealError::NoSlot)
+    }
+
+    /// Returns the slot that may be sealed.
+    const fn slot(&self) -> Option<Slot> {
+        match self.slot {
+            Some(Slot { is_dropped: false, .. }) => self.slot,
+            _ => None,
+        }
     }
 
     /// Returns the reserved slot, if there is one.
     pub fn slot_mut(&mut self) -> Option<&mut [u8]> {
-        let slot = self.slot?;
+        let slot = self.slot()?;
         let headroom = self.sealer.headroom();
         self.unsent.from(slot.at()).get_mut(headroom..)?.get_mut(..usize::from(slot.len))
     }
@@ -242,7 +253,7 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
     /// # Errors
     /// The errors of [`Connection::commit`](crate::Connection::commit).
     pub fn commit(&mut self, len: usize) -> Result<(), SealError> {
-        let slot = self.slot.ok_or(SealError::NoSlot)?;
+        let slot = self.slot().ok_or(SealError::NoSlot)?;
         if len > usize::from(slot.len) {
             return Err(SealError::TooLong);
         }
@@ -271,7 +282,8 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
     /// # Errors
     /// The errors of [`Connection::discard`](crate::Connection::discard).
     pub fn discard(&mut self) -> Result<(), SealError> {
-        self.slot.take().ok_or(SealError::NoSlot)?;
+        self.slot().ok_or(SealError::NoSlot)?;
+        self.slot = None;
         self.seal_control();
         Ok(())
     }
@@ -378,6 +390,9 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
     }
 
     /// Seals the next control record into the room before the slot, or behind all unsent bytes.
+    ///
+    /// There is room for one before a slot. The alert that ends a connection waits for a KeyUpdate there
+    /// until the transport has taken it.
     fn seal_next(&mut self, control: Control) -> Result<(), SealError> {
         loop {
             let limit = self.slot.map_or(self.unsent.capacity(), Slot::at);
@@ -391,6 +406,12 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
                 }
                 Err(SealError::NoSpace { need }) if self.slot.is_none() && self.make_room(need) => {
                 }
+                // Padding that was set since the slot was reserved has made the record longer.
+                Err(SealError::NoSpace { .. })
+                    if self.unsent.is_empty() && self.slot.is_some_and(|slot| slot.is_dropped) =>
+                {
+                    self.slot = None;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -398,8 +419,8 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
 
     /// Drops the slot if the direction is not open any more: it can never be sealed.
     fn drop_slot_if_ended(&mut self) {
-        if self.sealer.end() != WriteEnd::Open {
-            self.slot = None;
+        if let Some(slot) = &mut self.slot {
+            slot.is_dropped |= self.sealer.end() != WriteEnd::Open;
         }
     }
 
@@ -421,7 +442,7 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
         if self.has_transport_failed {
             return Err(ShutdownError::TransportFailed);
         }
-        if self.slot.is_some() {
+        if self.slot().is_some() {
             return Err(ShutdownError::SlotReserved);
         }
         if !is_started && self.sealer.end() == WriteEnd::Open {
@@ -536,7 +557,7 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
 
     /// Returns whether nothing is unsent and no slot is reserved.
     pub(super) const fn is_at_rest(&self) -> bool {
-        self.unsent.is_empty() && self.slot.is_none()
+        self.unsent.is_empty() && self.slot().is_none()
     }
 
     /// Gives `call` the sending half, to install keys for instance, and settles the writer again.

@@ -1,7 +1,7 @@
 //! Slots: records that are filled in the output buffer.
 
 use tls_record::close::OnPeerClose;
-use tls_record::{AlertDescription, KeyError, RecordSizeLimit, SealError};
+use tls_record::{AlertDescription, KeyError, Padding, RecordSizeLimit, SealError, WriteEnd};
 use tls_record_tests::records::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, Suite, key_update, message};
 
 use crate::support::{PIECES, Wired, alert, data};
@@ -101,13 +101,47 @@ fn a_fault_discards_the_slot_and_sends_its_alert() {
                 assert_eq!(end.tls.slot_mut(), None);
                 assert_eq!(end.tls.commit(300), Err(SealError::NoSlot));
                 assert_eq!(end.tls.discard(), Err(SealError::NoSlot));
-                // The alert takes the room of the slot at once.
-                end.take(usize::MAX);
-                let last = end.opened().pop();
+                // It has room before the slot, which a KeyUpdate may have taken.
+                let last = end.send().pop();
                 assert_eq!(last, (how != 2).then(|| alert([2, 20])), "{suite:?} {updates} {how}");
             }
         }
     }
+}
+
+/// DMA may still fill it, and what it writes must not be sent.
+#[test]
+fn the_memory_of_a_slot_that_was_dropped_is_not_used_again() {
+    for (updates, pads) in [(0, false), (1, false), (2, false), (0, true), (1, true)] {
+        let mut end = Wired::<1024>::configured(Suite::Tls13, |config| {
+            if pads {
+                (config.padding, config.pads_control) = (Padding::Block(128), true);
+            }
+        });
+        let slot = end.tls.reserve(200).unwrap().as_ptr_range();
+        for _ in 0..updates {
+            end.tls.update_keys(false).unwrap();
+            end.accept(HANDSHAKE, &key_update(1));
+        }
+        let forged = end.peer.forge(DATA, b"forged");
+        assert!(end.receive(&forged).is_err());
+        while !end.tls.unsent().is_empty() {
+            let unsent = end.tls.unsent().as_ptr_range();
+            assert!(unsent.end <= slot.start || slot.end <= unsent.start, "{updates} {pads}");
+            end.take(usize::MAX);
+        }
+        assert_eq!(end.tls.end().write, WriteEnd::AlertSent(AlertDescription::BAD_RECORD_MAC));
+    }
+}
+
+#[test]
+fn padding_that_is_set_after_a_slot_was_reserved_does_not_keep_the_alert_back() {
+    let mut end = Wired::<512>::configured(Suite::Tls13, |config| config.pads_control = true);
+    end.tls.reserve(4).unwrap();
+    end.tls.set_padding(Padding::Block(128));
+    end.tls.abort(AlertDescription::INTERNAL_ERROR).unwrap();
+    let sent = end.send();
+    assert!(sent.len() == 1 && sent[0].1.starts_with(&[2, 80, 21]), "the inner plaintext");
 }
 
 // 5246 7.2.1: "discarding any pending writes"
