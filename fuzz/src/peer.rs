@@ -215,14 +215,18 @@ impl<P: Provider> Direction<P> {
                 assert_eq!(records[1..3], [3, 3]);
                 assert!(records[HEADER_LEN..].starts_with(&explicit), "the explicit nonce");
             }
-            // The version of a first ClientHello (RFC 9846 section 5.1).
+            // The version of a first ClientHello (RFC 9846 section 5.1), in all of its records.
             (_, None) => {
-                let is_first = std::mem::take(&mut self.is_first);
-                let is_hello = is_first && record.content_type == ContentType::HANDSHAKE;
-                assert_eq!(records[1..3], [3, if is_hello { 1 } else { 3 }]);
+                self.is_first &= record.content_type == ContentType::HANDSHAKE;
+                assert_eq!(records[1..3], [3, if self.is_first { 1 } else { 3 }]);
             }
         }
         record
+    }
+
+    /// Must be called when the records of one call that sealed are opened.
+    pub fn end_of_call(&mut self) {
+        self.is_first = false;
     }
 }
 

@@ -482,6 +482,9 @@ impl World {
             at += total;
             taken += len;
         }
+        if !lens.is_empty() {
+            self.mirror.end_of_call();
+        }
         self.assert_untouched(at);
     }
 

@@ -160,7 +160,7 @@ impl<K: KeySchedule> Protection<K> {
         }
         match self.seal(content_type, record, len, None) {
             Ok(()) => Ok(need),
-            Err(AeadError) => Err(SealError::Crypto),
+            Err(AeadError) => Err(not_sealed(record)),
         }
     }
 
@@ -175,7 +175,7 @@ impl<K: KeySchedule> Protection<K> {
         let record = out.get_mut(..need).ok_or(SealError::NoSpace { need })?;
         match self.seal(content_type, record, content.len(), Some(content)) {
             Ok(()) => Ok(need),
-            Err(AeadError) => Err(SealError::Crypto),
+            Err(AeadError) => Err(not_sealed(record)),
         }
     }
 
@@ -302,6 +302,14 @@ impl<K: KeySchedule> Protection<K> {
         self.sequence = self.sequence.wrapping_add(1); // `u64::MAX` is refused above
         Ok((start, plaintext))
     }
+}
+
+/// Overwrites a record that the cipher did not seal, so that its content is not taken for a record.
+#[cold]
+#[inline(never)]
+pub(crate) fn not_sealed(record: &mut [u8]) -> SealError {
+    record.fill(0);
+    SealError::Crypto
 }
 
 /// Content to seal, or a record to open, of at most this many bytes is copied, whatever the cipher can do. A

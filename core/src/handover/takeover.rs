@@ -598,11 +598,13 @@ impl<P: Provider> Follower<P> {
             layer.set_peer_record_size_limit(peer);
         } else if let code @ 1..=4 = fragment_code {
             let length = 256_u16 << code;
-            layer.set_fragment_limit(length);
-            // Some peers do not count the content type of TLS 1.3.
+            // Some peers do not count the content type of TLS 1.3 (RFC 9846 section 5.4).
             let is_tls12 = matches!(self.negotiated, Some((Version::Tls12, _)));
-            if let Some(limit) = RecordSizeLimit::new(length.saturating_add((!is_tls12).into())) {
-                layer.set_own_record_size_limit(limit);
+            let received = length.saturating_add((!is_tls12).into());
+            let [received, sent] = [received, length].map(RecordSizeLimit::new);
+            if let (Some(received), Some(sent)) = (received, sent) {
+                layer.set_own_record_size_limit(received);
+                layer.set_peer_record_size_limit(sent);
             }
         }
     }

@@ -12,7 +12,8 @@ use crate::protocol::record::{Epoch, Role};
 /// Keys of one direction, with the sequence number of its next record.
 pub(crate) type Numbered<K> = (K, u64);
 
-/// Installs keys in both halves. If a check fails, neither half gets keys.
+/// Installs keys in both halves. If a check fails, neither half gets keys. If the keys of the sealer cannot be
+/// made when the opener has its own, the connection fails.
 ///
 /// Not inlined: its frame has to be one that [`scrub_stack`](crate::crypto::scrub::scrub_stack) reaches.
 #[inline(never)]
@@ -41,7 +42,10 @@ pub(crate) fn take_over<K: KeySchedule>(
     }
     checked?;
     opener.take_over(epoch, read, read_sequence)?;
-    sealer.take_over(epoch, write, write_sequence)
+    sealer.take_over(epoch, write, write_sequence).inspect_err(|_| {
+        sealer.crypto_failed();
+        opener.apply(sealer.take_signal());
+    })
 }
 
 /// Installs the keys of the records that `writer` seals, in the half that seals or opens them.
@@ -55,7 +59,8 @@ pub(crate) fn install_one<K: KeySchedule>(
     epoch: Epoch,
     schedule: K,
 ) -> Result<(), KeyError> {
-    if opener.has_secret_of(&schedule) || sealer.has_secret_of(&schedule) {
+    // Both, as above.
+    if opener.has_secret_of(&schedule) | sealer.has_secret_of(&schedule) {
         return Err(KeyError::SameSecret);
     }
     if opener.role() == writer {

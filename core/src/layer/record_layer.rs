@@ -349,11 +349,11 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// # Errors
     /// The errors of [`Opener::install`] and [`Sealer::install`]. In addition:
     ///
-    /// - [`KeyError::Closed`] while an alert waits for the keys of one direction.
+    /// - [`KeyError::Closed`] after an abort, also while its alert waits for these keys.
     /// - [`KeyError::Mismatch`] if the keys are of different versions.
     /// - [`KeyError::SameSecret`] if the keys have the same secret.
     ///
-    /// After [`KeyError::Crypto`] only one direction may have its keys: drop the connection.
+    /// After [`KeyError::Crypto`] the connection has failed if one of the directions had got its keys.
     pub fn install(&mut self, epoch: Epoch, client: K, server: K) -> Result<(), KeyError> {
         self.take_over(epoch, (client, 0), (server, 0))
     }

@@ -15,7 +15,7 @@ pub(crate) use suspend::PACKED_LEN;
 use crate::buffer::bytes::{Source, copy_content, length};
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Padding;
-use crate::crypto::protection::{Keys, Protection, is_out_of_place};
+use crate::crypto::protection::{Keys, Protection, is_out_of_place, not_sealed};
 use crate::layer::config::Config;
 use crate::layer::notice::Signal;
 use crate::protocol::alert::AlertDescription;
@@ -138,14 +138,15 @@ impl<K: KeySchedule> Sealer<K> {
     /// sealed. Pass the bytes that were not taken again. Each byte is copied once.
     ///
     /// # Errors
-    /// Nothing has changed, except after [`SealError::Crypto`].
+    /// Nothing has changed, except after [`SealError::Crypto`]: then the record is overwritten with zeros. So
+    /// is one that follows sealed records, whose lengths are returned.
     ///
     /// - [`SealError::NoSpace`] if `out` is shorter than the first record. Space for
     ///   [`record_len`](Self::record_len) of [`fragment_limit`](Self::fragment_limit) bytes is
     ///   always enough to make progress.
     /// - [`SealError::ControlFirst`] while a KeyUpdate is due.
-    /// - [`SealError::Closed`] after [`close`](Self::close), or after a TLS 1.2 peer's close_notify if
-    ///   it is replied to.
+    /// - [`SealError::Closed`] after [`close`](Self::close) or [`cancel`](Self::cancel), or after a TLS 1.2
+    ///   peer's close_notify if it is replied to.
     /// - [`SealError::Failed`] if the connection has failed.
     /// - [`SealError::HandedOver`] after a suspend or a hand-over to the kernel.
     /// - [`SealError::NoKeys`] before there are keys for application data.
@@ -273,8 +274,9 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(())
     }
 
+    /// Returns whether the version is TLS 1.2, or no other may be negotiated.
     const fn is_tls12(&self) -> bool {
-        matches!(self.version, Some(version) if version.is_tls12())
+        matches!((self.version, self.pinned), (Some(version), _) | (None, Some(version)) if version.is_tls12())
     }
 
     /// Returns whether the current keys may only seal control records.
@@ -327,7 +329,7 @@ impl<K: KeySchedule> Sealer<K> {
                     sealed.taken = sealed.taken.wrapping_add(len);
                     sealed.written = sealed.written.wrapping_add(written);
                 }
-                // The sealed records must still reach the peer. The next call returns the error.
+                // The sealed records must still reach the peer. The next call fails.
                 Err(_) if sealed.taken != 0 => break,
                 Err(error) => return Err(error),
             }
@@ -372,7 +374,8 @@ impl<K: KeySchedule> Sealer<K> {
         match self.keys.get_mut() {
             Some(keys) => {
                 if keys.seal(last_type, record, len, None).is_err() {
-                    return Err(self.crypto_failed());
+                    let error = not_sealed(record);
+                    return self.check_sealed(Err(error));
                 }
             }
             None => self.write_header(content_type, record),
@@ -381,7 +384,7 @@ impl<K: KeySchedule> Sealer<K> {
     }
 
     /// Writes the header of an unprotected record.
-    fn write_header(&mut self, content_type: ContentType, record: &mut [u8]) {
+    fn write_header(&self, content_type: ContentType, record: &mut [u8]) {
         // RFC 9846 section 5.1: 0x0301 only in an initial ClientHello, not in the one after a
         // HelloRetryRequest.
         let is_first = !self.has_sealed_plaintext && self.version.is_none();
@@ -392,7 +395,6 @@ impl<K: KeySchedule> Sealer<K> {
         if let Some((header, content)) = record.split_first_chunk_mut() {
             *header = Header { content_type, version, length: content.len() as u16 }.encode();
         }
-        self.has_sealed_plaintext = true;
     }
 
     // State

@@ -9,8 +9,8 @@ use crate::protocol::record::{HEADER_LEN, MAX_CONTENT};
 /// This is a record_size_limit (RFC 8449 section 4) or a max_fragment_length (RFC 6066 section 4).
 ///
 /// In TLS 1.3 it counts the content type and the padding, in TLS 1.2 the content alone. For a
-/// max_fragment_length of M use M in TLS 1.2. In TLS 1.3 use M + 1 for received records, because
-/// some peers do not count the content type.
+/// max_fragment_length of M use M, as the limit on sealed records in either version (RFC 9846
+/// section 5.4). On received records use M + 1 in TLS 1.3, because some peers do not count the content type.
 ///
 /// ```
 /// use tls_record::{Config, RecordSizeLimit, Role};

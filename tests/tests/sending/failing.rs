@@ -193,6 +193,20 @@ fn only_an_initial_client_hello_carries_another_record_version() {
     }
 }
 
+// 9846 5.1 speaks of the "records" of an initial ClientHello.
+#[test]
+fn all_records_of_an_initial_client_hello_carry_its_record_version() {
+    let mut layer = fresh(Role::Client).layer;
+    layer.set_fragment_limit(4);
+    for minor in [1, 3] {
+        let mut out = [0; 24];
+        assert_eq!(layer.seal_handshake(&[&message(1, b"hello")], &mut out), Ok(24));
+        for (record, len) in [(0, 4), (9, 4), (18, 1)] {
+            assert_eq!(out[record..][..5], [22, 3, minor, 0, len]);
+        }
+    }
+}
+
 #[test]
 fn no_renegotiation_is_a_warning_and_sent_in_tls12_only() {
     let mut connection = tls13();

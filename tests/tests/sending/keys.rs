@@ -1,3 +1,4 @@
+use tls_record::Padding;
 use tls_record_tests::chip::Chip;
 
 use super::*;
@@ -55,6 +56,54 @@ fn a_stream_without_room_for_a_record_is_an_error() {
     let need = 5 + 1 + 1 + 255;
     let written = embedded_io::Write::write(&mut stream, b"data");
     assert_eq!(written, Err(StreamError::Seal(SealError::NoSpace { need })));
+}
+
+/// What is not encrypted must not lie in a buffer of records.
+#[test]
+fn that_fail_leave_no_content_in_the_output() {
+    for how in 0..4 {
+        let chip = Chip::new();
+        let mut layer = chip.layer();
+        layer.set_fragment_limit(8);
+        if how == 3 {
+            layer.set_padding(Padding::Block(32));
+        }
+        let mut out = [0x55; 200];
+        let mut written = 0;
+        if how == 0 {
+            // The second record fails: the first must reach the peer.
+            chip.seals.set(1);
+            let sealed = layer.seal(&[b"one two three"], &mut out).unwrap();
+            assert_eq!(sealed, Sealed { taken: 8, written: 30 });
+            written = 30;
+        } else {
+            chip.seals.set(0);
+            let sealed = match how {
+                1 => layer.seal(&[b"content"], &mut out).map(drop),
+                2 => layer.seal_handshake(&[&message(4, b"")], &mut out).map(drop),
+                _ => layer.seal(&[b"con", b"tent"], &mut out).map(drop),
+            };
+            assert_eq!(sealed, Err(SealError::Crypto));
+        }
+        let behind = &out[written..];
+        let zeros = behind.iter().take_while(|&&byte| byte == 0).count();
+        assert!(zeros > 0 && behind[zeros..].iter().all(|&byte| byte == 0x55), "{how}");
+    }
+}
+
+#[test]
+fn that_one_direction_does_not_get_end_the_connection() {
+    // The keys that the opener gets are made first.
+    for (made, end) in [(0, ReadEnd::Open), (1, ReadEnd::Fault(Fault::Crypto))] {
+        let chip = Chip::new();
+        let mut layer = RecordLayer::new(Config::new(Role::Client));
+        chip.keys.set(made);
+        let installed = layer.install(Epoch::Application, chip.slot(), chip.slot());
+        assert_eq!(installed, Err(KeyError::Crypto));
+        assert_eq!(layer.end().read, end);
+        assert_eq!(layer.end().write == WriteEnd::Failed, made == 1);
+        assert_eq!(layer.poll_control(&mut [0; 64]), Ok(0), "no alert in plaintext");
+    }
 }
 
 #[test]

@@ -67,26 +67,32 @@ impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
         let start = self.headroom();
         // Does not wrap: both are lengths within a record.
         let plaintext = start..start.wrapping_add(len);
-        let opened = self.open_parts(pieces, plaintext.clone(), tail);
-        self.end(opened)?;
+        let verified = self.verify_pieces(pieces, plaintext.clone());
+        let decrypted = verified.and_then(|()| {
+            visit(pieces, plaintext.clone(), &mut |part| {
+                self.aead.decrypt(part).ok()?;
+                tail.read(part);
+                Some(())
+            })
+        });
+        if verified.is_some() && decrypted.is_none() {
+            // The record is the peer's: the cipher has failed.
+            let _ = visit(pieces, plaintext, &mut |part| {
+                part.fill(0);
+                Some(())
+            });
+            self.aead.end();
+            return Err(Fault::Crypto);
+        }
+        self.end(decrypted)?;
         Ok(plaintext)
     }
 
-    fn open_parts(
-        &mut self,
-        pieces: &mut [&mut [u8]],
-        plaintext: Range<usize>,
-        tail: &mut Tail,
-    ) -> Option<()> {
+    fn verify_pieces(&mut self, pieces: &mut [&mut [u8]], plaintext: Range<usize>) -> Option<()> {
         visit(pieces, plaintext.clone(), &mut |part| self.aead.authenticate(part).ok())?;
         let mut tag = [0; MAX_TAG];
         let tag = tag.get_mut(..self.tag_len())?;
-        self.aead.verify(gather(pieces, plaintext.end, tag)).ok()?;
-        visit(pieces, plaintext, &mut |part| {
-            self.aead.decrypt(part).ok()?;
-            tail.read(part);
-            Some(())
-        })
+        self.aead.verify(gather(pieces, plaintext.end, tag)).ok()
     }
 
     /// Ends the record. It counts if it was `opened`.

@@ -164,7 +164,10 @@ impl<K: KeySchedule> Sealer<K> {
         }
         let message = control.message();
         let bytes = message.as_bytes();
-        self.seal_record(message.content_type(), &mut Source::of(bytes), bytes.len(), out)
+        let written =
+            self.seal_record(message.content_type(), &mut Source::of(bytes), bytes.len(), out)?;
+        self.has_sealed_plaintext |= self.keys.get().is_none();
+        Ok(written)
     }
 
     fn alert_sealed(&mut self) {

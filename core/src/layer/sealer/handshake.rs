@@ -1,4 +1,4 @@
-//! Sealing handshake messages, and the change_cipher_spec of TLS 1.2.
+//! Sealing handshake messages, and change_cipher_spec.
 
 use super::Sealer;
 use crate::buffer::bytes::{Source, copy, length};
@@ -64,6 +64,8 @@ impl<K: KeySchedule> Sealer<K> {
             return Err(SealError::ControlFirst);
         }
         let sealed = self.seal_parts(ContentType::HANDSHAKE, parts, out)?;
+        // All records of a ClientHello have the same version.
+        self.has_sealed_plaintext |= self.keys.get().is_none() && sealed.written != 0;
         // There was room for all of the records: only the cipher can have failed.
         if sealed.written == need { Ok(need) } else { Err(SealError::Crypto) }
     }

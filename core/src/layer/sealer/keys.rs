@@ -50,8 +50,8 @@ impl<K: KeySchedule> Sealer<K> {
     /// Takes over keys under which another implementation has sealed records.
     ///
     /// `sequence` is the sequence number of the next record. **A number that was used before
-    /// reveals content and allows forgeries** (RFC 5116 section 5.1.1). For new keys, use
-    /// [`install`](Self::install).
+    /// reveals content and allows forgeries** (RFC 5116 section 5.1.1). No record has the number
+    /// `u64::MAX`: sealing one fails. For new keys, use [`install`](Self::install).
     ///
     /// Ask the other implementation for the number: a TLS 1.3 server may have sent session tickets
     /// under its application keys, and in TLS 1.2 the Finished had number 0.
@@ -135,7 +135,14 @@ impl<K: KeySchedule> Sealer<K> {
     /// - [`KeyError::Epoch`] unless TLS 1.2 keys are installed as [`Epoch::Handshake`].
     /// - [`KeyError::NonceReuse`] if no record was sealed under the keys: the Finished is missing.
     ///   If another implementation sealed it, [take over](Self::take_over) the keys.
+    /// - [`KeyError::Closed`] if this direction has failed.
+    /// - [`KeyError::HandedOver`] if the keys of this direction were handed over.
     pub fn establish(&mut self) -> Result<(), KeyError> {
+        match self.state {
+            WriteState::Failed => return Err(KeyError::Closed),
+            WriteState::HandedOver => return Err(KeyError::HandedOver),
+            _ => {}
+        }
         if self.epoch != Epoch::Handshake || !self.is_tls12() {
             return Err(KeyError::Epoch);
         }
