@@ -278,7 +278,11 @@ impl World {
                     // The Finished was not sent.
                     Err(KeyError::NonceReuse)
                 } else {
-                    Ok(())
+                    match self.state() {
+                        WriteState::Open => Ok(()),
+                        WriteState::HandedOver => Err(KeyError::HandedOver),
+                        _ => Err(KeyError::Closed),
+                    }
                 };
                 assert_eq!(self.sealer.establish(), expected);
                 if expected.is_ok() {

@@ -143,7 +143,11 @@ impl<P: Provider> World<P> {
             // The Finished was not sent.
             Err(KeyError::NonceReuse)
         } else {
-            Ok(())
+            match self.facts.write() {
+                WriteState::Open => Ok(()),
+                WriteState::HandedOver => Err(KeyError::HandedOver),
+                _ => Err(KeyError::Closed),
+            }
         }
     }
 

@@ -135,19 +135,19 @@ impl<K: KeySchedule> Sealer<K> {
     /// - [`KeyError::Epoch`] unless TLS 1.2 keys are installed as [`Epoch::Handshake`].
     /// - [`KeyError::NonceReuse`] if no record was sealed under the keys: the Finished is missing.
     ///   If another implementation sealed it, [take over](Self::take_over) the keys.
-    /// - [`KeyError::Closed`] if this direction has failed.
+    /// - [`KeyError::Closed`] if this direction is closing, is closed, or has failed.
     /// - [`KeyError::HandedOver`] if the keys of this direction were handed over.
     pub fn establish(&mut self) -> Result<(), KeyError> {
-        match self.state {
-            WriteState::Failed => return Err(KeyError::Closed),
-            WriteState::HandedOver => return Err(KeyError::HandedOver),
-            _ => {}
-        }
         if self.epoch != Epoch::Handshake || !self.is_tls12() {
             return Err(KeyError::Epoch);
         }
         if self.sequence() == Some(0) {
             return Err(KeyError::NonceReuse);
+        }
+        match self.state {
+            WriteState::Open => {}
+            WriteState::HandedOver => return Err(KeyError::HandedOver),
+            _ => return Err(KeyError::Closed),
         }
         self.epoch = Epoch::Application;
         Ok(())
