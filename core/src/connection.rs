@@ -4,8 +4,8 @@
 //! that are due are appended automatically. `sent` removes the bytes that the transport took.
 //!
 //! This folder uses [`layer`](crate::layer) and the folders below it. This file has the connection;
-//! the others have its sending half, connections in a buffer of the caller's, its halves over a
-//! mailbox, a set of connections, and record sizes.
+//! the others have its sending half with the log of its alerts, connections in a buffer of the caller's, its
+//! halves over a mailbox, a set of connections, and record sizes.
 
 mod alert_log;
 mod in_buffer;
@@ -309,7 +309,7 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Connection<K
     ///   KeyUpdate.
     /// - [`SealError::NoKeys`] only in TLS 1.2, between our change_cipher_spec and its keys.
     /// - [`SealError::NoSpace`] if there is no room for all of `parts`: pass a flight that is
-    ///   longer than `TX` in several calls.
+    ///   longer than `TX` in several calls. A message that is longer can never be written.
     pub fn write_handshake(&mut self, parts: &[&[u8]]) -> Result<(), SealError> {
         self.tell_writer();
         let written = self.writer.write_handshake(parts);
@@ -387,7 +387,8 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Connection<K
     /// - [`SealError::TooLong`] if `len` is more than the length of the slot, or than one record
     ///   may carry by now.
     /// - [`SealError::NoSpace`] if there is no room for a KeyUpdate that must precede the record:
-    ///   send the unsent bytes and call again, or [`discard`](Self::discard) the slot.
+    ///   send the unsent bytes and call again, or [`discard`](Self::discard) the slot. Also if padding that
+    ///   was set since has made the record too long: discard the slot.
     /// - Another error of [`write`](Self::write) if its cause arose after the slot was reserved.
     pub fn commit(&mut self, len: usize) -> Result<(), SealError> {
         self.tell_writer();

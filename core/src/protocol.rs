@@ -9,9 +9,5 @@ pub(crate) mod control;
 pub(crate) mod end;
 pub(crate) mod error;
 pub(crate) mod handshake;
-#[cfg(feature = "takeover")]
-pub(crate) mod hello;
-#[cfg(feature = "takeover")]
-pub(crate) mod key_log;
 pub(crate) mod record;
 pub(crate) mod record_size_limit;

@@ -1,6 +1,6 @@
 //! Inputs written by hand, each named after the behaviour that it covers.
 //!
-//! They cover faults of other implementations (see `tests/tests/lessons.rs`), and calls that random
+//! They cover faults of other implementations (see `tests/tests/known_vulnerabilities.rs`), and calls that random
 //! bytes do not reach.
 
 mod both_halves;

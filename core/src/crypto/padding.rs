@@ -119,7 +119,7 @@ mod tests {
     /// Miri is slow.
     const STRIDE: usize = if cfg!(miri) { 23 } else { 1 };
     #[test]
-    fn nothing_is_over_the_limit_or_shorter_than_its_content() {
+    fn no_policy_exceeds_the_limit() {
         let policies = [
             Padding::None,
             Padding::Block(0),
@@ -142,6 +142,10 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn policies_pad_to_their_lengths() {
         assert_eq!(Padding::Block(64).zeros(DATA, 63, 16_385), 0);
         assert_eq!(Padding::Block(64).zeros(DATA, 64, 16_385), 63);
         assert_eq!(Padding::PowerOfTwo.zeros(DATA, 64, 16_385), 63);

@@ -197,9 +197,9 @@ impl<K: Extractable> Sealer<K> {
     /// Hands this direction to the kernel, which seals its records from now on.
     ///
     /// The kernel does not pad records and does not count them: the application must keep to
-    /// [`record_limit`](Self::record_limit). Records that were sealed here must be sent first. This half ends with [`WriteEnd::HandedOver`](crate::WriteEnd::HandedOver). From
-    /// then on [`take_kernel_control`](Self::take_kernel_control) returns the alerts and KeyUpdates
-    /// that are due.
+    /// [`record_limit`](Self::record_limit). Records that were sealed here must be sent first. This half ends
+    /// with [`WriteEnd::HandedOver`](crate::WriteEnd::HandedOver). From then on
+    /// [`take_kernel_control`](Self::take_kernel_control) returns the alerts and KeyUpdates that are due.
     ///
     /// # Errors
     /// After an error nothing has changed.

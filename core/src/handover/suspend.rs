@@ -111,7 +111,7 @@ impl<K: Extractable, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Connection<K
     ///
     /// # Errors
     /// The errors of [`RecordLayer::suspend`], with [`SuspendError::Busy`] also while bytes are
-    /// [unsent](Self::unsent) or a slot is reserved.
+    /// [unsent](Self::unsent) or a slot is reserved. A KeyUpdate that was due may have been sealed then.
     pub fn suspend(&mut self, key: &[u8; 32]) -> Result<[u8; SUSPENDED_LEN], SuspendError> {
         self.tell();
         let (opener, sealer, writer) = self.at_rest().ok_or(SuspendError::Busy)?;

@@ -63,6 +63,8 @@
 //! follows both directions to their ends, and never [finishes](Follower::finish).
 
 mod error;
+mod hello;
+mod key_log;
 mod secrets;
 
 use crate::crypto::aead::{Algorithm, Provider};
@@ -77,12 +79,12 @@ use crate::layer::record_layer::RecordLayer;
 use crate::protocol::close::ReadState;
 use crate::protocol::error::{Fault, OpenError};
 use crate::protocol::handshake::{HandshakePiece, HandshakeType};
-use crate::protocol::hello::{HelloReader, Hellos, RANDOM_LEN};
-pub use crate::protocol::key_log::{KeyLogLine, SecretKind};
 use crate::protocol::record::{ContentType, Epoch, HEADER_LEN, Header, Role, Version};
 use crate::protocol::record_size_limit::RecordSizeLimit;
 
 pub use error::TakeoverError;
+use hello::{HelloReader, Hellos, RANDOM_LEN};
+pub use key_log::{KeyLogLine, SecretKind};
 use secrets::Secrets;
 
 /// Bytes of stack that the functions here use while they handle secrets, besides those of the provider.

@@ -92,7 +92,7 @@ pub enum Event {
     Nothing,
 }
 
-/// Where the rest of a record is that was opened in part, and so the function to which it belongs.
+/// Where the rest of a record is that was opened in part, and so which function must be called for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RestIn {
     /// In the input of [`Opener::open`]. Also if there is no rest.

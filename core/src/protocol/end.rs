@@ -37,13 +37,14 @@ pub enum ReadEnd {
 pub enum WriteEnd {
     /// It has not ended.
     Open,
-    /// A close_notify is queued and not sealed yet.
+    /// A close_notify is queued.
     Closing,
-    /// Our close_notify is sealed.
+    /// Our close_notify was sealed; from a [`Writer`](crate::Writer) or a
+    /// [`Connection`](crate::Connection): the transport has taken it.
     Closed,
-    /// This fatal alert is queued and not sealed yet.
+    /// This fatal alert is queued.
     AlertQueued(AlertDescription),
-    /// This fatal alert is sealed.
+    /// This fatal alert was sealed, or taken by the transport, as above.
     AlertSent(AlertDescription),
     /// The connection failed and there was no alert to send.
     Failed,

@@ -323,7 +323,8 @@ pub enum KeyError {
     RequestOutstanding,
     /// The direction is closed or has failed.
     Closed,
-    /// The keys of this direction were suspended or given to the kernel.
+    /// The keys of this direction were suspended or given to the kernel; those of this generation, if the kernel
+    /// has others already.
     HandedOver,
     /// The peer broke the protocol: a handshake message spans the key change. The connection has
     /// failed.

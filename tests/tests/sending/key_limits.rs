@@ -295,5 +295,5 @@ fn a_message_that_no_key_can_seal_is_an_error() {
         connection.control();
         last = Some(connection.layer.seal_handshake(&[&ticket], &mut out));
     }
-    assert_ne!(last, Some(Err(SealError::ControlFirst)));
+    assert_eq!(last, Some(Err(SealError::KeyExhausted)));
 }

@@ -1,8 +1,8 @@
 //! Why a connection cannot be taken over.
 
+use super::key_log::SecretKind;
 use crate::layer::suspend_error::SuspendError;
 use crate::protocol::error::{KeyError, OpenError};
-use crate::protocol::key_log::SecretKind;
 
 /// The reason why a handshake was not followed, or its connection not taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,7 +20,8 @@ pub enum TakeoverError {
     Suite(u16),
     /// The server accepted early data, whose records are not followed.
     EarlyData,
-    /// A length in a ClientHello, ServerHello or EncryptedExtensions exceeds what is around it.
+    /// A length in a ClientHello, ServerHello or EncryptedExtensions exceeds what is around it, or the message
+    /// ends too early.
     Malformed,
     /// TLS 1.2: the explicit nonces of the library leave no range to the engine: they begin with either bit.
     ExplicitNonces,

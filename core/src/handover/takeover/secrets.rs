@@ -2,8 +2,8 @@
 
 use zeroize::Zeroize;
 
+use super::key_log::{MAX_SECRET_LEN, SecretKind};
 use crate::buffer::bytes::copy;
-use crate::protocol::key_log::{MAX_SECRET_LEN, SecretKind};
 
 /// Wiped when it is dropped.
 pub(super) struct Secrets([Slot; 5]);

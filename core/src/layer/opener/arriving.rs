@@ -17,9 +17,8 @@ use crate::small::SMALL;
 /// The shortest buffer in which longer records are opened as they arrive, in bytes.
 const MIN_BUFFER: usize = 256;
 
-/// Parts are multiples of this many bytes, except for the last of a record, so that every cipher has
-/// whole blocks: of the second number where there is enough input, because fast ciphers process several
-/// blocks together.
+/// Parts other than the last are multiples of `STEP` bytes, so that ciphers get whole blocks, and of
+/// `LONG_STEP` if that much is there, because fast ciphers process several blocks at once.
 const STEP: usize = 64;
 const LONG_STEP: usize = if SMALL { STEP } else { 256 };
 

@@ -29,7 +29,7 @@ impl<K: KeySchedule> Opener<K> {
     /// [`Config::record_size_limit`](crate::Config) instead.
     pub fn set_record_size_limit(&mut self, limit: RecordSizeLimit) {
         self.record_size_limit = Some(limit);
-        self.set_limits();
+        self.set_max_lengths();
     }
 
     /// Installs the keys of the next records, which start at sequence number 0.
@@ -109,7 +109,7 @@ impl<K: KeySchedule> Opener<K> {
         self.keys_due = false;
         self.early_data = early_data;
         self.set_fast();
-        self.set_limits();
+        self.set_max_lengths();
         Ok(())
     }
 
@@ -160,7 +160,7 @@ impl<K: KeySchedule> Opener<K> {
 
     /// Sets the limits on the length of protected records (RFC 9846 sections 5.2 and 5.4, RFC 5246
     /// section 6.2.3, RFC 8449 section 4).
-    fn set_limits(&mut self) {
+    fn set_max_lengths(&mut self) {
         let Some(keys) = self.keys.get() else { return };
         let (is_tls12, expansion) = (keys.version.is_tls12(), keys.expansion());
         let (max_body, max_plaintext) = if is_tls12 {

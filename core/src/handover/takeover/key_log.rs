@@ -2,7 +2,7 @@
 
 use zeroize::Zeroize;
 
-use crate::protocol::hello::RANDOM_LEN;
+use super::hello::RANDOM_LEN;
 
 /// The longest secret, in bytes: a traffic secret under SHA-384, or the master secret of TLS 1.2.
 pub(crate) const MAX_SECRET_LEN: usize = 48;
