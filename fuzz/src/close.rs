@@ -3,6 +3,7 @@
 //! [`Facts`] has no transitions. It records events, and derives the state from them by the rules of
 //! RFC 9846 section 6 and RFC 5246 section 7.2.1.
 
+use tls_record::CloseError;
 use tls_record::close::{OnPeerClose, ReadState, Trigger, WriteState, transition};
 
 use crate::input::input;
@@ -234,5 +235,19 @@ impl crate::target::Input for Input {
             "sent {:?}",
             facts.sent
         );
+    }
+}
+
+/// Returns what an abort with this alert must return in a state of the sending direction.
+pub(crate) fn check_abort(state: WriteState, description: u8) -> Result<(), CloseError> {
+    match state {
+        // RFC 9846 appendix B.2: reserved values, and the three alerts that do not end the connection.
+        _ if matches!(description, 0 | 21 | 30 | 41 | 60 | 90 | 100 | 111 | 114) => {
+            Err(CloseError::NotAnErrorAlert)
+        }
+        WriteState::AlertQueued | WriteState::Failed => Err(CloseError::Failed),
+        WriteState::Closed => Err(CloseError::AlreadyClosed),
+        WriteState::HandedOver => Err(CloseError::HandedOver),
+        _ => Ok(()),
     }
 }

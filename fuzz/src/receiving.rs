@@ -18,7 +18,7 @@ use tls_record::{
     WriteEnd,
 };
 
-use crate::close::{Alert, Facts};
+use crate::close::{Alert, Facts, check_abort};
 use crate::peer::{Direction, header};
 use crate::reference::{Outcome, Reference};
 use crate::setup::{Setup, Suite};
@@ -482,17 +482,8 @@ impl<P: Provider> World<P> {
     }
 
     fn abort(&mut self, description: u8) {
-        // RFC 9846 appendix B.2: reserved values, and the three alerts that do not end the
-        // connection.
-        let is_error = !matches!(description, 0 | 21 | 30 | 41 | 60 | 90 | 100 | 111 | 114);
+        let expected = check_abort(self.write_state(), description);
         let aborted = self.layer.abort(AlertDescription(description));
-        let expected = match self.write_state() {
-            _ if !is_error => Err(CloseError::NotAnErrorAlert),
-            WriteState::AlertQueued | WriteState::Failed => Err(CloseError::Failed),
-            WriteState::Closed => Err(CloseError::AlreadyClosed),
-            WriteState::HandedOver => Err(CloseError::HandedOver),
-            _ => Ok(()),
-        };
         assert_eq!(aborted, expected);
         // The receiving half stops in any case.
         use CloseError::{AlreadyClosed, HandedOver};
