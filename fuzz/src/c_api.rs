@@ -333,10 +333,7 @@ impl<'a> World<'a> {
         }
         let mut config = self.setup.config();
         if second {
-            config.role = match config.role {
-                Role::Client => Role::Server,
-                Role::Server => Role::Client,
-            };
+            config.role = config.role.peer();
         }
         let of_c = config_of(&config);
         let config_in = if has_config { &raw const of_c } else { std::ptr::null() };

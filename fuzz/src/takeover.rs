@@ -364,7 +364,7 @@ impl<'a> World<'a> {
         self.ends.client_hello(0);
         self.ends.server_hello(0);
         self.ends.encrypted_extensions(true);
-        for sender in [is_first, ends::other(is_first)] {
+        for sender in [is_first, is_first.peer()] {
             if self.setup.tls12 {
                 self.ends.change_cipher_spec(sender);
             }
@@ -440,7 +440,7 @@ impl<'a> World<'a> {
 
     fn live(&mut self, mut layer: RecordLayer<TrafficSecret<Checksum>>, own: Role) {
         let sequences = (layer.sealer().sequence(), layer.opener().sequence());
-        let [ours, theirs] = [own, ends::other(own)].map(|role| self.ends.end(role).sequence());
+        let [ours, theirs] = [own, own.peer()].map(|role| self.ends.end(role).sequence());
         assert_eq!(sequences, (Some(ours), Some(theirs)));
 
         for len in 1..20 {
@@ -449,7 +449,7 @@ impl<'a> World<'a> {
             record.truncate(sealed.written);
             self.ends.end_mut(own).receive(&record, len);
 
-            let mut record = self.ends.end_mut(ends::other(own)).seal_data(len);
+            let mut record = self.ends.end_mut(own.peer()).seal_data(len);
             let opened = layer.open(&mut record).expect("data is opened");
             let Event::ApplicationData(range) = opened.event else { panic!("{opened:?}") };
             assert_eq!(record[range], vec![9; len]);

@@ -328,12 +328,21 @@ impl Connection {
         Self::new(config).install(Epoch::Application, suite)
     }
 
-    /// Installs keys for both directions.
+    /// Installs keys for both directions; for early data, for that of the client.
     pub fn install(mut self, epoch: Epoch, suite: Suite) -> Self {
         // Each epoch has other secrets.
         let distance = 0x10 * epoch as u8;
         let (peer, own) = (PEER + distance, OWN + distance);
         let first = suite.first_sequence(epoch);
+        if epoch == Epoch::EarlyData {
+            let (hand, byte) = match self.layer.opener().role() {
+                Role::Client => (&mut self.mirror, own),
+                Role::Server => (&mut self.peer, peer),
+            };
+            *hand = Hand::new(suite, byte);
+            self.layer.install_one(Role::Client, epoch, suite.secret(byte)).expect("keys fit");
+            return self;
+        }
         let [read, write] = [peer, own].map(|byte| (suite.secret(byte), first));
         let (client, server) = match self.layer.opener().role() {
             Role::Client => (write, read),

@@ -120,10 +120,7 @@ struct Direction<P: Provider> {
 impl<P: Provider> Direction<P> {
     /// `sender` writes the records, so that the opener has the other role.
     fn new(sender: Role) -> Self {
-        let mut config = Config::new(match sender {
-            Role::Client => Role::Server,
-            Role::Server => Role::Client,
-        });
+        let mut config = Config::new(sender.peer());
         // The library judges its peer. What does not fit its limits ends the handshake there.
         config.limits = Limits {
             empty_records: u8::MAX,

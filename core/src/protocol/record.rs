@@ -44,11 +44,13 @@ impl Version {
     }
 
     /// Checks that keys of this version for the epoch `next` may follow those of `current` on a
-    /// connection of version `known`, and may start at `sequence`. Epochs only go forward. TLS 1.2
-    /// has one set of keys: installed a second time, they would repeat nonces.
+    /// connection of version `known`, for records that `sender` seals, and may start at `sequence`. Epochs
+    /// only go forward. Only a client sends early data. TLS 1.2 has one set of keys: installed a second
+    /// time, they would repeat nonces.
     pub(crate) fn check_keys(
         self,
         known: Option<Self>,
+        sender: Role,
         current: Epoch,
         next: Epoch,
         sequence: u64,
@@ -57,7 +59,7 @@ impl Version {
             return Err(KeyError::Mismatch);
         }
         let is_next = match self {
-            Self::Tls13 => next > current,
+            Self::Tls13 => next > current && (next != Epoch::EarlyData || sender == Role::Client),
             Self::Tls12 => {
                 cfg!(feature = "tls12") && current == Epoch::Plaintext && next >= Epoch::Handshake
             }
@@ -80,6 +82,20 @@ pub enum Role {
     Client,
     /// The end that answers it.
     Server,
+}
+
+impl Role {
+    /// Returns the role of the other end.
+    ///
+    /// ```
+    /// assert_eq!(tls_record::Role::Client.peer(), tls_record::Role::Server);
+    /// ```
+    pub const fn peer(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
 }
 
 /// The keys that protect the records of one direction, in the order in which they change.

@@ -4,7 +4,7 @@
 use tls_record::aead::Provider;
 use tls_record::close::{ReadState, Trigger, WriteState};
 use tls_record::{
-    AlertDescription, Epoch, KernelDirection, KeyError, KeySchedule, Role, TrafficSecret, Version,
+    AlertDescription, Epoch, KernelDirection, KeyError, KeySchedule, TrafficSecret, Version,
 };
 
 use super::{Secrets, Stage, World};
@@ -92,12 +92,8 @@ impl<P: Provider> World<P> {
         } else {
             self.reference.take_over(epoch, secret(), 0)
         };
-        let peer = match self.role {
-            Role::Client => Role::Server,
-            Role::Server => Role::Client,
-        };
-        let installed =
-            self.layer.install_one(if ours { self.role } else { peer }, epoch, secret());
+        let writer = if ours { self.role } else { self.role.peer() };
+        let installed = self.layer.install_one(writer, epoch, secret());
         assert_eq!(installed, expected);
         self.tell();
         if installed.is_ok() {
@@ -130,7 +126,7 @@ impl<P: Provider> World<P> {
         }
         let known = self.own_version.or(self.suite.pinned());
         let current = self.layer.sealer().epoch();
-        check_keys(known, current, (secret.version(), epoch), number)?;
+        check_keys(known, self.role, current, (secret.version(), epoch), number)?;
         if self.sends_by(secret) { Err(KeyError::SameSecret) } else { Ok(()) }
     }
 

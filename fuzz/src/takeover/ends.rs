@@ -477,7 +477,7 @@ impl Ends {
             let end = self.end_mut(sender);
             end.direction.update();
             end.asks_for_update |= request;
-            self.end_mut(other(sender)).asks_for_update = false;
+            self.end_mut(sender.peer()).asks_for_update = false;
         }
     }
 
@@ -521,13 +521,6 @@ impl Ends {
         let at = HEADER_LEN + usize::from(bit / 8) % (record.len() - HEADER_LEN);
         record[at] ^= 1 << (bit % 8);
         self.sent.push((sender, record));
-    }
-}
-
-pub(super) const fn other(role: Role) -> Role {
-    match role {
-        Role::Client => Role::Server,
-        Role::Server => Role::Client,
     }
 }
 

@@ -10,9 +10,11 @@ fn is_for_the_handshake_keys_of_tls12_alone() {
         (Epoch::Application, Suite::Tls12Gcm),
     ] {
         fresh(Role::Client).install(epoch, suite).halves(|opener, sealer| {
+            let epochs = (opener.epoch(), sealer.epoch());
+            assert_eq!(epochs.1, epoch);
             let established = (opener.establish(), sealer.establish());
             assert_eq!(established, (Err(KeyError::Epoch), Err(KeyError::Epoch)));
-            assert_eq!((opener.epoch(), sealer.epoch()), (epoch, epoch));
+            assert_eq!((opener.epoch(), sealer.epoch()), epochs);
         });
     }
     for version in [Version::Tls12, Version::Tls13] {

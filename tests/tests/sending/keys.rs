@@ -147,6 +147,26 @@ fn data_waits_for_its_keys() {
     assert_eq!(early.send(b"data"), Ok(vec![b"data".to_vec()]));
 }
 
+// 9846 4.3.10: only a client sends early data.
+#[test]
+fn of_early_data_are_for_the_direction_of_the_client() {
+    let secret = |byte| Suite::Tls13.secret(byte);
+    let mut opener = Opener::new(Config::new(Role::Client));
+    assert_eq!(opener.install(Epoch::EarlyData, secret(1)), Err(KeyError::Epoch));
+    let mut sealer = Sealer::new(Config::new(Role::Server));
+    assert_eq!(sealer.install(Epoch::EarlyData, secret(1)), Err(KeyError::Epoch));
+    for role in [Role::Client, Role::Server] {
+        let mut layer = fresh(role).layer;
+        let both = layer.install(Epoch::EarlyData, secret(1), secret(2));
+        assert_eq!(both, Err(KeyError::Epoch));
+        let server = layer.install_one(Role::Server, Epoch::EarlyData, secret(2));
+        assert_eq!(server, Err(KeyError::Epoch));
+        let epochs = (layer.opener().epoch(), layer.sealer().epoch());
+        assert_eq!(epochs, (Epoch::Plaintext, Epoch::Plaintext));
+        assert_eq!(layer.install_one(Role::Client, Epoch::EarlyData, secret(1)), Ok(()));
+    }
+}
+
 #[test]
 fn epochs_go_forward_and_belong_to_their_version() {
     use Epoch::{Application, EarlyData, Handshake, Plaintext};
@@ -156,26 +176,28 @@ fn epochs_go_forward_and_belong_to_their_version() {
             for second in epochs {
                 let has_keys =
                     |epoch| epoch > Plaintext && (suite == Suite::Tls13 || epoch > EarlyData);
-                let mut connection = fresh(Role::Client);
-                let install = |connection: &mut Connection, epoch| {
-                    connection.halves(|opener, sealer| {
-                        let own = 0x10 * epoch as u8;
-                        let opened = opener.install(epoch, suite.secret(own + 1));
-                        assert_eq!(opened, sealer.install(epoch, suite.secret(own + 2)));
-                        opened
-                    })
+                // Both ends of the direction of the client, which alone has early data.
+                let mut ends = (
+                    Opener::new(Config::new(Role::Server)),
+                    Sealer::new(Config::new(Role::Client)),
+                );
+                let mut install = |epoch| {
+                    let secret = || suite.secret(0x10 * epoch as u8);
+                    let opened = ends.0.install(epoch, secret());
+                    assert_eq!(opened, ends.1.install(epoch, secret()));
+                    opened
                 };
                 // Its Finished has used sequence number 0.
                 let is_reuse = |epoch| suite != Suite::Tls13 && epoch == Application;
                 let is_first = has_keys(first) && !is_reuse(first);
                 let error =
                     |epoch| if is_reuse(epoch) { KeyError::NonceReuse } else { KeyError::Epoch };
-                let installed = install(&mut connection, first);
+                let installed = install(first);
                 assert_eq!(installed, if is_first { Ok(()) } else { Err(error(first)) });
                 // TLS 1.2 has one set of keys, and a nonce must not be repeated.
                 let goes_on = second > first && suite == Suite::Tls13;
                 let is_second = has_keys(second) && (goes_on || !is_first);
-                let installed = install(&mut connection, second);
+                let installed = install(second);
                 let expected = match is_second {
                     true if is_reuse(second) => Err(KeyError::NonceReuse),
                     true => Ok(()),
