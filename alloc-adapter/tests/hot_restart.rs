@@ -22,7 +22,7 @@ use rustix::net::{
     self, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketType,
 };
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use tls_record::aead::ring::Ring;
 use tls_record::{AlertDescription, Event, MAX_RECORD, RecordBuffer, RecordLayer};
@@ -696,9 +696,11 @@ fn between(place: &Place) -> (OwnedFd, OwnedFd, PathBuf) {
 }
 
 /// Starts a successor whose messages go through `relay`: the giver's one by one, with the way to the taker.
+/// Of the taker's messages, the request and `acknowledgements` more reach the giver.
 fn relayed(
     place: &Place,
     addr: SocketAddr,
+    acknowledgements: usize,
     mut relay: impl FnMut(Message, &OwnedFd) + Send + 'static,
 ) -> Server {
     let (giver, listener, front) = between(place);
@@ -706,8 +708,14 @@ fn relayed(
         let (giver, taker) = (Arc::new(giver), Arc::new(net::accept(&listener).expect("a taker")));
         let back = (taker.clone(), giver.clone());
         thread::spawn(move || {
-            while let Some(message) = receive(&back.0) {
-                let _ = send(&back.1, &message);
+            for number in 0.. {
+                match receive(&back.0) {
+                    Some(message) if number <= acknowledgements => {
+                        let _ = send(&back.1, &message);
+                    }
+                    Some(_) => {}
+                    None => break,
+                }
             }
             let _ = net::shutdown(&back.1, net::Shutdown::Both);
         });
@@ -738,7 +746,9 @@ fn a_giver_that_dies_before_it_reads_an_acknowledgement_has_given_all_that_it_se
         let taker = net::accept(&listener).expect("a taker");
         let pid = net::sockopt::socket_peercred(&taker).expect("its process").pid;
         send(&giver, &receive(&taker).expect("a request")).expect("sent");
-        send(&taker, &receive(&giver).expect("the listening socket")).expect("sent");
+        for what in ["the listening socket", "the eventfd"] {
+            send(&taker, &receive(&giver).expect(what)).expect("sent");
+        }
         let given: Vec<_> = (0..CLIENTS).map(|_| receive(&giver).expect("it")).collect();
         send(&taker, &given[0]).expect("sent");
         let mut acknowledged = [PollFd::new(&taker, PollFlags::IN)];
@@ -767,7 +777,7 @@ fn a_connection_that_is_given_twice_is_resumed_once() {
     let old = place.start(None, &[]);
     let mut client = Client::new(old.addr, 0);
     client.exchange("hello").expect("an answer");
-    let mut new = relayed(&place, old.addr, |message, taker| {
+    let mut new = relayed(&place, old.addr, usize::MAX, |message, taker| {
         let _ = send(taker, &message);
         if is_connection(&message) {
             let _ = send(taker, &message);
@@ -788,7 +798,7 @@ fn a_connection_of_an_earlier_hand_over_is_refused() {
     let mut client = Client::new(addr, 0);
     client.exchange("hello").expect("an answer");
     let (record, recorded) = std::sync::mpsc::channel();
-    let mut new = relayed(&place, addr, move |message, taker| {
+    let mut new = relayed(&place, addr, usize::MAX, move |message, taker| {
         let _ = send(taker, &message);
         if is_connection(&message) {
             record.send(message).expect("recorded");
@@ -799,7 +809,7 @@ fn a_connection_of_an_earlier_hand_over_is_refused() {
 
     let replayed = recorded.recv().expect("a connection");
     std::fs::rename(place.folder.join("front"), place.socket()).expect("renamed");
-    let mut third = relayed(&place, addr, move |message, taker| {
+    let mut third = relayed(&place, addr, usize::MAX, move |message, taker| {
         // In place of the connection that is given now.
         let message = if is_connection(&message) { &replayed } else { &message };
         let _ = send(taker, message);
@@ -810,8 +820,13 @@ fn a_connection_of_an_earlier_hand_over_is_refused() {
     assert!(client.exchange("even more").is_err());
 }
 
+/// The process that answers each of some new clients.
+fn newcomers(addr: SocketAddr) -> Vec<u32> {
+    (0..10).map(|number| Client::new(addr, number).exchange("hello").expect("an answer")).collect()
+}
+
 #[test]
-fn a_taker_that_may_have_no_more_descriptors_keeps_what_it_has_and_the_giver_the_rest() {
+fn a_taker_without_descriptors_left_serves_what_it_took_and_only_the_giver_is_reached() {
     let place = Place::new("limit");
     let old = place.start(None, &[]);
     let addr = old.addr;
@@ -823,9 +838,132 @@ fn a_taker_that_may_have_no_more_descriptors_keeps_what_it_has_and_the_giver_the
     let mut new = Server::new(&mut limited).expect("it listens");
     let taken = new.taken().expect("a number");
     assert!((1..20).contains(&taken), "{taken}");
+    assert_eq!(newcomers(addr), [old.pid(); 10]);
+
+    let mut third = place.start(Some(addr), &[]);
+    let rest = third.taken().expect("a number");
+    assert!(rest >= CROWD - taken - WINDOW);
+    assert_eq!(old.end().0, Ok(0));
+    assert_eq!(newcomers(addr), [third.pid(); 10]);
+
     let told = crowd.stop();
     let survivors = |pid| told.iter().filter(|told| told.survived && told.pid == pid).count();
-    assert_eq!(survivors(new.pid()), taken);
-    assert!(survivors(old.pid()) >= CROWD - taken - WINDOW);
-    assert!(new.complaints().contains("without its descriptor"));
+    assert_eq!((survivors(new.pid()), survivors(third.pid())), (taken, rest));
+    let (status, complaints) = new.end();
+    assert_eq!(status, Ok(1));
+    assert!(complaints.contains("without its descriptor"), "{complaints}");
+}
+
+#[test]
+fn a_taker_that_does_not_acknowledge_serves_what_it_took_and_only_the_giver_is_reached() {
+    let place = Place::new("no acknowledgement");
+    let old = place.start(None, &[]);
+    let addr = old.addr;
+    let crowd = Crowd::new(addr, CROWD);
+    let mut new = relayed(&place, addr, 3, |message, taker| {
+        let _ = send(taker, &message);
+    });
+    let taken = new.taken().expect("a number");
+    assert_eq!(taken, WINDOW + 3);
+    assert_eq!(newcomers(addr), [old.pid(); 10]);
+    let told = crowd.stop();
+    let survivors = |pid| told.iter().filter(|told| told.survived && told.pid == pid).count();
+    assert_eq!((survivors(new.pid()), survivors(old.pid())), (taken, CROWD - taken));
+    assert_eq!(new.end().0, Ok(1));
+}
+
+#[test]
+fn a_taker_that_cannot_listen_for_a_successor_serves_and_tries_again() {
+    let place = Place::new("in the way");
+    let old = place.start(None, &[]);
+    let addr = old.addr;
+    let mut client = Client::new(addr, 0);
+    client.exchange("hello").expect("an answer");
+    let in_the_way = place.socket().with_extension("new");
+    std::fs::create_dir(&in_the_way).expect("created");
+    let mut new = place.start(Some(addr), &[]);
+    assert_eq!(new.taken(), Some(1));
+    assert_eq!(client.exchange("more").expect("an answer"), new.pid());
+    assert_eq!(newcomers(addr), [new.pid(); 10]);
+    assert!(place.try_start(Some(addr), &[]).is_none());
+
+    std::fs::remove_dir(&in_the_way).expect("removed");
+    let started = Instant::now();
+    let mut third = loop {
+        if let Some(third) = place.try_start(Some(addr), &[]) {
+            break third;
+        }
+        assert!(started.elapsed() < Duration::from_secs(10), "it does not listen again");
+        thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(third.taken(), Some(1));
+    assert_eq!(client.exchange("even more").expect("an answer"), third.pid());
+    let (status, complaints) = new.end();
+    assert_eq!(status, Ok(0));
+    assert!(complaints.contains("no successor can connect"), "{complaints}");
+}
+
+/// The number of lines that a [`burst`] sends.
+const BURST: usize = 60_000;
+
+/// A client that sends empty lines together with its last handshake message, and does not read the answers. The server
+/// has received much more than a record of them, and waits until it can send.
+fn burst(server: &Server) -> Client {
+    let mut config = insecure_client_config(Tls::V13).expect("a config");
+    // The ClientHello is so long that the buffer of the server grows.
+    config.alpn_protocols = vec![vec![b'x'; 200]; 200];
+    let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("it");
+    // With short segments and a small window, the socket of the server holds little.
+    net::sockopt::set_socket_recv_buffer_size(&socket, 16_384).expect("set");
+    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::TcpMaxSeg, &536).expect("set");
+    net::connect(&socket, &server.addr).expect("it listens");
+    let mut tcp = TcpStream::from(socket);
+    tcp.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+    let name = "localhost".try_into().expect("a name");
+    let mut tls = ClientConnection::new(Arc::new(config), name).expect("a client");
+    tls.set_buffer_limit(None);
+    while tls.is_handshaking() {
+        while tls.wants_write() {
+            tls.write_tls(&mut tcp).expect("taken");
+        }
+        tls.read_tls(&mut tcp).expect("an answer");
+        tls.process_new_packets().expect("a handshake");
+    }
+    tls.writer().write_all(&[b'\n'; BURST]).expect("taken");
+    let pid = Pid::from_raw(server.pid() as i32).expect("a process");
+    kill_process(pid, Signal::STOP).expect("stopped");
+    while tls.wants_write() {
+        tls.write_tls(&mut tcp).expect("taken");
+    }
+    thread::sleep(Duration::from_millis(100));
+    kill_process(pid, Signal::CONT).expect("it goes on");
+    thread::sleep(Duration::from_millis(300));
+    Client { tls: StreamOwned::new(tls, tcp), next: 1 }
+}
+
+#[test]
+fn what_the_handshake_received_goes_along_though_it_is_longer_than_a_record() {
+    let place = Place::new("burst");
+    let server = place.start(None, &[]);
+    let mut client = burst(&server);
+    let server = restart(&place, server);
+    for _ in 1..BURST {
+        client.hear("").expect("an answer");
+    }
+    assert_eq!(client.hear("").expect("an answer"), server.pid());
+    client.close().expect("a clean end");
+}
+
+#[test]
+fn a_client_with_more_than_fits_in_a_message_is_dropped_and_the_others_are_given() {
+    let place = Place::new("too long");
+    let old = place.start(None, &["--max-message", "10000"]);
+    let mut small = Client::new(old.addr, 0);
+    small.exchange("hello").expect("an answer");
+    let mut large = burst(&old);
+    let mut new = place.start(Some(old.addr), &[]);
+    assert_eq!(new.taken(), Some(1));
+    assert_eq!(old.end(), (Ok(0), String::new()));
+    assert_eq!(small.exchange("more").expect("an answer"), new.pid());
+    assert!((0..BURST).any(|_| large.hear("").is_err()), "it is served");
 }

@@ -46,10 +46,12 @@ impl Client {
         Ok(Self { tcp, handshake, established: None })
     }
 
-    /// Suspends the connection. `Busy` during the handshake, and inside a message of the peer's.
+    /// Suspends the connection. `Busy` during the handshake, inside a message of the peer's, and while too much
+    /// would go along.
     pub(crate) fn suspend(&mut self, giver: &Giver) -> Result<Suspended, SuspendError> {
         let established = self.established.as_mut().ok_or(SuspendError::Busy)?;
-        giver.suspend(&mut established.layer)
+        let Established { layer, received, unsent, input, .. } = &mut **established;
+        giver.suspend(layer, received.len() + unsent.len() + size_of::<u64>() + input.len())
     }
 
     /// What goes along with the suspended connection.
@@ -70,12 +72,14 @@ impl Client {
         let mut established = Established {
             layer,
             resumption: None,
-            received: Buffer::new(MAX_RECORD),
+            received: Buffer::new(usize::MAX),
             unsent: Buffer::new(usize::MAX),
             input: input.to_vec(),
             count: u64::from_be_bytes(*count),
         };
+        // More than a record if the handshake left so much.
         established.received.push(&received);
+        established.received.set_ceiling(MAX_RECORD);
         established.unsent.push(&unsent);
         let established = Some(Box::new(established));
         Some(Self { tcp: socket.into(), handshake: None, established })

@@ -7,12 +7,13 @@
 //! |---|---|---|
 //! | request | taker | 32 random bytes, and a proof that it has the secret: HKDF-Expand with the secret over them |
 //! | listener | giver | the descriptor of the listening socket |
+//! | call-off | giver | the descriptor of an eventfd, which becomes readable if the giver calls the hand-over off |
 //! | connection | giver | the descriptor, the suspended TLS connection, bytes that were received and not opened, records that were not sent, and the state of the application |
 //! | acknowledgement | taker | nothing: it has resumed a connection |
 //! | done | giver | no descriptor: every connection was acknowledged, and there are no more |
 //!
 //! Acknowledgements bound the loss if the taker does not work: no more than [`WINDOW`] connections are on
-//! their way at a time. Nothing else depends on them.
+//! their way at a time. "Done" follows the last of them, so that a taker that fails leaves a giver behind.
 //!
 //! A TLS connection is suspended under a key that is derived from the secret and the random bytes of the
 //! request: each hand-over has a key of its own, and bytes of an earlier one are refused as forged.
@@ -27,7 +28,14 @@
 //! resumed, and refuses it a second time. If the owner dies, the connection dies. Nothing of this is ever
 //! written to a file.
 //!
-//! # What happens when a process is killed
+//! # What happens when a process is killed or fails
+//!
+//! If a hand-over fails and both processes live, the giver keeps the listening socket and the path: it serves the
+//! connections that it has not given, accepts clients again, and can hand over to another successor. The taker closes
+//! its copy of the listening socket, serves the connections that it took until they end, and then exits with an error.
+//! So new clients and the next successor reach one process only. If the giver has died, the taker keeps the
+//! listening socket, and listens at the path. It tells the two apart by the eventfd, to which a living giver writes
+//! before it closes its end.
 //!
 //! | killed | the connection that is being handed over | all others |
 //! |---|---|---|
@@ -38,8 +46,13 @@
 //! | the taker, after it received, resumed or acknowledged | ends with the taker | the same |
 //! | the taker, after the last acknowledgement | | all end; if "done" was not sent, the giver accepts clients again |
 //!
-//! If anything else fails, the hand-over ends, and each process goes on with the connections that it owns: if
-//! the taker has no descriptors left, for instance, or does not know the format of the suspended bytes.
+//! | failed | the connection that is being handed over | all others |
+//! |---|---|---|
+//! | the taker cannot take: it has no descriptors left, or does not know the format of the suspended bytes | ends | those that were given go on in the taker, which accepts no more; those that were not go on in the giver, which accepts clients again |
+//! | the taker does not acknowledge for [`PATIENCE`] | goes on in the taker, if that works again | the same |
+//! | the giver cannot send | ends | the same |
+//! | a connection cannot be given for [`PATIENCE`]: it is in its handshake or inside a message, or more goes along than fits in a message | ends, alone | all go on in the taker |
+//! | the taker, after "done", cannot listen at the path | | all go on in the taker, which tries again; until then it has no successor |
 //!
 //! A connection that ends does so without a close_notify: its client sees a truncation, never a clean end
 //! (RFC 9846 section 6.1).
@@ -51,9 +64,10 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::cmsg_space;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, ReturnFlags, SocketAddrUnix};
@@ -68,13 +82,14 @@ pub(crate) type Layer = RecordLayer<TrafficSecret<Ring>>;
 pub(crate) type Key = Zeroizing<[u8; 32]>;
 
 /// The longest message in bytes, which a Unix socket of Linux takes at once by default.
-const MAX_MESSAGE: usize = 128 * 1024;
+pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
 
 /// How many connections are given before the first of them is acknowledged.
 const WINDOW: usize = 16;
 
-/// How long the other process is waited for, while the clients wait, too.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the other process is waited for, while the clients wait, too, and how long a connection that cannot be
+/// given yet.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 const DONE: &[u8] = b"done";
 
@@ -113,7 +128,13 @@ pub(crate) struct Giver {
     /// Readable when the taker has acknowledged a connection, or is gone.
     pub(crate) socket: OwnedFd,
     key: Key,
+    /// The longest message that is sent, in bytes.
+    pub(crate) max_message: usize,
     unacknowledged: usize,
+    /// Since when an acknowledgement is waited for, if any is missing.
+    waiting: Instant,
+    /// The eventfd that tells the taker that this process goes on.
+    called_off: OwnedFd,
 }
 
 impl Giver {
@@ -126,28 +147,44 @@ impl Giver {
         if proof != derive(secret, b"proof", random)?.as_slice() {
             return Err(io::Error::other("the successor does not have the secret"));
         }
-        Ok(Self { socket, key: derive(secret, b"key", random)?, unacknowledged: 0 })
+        Ok(Self {
+            socket,
+            key: derive(secret, b"key", random)?,
+            max_message: MAX_MESSAGE,
+            unacknowledged: 0,
+            waiting: Instant::now(),
+            called_off: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+        })
     }
 
     pub(crate) fn give_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
-        send(&self.socket, &[b"listener"], Some(listener))
+        send(&self.socket, &[b"listener"], Some(listener))?;
+        send(&self.socket, &[b"call-off"], Some(self.called_off.as_fd()))
     }
 
-    /// How many more connections may be given now. An error if the taker is gone.
+    /// How many more connections may be given now. An error if the taker is gone or does not work.
     pub(crate) fn room(&mut self) -> io::Result<usize> {
         loop {
             match receive(&self.socket, RecvFlags::DONTWAIT) {
-                Ok(_) => self.unacknowledged = self.unacknowledged.saturating_sub(1),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Ok(WINDOW.saturating_sub(self.unacknowledged));
+                Ok(_) => {
+                    self.unacknowledged = self.unacknowledged.saturating_sub(1);
+                    self.waiting = Instant::now();
                 }
-                Err(error) => return Err(error),
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+                Err(_) if self.unacknowledged != 0 && self.waiting.elapsed() > PATIENCE => {
+                    return Err(io::Error::new(ErrorKind::TimedOut, "no acknowledgement"));
+                }
+                Err(_) => return Ok(WINDOW.saturating_sub(self.unacknowledged)),
             }
         }
     }
 
-    /// Takes the keys away from `layer`, for ever.
-    pub(crate) fn suspend(&self, layer: &mut Layer) -> Result<Suspended, SuspendError> {
+    /// Takes the keys away from `layer`, for ever. [`Busy`](SuspendError::Busy) if the `len` bytes that are to go
+    /// along do not fit in a message.
+    pub(crate) fn suspend(&self, layer: &mut Layer, len: usize) -> Result<Suspended, SuspendError> {
+        if SUSPENDED_LEN + 2 * size_of::<u32>() + len > self.max_message {
+            return Err(SuspendError::Busy);
+        }
         Ok(Suspended(Box::new(layer.suspend(&self.key)?)))
     }
 
@@ -155,6 +192,9 @@ impl Giver {
     pub(crate) fn give(&mut self, connection: Suspended, with: Belongings) -> io::Result<()> {
         let Belongings { socket, received, unsent, state } = with;
         let lens = [&received, &unsent].map(|bytes| (bytes.len() as u32).to_be_bytes());
+        if self.unacknowledged == 0 {
+            self.waiting = Instant::now();
+        }
         self.unacknowledged += 1;
         let parts = [&connection.0[..], &lens[0], &lens[1], &received, &unsent, &state];
         send(&self.socket, &parts, Some(socket.as_fd()))
@@ -168,6 +208,12 @@ impl Giver {
         send(&self.socket, &[DONE], None)?;
         Ok(true)
     }
+
+    /// Ends the hand-over early. The giver keeps the listening socket, and the taker learns that.
+    pub(crate) fn call_off(self) {
+        // Before the socket is closed, which the taker takes for our death otherwise.
+        let _ = rustix::io::write(&self.called_off, &1_u64.to_ne_bytes());
+    }
 }
 
 /// The process that takes the connections.
@@ -175,6 +221,8 @@ pub(crate) struct Taker {
     /// Readable when a connection has arrived, or the giver is gone.
     pub(crate) socket: OwnedFd,
     key: Key,
+    /// The eventfd of the giver.
+    called_off: Option<OwnedFd>,
     /// What was resumed in this hand-over. Bytes of others have other keys.
     seen: HashSet<[u8; SUSPENDED_LEN]>,
 }
@@ -192,13 +240,26 @@ impl Taker {
         let generator = rustls::crypto::ring::default_provider().secure_random;
         generator.fill(&mut random).map_err(|_| io::Error::other("no random bytes"))?;
         send(&socket, &[&random, &derive(secret, b"proof", &random)?[..]], None)?;
-        Ok(Some(Self { socket, key: derive(secret, b"key", &random)?, seen: HashSet::new() }))
+        let (key, seen) = (derive(secret, b"key", &random)?, HashSet::new());
+        Ok(Some(Self { socket, key, called_off: None, seen }))
     }
 
-    /// Waits for the listening socket, which comes first.
-    pub(crate) fn listener(&self) -> io::Result<OwnedFd> {
-        let (_, descriptor) = receive(&self.socket, RecvFlags::empty())?;
-        descriptor.ok_or_else(|| ErrorKind::InvalidData.into())
+    /// Waits for the listening socket and for the eventfd, which come first.
+    pub(crate) fn listener(&mut self) -> io::Result<OwnedFd> {
+        let descriptor = || receive(&self.socket, RecvFlags::empty())?.1.ok_or_else(no_descriptor);
+        let listener = descriptor()?;
+        self.called_off = Some(descriptor()?);
+        Ok(listener)
+    }
+
+    /// Returns whether the giver is gone and has not called the hand-over off.
+    pub(crate) fn has_dead_giver(&self) -> bool {
+        let Some(called_off) = &self.called_off else { return false };
+        let mut end = [PollFd::new(&self.socket, PollFlags::empty())];
+        let polled = poll(&mut end, Some(&Timespec::default()));
+        let is_gone = polled.is_ok() && end[0].revents().contains(PollFlags::HUP);
+        // Read after that: the giver writes to the eventfd before it closes its end.
+        is_gone && rustix::io::read(called_off, &mut [0_u8; 8]).is_err()
     }
 
     /// The next connection, or `None` if there are no more. [`WouldBlock`](ErrorKind::WouldBlock) if it has
@@ -215,7 +276,7 @@ impl Taker {
         match received? {
             (message, None) if message == DONE => Ok(None),
             // The system leaves the descriptor out if this process may not have another.
-            (_, None) => Err(io::Error::other("a connection without its descriptor")),
+            (_, None) => Err(no_descriptor()),
             (message, Some(socket)) => match take_apart(&message, socket) {
                 None => Err(ErrorKind::InvalidData.into()),
                 given => Ok(given),
@@ -244,6 +305,10 @@ impl Taker {
     pub(crate) fn taken(&self) -> usize {
         self.seen.len()
     }
+}
+
+fn no_descriptor() -> io::Error {
+    io::Error::other("a message without its descriptor")
 }
 
 fn take_apart(message: &[u8], socket: OwnedFd) -> Option<(Suspended, Belongings)> {

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -19,7 +20,7 @@ use tls_record::SuspendError;
 use zeroize::Zeroizing;
 
 use crate::client::Client;
-use crate::handover::{self, Giver, Key, Taker};
+use crate::handover::{self, Giver, Key, PATIENCE, Taker};
 use crate::support::{Identity, Tls};
 
 /// A TLS server that can be restarted without losing a connection.
@@ -45,13 +46,16 @@ struct Args {
     /// For tests: at which time that it comes to the step.
     #[arg(long, default_value_t = 1, hide = true)]
     die_after: u32,
+    /// For tests: the longest message of a hand-over, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = handover::MAX_MESSAGE, hide = true)]
+    max_message: usize,
 }
 
 /// How many connections are taken over before it is the turn of the clients.
 const BATCH: usize = 16;
 
-/// How long a connection may stay in its handshake, or inside a message, until it is dropped and not given.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long after a failure this process tries again to listen for a successor.
+const RETRY: Duration = Duration::from_secs(1);
 
 pub(crate) fn main() -> ExitCode {
     match Server::new(Args::parse()).and_then(|server| Ok(server.run()?)) {
@@ -68,12 +72,16 @@ struct Server {
     config: Arc<ServerConfig>,
     secret: Key,
     steps: Steps,
-    listener: TcpListener,
+    max_message: usize,
+    /// `None` after a hand-over that ended early: the predecessor accepts the new clients.
+    listener: Option<TcpListener>,
     clients: Vec<Client>,
     /// The process before this one, until it has given everything.
     predecessor: Option<Taker>,
     /// Where the process after this one connects, as soon as this one has taken everything.
     successors: Option<OwnedFd>,
+    /// When to listen there, if not at once: it has failed before.
+    listen_at: Instant,
     /// The process after this one, and since when it is there.
     successor: Option<(Giver, Instant)>,
 }
@@ -87,36 +95,41 @@ impl Server {
         let config = Arc::new(Identity::self_signed()?.server_config(Tls::Any)?);
 
         let path = args.socket;
-        let predecessor = Taker::connect(&path, &secret)?;
+        let mut predecessor = Taker::connect(&path, &secret)?;
         steps.reached("requested");
-        let (listener, successors) = match &predecessor {
+        let (listener, successors): (TcpListener, _) = match &mut predecessor {
             Some(predecessor) => (predecessor.listener()?.into(), None),
             None => (TcpListener::bind(&args.listen)?, Some(handover::listen(&path)?)),
         };
         steps.reached("listener-taken");
         listener.set_nonblocking(true)?;
         println!("listening on {}", listener.local_addr()?);
-        let (clients, successor) = (Vec::new(), None);
         Ok(Self {
             path,
             config,
             secret,
             steps,
-            listener,
-            clients,
+            max_message: args.max_message,
+            listener: Some(listener),
+            clients: Vec::new(),
             predecessor,
             successors,
-            successor,
+            listen_at: Instant::now(),
+            successor: None,
         })
     }
 
-    /// Serves until a successor has taken everything.
+    /// Serves until a successor has taken everything. An error if the predecessor did not give everything, and the
+    /// last of the clients that it gave has gone.
     fn run(mut self) -> io::Result<()> {
         loop {
+            if self.listener.is_none() && self.clients.is_empty() {
+                return Err(io::Error::other("the process before this one serves on"));
+            }
             let mut ready = self.wait()?.into_iter();
-            let has_clients = ready.next() == Some(true);
-            let has_process = ready.next() == Some(true);
             self.clients.retain_mut(|client| ready.next() != Some(true) || client.pump());
+            let has_clients = self.listener.is_some() && ready.next() == Some(true);
+            let has_process = ready.next() == Some(true);
             if self.successor.is_some() {
                 match self.give() {
                     Ok(true) => return Ok(()),
@@ -124,53 +137,82 @@ impl Server {
                     Err(error) => eprintln!("hot_restart: the hand-over was called off: {error}"),
                 }
             } else if has_process && self.predecessor.is_some() {
-                self.take()?;
+                self.take();
             } else if has_process && let Err(error) = self.begin_giving() {
                 eprintln!("hot_restart: a successor was refused: {error}");
             }
+            self.listen();
             if has_clients {
                 self.accept();
             }
         }
     }
 
-    /// Waits, and returns who is ready: the listening socket, the other process, and each client.
+    /// Waits, and returns whether each client is ready, the listening socket, and the other process, as far as they
+    /// are there.
     fn wait(&self) -> io::Result<Vec<bool>> {
         let (mut accepting, mut timeout) = (PollFlags::IN, None);
         let process = match (&self.successor, &self.predecessor, &self.successors) {
             (Some((giver, _)), ..) => {
                 // New clients wait for the successor, and unfinished handshakes for PATIENCE.
                 accepting = PollFlags::empty();
-                timeout = Some(Timespec { tv_sec: 0, tv_nsec: 10_000_000 });
-                giver.socket.as_fd()
+                timeout = Some(Duration::from_millis(10));
+                Some(giver.socket.as_fd())
             }
-            (_, Some(taker), _) => taker.socket.as_fd(),
-            (_, _, Some(successors)) => successors.as_fd(),
-            (None, None, None) => self.listener.as_fd(),
+            (_, Some(taker), _) => Some(taker.socket.as_fd()),
+            (_, _, Some(successors)) => Some(successors.as_fd()),
+            (None, None, None) => {
+                timeout = self.listener.is_some().then_some(RETRY);
+                None
+            }
         };
-        let process = PollFd::from_borrowed_fd(process, PollFlags::IN);
-        let mut fds = vec![PollFd::new(&self.listener, accepting), process];
-        fds.extend(self.clients.iter().map(Client::poll_fd));
+        let timeout = timeout.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
+        let mut fds: Vec<_> = self.clients.iter().map(Client::poll_fd).collect();
+        fds.extend(self.listener.as_ref().map(|listener| PollFd::new(listener, accepting)));
+        fds.extend(process.map(|process| PollFd::from_borrowed_fd(process, PollFlags::IN)));
         retry_on_intr(|| poll(&mut fds, timeout.as_ref()))?;
         Ok(fds.iter().map(|fd| !fd.revents().is_empty()).collect())
     }
 
+    /// Listens for a successor, as soon as there is no predecessor.
+    fn listen(&mut self) {
+        let is_alone = self.listener.is_some() && self.predecessor.is_none();
+        if !is_alone || self.successors.is_some() || Instant::now() < self.listen_at {
+            return;
+        }
+        match handover::listen(&self.path) {
+            Ok(successors) => self.successors = Some(successors),
+            // The clients are served all the same.
+            Err(error) => {
+                eprintln!("hot_restart: no successor can connect to --socket: {error}");
+                self.listen_at = Instant::now() + RETRY;
+            }
+        }
+    }
+
     fn accept(&mut self) {
-        loop {
-            let accepted = self.listener.accept();
+        while let Some(listener) = &self.listener {
+            let accepted = listener.accept();
             match accepted.and_then(|(tcp, _)| Client::new(tcp, self.config.clone())) {
                 Ok(client) => self.clients.push(client),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) => return eprintln!("hot_restart: a client was not accepted: {error}"),
+                // The client is gone, or there are too many at a time: keep serving the others.
+                Err(error) => {
+                    eprintln!("hot_restart: a client was not accepted: {error}");
+                    return thread::sleep(Duration::from_millis(10));
+                }
             }
         }
     }
 
     fn begin_giving(&mut self) -> io::Result<()> {
-        let Some(successors) = &self.successors else { return Ok(()) };
-        let giver = Giver::accept(successors, &self.secret)?;
+        let (Some(listener), Some(successors)) = (&self.listener, &self.successors) else {
+            return Ok(());
+        };
+        let mut giver = Giver::accept(successors, &self.secret)?;
+        giver.max_message = self.max_message;
         self.steps.reached("accepted");
-        giver.give_listener(self.listener.as_fd())?;
+        giver.give_listener(listener.as_fd())?;
         self.steps.reached("listener-given");
         self.successor = Some((giver, Instant::now()));
         Ok(())
@@ -180,12 +222,21 @@ impl Server {
     /// not given are still served here.
     fn give(&mut self) -> io::Result<bool> {
         let Some((mut giver, since)) = self.successor.take() else { return Ok(false) };
+        let given = self.give_to(&mut giver, since);
+        match given {
+            Ok(_) => self.successor = Some((giver, since)),
+            Err(_) => giver.call_off(),
+        }
+        given
+    }
+
+    fn give_to(&mut self, giver: &mut Giver, since: Instant) -> io::Result<bool> {
         let mut room = giver.room()?;
         for at in (0..self.clients.len()).rev() {
             if room == 0 {
                 break;
             }
-            match self.clients[at].suspend(&giver) {
+            match self.clients[at].suspend(giver) {
                 Ok(suspended) => {
                     self.steps.reached("suspended");
                     if let Some(with) = self.clients.swap_remove(at).into_belongings() {
@@ -202,27 +253,29 @@ impl Server {
             self.steps.reached("finished");
             return Ok(true);
         }
-        self.successor = Some((giver, since));
         Ok(false)
     }
 
     /// Takes the connections that have arrived from the predecessor.
-    fn take(&mut self) -> io::Result<()> {
-        let Some(mut taker) = self.predecessor.take() else { return Ok(()) };
+    fn take(&mut self) {
+        let Some(mut taker) = self.predecessor.take() else { return };
         for _ in 0..BATCH {
             match self.take_one(&mut taker) {
                 Ok(true) => continue,
                 Ok(false) => self.steps.reached("all-taken"),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => eprintln!("hot_restart: the hand-over ended early: {error}"),
+                Err(error) => {
+                    eprintln!("hot_restart: the hand-over ended early: {error}");
+                    // Only one process may keep it, or a successor would reach only one of two.
+                    if !taker.has_dead_giver() {
+                        self.listener = None;
+                    }
+                }
             }
             println!("took over {} connections", taker.taken());
-            drop(taker); // Its descriptor may be needed.
-            self.successors = Some(handover::listen(&self.path)?);
-            return Ok(());
+            return;
         }
         self.predecessor = Some(taker);
-        Ok(())
     }
 
     /// Takes the next connection; false if there are no more.
@@ -231,9 +284,9 @@ impl Server {
         self.steps.reached("received");
         let layer = taker.resume(suspended)?;
         self.steps.reached("resumed");
+        let mut client = Client::resumed(layer, with).ok_or(ErrorKind::InvalidData)?;
         taker.acknowledge();
         self.steps.reached("acknowledged");
-        let mut client = Client::resumed(layer, with).ok_or(ErrorKind::InvalidData)?;
         // Its buffers may hold a line, of which the socket knows nothing.
         if client.pump() {
             self.clients.push(client);
