@@ -14,7 +14,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tls_record::aead::ring::Ring;
-use tls_record_alloc::Stream;
+use tls_record_alloc::{Handshake, Stream};
+
+#[allow(dead_code)] // The example uses the rest.
+#[path = "../examples/compio/stream.rs"]
+mod compio_stream;
 
 const VERSIONS: [&str; 2] = ["1.2", "1.3"];
 
@@ -70,7 +74,11 @@ fn server(args: &[&str]) -> (Running, SocketAddr) {
 fn start(name: &str, args: &[&str]) -> (Running, SocketAddr) {
     let mut args = args.to_vec();
     args.extend(["--listen", "127.0.0.1:0"]);
-    let mut child = spawn(example(name), &args);
+    listening(spawn(example(name), &args))
+}
+
+/// Waits until a server listens, and returns its address.
+fn listening(mut child: Child) -> (Running, SocketAddr) {
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe"))
         .read_line(&mut line)
@@ -250,6 +258,12 @@ fn provider() -> Arc<CryptoProvider> {
 type Client = Stream<TcpStream, Ring>;
 
 fn client(addr: SocketAddr) -> Client {
+    let name = "localhost".try_into().expect("a name");
+    let tcp = TcpStream::connect(addr).expect("the server accepts connections");
+    Client::connect(client_config(), name, tcp).expect("a handshake")
+}
+
+fn client_config() -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     let file = std::fs::read(&PEM.0).expect("the PEM file");
     roots.add(CertificateDer::from_pem_slice(&file).expect("PEM")).expect("a certificate");
@@ -258,9 +272,7 @@ fn client(addr: SocketAddr) -> Client {
         .expect("ring has suites of both versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let name = "localhost".try_into().expect("a name");
-    let tcp = TcpStream::connect(addr).expect("the server accepts connections");
-    Client::connect(Arc::new(config), name, tcp).expect("a handshake")
+    Arc::new(config)
 }
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
@@ -803,4 +815,62 @@ fn a_server_whose_buffers_the_runtime_owns_tells_the_ends_of_connections_apart()
             assert!(is_expected, "TLS {tls}, a client that {what}: {report}");
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_whose_buffers_the_runtime_owns_reports_a_clean_end_if_the_reset_comes_after_it() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let (cert, key) = pem();
+    for tls in VERSIONS {
+        let (mut running, addr) = start("compio", &["--cert", cert, "--key", key, "--tls", tls]);
+        let mut peer = client(addr);
+        peer.write_all(REQUEST).expect("the write succeeds");
+        peer.read_exact(&mut [0; REQUEST.len()]).expect("the data");
+        let pid = Pid::from_child(&running.0);
+        kill_process(pid, Signal::STOP).expect("the server stops");
+        peer.close().expect("close_notify is sent");
+        // The socket is gone when the server's close_notify arrives, which is answered by a reset.
+        drop(peer);
+        kill_process(pid, Signal::CONT).expect("the server continues");
+        let mut report = String::new();
+        let reports = running.0.stderr.take().expect("a pipe");
+        BufReader::new(reports).read_line(&mut report).expect("UTF-8 output");
+        assert!(report.ends_with("Closed { epoch: Application }, Closed\n"), "TLS {tls}: {report}");
+    }
+}
+
+#[test]
+fn a_truncation_is_an_unexpected_eof_on_a_stream_whose_buffers_the_runtime_owns() {
+    for tls in VERSIONS {
+        let addr = faulty_server(tls, drop);
+        let name = "localhost".try_into().expect("a name");
+        let handshake = Handshake::client(client_config(), name).expect("a client");
+        let runtime = compio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let tcp = compio::net::TcpStream::connect(addr).await.expect("the server listens");
+            let mut stream = compio_stream::Stream::new(handshake, tcp).await.expect("a handshake");
+            let error = stream.read().await.expect_err("a truncation");
+            assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof, "TLS {tls}: {error}");
+        });
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_whose_buffers_the_runtime_owns_serves_again_after_it_had_too_many_clients() {
+    let (cert, key) = pem();
+    let path = example("compio");
+    let limit = ["-c", "ulimit -n 20; exec \"$0\" \"$@\"", path.to_str().expect("UTF-8")];
+    let args = ["--listen", "127.0.0.1:0", "--cert", cert, "--key", key];
+    let (mut running, addr) = listening(spawn("sh", &[&limit[..], &args[..]].concat()));
+    let reports = BufReader::new(running.0.stderr.take().expect("a pipe"));
+    let clients: Vec<_> = (0..30).map(|_| TcpStream::connect(addr).expect("it listens")).collect();
+    let mut reports = reports.lines().map(|line| line.expect("UTF-8 output"));
+    assert!(reports.any(|report| report.contains("Too many open files")), "it has ended");
+    drop(clients);
+    let mut peer = client(addr);
+    peer.write_all(REQUEST).expect("the write succeeds");
+    peer.read_exact(&mut [0; REQUEST.len()]).expect("the data");
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 use clap::Parser;
 use compio::net::{TcpListener, TcpStream};
 use compio::runtime::{Runtime, spawn};
-use compio::time::timeout;
+use compio::time::{sleep, timeout};
 use rustls::{ClientConfig, ServerConfig};
 use tls_record::End;
 use tls_record_alloc::Handshake;
@@ -133,7 +133,15 @@ async fn serve(config: Arc<ServerConfig>, addr: &str, patience: Duration) -> io:
     println!("listening on {}", listener.local_addr()?);
     io::stdout().flush()?;
     loop {
-        let (tcp, peer) = listener.accept().await?;
+        let (tcp, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            // The client is gone, or there are too many at a time: keep serving the others.
+            Err(error) => {
+                eprintln!("compio: {error}");
+                sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
         let echo = echo(config.clone(), tcp);
         spawn(async move {
             match timeout(patience, echo).await {

@@ -11,7 +11,7 @@
 //! One end must read while the other writes: with two that write more than the transport holds before they read,
 //! neither goes on. The halves of the connection (`RecordLayer::split_over`), in a task each, do not have this limit.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use compio::BufResult;
 use compio::buf::{IntoInner, IoBuf};
@@ -19,7 +19,8 @@ use compio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use compio::net::TcpStream;
 use tls_record::aead::ring::Ring;
 use tls_record::{
-    CloseError, End, Event, MAX_RECORD, RecordLayer, SealError, ShutdownError, TrafficSecret,
+    CloseError, End, Event, MAX_RECORD, OpenError, RecordLayer, SealError, ShutdownError,
+    TrafficSecret,
 };
 use tls_record_alloc::{Handshake, Progress, Tickets};
 
@@ -78,7 +79,8 @@ impl Stream {
         })
     }
 
-    /// Returns the next data of the peer, or `None` after its close_notify.
+    /// Returns the next data of the peer, or `None` after its close_notify. Without one, the end of the transport is
+    /// [`UnexpectedEof`](ErrorKind::UnexpectedEof).
     pub(crate) async fn read(&mut self) -> io::Result<Option<&[u8]>> {
         let range = loop {
             let received = self.received.as_mut().ok_or_else(cancelled)?;
@@ -94,7 +96,10 @@ impl Stream {
             // Alerts and the answers to KeyUpdates leave before an error is returned and before waiting. A peer
             // that does not take them may still have sent data.
             let _ = self.flush().await;
-            let opened = opened.map_err(io::Error::other)?;
+            let opened = opened.map_err(|error| match error {
+                OpenError::Truncated => io::Error::new(ErrorKind::UnexpectedEof, error),
+                error => io::Error::other(error),
+            })?;
             self.consumed += opened.consumed;
             match opened.event {
                 Event::ApplicationData(range) => break start + range.start..start + range.end,
@@ -176,6 +181,8 @@ impl Stream {
             Err(error) => return Err(io::Error::other(error)),
         }
         self.flush().await?;
+        // Succeeds on compio after the peer has reset the connection. Other runtimes return `NotConnected` then, which
+        // is to be ignored: the next read tells how the peer's direction ended.
         self.tcp.shutdown().await?;
         loop {
             match self.layer.check_closed(budget) {

@@ -11,7 +11,7 @@
 //! and the second answers the next line.
 //!
 //! - `handover.rs` gives and takes connections, and is written to be copied. Its head documents the messages
-//!   between the processes, what happens when either of them is killed, and why no nonce is used twice.
+//!   between the processes, what happens when either of them is killed or fails, and why no nonce is used twice.
 //! - `client.rs` is a connection, and how it is taken apart and put together.
 //! - `server.rs` serves the clients, and lets `handover.rs` give or take a few of them at a time.
 //!
