@@ -85,9 +85,10 @@ impl<S: Service> Connection<S> {
         self.drained.is_some() || self.failure.is_some() || self.link.is_closing
     }
 
-    /// Something was sent or received.
+    /// Something was sent or received. The deadline of a handshake does not move, or one byte at a time would hold the
+    /// socket for ever.
     pub(crate) fn has_progress(&mut self, idle: Duration) {
-        if !self.is_ending() {
+        if !self.is_ending() && !self.link.is_shaking() {
             self.deadline = Instant::now() + idle;
             self.is_queried = false;
         }

@@ -24,7 +24,8 @@ pub(crate) struct Settings<S> {
     pub(crate) accept: Box<dyn Fn() -> (Handshake, S)>,
     /// Where a relay forwards to.
     pub(crate) backend: Option<Backend<S>>,
-    /// How long nothing may be sent or received before a connection is closed.
+    /// How long a handshake may take, and how long nothing may be sent or received after it before a connection is
+    /// closed.
     pub(crate) idle: Duration,
     /// Closes in one step: does not wait for the peer's close_notify.
     pub(crate) one_step: bool,
@@ -133,9 +134,13 @@ impl<S: Service> Driver<S> {
             return Ok(());
         };
         let (link, mut slot) = (&mut connection.link, self.ring.slot());
+        let was_shaking = link.is_shaking();
         match connection.source {
             Source::Own => link.fill(&mut slot),
             source => relay::fill(link, source, &mut self.connections, &mut slot),
+        }
+        if was_shaking {
+            connection.has_progress(self.settings.idle);
         }
         if slot.is_empty() || connection.failure.is_some() {
             self.ring.release(slot);

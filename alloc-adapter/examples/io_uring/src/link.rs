@@ -52,6 +52,11 @@ impl<S: Service> Link<S> {
         }
     }
 
+    /// Returns whether the handshake is still to be completed.
+    pub(crate) const fn is_shaking(&self) -> bool {
+        matches!(self.tls, Tls::Handshake(_))
+    }
+
     /// Returns whether nothing follows what is in the slot.
     pub(crate) fn has_ended(&self) -> bool {
         match &self.tls {

@@ -46,7 +46,8 @@ struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 16_384, global = true,
         value_parser = clap::value_parser!(u16).range(256..=16_384))]
     record: u16,
-    /// After how many seconds in which nothing is sent or received a connection is closed.
+    /// After how many seconds in which nothing is sent or received a connection is closed. A handshake may take as long
+    /// in all.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, global = true,
         value_parser = clap::value_parser!(u32).range(1..))]
     idle: u32,

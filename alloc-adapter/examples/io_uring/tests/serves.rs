@@ -452,6 +452,35 @@ fn an_idle_connection_gets_a_close_notify() {
 }
 
 #[test]
+fn a_client_that_sends_its_handshake_byte_by_byte_is_cut_and_one_that_is_slow_after_it_is_not() {
+    let test = "a_client_that_sends_its_handshake_byte_by_byte_is_cut_and_one_that_is_slow_after_it_is_not";
+    if !has_io_uring(test) {
+        return;
+    }
+    let server = Program::start(&["serve", "--mode", "echo", "--idle", "1"]);
+    let mut slow = VERSIONS.map(|version| server.client(version));
+    let mut client = ClientConnection::new(config(Tls::V13), name()).unwrap();
+    let mut client_hello = Vec::new();
+    client.write_tls(&mut client_hello).unwrap();
+    let (mut tcp, begin) = (server.tcp(), Instant::now());
+    tcp.set_nonblocking(true).unwrap();
+    for byte in &client_hello {
+        let sent = tcp.write_all(&[*byte]);
+        slow.iter_mut().for_each(|client| echo(client, b"data").unwrap());
+        let is_open = tcp.read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        if sent.is_err() || !is_open {
+            break;
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+    // The deadline, 2 seconds in which the handshake could still be completed, and the ticks between which it passed.
+    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+    drop(slow);
+    let report = server.stop();
+    assert!(report.contains("no handshake"), "{report}");
+}
+
+#[test]
 fn a_reader_that_takes_longer_than_the_idle_time_for_a_send_is_not_cut() {
     if !has_io_uring("a_reader_that_takes_longer_than_the_idle_time_for_a_send_is_not_cut") {
         return;
