@@ -63,7 +63,7 @@ impl Stream {
             buffer.drain(..taken);
         }
         let mut established = handshake.finish::<Ring>()?;
-        // What the handshake did not take comes behind what it has left.
+        // Bytes that the handshake did not take follow those that it took and did not use.
         let mut received = Vec::with_capacity(2 * MAX_RECORD);
         received.extend_from_slice(established.received.filled());
         received.append(&mut buffer);

@@ -15,7 +15,8 @@
 //! - `client.rs` is a connection, and how it is taken apart and put together.
 //! - `server.rs` serves the clients, and lets `handover.rs` give or take a few of them at a time.
 //!
-//! It works on Linux only: other systems have no Unix sockets that preserve messages.
+//! It works on Linux only: other systems have no Unix sockets that preserve messages. It has no time limits for its
+//! clients, which a server needs.
 
 #[cfg(target_os = "linux")]
 mod client;

@@ -124,7 +124,7 @@ impl Server {
     fn run(mut self) -> io::Result<()> {
         loop {
             if self.listener.is_none() && self.clients.is_empty() {
-                return Err(io::Error::other("the process before this one serves on"));
+                return Err(io::Error::other("the last connection that was taken over has ended"));
             }
             let mut ready = self.wait()?.into_iter();
             self.clients.retain_mut(|client| ready.next() != Some(true) || client.pump());
@@ -268,6 +268,7 @@ impl Server {
                     eprintln!("hot_restart: the hand-over ended early: {error}");
                     // Only one process may keep it, or a successor would reach only one of two.
                     if !taker.has_dead_giver() {
+                        eprintln!("hot_restart: new clients go to the process before this one");
                         self.listener = None;
                     }
                 }

@@ -88,7 +88,7 @@ impl<S: Service> Connection<S> {
     /// Something was sent or received. The deadline of a handshake does not move, or one byte at a time would hold the
     /// socket for ever.
     pub(crate) fn has_progress(&mut self, idle: Duration) {
-        if !self.is_ending() && !self.link.is_shaking() {
+        if !self.is_ending() && !self.link.is_handshaking() {
             self.deadline = Instant::now() + idle;
             self.is_queried = false;
         }

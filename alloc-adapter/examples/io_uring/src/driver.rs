@@ -134,12 +134,12 @@ impl<S: Service> Driver<S> {
             return Ok(());
         };
         let (link, mut slot) = (&mut connection.link, self.ring.slot());
-        let was_shaking = link.is_shaking();
+        let was_handshaking = link.is_handshaking();
         match connection.source {
             Source::Own => link.fill(&mut slot),
             source => relay::fill(link, source, &mut self.connections, &mut slot),
         }
-        if was_shaking {
+        if was_handshaking {
             connection.has_progress(self.settings.idle);
         }
         if slot.is_empty() || connection.failure.is_some() {

@@ -53,7 +53,7 @@ impl<S: Service> Link<S> {
     }
 
     /// Returns whether the handshake is still to be completed.
-    pub(crate) const fn is_shaking(&self) -> bool {
+    pub(crate) const fn is_handshaking(&self) -> bool {
         matches!(self.tls, Tls::Handshake(_))
     }
 
