@@ -722,3 +722,31 @@ fn the_longest_record_under_a_limit_fits_the_buffer_of_that_limit() {
         }
     }
 }
+
+// DMA fills the room while what arrived before is opened.
+#[test]
+fn the_room_stays_where_it_is_while_records_are_consumed() {
+    for leaves_rest in [false, true] {
+        let mut peer = Hand::new(Suite::Tls13, 1);
+        let mut wire = peer.seal(DATA, b"first");
+        let first = wire.len();
+        wire.extend(peer.seal(DATA, b"second"));
+        let mut opener = Opener::new(Config::new(Role::Client));
+        opener.install(Epoch::Application, Suite::Tls13.secret(1)).unwrap();
+
+        let mut buffer = RecordBuffer::<256>::new();
+        let arrived = if leaves_rest { first + 7 } else { first };
+        buffer.room().unwrap()[..arrived].copy_from_slice(&wire[..arrived]);
+        buffer.received(arrived);
+        let rest = &wire[arrived..];
+        buffer.room().unwrap()[..rest.len()].copy_from_slice(rest);
+        let opened = opener.open(buffer.filled()).unwrap();
+        buffer.consume(&opened);
+        buffer.received(rest.len());
+        let opened = opener.open(buffer.filled()).unwrap();
+        let Event::ApplicationData(data) = opened.event.clone() else { panic!("{opened:?}") };
+        assert_eq!(&buffer.filled()[data], b"second", "{leaves_rest}");
+        buffer.consume(&opened);
+        assert_eq!(buffer.room().unwrap().len(), 256, "all of it");
+    }
+}

@@ -127,10 +127,15 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> ByteQueue<B> {
 
     /// Removes the first `len` waiting bytes.
     pub(crate) fn consume(&mut self, len: usize) {
-        self.set(self.start().saturating_add(len).min(self.end()), self.end());
+        self.consume_in_place(len);
         if self.is_empty() {
             self.clear();
         }
+    }
+
+    /// Removes the first `len` waiting bytes, and leaves the room where it is.
+    pub(crate) fn consume_in_place(&mut self, len: usize) {
+        self.set(self.start().saturating_add(len).min(self.end()), self.end());
     }
 
     pub(crate) const fn clear(&mut self) {

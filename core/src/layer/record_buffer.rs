@@ -134,6 +134,9 @@ impl<const LEN: usize, B: AsRef<[u8]> + AsMut<[u8]>> RecordBuffer<LEN, B> {
         if total > self.bytes.capacity() {
             return Err(RecordTooLong { total });
         }
+        if self.bytes.is_empty() {
+            self.bytes.clear();
+        }
         let missing = total.saturating_sub(self.bytes.waiting().len());
         // Reading into an empty slice returns 0 bytes, which would look like the end of the
         // transport.
@@ -141,7 +144,8 @@ impl<const LEN: usize, B: AsRef<[u8]> + AsMut<[u8]>> RecordBuffer<LEN, B> {
         Ok(self.bytes.room(self.bytes.capacity()))
     }
 
-    /// Adds the first `len` bytes of the [`room`](Self::room), which the transport has filled.
+    /// Adds the first `len` bytes of the last [`room`](Self::room), which the transport has filled. Records
+    /// may have been consumed since.
     pub fn received(&mut self, len: usize) {
         self.bytes.append(len);
     }
@@ -167,9 +171,9 @@ impl<const LEN: usize, B: AsRef<[u8]> + AsMut<[u8]>> RecordBuffer<LEN, B> {
         self.bytes.waiting().get(len..).unwrap_or_default()
     }
 
-    /// Removes the first `len` filled bytes.
+    /// Removes the first `len` filled bytes. The transport may be filling the room behind them.
     pub(crate) fn consume_len(&mut self, len: usize) {
-        self.bytes.consume(len);
+        self.bytes.consume_in_place(len);
         self.total = HEADER_LEN;
     }
 }
