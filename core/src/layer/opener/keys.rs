@@ -27,6 +27,19 @@ impl<K: KeySchedule> Opener<K> {
     ///
     /// Call it when the peer has confirmed the limit. If it is known beforehand, set
     /// [`Config::record_size_limit`](crate::Config) instead.
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, Opener, RecordSizeLimit, Role, TrafficSecret};
+    /// # let mut opener = Opener::new(Config::new(Role::Client));
+    /// # let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
+    /// # opener.install(Epoch::Application, secret)?;
+    /// opener.set_record_size_limit(RecordSizeLimit::new(512).unwrap());
+    /// // The headers of records with 512 bytes of plaintext, and with one more; each has a tag of 16 bytes.
+    /// assert_eq!(opener.needed(&[23, 3, 3, 2, 16]), 5 + 512 + 16);
+    /// assert_eq!(opener.needed(&[23, 3, 3, 2, 17]), 0); // It will be refused.
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
     pub fn set_record_size_limit(&mut self, limit: RecordSizeLimit) {
         self.record_size_limit = Some(limit);
         self.set_max_lengths();

@@ -144,6 +144,17 @@ impl<K: KeySchedule> Sealer<K> {
     ///
     /// This is the record_size_limit that it announced (RFC 8449 section 4), or the
     /// max_fragment_length that it confirmed (RFC 6066 section 4).
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, RecordSizeLimit, Role, Sealer, TrafficSecret};
+    /// # let mut sealer = Sealer::new(Config::new(Role::Client));
+    /// # let secret = TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32])?;
+    /// # sealer.install(Epoch::Application, secret)?;
+    /// sealer.set_record_size_limit(RecordSizeLimit::new(512).unwrap());
+    /// assert_eq!(sealer.fragment_limit(), 511); // The content type of TLS 1.3 counts.
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
     pub const fn set_record_size_limit(&mut self, limit: RecordSizeLimit) {
         self.peer_limit = limit.get();
         self.set_max_content();
