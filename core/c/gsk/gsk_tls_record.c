@@ -371,8 +371,9 @@ static gsk_status advance(tlsr_gsk_socket *socket) {
     (void)tlsr_buffer_consume(&socket->received, opened);
     if (opened->event == TLSR_EVENT_CLOSED) {
         socket->read_end = close_code(socket);
-    } else if (opened->event == TLSR_EVENT_HANDSHAKE && opened->message_offset == 0) {
-        /* In TLS 1.3 this is a session ticket, and the call does nothing. */
+    } else if (opened->event == TLSR_EVENT_HANDSHAKE &&
+               opened->message_offset + opened->len == opened->message_len) {
+        /* The last piece. In TLS 1.3 this is a session ticket, and the call does nothing. */
         (void)tlsr_connection_refuse_renegotiation(&socket->connection);
     }
     /* Answers are sent before io_read, which may block. */
@@ -415,7 +416,8 @@ gsk_status gsk_secure_socket_read(gsk_handle soc_handle, char *buffer, int size,
 }
 
 /* What writing returns after an error of the engine. */
-static gsk_status write_code(tlsr_status status) {
+static gsk_status write_code(tlsr_gsk_socket *socket, tlsr_status status) {
+    tlsr_end end;
     switch (status) {
     case TLSR_ERR_CONNECTION_ACTIVE:
         return GSK_CONNECTION_ACTIVE;
@@ -424,6 +426,11 @@ static gsk_status write_code(tlsr_status status) {
     case TLSR_ERR_CRYPTO:
     case TLSR_ERR_KEY_EXHAUSTED:
         return GSK_ERR_CRYPTO;
+    case TLSR_ERR_FAILED:
+        /* The cipher may have failed behind the first record of a write, which is told then as written. */
+        return tlsr_connection_end(&socket->connection, &end) == TLSR_OK && end.fault == TLSR_FAULT_CRYPTO
+                   ? GSK_ERR_CRYPTO
+                   : GSK_INVALID_STATE;
     default:
         return GSK_INVALID_STATE;
     }
@@ -446,7 +453,7 @@ static gsk_status seal(tlsr_gsk_socket *socket) {
         return room_comes ? GSK_OK : GSK_INSUFFICIENT_STORAGE;
     }
     socket->request_taken += (int)taken;
-    return status == TLSR_OK ? GSK_OK : write_code(status);
+    return status == TLSR_OK ? GSK_OK : write_code(socket, status);
 }
 
 gsk_status gsk_secure_socket_write(gsk_handle soc_handle, char *buffer, int size, int *length) {
@@ -462,6 +469,8 @@ gsk_status gsk_secure_socket_write(gsk_handle soc_handle, char *buffer, int size
         return GSK_INVALID_BUFFER_SIZE;
     }
     if (socket->write_end != GSK_OK) {
+        /* A write that was half done comes to no other end: a shutdown does not wait for it. */
+        socket->request = NULL;
         return socket->write_end;
     }
     if (socket->request == NULL) {
@@ -501,7 +510,7 @@ gsk_status gsk_secure_socket_shutdown(gsk_handle soc_handle) {
     if (code != GSK_OK) {
         return code;
     }
-    if (socket->request != NULL && socket->request_taken < socket->request_size) {
+    if (socket->write_end == GSK_OK && socket->request != NULL && socket->request_taken < socket->request_size) {
         return GSK_CONNECTION_ACTIVE;
     }
     tlsr_status status = tlsr_connection_shutdown(&socket->connection);

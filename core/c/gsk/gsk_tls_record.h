@@ -213,8 +213,9 @@ tlsr_status tlsr_gsk_socket_open(tlsr_gsk_set *set, gsk_handle *soc_handle);
  * counts. If the library that made the handshake has received more than its messages, io_read returns these bytes
  * first.
  *
- * TLSR_ERR_INVALID_HANDLE. TLSR_ERR_EPOCH: it is initialized. TLSR_ERR_ARGUMENT: a routine is missing. Else the errors
- * of tlsr_connection_init and tlsr_connection_install: the connection can be initialized again then. */
+ * TLSR_ERR_INVALID_HANDLE. TLSR_ERR_EPOCH: it is initialized; secrets of a key store stay yours. TLSR_ERR_ARGUMENT: a
+ * routine is missing. Else the errors of tlsr_connection_init and tlsr_connection_install: the connection can be
+ * initialized again then. */
 tlsr_status tlsr_gsk_socket_init(gsk_handle soc_handle, const tlsr_config *config, const tlsr_secret *client,
                                  const tlsr_secret *server);
 
@@ -276,8 +277,9 @@ gsk_status gsk_secure_socket_write(gsk_handle soc_handle, char *buffer, int size
  * under way is read in between.
  *
  * GSK_OK                         the transport has taken the close_notify
- * GSK_CONNECTION_ACTIVE          a part of a write request is not sealed yet: repeat the write; or a slot is reserved;
- *                                or called from an I/O routine of the connection. Nothing was sent
+ * GSK_CONNECTION_ACTIVE          a part of a write request is not sealed yet: repeat the write, which says why if it
+ *                                cannot be; or a slot is reserved; or called from an I/O routine of the connection.
+ *                                Nothing was sent
  * GSK_ERR_CONNECTION_CLOSED      an earlier call has returned GSK_OK
  * GSK_ERR_IO                     io_write failed before it took the close_notify, or io_read failed
  * GSK_ERR_NOT_SSLV3              the peer's first bytes were not TLS. Only a connection that was made of a layer

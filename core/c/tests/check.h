@@ -42,6 +42,18 @@ void make_empty(tlsr_layer *layer, uint8_t role, uint16_t version);
 /* Opens all records, of which the last must be this event, with this detail. */
 void receive(tlsr_layer *layer, uint8_t *records, size_t len, uint8_t event, uint8_t detail);
 
+/* A key store whose functions succeed this often and fail from then on. Its cipher encrypts nothing, and its tags are
+ * zeros. It counts the keys and secrets that are alive. */
+enum { STORE_KEYS, STORE_UPDATE, STORE_SEAL, STORE_OPEN, STORE_FUNCTIONS };
+typedef struct failing_store {
+    int left[STORE_FUNCTIONS];
+    int alive;
+    tlsr_key_store table;
+} failing_store;
+
+/* Makes the secrets of a connection in this store. Each counts as alive. */
+void in_store(failing_store *store, tlsr_secret secrets[2]);
+
 /* The tests of each file, in the order of the header. */
 void test_text(void);
 void test_layer(void);

@@ -359,6 +359,30 @@ static void session_tickets_are_skipped_and_renegotiation_is_refused(void) {
     finish();
 }
 
+/* A ClientHello in three records, in TLS 1.2: refused once all of it has arrived. */
+static void a_request_to_renegotiate_is_refused_at_its_last_record(void) {
+    static const uint8_t key[2][16] = {{1}, {2}}, salt[2][4] = {{3}, {4}};
+    const tlsr_secret client = {key[0], 16, salt[0], 4, NULL, 0, 1, 0xc02f};
+    const tlsr_secret server = {key[1], 16, salt[1], 4, NULL, 0, 1, 0xc02f};
+    const uint8_t client_hello[60] = {1, 0, 0, 56};
+    char text[64];
+    tlsr_config config = configured(TLSR_SERVER);
+    open_handle();
+    CHECK_STATUS(TLSR_OK, tlsr_gsk_socket_init(handle, &config, &client, &server));
+    config = configured(TLSR_CLIENT);
+    config.fragment_limit = 20;
+    make_peer(&config, &client, &server);
+    CHECK_STATUS(TLSR_OK, tlsr_connection_write_handshake(&peer, client_hello, sizeof client_hello));
+    size_t len = peer_sends();
+    transport.arriving_len = len - 1;
+    CHECK_CODE(GSK_WOULD_BLOCK, read_once());
+    CHECK(transport.sent_len == 0);
+    transport.arriving_len = len;
+    CHECK_CODE(GSK_WOULD_BLOCK, read_once());
+    CHECK(peer_opens(text) == TLSR_EVENT_WARNING);
+    finish();
+}
+
 static void each_end_of_reading_has_its_code(void) {
     uint8_t wrong_type[] = {99, 3, 3, 0, 1, 0};
     char text[64];
@@ -513,6 +537,29 @@ static void each_end_of_writing_has_its_code(void) {
     finish();
 }
 
+/* The first record is sealed, and then the key store fails. */
+static void a_cipher_that_fails_within_a_request_is_told_by_every_write(void) {
+    static failing_store failing;
+    static char data[300];
+    tlsr_secret secrets[2];
+    int length;
+    tlsr_config config = configured(TLSR_CLIENT);
+    config.fragment_limit = 100;
+    open_handle();
+    in_store(&failing, secrets);
+    if (tlsr_gsk_socket_init(handle, &config, &secrets[0], &secrets[1]) == TLSR_ERR_UNSUPPORTED) {
+        finish(); /* A library without key stores. */
+        return;
+    }
+    failing.left[STORE_SEAL] = 1;
+    CHECK_CODE(GSK_ERR_CRYPTO, gsk_secure_socket_write(handle, data, sizeof data, &length));
+    CHECK(transport.sent_len == 5 + 100 + 1 + 16);
+    CHECK_CODE(GSK_ERR_CRYPTO, gsk_secure_socket_write(handle, data, sizeof data, &length));
+    CHECK_CODE(GSK_INVALID_STATE, gsk_secure_socket_shutdown(handle));
+    finish();
+    CHECK(failing.alive == 0);
+}
+
 /* ---------------------------------------------------------------------------------------------------
  * Shutdown and close
  */
@@ -661,6 +708,57 @@ static void each_answer_of_a_shutdown_has_its_cause(void) {
     CHECK(tlsr_gsk_socket_connection(handle) == NULL);
     finish();
     CHECK_CODE(GSK_INVALID_HANDLE, gsk_secure_socket_shutdown(handle));
+}
+
+/* Else a caller that repeats the write, as a shutdown asks, never comes to an end. */
+static void a_transport_that_fails_within_a_request_ends_it(void) {
+    static char data[2000];
+    int length;
+    /* Seen by a read that receives, by a read that sends, and by the write that is repeated. */
+    for (int seen_by = 0; seen_by < 3; seen_by++) {
+        for (int is_repeated = 0; is_repeated < 2; is_repeated++) {
+            begin();
+            transport.room = 0;
+            CHECK_CODE(GSK_WOULD_BLOCK, gsk_secure_socket_write(handle, data, sizeof data, &length));
+            CHECK_CODE(GSK_CONNECTION_ACTIVE, gsk_secure_socket_shutdown(handle));
+            if (seen_by == 0) {
+                transport.read_errno = ECONNRESET;
+                CHECK_CODE(GSK_ERR_IO, read_once());
+            } else {
+                transport.write_errno = EPIPE;
+                if (seen_by == 1) {
+                    CHECK_CODE(GSK_WOULD_BLOCK, read_once());
+                } else {
+                    CHECK_CODE(GSK_ERR_IO, gsk_secure_socket_write(handle, data, sizeof data, &length));
+                }
+            }
+            if (is_repeated) {
+                CHECK_CODE(GSK_ERR_IO, gsk_secure_socket_write(handle, data, sizeof data, &length));
+            }
+            CHECK_CODE(GSK_ERR_IO, gsk_secure_socket_shutdown(handle));
+            CHECK_CODE(GSK_ERR_IO, gsk_secure_socket_write(handle, data, sizeof data, &length));
+            CHECK_CODE(GSK_ERR_IO, gsk_secure_socket_shutdown(handle));
+            CHECK_CODE(GSK_OK, gsk_secure_socket_close(&handle));
+        }
+    }
+
+    begin();
+    transport.room = 0;
+    CHECK_CODE(GSK_WOULD_BLOCK, gsk_secure_socket_write(handle, data, sizeof data, &length));
+    transport.write_errno = 0;
+    CHECK_CODE(GSK_WOULD_BLOCK, read_once());
+    CHECK_CODE(GSK_ERR_SOCKET_CLOSED, gsk_secure_socket_shutdown(handle));
+    finish();
+
+    /* The connection fails, and the transport works: the write says why, and ends the request. */
+    begin();
+    transport.room = 0;
+    CHECK_CODE(GSK_WOULD_BLOCK, gsk_secure_socket_write(handle, data, sizeof data, &length));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_abort(tlsr_gsk_socket_connection(handle), TLSR_ALERT_INTERNAL_ERROR));
+    CHECK_CODE(GSK_CONNECTION_ACTIVE, gsk_secure_socket_shutdown(handle));
+    CHECK_CODE(GSK_INVALID_STATE, gsk_secure_socket_write(handle, data, sizeof data, &length));
+    CHECK_CODE(GSK_INVALID_STATE, gsk_secure_socket_shutdown(handle));
+    finish();
 }
 
 static void a_transport_that_is_cut_at_any_byte_is_no_clean_end(void) {
@@ -908,6 +1006,12 @@ static void a_connection_is_initialized_once(void) {
     CHECK_STATUS(TLSR_ERR_EPOCH, tlsr_gsk_socket_init(handle, NULL, &client_secret, &server_secret));
     make_layers(&client, &server);
     CHECK_STATUS(TLSR_ERR_EPOCH, tlsr_gsk_socket_init_from_layer(handle, &client));
+    /* Secrets of a key store stay the caller's. */
+    failing_store store;
+    tlsr_secret secrets[2];
+    in_store(&store, secrets);
+    CHECK_STATUS(TLSR_ERR_EPOCH, tlsr_gsk_socket_init(handle, NULL, &secrets[0], &secrets[1]));
+    CHECK(store.alive == 2);
     finish();
 
     /* A server, whose layer comes from elsewhere. */
@@ -1115,12 +1219,15 @@ void test_gsk(void) {
     a_slot_within_a_request_takes_nothing_from_it();
     key_updates_of_the_peer_are_answered_by_reading();
     session_tickets_are_skipped_and_renegotiation_is_refused();
+    a_request_to_renegotiate_is_refused_at_its_last_record();
     each_end_of_reading_has_its_code();
     each_end_of_writing_has_its_code();
+    a_cipher_that_fails_within_a_request_is_told_by_every_write();
     one_step_is_done_when_the_transport_has_the_close_notify();
     two_steps_read_what_is_under_way_until_the_close_notify_of_the_peer();
     the_close_notify_is_sent_once_however_often_the_transport_blocks();
     each_answer_of_a_shutdown_has_its_cause();
+    a_transport_that_fails_within_a_request_ends_it();
     a_transport_that_is_cut_at_any_byte_is_no_clean_end();
     a_close_notify_that_could_be_forged_is_no_clean_end();
     a_close_sends_what_is_unsent_and_no_close_notify();

@@ -193,21 +193,13 @@ static void keys_at_the_last_sequence_number_are_refused(void) {
     CHECK_STATUS(TLSR_OK, tlsr_layer_install(&layer, TLSR_EPOCH_APPLICATION, &last, &server_secret));
 }
 
-/* A store whose functions succeed this often and fail from then on. Its cipher encrypts nothing, and its tags are
- * zeros. It counts the keys and secrets that are alive. */
-enum { KEYS, UPDATE, SEAL, OPEN, FUNCTIONS };
-typedef struct failing_store {
-    int left[FUNCTIONS];
-    int alive;
-} failing_store;
-
 static int32_t succeeds(void *context, int function) {
     failing_store *store = (failing_store *)context;
     return store->left[function]-- > 0 ? 0 : -1;
 }
 static int32_t failing_keys(void *context, uintptr_t secret, uint16_t suite, uintptr_t *key, uint8_t iv[12]) {
     (void)suite;
-    if (succeeds(context, KEYS) != 0) {
+    if (succeeds(context, STORE_KEYS) != 0) {
         return -1;
     }
     *key = secret;
@@ -217,13 +209,13 @@ static int32_t failing_keys(void *context, uintptr_t secret, uint16_t suite, uin
 }
 static int32_t failing_update(void *context, uintptr_t *secret, uint16_t suite) {
     (void)secret, (void)suite;
-    return succeeds(context, UPDATE);
+    return succeeds(context, STORE_UPDATE);
 }
 static int32_t failing_seal(void *context, uintptr_t key, const uint8_t nonce[12], const uint8_t *additional_data,
                             size_t additional_data_len, uint8_t *in_out, size_t len, uint8_t *tag, size_t tag_len) {
     (void)key, (void)nonce, (void)additional_data, (void)additional_data_len, (void)in_out, (void)len;
     memset(tag, 0, tag_len);
-    return succeeds(context, SEAL);
+    return succeeds(context, STORE_SEAL);
 }
 static int32_t failing_open(void *context, uintptr_t key, const uint8_t nonce[12], const uint8_t *additional_data,
                             size_t additional_data_len, uint8_t *in_out, size_t len, const uint8_t *tag,
@@ -234,7 +226,7 @@ static int32_t failing_open(void *context, uintptr_t key, const uint8_t nonce[12
             return -1;
         }
     }
-    return succeeds(context, OPEN);
+    return succeeds(context, STORE_OPEN);
 }
 static void failing_destroy(void *context, uintptr_t number) {
     (void)number;
@@ -243,27 +235,24 @@ static void failing_destroy(void *context, uintptr_t number) {
     store->alive--;
 }
 
-static failing_store failing, working;
-
-/* The secrets of a connection in a store, each of which counts as alive. */
-static void in_store(failing_store *store, tlsr_secret secrets[2]) {
-    static tlsr_key_store tables[2];
+void in_store(failing_store *store, tlsr_secret secrets[2]) {
     const tlsr_key_store functions = {store,        failing_keys,    failing_update,  failing_seal,
                                       failing_open, failing_destroy, failing_destroy, NULL};
-    tlsr_key_store *table = &tables[store == &working];
-    *table = functions;
+    store->table = functions;
     for (uintptr_t i = 0; i < 2; i++) {
         secrets[i] = client_secret;
         secrets[i].secret = NULL;
         secrets[i].secret_len = 0;
-        secrets[i].store = table;
+        secrets[i].store = &store->table;
         secrets[i].handle = 1 + i;
     }
-    for (int i = 0; i < FUNCTIONS; i++) {
+    for (int i = 0; i < STORE_FUNCTIONS; i++) {
         store->left[i] = 1000;
     }
     store->alive = 2;
 }
+
+static failing_store failing, working;
 
 /* What the connection does when its store fails. */
 enum { WRITES, COMMITS, SHUTS_DOWN, ABORTS, UPDATES, ANSWERS, FOLLOWS, RECEIVES, ACTIONS };
@@ -300,18 +289,18 @@ static void a_store_that_fails_loses_no_record_and_ends_the_connection(void) {
         tlsr_status status;
         uint8_t read, fault, write;
     } cases[] = {
-        {WRITES, SEAL, TLSR_ERR_CRYPTO, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
-        {COMMITS, SEAL, TLSR_ERR_CRYPTO, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
-        {SHUTS_DOWN, SEAL, TLSR_ERR_FAILED, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
-        {ABORTS, SEAL, TLSR_OK, TLSR_READ_FAULT, TLSR_FAULT_ABORTED, TLSR_WRITE_FAILED},
-        {UPDATES, SEAL, TLSR_ERR_CRYPTO, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
-        {UPDATES, UPDATE, TLSR_ERR_CRYPTO, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
-        {UPDATES, KEYS, TLSR_ERR_CRYPTO, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
-        {ANSWERS, SEAL, TLSR_ERR_CRYPTO, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
+        {WRITES, STORE_SEAL, TLSR_ERR_CRYPTO, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
+        {COMMITS, STORE_SEAL, TLSR_ERR_CRYPTO, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
+        {SHUTS_DOWN, STORE_SEAL, TLSR_ERR_FAILED, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
+        {ABORTS, STORE_SEAL, TLSR_OK, TLSR_READ_FAULT, TLSR_FAULT_ABORTED, TLSR_WRITE_FAILED},
+        {UPDATES, STORE_SEAL, TLSR_ERR_CRYPTO, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
+        {UPDATES, STORE_UPDATE, TLSR_ERR_CRYPTO, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
+        {UPDATES, STORE_KEYS, TLSR_ERR_CRYPTO, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
+        {ANSWERS, STORE_SEAL, TLSR_ERR_CRYPTO, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_FAILED},
         /* The keys of the receiving direction: the peer is told. */
-        {FOLLOWS, UPDATE, TLSR_ERR_FAULT, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_ALERT_QUEUED},
-        {FOLLOWS, KEYS, TLSR_ERR_FAULT, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_ALERT_QUEUED},
-        {RECEIVES, OPEN, TLSR_ERR_FAULT, TLSR_READ_FAULT, TLSR_FAULT_BAD_RECORD_MAC, TLSR_WRITE_ALERT_QUEUED},
+        {FOLLOWS, STORE_UPDATE, TLSR_ERR_FAULT, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_ALERT_QUEUED},
+        {FOLLOWS, STORE_KEYS, TLSR_ERR_FAULT, TLSR_READ_FAULT, TLSR_FAULT_CRYPTO, TLSR_WRITE_ALERT_QUEUED},
+        {RECEIVES, STORE_OPEN, TLSR_ERR_FAULT, TLSR_READ_FAULT, TLSR_FAULT_BAD_RECORD_MAC, TLSR_WRITE_ALERT_QUEUED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tlsr_config config;
