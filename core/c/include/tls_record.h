@@ -1247,19 +1247,22 @@ TLSR_OPAQUE(tlsr_buffer, TLSR_BUFFER_SIZE);
  * object: it needs no wiping. The memory holds what was opened. TLSR_ERR_SIZE if `size` is too small. */
 tlsr_status tlsr_buffer_init(tlsr_buffer *buffer, size_t size, uint8_t *memory, size_t len);
 
-/* Writes where bytes may be received to; never empty. Moves what is there, if that is needed for the next record.
- * TLSR_ERR_RECORD_TOO_LONG if the next record is longer than the memory, TLSR_ERR_NO_SPACE if the memory is full of
- * bytes that you have not opened. */
+/* Writes where bytes may be received to; never empty. Moves what is there, if that is needed for the next record. The
+ * room of an earlier call is gone, after an error, too. TLSR_ERR_RECORD_TOO_LONG if the next record is longer than the
+ * memory, TLSR_ERR_NO_SPACE if the memory is full of bytes that you have not opened. */
 tlsr_status tlsr_buffer_room(tlsr_buffer *buffer, tlsr_slice_mut *room);
 
 /* Reports that `len` bytes were received there. More than there was room for are TLSR_ERR_ARGUMENT: look at the
- * result of your recv before you make a size_t of it. */
+ * result of your recv before you make a size_t of it.
+ *
+ * Call it before tlsr_buffer_consume. When everything is consumed the room is gone, because the next one is at the
+ * front again: bytes that a transfer has put there by then are lost, and TLSR_ERR_ARGUMENT. */
 tlsr_status tlsr_buffer_received(tlsr_buffer *buffer, size_t len);
 
 /* Writes where the bytes are that were received and not consumed, for tlsr_layer_open or tlsr_connection_received. */
 tlsr_status tlsr_buffer_filled(tlsr_buffer *buffer, tlsr_slice_mut *filled);
 
-/* Removes what was opened from the front. TLSR_ERR_ARGUMENT if so much is not there. */
+/* Removes what was opened from the front. TLSR_ERR_ARGUMENT if so much is not there. See tlsr_buffer_received. */
 tlsr_status tlsr_buffer_consume(tlsr_buffer *buffer, const tlsr_opened *opened);
 
 /* ---------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ use crate::status::Status;
 /// `tlsr_buffer`. Its bytes lie in memory of the caller's.
 pub struct Buffer {
     buffer: RecordBuffer<0, Owned>,
-    /// How many bytes may be received: the room that the caller knows of.
+    /// How many bytes may be received: the room that the caller knows of, unless it is gone.
     room: usize,
 }
 
@@ -38,12 +38,13 @@ pub extern "C" fn buffer_room(buffer: Handle<'_, Buffer>, room: Out<'_, SliceMut
     Status::of(|| {
         let place = room.cleared()?;
         let Buffer { buffer, room: len } = buffer.get()?;
+        *len = 0;
         let room = buffer.room().map_err(|_| Status::RECORD_TOO_LONG)?;
-        *len = room.len();
         if room.is_empty() {
             // A `recv` of 0 bytes would look like the end of the transport.
             return Err(Status::NO_SPACE);
         }
+        *len = room.len();
         place.write(SliceMut::of(room));
         Ok(())
     })
@@ -76,7 +77,7 @@ pub extern "C" fn buffer_filled(buffer: Handle<'_, Buffer>, filled: Out<'_, Slic
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "buffer_consume"))]
 pub extern "C" fn buffer_consume(buffer: Handle<'_, Buffer>, opened: In<'_, Opened>) -> Status {
     Status::of(|| {
-        let Buffer { buffer, .. } = buffer.get()?;
+        let Buffer { buffer, room } = buffer.get()?;
         let opened = opened.get()?;
         if opened.consumed > buffer.filled().len() {
             return Err(Status::ARGUMENT);
@@ -86,6 +87,10 @@ pub extern "C" fn buffer_consume(buffer: Handle<'_, Buffer>, opened: In<'_, Open
             total => Event::NeedMore { total },
         };
         buffer.consume(&tls_record::Opened { consumed: opened.consumed, event });
+        if opened.consumed != 0 && buffer.filled().is_empty() {
+            // The next bytes go to the front: in the old room they would not be found.
+            *room = 0;
+        }
         Ok(())
     })
 }
