@@ -35,7 +35,7 @@ static void on_end(void *arg, tls_pcb *tls, tlsr_status why, const tlsr_end *end
     s->is_used = false;
 }
 
-int echo_serve(struct tcp_pcb *tcp, tlsr_layer *layer, struct pbuf *rest) {
+err_t echo_serve(struct tcp_pcb *tcp, tlsr_layer *layer, struct pbuf *rest) {
     for (session *s = sessions; s != sessions + ECHO_SESSIONS; s++) {
         tls_memory memory = {s->sealed, sizeof s->sealed, s->opened, sizeof s->opened, TCP_WRITE_FLAG_COPY};
         if (!s->is_used && tls_init(&s->tls, tcp, layer, &memory, rest) == TLSR_OK) {
@@ -43,11 +43,10 @@ int echo_serve(struct tcp_pcb *tcp, tlsr_layer *layer, struct pbuf *rest) {
             tls_arg(&s->tls, s);
             tls_recv(&s->tls, on_data);
             tls_end(&s->tls, on_end);
-            tls_resume(&s->tls);
-            return 0;
+            return tls_resume(&s->tls);
         }
     }
-    return -1;
+    return ERR_MEM;
 }
 
 unsigned echo_sessions(void) {

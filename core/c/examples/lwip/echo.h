@@ -12,8 +12,8 @@
 #define ECHO_RECORD 4096
 #endif
 
-/* Serves a connection whose handshake has ended: see tls_init. Returns 0, or -1 if there are too many. */
-int echo_serve(struct tcp_pcb *tcp, tlsr_layer *layer, struct pbuf *rest);
+/* Serves a connection whose handshake has ended: see tls_init. ERR_MEM if there are too many; ERR_ABRT: see tls_resume. */
+err_t echo_serve(struct tcp_pcb *tcp, tlsr_layer *layer, struct pbuf *rest);
 
 /* Returns how many connections are being served. */
 unsigned echo_sessions(void);

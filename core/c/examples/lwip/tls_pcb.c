@@ -95,6 +95,7 @@ static tlsr_status open_record(tls_pcb *tls, tlsr_opened *opened) {
 static bool offer(tls_pcb *tls) {
     if (tls->data_len != 0 && tls->recv != NULL) {
         size_t taken = tls->recv(tls->arg, tls, tls->data, tls->data_len);
+        taken = taken < tls->data_len ? taken : tls->data_len;
         tls->data += taken;
         tls->data_len -= taken;
     } else {
@@ -118,6 +119,10 @@ static tlsr_status receive(tls_pcb *tls) {
     while (offer(tls)) {
         tlsr_opened opened;
         if (tls->is_peer_closed) {
+            if (tls->recv != NULL && !tls->has_told_close) {
+                tls->has_told_close = true;
+                tls->recv(tls->arg, tls, NULL, 0);
+            }
             discard(tls);
             return TLSR_OK;
         }
@@ -144,9 +149,6 @@ static tlsr_status receive(tls_pcb *tls) {
             break;
         case TLSR_EVENT_CLOSED:
             tls->is_peer_closed = true;
-            if (tls->recv != NULL) {
-                tls->recv(tls->arg, tls, NULL, 0);
-            }
             break;
         case TLSR_EVENT_NEED_MORE:
             if (tls->has_fin) {
@@ -280,6 +282,8 @@ tlsr_status tls_init(tls_pcb *tls, struct tcp_pcb *tcp, tlsr_layer *layer, const
     tls->tcp = tcp;
     tls->memory = *memory;
     tls->received = rest;
+    /* The end of the stream was told to the callback of the handshake, unless data before it was refused. */
+    tls->has_fin = tcp->state == CLOSE_WAIT && tcp->refused_data == NULL;
     tcp_arg(tcp, tls);
     tcp_recv(tcp, on_recv);
     tcp_sent(tcp, on_sent);
@@ -297,10 +301,8 @@ void tls_sent(tls_pcb *tls, tls_sent_fn sent) { tls->sent = sent; }
 
 void tls_end(tls_pcb *tls, tls_end_fn end) { tls->end = end; }
 
-void tls_resume(tls_pcb *tls) {
-    if (tls->tcp != NULL) {
-        advance(tls);
-    }
+err_t tls_resume(tls_pcb *tls) {
+    return tls->tcp != NULL ? advance(tls) : ERR_OK;
 }
 
 err_t tls_write(tls_pcb *tls, const void *data, size_t len, size_t *taken) {

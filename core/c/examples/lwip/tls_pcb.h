@@ -70,7 +70,8 @@ struct tls_pcb {
     u32_t budget;
     u16_t polls; /* until the connection is given up */
     bool is_closing;
-    bool is_peer_closed; /* and the application knows it */
+    bool is_peer_closed;
+    bool has_told_close; /* to the application */
     bool has_fin;
     tlsr_status failure; /* for which the connection ends when its alert was sent */
 };
@@ -82,12 +83,13 @@ tlsr_status tls_init(tls_pcb *tls, struct tcp_pcb *tcp, tlsr_layer *layer, const
                      struct pbuf *rest);
 
 void tls_arg(tls_pcb *tls, void *arg);
-void tls_recv(tls_pcb *tls, tls_recv_fn recv); /* NULL: data is discarded */
+void tls_recv(tls_pcb *tls, tls_recv_fn recv); /* NULL: data is discarded; the close is told to a later one */
 void tls_sent(tls_pcb *tls, tls_sent_fn sent);
 void tls_end(tls_pcb *tls, tls_end_fn end);
 
-/* Offers the data again that the application has not taken. Not to be called from a callback. */
-void tls_resume(tls_pcb *tls);
+/* Offers the data again that the application has not taken. Not to be called from a callback of the tls_pcb. ERR_ABRT
+ * if the tcp_pcb was aborted: a callback of lwIP, that of the handshake for instance, has to return it. */
+err_t tls_resume(tls_pcb *tls);
 
 /* Seals and sends data, and writes how many bytes it has taken. ERR_MEM: none, because there is no room; wait for
  * tls_sent_fn. ERR_CLSD after tls_shutdown or tls_close; ERR_CONN if the connection has failed or has ended. */

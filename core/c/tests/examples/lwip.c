@@ -237,7 +237,7 @@ static void on_end(void *arg, tls_pcb *tls, tlsr_status why, const tlsr_end *how
     CHECK(tls_write(tls, bytes, 1, &taken) == ERR_CONN && taken == 0);
     tls_shutdown(tls);
     tls_close(tls, 0, 10);
-    tls_resume(tls);
+    CHECK(tls_resume(tls) == ERR_OK);
     e->has_ended = 1;
     e->why = why;
     e->how = *how;
@@ -385,7 +385,7 @@ static void a_mebibyte_goes_each_way_through_the_echo_server(void) {
         lost_one_of = i < 4 ? 0 : 50;
         make_end(&client, at_client, TLSR_CLIENT, i % 2 == 0 ? TCP_WRITE_FLAG_COPY : 0, TLSR_MAX_RECORD);
         make_layer(&layer, TLSR_SERVER);
-        CHECK(echo_serve(at_server, &layer, NULL) == 0);
+        CHECK(echo_serve(at_server, &layer, NULL) == ERR_OK);
         write_stream(&client, 1 << 20);
         for (u32_t start = now; client.taken < 1 << 20;) {
             run(10);
@@ -802,6 +802,139 @@ static void bytes_behind_the_handshake_are_the_first_that_are_opened(void) {
     tlsr_layer_wipe(&raw.layer);
 }
 
+/* What the handshake does with what arrives: keeps it, or refuses it. */
+static struct pbuf *kept;
+static int refuses, fin_seen;
+
+static err_t on_handshake_recv(void *arg, struct tcp_pcb *tcp, struct pbuf *p, err_t err) {
+    (void)arg, (void)tcp, (void)err;
+    if (p == NULL) {
+        fin_seen = 1;
+    } else if (refuses) {
+        return ERR_MEM; /* lwIP offers it again, and the end behind it. */
+    } else if (kept == NULL) {
+        kept = p;
+    } else {
+        pbuf_cat(kept, p);
+    }
+    return ERR_OK;
+}
+
+/* Connects a client whose handshake has ended, and which has no TLS yet. */
+static struct tcp_pcb *connect_handshake(void) {
+    memset(&client, 0, sizeof client);
+    memset(&raw, 0, sizeof raw);
+    kept = NULL;
+    fin_seen = 0;
+    struct tcp_pcb *at_client = connect_tcp(&raw.tcp);
+    tcp_recv(at_client, on_handshake_recv);
+    make_layer(&raw.layer, TLSR_SERVER);
+    tcp_recv(raw.tcp, on_raw_recv);
+    tcp_err(raw.tcp, on_raw_err);
+    tcp_nagle_disable(raw.tcp);
+    return at_client;
+}
+
+/* Gives TLS to a client that connect_handshake has made. */
+static err_t begin_tls(struct tcp_pcb *at_client, u8_t write_flags) {
+    tls_memory memory = {client.sealed, sizeof client.sealed, client.opened, sizeof client.opened, write_flags};
+    tlsr_layer layer;
+    make_layer(&layer, TLSR_CLIENT);
+    CHECK_STATUS(TLSR_OK, tls_init(&client.tls, at_client, &layer, &memory, kept));
+    tls_arg(&client.tls, &client);
+    tls_recv(&client.tls, on_data);
+    tls_end(&client.tls, on_end);
+    client.may_take = SIZE_MAX;
+    return tls_resume(&client.tls);
+}
+
+/* lwIP tells the end of the stream once, to the callback of the handshake. */
+static void the_end_of_a_stream_that_came_during_the_handshake_is_seen(void) {
+    for (int is_closed = 0; is_closed < 2; is_closed++) {
+        for (refuses = 0; refuses < 2; refuses++) {
+            uint8_t records[128];
+            tlsr_sealed sealed;
+            struct tcp_pcb *at_client = connect_handshake();
+            size_t len = seal_raw(20, records, sizeof records);
+            if (is_closed) {
+                CHECK_STATUS(TLSR_OK, tlsr_layer_close(&raw.layer));
+                CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&raw.layer, records + len, sizeof records - len, &sealed));
+                len += sealed.written;
+            }
+            CHECK(tcp_write(raw.tcp, records, (u16_t)len, TCP_WRITE_FLAG_COPY) == ERR_OK);
+            CHECK(tcp_shutdown(raw.tcp, 0, 1) == ERR_OK);
+            run(100);
+            CHECK(fin_seen == !refuses && at_client->state == CLOSE_WAIT);
+            CHECK(begin_tls(at_client, TCP_WRITE_FLAG_COPY) == ERR_OK);
+            run(3000);
+            CHECK(client.taken == 20 && client.has_peer_closed == is_closed);
+            if (is_closed) {
+                tls_close(&client.tls, 0, 10);
+                run(1000);
+            }
+            check_ended(&client, is_closed ? TLSR_OK : TLSR_ERR_SOCKET_CLOSED);
+            close_raw();
+        }
+    }
+    refuses = 0;
+}
+
+/* Our close_notify cannot be copied to lwIP, and TCP sends it from memory that is the application's again. */
+static void a_connection_that_ends_while_it_is_resumed_is_reported_as_aborted(void) {
+    uint8_t record[64];
+    struct tcp_pcb *at_client = connect_handshake();
+    send_raw(record, seal_raw(20, record, sizeof record));
+    CHECK(kept != NULL);
+    CHECK(begin_tls(at_client, 0) == ERR_OK && client.taken == 20);
+    is_cut = 1;
+    tls_close(&client.tls, 0, 0);
+    CHECK(tls_resume(&client.tls) == ERR_ABRT);
+    is_cut = 0;
+    CHECK(client.has_ended);
+    CHECK(tls_resume(&client.tls) == ERR_OK);
+    run(100);
+    close_raw();
+}
+
+/* A callback that counts wrong. */
+static size_t on_data_of_any_length(void *arg, tls_pcb *tls, const uint8_t *data, size_t len) {
+    end *e = arg;
+    (void)tls, (void)data;
+    e->taken += len;
+    return len == 0 ? 0 : SIZE_MAX;
+}
+
+static void no_more_than_was_offered_can_be_taken(void) {
+    uint8_t record[64];
+    connect_raw(TCP_WRITE_FLAG_COPY, 512);
+    tls_recv(&client.tls, on_data_of_any_length);
+    for (int i = 1; i < 10; i++) {
+        send_raw(record, seal_raw(5, record, sizeof record));
+        CHECK(client.taken == (size_t)i * 5);
+    }
+    tls_close(&client.tls, 0, 0);
+    run(1000);
+    CHECK(client.has_ended);
+    close_raw();
+}
+
+static void the_close_of_the_peer_is_told_to_a_callback_that_comes_later(void) {
+    connect_ends(TCP_WRITE_FLAG_COPY);
+    tls_recv(&server.tls, NULL);
+    tls_shutdown(&client.tls);
+    run(500);
+    CHECK(!server.has_peer_closed);
+    tls_recv(&server.tls, on_data);
+    CHECK(tls_resume(&server.tls) == ERR_OK);
+    CHECK(server.has_peer_closed);
+    run(2000); /* told once */
+    tls_close(&server.tls, 0, 10);
+    tls_close(&client.tls, 0, 10);
+    run(1000);
+    check_ended(&client, TLSR_OK);
+    check_ended(&server, TLSR_OK);
+}
+
 int main(void) {
     static const struct {
         const char *name;
@@ -825,6 +958,10 @@ int main(void) {
         {"fatal alert", a_fatal_alert_of_the_peer_ends_the_connection},
         {"reset", a_reset_ends_the_connection_once_in_every_state},
         {"rest of the handshake", bytes_behind_the_handshake_are_the_first_that_are_opened},
+        {"end in the handshake", the_end_of_a_stream_that_came_during_the_handshake_is_seen},
+        {"resumed and aborted", a_connection_that_ends_while_it_is_resumed_is_reported_as_aborted},
+        {"taken too much", no_more_than_was_offered_can_be_taken},
+        {"late callback", the_close_of_the_peer_is_told_to_a_callback_that_comes_later},
     };
     make_wire();
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
