@@ -31,8 +31,10 @@ pub extern "C" fn connection_init(
         let config = config_of(config)?;
         buffer.check_beside_object(buffer_len, &connection)?;
         let buffer = buffer.owned(buffer_len)?;
+        let room = connection.room(size)?;
         let made = ConnectionIn::without_keys_in(config, buffer);
-        connection.put(size, Connection(made.map_err(|_| Status::NO_SPACE)?))
+        room.fill(Connection(made.map_err(|_| Status::NO_SPACE)?));
+        Ok(())
     })
 }
 
@@ -221,10 +223,11 @@ pub extern "C" fn connection_received(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
-        let place = opened.cleared()?;
-        let Connection(connection) = connection.get()?;
-        let input = input.slice(len)?;
-        Opened::fill(place, &connection.received(input))
+        opened.filled(|place| {
+            let Connection(connection) = connection.get()?;
+            let input = input.slice(len)?;
+            Opened::fill(place, &connection.received(input))
+        })
     })
 }
 
@@ -239,10 +242,11 @@ pub extern "C" fn connection_received_into(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
-        let place = opened.cleared()?;
-        let Connection(connection) = connection.get()?;
-        let (out, pieces) = out.beside_parts(len, pieces, count)?;
-        Opened::fill(place, &connection.received_into(pieces.get(), out))
+        opened.filled(|place| {
+            let Connection(connection) = connection.get()?;
+            let (out, pieces) = out.beside_parts(len, pieces, count)?;
+            Opened::fill(place, &connection.received_into(pieces.get(), out))
+        })
     })
 }
 

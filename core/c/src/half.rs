@@ -42,6 +42,13 @@ impl<H: Carry> Half<H> {
         returned
     }
 
+    /// Calls `take`, which takes the notice or signal of this half: it has none if it has a mailbox, where
+    /// it was posted before.
+    pub(crate) fn with_posted<R>(&mut self, take: impl FnOnce(&mut H) -> R) -> Result<R, Status> {
+        self.with(|_| Ok(()))?;
+        Ok(take(&mut self.half))
+    }
+
     // Not inlined: every function of a half calls these two.
 
     /// Applies what the other half posted.
@@ -49,7 +56,6 @@ impl<H: Carry> Half<H> {
     fn exchange(&mut self) -> Result<(), Status> {
         if let Some(link) = self.link {
             self.half.take(link.get::<H>()?);
-            self.post();
         }
         Ok(())
     }

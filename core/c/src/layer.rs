@@ -167,10 +167,11 @@ pub extern "C" fn layer_open_into(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
-        let place = opened.cleared()?;
-        let Layer(layer) = layer.get()?;
-        let (out, pieces) = out.beside_parts(len, pieces, count)?;
-        Opened::fill(place, &layer.open_into(pieces.get(), out))
+        opened.filled(|place| {
+            let Layer(layer) = layer.get()?;
+            let (out, pieces) = out.beside_parts(len, pieces, count)?;
+            Opened::fill(place, &layer.open_into(pieces.get(), out))
+        })
     })
 }
 

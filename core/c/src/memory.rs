@@ -295,10 +295,24 @@ impl<'a, T: Plain> Out<'a, T> {
     /// before anything else.
     #[inline]
     pub(crate) fn cleared(self) -> Result<Place<'a, T>, Status> {
-        let place = self.place()?;
-        // SAFETY: the caller has this memory, for this call alone. Zeros are a value of every such type.
-        unsafe { ptr::write_bytes(place.0.0, 0, 1) };
+        let mut place = self.place()?;
+        place.write_zeros();
         Ok(place)
+    }
+
+    /// Calls `fill` with the place of a value. After an error there are zeros, as with `cleared`, which costs
+    /// more: it writes them for every record. Called before anything else.
+    #[inline(always)]
+    pub(crate) fn filled(
+        self,
+        fill: impl FnOnce(Place<'_, T>) -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        let place = self.place()?;
+        let filled = fill(Place(Out(place.0.0, PhantomData)));
+        if filled.is_err() {
+            place.clear();
+        }
+        filled
     }
 
     /// The same for a value that the caller may not want: null.
@@ -314,6 +328,19 @@ impl<'a, T: Plain> Out<'a, T> {
 pub(crate) struct Place<'a, T>(Out<'a, T>);
 
 impl<'a, T: Plain> Place<'a, T> {
+    #[inline(always)]
+    fn write_zeros(&mut self) {
+        // SAFETY: the caller has this memory, for this call alone. Zeros are a value of every such type.
+        unsafe { ptr::write_bytes(self.0.0, 0, 1) };
+    }
+
+    /// Writes zeros, after an error.
+    #[cold]
+    #[inline(never)]
+    fn clear(mut self) {
+        self.write_zeros();
+    }
+
     #[inline]
     pub(crate) fn write(self, value: T) -> &'a mut T {
         // SAFETY: the caller has this memory, for this call alone. The value may be uninitialised.

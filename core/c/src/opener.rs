@@ -102,10 +102,11 @@ pub extern "C" fn opener_open(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
-        let place = opened.cleared()?;
-        let Opener(half) = opener.get()?;
-        let input = input.slice(len)?;
-        half.with(|opener| Opened::fill(place, &opener.open(input)))
+        opened.filled(|place| {
+            let Opener(half) = opener.get()?;
+            let input = input.slice(len)?;
+            half.with(|opener| Opened::fill(place, &opener.open(input)))
+        })
     })
 }
 
@@ -120,10 +121,11 @@ pub extern "C" fn opener_open_into(
     opened: Out<'_, Opened>,
 ) -> Status {
     Status::of(|| {
-        let place = opened.cleared()?;
-        let Opener(half) = opener.get()?;
-        let (out, pieces) = out.beside_parts(len, pieces, count)?;
-        half.with(|opener| Opened::fill(place, &opener.open_into(pieces.get(), out)))
+        opened.filled(|place| {
+            let Opener(half) = opener.get()?;
+            let (out, pieces) = out.beside_parts(len, pieces, count)?;
+            half.with(|opener| Opened::fill(place, &opener.open_into(pieces.get(), out)))
+        })
     })
 }
 
@@ -171,10 +173,8 @@ pub extern "C" fn opener_take_notice(opener: Handle<'_, Opener>, notice: Out<'_,
     Status::of(|| {
         let place = notice.cleared()?;
         let Opener(half) = opener.get()?;
-        half.with(|opener| {
-            place.write(opener.take_notice().bits());
-            Ok(())
-        })
+        place.write(half.with_posted(|opener| opener.take_notice().bits())?);
+        Ok(())
     })
 }
 

@@ -163,11 +163,19 @@ pub struct Control {
 unsafe impl Plain for Control {}
 
 impl Control {
-    /// Fills the structure, which was cleared: that is `CONTROL_NONE`.
+    /// Nothing is due.
+    const NONE: Self =
+        Self { kind: CONTROL_NONE, alert: 0, request: 0, content_type: 0, len: 0, message: [0; 7] };
+
+    /// Fills the structure.
     #[inline(never)]
     pub(crate) fn fill(place: Place<'_, Self>, control: Option<tls_record::Control>) {
-        let Some(control) = control else { return };
-        let this = place.value();
+        let Some(control) = control else {
+            place.write(Self::NONE);
+            return;
+        };
+        let message = control.message();
+        let mut this = Self { content_type: message.content_type().0, ..Self::NONE };
         match control {
             tls_record::Control::Alert(alert) => {
                 this.kind = CONTROL_ALERT;
@@ -178,13 +186,19 @@ impl Control {
                 this.request = request.into();
             }
         }
-        let message = control.message();
-        this.content_type = message.content_type().0;
-        // An alert has 2 bytes, a KeyUpdate 5.
-        this.len = message.as_bytes().len() as u8;
-        for (to, from) in this.message.iter_mut().zip(message.as_bytes()) {
-            *to = *from;
+        match *message.as_bytes() {
+            [level, description] => {
+                this.len = 2;
+                this.message = [level, description, 0, 0, 0, 0, 0];
+            }
+            [a, b, c, d, e] => {
+                this.len = 5;
+                this.message = [a, b, c, d, e, 0, 0];
+            }
+            // An alert has 2 bytes, a KeyUpdate 5.
+            _ => {}
         }
+        place.write(this);
     }
 }
 

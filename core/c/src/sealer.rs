@@ -283,10 +283,8 @@ pub extern "C" fn sealer_take_signal(sealer: Handle<'_, Sealer>, signal: Out<'_,
     Status::of(|| {
         let place = signal.cleared()?;
         let Sealer(half) = sealer.get()?;
-        half.with(|sealer| {
-            place.write(sealer.take_signal().bits());
-            Ok(())
-        })
+        place.write(half.with_posted(|sealer| sealer.take_signal().bits())?);
+        Ok(())
     })
 }
 

@@ -203,7 +203,7 @@ pub extern "C" fn writer_take_signal(writer: Handle<'_, Writer>, signal: Out<'_,
     Status::of(|| {
         let place = signal.cleared()?;
         let Writer(half) = writer.get()?;
-        place.write(half.with(|writer| Ok(writer.take_signal().bits()))?);
+        place.write(half.with_posted(|writer| writer.take_signal().bits())?);
         Ok(())
     })
 }
