@@ -14,7 +14,7 @@ pub struct Buffer {
 }
 
 impl Object for Buffer {
-    const KIND: u8 = 8;
+    const KIND: u8 = 10;
 }
 
 /// `tlsr_buffer_init`.

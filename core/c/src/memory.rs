@@ -14,7 +14,7 @@ use crate::status::Status;
 
 /// A type that the header declares as opaque.
 pub trait Object {
-    /// Tells its memory from that of other types. Short, so that it is part of an instruction.
+    /// Tells its memory from that of other types. No two are the same, and none is a multiple of 8.
     const KIND: u8;
 }
 
@@ -22,6 +22,10 @@ pub trait Object {
 ///
 /// The mark is made of the address. Memory that was copied to another place is therefore no object: both
 /// copies would seal with the same nonces.
+///
+/// The kind is in it too, in each byte of a word, which Thumb-2 has in an instruction. A copy would pass as an
+/// object of another kind at the distance between their marks: that is no multiple of the alignment, or more
+/// than the memory of a small target.
 #[repr(C)]
 pub struct Memory<T> {
     mark: MaybeUninit<usize>,
@@ -29,8 +33,10 @@ pub struct Memory<T> {
 }
 
 impl<T: Object> Memory<T> {
+    const KIND: usize = u32::from_ne_bytes([T::KIND; 4]) as usize;
+
     fn mark_of(memory: *const Self) -> usize {
-        !memory.addr().wrapping_add(T::KIND.into())
+        !memory.addr().wrapping_add(Self::KIND)
     }
 }
 
@@ -63,7 +69,7 @@ impl<'a, T: Object> Handle<'a, T> {
         // SAFETY: its bytes are an integer, whatever they are.
         let mark = unsafe { mark.assume_init() };
         // It is `Memory::mark_of` this address. Compared in this form it takes an instruction less.
-        if mark.wrapping_add(self.0.addr()) == !usize::from(T::KIND) {
+        if mark.wrapping_add(self.0.addr()) == !Memory::<T>::KIND {
             Ok(())
         } else {
             Err(Status::INVALID_HANDLE)
