@@ -442,9 +442,10 @@ impl<'a> BytesMut<'a> {
         Region { first: self.0.addr(), len }
     }
 
-    /// Returns the bytes for an object that keeps them.
+    /// Returns the bytes for an object that keeps them. They may not wrap around the end of the addresses; for
+    /// buffers of each record this check costs more than it finds.
     pub(crate) fn owned(self, len: usize) -> Result<Owned, Status> {
-        if self.0.is_null() || is_too_long(len) {
+        if self.0.is_null() || is_too_long(len) || self.0.addr().checked_add(len).is_none() {
             return Err(Status::ARGUMENT);
         }
         Ok(Owned(self.0, len))

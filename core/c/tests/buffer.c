@@ -146,6 +146,9 @@ static void wrong_calls_are_refused(void) {
     CHECK_STATUS(TLSR_ERR_SIZE, tlsr_buffer_init(&buffer, TLSR_BUFFER_SIZE - 1, memory, sizeof memory));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_init(&buffer, sizeof buffer, NULL, sizeof memory));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_init(&buffer, sizeof buffer, memory, SIZE_MAX));
+    /* Memory that wraps around the end of the addresses. */
+    uint8_t *last = (uint8_t *)(UINTPTR_MAX - 15);
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_init(&buffer, sizeof buffer, last, 64));
     CHECK_STATUS(TLSR_OK, tlsr_buffer_init(&buffer, sizeof buffer, memory, sizeof memory));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_room(&buffer, NULL));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_buffer_filled(&buffer, NULL));
