@@ -32,8 +32,9 @@
  *   store must not call the engine with an object that is calling them.
  * - Every function returns at once. It does not wait, and may be called from an interrupt.
  * - Buffers are a pointer and a length in bytes. The pointer may be null if the length is 0. Buffers of one
- *   call must not overlap: TLSR_ERR_ARGUMENT. Neither must a buffer, or what a function fills, and an object:
- *   functions that make, suspend or resume an object refuse that, in all others it is undefined behaviour.
+ *   call must not overlap: TLSR_ERR_ARGUMENT. Neither must a buffer, or what a function fills, and an object or
+ *   the buffer that it keeps: functions that make, suspend or resume an object refuse that, in all others it is
+ *   undefined behaviour, that of data for tlsr_connection_write that lies in the buffer of the connection, too.
  *   Ranges come back as an offset into the buffer that was given, and a length.
  * - Functions that return a length return 0 if the object, or a pointer, is not valid. All others
  *   return TLSR_OK (0) or a negative status. If nothing else is said, an error changes nothing.

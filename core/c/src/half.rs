@@ -6,7 +6,7 @@ use crate::connection::Connection;
 use crate::keys::{Keys, moving_keys};
 use crate::layer::Layer;
 use crate::mailbox::{Carry, Link, Mailbox, NewMailbox};
-use crate::memory::{Handle, Memory, Object};
+use crate::memory::{Handle, Memory, Object, Region};
 use crate::opener::Opener;
 use crate::sealer::Sealer;
 use crate::status::Status;
@@ -108,14 +108,18 @@ pub(crate) fn split<W: Object, S: Object, H: Carry>(
     (sender, sender_size): (Handle<'_, S>, usize),
     (mailbox, mailbox_size): (Handle<'_, Mailbox>, usize),
     halves: impl FnOnce(W) -> (tls_record::Opener<Keys>, H),
-    sender_of: impl FnOnce(Half<H>) -> S,
+    sender_of: impl FnOnce(Half<H>, Region) -> S,
 ) -> Status {
     moving_keys(size_of::<Memory<W>>(), || {
         check_apart(&whole, &opener, &sender)?;
         mailbox.check_beside(&whole)?;
         mailbox.check_beside(&opener)?;
         mailbox.check_beside(&sender)?;
-        let whole = whole.held()?;
+        let mut whole = whole.held()?;
+        let buffer = whole.get().buffer();
+        opener.check_beside_buffer(buffer)?;
+        sender.check_beside_buffer(buffer)?;
+        mailbox.check_beside_buffer(buffer)?;
         let new_mailbox =
             if mailbox.is_null() { None } else { Some(NewMailbox::new(mailbox, mailbox_size)?) };
         let (opener_addr, sender_addr) = (opener.addr(), sender.addr());
@@ -129,7 +133,7 @@ pub(crate) fn split<W: Object, S: Object, H: Carry>(
             sender_half.link(sender_link);
         }
         opener.fill(Opener(opener_half));
-        sender.fill(sender_of(sender_half));
+        sender.fill(sender_of(sender_half, buffer));
         Ok(())
     })
 }
@@ -141,11 +145,13 @@ pub(crate) fn join<W: Object, S: Object, H: Carry>(
     sender: Handle<'_, S>,
     half_of: impl Fn(&mut S) -> &mut Half<H>,
     into_half: impl FnOnce(S) -> Half<H>,
-    joined: impl FnOnce(tls_record::Opener<Keys>, H) -> Result<W, KeyError>,
+    joined: impl FnOnce(tls_record::Opener<Keys>, H, Region) -> Result<W, KeyError>,
 ) -> Status {
     moving_keys(size_of::<Memory<W>>(), || {
         check_apart(&whole, &opener, &sender)?;
         let (mut opener, mut sender) = (opener.held()?, sender.held()?);
+        let buffer = sender.get().buffer();
+        whole.check_beside_buffer(buffer)?;
         let whole = whole.room(size)?;
         match (opener.get().0.check_link()?, half_of(sender.get()).check_link()?) {
             (None, None) => {}
@@ -157,7 +163,7 @@ pub(crate) fn join<W: Object, S: Object, H: Carry>(
         half_of(sender.get()).unlink();
         let opener = opener.take(|Opener(half)| half.half);
         let sender = sender.take(|sender| into_half(sender).half);
-        whole.fill(joined(opener, sender)?);
+        whole.fill(joined(opener, sender, buffer)?);
         Ok(())
     })
 }
@@ -189,7 +195,7 @@ pub extern "C" fn layer_split(
         (sealer, sealer_size),
         (mailbox, mailbox_size),
         |Layer(layer)| layer.split(),
-        Sealer,
+        |half, _| Sealer(half),
     )
 }
 
@@ -207,7 +213,7 @@ pub extern "C" fn layer_join(
         sealer,
         |Sealer(half)| half,
         |Sealer(half)| half,
-        |opener, sealer| RecordLayer::join(opener, sealer).map(Layer),
+        |opener, sealer, _| RecordLayer::join(opener, sealer).map(Layer),
     )
 }
 
@@ -227,7 +233,7 @@ pub extern "C" fn connection_split(
         (opener, opener_size),
         (writer, writer_size),
         (mailbox, mailbox_size),
-        |Connection(connection)| connection.split(),
+        |Connection(connection, _)| connection.split(),
         Writer,
     )
 }
@@ -244,8 +250,10 @@ pub extern "C" fn connection_join(
         (connection, size),
         opener,
         writer,
-        |Writer(half)| half,
-        |Writer(half)| half,
-        |opener, writer| ConnectionIn::join(opener, writer).map(Connection),
+        |Writer(half, _)| half,
+        |Writer(half, _)| half,
+        |opener, writer, buffer| {
+            ConnectionIn::join(opener, writer).map(|joined| Connection(joined, buffer))
+        },
     )
 }

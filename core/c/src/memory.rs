@@ -16,6 +16,11 @@ use crate::status::Status;
 pub trait Object {
     /// Tells its memory from that of other types. No two are the same, and none is a multiple of 8.
     const KIND: u8;
+
+    /// Returns where the buffer lies that the object keeps its records in, if it does.
+    fn buffer(&self) -> Region {
+        Region::NONE
+    }
 }
 
 /// The memory of an opaque object: a mark, and the object.
@@ -145,7 +150,11 @@ impl<'a, T: Object> Handle<'a, T> {
         own.check_beside(size_of::<Memory<T>>(), other_bytes, size_of::<Memory<U>>())
     }
 
-    #[cfg(secrets)]
+    /// Returns an error if this object overlaps the buffer of another one.
+    pub(crate) fn check_beside_buffer(&self, buffer: Region) -> Result<(), Status> {
+        check_two(&self.region(), &buffer)
+    }
+
     pub(crate) fn region(&self) -> Region {
         Region { first: self.addr(), len: size_of::<Memory<T>>() }
     }
@@ -502,6 +511,12 @@ impl<'a> BytesMut<'a> {
 /// Bytes that an object keeps: the caller leaves them to it until it is wiped.
 pub struct Owned(*mut u8, usize);
 
+impl Owned {
+    pub(crate) fn region(&self) -> Region {
+        Region { first: self.0.addr(), len: self.1 }
+    }
+}
+
 impl AsRef<[u8]> for Owned {
     fn as_ref(&self) -> &[u8] {
         // SAFETY: `BytesMut::owned` has checked them. The caller leaves them to the object.
@@ -517,9 +532,14 @@ impl AsMut<[u8]> for Owned {
 }
 
 /// Where something lies that C passes.
-pub(crate) struct Region {
+#[derive(Clone, Copy)]
+pub struct Region {
     first: usize,
     len: usize,
+}
+
+impl Region {
+    pub(crate) const NONE: Self = Self { first: 0, len: 0 };
 }
 
 /// Returns an error if two of these overlap.

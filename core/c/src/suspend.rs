@@ -5,7 +5,7 @@ use tls_record::{ConnectionIn, RecordLayer, SUSPENDED_LEN};
 use crate::connection::{Connection, MIN_BUFFER};
 use crate::keys::moving_keys;
 use crate::layer::Layer;
-use crate::memory::{BytesMut, Handle, In, Memory, Out, check_apart};
+use crate::memory::{BytesMut, Handle, In, Memory, Object, Out, Region, check_apart};
 use crate::status::Status;
 
 /// The caller's key, under which connections are sealed.
@@ -36,9 +36,12 @@ pub extern "C" fn connection_suspend(
     bytes: Out<'_, [u8; SUSPENDED_LEN]>,
 ) -> Status {
     Status::of(|| {
-        check_apart(&[connection.region(), key.region(), bytes.region()])?;
+        let connection_region = connection.region();
+        let connection = connection.get();
+        let buffer = connection.as_ref().map_or(Region::NONE, |connection| connection.buffer());
+        check_apart(&[connection_region, key.region(), bytes.region(), buffer])?;
         let place = bytes.cleared()?;
-        let Connection(connection) = connection.get()?;
+        let Connection(connection, _) = connection?;
         let key = key.get()?;
         place.write(connection.suspend(key)?);
         Ok(())
@@ -86,7 +89,8 @@ pub extern "C" fn connection_resume(
         if buffer_len < MIN_BUFFER {
             return Err(Status::NO_SPACE);
         }
-        room.fill(Connection(ConnectionIn::resume_in(bytes, key, buffer)?));
+        let region = buffer.region();
+        room.fill(Connection(ConnectionIn::resume_in(bytes, key, buffer)?, region));
         Ok(())
     })
 }

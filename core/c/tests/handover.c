@@ -81,6 +81,8 @@ static void what_overlaps_is_neither_suspended_nor_resumed(void) {
     CHECK_STATUS(TLSR_OK,
                  tlsr_connection_from_layer(&connection, sizeof connection, &client, buffer, sizeof buffer));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_suspend(&connection, bytes + len - 1, bytes));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_suspend(&connection, store_key, buffer));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_suspend(&connection, buffer, bytes));
     CHECK_STATUS(TLSR_OK, tlsr_connection_suspend(&connection, store_key, bytes));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_resume(resumed, size, bytes, len, store_key, all, 512));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_resume(resumed, size, bytes, len, all, buffer, 512));
@@ -95,6 +97,12 @@ static void what_overlaps_is_neither_suspended_nor_resumed(void) {
     tlsr_kernel *kernel = (tlsr_kernel *)(void *)all;
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_hand_sender_to_kernel(resumed, kernel, sizeof *kernel));
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_hand_receiver_to_kernel(resumed, kernel, sizeof *kernel));
+    /* In the buffer of the connection. */
+    size_t in_buffer = (size + TLSR_ALIGNMENT - 1) / TLSR_ALIGNMENT * TLSR_ALIGNMENT;
+    kernel = (tlsr_kernel *)(void *)(all + in_buffer);
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_hand_sender_to_kernel(resumed, kernel, sizeof *kernel));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_hand_receiver_to_kernel(resumed, kernel, sizeof *kernel));
+    kernel = (tlsr_kernel *)(void *)all;
     CHECK_STATUS(TLSR_OK, tlsr_connection_wipe(resumed));
     make_layers(&memory.layer, &server);
     CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_layer_hand_sender_to_kernel(&memory.layer, kernel, sizeof *kernel));

@@ -44,6 +44,40 @@ static size_t control_of_peer(uint8_t *wire, size_t len) {
     return sealed.written;
 }
 
+/* Else the first record that is sealed overwrites the object. */
+static void no_object_lies_in_the_buffer_of_the_connection(void) {
+    static union {
+        tlsr_opener opener;
+        tlsr_writer writer;
+        tlsr_mailbox mailbox;
+        tlsr_connection connection;
+        uint8_t bytes[sizeof(tlsr_connection) + 1024];
+    } memory;
+    tlsr_layer client;
+    tlsr_connection connection;
+    size_t len = sizeof memory.bytes, taken;
+    make_layers(&client, &peer);
+    CHECK_STATUS(TLSR_OK, tlsr_connection_from_layer(&connection, sizeof connection, &client, memory.bytes, len));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_split(&connection, &memory.opener, sizeof opener, &writer,
+                                                          sizeof writer, &mailbox, sizeof mailbox));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_split(&connection, &opener, sizeof opener, &memory.writer,
+                                                          sizeof writer, NULL, 0));
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_split(&connection, &opener, sizeof opener, &writer,
+                                                          sizeof writer, &memory.mailbox, sizeof mailbox));
+    /* Nothing has changed, and the buffer stays that of the writer and of what is joined. */
+    for (int i = 0; i < 2; i++) {
+        CHECK_STATUS(TLSR_OK, tlsr_connection_write(&connection, (const uint8_t *)"data", 4, &taken));
+        CHECK_STATUS(TLSR_OK, tlsr_connection_split(&connection, &opener, sizeof opener, &writer, sizeof writer,
+                                                    &mailbox, sizeof mailbox));
+        CHECK_STATUS(TLSR_ERR_ARGUMENT,
+                     tlsr_connection_join(&memory.connection, sizeof connection, &opener, &writer));
+        CHECK_STATUS(TLSR_OK, tlsr_connection_join(&connection, sizeof connection, &opener, &writer));
+        CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_split(&connection, &memory.opener, sizeof opener, &writer,
+                                                              sizeof writer, &mailbox, sizeof mailbox));
+    }
+    CHECK_STATUS(TLSR_OK, tlsr_connection_wipe(&connection));
+}
+
 static void the_mailbox_carries_what_is_due(void) {
     make_halves(1);
     uint8_t wire[128], has_notice;
@@ -220,6 +254,7 @@ static void wrong_calls_are_refused(void) {
 }
 
 void test_writer(void) {
+    no_object_lies_in_the_buffer_of_the_connection();
     the_mailbox_carries_what_is_due();
     the_caller_carries_what_is_due_without_a_mailbox();
     both_steps_of_a_shutdown_are_in_their_halves();
