@@ -19,11 +19,12 @@
  *
  * Rules for all functions
  *
- * - Memory is the caller's. An object lies in memory of its type, of static or automatic storage or from
- *   your allocator, aligned to TLSR_ALIGNMENT, which can be more than malloc gives on a 32-bit target. An init
- *   function, or one whose name says that it makes an object, fills it; `size` is sizeof of the object. Wipe
- *   every object that you do not need any more, and before you make another in its memory: that overwrites its
- *   keys, and gives those of a key store back.
+ * - Memory is the caller's. An object lies in memory of its type, of static or automatic storage, or from an
+ *   allocator that gives TLSR_ALIGNMENT: aligned_alloc of C11, for instance. That of malloc can be less, on
+ *   64-bit targets, too; memory that is not aligned is TLSR_ERR_ARGUMENT. An init function, or one whose name
+ *   says that it makes an object, fills it; `size` is sizeof of the object. Wipe every object that you do not
+ *   need any more, and before you make another in its memory: that overwrites its keys, and gives those of a
+ *   key store back.
  * - An object stays where it was made. A copy of its bytes is refused as TLSR_ERR_INVALID_HANDLE, because
  *   two copies would seal with the same nonces. So is memory that was never initialised or was wiped. This
  *   catches accidents. It does not see an older copy that is put back at the same address, which repeats nonces
@@ -723,7 +724,8 @@ tlsr_status tlsr_layer_refuse_renegotiation(tlsr_layer *layer);
  *
  * TLSR_ERR_CONNECTION_CLOSED: it was sealed before. TLSR_ERR_FAILED: no close_notify follows a fatal alert.
  * TLSR_ERR_SOCKET_CLOSED: the transport has ended; the close_notify is due all the same, because a transport
- * can end in one direction only. TLSR_ERR_HANDED_OVER. */
+ * can end in one direction only. TLSR_ERR_HANDED_OVER: if the kernel has the direction, the close_notify is due
+ * in tlsr_layer_take_kernel_control. */
 tlsr_status tlsr_layer_close(tlsr_layer *layer);
 
 /* Cancels a handshake: a user_canceled is due, and a close_notify behind it (RFC 9846 section 6.1). After the
@@ -732,8 +734,11 @@ tlsr_status tlsr_layer_close(tlsr_layer *layer);
 tlsr_status tlsr_layer_cancel(tlsr_layer *layer);
 
 /* Ends the connection with a fatal alert, which is due then. TLSR_ERR_NOT_AN_ERROR_ALERT for close_notify,
- * user_canceled and reserved numbers. TLSR_ERR_CONNECTION_CLOSED, TLSR_ERR_FAILED: it has ended before.
- * TLSR_ERR_HANDED_OVER. */
+ * user_canceled and reserved numbers. TLSR_ERR_FAILED: it has failed before.
+ *
+ * Two errors end the receiving direction all the same. TLSR_ERR_CONNECTION_CLOSED: our close_notify was sealed, and
+ * no alert follows it. TLSR_ERR_HANDED_OVER: if the kernel has the direction, the alert is due in
+ * tlsr_layer_take_kernel_control. */
 tlsr_status tlsr_layer_abort(tlsr_layer *layer, uint8_t alert);
 
 /* The second step of a shutdown: says whether the peer has closed its direction. Call it after
@@ -947,7 +952,7 @@ tlsr_status tlsr_sealer_apply_notice(tlsr_sealer *sealer, uint32_t notice);
 tlsr_status tlsr_sealer_close(tlsr_sealer *sealer);
 tlsr_status tlsr_sealer_cancel(tlsr_sealer *sealer);
 
-/* The opener learns of it, and opens nothing more. */
+/* The opener learns of it, with the two errors of tlsr_layer_abort, too, and opens nothing more. */
 tlsr_status tlsr_sealer_abort(tlsr_sealer *sealer, uint8_t alert);
 
 /* Says how the sending direction ended. What the other half knows is 0. */
@@ -1094,9 +1099,10 @@ tlsr_status tlsr_connection_unsent(tlsr_connection *connection, tlsr_slice *unse
  * second call before that finds nothing. */
 tlsr_status tlsr_connection_begin_send(tlsr_connection *connection, tlsr_slice *unsent);
 
-/* Reports that the transport took the first `len` of these bytes, 0 if it took none. More than there are are
+/* Reports that the transport took the first `len` of these bytes, 0 if it took none. More than are unsent are
  * TLSR_ERR_ARGUMENT: look at the result of your send before you make a size_t of it. After a failure that has
- * discarded them, any `len` is accepted. */
+ * discarded them, any `len` is accepted. After tlsr_connection_begin_send a `len` that is longer than what it has
+ * written, and no longer than all that is unsent by now, stands for what it has written. */
 tlsr_status tlsr_connection_sent(tlsr_connection *connection, size_t len);
 
 /*
@@ -1114,7 +1120,8 @@ tlsr_status tlsr_connection_sent(tlsr_connection *connection, size_t len);
  * TLSR_ERR_INVALID_STATE          the connection has not started
  * TLSR_ERR_FAILED                 it has failed: no close_notify follows a fatal alert
  * TLSR_ERR_NO_KEYS                TLS 1.2, between our change_cipher_spec and its keys: install them, call again
- * TLSR_ERR_HANDED_OVER            the keys were suspended or given to the kernel
+ * TLSR_ERR_HANDED_OVER            the keys were suspended or given to the kernel: then the close_notify is due in
+ *                                 tlsr_connection_take_kernel_control
  */
 tlsr_status tlsr_connection_shutdown(tlsr_connection *connection);
 
@@ -1207,7 +1214,11 @@ tlsr_status tlsr_writer_set_fragment_limit(tlsr_writer *writer, uint16_t limit);
 tlsr_status tlsr_writer_take_signal(tlsr_writer *writer, uint32_t *signal);
 tlsr_status tlsr_writer_apply_notice(tlsr_writer *writer, uint32_t notice);
 
-/* The first step. The second is tlsr_opener_check_closed. */
+/* The first step. The second is tlsr_opener_check_closed.
+ *
+ * Two answers are not those of tlsr_connection_shutdown, because this half does not know what the other one has
+ * received. TLSR_ERR_FAILED in place of TLSR_ERR_NOT_TLS. TLSR_ERR_INVALID_STATE as long as this half has sent
+ * nothing and has no version, although records may have arrived: those of a server that has a ClientHello. */
 tlsr_status tlsr_writer_shutdown(tlsr_writer *writer);
 tlsr_status tlsr_writer_abort(tlsr_writer *writer, uint8_t alert);
 
@@ -1388,7 +1399,9 @@ tlsr_status tlsr_connection_hand_sender_to_kernel(tlsr_connection *connection, t
 tlsr_status tlsr_connection_hand_receiver_to_kernel(tlsr_connection *connection, tlsr_kernel *kernel, size_t size);
 
 /* Takes the alert or KeyUpdate that is due in a direction that the kernel has, for a control message; kind is
- * TLSR_CONTROL_NONE if none is. After a KeyUpdate, call tlsr_kernel_update. */
+ * TLSR_CONTROL_NONE if none is. Due are answers of the engine, and what tlsr_layer_close, _cancel, _abort and
+ * tlsr_connection_shutdown were called for, which return TLSR_ERR_HANDED_OVER. After a KeyUpdate, call
+ * tlsr_kernel_update. */
 tlsr_status tlsr_layer_take_kernel_control(tlsr_layer *layer, tlsr_control *control);
 tlsr_status tlsr_connection_take_kernel_control(tlsr_connection *connection, tlsr_control *control);
 

@@ -258,6 +258,14 @@ static void bytes_of_a_send_stay_where_they_are(void) {
     CHECK_STATUS(TLSR_OK, tlsr_connection_sent(&client.connection, 20));
     CHECK_STATUS(TLSR_OK, tlsr_connection_unsent(&client.connection, &again));
     CHECK(again.len == 7 + 28);
+
+    /* More than was begun, and no more than is unsent. */
+    CHECK_STATUS(TLSR_OK, tlsr_connection_begin_send(&client.connection, &sending));
+    write_text(&client, "third");
+    CHECK_STATUS(TLSR_ERR_ARGUMENT, tlsr_connection_sent(&client.connection, 35 + 27 + 1));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_sent(&client.connection, 35 + 27));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_unsent(&client.connection, &again));
+    CHECK(again.len == 27);
 }
 
 static void keys_are_updated_and_answered(void) {

@@ -138,6 +138,18 @@ static void a_direction_is_handed_to_the_kernel(void) {
     CHECK_STATUS(TLSR_OK, tlsr_kernel_wipe(&sender));
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_kernel_update(&sender));
 
+    /* An abort ends the receiving direction, which the kernel has not. */
+    make_layers(&client, &server);
+    CHECK_STATUS(TLSR_OK, tlsr_layer_hand_sender_to_kernel(&client, &sender, sizeof sender));
+    CHECK_STATUS(TLSR_ERR_HANDED_OVER, tlsr_layer_abort(&client, TLSR_ALERT_INTERNAL_ERROR));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_take_kernel_control(&client, &control));
+    CHECK(control.kind == TLSR_CONTROL_ALERT && control.alert == TLSR_ALERT_INTERNAL_ERROR);
+    CHECK(control.len == 2 && memcmp(control.message, "\x02\x50\0\0\0\0\0", 7) == 0);
+    tlsr_end end;
+    CHECK_STATUS(TLSR_OK, tlsr_layer_end(&client, &end));
+    CHECK(end.read == TLSR_READ_FAULT && end.fault == TLSR_FAULT_ABORTED);
+    CHECK_STATUS(TLSR_OK, tlsr_kernel_wipe(&sender));
+
     tlsr_connection connection;
     uint8_t buffer[512];
     make_layers(&client, &server);
@@ -148,6 +160,9 @@ static void a_direction_is_handed_to_the_kernel(void) {
     CHECK_STATUS(TLSR_OK, tlsr_connection_take_kernel_control(&connection, &control));
     CHECK(control.kind == TLSR_CONTROL_NONE);
     CHECK_STATUS(TLSR_ERR_NOT_ESTABLISHED, tlsr_connection_hand_sender_to_kernel(&connection, &sender, sizeof sender));
+    CHECK_STATUS(TLSR_ERR_HANDED_OVER, tlsr_connection_shutdown(&connection));
+    CHECK_STATUS(TLSR_OK, tlsr_connection_take_kernel_control(&connection, &control));
+    CHECK(control.kind == TLSR_CONTROL_ALERT && control.alert == TLSR_ALERT_CLOSE_NOTIFY);
 }
 
 static void a_follower_needs_a_handshake(void) {

@@ -352,6 +352,24 @@ static void settings_change_the_next_record(void) {
     CHECK(end.fault == TLSR_FAULT_RECORD_OVERFLOW && end.read_alert == TLSR_ALERT_RECORD_OVERFLOW);
 }
 
+/* An error that changes something: the header says so. */
+static void an_abort_behind_our_close_notify_ends_receiving(void) {
+    tlsr_layer client, server;
+    uint8_t wire[64];
+    tlsr_sealed sealed;
+    tlsr_opened opened;
+    tlsr_end end;
+    make_layers(&client, &server);
+    CHECK_STATUS(TLSR_OK, tlsr_layer_close(&client));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&client, wire, sizeof wire, &sealed));
+    CHECK_STATUS(TLSR_ERR_CONNECTION_CLOSED, tlsr_layer_abort(&client, TLSR_ALERT_INTERNAL_ERROR));
+    CHECK_STATUS(TLSR_OK, tlsr_layer_poll_control(&client, wire, sizeof wire, &sealed));
+    CHECK(sealed.written == 0);
+    CHECK_STATUS(TLSR_OK, tlsr_layer_end(&client, &end));
+    CHECK(end.read == TLSR_READ_FAULT && end.fault == TLSR_FAULT_ABORTED && end.write == TLSR_WRITE_CLOSED);
+    CHECK_STATUS(TLSR_ERR_FAULT, tlsr_layer_open(&client, NULL, 0, &opened));
+}
+
 static void needed_counts_the_bytes_of_the_next_record(void) {
     tlsr_layer client, server;
     make_layers(&client, &server);
@@ -738,6 +756,7 @@ void test_layer(void) {
     a_finished_must_be_the_end_of_its_record();
     early_data_is_skipped();
     settings_change_the_next_record();
+    an_abort_behind_our_close_notify_ends_receiving();
     needed_counts_the_bytes_of_the_next_record();
     keys_are_updated_on_request();
     a_handshake_is_canceled_by_two_alerts();

@@ -253,8 +253,43 @@ static void wrong_calls_are_refused(void) {
     CHECK_STATUS(TLSR_ERR_INVALID_HANDLE, tlsr_writer_sent(&writer, 0));
 }
 
+/* What the writer cannot know: the header says what it answers in place of the connection. */
+static void a_shutdown_of_the_writer_does_not_know_what_was_received(void) {
+    const uint8_t hello[9] = {22, 3, 1, 0, 4, 1, 0, 0, 0}, http[14] = "GET / HTTP/1.";
+    tlsr_config config;
+    CHECK_STATUS(TLSR_OK, tlsr_config_init(&config, TLSR_SERVER));
+    for (int is_tls = 0; is_tls < 2; is_tls++) {
+        for (int is_split = 0; is_split < 2; is_split++) {
+            tlsr_connection connection;
+            tlsr_opened opened;
+            uint8_t input[14];
+            size_t len = is_tls ? sizeof hello : sizeof http;
+            tlsr_status received, closed;
+            memcpy(input, is_tls ? hello : http, len);
+            CHECK_STATUS(TLSR_OK,
+                         tlsr_connection_init(&connection, sizeof connection, &config, buffer, sizeof buffer));
+            if (is_split) {
+                CHECK_STATUS(TLSR_OK, tlsr_connection_split(&connection, &opener, sizeof opener, &writer,
+                                                            sizeof writer, &mailbox, sizeof mailbox));
+                received = tlsr_opener_open(&opener, input, len, &opened);
+                closed = tlsr_writer_shutdown(&writer);
+            } else {
+                received = tlsr_connection_received(&connection, input, len, &opened);
+                closed = tlsr_connection_shutdown(&connection);
+            }
+            CHECK_STATUS(is_tls ? TLSR_OK : TLSR_ERR_FAULT, received);
+            if (is_tls) {
+                CHECK_STATUS(is_split ? TLSR_ERR_INVALID_STATE : TLSR_ERR_WOULD_BLOCK_WRITE, closed);
+            } else {
+                CHECK_STATUS(is_split ? TLSR_ERR_FAILED : TLSR_ERR_NOT_TLS, closed);
+            }
+        }
+    }
+}
+
 void test_writer(void) {
     no_object_lies_in_the_buffer_of_the_connection();
+    a_shutdown_of_the_writer_does_not_know_what_was_received();
     the_mailbox_carries_what_is_due();
     the_caller_carries_what_is_due_without_a_mailbox();
     both_steps_of_a_shutdown_are_in_their_halves();
