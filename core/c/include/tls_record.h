@@ -618,7 +618,8 @@ tlsr_status tlsr_layer_set_padding(tlsr_layer *layer, uint8_t padding, uint16_t 
  * content type and the padding; for a max_fragment_length give one more there. 64 or more. */
 tlsr_status tlsr_layer_set_own_record_size_limit(tlsr_layer *layer, uint16_t limit);
 
-/* Limits sealed records to what the peer announced, in the same way. */
+/* Limits sealed records to what the peer announced, in the same way, but to a max_fragment_length itself in either
+ * version (RFC 9846 section 5.4). */
 tlsr_status tlsr_layer_set_peer_record_size_limit(tlsr_layer *layer, uint16_t limit);
 
 /* Receiving */
@@ -1265,16 +1266,13 @@ tlsr_status tlsr_buffer_init(tlsr_buffer *buffer, size_t size, uint8_t *memory, 
 tlsr_status tlsr_buffer_room(tlsr_buffer *buffer, tlsr_slice_mut *room);
 
 /* Reports that `len` bytes were received there. More than there was room for are TLSR_ERR_ARGUMENT: look at the
- * result of your recv before you make a size_t of it.
- *
- * Call it before tlsr_buffer_consume. When everything is consumed the room is gone, because the next one is at the
- * front again: bytes that a transfer has put there by then are lost, and TLSR_ERR_ARGUMENT. */
+ * result of your recv before you make a size_t of it. DMA may fill the room while records are opened and consumed. */
 tlsr_status tlsr_buffer_received(tlsr_buffer *buffer, size_t len);
 
 /* Writes where the bytes are that were received and not consumed, for tlsr_layer_open or tlsr_connection_received. */
 tlsr_status tlsr_buffer_filled(tlsr_buffer *buffer, tlsr_slice_mut *filled);
 
-/* Removes what was opened from the front. TLSR_ERR_ARGUMENT if so much is not there. See tlsr_buffer_received. */
+/* Removes what was opened from the front. TLSR_ERR_ARGUMENT if so much is not there. */
 tlsr_status tlsr_buffer_consume(tlsr_buffer *buffer, const tlsr_opened *opened);
 
 /* ---------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ pub extern "C" fn buffer_filled(buffer: Handle<'_, Buffer>, filled: Out<'_, Slic
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "buffer_consume"))]
 pub extern "C" fn buffer_consume(buffer: Handle<'_, Buffer>, opened: In<'_, Opened>) -> Status {
     Status::of(|| {
-        let Buffer { buffer, room } = buffer.get()?;
+        let Buffer { buffer, .. } = buffer.get()?;
         let opened = opened.get()?;
         if opened.consumed > buffer.filled().len() {
             return Err(Status::ARGUMENT);
@@ -87,10 +87,6 @@ pub extern "C" fn buffer_consume(buffer: Handle<'_, Buffer>, opened: In<'_, Open
             total => Event::NeedMore { total },
         };
         buffer.consume(&tls_record::Opened { consumed: opened.consumed, event });
-        if opened.consumed != 0 && buffer.filled().is_empty() {
-            // The next bytes go to the front: in the old room they would not be found.
-            *room = 0;
-        }
         Ok(())
     })
 }
