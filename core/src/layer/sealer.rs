@@ -274,9 +274,9 @@ impl<K: KeySchedule> Sealer<K> {
         Ok(())
     }
 
-    /// Returns whether the version is TLS 1.2, or no other may be negotiated.
+    /// Returns whether TLS 1.2 was negotiated. To be the only version that may be is not enough.
     const fn is_tls12(&self) -> bool {
-        matches!((self.version, self.pinned), (Some(version), _) | (None, Some(version)) if version.is_tls12())
+        matches!(self.version, Some(version) if version.is_tls12())
     }
 
     /// Returns whether the current keys may only seal control records.
