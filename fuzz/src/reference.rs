@@ -168,8 +168,7 @@ impl<P: Provider> Reference<P> {
     ) -> Result<(), KeyError> {
         self.check_open()?;
         let version = secret.version();
-        let known = self.version.or(self.pinned);
-        check_keys(known, self.role.peer(), self.epoch, (version, epoch), number)?;
+        check_keys(self.version.or(self.pinned), self.epoch, (version, epoch), number)?;
         // The sequence numbers would be used again.
         if self.is_under(&secret) {
             return Err(KeyError::SameSecret);
@@ -695,19 +694,17 @@ fn is_other_protocol(head: &[u8; HEADER_LEN]) -> bool {
 }
 
 /// Checks whether keys of this version, epoch and sequence number may follow those of the epoch
-/// `current`, on a connection with the version `known`. `sender` seals records under them.
+/// `current`, on a connection with the version `known`.
 ///
 /// # Errors
 /// The error that the engine must return.
 pub fn check_keys(
     known: Option<Version>,
-    sender: Role,
     current: Epoch,
     (version, epoch): (Version, Epoch),
     number: u64,
 ) -> Result<(), KeyError> {
     let comes_next = match version {
-        Version::Tls13 if epoch == Epoch::EarlyData && sender == Role::Server => false,
         Version::Tls13 => epoch > current,
         Version::Tls12 => current == Epoch::Plaintext && epoch >= Epoch::Handshake,
     };

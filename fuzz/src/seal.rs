@@ -381,7 +381,7 @@ impl World {
             WriteState::Closed | WriteState::Failed => Err(KeyError::Closed),
             // An alert that waits for keys accepts them.
             state if state != WriteState::Open && !self.is_keys_due() => Err(KeyError::Closed),
-            _ => check_keys(known, self.config.role, self.epoch, (version, epoch), number),
+            _ => check_keys(known, self.epoch, (version, epoch), number),
         };
         if expected.is_ok() && self.mirror.is_under(&secret()) {
             expected = Err(KeyError::SameSecret);

@@ -9,6 +9,7 @@ use crate::layer::notice::{Notice, Signal};
 use crate::layer::sealer::{Sealed, Sealer};
 use crate::layer::shutdown_error::ShutdownError;
 use crate::protocol::alert::AlertDescription;
+use crate::protocol::close::WriteState;
 use crate::protocol::control::{Control, KEY_UPDATE_LEN};
 use crate::protocol::end::WriteEnd;
 use crate::protocol::error::{CloseError, KeyError, SealError};
@@ -27,9 +28,6 @@ struct Slot {
     at: u32,
     /// The most content that the record may have.
     len: u16,
-    /// It can never be sealed. Its memory is not used again, because whoever fills it may not know that yet:
-    /// what DMA writes there would be sent.
-    is_dropped: bool,
 }
 
 impl Slot {
@@ -61,6 +59,8 @@ pub struct Writer<K: KeySchedule, const TX: usize, B = [u8; TX]> {
     log: AlertLog,
     /// How many of the unsent bytes the transport is reading: they must not be moved.
     in_flight: usize,
+    /// It stays when the direction ends, and nothing else uses its memory: whoever fills it may not know that
+    /// yet, and what DMA writes there would be sent.
     slot: Option<Slot>,
     sealer: Sealer<K>,
     unsent: ByteQueue<B>,
@@ -229,16 +229,13 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
             return Err(SealError::NoSpace { need });
         }
         let at = self.unsent.end().saturating_add(gap) as u32;
-        self.slot = Some(Slot { at, len: slot_len, is_dropped: false });
+        self.slot = Some(Slot { at, len: slot_len });
         self.slot_mut().ok_or(SealError::NoSlot)
     }
 
-    /// Returns the slot that may be sealed.
+    /// Returns the slot, unless the direction has ended, so that it can never be sealed.
     const fn slot(&self) -> Option<Slot> {
-        match self.slot {
-            Some(Slot { is_dropped: false, .. }) => self.slot,
-            _ => None,
-        }
+        if matches!(self.sealer.state(), WriteState::Open) { self.slot } else { None }
     }
 
     /// Returns the reserved slot, if there is one.
@@ -269,10 +266,7 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
                 // There is room for one control record before the slot, and for more when all
                 // unsent bytes are sent.
                 Err(SealError::ControlFirst) => self.seal_before_data()?,
-                Err(error) => {
-                    self.drop_slot_if_ended();
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -346,7 +340,6 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
         );
         self.discard_unsent();
         self.sealer.fail();
-        self.drop_slot_if_ended();
     }
 
     /// Discards the sealed records that the transport has not taken.
@@ -375,16 +368,12 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
                 break;
             }
         }
-        self.drop_slot_if_ended();
     }
 
     /// Seals the control records that must precede application data.
     fn seal_before_data(&mut self) -> Result<(), SealError> {
         while let Some(control) = self.sealer.next_control() {
-            if let Err(error) = self.seal_next(control) {
-                self.drop_slot_if_ended();
-                return Err(error);
-            }
+            self.seal_next(control)?;
         }
         Ok(())
     }
@@ -408,19 +397,12 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
                 }
                 // Padding that was set since the slot was reserved has made the record longer.
                 Err(SealError::NoSpace { .. })
-                    if self.unsent.is_empty() && self.slot.is_some_and(|slot| slot.is_dropped) =>
+                    if self.unsent.is_empty() && self.slot.is_some() && self.slot().is_none() =>
                 {
                     self.slot = None;
                 }
                 Err(error) => return Err(error),
             }
-        }
-    }
-
-    /// Drops the slot if the direction is not open any more: it can never be sealed.
-    fn drop_slot_if_ended(&mut self) {
-        if let Some(slot) = &mut self.slot {
-            slot.is_dropped |= self.sealer.end() != WriteEnd::Open;
         }
     }
 
@@ -472,7 +454,6 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
     /// The errors of [`Sealer::abort`].
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         let aborted = self.sealer.abort(description);
-        self.drop_slot_if_ended();
         self.seal_control();
         aborted
     }
@@ -578,7 +559,6 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
         if notice.contains(Notice::PEER_FAILED) {
             self.discard_unsent();
         }
-        self.drop_slot_if_ended();
         self.seal_control();
     }
 

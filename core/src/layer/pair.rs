@@ -13,7 +13,7 @@ use crate::protocol::record::{Epoch, Role};
 pub(crate) type Numbered<K> = (K, u64);
 
 /// Installs keys in both halves. If a check fails, neither half gets keys. If the keys of the sealer cannot be
-/// made when the opener has its own, the connection fails.
+/// made when the opener has its own, the connection fails, and the opener is to get the signal.
 ///
 /// Not inlined: its frame has to be one that [`scrub_stack`](crate::crypto::scrub::scrub_stack) reaches.
 #[inline(never)]
@@ -44,7 +44,6 @@ pub(crate) fn take_over<K: KeySchedule>(
     opener.take_over(epoch, read, read_sequence)?;
     sealer.take_over(epoch, write, write_sequence).inspect_err(|_| {
         sealer.crypto_failed();
-        opener.apply(sealer.take_signal());
     })
 }
 

@@ -384,6 +384,7 @@ impl<K: KeySchedule> RecordLayer<K> {
         let installed = pair::take_over(&mut self.opener, &mut self.sealer, epoch, client, server);
         scrub_stack(K::STACK);
         self.tell_sealer();
+        self.tell_opener();
         installed
     }
 

@@ -72,8 +72,8 @@ pub struct Sealer<K: KeySchedule> {
     keys_due: bool,
     /// TLS 1.2: refusals to renegotiate that are due.
     refusals_due: u8,
-    /// Whether an unprotected record has been sealed.
-    has_sealed_plaintext: bool,
+    /// Whether a handshake message or a control record has been sealed.
+    has_sealed: bool,
     /// Whether the owner of this half has unsent records, or a slot that is reserved for one.
     has_unsent: bool,
     pads_control: bool,
@@ -106,7 +106,7 @@ impl<K: KeySchedule> Sealer<K> {
             pinned: config.version,
             state: WriteState::Open,
             in_kernel: WriteState::HandedOver,
-            has_sealed_plaintext: false,
+            has_sealed: false,
             has_unsent: false,
             fatal: None,
             update_due: false,
@@ -387,7 +387,7 @@ impl<K: KeySchedule> Sealer<K> {
     fn write_header(&self, content_type: ContentType, record: &mut [u8]) {
         // RFC 9846 section 5.1: 0x0301 only in an initial ClientHello, not in the one after a
         // HelloRetryRequest.
-        let is_first = !self.has_sealed_plaintext && self.version.is_none();
+        let is_first = !self.has_sealed && self.version.is_none();
         let version = match (is_first, self.role, content_type) {
             (true, Role::Client, ContentType::HANDSHAKE) => VERSION_FIELD_FIRST,
             _ => VERSION_FIELD,
@@ -414,7 +414,7 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Returns whether an unprotected record has been sealed, or the version is known.
     pub(crate) const fn is_started(&self) -> bool {
-        self.has_sealed_plaintext || self.version.is_some()
+        self.has_sealed || self.version.is_some()
     }
 
     /// Returns the epoch whose keys protect the records of this direction.

@@ -44,13 +44,11 @@ impl Version {
     }
 
     /// Checks that keys of this version for the epoch `next` may follow those of `current` on a
-    /// connection of version `known`, for records that `sender` seals, and may start at `sequence`. Epochs
-    /// only go forward. Only a client sends early data. TLS 1.2 has one set of keys: installed a second
-    /// time, they would repeat nonces.
+    /// connection of version `known`, and may start at `sequence`. Epochs only go forward. TLS 1.2
+    /// has one set of keys: installed a second time, they would repeat nonces.
     pub(crate) fn check_keys(
         self,
         known: Option<Self>,
-        sender: Role,
         current: Epoch,
         next: Epoch,
         sequence: u64,
@@ -59,7 +57,7 @@ impl Version {
             return Err(KeyError::Mismatch);
         }
         let is_next = match self {
-            Self::Tls13 => next > current && (next != Epoch::EarlyData || sender == Role::Client),
+            Self::Tls13 => next > current,
             Self::Tls12 => {
                 cfg!(feature = "tls12") && current == Epoch::Plaintext && next >= Epoch::Handshake
             }

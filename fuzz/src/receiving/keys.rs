@@ -126,7 +126,7 @@ impl<P: Provider> World<P> {
         }
         let known = self.own_version.or(self.suite.pinned());
         let current = self.layer.sealer().epoch();
-        check_keys(known, self.role, current, (secret.version(), epoch), number)?;
+        check_keys(known, current, (secret.version(), epoch), number)?;
         if self.sends_by(secret) { Err(KeyError::SameSecret) } else { Ok(()) }
     }
 

@@ -147,26 +147,6 @@ fn data_waits_for_its_keys() {
     assert_eq!(early.send(b"data"), Ok(vec![b"data".to_vec()]));
 }
 
-// 9846 4.3.10: only a client sends early data.
-#[test]
-fn of_early_data_are_for_the_direction_of_the_client() {
-    let secret = |byte| Suite::Tls13.secret(byte);
-    let mut opener = Opener::new(Config::new(Role::Client));
-    assert_eq!(opener.install(Epoch::EarlyData, secret(1)), Err(KeyError::Epoch));
-    let mut sealer = Sealer::new(Config::new(Role::Server));
-    assert_eq!(sealer.install(Epoch::EarlyData, secret(1)), Err(KeyError::Epoch));
-    for role in [Role::Client, Role::Server] {
-        let mut layer = fresh(role).layer;
-        let both = layer.install(Epoch::EarlyData, secret(1), secret(2));
-        assert_eq!(both, Err(KeyError::Epoch));
-        let server = layer.install_one(Role::Server, Epoch::EarlyData, secret(2));
-        assert_eq!(server, Err(KeyError::Epoch));
-        let epochs = (layer.opener().epoch(), layer.sealer().epoch());
-        assert_eq!(epochs, (Epoch::Plaintext, Epoch::Plaintext));
-        assert_eq!(layer.install_one(Role::Client, Epoch::EarlyData, secret(1)), Ok(()));
-    }
-}
-
 #[test]
 fn epochs_go_forward_and_belong_to_their_version() {
     use Epoch::{Application, EarlyData, Handshake, Plaintext};

@@ -57,8 +57,8 @@ impl<K: KeySchedule> Opener<K> {
     /// # Errors
     /// - [`KeyError::Fault`] if a handshake message spans the key change (RFC 9846 section 5.1):
     ///   the connection has failed.
-    /// - [`KeyError::Epoch`] if `epoch` is not later than the current one; for [`Epoch::EarlyData`] also
-    ///   on a client, and in TLS 1.2; in TLS 1.2 also if there are keys already.
+    /// - [`KeyError::Epoch`] if `epoch` is not later than the current one; in TLS 1.2 also if there
+    ///   are keys already, or for [`Epoch::EarlyData`].
     /// - [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2.
     /// - [`KeyError::SameSecret`] if the current keys have the same secret.
     /// - [`KeyError::Mismatch`] if the keys are of another version than the connection.
@@ -97,8 +97,7 @@ impl<K: KeySchedule> Opener<K> {
         let is_in_use = self.has_secret_of(&schedule);
         self.check_state()?;
         let version = schedule.version();
-        let known = self.version.or(self.pinned);
-        version.check_keys(known, self.role.peer(), self.epoch, epoch, sequence)?;
+        version.check_keys(self.version.or(self.pinned), self.epoch, epoch, sequence)?;
         // The same secret in a later epoch would start at sequence number 0 again.
         if is_in_use {
             return Err(KeyError::SameSecret);

@@ -166,7 +166,7 @@ impl<K: KeySchedule> Sealer<K> {
         let bytes = message.as_bytes();
         let written =
             self.seal_record(message.content_type(), &mut Source::of(bytes), bytes.len(), out)?;
-        self.has_sealed_plaintext |= self.keys.get().is_none();
+        self.has_sealed = true;
         Ok(written)
     }
 

@@ -65,7 +65,7 @@ impl<K: KeySchedule> Sealer<K> {
         }
         let sealed = self.seal_parts(ContentType::HANDSHAKE, parts, out)?;
         // All records of a ClientHello have the same version.
-        self.has_sealed_plaintext |= self.keys.get().is_none() && sealed.written != 0;
+        self.has_sealed |= sealed.written != 0;
         // There was room for all of the records: only the cipher can have failed.
         if sealed.written == need { Ok(need) } else { Err(SealError::Crypto) }
     }

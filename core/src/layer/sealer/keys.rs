@@ -33,8 +33,8 @@ impl<K: KeySchedule> Sealer<K> {
     /// ClientHello: answer a HelloRetryRequest with a new connection without early data.
     ///
     /// # Errors
-    /// - [`KeyError::Epoch`] if `epoch` is not later than the current one; for [`Epoch::EarlyData`] also
-    ///   on a server, and in TLS 1.2; in TLS 1.2 also if there are keys already.
+    /// - [`KeyError::Epoch`] if `epoch` is not later than the current one; in TLS 1.2 also if there
+    ///   are keys already, or for [`Epoch::EarlyData`].
     /// - [`KeyError::NonceReuse`] for [`Epoch::Application`] in TLS 1.2.
     /// - [`KeyError::SameSecret`] if the current keys have the same secret.
     /// - [`KeyError::Mismatch`] if the keys are of another version than the connection.
@@ -107,7 +107,7 @@ impl<K: KeySchedule> Sealer<K> {
             | WriteState::Failed => return Err(KeyError::Closed),
         }
         let known = self.version.or(self.pinned);
-        schedule.version().check_keys(known, self.role, self.epoch, epoch, sequence)?;
+        schedule.version().check_keys(known, self.epoch, epoch, sequence)?;
         // The same secret in a later epoch would start at sequence number 0 again.
         if is_in_use {
             return Err(KeyError::SameSecret);
