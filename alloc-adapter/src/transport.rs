@@ -62,6 +62,21 @@ pub(crate) fn poll_receive<T: AsyncRead + Unpin>(
     Poll::Ready(Ok(room.filled().len()))
 }
 
+/// Shuts down the sending direction of a transport that has taken everything.
+///
+/// If the peer has answered our last bytes with a reset, a socket is not connected any more. There is nothing
+/// left to shut down then.
+#[cfg(feature = "tokio")]
+pub(crate) fn poll_shut_down<T: AsyncWrite + Unpin>(
+    transport: &mut T,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    match ready!(Pin::new(transport).poll_shutdown(cx)) {
+        Err(error) if error.kind() == ErrorKind::NotConnected => Poll::Ready(Ok(())),
+        shut => Poll::Ready(shut),
+    }
+}
+
 /// Stores the first permanent error of a transport in `first`, and returns `result`.
 pub(crate) fn keep_first_error<R>(
     first: &mut Option<ErrorKind>,

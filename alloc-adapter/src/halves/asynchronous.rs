@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use super::{ReadHalf, WriteHalf};
 use crate::session::inbox::{Step, Stopped};
 use crate::session::parts;
-use crate::transport::{keep_first_error, poll_receive};
+use crate::transport::{keep_first_error, poll_receive, poll_shut_down};
 
 impl<T: AsyncRead + Unpin, P: Provider> ReadHalf<T, P> {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -134,7 +134,7 @@ impl<T: AsyncWrite + Unpin, P: Provider> AsyncWrite for WriteHalf<T, P> {
         closed?;
         sent?;
         this.queue_close()?;
-        let shut = ready!(Pin::new(&mut this.transport).poll_shutdown(cx));
+        let shut = ready!(poll_shut_down(&mut this.transport, cx));
         Poll::Ready(this.note_sent(shut))
     }
 }

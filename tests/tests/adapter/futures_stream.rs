@@ -11,7 +11,7 @@ use tls_record_alloc::takeover::{Openssl, Takeover};
 use tls_record_alloc::tls_record::aead::ring::Ring;
 use tls_record_alloc::tls_record::{KeyError, OpenError, WriteEnd};
 use tls_record_alloc::{
-    Acceptor, FuturesIo, FuturesStream, HandshakeError, Shutdown, disconnect_async, rustls,
+    Acceptor, FuturesIo, FuturesStream, HandshakeError, Shutdown, Stream, disconnect_async, rustls,
 };
 use tls_record_tests::peers::{
     Negotiated, OpensslContext, OpensslPeer, Peer, PeerEnd, Role, SERVER_NAME, Suite, Version,
@@ -192,6 +192,33 @@ fn closing_a_direction_leaves_the_transport_open_and_disconnecting_does_not() {
             );
             let patience = async { _ = smol::Timer::after(Duration::from_secs(20)).await };
             assert!(tls.disconnect(65_536, patience).await.unwrap().is_clean());
+        });
+    }
+}
+
+// Our close_notify is answered with a reset, so that the socket cannot be shut down.
+#[test]
+fn a_stream_closes_after_its_peer_has_closed_the_socket() {
+    for agreed in [TLS12, TLS13] {
+        smol::block_on(async {
+            let [near, far] = tcp();
+            let server = smol::unblock(move || {
+                let config = Arc::new(rustls_server_config(agreed.version, agreed.suite));
+                let mut tls = Stream::<_, Ring>::accept(config, far).unwrap();
+                tls.read_exact(&mut [0; 3]).unwrap();
+                tls.write_all(b"page").unwrap();
+                tls.close().unwrap();
+            });
+            let mut tls = connect(agreed, smol(near)).await;
+            tls.write_all(b"GET").await.unwrap();
+            let mut page = Vec::new();
+            tls.read_to_end(&mut page).await.unwrap();
+            assert_eq!(page, b"page");
+            server.await;
+            for _ in 0..2 {
+                tls.close().await.unwrap();
+            }
+            assert!(tls.end().is_clean());
         });
     }
 }

@@ -45,8 +45,8 @@ pub(crate) struct Wire<Q: ?Sized> {
     /// Writing fails with this error in calls of `std::io`, as on a blocking socket whose write timeout
     /// has passed.
     pub(crate) write_timeout: Option<ErrorKind>,
-    /// Shutting down fails.
-    pub(crate) fails_to_shut: bool,
+    /// Shutting down fails with this error.
+    pub(crate) shut_error: Option<ErrorKind>,
     /// Bytes that are written reach the peer when they are flushed.
     pub(crate) buffers: bool,
     pub(crate) buffered: Vec<u8>,
@@ -111,7 +111,7 @@ impl<Q: Peer + ?Sized> Wire<Q> {
             is_broken: false,
             times_out: false,
             write_timeout: None,
-            fails_to_shut: false,
+            shut_error: None,
             buffers: false,
             buffered: Vec::new(),
             flushed: true,
@@ -310,8 +310,8 @@ impl<Q: Peer + ?Sized> AsyncWrite for Wire<Q> {
         if self.hesitate(WRITE, cx) {
             return Poll::Pending;
         }
-        if self.fails_to_shut {
-            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
+        if let Some(kind) = self.shut_error {
+            return Poll::Ready(Err(kind.into()));
         }
         self.shut_down = true;
         Poll::Ready(Ok(()))

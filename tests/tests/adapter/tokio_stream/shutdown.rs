@@ -156,10 +156,41 @@ fn data_that_is_half_read_survives_a_shutdown_without_a_budget() {
 #[test]
 fn an_error_of_shutting_the_transport_down_is_remembered() {
     let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
-    tls.transport_mut().fails_to_shut = true;
-    assert_eq!(now(tls.shutdown()).unwrap_err().kind(), ErrorKind::NotConnected);
-    assert_eq!(tls.transport_error(), Some(ErrorKind::NotConnected));
+    tls.transport_mut().shut_error = Some(ErrorKind::PermissionDenied);
+    assert_eq!(now(tls.shutdown()).unwrap_err().kind(), ErrorKind::PermissionDenied);
+    assert_eq!(tls.transport_error(), Some(ErrorKind::PermissionDenied));
     assert_eq!(tls.end().write, WriteEnd::Closed, "our close_notify has left");
+}
+
+// A socket whose peer answers our close_notify with a reset is not connected any more: ENOTCONN.
+#[test]
+fn a_transport_that_is_not_connected_any_more_is_shut_down() {
+    for is_two_steps in [false, true] {
+        let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+        if is_two_steps {
+            tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
+        }
+        tls.transport_mut().peer.close();
+        assert_eq!(now(tls.read(&mut [0])).unwrap(), 0);
+        tls.transport_mut().shut_error = Some(ErrorKind::NotConnected);
+        for _ in 0..2 {
+            now(tls.shutdown()).unwrap();
+        }
+        assert_eq!(tls.transport_error(), None);
+        assert!(tls.end().is_clean());
+    }
+}
+
+#[test]
+fn a_writing_half_shuts_down_a_transport_that_is_not_connected_any_more() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    tls.transport_mut().shut_error = Some(ErrorKind::NotConnected);
+    let (_read, mut write) = tls.into_split(tokio::io::split);
+    for _ in 0..2 {
+        now(write.shutdown()).unwrap();
+    }
+    assert_eq!(write.transport_error(), None);
+    assert_eq!(write.end(), WriteEnd::Closed);
 }
 
 #[test]
