@@ -148,7 +148,7 @@ macro_rules! common_methods {
 
             /// Joins the halves of a stream. `join` joins the halves of the transport.
             ///
-            /// A joined stream shuts down in one step, like a new one.
+            /// A joined stream shuts down in one step, like a new one. A time limit on shutting down is kept.
             ///
             /// # Errors
             /// [`KeyError::Mismatch`] if the halves are not from the same stream. Both are dropped.

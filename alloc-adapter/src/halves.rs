@@ -26,7 +26,9 @@ pub(crate) fn split<T, R, W, P: Provider>(
     transport: T,
     split: impl FnOnce(T) -> (R, W),
 ) -> (ReadHalf<R, P>, WriteHalf<W, P>) {
-    let Session { mut layer, mut inbox, outbox, transport_error, exporter, info } = session;
+    let Session { mut layer, mut inbox, outbox, transport_error, exporter, info, .. } = session;
+    #[cfg(feature = "listener")]
+    let time_limit = session.time_limit;
     // Pending notices and signals stay in the halves: `LinkedOpener` and `LinkedSealer` post them.
     let config = Config::new(layer.opener().role());
     let (mut opener, mut sealer) = (Box::new(Opener::new(config)), Box::new(Sealer::new(config)));
@@ -49,6 +51,8 @@ pub(crate) fn split<T, R, W, P: Provider>(
             sealer: LinkedSealer::new(sealer, link),
             resumption,
             transport_error: None,
+            #[cfg(feature = "listener")]
+            time_limit,
         },
     )
 }
@@ -76,6 +80,8 @@ pub(crate) fn join<R, W, P: Provider>(
         transport_error: read.transport_error.or(write.transport_error),
         exporter: read.exporter,
         info: read.info,
+        #[cfg(feature = "listener")]
+        time_limit: write.time_limit,
     };
     Ok((session, read.transport, write.transport))
 }

@@ -28,6 +28,8 @@ use tokio::io::AsyncWrite;
 use crate::established::{Established, Info};
 use crate::exporter::Exporter;
 use crate::parts::Parts;
+#[cfg(feature = "listener")]
+use crate::time_limit::TimeLimit;
 use crate::transport::keep_first_error;
 pub(crate) use errors::{close_result, open_error, seal_error};
 pub(crate) use inbox::Step;
@@ -51,6 +53,9 @@ pub(crate) struct Session<P: Provider> {
     pub(crate) transport_error: Option<ErrorKind>,
     pub(crate) exporter: Option<Exporter>,
     pub(crate) info: Info,
+    /// The limit on the time of a shutdown. It is here so that it outlasts splitting and joining.
+    #[cfg(feature = "listener")]
+    pub(crate) time_limit: Option<TimeLimit>,
 }
 
 impl<P: Provider> Receiver for RecordLayer<TrafficSecret<P>> {
@@ -119,6 +124,8 @@ impl<P: Provider> Session<P> {
             transport_error: None,
             exporter,
             info,
+            #[cfg(feature = "listener")]
+            time_limit: None,
         }
     }
 

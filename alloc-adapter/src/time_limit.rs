@@ -14,7 +14,7 @@ const TOTAL: u32 = 10;
 pub(crate) struct TimeLimit {
     /// How long a call may make no progress.
     limit: Duration,
-    /// From the first poll on.
+    /// From the first poll until the call is [over](Self::stop).
     running: Option<Running>,
     has_progressed: bool,
 }
@@ -34,7 +34,12 @@ impl TimeLimit {
         self.has_progressed = true;
     }
 
-    /// Returns whether the time is over, which begins with the first call.
+    /// Ends the call: the next one has the whole time.
+    pub(crate) fn stop(&mut self) {
+        self.running = None;
+    }
+
+    /// Returns whether the time is over, which begins with the first poll of a call.
     pub(crate) fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
         let limit = self.limit;
         let Running { without_progress, total } = self.running.get_or_insert_with(|| Running {

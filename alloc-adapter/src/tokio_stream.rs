@@ -78,8 +78,6 @@ pub struct TokioStream<T, P: Provider> {
     pub(crate) transport: T,
     pub(crate) session: Session<P>,
     shutdown: Shutdown,
-    #[cfg(feature = "listener")]
-    time_limit: Option<TimeLimit>,
     receiving: Wait,
     sending: Wait,
 }
@@ -221,8 +219,6 @@ impl<T, P: Provider> TokioStream<T, P> {
             transport,
             session,
             shutdown: Shutdown::OneStep,
-            #[cfg(feature = "listener")]
-            time_limit: None,
             receiving: Wait::new(),
             sending: Wait::new(),
         }
@@ -237,13 +233,17 @@ impl<T, P: Provider> TokioStream<T, P> {
     /// long: then it fails with [`TimedOut`](ErrorKind::TimedOut).
     ///
     /// It is for servers, such as hyper's, that await the shutdown of a stream themselves. Drop the stream
-    /// then. Without it there is no limit. It has no effect on split halves.
+    /// then. Without it there is no limit.
+    ///
+    /// The time runs from the first call of `shutdown` until one returns, also while its future is dropped. A
+    /// call after that, for instance after [`TimedOut`](ErrorKind::TimedOut), has the whole time again. Split
+    /// halves have no limit, but the stream that is [joined](Self::join) of them has.
     ///
     /// # Panics
     /// `shutdown` panics outside of a runtime of tokio with time enabled.
     #[cfg(feature = "listener")]
     pub fn set_shutdown_timeout(&mut self, timeout: core::time::Duration) {
-        self.time_limit = Some(TimeLimit::new(timeout));
+        self.session.time_limit = Some(TimeLimit::new(timeout));
     }
 
     /// Updates the sending keys (RFC 9846 section 4.7.3).
@@ -267,9 +267,9 @@ impl<T, P: Provider> TokioStream<T, P> {
     /// The errors of [`RecordLayer::abort`](tls_record::RecordLayer::abort).
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         let aborted = self.session.abort(description);
-        // Other tasks may wait for the transport.
-        self.receiving.wake(Half::Read);
-        self.sending.wake(Half::Write);
+        // Other tasks may wait for the transport. A shutdown in two steps waits for both directions.
+        self.receiving.wake_all();
+        self.sending.wake_all();
         aborted
     }
 }
@@ -289,6 +289,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
                 Err(error) => {
                     // A task that waits to send may have nothing left to send.
                     self.sending.wake(Half::Write);
+                    self.receiving.wake(Half::Write);
                     return Poll::Ready(Err(error));
                 }
             }
@@ -316,7 +317,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         let len = session.keep_first_error(read)?;
         session.commit_received(len);
         #[cfg(feature = "listener")]
-        self.time_limit.iter_mut().for_each(TimeLimit::progressed);
+        session.time_limit.iter_mut().for_each(TimeLimit::progressed);
         Poll::Ready(Ok(len))
     }
 
@@ -342,6 +343,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
             if stopped == Stopped::Ended {
                 // A task that waits to send may have nothing left to send.
                 self.sending.wake(Half::Write);
+                self.receiving.wake(Half::Write);
             }
             // Filling the caller's buffer saves calls, also those of the caller.
             if stopped != Stopped::Filled {
@@ -384,9 +386,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         let sent = sending.poll(half, cx, |cx| session.poll_send_all(transport, cx));
         #[cfg(feature = "listener")]
         if session.outbox.unsent.filled().len() != unsent {
-            self.time_limit.iter_mut().for_each(TimeLimit::progressed);
+            session.time_limit.iter_mut().for_each(TimeLimit::progressed);
         }
-        self.wake_reader_at_end();
+        self.wake_receivers_at_end();
         sent
     }
 
@@ -398,11 +400,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         }
     }
 
-    /// Wakes the reading task if the receiving direction has ended. A failure of the cipher while
-    /// sealing ends it too, and the transport may never wake the task.
-    fn wake_reader_at_end(&self) {
+    /// Wakes the tasks that wait to receive, if the receiving direction has ended: a reader, and a shutdown in
+    /// two steps. A failure of the cipher while sealing ends it too, and the transport may never wake them.
+    fn wake_receivers_at_end(&self) {
         if self.session.end().read != ReadEnd::Open {
-            self.receiving.wake(Half::Read);
+            self.receiving.wake_all();
         }
     }
 
@@ -415,7 +417,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
             // The data is taken even if sending fails now.
             Ok(_) => drop(self.poll_send(Half::Write, cx)),
             Err(_) => {
-                self.wake_reader_at_end();
+                self.wake_receivers_at_end();
                 self.send_due(Half::Write, cx);
             }
         }
@@ -557,8 +559,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncWrite for TokioStream<
         let this = self.get_mut();
         let shut = this.poll_shut_down(cx);
         #[cfg(feature = "listener")]
-        if shut.is_pending() && this.time_limit.as_mut().is_some_and(|limit| limit.is_over(cx)) {
-            return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+        if let Some(limit) = &mut this.session.time_limit {
+            let has_timed_out = shut.is_pending() && limit.is_over(cx);
+            if has_timed_out || shut.is_ready() {
+                limit.stop();
+            }
+            if has_timed_out {
+                return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+            }
         }
         shut
     }

@@ -57,6 +57,12 @@ impl Wait {
         polled
     }
 
+    /// Wakes the tasks that wait on either half.
+    pub(crate) fn wake_all(&self) {
+        self.wake(Half::Read);
+        self.wake(Half::Write);
+    }
+
     /// Wakes the task that waits on `half`, if there is one.
     pub(crate) fn wake(&self, half: Half) {
         if let Some(waker) = self.tasks.set(half, None) {

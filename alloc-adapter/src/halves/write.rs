@@ -9,6 +9,8 @@ use super::link::LinkedSealer;
 use crate::resumption::Resumption;
 use crate::session::outbox::{Outbox, Sender};
 use crate::session::{close_result, parts, seal_error};
+#[cfg(feature = "listener")]
+use crate::time_limit::TimeLimit;
 use crate::transport::keep_first_error;
 
 /// The writing half of a split [`Stream`](crate::Stream) or `TokioStream`.
@@ -23,6 +25,9 @@ pub struct WriteHalf<T, P: Provider> {
     pub(super) sealer: LinkedSealer<P>,
     pub(super) resumption: Resumption,
     pub(crate) transport_error: Option<ErrorKind>,
+    /// Kept for the stream that is joined of the halves.
+    #[cfg(feature = "listener")]
+    pub(super) time_limit: Option<TimeLimit>,
 }
 
 impl<T, P: Provider> WriteHalf<T, P> {

@@ -19,7 +19,7 @@ use tls_record_alloc::{HandshakeError, Shutdown, TlsListener, TokioStream};
 use tls_record_tests::peers::{
     SERVER_NAME, Suite, Version, rustls_client_config, rustls_server_config,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -253,6 +253,66 @@ fn a_client_that_goes_on_sending_has_ten_times_as_long() {
         let (shut, took) = shut_down(patience, usize::MAX).await;
         assert_eq!(shut.unwrap_err().kind(), ErrorKind::TimedOut);
         assert!((9 * patience..LONG).contains(&took), "{took:?}");
+    });
+}
+
+/// Returns a client and a server over a pipe. The client shuts down in two steps, which take at most
+/// `patience` without progress.
+async fn limited_pair(patience: Duration) -> [TokioStream<DuplexStream, Ring>; 2] {
+    let (near, far) = tokio::io::duplex(10_000);
+    let config = Arc::new(rustls_server_config(Version::Tls13, Suite::Aes128Gcm));
+    let (client, server) = tokio::join!(
+        TokioStream::connect(client_config(), SERVER_NAME.try_into().unwrap(), near),
+        TokioStream::accept(config, far),
+    );
+    let (mut client, server) = (client.unwrap(), server.unwrap());
+    client.set_shutdown(Shutdown::TwoSteps { budget: 65_536 });
+    client.set_shutdown_timeout(patience);
+    [client, server]
+}
+
+#[test]
+fn a_shutdown_that_timed_out_has_the_whole_time_when_it_is_repeated() {
+    let patience = Duration::from_millis(300);
+    block_on(async {
+        let [mut client, mut server] = limited_pair(patience).await;
+        for _ in 0..2 {
+            let started = Instant::now();
+            assert_eq!(client.shutdown().await.unwrap_err().kind(), ErrorKind::TimedOut);
+            assert!(started.elapsed() >= patience);
+        }
+        let (shut, closed) = tokio::join!(client.shutdown(), async {
+            tokio::time::sleep(patience / 10).await;
+            server.shutdown().await
+        });
+        shut.unwrap();
+        closed.unwrap();
+    });
+}
+
+#[test]
+fn the_time_of_a_shutdown_that_is_dropped_and_repeated_begins_with_its_first_call() {
+    let patience = Duration::from_millis(300);
+    block_on(async {
+        let [mut client, _server] = limited_pair(patience).await;
+        assert!(tokio::time::timeout(patience / 10, client.shutdown()).await.is_err());
+        tokio::time::sleep(patience).await;
+        let started = Instant::now();
+        assert_eq!(client.shutdown().await.unwrap_err().kind(), ErrorKind::TimedOut);
+        assert!(started.elapsed() < patience);
+    });
+}
+
+#[test]
+fn a_stream_that_was_split_and_joined_keeps_its_time_limit() {
+    let patience = Duration::from_millis(100);
+    block_on(async {
+        let [client, _server] = limited_pair(patience).await;
+        let (read, write) = client.into_split(tokio::io::split);
+        let mut client = TokioStream::join(read, write, |read, write| read.unsplit(write)).unwrap();
+        client.set_shutdown(Shutdown::TwoSteps { budget: 65_536 });
+        let shut = tokio::time::timeout(LONG, client.shutdown()).await.unwrap();
+        assert_eq!(shut.unwrap_err().kind(), ErrorKind::TimedOut);
     });
 }
 

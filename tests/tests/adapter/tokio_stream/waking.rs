@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tls_record_alloc::tls_record::{AlertDescription, OpenError};
+use tls_record_alloc::tls_record::{AlertDescription, CloseError, OpenError};
 use tls_record_alloc::{Shutdown, TokioStream};
 use tls_record_tests::breakable::{self, Breakable};
 use tls_record_tests::peers::Role;
@@ -132,6 +132,40 @@ fn shutting_down_in_two_steps_does_not_take_the_wake_up_of_a_reader() {
     assert!(closer.poll(tls.shutdown()).is_ready());
     assert_eq!(reader.wakes(), 2);
     assert_eq!(read_some(&mut tls), b"");
+}
+
+#[test]
+fn aborting_wakes_a_shutdown_that_waits_for_the_peer() {
+    let (reader, closer) = (Arc::new(Task::default()), Arc::new(Task::default()));
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
+    assert!(reader.poll(tls.read(&mut [0])).is_pending());
+    assert!(closer.poll(tls.shutdown()).is_pending());
+    // After our close_notify no alert is sent, but the receiving direction ends.
+    assert_eq!(tls.abort(AlertDescription::INTERNAL_ERROR), Err(CloseError::AlreadyClosed));
+    assert_eq!((reader.wakes(), closer.wakes()), (1, 1));
+    assert!(closer.poll(tls.shutdown()).is_ready());
+    assert!(reader.poll(tls.read(&mut [0])).is_ready());
+}
+
+#[test]
+fn a_shutdown_that_waits_for_the_peer_learns_that_the_cipher_failed() {
+    let mut handshake = handshake(Role::Client, TLS13);
+    let mut wire = Wire::to(Stack::Openssl.peer(Role::Server, TLS13));
+    now(handshake.complete_async(&mut wire)).unwrap();
+    let mut tls = TokioStream::<_, Breakable>::new(handshake.finish().unwrap(), wire);
+    tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
+    let closer = Arc::new(Task::default());
+    // The close_notify waits behind data that the transport does not take.
+    tls.transport_mut().is_blocked = true;
+    assert_eq!(now(tls.write(b"data")).unwrap(), 4);
+    assert!(closer.poll(tls.shutdown()).is_pending());
+    tls.transport_mut().is_blocked = false;
+    breakable::set_broken(true);
+    let flushed = now(tls.flush());
+    breakable::set_broken(false);
+    assert_ne!(closer.wakes(), 0, "{flushed:?}");
+    assert!(matches!(closer.poll(tls.shutdown()), Poll::Ready(Err(_))));
 }
 
 #[test]
