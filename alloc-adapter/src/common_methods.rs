@@ -8,7 +8,8 @@ macro_rules! state_methods {
             /// Sets whether reading may end without a close_notify.
             ///
             /// If set, a read returns 0 bytes when the transport ends without a close_notify,
-            /// instead of [`UnexpectedEof`](ErrorKind::UnexpectedEof). It is not set by default. An
+            /// instead of [`UnexpectedEof`](ErrorKind::UnexpectedEof). An error of the transport stays an
+            /// error: after a reset no read returns 0 bytes. It is not set by default. An
             /// attacker can cut any connection, so set it only for peers that are known not to send
             /// a close_notify and whose data marks its own end. [`end`](Self::end) still returns
             /// `Truncated`.
@@ -30,9 +31,10 @@ macro_rules! state_methods {
 
             /// Returns the first permanent error of the transport.
             ///
-            /// [`WouldBlock`](ErrorKind::WouldBlock), [`Interrupted`](ErrorKind::Interrupted) and
-            /// [`TimedOut`](ErrorKind::TimedOut) are not permanent. The error is kept even if a
-            /// later call succeeds.
+            /// [`WouldBlock`](ErrorKind::WouldBlock) and [`Interrupted`](ErrorKind::Interrupted) are not
+            /// permanent, and neither is [`TimedOut`](ErrorKind::TimedOut), except on Unix as the error
+            /// `ETIMEDOUT` of the operating system: TCP has given up. The error is kept even if a later
+            /// call succeeds.
             pub const fn transport_error(&self) -> Option<ErrorKind> {
                 self$(.$session)*.transport_error
             }

@@ -122,7 +122,7 @@ pub(crate) fn complete(
             }
             // The peer may not read until we read, so receive even if nothing can be sent.
             Ok(Progress::NeedInput) => match sent {
-                Err(error) if !is_lasting(error.kind()) => {}
+                Err(error) if !is_lasting(&error) => {}
                 sent => sent?,
             },
             Err(error) => {

@@ -70,6 +70,9 @@ pub(crate) fn join<R, W, P: Provider>(
     if read.opener.must_drop_tickets() {
         inbox.tickets = None;
     }
+    if let Some(kind) = read.opener.take_broken_by() {
+        inbox.break_by(kind);
+    }
     let (mut opener, mut sealer) = (read.opener.into_inner(), write.sealer.into_inner());
     let mut layer = Box::new(RecordLayer::new(Config::new(opener.role())));
     swap_halves(&mut layer, &mut opener, &mut sealer);

@@ -152,6 +152,8 @@ pub struct KernelStream<T, P: Provider> {
     warning: Option<AlertDescription>,
     renegotiation_refused: bool,
     transport_error: Option<ErrorKind>,
+    /// The error after which the end of the transport is not an end of the peer's data.
+    broken_by: Option<ErrorKind>,
     exporter: Option<Exporter>,
     info: Info,
 }
@@ -226,6 +228,7 @@ impl<T: Read + Write + AsFd, P: Provider> KernelStream<T, P> {
             warning,
             renegotiation_refused,
             transport_error,
+            broken_by: None,
             exporter,
             info,
         }
@@ -390,7 +393,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     ) -> io::Result<u64> {
         // The peer may not read until we read, so go on if nothing can be sent now.
         match self.close() {
-            Err(error) if !is_lasting(error.kind()) => {}
+            Err(error) if !is_lasting(&error) => {}
             closed => closed?,
         }
         let mut passed_on = 0_u64;

@@ -2,10 +2,11 @@
 //!
 //! Two rules prevent the loss of bytes:
 //! - Sealed records stay in the outbox until the transport has taken them, because sealing cannot be
-//!   repeated. So a call that has taken data reports success, and the next call reports the error of the
-//!   transport.
+//!   repeated. So a call that has taken data reports success, and the next call that sends reports the error
+//!   of the transport, unless it can send everything.
 //! - A read sends what is due, but does not fail if sending fails. Data that the peer sent before it went
-//!   away is still delivered.
+//!   away is still delivered. If the transport then ends without a close_notify, the read returns the error
+//!   that broke the connection, whichever direction found it.
 
 mod errors;
 pub(crate) mod inbox;
@@ -30,7 +31,7 @@ use crate::exporter::Exporter;
 use crate::parts::Parts;
 #[cfg(feature = "listener")]
 use crate::time_limit::TimeLimit;
-use crate::transport::keep_first_error;
+use crate::transport::{cuts_both_directions, is_lasting, keep_first_error};
 pub(crate) use errors::{close_result, open_error, seal_error};
 pub(crate) use inbox::Step;
 use inbox::{Inbox, Receiver, Stopped};
@@ -163,7 +164,7 @@ impl<P: Provider> Session<P> {
         if opened.is_err() {
             self.discard_unsent_after_alert();
         }
-        opened.map_err(open_error)
+        opened.map_err(|error| self.inbox.read_error_of(error))
     }
 
     /// Opens and discards what was received.
@@ -175,6 +176,18 @@ impl<P: Provider> Session<P> {
     /// Returns room to receive into. See [`Inbox::room`].
     pub(crate) fn room(&mut self) -> &mut [u8] {
         self.inbox.room()
+    }
+
+    /// Handles the result of receiving into the [`room`](Self::room). Returns the number of bytes.
+    pub(crate) fn received(&mut self, result: io::Result<usize>) -> io::Result<usize> {
+        if let Err(error) = &result
+            && is_lasting(error)
+        {
+            self.inbox.break_by(error.kind());
+        }
+        let len = keep_first_error(&mut self.transport_error, result)?;
+        self.commit_received(len);
+        Ok(len)
     }
 
     /// Adds `len` bytes received into the [`room`](Self::room): 0 if the transport has ended.
@@ -283,15 +296,21 @@ impl<P: Provider> Session<P> {
         End { read, write: self.outbox.end(write) }
     }
 
-    /// Records the result of a transport call that sends.
+    /// Records the result of shutting down the transport.
     #[cfg(feature = "tokio")]
     pub(crate) fn note_sent(&mut self, result: io::Result<()>) -> io::Result<()> {
         let result = self.outbox.note_sent(result);
         self.keep_first_error(result)
     }
 
-    /// Records the result of a transport call.
+    /// Records the result of a transport call that sends.
     pub(crate) fn keep_first_error<R>(&mut self, result: io::Result<R>) -> io::Result<R> {
+        if let Err(error) = &result
+            && cuts_both_directions(error)
+            && self.layer.opener().end() == ReadEnd::Open
+        {
+            self.inbox.break_by(error.kind());
+        }
         keep_first_error(&mut self.transport_error, result)
     }
 

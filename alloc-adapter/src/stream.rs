@@ -159,8 +159,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
             Step::Opened => {}
             Step::NeedInput => {
                 let read = self.transport.read(self.session.room());
-                let len = self.session.keep_first_error(read)?;
-                self.session.commit_received(len);
+                self.session.received(read)?;
             }
             Step::Closed => return Ok(false),
         }
@@ -173,7 +172,8 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// may report the error.
     fn send_due(&mut self) {
         if self.session.should_send() {
-            let _ = self.send_all();
+            let sent = self.send_all();
+            self.session.outbox.report_later(sent);
         }
     }
 
@@ -193,7 +193,10 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
         let sealed = self.session.seal(parts);
         match sealed {
             // The data is taken even if sending fails now.
-            Ok(_) => drop(self.send()),
+            Ok(_) => {
+                let sent = self.send();
+                self.session.outbox.report_later(sent);
+            }
             Err(_) => self.send_due(),
         }
         sealed
@@ -252,7 +255,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     ) -> io::Result<u64> {
         // The peer may not read until we read, so go on if nothing can be sent now.
         match self.close() {
-            Err(error) if !is_lasting(error.kind()) => {}
+            Err(error) if !is_lasting(&error) => {}
             closed => closed?,
         }
         let mut passed_on = 0_u64;

@@ -314,8 +314,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
             received.release();
             return Poll::Pending;
         };
-        let len = session.keep_first_error(read)?;
-        session.commit_received(len);
+        let len = session.received(read)?;
         #[cfg(feature = "listener")]
         session.time_limit.iter_mut().for_each(TimeLimit::progressed);
         Poll::Ready(Ok(len))
@@ -396,7 +395,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     /// may report the error.
     fn send_due(&mut self, half: Half, cx: &mut Context<'_>) {
         if self.session.should_send() {
-            let _ = self.poll_send_all(half, cx);
+            let sent = self.poll_send_all(half, cx);
+            self.report_later(sent);
+        }
+    }
+
+    fn report_later(&mut self, sent: Poll<io::Result<()>>) {
+        if let Poll::Ready(sent) = sent {
+            self.session.outbox.report_later(sent);
         }
     }
 
@@ -415,7 +421,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         let sealed = self.session.seal(parts);
         match sealed {
             // The data is taken even if sending fails now.
-            Ok(_) => drop(self.poll_send(Half::Write, cx)),
+            Ok(_) => {
+                let sent = self.poll_send(Half::Write, cx);
+                self.report_later(sent);
+            }
             Err(_) => {
                 self.wake_receivers_at_end();
                 self.send_due(Half::Write, cx);
@@ -492,7 +501,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
             match self.session.open()? {
                 Step::Opened => {}
                 Step::NeedInput => {
-                    ready!(self.poll_receive(Half::Write, cx))?;
+                    if let Err(error) = ready!(self.poll_receive(Half::Write, cx)) {
+                        // The transport may report it once, and a read must not wait for more.
+                        self.session.inbox.read_error = Some(error.kind().into());
+                        return Poll::Ready(Err(error));
+                    }
                 }
                 Step::Closed => return Poll::Ready(Ok(())),
             }

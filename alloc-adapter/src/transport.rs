@@ -83,7 +83,7 @@ pub(crate) fn keep_first_error<R>(
     result: io::Result<R>,
 ) -> io::Result<R> {
     if let Err(error) = &result
-        && is_lasting(error.kind())
+        && is_lasting(error)
     {
         first.get_or_insert(error.kind());
     }
@@ -91,12 +91,30 @@ pub(crate) fn keep_first_error<R>(
 }
 
 /// Returns whether an error of the transport is permanent.
-pub(crate) const fn is_lasting(kind: ErrorKind) -> bool {
-    !matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::TimedOut)
+pub(crate) fn is_lasting(error: &io::Error) -> bool {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::Interrupted => false,
+        // On Unix the timeout of a socket is `EAGAIN`, and `ETIMEDOUT` says that TCP has given up. On Windows
+        // both are `WSAETIMEDOUT`.
+        ErrorKind::TimedOut => cfg!(unix) && error.raw_os_error().is_some(),
+        _ => true,
+    }
+}
+
+/// Returns whether a permanent error of sending means that the peer's bytes may be lost too.
+///
+/// The operating system reports it once, to whichever direction asks first. A read returns 0 bytes then, as if
+/// the peer had ended the connection. After `BrokenPipe` the bytes of the peer may still be whole.
+pub(crate) fn cuts_both_directions(error: &io::Error) -> bool {
+    let is_cut = matches!(
+        error.kind(),
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::TimedOut
+    );
+    is_cut && is_lasting(error)
 }
 
 /// Ignores a permanent error of sending: the peer may be gone after data or an alert, and these matter
 /// more. After any other error the call is repeated, until everything is sent.
 pub(crate) fn ignore_lasting(sent: io::Result<()>) -> io::Result<()> {
-    sent.or_else(|error| if is_lasting(error.kind()) { Ok(()) } else { Err(error) })
+    sent.or_else(|error| if is_lasting(&error) { Ok(()) } else { Err(error) })
 }

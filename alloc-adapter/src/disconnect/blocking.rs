@@ -61,7 +61,7 @@ impl<P: Provider> Stream<TcpStream, P> {
         // It fails after a failure of the connection. Then the alert is sent instead.
         let _ = self.session.close();
         while let Err(error) = self.send_for(&patience) {
-            if is_lasting(error.kind()) {
+            if is_lasting(&error) {
                 return Err(error);
             }
             if patience.left().is_zero() {
@@ -165,7 +165,7 @@ impl Patience {
                 self.budget = self.budget.saturating_sub(len as u64);
                 Some(len)
             }
-            Err(error) if !is_lasting(error.kind()) => None,
+            Err(error) if !is_lasting(&error) => None,
             Err(_) => Some(0),
         }
     }

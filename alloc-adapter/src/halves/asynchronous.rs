@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use super::{ReadHalf, WriteHalf};
 use crate::session::inbox::{Step, Stopped};
 use crate::session::parts;
-use crate::transport::{keep_first_error, poll_receive, poll_shut_down};
+use crate::transport::{poll_receive, poll_shut_down};
 
 impl<T: AsyncRead + Unpin, P: Provider> ReadHalf<T, P> {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -78,13 +78,13 @@ impl<T: AsyncRead + Unpin, P: Provider> AsyncBufRead for ReadHalf<T, P> {
 impl<T: AsyncWrite + Unpin, P: Provider> WriteHalf<T, P> {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let sent = self.outbox.poll_send(&mut self.transport, cx);
-        sent.map(|sent| keep_first_error(&mut self.transport_error, sent))
+        sent.map(|sent| self.keep_first_error(sent))
     }
 
     fn poll_send_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let sent = self.outbox.poll_send_all(&mut self.sealer, &mut self.transport, cx);
         self.drop_old_tickets();
-        sent.map(|sent| keep_first_error(&mut self.transport_error, sent))
+        sent.map(|sent| self.keep_first_error(sent))
     }
 
     fn poll_seal(&mut self, parts: &[&[u8]], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -94,7 +94,10 @@ impl<T: AsyncWrite + Unpin, P: Provider> WriteHalf<T, P> {
         }
         let sealed = self.seal(parts);
         // The data is taken even if sending fails now. After an error, the alert is sent.
-        let _ = if sealed.is_ok() { self.poll_send(cx) } else { self.poll_send_all(cx) };
+        let sent = if sealed.is_ok() { self.poll_send(cx) } else { self.poll_send_all(cx) };
+        if let Poll::Ready(sent) = sent {
+            self.outbox.report_later(sent);
+        }
         Poll::Ready(sealed)
     }
 }

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
+use std::io::ErrorKind;
 
 use tls_record::aead::Provider;
 use tls_record::{
@@ -28,6 +29,14 @@ const REFUSE_RENEGOTIATION: u32 = 1 << 9;
 const DISCARD_UNSENT: u32 = 1 << 10;
 /// Set by the writing half after a key update: tickets keep the first traffic secrets alive.
 const DROP_TICKETS: u32 = 1 << 16;
+
+/// Set by the writing half after a permanent error that breaks the other direction as well, which the
+/// operating system reports once.
+const BROKEN_BY: [(u32, ErrorKind); 3] = [
+    (1 << 17, ErrorKind::ConnectionReset),
+    (1 << 18, ErrorKind::ConnectionAborted),
+    (1 << 19, ErrorKind::TimedOut),
+];
 
 const OF_READER: u32 = DROP_TICKETS - 1;
 
@@ -71,6 +80,13 @@ impl<P: Provider> LinkedOpener<P> {
     /// Takes the demand to drop tickets. Returns whether there was one.
     pub(super) fn must_drop_tickets(&self) -> bool {
         self.link.take(DROP_TICKETS) != 0
+    }
+
+    /// Takes the error with which the transport of the writing half broke, unless reading had ended before.
+    pub(super) fn take_broken_by(&self) -> Option<ErrorKind> {
+        let mut broken_by = BROKEN_BY.into_iter().filter(|(flag, _)| self.link.take(*flag) != 0);
+        let (_, kind) = broken_by.next()?;
+        (self.opener.end() == ReadEnd::Open).then_some(kind)
     }
 
     pub(super) fn end(&self) -> ReadEnd {
@@ -172,6 +188,13 @@ impl<P: Provider> LinkedSealer<P> {
     /// Tells the reading half to drop its tickets, because the sending keys were updated.
     pub(super) fn keys_were_updated(&self) {
         self.link.demand(DROP_TICKETS);
+    }
+
+    /// Tells the reading half that the transport broke.
+    pub(super) fn transport_broke(&self, kind: ErrorKind) {
+        if let Some((flag, _)) = BROKEN_BY.into_iter().find(|(_, broken_by)| *broken_by == kind) {
+            self.link.demand(flag);
+        }
     }
 
     /// Posts the signal for the opener, before sealed records can be sent.

@@ -10,8 +10,7 @@ use crate::common_methods::state_methods;
 use crate::established::Info;
 use crate::exporter::Exporter;
 use crate::session::inbox::{Inbox, Step, Stopped};
-use crate::session::open_error;
-use crate::transport::keep_first_error;
+use crate::transport::{is_lasting, keep_first_error};
 
 /// The reading half of a split [`Stream`](crate::Stream) or `TokioStream`.
 ///
@@ -85,7 +84,7 @@ impl<T, P: Provider> ReadHalf<T, P> {
 
     pub(crate) fn open(&mut self) -> io::Result<Step> {
         self.drop_old_tickets();
-        self.inbox.open(&mut self.opener).map_err(open_error)
+        self.inbox.open(&mut self.opener).map_err(|error| self.inbox.read_error_of(error))
     }
 
     pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, Stopped) {
@@ -95,6 +94,11 @@ impl<T, P: Provider> ReadHalf<T, P> {
 
     /// Handles the result of receiving into the [`room`](Inbox::room).
     pub(crate) fn received(&mut self, result: io::Result<usize>) -> io::Result<()> {
+        let own_error = result.as_ref().err().filter(|error| is_lasting(error));
+        let broken_by = own_error.map(io::Error::kind).or_else(|| self.opener.take_broken_by());
+        if let Some(kind) = broken_by {
+            self.inbox.break_by(kind);
+        }
         let len = keep_first_error(&mut self.transport_error, result)?;
         self.inbox.commit_received(len, &mut self.opener);
         Ok(())

@@ -11,7 +11,7 @@ use crate::session::outbox::{Outbox, Sender};
 use crate::session::{close_result, parts, seal_error};
 #[cfg(feature = "listener")]
 use crate::time_limit::TimeLimit;
-use crate::transport::keep_first_error;
+use crate::transport::{cuts_both_directions, keep_first_error};
 
 /// The writing half of a split [`Stream`](crate::Stream) or `TokioStream`.
 ///
@@ -117,10 +117,20 @@ impl<T, P: Provider> WriteHalf<T, P> {
         Ok(())
     }
 
-    /// Records the result of a transport call that sends.
+    /// Records the result of shutting down the transport.
     #[cfg(feature = "tokio")]
     pub(crate) fn note_sent(&mut self, result: io::Result<()>) -> io::Result<()> {
         let result = self.outbox.note_sent(result);
+        self.keep_first_error(result)
+    }
+
+    /// Records the result of a transport call that sends.
+    pub(crate) fn keep_first_error<R>(&mut self, result: io::Result<R>) -> io::Result<R> {
+        if let Err(error) = &result
+            && cuts_both_directions(error)
+        {
+            self.sealer.transport_broke(error.kind());
+        }
         keep_first_error(&mut self.transport_error, result)
     }
 }
@@ -140,13 +150,13 @@ impl<T: Write, P: Provider> WriteHalf<T, P> {
 
     fn send(&mut self) -> io::Result<()> {
         let sent = self.outbox.send(&mut self.transport);
-        keep_first_error(&mut self.transport_error, sent)
+        self.keep_first_error(sent)
     }
 
     fn send_all(&mut self) -> io::Result<()> {
         let sent = self.outbox.send_all(&mut self.sealer, &mut self.transport);
         self.drop_old_tickets();
-        keep_first_error(&mut self.transport_error, sent)
+        self.keep_first_error(sent)
     }
 
     fn write_parts(&mut self, parts: &[&[u8]]) -> io::Result<usize> {
@@ -156,7 +166,8 @@ impl<T: Write, P: Provider> WriteHalf<T, P> {
         }
         let sealed = self.seal(parts);
         // The data is taken even if sending fails now. After an error, the alert is sent.
-        let _ = if sealed.is_ok() { self.send() } else { self.send_all() };
+        let sent = if sealed.is_ok() { self.send() } else { self.send_all() };
+        self.outbox.report_later(sent);
         sealed
     }
 }

@@ -81,7 +81,9 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     fn not_received(&mut self, error: Errno) -> io::Result<()> {
         if !socket::is_connected(&self.socket) {
             self.sending_failed();
-            return self.note(Err(error.into()));
+            let error = io::Error::from(error);
+            self.broken_by.get_or_insert(error.kind());
+            return self.note(Err(error));
         }
         match (refusal(error), error) {
             (Some(refusal), _) => {
@@ -208,9 +210,10 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
             self.sending_failed();
         }
         self.send_due_quietly();
-        match self.failure {
-            Some(failure) => failure.into(),
-            None => open_error(error),
+        match (self.failure, self.broken_by, error) {
+            (Some(failure), ..) => failure.into(),
+            (None, Some(kind), OpenError::Truncated) => kind.into(),
+            _ => open_error(error),
         }
     }
 
@@ -218,7 +221,9 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     pub(super) fn is_open(&mut self) -> io::Result<bool> {
         match self.receiver.end() {
             ReadEnd::Open => Ok(true),
-            ReadEnd::Truncated { .. } if self.tolerates_truncation => Ok(false),
+            ReadEnd::Truncated { .. } if self.tolerates_truncation && self.broken_by.is_none() => {
+                Ok(false)
+            }
             _ => match self.receiver.event() {
                 Ok(_) => Ok(false),
                 Err(error) => Err(self.stopped(error)),

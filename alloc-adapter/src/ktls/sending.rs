@@ -13,7 +13,7 @@ use super::keys::next_keys;
 use super::receiving::refusal;
 use super::socket::{self, Direction};
 use crate::session::seal_error;
-use crate::transport::is_lasting;
+use crate::transport::{cuts_both_directions, is_lasting};
 
 /// The most bytes that one call of `write` gives to the kernel, so that their records can be counted
 /// before.
@@ -84,14 +84,17 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     pub(super) fn sent<R>(&mut self, result: io::Result<R>) -> io::Result<Option<R>> {
         match result {
             Ok(sent) => Ok(Some(sent)),
-            Err(error) if is_lasting(error.kind()) && self.check_socket()? => Ok(None),
+            Err(error) if is_lasting(&error) && self.check_socket()? => Ok(None),
             Err(error) => self.not_sent(error),
         }
     }
 
     /// Handles an error of the sending direction.
     pub(super) fn not_sent<R>(&mut self, error: io::Error) -> io::Result<R> {
-        if is_lasting(error.kind()) || !socket::is_connected(&self.socket) {
+        if cuts_both_directions(&error) && matches!(self.receiver.end(), ReadEnd::Open) {
+            self.broken_by.get_or_insert(error.kind());
+        }
+        if is_lasting(&error) || !socket::is_connected(&self.socket) {
             self.sending_failed();
         }
         self.note(Err(error))

@@ -1,12 +1,13 @@
 //! The input of a connection: received bytes that are not opened, and data that is not read.
 
 use core::ops::Range;
-use std::io;
+use std::io::{self, ErrorKind};
 
 use tls_record::{AlertDescription, Event, HandshakePiece, OpenError, Opened, Version};
 
 use crate::buffer::Buffer;
 use crate::resumption::Resumption;
+use crate::session::open_error;
 use crate::tickets::Tickets;
 
 /// The receiving half of the engine, with its link to the sending half.
@@ -58,6 +59,8 @@ pub(crate) struct Inbox {
     /// An error of the transport that occurred when there was data to return. The next read returns
     /// it.
     pub(crate) read_error: Option<io::Error>,
+    /// A permanent error of the transport, after which its end is not an end of the peer's data.
+    broken_by: Option<ErrorKind>,
     pub(crate) warning: Option<AlertDescription>,
     pub(crate) renegotiation_refused: bool,
 }
@@ -80,6 +83,7 @@ impl Inbox {
             resumption,
             tolerates_truncation: false,
             read_error: None,
+            broken_by: None,
             warning: None,
             renegotiation_refused: false,
         }
@@ -185,7 +189,9 @@ impl Inbox {
         }
         let Opened { consumed, event } = match half.open(self.received.filled_mut()) {
             Ok(opened) => opened,
-            Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(Step::Closed),
+            Err(OpenError::Truncated) if self.tolerates_truncation && self.broken_by.is_none() => {
+                return Ok(Step::Closed);
+            }
             Err(error) => {
                 if matches!(error, OpenError::PeerAlert(_) | OpenError::Fault(_)) {
                     self.resumption.forget();
@@ -238,6 +244,19 @@ impl Inbox {
                 Ok(Step::NeedInput) => return,
                 Ok(Step::Closed) | Err(_) => return self.received.consume(usize::MAX),
             }
+        }
+    }
+
+    /// Notes a permanent error of the transport. If the transport ends later, reads return this error.
+    pub(crate) fn break_by(&mut self, kind: ErrorKind) {
+        self.broken_by.get_or_insert(kind);
+    }
+
+    /// Converts an error of opening.
+    pub(crate) fn read_error_of(&self, error: OpenError) -> io::Error {
+        match (error, self.broken_by) {
+            (OpenError::Truncated, Some(kind)) => kind.into(),
+            _ => open_error(error),
         }
     }
 

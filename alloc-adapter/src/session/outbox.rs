@@ -38,6 +38,8 @@ pub(crate) struct Outbox {
     pub(crate) has_discarded: bool,
     /// The last call of the transport returned a permanent error.
     is_broken: bool,
+    /// A permanent error of sending in a call that reported success, because it had taken data.
+    unreported: Option<io::Error>,
     /// The sending keys were updated.
     pub(crate) keys_updated: bool,
 }
@@ -50,6 +52,7 @@ impl Outbox {
             flush_due: true,
             has_discarded: false,
             is_broken: false,
+            unreported: None,
             keys_updated: false,
         }
     }
@@ -103,6 +106,8 @@ impl Outbox {
     pub(crate) fn discard_unsent(&mut self) {
         self.has_discarded |= !self.unsent.is_empty();
         self.unsent.consume(usize::MAX);
+        // The reason is now the alert.
+        self.unreported = None;
     }
 
     /// Returns whether there is something to send: bytes, a control record that is due, or a flush.
@@ -173,13 +178,27 @@ impl Outbox {
     /// between writes.
     fn flushed(&mut self) {
         self.flush_due = false;
+        self.unreported = None;
         self.unsent.release();
     }
 
     /// Records the result of a transport call that sends.
     pub(crate) fn note_sent(&mut self, result: io::Result<()>) -> io::Result<()> {
-        self.is_broken = matches!(&result, Err(error) if is_lasting(error.kind()));
-        result
+        self.is_broken = matches!(&result, Err(error) if is_lasting(error));
+        match result {
+            // The operating system reports the reason once, and later calls fail with `BrokenPipe`.
+            Err(error) if self.is_broken => Err(self.unreported.take().unwrap_or(error)),
+            result => result,
+        }
+    }
+
+    /// Keeps a permanent error of sending for the next call that sends, if that fails too.
+    pub(crate) fn report_later(&mut self, sent: io::Result<()>) {
+        if let Err(error) = sent
+            && is_lasting(&error)
+        {
+            self.unreported.get_or_insert(error);
+        }
     }
 
     /// Returns how the sending direction ended. It ends when the last byte has been sent, not when

@@ -7,6 +7,7 @@ mod aws_lc;
 mod both_write;
 mod changing_over;
 mod disconnect;
+mod dying;
 mod early_data;
 mod edges;
 mod embedded_stream;
