@@ -108,8 +108,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
 
 /// Closes a transport that is not part of a [`TokioStream`] without losing sent data.
 ///
-/// Shuts down the sending direction, reads and discards what the peer sends, up to `budget` bytes,
-/// until the peer ends or `patience` completes, a future such as `tokio::time::sleep`, and drops
+/// Shuts down the sending direction, meanwhile reads and discards what the peer sends, up to `budget`
+/// bytes, until the peer ends or `patience` completes, a future such as `tokio::time::sleep`, and drops
 /// the transport. Use it after a handshake that failed, or with an opener and a sealer of your own.
 /// For a split stream, [join](TokioStream::join) the halves and call [`TokioStream::disconnect`].
 ///
@@ -139,10 +139,12 @@ pub async fn disconnect_async<T: AsyncRead + AsyncWrite + Unpin>(
     patience: impl Future<Output = ()>,
 ) {
     let mut patience = pin!(patience);
-    let mut is_shut = false;
+    let (mut is_shut, mut has_ended) = (false, false);
     poll_fn(|cx| {
+        // A transport with a buffer sends its rest first, and the peer may not read until we read.
         is_shut = is_shut || Pin::new(&mut transport).poll_shutdown(cx).is_ready();
-        if is_shut && poll_discard(&mut transport, &mut budget, cx).is_ready() {
+        has_ended = has_ended || poll_discard(&mut transport, &mut budget, cx).is_ready();
+        if is_shut && has_ended {
             return Poll::Ready(());
         }
         patience.as_mut().poll(cx)

@@ -266,6 +266,28 @@ fn the_alert_of_a_failed_handshake_arrives() {
     });
 }
 
+// The transport has bytes in a buffer of its own, such as an alert, when it is shut down.
+#[test]
+fn a_transport_without_a_stream_is_read_while_it_is_shut_down() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (near, mut far) = tokio::io::duplex(100);
+        let mut transport = tokio::io::BufWriter::with_capacity(1000, near);
+        transport.write_all(&[7; 500]).await.unwrap();
+        let peer = tokio::spawn(async move {
+            // It reads only after it has written.
+            far.write_all(&[1; 300]).await.unwrap();
+            let mut received = Vec::new();
+            far.read_to_end(&mut received).await.unwrap();
+            received
+        });
+        let started = Instant::now();
+        disconnect_async(transport, 65_536, tokio::time::sleep(LONG)).await;
+        assert!(started.elapsed() < LONG);
+        assert_eq!(peer.await.unwrap(), [7; 500]);
+    });
+}
+
 #[test]
 fn a_client_that_is_gone_is_not_waited_for() {
     for_each_server(|server| {
