@@ -378,14 +378,15 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// [Closes](Self::close) the sending direction and writes the remaining received data to `rest`.
     ///
     /// It reads until the peer's close_notify and returns the number of bytes that this call wrote to
-    /// `rest`. `budget` limits the bytes that the peer may send after our close_notify. It also reads while
-    /// the socket takes no bytes, because the peer may not read until we read.
+    /// `rest`. `budget` limits the bytes that are received after our close_notify, without record headers and
+    /// tags: data in flight and session tickets count. 64 KiB is enough for most protocols. It also reads
+    /// while the socket takes no bytes, because the peer may not read until we read.
     ///
     /// # Errors
     /// - The errors of [`close`](Self::close), of reading and of `rest`. The call may be repeated after them:
     ///   every byte is written to `rest` once.
-    /// - [`BudgetSpent`](ShutdownError::BudgetSpent), as an inner error, if the peer sent more than `budget`
-    ///   bytes and did not close.
+    /// - [`BudgetSpent`](ShutdownError::BudgetSpent), as an inner error, if more than `budget` bytes were
+    ///   received and the peer did not close.
     pub fn close_and_read_rest<W: Write + ?Sized>(
         &mut self,
         budget: u32,

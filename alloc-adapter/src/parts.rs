@@ -18,7 +18,8 @@ use crate::buffer::Buffer;
 /// fn clear_command_channel<T: Read + Write>(
 ///     mut tls: Stream<T, Ring>,
 /// ) -> io::Result<(T, Vec<u8>)> {
-///     tls.close_and_read_rest(1024, &mut io::sink())?;
+///     // Session tickets and answers in flight count for the budget.
+///     tls.close_and_read_rest(65_536, &mut io::sink())?;
 ///     let Parts { transport, received, .. } = tls.into_parts();
 ///     Ok((transport, received.filled().to_vec()))
 /// }

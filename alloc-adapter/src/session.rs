@@ -282,8 +282,8 @@ impl<P: Provider> Session<P> {
         aborted
     }
 
-    /// Returns an error if the peer has sent more than `budget` bytes of records since our
-    /// close_notify and has not closed.
+    /// Returns an error if more than `budget` bytes of records were opened since our close_notify and the
+    /// peer has not closed.
     pub(crate) fn check_budget(&mut self, budget: u32) -> io::Result<()> {
         match self.layer.check_closed(budget) {
             Err(error @ ShutdownError::BudgetSpent { .. }) => Err(io::Error::other(error)),

@@ -239,15 +239,16 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
     /// [Closes](Self::close) the sending direction and writes the remaining received data to `rest`.
     ///
     /// It reads until the peer's close_notify and returns the number of bytes that this call wrote
-    /// to `rest`. `budget` limits the bytes of records that the peer may send after our
-    /// close_notify. It also reads while the transport takes no bytes, because the peer may not read
+    /// to `rest`. `budget` limits the bytes of records that are opened after our close_notify: data in
+    /// flight, received records that no read has opened yet and session tickets count. 64 KiB is enough for
+    /// most protocols. It also reads while the transport takes no bytes, because the peer may not read
     /// until we read: see the timeouts of [`Stream`].
     ///
     /// # Errors
     /// - The errors of [`close`](Self::close), of reading and of `rest`. The call may be repeated after them:
     ///   every byte is written to `rest` once.
-    /// - [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent), as an inner error, if the peer sent more
-    ///   than `budget` bytes and did not close.
+    /// - [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent), as an inner error, if more than `budget`
+    ///   bytes were opened and the peer did not close.
     pub fn close_and_read_rest<W: Write + ?Sized>(
         &mut self,
         budget: u32,

@@ -120,12 +120,16 @@ pub enum Shutdown {
     /// connection that is closed with unread input, and the reset may reach the peer before our
     /// last data.
     TwoSteps {
-        /// Limits the bytes of records that the peer may send after our close_notify.
+        /// Limits the bytes of records that are opened after our close_notify.
         ///
-        /// Records count with or without application data, no matter which task reads them. If the
-        /// peer sends more, shutting down fails with the inner error
+        /// It counts what is opened after it, not what is sent after it: data in flight, received records
+        /// that no read has opened yet, and session tickets. Records count with or without application data, no
+        /// matter which task reads them. So a well-behaved peer needs a budget of several kilobytes, and
+        /// more if it may be sending data: 64 KiB is enough for most protocols.
+        ///
+        /// If there are more, shutting down fails with the inner error
         /// [`BudgetSpent`](tls_record::ShutdownError::BudgetSpent), which contains the number of
-        /// bytes received: read to the end, or repeat the call with a larger budget.
+        /// bytes opened: read to the end, or repeat the call with a larger budget.
         budget: u32,
     },
 }

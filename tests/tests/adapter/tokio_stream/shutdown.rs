@@ -137,6 +137,18 @@ fn a_stream_that_is_taken_apart_gives_back_unread_and_unsent_bytes() {
     assert_eq!(parts.unsent.filled().len(), 5 + 6 + 1 + 16);
 }
 
+#[test]
+fn session_tickets_in_flight_count_for_the_budget_of_a_shutdown() {
+    let mut tls = stream(Role::Client, TLS13, Stack::Rustls);
+    tls.transport_mut().peer.close();
+    tls.set_shutdown(Shutdown::TwoSteps { budget: 100 });
+    let error = now(tls.shutdown()).unwrap_err();
+    assert!(matches!(inner(&error), ShutdownError::BudgetSpent { .. }));
+    tls.set_shutdown(Shutdown::TwoSteps { budget: 10_000 });
+    now(tls.shutdown()).unwrap();
+    assert!(tls.end().is_clean());
+}
+
 // Data that was decrypted before the shutdown does not count for the budget, and is kept.
 #[test]
 fn data_that_is_half_read_survives_a_shutdown_without_a_budget() {
