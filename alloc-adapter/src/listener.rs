@@ -1,5 +1,6 @@
 //! A listener that performs the handshakes of a server in tasks.
 
+use alloc::boxed::Box;
 use core::future::poll_fn;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
@@ -19,12 +20,20 @@ use crate::tokio_stream::TokioStream;
 /// Bytes to read from a client after a failed handshake, so that its alert arrives.
 const FAILED_BUDGET: u64 = 65_536;
 
+/// How long to read from a client after a failed handshake.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The most clients to read from after a failed handshake. The connections of others are closed at once.
+const MAX_LINGERING: usize = 64;
+
 /// Accepts TCP connections and performs their handshakes in tasks of tokio.
 ///
 /// A client that is slow delays no other one, as long as there are fewer than
 /// [`max_handshakes`](Self::max_handshakes). Then the others wait in the backlog of the socket. A handshake
 /// that takes longer than the [timeout](Self::handshake_timeout) is given up. If it fails, its alert is
-/// sent, and the connection is [disconnected](disconnect_async), which may take as long once more.
+/// sent, and the connection is [disconnected](disconnect_async), which may take a second. Up to 64 connections
+/// are disconnected in this way besides the handshakes; if more fail, theirs are closed at once, and their alerts
+/// may be lost.
 ///
 /// With the feature `axum`, it is a `Listener` for `axum::serve`. Shut down the streams in two steps, or
 /// use [`disconnect`](TokioStream::disconnect), if clients may send while the server closes. A shutdown
@@ -72,7 +81,16 @@ pub struct TlsListener<P: Provider> {
     shutdown_timeout: Duration,
     max_handshakes: usize,
     on_failure: OnFailure,
-    handshakes: JoinSet<Option<Accepted<P>>>,
+    handshakes: JoinSet<Option<Outcome<P>>>,
+    /// Connections whose handshake has failed, until the alert has arrived. They take no place of a handshake.
+    lingering: JoinSet<()>,
+}
+
+/// The result of a handshake.
+enum Outcome<P: Provider> {
+    /// Boxed because most of it is the buffers and keys of a stream.
+    Accepted(Box<Accepted<P>>),
+    Failed(TcpStream),
 }
 
 type OnFailure = Arc<dyn Fn(Option<SocketAddr>, io::Error) + Send + Sync>;
@@ -93,6 +111,7 @@ where
             max_handshakes: 256,
             on_failure: Arc::new(|_, _| ()),
             handshakes: JoinSet::new(),
+            lingering: JoinSet::new(),
         }
     }
 
@@ -152,9 +171,11 @@ where
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted<P>>> {
         loop {
             while let Poll::Ready(Some(ended)) = self.handshakes.poll_join_next(cx) {
-                // A handshake that panicked has dropped its connection.
-                if let Ok(Some(accepted)) = ended {
-                    return Poll::Ready(Ok(accepted));
+                match ended {
+                    Ok(Some(Outcome::Accepted(accepted))) => return Poll::Ready(Ok(*accepted)),
+                    Ok(Some(Outcome::Failed(tcp))) => self.linger(tcp),
+                    // It timed out, or it panicked and has dropped its connection.
+                    Ok(None) | Err(_) => {}
                 }
             }
             if self.handshakes.len() >= self.max_handshakes {
@@ -168,16 +189,26 @@ where
                 match timeout(time, TokioStream::accept(config, tcp)).await {
                     Ok(Ok(mut tls)) => {
                         tls.set_shutdown_timeout(shutdown_timeout);
-                        return Some((tls, address));
+                        Some(Outcome::Accepted(Box::new((tls, address))))
                     }
                     Ok(Err(failed)) => {
                         on_failure(Some(address), failed.error);
-                        disconnect_async(failed.transport, FAILED_BUDGET, sleep(time)).await;
+                        Some(Outcome::Failed(failed.transport))
                     }
-                    Err(_) => on_failure(Some(address), ErrorKind::TimedOut.into()),
+                    Err(_) => {
+                        on_failure(Some(address), ErrorKind::TimedOut.into());
+                        None
+                    }
                 }
-                None
             });
+        }
+    }
+
+    /// Disconnects from a client whose handshake has failed, unless there are many of them.
+    fn linger(&mut self, tcp: TcpStream) {
+        while self.lingering.try_join_next().is_some() {}
+        if self.lingering.len() < MAX_LINGERING {
+            self.lingering.spawn(disconnect_async(tcp, FAILED_BUDGET, sleep(LINGER)));
         }
     }
 

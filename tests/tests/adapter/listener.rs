@@ -128,6 +128,48 @@ fn a_client_that_fails_gets_its_alert_and_the_failure_is_reported() {
 }
 
 #[test]
+fn a_client_whose_handshake_failed_takes_no_place_while_its_alert_is_delivered() {
+    block_on(async {
+        let (listener, address, mut failures) = listen().await;
+        let mut listener = listener.max_handshakes(1);
+        let mut failing = Vec::new();
+        // More than may be waited for at once.
+        for _ in 0..100 {
+            let mut tcp = TcpStream::connect(address).await.unwrap();
+            tcp.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+            failing.push(tcp);
+        }
+        let started = Instant::now();
+        let (_client, accepted) = tokio::join!(connect(address), listener.accept());
+        accepted.unwrap();
+        assert!(started.elapsed() < LONG / 2, "{:?}", started.elapsed());
+        for _ in 0..100 {
+            failures.recv().await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_client_whose_handshake_failed_is_left_after_a_second() {
+    block_on(async {
+        let (mut listener, address, _failures) = listen().await;
+        let mut failing = TcpStream::connect(address).await.unwrap();
+        failing.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let accepting = tokio::spawn(async move { listener.accept().await });
+        let mut alert = Vec::new();
+        failing.read_to_end(&mut alert).await.unwrap();
+        assert_eq!((alert.len(), alert[0]), (7, 21), "an alert");
+        // A socket that was closed answers with a reset.
+        let started = Instant::now();
+        while failing.write_all(b"more").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(started.elapsed() < LONG / 2, "{:?}", started.elapsed());
+        accepting.abort();
+    });
+}
+
+#[test]
 fn accepting_may_be_given_up_at_any_time() {
     block_on(async {
         let (mut listener, address, _failures) = listen().await;
