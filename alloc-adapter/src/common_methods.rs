@@ -136,7 +136,7 @@ macro_rules! common_methods {
 
             /// Splits the stream into halves for two threads or tasks.
             ///
-            /// The halves share no lock and do not wake each other: see [`ReadHalf`]. `split` makes
+            /// Neither half waits for the other: see [`ReadHalf`]. `split` makes
             /// the halves of the transport, for instance tokio's `TcpStream::into_split`, or
             /// `|tcp| (tcp, clone)` with a `clone` made by
             /// [`try_clone`](std::net::TcpStream::try_clone).

@@ -206,7 +206,7 @@ impl<T, P: Provider> FuturesStream<T, P> {
 
     /// Splits the stream into halves for two tasks.
     ///
-    /// The halves share no lock and do not wake each other: see [`ReadHalf`]. `split` makes the halves of
+    /// Neither half waits for the other: see [`ReadHalf`]. `split` makes the halves of
     /// the transport, for instance `|tcp| (tcp.clone(), tcp)` for a `TcpStream` of smol or async-std.
     ///
     /// ```

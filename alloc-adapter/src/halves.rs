@@ -1,6 +1,7 @@
 //! The two halves of a stream, for two threads or tasks.
 //!
-//! The halves share no lock. They exchange flags in atomic words.
+//! The halves exchange flags in atomic words. They share one lock, for the waker of a task that waits to write,
+//! which is not taken while data is transferred.
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
@@ -33,6 +34,7 @@ pub(crate) fn split<T, R, W, P: Provider>(
     let config = Config::new(layer.opener().role());
     let (mut opener, mut sealer) = (Box::new(Opener::new(config)), Box::new(Sealer::new(config)));
     swap_halves(&mut layer, &mut opener, &mut sealer);
+    let read_end = opener.end();
     let link = Arc::new(Link::new());
     let resumption = inbox.resumption.share();
     let (read, write) = split(transport);
@@ -48,7 +50,7 @@ pub(crate) fn split<T, R, W, P: Provider>(
         WriteHalf {
             transport: write,
             outbox,
-            sealer: LinkedSealer::new(sealer, link),
+            sealer: LinkedSealer::new(sealer, link, read_end),
             resumption,
             transport_error: None,
             #[cfg(feature = "listener")]

@@ -12,7 +12,7 @@
 //! - `Acceptor` (with `std`) reads a ClientHello, for a server that chooses its config by it.
 //! - `Stream` (with `std`) is a connection over a blocking or non-blocking transport, `TokioStream`
 //!   (with `tokio`) a connection over a transport of tokio, `FuturesStream` (with `futures-io`) one over a
-//!   transport of smol or async-std. All split into a `ReadHalf` and a `WriteHalf` that share no lock, and
+//!   transport of smol or async-std. All split into a `ReadHalf` and a `WriteHalf` that do not wait for each other, and
 //!   `disconnect` closes them together with their TCP connection.
 //! - The module `tokio_rustls` (with `tokio`) has the types and calls of the crate tokio-rustls.
 //! - `KernelStream` (with `ktls`, on Linux) is a connection whose records the kernel seals and opens.

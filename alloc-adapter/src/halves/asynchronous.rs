@@ -87,6 +87,24 @@ impl<T: AsyncWrite + Unpin, P: Provider> WriteHalf<T, P> {
         sent.map(|sent| self.keep_first_error(sent))
     }
 
+    /// Polls a call of this half. If the reading half finds that the connection has failed, a call that waits
+    /// for the transport is polled again.
+    fn poll_until_failure<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        let mut polled = poll(self, cx);
+        // It may have failed before the waker was stored.
+        if polled.is_pending() && self.sealer.wait_for_failure(cx.waker()) {
+            polled = poll(self, cx);
+        }
+        if polled.is_ready() {
+            self.sealer.stop_waiting();
+        }
+        polled
+    }
+
     fn poll_seal(&mut self, parts: &[&[u8]], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.exchange();
         if self.may_write() {
@@ -108,7 +126,7 @@ impl<T: AsyncWrite + Unpin, P: Provider> AsyncWrite for WriteHalf<T, P> {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_seal(&[data], cx)
+        self.get_mut().poll_until_failure(cx, |this, cx| this.poll_seal(&[data], cx))
     }
 
     fn poll_write_vectored(
@@ -116,7 +134,8 @@ impl<T: AsyncWrite + Unpin, P: Provider> AsyncWrite for WriteHalf<T, P> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_seal(&parts(slices), cx)
+        let parts = parts(slices);
+        self.get_mut().poll_until_failure(cx, |this, cx| this.poll_seal(&parts, cx))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -124,21 +143,23 @@ impl<T: AsyncWrite + Unpin, P: Provider> AsyncWrite for WriteHalf<T, P> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        this.exchange();
-        ready!(this.poll_send_all(cx))?;
-        Poll::Ready(this.check_nothing_discarded())
+        self.get_mut().poll_until_failure(cx, |this, cx| {
+            this.exchange();
+            ready!(this.poll_send_all(cx))?;
+            Poll::Ready(this.check_nothing_discarded())
+        })
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let closed = this.queue_close();
-        let sent = ready!(this.poll_send_all(cx));
-        closed?;
-        sent?;
-        this.queue_close()?;
-        let shut = ready!(poll_shut_down(&mut this.transport, cx));
-        Poll::Ready(this.note_sent(shut))
+        self.get_mut().poll_until_failure(cx, |this, cx| {
+            let closed = this.queue_close();
+            let sent = ready!(this.poll_send_all(cx));
+            closed?;
+            sent?;
+            this.queue_close()?;
+            let shut = ready!(poll_shut_down(&mut this.transport, cx));
+            Poll::Ready(this.note_sent(shut))
+        })
     }
 }
 

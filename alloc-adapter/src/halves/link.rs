@@ -3,7 +3,11 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
+#[cfg(feature = "tokio")]
+use core::task::Waker;
 use std::io::ErrorKind;
+#[cfg(feature = "tokio")]
+use std::sync::{Mutex, PoisonError};
 
 use tls_record::aead::Provider;
 use tls_record::{
@@ -18,6 +22,10 @@ use crate::session::outbox::{Outbox, Sender};
 pub(super) struct Link {
     mailbox: Mailbox,
     demands: AtomicU32,
+    /// The task of the writing half, while it waits for its transport. The lock is taken then, and when the
+    /// connection fails.
+    #[cfg(feature = "tokio")]
+    writer: Mutex<Option<Waker>>,
 }
 
 /// Set by the reading half: send the alert in the low byte and end the connection.
@@ -27,6 +35,10 @@ const REFUSE_RENEGOTIATION: u32 = 1 << 9;
 /// Set by the reading half after a fatal alert of the peer: discard unsent records (RFC 9846
 /// section 6).
 const DISCARD_UNSENT: u32 = 1 << 10;
+/// Set by the reading half after a failure of the connection: a task that waits to write need not wait any more.
+const FAILED: u32 = 1 << 11;
+/// Set by the reading half with [`DISCARD_UNSENT`]: the alert of the peer.
+const PEER_ALERT: u32 = 0xff << 24;
 /// Set by the writing half after a key update: tickets keep the first traffic secrets alive.
 const DROP_TICKETS: u32 = 1 << 16;
 
@@ -38,11 +50,33 @@ const BROKEN_BY: [(u32, ErrorKind); 3] = [
     (1 << 19, ErrorKind::TimedOut),
 ];
 
-const OF_READER: u32 = DROP_TICKETS - 1;
+const OF_READER: u32 = (DROP_TICKETS - 1) | PEER_ALERT;
 
 impl Link {
     pub(super) fn new() -> Self {
-        Self { mailbox: Mailbox::new(), demands: AtomicU32::new(0) }
+        Self {
+            mailbox: Mailbox::new(),
+            demands: AtomicU32::new(0),
+            #[cfg(feature = "tokio")]
+            writer: Mutex::new(None),
+        }
+    }
+
+    /// Tells the writing half that the connection has failed, and wakes its task.
+    fn fail(&self) {
+        self.demand(FAILED);
+        #[cfg(feature = "tokio")]
+        if let Some(writer) = self.set_writer(None) {
+            writer.wake();
+        }
+    }
+
+    /// Replaces the waker of the writing half and returns the old one, so that no waker is dropped or woken under
+    /// the lock.
+    #[cfg(feature = "tokio")]
+    fn set_writer(&self, writer: Option<Waker>) -> Option<Waker> {
+        let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        core::mem::replace(&mut *slot, writer)
     }
 
     fn demand(&self, demand: u32) {
@@ -112,8 +146,13 @@ impl<P: Provider> Receiver for LinkedOpener<P> {
         if self.opener.has_notice() {
             self.link.mailbox.post_notice(self.opener.take_notice());
         }
-        if let Err(OpenError::PeerAlert(_)) = opened {
-            self.link.demand(DISCARD_UNSENT);
+        match opened {
+            Err(OpenError::PeerAlert(description)) => {
+                self.link.demand(DISCARD_UNSENT | (u32::from(description.0) << 24));
+                self.link.fail();
+            }
+            Err(OpenError::Fault(_)) => self.link.fail(),
+            _ => {}
         }
         opened
     }
@@ -130,6 +169,7 @@ impl<P: Provider> Receiver for LinkedOpener<P> {
     fn abort(&mut self, alert: AlertDescription) {
         self.aborted = Some(alert);
         self.link.demand(ABORT | u32::from(alert.0));
+        self.link.fail();
     }
 
     fn refuse_renegotiation(&mut self) -> bool {
@@ -141,19 +181,57 @@ impl<P: Provider> Receiver for LinkedOpener<P> {
 pub(super) struct LinkedSealer<P: Provider> {
     sealer: Box<Sealer<TrafficSecret<P>>>,
     link: Arc<Link>,
+    /// How reading had ended before the split, or with an alert of the peer after it.
+    read: ReadEnd,
+    /// The link has the waker of this half.
+    #[cfg(feature = "tokio")]
+    is_waiting: bool,
 }
 
 impl<P: Provider> LinkedSealer<P> {
-    pub(super) fn new(mut sealer: Box<Sealer<TrafficSecret<P>>>, link: Arc<Link>) -> Self {
+    pub(super) fn new(
+        mut sealer: Box<Sealer<TrafficSecret<P>>>,
+        link: Arc<Link>,
+        read: ReadEnd,
+    ) -> Self {
         link.mailbox.post_signal(sealer.take_signal());
-        Self { sealer, link }
+        Self {
+            sealer,
+            link,
+            read,
+            #[cfg(feature = "tokio")]
+            is_waiting: false,
+        }
+    }
+
+    /// Returns how reading has ended, as far as this half knows.
+    pub(super) const fn read_end(&self) -> ReadEnd {
+        self.read
+    }
+
+    /// Has the reading half wake the task of this half if the connection fails. Returns whether it has failed
+    /// since the last [`exchange`](Self::exchange).
+    #[cfg(feature = "tokio")]
+    pub(super) fn wait_for_failure(&mut self, waker: &Waker) -> bool {
+        self.is_waiting = true;
+        drop(self.link.set_writer(Some(waker.clone())));
+        self.link.demands.load(Ordering::Acquire) & FAILED != 0
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn stop_waiting(&mut self) {
+        if core::mem::take(&mut self.is_waiting) {
+            drop(self.link.set_writer(None));
+        }
     }
 
     /// Takes the notice and the demands of the reading half. Every call begins with it.
     pub(super) fn exchange(&mut self, outbox: &mut Outbox) {
         self.sealer.apply(self.link.mailbox.take_notice());
         let demands = self.link.take(OF_READER);
+        let [peer_alert, .., alert] = demands.to_be_bytes();
         if demands & DISCARD_UNSENT != 0 {
+            self.read = ReadEnd::PeerAlert(AlertDescription(peer_alert));
             outbox.discard_unsent();
         }
         if demands & REFUSE_RENEGOTIATION != 0 {
@@ -161,7 +239,6 @@ impl<P: Provider> LinkedSealer<P> {
             let _ = self.sealer.refuse_renegotiation();
         }
         if demands & ABORT != 0 {
-            let [.., alert] = demands.to_be_bytes();
             let _ = self.abort(AlertDescription(alert));
         }
         self.post_signal();

@@ -14,11 +14,11 @@ use crate::transport::{is_lasting, keep_first_error};
 
 /// The reading half of a split [`Stream`](crate::Stream) or `TokioStream`.
 ///
-/// It never waits for the other half or for a lock. It sends nothing itself: the answer to a
+/// It never waits for the other half. It sends nothing itself: the answer to a
 /// KeyUpdate, the reply to a TLS 1.2 close_notify and the alert after a fault are sent by the next
 /// call on the [`WriteHalf`](super::WriteHalf). After an error or the end of reading, close or shut
-/// down the writing half instead of only dropping it. A half that waits for its transport is not
-/// woken by the other half.
+/// down the writing half instead of only dropping it. A reading half that waits for its transport is not
+/// woken by the writing half.
 ///
 /// With tokio: `tls.into_split(TcpStream::into_split)`, or `tls.into_split(tokio::io::split)`.
 ///

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, IoSlice, Write};
 
 use tls_record::aead::Provider;
-use tls_record::{AlertDescription, CloseError, KeyError, ReadEnd, SealError, WriteEnd};
+use tls_record::{AlertDescription, CloseError, KeyError, SealError, WriteEnd};
 
 use super::link::LinkedSealer;
 use crate::resumption::Resumption;
@@ -17,8 +17,12 @@ use crate::transport::{cuts_both_directions, keep_first_error};
 ///
 /// It also sends the alerts and KeyUpdates that the [`ReadHalf`](super::ReadHalf) causes. It writes
 /// like the stream: with [`Write`] over a blocking transport, with `AsyncWrite` over a transport of
-/// tokio or futures-io (in a `FuturesIo`). After the connection has failed, the inner error is
-/// [`SealError::Failed`]; the reading half's [`end`](super::ReadHalf::end) gives the reason.
+/// tokio or futures-io (in a `FuturesIo`). After the connection has failed, a write fails with
+/// [`ConnectionAborted`](ErrorKind::ConnectionAborted): the inner error is
+/// [`OpenError::PeerAlert`](tls_record::OpenError::PeerAlert) if the reading half has received a fatal alert,
+/// and otherwise [`SealError::Failed`]; the reading half's [`end`](super::ReadHalf::end) gives the reason. A task
+/// that waits to write is woken when the reading half finds the failure; a thread that waits in a blocking
+/// transport is not.
 pub struct WriteHalf<T, P: Provider> {
     pub(crate) transport: T,
     pub(crate) outbox: Outbox,
@@ -95,8 +99,7 @@ impl<T, P: Provider> WriteHalf<T, P> {
     pub(crate) fn seal(&mut self, parts: &[&[u8]]) -> io::Result<usize> {
         let sealed = self.outbox.seal(&mut self.sealer, parts);
         self.drop_old_tickets();
-        // This half does not know how reading ended.
-        sealed.map_err(|error| seal_error(error, ReadEnd::Open))
+        sealed.map_err(|error| seal_error(error, self.sealer.read_end()))
     }
 
     pub(crate) fn drop_old_tickets(&mut self) {
@@ -112,7 +115,7 @@ impl<T, P: Provider> WriteHalf<T, P> {
 
     pub(crate) fn check_nothing_discarded(&self) -> io::Result<()> {
         if self.outbox.has_discarded {
-            return Err(seal_error(SealError::Failed, ReadEnd::Open));
+            return Err(seal_error(SealError::Failed, self.sealer.read_end()));
         }
         Ok(())
     }

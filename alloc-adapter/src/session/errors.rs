@@ -38,6 +38,7 @@ pub(crate) fn seal_error(error: SealError, read: ReadEnd) -> io::Error {
             return open_error(OpenError::PeerAlert(description));
         }
         (SealError::Failed, ReadEnd::Fault(fault)) => return open_error(fault.into()),
+        (SealError::Failed, _) => ErrorKind::ConnectionAborted,
         (SealError::Closed, _) => ErrorKind::BrokenPipe,
         _ => ErrorKind::Other,
     };

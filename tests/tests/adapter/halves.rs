@@ -1,4 +1,4 @@
-//! The two halves of a stream, which share no lock.
+//! The two halves of a stream, which do not wait for each other.
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -89,6 +89,7 @@ fn an_alert_of_the_reading_half_is_sent_and_nothing_after_it() {
         assert_eq!(read.end(), ReadEnd::Fault(fault));
         let error = write.write(b"more").unwrap_err();
         assert_eq!(inner::<SealError>(&error), SealError::Failed);
+        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
         assert_eq!(wire.get().peer.end(), PeerEnd::Alert(alert.0));
         assert_eq!(write.end(), WriteEnd::AlertSent(alert));
         assert_eq!(inner::<CloseError>(&write.close().unwrap_err()), CloseError::Failed);
@@ -103,8 +104,14 @@ fn unsent_data_is_discarded_at_a_fatal_alert_of_the_peer() {
         assert_eq!(write.write(b"never to leave").unwrap(), 14);
         assert!(matches!(inner(&read.read(&mut [0]).unwrap_err()), OpenError::PeerAlert(_)));
         wire.get().is_blocked = false;
-        let error = write.flush().unwrap_err();
-        assert_eq!(inner::<SealError>(&error), SealError::Failed);
+        let alert = OpenError::PeerAlert(AlertDescription::BAD_RECORD_MAC);
+        for _ in 0..2 {
+            for error in [write.flush().unwrap_err(), write.write(b"more").unwrap_err()] {
+                assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+                assert_eq!(inner::<OpenError>(&error), alert, "as of a stream that is not split");
+            }
+        }
+        assert_eq!(write.close().unwrap_err().kind(), ErrorKind::ConnectionAborted);
         assert_eq!(write.end(), WriteEnd::Failed);
         assert_eq!(wire.get().peer.read(), b"");
     });

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use tls_record_alloc::tls_record::aead::ring::Ring;
 use tls_record_alloc::tls_record::{AlertDescription, CloseError, OpenError};
-use tls_record_alloc::{Shutdown, TokioStream};
+use tls_record_alloc::{Shutdown, TokioStream, WriteHalf};
 use tls_record_tests::breakable::{self, Breakable};
-use tls_record_tests::peers::Role;
+use tls_record_tests::peers::{Peer, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{for_each_stream, is_idle, read_some, stream};
@@ -89,6 +90,47 @@ fn a_writer_learns_of_the_end_from_the_reader() {
     let Poll::Ready(Err(error)) = writer.poll(tls.write(b"more")) else { panic!() };
     let alert = AlertDescription::BAD_RECORD_MAC;
     assert_eq!(inner::<OpenError>(&error), OpenError::PeerAlert(alert));
+}
+
+#[test]
+fn a_writing_half_learns_of_the_end_from_the_reading_half() {
+    type Call =
+        fn(&mut WriteHalf<tokio::io::WriteHalf<Wire<dyn Peer>>, Ring>, &Arc<Task>) -> Poll<bool>;
+    let calls: [Call; 3] = [
+        |write, task| task.poll(write.write(b"more")).map(|result| result.is_err()),
+        |write, task| task.poll(write.flush()).map(|result| result.is_err()),
+        |write, task| task.poll(write.shutdown()).map(|result| result.is_err()),
+    ];
+    for call in calls {
+        let writer = Arc::new(Task::default());
+        let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+        assert!(is_idle(&mut tls), "tickets");
+        tls.transport_mut().peer.receive(&forged_record());
+        tls.transport_mut().is_blocked = true;
+        let (mut read, mut write) = tls.into_split(tokio::io::split);
+        now(write.write(b"some")).unwrap();
+        assert!(call(&mut write, &writer).is_pending());
+        assert!(now(read.read(&mut [0])).is_err());
+        assert_eq!(writer.wakes(), 1);
+        assert_eq!(call(&mut write, &writer), Poll::Ready(true));
+    }
+}
+
+// The alert is queued behind data that the transport does not take: the writer must not wait for ever.
+#[test]
+fn a_writing_half_learns_of_a_fault_from_the_reading_half() {
+    let writer = Arc::new(Task::default());
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    assert!(is_idle(&mut tls), "tickets");
+    tls.transport_mut().peer.write(b"forged");
+    *tls.transport_mut().collect().back_mut().unwrap() ^= 1;
+    tls.transport_mut().is_blocked = true;
+    let (mut read, mut write) = tls.into_split(tokio::io::split);
+    now(write.write(b"some")).unwrap();
+    assert!(writer.poll(write.write(b"more")).is_pending());
+    assert!(now(read.read(&mut [0])).is_err());
+    assert_eq!(writer.wakes(), 1);
+    assert!(matches!(writer.poll(write.write(b"more")), Poll::Ready(Err(_))));
 }
 
 #[test]
