@@ -80,8 +80,31 @@ const MIN_LIMIT: u64 = 2;
 /// A socket of either mode works. On a non-blocking one, any call that returns
 /// [`WouldBlock`](ErrorKind::WouldBlock) may be repeated, and while [`wants_write`](Self::wants_write) is
 /// true, wait until the socket is writable as well. Before waiting until it is readable, read until a
-/// read would block. With tokio, make a `TcpStream` of a clone of the
-/// socket, and call [`read`](Read::read) inside its `async_io`.
+/// read would block.
+///
+/// With tokio, make a `TcpStream` of a clone of the socket, and call [`read`](Read::read) inside its `async_io`.
+/// That waits until the socket is ready before it calls `read` at all, so ask
+/// [`has_pending`](Self::has_pending) first: buffered data or the end makes no socket ready.
+///
+/// ```no_run
+/// use std::io::{self, Read};
+/// use std::net::TcpStream;
+/// use tls_record_alloc::KernelStream;
+/// use tls_record_alloc::tls_record::aead::ring::Ring;
+/// use tokio::io::Interest;
+///
+/// /// `socket` is made of a clone of the non-blocking socket of `tls`.
+/// async fn read(
+///     tls: &mut KernelStream<TcpStream, Ring>,
+///     socket: &tokio::net::TcpStream,
+///     out: &mut [u8],
+/// ) -> io::Result<usize> {
+///     if tls.has_pending() {
+///         return tls.read(out);
+///     }
+///     socket.async_io(Interest::READABLE, || tls.read(out)).await
+/// }
+/// ```
 ///
 /// Dropping it sends nothing, so the peer sees a truncation: call [`close`](Self::close) first. A socket
 /// that is dropped with unread input is reset, which may destroy data on its way to the peer: call
