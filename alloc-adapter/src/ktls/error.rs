@@ -65,6 +65,18 @@ pub struct NotInKernel<T, P: Provider> {
     pub stream: Box<Stream<T, P>>,
 }
 
+impl<T, P: Provider> NotInKernel<T, P> {
+    /// Returns the error and drops the stream.
+    pub fn into_error(self) -> io::Error {
+        self.error
+    }
+
+    /// Returns the error and the stream.
+    pub fn into_parts(self) -> (io::Error, Stream<T, P>) {
+        (self.error, *self.stream)
+    }
+}
+
 impl<T, P: Provider> From<NotInKernel<T, P>> for io::Error {
     fn from(failed: NotInKernel<T, P>) -> Self {
         failed.error
@@ -85,6 +97,7 @@ impl<T, P: Provider> core::fmt::Display for NotInKernel<T, P> {
 
 impl<T, P: Provider> core::error::Error for NotInKernel<T, P> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.error)
+        // Not the error itself, whose message is already displayed.
+        self.error.source()
     }
 }

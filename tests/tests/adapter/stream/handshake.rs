@@ -1,5 +1,6 @@
 //! The end of a handshake, and handshake messages after it.
 
+use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 
@@ -177,6 +178,23 @@ fn the_alert_of_a_failed_handshake_is_sent_before_its_error_returns() {
             assert_eq!(wire.sent, 7, "the alert, once");
         }
     }
+}
+
+#[test]
+fn the_message_of_a_failed_handshake_is_in_its_chain_of_errors_once() {
+    let mut wire = Wire::to(Stack::Openssl.peer(Role::Client, TLS13));
+    wire.incoming.extend(b"GET / HTTP/1.0\r\n\r\n");
+    let failed = Stream::<_, Ring>::from_handshake(handshake(Role::Server, TLS13), wire);
+    let failed = failed.unwrap_err();
+    let message = failed.to_string();
+    let mut source = failed.source();
+    while let Some(error) = source {
+        assert_ne!(error.to_string(), message);
+        source = error.source();
+    }
+    let (error, wire) = failed.into_parts();
+    assert_eq!(error.to_string(), message);
+    assert_eq!(wire.sent, 7, "the alert");
 }
 
 #[test]
