@@ -13,6 +13,7 @@ use std::io::{self, Read, Write};
 
 use rustls::ServerConfig;
 use rustls::server::{Accepted, Acceptor as Reader, ClientHello};
+use tls_record::{AlertDescription, ContentType, HEADER_LEN, Header, MAX_CONTENT};
 #[cfg(feature = "tokio")]
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -103,8 +104,10 @@ use crate::transport::{poll_receive, poll_send};
 #[derive(Debug)]
 pub struct Acceptor {
     received: Buffer,
-    /// Number of bytes of `received` that rustls has read.
+    /// Number of bytes of `received` that were processed.
     shown: usize,
+    /// The ClientHello, as far as it was received, without record headers.
+    hello: Buffer,
     alert: Buffer,
     state: State,
 }
@@ -121,6 +124,7 @@ impl Acceptor {
         Self {
             received: Buffer::new(MAX_INPUT),
             shown: 0,
+            hello: Buffer::new(MAX_INPUT),
             alert: Buffer::new(MAX_INPUT),
             state: State::Receiving(Box::default()),
         }
@@ -139,7 +143,8 @@ impl Acceptor {
     ///
     /// # Errors
     /// - [`HandshakeError::Tls`] if the ClientHello is malformed.
-    /// - [`HandshakeError::TooLong`] if it is longer than rustls accepts.
+    /// - [`HandshakeError::TooLong`] if it is longer than rustls or the input buffer accepts. The alert is a
+    ///   decode_error.
     ///
     /// Every later call returns the same error. There may be an [`alert`](Self::alert) to send.
     pub fn client_hello(&mut self) -> Result<Option<ClientHello<'_>>, HandshakeError> {
@@ -151,30 +156,66 @@ impl Acceptor {
         }
     }
 
+    /// Processes what was received.
+    ///
+    /// The fragments of the ClientHello are joined here. rustls counts the headers of records for its limit, and
+    /// would refuse a message in short records that it accepts in a [`Handshake`].
     fn advance(&mut self) {
-        while let State::Receiving(reader) = &mut self.state {
-            let mut input = self.received.filled().get(self.shown..).unwrap_or_default();
-            if input.is_empty() {
-                return;
-            }
-            let Ok(len) = reader.read_tls(&mut input) else {
-                // The buffer of rustls is full.
-                self.state = State::Failed(HandshakeError::TooLong);
-                return;
-            };
-            self.shown = self.shown.saturating_add(len);
-            match reader.accept() {
-                Ok(None) => {}
-                Ok(Some(accepted)) => self.state = State::Received(Box::new(accepted)),
-                Err((error, mut alert)) => {
-                    let mut record = Vec::new();
-                    // Writing to a `Vec` does not fail.
-                    let _ = alert.write_all(&mut record);
-                    self.alert.push(&record);
-                    self.state = State::Failed(HandshakeError::Tls(error));
+        while let State::Receiving(_) = self.state {
+            let input = self.received.filled().get(self.shown..).unwrap_or_default();
+            match fragment(input) {
+                Fragment::Whole(fragment) => {
+                    let _ = self.hello.push(fragment);
+                    self.shown =
+                        self.shown.saturating_add(HEADER_LEN).saturating_add(fragment.len());
+                    if is_whole(self.hello.filled()) {
+                        self.read();
+                    }
                 }
+                Fragment::Incomplete if self.received.is_full() => self.too_long(),
+                Fragment::Incomplete => return,
+                // rustls refuses it with an alert.
+                Fragment::None => self.read(),
             }
         }
+    }
+
+    /// Shows rustls the joined ClientHello, and what follows it.
+    fn read(&mut self) {
+        let State::Receiving(reader) = &mut self.state else { return };
+        let mut input = Vec::new();
+        for fragment in self.hello.filled().chunks(MAX_CONTENT.into()) {
+            let [.., high, low] = fragment.len().to_be_bytes();
+            input.extend_from_slice(&[ContentType::HANDSHAKE.0, 3, 1, high, low]);
+            input.extend_from_slice(fragment);
+        }
+        self.hello.consume(usize::MAX);
+        let rest = self.received.filled().get(self.shown..).unwrap_or_default();
+        input.extend_from_slice(rest);
+        self.shown = self.received.len();
+        let mut input = &input[..];
+        while !input.is_empty() {
+            if reader.read_tls(&mut input).is_err() {
+                // The buffer of rustls is full.
+                return self.too_long();
+            }
+        }
+        match reader.accept() {
+            Ok(None) => {}
+            Ok(Some(accepted)) => self.state = State::Received(Box::new(accepted)),
+            Err((error, mut alert)) => {
+                let mut record = Vec::new();
+                // Writing to a `Vec` does not fail.
+                let _ = alert.write_all(&mut record);
+                let _ = self.alert.push(&record);
+                self.state = State::Failed(HandshakeError::Tls(error));
+            }
+        }
+    }
+
+    fn too_long(&mut self) {
+        let _ = self.alert.push(&[21, 3, 3, 0, 2, 2, AlertDescription::DECODE_ERROR.0]);
+        self.state = State::Failed(HandshakeError::TooLong);
     }
 
     /// Returns the record with the alert to send after an error, empty if there is none.
@@ -263,7 +304,7 @@ impl Acceptor {
     }
 
     /// Returns the ClientHello, or the error that prevented it.
-    fn hello(&self) -> io::Result<ClientHello<'_>> {
+    pub(crate) fn hello(&self) -> io::Result<ClientHello<'_>> {
         match &self.state {
             State::Received(accepted) => Ok(accepted.client_hello()),
             State::Failed(error) => Err(error.clone().into()),
@@ -292,6 +333,42 @@ impl Acceptor {
         let mut handshake = Handshake::server(config)?;
         handshake.received = self.received;
         Ok(handshake)
+    }
+}
+
+/// The record at the front of the input, if it is a fragment of a handshake message.
+enum Fragment<'a> {
+    Whole(&'a [u8]),
+    Incomplete,
+    None,
+}
+
+fn fragment(input: &[u8]) -> Fragment<'_> {
+    let Some((header, rest)) = input.split_first_chunk::<HEADER_LEN>() else {
+        return Fragment::Incomplete;
+    };
+    let header = Header::decode(*header);
+    let is_valid = header.content_type == ContentType::HANDSHAKE
+        && header.version >> 8 == 3
+        && (1..=MAX_CONTENT).contains(&header.length);
+    match rest.get(..header.length.into()) {
+        _ if !is_valid => Fragment::None,
+        Some(fragment) => Fragment::Whole(fragment),
+        None => Fragment::Incomplete,
+    }
+}
+
+/// Returns whether rustls can judge a handshake message: it is whole, or it is not a ClientHello.
+fn is_whole(message: &[u8]) -> bool {
+    const CLIENT_HELLO: u8 = 1;
+    match *message {
+        [CLIENT_HELLO, high, middle, low, ref body @ ..] => {
+            let len = u32::from_be_bytes([0, high, middle, low]);
+            // It refuses a longer one by its length.
+            len > 0xffff || usize::try_from(len).is_ok_and(|len| len <= body.len())
+        }
+        [CLIENT_HELLO, ..] | [] => false,
+        _ => true,
     }
 }
 

@@ -330,7 +330,8 @@ impl Handshake {
     /// The handshake has failed. Every later call returns the same error. rustls sends an alert for
     /// most faults, but not for all.
     /// - [`HandshakeError::Tls`] if rustls finds a fault or the peer sends an alert.
-    /// - [`HandshakeError::TooLong`] if a handshake message does not fit the input buffer.
+    /// - [`HandshakeError::TooLong`] if a handshake message does not fit the input buffer. It is answered with a
+    ///   decode_error.
     /// - [`HandshakeError::Unexpected`] if rustls reports a state that this crate does not handle.
     pub fn advance(&mut self) -> Result<Progress, HandshakeError> {
         loop {
@@ -340,9 +341,7 @@ impl Handshake {
                     Next::Record(len) => self.show(len),
                     Next::Malformed => self.refuse(),
                     Next::TooLong => self.refuse_length(),
-                    Next::Incomplete if self.received.is_full() => {
-                        self.state = State::Failed(HandshakeError::TooLong);
-                    }
+                    Next::Incomplete if self.received.is_full() => self.refuse_message(),
                     Next::Incomplete => return Ok(Progress::NeedInput),
                 },
                 State::Complete => return Ok(Progress::Complete),
@@ -472,13 +471,27 @@ impl Handshake {
         }
     }
 
-    /// Refuses the next record for its length, with a record_overflow alert.
-    fn refuse_length(&mut self) {
+    /// Makes the length of the next record one that rustls refuses, with a decode_error alert.
+    fn spoil_length(&mut self) {
         let next = self.received.filled_mut().get_mut(self.shown..).unwrap_or_default();
         if let Some([.., high, low]) = next.first_chunk_mut::<HEADER_LEN>() {
-            // This length rustls refuses as well, with a decode_error.
             (*high, *low) = (0xff, 0xff);
         }
+    }
+
+    /// Refuses a message that does not fit the input buffer, with a decode_error alert.
+    fn refuse_message(&mut self) {
+        // A header may be there in part, or not at all. rustls makes the alert, because it may be encrypted.
+        self.received.set_ceiling(MAX_INPUT.saturating_add(HEADER_LEN));
+        let _ = self.received.push(&[0xff; HEADER_LEN]);
+        self.spoil_length();
+        self.refuse();
+        self.state = State::Failed(HandshakeError::TooLong);
+    }
+
+    /// Refuses the next record for its length, with a record_overflow alert.
+    fn refuse_length(&mut self) {
+        self.spoil_length();
         let before = self.unsent.filled().len();
         self.refuse();
         let alert = self.unsent.filled_mut().get_mut(before..).unwrap_or_default();

@@ -18,7 +18,8 @@ use crate::handshake::Handshake;
 /// A future that reads a ClientHello, for a server that chooses its config by it.
 ///
 /// After a failure, the alert is sent before the error is returned, and [`take_io`](Self::take_io) returns
-/// the transport. There is no time limit: use a timeout. The future may be polled by reference and given up.
+/// the transport. There is no time limit: use a timeout. The future may be polled by reference and given up. If
+/// it is polled again after a failure, it fails again.
 ///
 /// # Errors
 /// The errors of [`Acceptor::read_hello_async`].
@@ -71,6 +72,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for LazyConfigAcceptor<IO> {
             return Poll::Ready(Err(io::Error::new(ErrorKind::NotConnected, "no transport")));
         };
         ready!(this.acceptor.poll_hello(io, cx))?;
+        // The acceptor keeps the failure, for a poll after this one.
+        this.acceptor.hello()?;
         let (accepted, received) = core::mem::take(&mut this.acceptor).into_accepted()?;
         let Some(io) = this.io.take() else {
             return Poll::Ready(Err(ErrorKind::NotConnected.into()));

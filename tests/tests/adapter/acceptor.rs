@@ -12,6 +12,7 @@ use crate::polling::now;
 use crate::support::{Adapter, client_handshake, take_unsent};
 use tls_record_alloc::rustls::{ClientConfig, ServerConfig};
 use tls_record_alloc::tls_record::aead::ring::Ring;
+use tls_record_alloc::tokio_rustls::LazyConfigAcceptor;
 use tls_record_alloc::{Acceptor, Handshake, HandshakeError};
 use tls_record_tests::peers::{
     Extras, Negotiated, Peer, RustlsPeer, SERVER_NAME, Suite, Version, pump, rustls_client_config,
@@ -285,4 +286,62 @@ fn a_client_hello_is_read_over_a_transport_and_a_failure_sends_its_alert() {
         assert_eq!(name.unwrap_err().kind(), io::ErrorKind::InvalidData);
         assert_eq!(sent, [21, 3, 3, 0, 2, 2, 50], "decode_error");
     }
+}
+
+#[test]
+fn a_future_that_has_failed_to_read_a_client_hello_fails_again() {
+    let mut reading = LazyConfigAcceptor::new(Acceptor::new(), Wire::new(&EMPTY_HELLO));
+    for _ in 0..3 {
+        let error = now(&mut reading).unwrap_err();
+        assert!(matches!(inner(&error), HandshakeError::Tls(_)), "{error}");
+    }
+    assert_eq!(reading.take_io().unwrap().written, [21, 3, 3, 0, 2, 2, 50], "decode_error, once");
+}
+
+/// Returns a ClientHello with an unknown extension of `len` bytes, in records of one byte.
+fn long_hello(len: u16) -> Vec<u8> {
+    let mut client = client_handshake(Arc::new(client(Negotiated::all().next().unwrap())));
+    client.advance().unwrap();
+    let mut hello = client.unsent()[9..].to_vec();
+    // The session id, the cipher suites and the compression methods come before the extensions.
+    let suites = 35 + usize::from(hello[34]);
+    let [high, low] = [hello[suites], hello[suites + 1]];
+    let compression = suites + 2 + usize::from(u16::from_be_bytes([high, low]));
+    let extensions = compression + 1 + usize::from(hello[compression]);
+    let total = u16::from_be_bytes([hello[extensions], hello[extensions + 1]]) + 4 + len;
+    hello[extensions..][..2].copy_from_slice(&total.to_be_bytes());
+    let extension = [&[0xfa, 0xce][..], &len.to_be_bytes(), &vec![0; len.into()]].concat();
+    hello.splice(extensions + 2..extensions + 2, extension);
+    let [.., high, low] = hello.len().to_be_bytes();
+    [&[1, 0, high, low][..], &hello]
+        .concat()
+        .iter()
+        .flat_map(|byte| [22, 3, 1, 0, 1, *byte])
+        .collect()
+}
+
+#[test]
+fn an_acceptor_takes_the_same_client_hello_as_a_handshake() {
+    let flight = long_hello(12_000);
+    let agreed = Negotiated::all().next().unwrap();
+    let handshake = accept(agreed, &flight, 1000);
+    let mut ours = Adapter::<Ring>::over(handshake);
+    assert_eq!(ours.take_output()[0], 22, "a ServerHello");
+    assert_eq!(ours.failure, None);
+}
+
+#[test]
+fn a_client_hello_that_is_too_long_is_answered_with_an_alert() {
+    const DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
+    let flight = long_hello(20_000);
+    for (error, sent) in names(&flight) {
+        assert_eq!(inner::<HandshakeError>(&error.unwrap_err()), HandshakeError::TooLong);
+        assert_eq!(sent, DECODE_ERROR);
+    }
+    let mut wire = Wire::new(&flight);
+    let mut handshake =
+        Handshake::server(server(Negotiated::all().next().unwrap(), b"any")).unwrap();
+    let error = handshake.complete(&mut wire).unwrap_err();
+    assert_eq!(inner::<HandshakeError>(&error), HandshakeError::TooLong);
+    assert_eq!(wire.written, DECODE_ERROR);
 }
