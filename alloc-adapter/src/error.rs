@@ -83,6 +83,8 @@ impl From<HandshakeError> for std::io::Error {
             HandshakeError::Tls(rustls::Error::AlertReceived(_)) => ErrorKind::ConnectionAborted,
             HandshakeError::Tls(_) | HandshakeError::TooLong => ErrorKind::InvalidData,
             #[cfg(feature = "takeover")]
+            HandshakeError::Library(error) if error.is_alert() => ErrorKind::ConnectionAborted,
+            #[cfg(feature = "takeover")]
             HandshakeError::Library(_) => ErrorKind::InvalidData,
             #[cfg(feature = "takeover")]
             HandshakeError::Takeover(_) => ErrorKind::Other,

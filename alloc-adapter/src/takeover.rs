@@ -119,6 +119,16 @@ pub trait Library {
     /// The error of the library if the handshake has failed. This function is not called again.
     fn advance(&mut self, record: &[u8], sent: &mut Vec<u8>) -> Result<Progress, Self::Error>;
 
+    /// Returns whether an error says that the peer has sent a fatal alert.
+    ///
+    /// An [`io::Error`](std::io::Error) of it has the kind
+    /// [`ConnectionAborted`](std::io::ErrorKind::ConnectionAborted) then, and
+    /// [`InvalidData`](std::io::ErrorKind::InvalidData) otherwise.
+    fn is_alert(error: &Self::Error) -> bool {
+        let _ = error;
+        false
+    }
+
     /// Returns the secrets that the library has reported since the last call.
     ///
     /// It is called after each successful [`advance`](Self::advance). Return at least the secrets of the
@@ -364,9 +374,12 @@ impl<L: Library, P: Provider> Takeover<L, P> {
         let record = received.filled_mut().get_mut(..len).unwrap_or_default();
         let before = output.len();
         let advanced = library.advance(record, output);
-        unsent.push(output.get(before..).unwrap_or_default());
-        let advanced =
-            advanced.map_err(|error| HandshakeError::Library(LibraryError::new(error)))?;
+        // It has no ceiling.
+        let _ = unsent.push(output.get(before..).unwrap_or_default());
+        let advanced = advanced.map_err(|error| {
+            let is_alert = L::is_alert(&error);
+            HandshakeError::Library(LibraryError::new(error, is_alert))
+        })?;
         for (kind, secret) in library.take_secrets().iter() {
             follower.secret(kind, secret)?;
         }

@@ -18,6 +18,12 @@ use super::{Library, Secrets};
 use crate::established::Info;
 use crate::handshake::Progress;
 
+/// The number of libssl in the errors of OpenSSL.
+const ERR_LIB_SSL: i32 = 20;
+
+/// The reasons of libssl that stand for an alert of the peer: its number, added to `SSL_AD_REASON_OFFSET`.
+const ALERT_REASONS: core::ops::Range<i32> = 1000..1256;
+
 /// The index of the extra data of an [`Ssl`] that holds its secrets, so that connections share no lock.
 static SECRETS: LazyLock<Result<Index<Ssl, Mutex<Secrets>>, ErrorStack>> =
     LazyLock::new(Ssl::new_ex_index);
@@ -127,6 +133,13 @@ impl Library for Openssl {
                 _ => Ok(Progress::NeedInput),
             },
         }
+    }
+
+    fn is_alert(error: &Error) -> bool {
+        let errors = error.ssl_error().map(ErrorStack::errors).unwrap_or_default();
+        errors.iter().any(|error| {
+            error.library_code() == ERR_LIB_SSL && ALERT_REASONS.contains(&error.reason_code())
+        })
     }
 
     fn take_secrets(&mut self) -> Secrets {

@@ -1,6 +1,6 @@
 //! Handshakes that fail, and what a connection leaves behind in the library.
 
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
@@ -42,6 +42,7 @@ fn the_alert_of_a_library_that_fails_amid_the_handshake_leaves() {
         let error = run.run(&mut *peer).unwrap_err();
         let HandshakeError::Library(inner) = &error else { panic!("{error:?}") };
         assert_eq!(inner.downcast_ref::<ssl::Error>().unwrap().code(), ssl::ErrorCode::SSL);
+        assert_eq!(io::Error::from(error.clone()).kind(), ErrorKind::InvalidData);
         assert_eq!(peer.end(), PeerEnd::Alert(alerts[0]));
         assert_latched(run.takeover, &error);
 
@@ -65,6 +66,7 @@ fn the_alert_of_the_peer_is_an_error_of_the_library() {
             let mut run = Run::new(Openssl::client(context.ssl()).unwrap(), 1000);
             let error = run.run(&mut RustlsPeer::server(config.into())).unwrap_err();
             assert!(matches!(error, HandshakeError::Library(_)), "{error:?}");
+            assert_eq!(io::Error::from(error.clone()).kind(), ErrorKind::ConnectionAborted);
             assert_latched(run.takeover, &error);
         }
     }
