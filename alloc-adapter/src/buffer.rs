@@ -125,6 +125,7 @@ impl Buffer {
     }
 
     /// Appends a copy of `bytes` up to the ceiling, and returns the number of bytes appended.
+    #[must_use = "bytes that were not taken must be pushed again"]
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         let mut left = bytes;
         while !left.is_empty() {
@@ -158,7 +159,7 @@ impl Buffer {
     /// use tls_record_alloc::Buffer;
     ///
     /// let mut buffer = Buffer::new(65_536);
-    /// buffer.push(&[0; 10_000]);
+    /// assert_eq!(buffer.push(&[0; 10_000]), 10_000);
     /// buffer.consume(10_000);
     /// buffer.release();
     /// assert_eq!(buffer.room().len(), 2048);
@@ -285,7 +286,7 @@ mod tests {
     #[test]
     fn consuming_more_than_the_length_empties_the_buffer() {
         let mut buffer = Buffer::new(8);
-        buffer.push(b"abc");
+        assert_eq!(buffer.push(b"abc"), 3);
         buffer.consume(usize::MAX);
         assert!(buffer.is_empty());
         assert_eq!(buffer.push(b"de"), 2);
@@ -311,7 +312,7 @@ mod tests {
     #[test]
     fn an_idle_buffer_uses_as_little_memory_as_a_new_one_and_regrows_to_its_earlier_size() {
         let mut buffer = Buffer::new(1 << 20);
-        buffer.push(&[1; 100_000]);
+        assert_eq!(buffer.push(&[1; 100_000]), 100_000);
         buffer.consume(99_999);
         buffer.release();
         assert_eq!(buffer.filled(), [1]);
@@ -329,7 +330,7 @@ mod tests {
         }
         buffer.release();
         for _ in 0..3 {
-            buffer.push(b"a short message");
+            assert_eq!(buffer.push(b"a short message"), 15);
             buffer.consume(usize::MAX);
             buffer.release();
             assert_eq!(buffer.memory.capacity(), FIRST_LEN);

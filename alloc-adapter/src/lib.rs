@@ -62,10 +62,11 @@
 //! let mut server = server.finish::<Ring>()?;
 //!
 //! // The server sends. Bytes that its handshake left unsent (session tickets) go first.
-//! client.received.push(server.unsent.filled());
+//! let taken = client.received.push(server.unsent.filled());
+//! assert_eq!(taken, server.unsent.len());
 //! let mut record = [0; 64];
 //! let sealed = server.sealer.seal(&[b"hello"], &mut record)?;
-//! client.received.push(&record[..sealed.written]);
+//! assert_eq!(client.received.push(&record[..sealed.written]), sealed.written);
 //!
 //! // The client receives.
 //! let mut tickets = client.tickets.take().expect("this is TLS 1.3");

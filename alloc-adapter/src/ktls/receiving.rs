@@ -138,7 +138,8 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// Keeps data for the next reads.
     pub(super) fn keep(&mut self, data: &[u8]) {
         self.unread.set_ceiling(usize::MAX);
-        self.unread.push(data);
+        // It takes all of it.
+        let _ = self.unread.push(data);
     }
 
     /// Handles the events of the record that the receiver has. What is due is sent before an error is
