@@ -246,6 +246,27 @@ where
 ///     axum::serve(listener, router).await
 /// }
 /// ```
+///
+/// `ConnectInfo<SocketAddr>` works through `tap_io` as well, with a closure that does nothing if need be: axum
+/// implements its trait `Connected` for the address of any listener behind it. A listener that is given to axum
+/// itself would need a type of your own that implements `Connected`.
+///
+/// ```no_run
+/// use std::io;
+/// use std::net::SocketAddr;
+/// use axum::extract::ConnectInfo;
+/// use axum::serve::ListenerExt;
+/// use axum::{Router, routing};
+/// use tls_record_alloc::TlsListener;
+/// use tls_record_alloc::tls_record::aead::ring::Ring;
+///
+/// async fn serve(listener: TlsListener<Ring>) -> io::Result<()> {
+///     let listener = listener.tap_io(|_| ());
+///     let hello = async |ConnectInfo(client): ConnectInfo<SocketAddr>| format!("hello {client}\n");
+///     let router = Router::new().route("/", routing::get(hello));
+///     axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+/// }
+/// ```
 #[cfg(feature = "axum")]
 impl<P: Provider + 'static> axum::serve::Listener for TlsListener<P>
 where

@@ -195,7 +195,8 @@ pub trait Library {
 ///     let mut established = takeover.finish()?;
 ///     // What the takeover did not take follows what it took and did not use.
 ///     established.received.set_ceiling(usize::MAX);
-///     established.received.push(&input);
+///     let taken = established.received.push(&input);
+///     assert_eq!(taken, input.len());
 ///     Ok(established)
 /// }
 /// ```

@@ -34,7 +34,10 @@ use crate::wait::{Half, Wait};
 /// [tolerated](Self::tolerate_truncation). TLS errors have an error of the engine as their inner
 /// error: see [`Stream`](crate::Stream).
 ///
-/// - All calls are cancel safe: a future holds no bytes, and the next call continues its work.
+/// - Reading, writing, flushing, `shutdown` and [`close`](Self::close) are cancel safe: a future holds no bytes, and
+///   the next call continues its work. [`connect`](Self::connect), [`accept`](Self::accept),
+///   [`from_handshake`](Self::from_handshake) and [`disconnect`](Self::disconnect) take the transport, and dropping
+///   their futures drops it. [`Handshake::complete_async`] may be dropped and repeated.
 /// - A write seals the data and passes it to the transport at once. Bytes that the transport does not take
 ///   are sent by the next call of any kind. A flush waits until the transport has taken and flushed
 ///   everything.
@@ -46,7 +49,8 @@ use crate::wait::{Half, Wait};
 ///   `alpn_protocols` of the rustls config.
 ///
 /// `shutdown` sends a close_notify, once, and shuts down the sending direction of the transport,
-/// unless the connection has failed. Reads still return data, and how the peer's direction ends.
+/// unless the connection has failed. A transport that is not connected any more counts as shut down. Reads still
+/// return data, and how the peer's direction ends.
 /// [`Shutdown`] selects whether it waits for the peer's close_notify. [`close`](Self::close) does
 /// not shut down the transport.
 ///

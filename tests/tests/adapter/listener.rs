@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use axum::extract::ConnectInfo;
 use axum::serve::ListenerExt;
 use axum::{Router, routing};
 use hyper::{Request, Uri};
@@ -230,6 +231,26 @@ fn axum_serves_and_the_client_of_hyper_util_connects_without_a_newtype() {
             assert!(response.status().is_success());
             assert!(read_all(response.into_body()).await == body);
         }
+        serving.abort();
+    });
+}
+
+#[test]
+fn a_handler_of_axum_learns_the_address_of_the_client() {
+    block_on(async {
+        let (listener, address, _failures) = listen().await;
+        let handler = async |ConnectInfo(client): ConnectInfo<SocketAddr>| client.to_string();
+        let router = Router::new().route("/", routing::get(handler));
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let listener = listener.tap_io(|_| ());
+        let serving = tokio::spawn(async { axum::serve(listener, service).await });
+        let mut client = connect(address).await;
+        let request = format!("GET / HTTP/1.1\r\nHost: {SERVER_NAME}\r\nConnection: close\r\n\r\n");
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).await.unwrap();
+        let own = client.transport().local_addr().unwrap().to_string();
+        assert!(response.ends_with(&own), "{response}");
         serving.abort();
     });
 }
