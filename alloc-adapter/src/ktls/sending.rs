@@ -1,6 +1,6 @@
 //! The sending direction: data, what is due before it, and the errors of the socket.
 
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
@@ -12,7 +12,7 @@ use super::error::KernelTlsError;
 use super::keys::next_keys;
 use super::receiving::refusal;
 use super::socket::{self, Direction};
-use crate::session::seal_error;
+use crate::session::{parts, seal_error};
 use crate::transport::{cuts_both_directions, is_lasting};
 
 /// The most bytes that one call of `write` gives to the kernel, so that their records can be counted
@@ -165,21 +165,39 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
             _ => seal_error(SealError::Failed, read),
         }
     }
-}
 
-impl<T: AsFd, P: Provider> Write for KernelStream<T, P> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        if data.is_empty() {
+    /// Writes up to `len` bytes of data, of which `send` sends as many as it is told to, or fewer.
+    fn write_by(
+        &mut self,
+        len: usize,
+        send: impl Fn(&T, usize) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if len == 0 {
             return Ok(0);
         }
         loop {
-            let len = self.prepare(data.len(), records)?;
-            let sent = socket::send_data(&self.socket, data.get(..len).unwrap_or(data));
+            let len = self.prepare(len, records)?;
+            let sent = send(&self.socket, len);
             if let Some(len) = self.sent(sent)? {
                 self.sealed = self.sealed.saturating_add(records(len));
                 return Ok(len);
             }
         }
+    }
+}
+
+impl<T: AsFd, P: Provider> Write for KernelStream<T, P> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.write_by(data.len(), |socket, len| {
+            socket::send_data(socket, data.get(..len).unwrap_or(data))
+        })
+    }
+
+    /// The slices share records.
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let parts = parts(slices);
+        let total = parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
+        self.write_by(total, |socket, len| socket::send_parts(socket, parts, len))
     }
 
     /// Sends an alert or a KeyUpdate that is due. Data is the kernel's once it is written.

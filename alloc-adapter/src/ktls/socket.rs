@@ -200,6 +200,22 @@ pub(super) fn send_data(socket: &impl AsFd, data: &[u8]) -> io::Result<usize> {
     SockRef::from(socket).send_with_flags(data, libc::MSG_NOSIGNAL)
 }
 
+/// Sends the first `len` bytes of application data in several slices. The last of its records ends with them.
+pub(super) fn send_parts<const COUNT: usize>(
+    socket: &impl AsFd,
+    parts: [&[u8]; COUNT],
+    len: usize,
+) -> io::Result<usize> {
+    let mut left = len;
+    let slices = parts.map(|part| {
+        let part = part.get(..left).unwrap_or(part);
+        left = left.saturating_sub(part.len());
+        IoSlice::new(part)
+    });
+    let header = MsgHdr::new().with_buffers(&slices);
+    SockRef::from(socket).sendmsg(&header, libc::MSG_NOSIGNAL)
+}
+
 /// What one `recvmsg` returned.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Received {
@@ -312,6 +328,17 @@ mod tests {
         let received = receive(&ours, &mut ControlRoom::new(), &mut [0; 16]).unwrap();
         assert_eq!(received.len, 5);
         assert_eq!(received.content_type, None);
+    }
+
+    #[test]
+    fn slices_are_sent_up_to_the_length() {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        for (len, sent) in [(9, "firstseco"), (5, "first"), (3, "fir"), (11, "firstsecond")] {
+            assert_eq!(send_parts(&ours, [b"first", b"second", b""], len).unwrap(), len);
+            let mut received = vec![0; 20];
+            let len = std::io::Read::read(&mut &theirs, &mut received).unwrap();
+            assert_eq!(&received[..len], sent.as_bytes());
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Data in both directions.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, Write};
+use std::io::{ErrorKind, IoSlice, Read, Seek, Write};
 use std::sync::Arc;
 use std::thread;
 
@@ -88,6 +88,19 @@ fn records_are_not_longer_than_the_limit() {
         }
         // In TLS 1.3 there are tickets, too.
         assert!(records > 5000_usize.div_ceil(700));
+    }
+}
+
+#[test]
+fn several_slices_are_written_by_one_call() {
+    for agreed in [TLS12, TLS13] {
+        let Some((mut kernel, mut peer)) = pair(Role::Client, agreed) else { return };
+        let data = message(40_000);
+        let slices = [&data[..3], &[], &data[3..20_000], &data[20_000..]].map(IoSlice::new);
+        assert_eq!(kernel.write_vectored(&slices).unwrap(), data.len());
+        peer.receive_data(data.len());
+        assert!(peer.read == data);
+        assert_eq!(kernel.write_vectored(&[IoSlice::new(&[])]).unwrap(), 0);
     }
 }
 
