@@ -164,7 +164,7 @@ impl<P: Provider> Session<P> {
         if opened.is_err() {
             self.discard_unsent_after_alert();
         }
-        opened.map_err(|error| self.inbox.read_error_of(error))
+        opened.map_err(open_error)
     }
 
     /// Opens and discards what was received.
@@ -186,6 +186,7 @@ impl<P: Provider> Session<P> {
             self.inbox.break_by(error.kind());
         }
         let len = keep_first_error(&mut self.transport_error, result)?;
+        self.inbox.check_end(len)?;
         self.commit_received(len);
         Ok(len)
     }

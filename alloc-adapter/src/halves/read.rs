@@ -10,6 +10,7 @@ use crate::common_methods::state_methods;
 use crate::established::Info;
 use crate::exporter::Exporter;
 use crate::session::inbox::{Inbox, Step, Stopped};
+use crate::session::open_error;
 use crate::transport::{is_lasting, keep_first_error};
 
 /// The reading half of a split [`Stream`](crate::Stream) or `TokioStream`.
@@ -84,7 +85,7 @@ impl<T, P: Provider> ReadHalf<T, P> {
 
     pub(crate) fn open(&mut self) -> io::Result<Step> {
         self.drop_old_tickets();
-        self.inbox.open(&mut self.opener).map_err(|error| self.inbox.read_error_of(error))
+        self.inbox.open(&mut self.opener).map_err(open_error)
     }
 
     pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, Stopped) {
@@ -100,6 +101,7 @@ impl<T, P: Provider> ReadHalf<T, P> {
             self.inbox.break_by(kind);
         }
         let len = keep_first_error(&mut self.transport_error, result)?;
+        self.inbox.check_end(len)?;
         self.inbox.commit_received(len, &mut self.opener);
         Ok(())
     }

@@ -68,6 +68,9 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                 }
             }
             None if len == 0 => {
+                if let Some(kind) = self.broken_by {
+                    return Err(kind.into());
+                }
                 self.receiver.eof();
                 self.exchange();
             }
@@ -211,10 +214,9 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
             self.sending_failed();
         }
         self.send_due_quietly();
-        match (self.failure, self.broken_by, error) {
-            (Some(failure), ..) => failure.into(),
-            (None, Some(kind), OpenError::Truncated) => kind.into(),
-            _ => open_error(error),
+        match self.failure {
+            Some(failure) => failure.into(),
+            None => open_error(error),
         }
     }
 
@@ -222,9 +224,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     pub(super) fn is_open(&mut self) -> io::Result<bool> {
         match self.receiver.end() {
             ReadEnd::Open => Ok(true),
-            ReadEnd::Truncated { .. } if self.tolerates_truncation && self.broken_by.is_none() => {
-                Ok(false)
-            }
+            ReadEnd::Truncated { .. } if self.tolerates_truncation => Ok(false),
             _ => match self.receiver.event() {
                 Ok(_) => Ok(false),
                 Err(error) => Err(self.stopped(error)),

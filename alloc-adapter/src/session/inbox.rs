@@ -7,7 +7,6 @@ use tls_record::{AlertDescription, Event, HandshakePiece, OpenError, Opened, Ver
 
 use crate::buffer::Buffer;
 use crate::resumption::Resumption;
-use crate::session::open_error;
 use crate::tickets::Tickets;
 
 /// The receiving half of the engine, with its link to the sending half.
@@ -189,9 +188,7 @@ impl Inbox {
         }
         let Opened { consumed, event } = match half.open(self.received.filled_mut()) {
             Ok(opened) => opened,
-            Err(OpenError::Truncated) if self.tolerates_truncation && self.broken_by.is_none() => {
-                return Ok(Step::Closed);
-            }
+            Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(Step::Closed),
             Err(error) => {
                 if matches!(error, OpenError::PeerAlert(_) | OpenError::Fault(_)) {
                     self.resumption.forget();
@@ -252,11 +249,11 @@ impl Inbox {
         self.broken_by.get_or_insert(kind);
     }
 
-    /// Converts an error of opening.
-    pub(crate) fn read_error_of(&self, error: OpenError) -> io::Error {
-        match (error, self.broken_by) {
-            (OpenError::Truncated, Some(kind)) => kind.into(),
-            _ => open_error(error),
+    /// Returns the error that broke the transport, if `len` received bytes are its end.
+    pub(crate) fn check_end(&self, len: usize) -> io::Result<()> {
+        match self.broken_by {
+            Some(kind) if len == 0 => Err(kind.into()),
+            _ => Ok(()),
         }
     }
 
