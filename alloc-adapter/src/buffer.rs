@@ -85,10 +85,6 @@ impl Buffer {
     /// Removes `len` bytes from the front, or all bytes if there are fewer.
     pub fn consume(&mut self, len: usize) {
         self.start = self.start.saturating_add(len).min(self.end);
-        if self.start == self.end {
-            self.start = 0;
-            self.end = 0;
-        }
     }
 
     /// Returns free memory behind the bytes in the buffer, to read more into.
@@ -96,6 +92,7 @@ impl Buffer {
     /// It is empty only if the buffer [is full](Self::is_full). Call [`commit`](Self::commit) with
     /// the number of bytes that were written into it.
     pub fn room(&mut self) -> &mut [u8] {
+        self.rewind_if_empty();
         if self.needs_room() {
             self.compact();
             let len = self.memory.len();
@@ -117,7 +114,8 @@ impl Buffer {
         self.was_filled || self.memory.len().saturating_sub(self.end) < LEAST_ROOM
     }
 
-    /// Adds the first `len` bytes of the [`room`](Self::room) to the buffer.
+    /// Adds the first `len` bytes of the last [`room`](Self::room) to the buffer. Others may have been consumed
+    /// since.
     pub fn commit(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.memory.len());
         self.was_filled = self.end == self.memory.len();
@@ -186,6 +184,7 @@ impl Buffer {
 
     /// Returns `len` bytes of room, regardless of the ceiling: for output, whose length we choose.
     pub(crate) fn space(&mut self, len: usize) -> &mut [u8] {
+        self.rewind_if_empty();
         if self.memory.len().saturating_sub(self.end) < len {
             self.compact();
             let need = self.end.saturating_add(len);
@@ -194,6 +193,14 @@ impl Buffer {
             }
         }
         self.memory.get_mut(self.end..).and_then(|room| room.get_mut(..len)).unwrap_or_default()
+    }
+
+    /// Moves the room of an empty buffer to its front.
+    const fn rewind_if_empty(&mut self) {
+        if self.is_empty() {
+            self.start = 0;
+            self.end = 0;
+        }
     }
 
     fn compact(&mut self) {
@@ -336,6 +343,18 @@ mod tests {
             assert_eq!(buffer.memory.capacity(), FIRST_LEN);
         }
         assert!(buffer.needed <= FIRST_LEN);
+    }
+
+    #[test]
+    fn the_room_stays_where_it_is_while_bytes_are_consumed() {
+        let mut buffer = Buffer::new(4096);
+        assert_eq!(buffer.push(b"old"), 3);
+        buffer.room()[..3].copy_from_slice(b"new");
+        buffer.consume(3);
+        buffer.commit(3);
+        assert_eq!(buffer.filled(), b"new");
+        buffer.consume(3);
+        assert_eq!(buffer.room().len(), FIRST_LEN, "all of it");
     }
 
     #[test]

@@ -78,9 +78,9 @@ impl Client {
             count: u64::from_be_bytes(*count),
         };
         // More than a record if the handshake left so much.
-        established.received.push(&received);
+        let _ = established.received.push(&received); // It has no ceiling.
         established.received.set_ceiling(MAX_RECORD);
-        established.unsent.push(&unsent);
+        let _ = established.unsent.push(&unsent);
         let established = Some(Box::new(established));
         Some(Self { tcp: socket.into(), handshake: None, established })
     }
@@ -195,7 +195,7 @@ impl Established {
             let mut records = [0; MAX_RECORD];
             match self.layer.seal(&[left], &mut records) {
                 Ok(sealed) => {
-                    self.unsent.push(&records[..sealed.written]);
+                    let _ = self.unsent.push(&records[..sealed.written]);
                     left = &left[sealed.taken..];
                 }
                 Err(SealError::ControlFirst) => self.seal_control()?,
@@ -210,7 +210,7 @@ impl Established {
         let mut record = [0; 128];
         while self.layer.has_control() {
             let len = self.layer.poll_control(&mut record).map_err(io::Error::other)?;
-            self.unsent.push(&record[..len]);
+            let _ = self.unsent.push(&record[..len]);
         }
         Ok(())
     }
