@@ -9,7 +9,8 @@ use ctr::{CtrCore, flavors::Ctr32BE};
 use ghash::GHash;
 use zeroize::Zeroize;
 
-use super::{Block, Construction};
+use super::Block;
+use super::stream_and_hash::Construction;
 use crate::buffer::bytes::copy;
 use crate::crypto::aead::{AeadError, NONCE_LEN};
 

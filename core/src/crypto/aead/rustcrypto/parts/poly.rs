@@ -6,7 +6,8 @@ use poly1305::Poly1305;
 use poly1305::universal_hash::KeyInit;
 use zeroize::Zeroize;
 
-use super::{Block, Construction};
+use super::Block;
+use super::stream_and_hash::Construction;
 use crate::crypto::aead::{AeadError, NONCE_LEN};
 
 /// Length of a block of the key stream. The first makes the key of the hash, and the text follows.
