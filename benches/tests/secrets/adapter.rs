@@ -8,124 +8,32 @@
 //!   copies may remain than after a handshake of rustls alone.
 //! - There must be no copies on the stack.
 
-use std::collections::VecDeque;
-use std::fs::File;
+mod plaintext;
+mod streams;
+mod suites;
+
 use std::hint::black_box;
-use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use rustls::SupportedCipherSuite;
 use rustls::client::UnbufferedClientConnection;
 use rustls::crypto::{CryptoProvider, aws_lc_rs, ring};
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
-use rustls::{
-    CipherSuite, ClientConfig, KeyLog, RootCertStore, ServerConfig, SupportedCipherSuite,
-};
-use tls_record::aead::{Algorithm, Provider, ring::Ring, rustcrypto::RustCrypto};
+use tls_record::aead::{Provider, ring::Ring, rustcrypto::RustCrypto};
 use tls_record::{Config, Epoch, RecordLayer, Role, TrafficSecret, Version};
-use tls_record_alloc::{
-    Established, Exporter, Handshake, Progress, ReadHalf, Stream, TokioStream, WriteHalf,
-};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tls_record_alloc::{Handshake, Progress, Stream, TokioStream};
 
+use self::streams::{Pipe, Tls};
+use self::suites::{Log, Logged, Suite, server_name};
 use crate::material::Material;
 use crate::memory::{
     Arrive, Hit, Masked, Release, SEARCHER, Steps, address_range, mappings, scrub_deeply, search,
     stack_pointer, wipe,
 };
-
-/// A key log for both ends of a handshake, which masks the secrets at once.
-#[derive(Debug, Default)]
-struct Log(Mutex<Vec<Logged>>);
-
-#[derive(Clone, Debug)]
-struct Logged {
-    label: String,
-    client_random: Vec<u8>,
-    secret: Masked,
-}
-
-impl KeyLog for Log {
-    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        let (label, client_random) = (label.to_owned(), client_random.to_owned());
-        self.0.lock().unwrap().push(Logged { label, client_random, secret: Masked::new(secret) });
-    }
-}
-
-impl Log {
-    fn get(&self, label: &str) -> Logged {
-        let logged = self.0.lock().unwrap();
-        logged.iter().find(|logged| logged.label == label).unwrap().clone()
-    }
-}
-
-/// The cipher suite of a handshake, with its algorithm.
-#[derive(Clone, Copy)]
-struct Suite {
-    provider: fn() -> CryptoProvider,
-    suite: SupportedCipherSuite,
-    algorithm: Algorithm,
-}
-
-impl Suite {
-    fn all(provider: fn() -> CryptoProvider) -> [Self; 6] {
-        let suites = provider().cipher_suites;
-        [
-            CipherSuite::TLS13_AES_128_GCM_SHA256,
-            CipherSuite::TLS13_AES_256_GCM_SHA384,
-            CipherSuite::TLS13_CHACHA20_POLY1305_SHA256,
-            CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-            CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-            CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-        ]
-        .map(|name| {
-            let suite = *suites.iter().find(|suite| suite.suite() == name).unwrap();
-            Self { provider, suite, algorithm: Algorithm::from_suite(name.into()).unwrap() }
-        })
-    }
-
-    fn version(&self) -> Version {
-        match self.suite {
-            SupportedCipherSuite::Tls12(_) => Version::Tls12,
-            SupportedCipherSuite::Tls13(_) => Version::Tls13,
-        }
-    }
-
-    fn configs(&self, log: Arc<dyn KeyLog>) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
-        let identity = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let certificate: CertificateDer<'static> = identity.cert.der().clone();
-        let key = PrivatePkcs8KeyDer::from(identity.signing_key.serialize_der());
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate.clone()).unwrap();
-        let mut provider = (self.provider)();
-        provider.cipher_suites = vec![self.suite];
-        let provider = Arc::new(provider);
-        let mut client = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut server = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key.into())
-            .unwrap();
-        (client.key_log, server.key_log) = (log.clone(), log);
-        (client.enable_secret_extraction, server.enable_secret_extraction) = (true, true);
-        (Arc::new(client), Arc::new(server))
-    }
-}
-
-fn server_name() -> ServerName<'static> {
-    "localhost".try_into().unwrap()
-}
 
 /// The secrets to search for.
 struct Needles {
@@ -198,146 +106,6 @@ impl Needles {
         hits
     }
 }
-
-/// One end of a transport in memory.
-#[derive(Clone, Default)]
-struct Pipe {
-    incoming: Arc<Mutex<VecDeque<u8>>>,
-    outgoing: Arc<Mutex<VecDeque<u8>>>,
-}
-
-impl Pipe {
-    fn pair() -> [Self; 2] {
-        let one = Self::default();
-        let other = Self { incoming: one.outgoing.clone(), outgoing: one.incoming.clone() };
-        [one, other]
-    }
-}
-
-impl Read for Pipe {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        match self.incoming.lock().unwrap().read(out)? {
-            0 => Err(ErrorKind::WouldBlock.into()),
-            len => Ok(len),
-        }
-    }
-}
-
-impl Write for Pipe {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.outgoing.lock().unwrap().write(data)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl AsyncRead for Pipe {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        out: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.read(out.initialize_unfilled()) {
-            Ok(len) => {
-                out.advance(len);
-                Poll::Ready(Ok(()))
-            }
-            Err(_) => Poll::Pending,
-        }
-    }
-}
-
-impl AsyncWrite for Pipe {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Poll::Ready(self.write(data))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// The operations that the tests need, for both kinds of stream.
-trait Tls<P: Provider>: Sized {
-    fn new(established: Established<P>, pipe: Pipe) -> Self;
-    fn split(self) -> (ReadHalf<Pipe, P>, WriteHalf<Pipe, P>);
-    fn join(read: ReadHalf<Pipe, P>, write: WriteHalf<Pipe, P>) -> Self;
-    fn exporter(&self) -> Option<&Exporter>;
-    fn send(&mut self, data: &[u8]);
-    /// Returns 0 if nothing was received.
-    fn receive(&mut self, out: &mut [u8]) -> usize;
-    fn update_keys(&mut self);
-}
-
-macro_rules! tls {
-    ($Stream:ident, $send:expr, $receive:expr) => {
-        impl<P: Provider> Tls<P> for $Stream<Pipe, P> {
-            fn new(established: Established<P>, pipe: Pipe) -> Self {
-                Self::new(established, pipe)
-            }
-
-            fn split(self) -> (ReadHalf<Pipe, P>, WriteHalf<Pipe, P>) {
-                self.into_split(|pipe| (pipe.clone(), pipe))
-            }
-
-            fn join(read: ReadHalf<Pipe, P>, write: WriteHalf<Pipe, P>) -> Self {
-                Self::join(read, write, |pipe, _| pipe).unwrap()
-            }
-
-            fn exporter(&self) -> Option<&Exporter> {
-                self.exporter()
-            }
-
-            fn send(&mut self, data: &[u8]) {
-                $send(self, data);
-            }
-
-            fn receive(&mut self, out: &mut [u8]) -> usize {
-                $receive(self, out)
-            }
-
-            fn update_keys(&mut self) {
-                self.update_keys(true).unwrap();
-            }
-        }
-    };
-}
-
-tls!(
-    Stream,
-    |tls: &mut Self, data: &[u8]| {
-        tls.write_all(data).unwrap();
-        tls.flush().unwrap();
-    },
-    |tls: &mut Self, out: &mut [u8]| tls.read(out).unwrap_or_default()
-);
-
-tls!(
-    TokioStream,
-    |tls: &mut Self, data: &[u8]| {
-        let cx = &mut Context::from_waker(Waker::noop());
-        if !data.is_empty() {
-            assert!(Pin::new(&mut *tls).poll_write(cx, data).is_ready());
-        }
-        assert!(Pin::new(tls).poll_flush(cx).is_ready());
-    },
-    |tls: &mut Self, out: &mut [u8]| {
-        let cx = &mut Context::from_waker(Waker::noop());
-        let mut out = ReadBuf::new(out);
-        let _ = Pin::new(tls).poll_read(cx, &mut out).map(Result::unwrap);
-        out.filled().len()
-    }
-);
 
 const COMPLETE: usize = 1;
 const MADE: usize = 2;
@@ -745,88 +513,4 @@ fn tickets_keep_one_copy_of_each_initial_secret() {
         // The traffic secrets of client and server, and the exporter secret.
         assert_eq!(kept, [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     }
-}
-
-const HELD: usize = 1;
-const GONE: usize = 2;
-
-/// What happens to decrypted data.
-#[derive(Clone, Copy)]
-enum Fate {
-    /// The stream is dropped.
-    Dropped,
-    /// The halves of the split stream are dropped.
-    DroppedInHalves,
-    /// It is read, and the stream frees its memory.
-    Read,
-}
-
-fn hold_plaintext<T: Tls<Ring>>(fate: Fate, pieces: &[Masked], steps: &Steps) {
-    let _arrive = Arrive(steps);
-    let suite = Suite::all(ring::default_provider)[0];
-    let (client, server) = suite.configs(Arc::<Log>::default());
-    let mut client = Handshake::client(client, server_name()).unwrap();
-    let mut server = Handshake::server(server).unwrap();
-    complete(&mut client, &mut server);
-    let [client_pipe, server_pipe] = Pipe::pair();
-    let mut client = T::new(client.finish().unwrap(), client_pipe);
-    let mut server = T::new(server.finish().unwrap(), server_pipe);
-    // All pieces in one record.
-    let mut data = vec![0; pieces.len() * PIECE];
-    pieces.iter().zip(data.chunks_mut(PIECE)).for_each(|(piece, place)| piece.unmask(place));
-    server.send(&data);
-    assert_eq!(client.receive(&mut data[..PIECE]), PIECE);
-    wipe(&mut data);
-    scrub_deeply();
-    steps.stop(HELD);
-    let alive = match fate {
-        Fate::Dropped => {
-            drop(client);
-            None
-        }
-        Fate::DroppedInHalves => {
-            drop(client.split());
-            None
-        }
-        Fate::Read => {
-            assert_eq!(client.receive(&mut data), data.len() - PIECE);
-            wipe(&mut data);
-            Some(client)
-        }
-    };
-    scrub_deeply();
-    steps.stop(GONE);
-    drop(alive);
-}
-
-/// The length of a piece of plaintext to search for, in bytes.
-const PIECE: usize = 64;
-
-fn assert_plaintext_is_wiped<T: Tls<Ring>>() {
-    let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
-    for fate in [Fate::Dropped, Fate::DroppedInHalves, Fate::Read] {
-        let mut random = [0; 128 * PIECE];
-        File::open("/dev/urandom").unwrap().read_exact(&mut random).unwrap();
-        let pieces: Vec<_> = random.chunks(PIECE).map(Masked::new).collect();
-        wipe(&mut random);
-        scrub_deeply();
-        let steps = Steps::default();
-        thread::scope(|scope| {
-            scope.spawn(|| hold_plaintext::<T>(fate, &pieces, &steps));
-            let _release = Release(&steps);
-            steps.await_step(HELD);
-            let found = count(pieces.len(), &search(&pieces));
-            assert!(found[1..].iter().all(|count| *count == 1), "{found:?}");
-            steps.allow(HELD);
-            steps.await_step(GONE);
-            assert_eq!(search(&pieces), []);
-        });
-    }
-}
-
-#[test]
-#[cfg_attr(debug_assertions, ignore = "for optimized code")]
-fn plaintext_is_wiped_with_the_memory_that_held_it() {
-    assert_plaintext_is_wiped::<Stream<Pipe, Ring>>();
-    assert_plaintext_is_wiped::<TokioStream<Pipe, Ring>>();
 }
