@@ -335,8 +335,9 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Connection<K
     /// Fill the slot, by DMA for instance. Then [`commit`](Self::commit) seals the slot and
     /// [`discard`](Self::discard) releases it. Until then data is received and sent as usual, and
     /// the slot stays in place. The slot is dropped if the connection fails, or if a TLS 1.2 peer's
-    /// close_notify is replied to. DMA may go on to fill it: nothing else uses its memory.
-    /// [`shutdown`](Self::shutdown) does not drop the slot but is refused.
+    /// close_notify is replied to. DMA may go on to fill it: nothing else uses its memory, and a last alert
+    /// may have to wait until what is unsent before the slot was sent. [`shutdown`](Self::shutdown) does not
+    /// drop the slot but is refused.
     ///
     /// The slot is not aligned and may share cache lines with other bytes: it lies behind the
     /// unsent records, room for a control record, and the [`headroom`](crate::Sealer::headroom).
@@ -529,7 +530,8 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Connection<K
     }
 
     /// Ends the connection with a fatal alert: see [`Sealer::abort`](crate::Sealer::abort). A
-    /// reserved slot is dropped.
+    /// reserved slot is dropped. Send until nothing is [unsent](Self::unsent): behind a KeyUpdate before a
+    /// slot, the alert has room only when that was sent.
     ///
     /// # Errors
     /// The errors of [`Sealer::abort`](crate::Sealer::abort).

@@ -1081,7 +1081,7 @@ tlsr_status tlsr_connection_write_change_cipher_spec(tlsr_connection *connection
 
 /* Reserves a slot for `len` bytes of application data, to be filled by DMA for instance and sealed in place. It stays
  * where it is until tlsr_connection_commit or tlsr_connection_discard; receiving and sending go on. A connection that
- * fails drops it. Errors are those of tlsr_connection_write, and TLSR_ERR_TOO_LONG if one record cannot carry `len`
+ * fails drops it: DMA may go on then, because nothing else uses its memory. Errors are those of tlsr_connection_write, and TLSR_ERR_TOO_LONG if one record cannot carry `len`
  * bytes. */
 tlsr_status tlsr_connection_reserve(tlsr_connection *connection, size_t len, tlsr_slice_mut *slot);
 
@@ -1089,7 +1089,7 @@ tlsr_status tlsr_connection_reserve(tlsr_connection *connection, size_t len, tls
  * precede the record and has no room: the slot stays. */
 tlsr_status tlsr_connection_commit(tlsr_connection *connection, size_t len);
 
-/* Gives the slot up. TLSR_ERR_NO_SLOT. */
+/* Gives the slot up. TLSR_ERR_NO_SLOT, also for one that was dropped, whose memory is free then. */
 tlsr_status tlsr_connection_discard(tlsr_connection *connection);
 
 /* Writes where the records are that the transport has not taken; len is 0 if there are none. The next call that may
@@ -1145,8 +1145,8 @@ tlsr_status tlsr_connection_shutdown_both(tlsr_connection *connection, uint32_t 
 /* The second step alone, for a connection whose sending direction the kernel has: see tlsr_connection_shutdown_both. */
 tlsr_status tlsr_connection_check_closed(tlsr_connection *connection, uint32_t budget, uint32_t *drained);
 
-/* Ends the connection with a fatal alert, which is unsent then. A reserved slot is dropped. Errors are those of
- * tlsr_layer_abort. */
+/* Ends the connection with a fatal alert. Send until nothing is unsent: behind a KeyUpdate before a slot, the alert has
+ * room only when that was sent. A reserved slot is dropped. Errors are those of tlsr_layer_abort. */
 tlsr_status tlsr_connection_abort(tlsr_connection *connection, uint8_t alert);
 
 /* Says how each direction ended, at any time. TLSR_WRITE_CLOSED and TLSR_WRITE_ALERT_SENT mean that the transport has

@@ -14,7 +14,7 @@ use crate::status::Status;
 
 /// A type that the header declares as opaque.
 pub trait Object {
-    /// Tells its memory from that of other types. No two are the same, and none is a multiple of 8.
+    /// Tells its memory from that of other types. No two are the same.
     const KIND: u8;
 
     /// Returns where the buffer lies that the object keeps its records in, if it does.
@@ -454,7 +454,10 @@ impl<'a> BytesMut<'a> {
     /// Returns the bytes for an object that keeps them. They may not wrap around the end of the addresses; for
     /// buffers of each record this check costs more than it finds.
     pub(crate) fn owned(self, len: usize) -> Result<Owned, Status> {
-        if self.0.is_null() || is_too_long(len) || self.0.addr().checked_add(len).is_none() {
+        if self.0.is_null()
+            || is_too_long(len)
+            || self.0.addr().checked_add(len.saturating_sub(1)).is_none()
+        {
             return Err(Status::ARGUMENT);
         }
         Ok(Owned(self.0, len))

@@ -4,11 +4,12 @@ use super::alert_log::AlertLog;
 use super::in_buffer::MIN_LEN;
 use crate::buffer::byte_queue::ByteQueue;
 use crate::crypto::keys::KeySchedule;
+use crate::crypto::padding::Padding;
 use crate::layer::config::Config;
 use crate::layer::notice::{Notice, Signal};
 use crate::layer::sealer::{Sealed, Sealer};
 use crate::layer::shutdown_error::ShutdownError;
-use crate::protocol::alert::AlertDescription;
+use crate::protocol::alert::{ALERT_LEN, AlertDescription};
 use crate::protocol::close::WriteState;
 use crate::protocol::control::{Control, KEY_UPDATE_LEN};
 use crate::protocol::end::WriteEnd;
@@ -59,8 +60,8 @@ pub struct Writer<K: KeySchedule, const TX: usize, B = [u8; TX]> {
     log: AlertLog,
     /// How many of the unsent bytes the transport is reading: they must not be moved.
     in_flight: usize,
-    /// It stays when the direction ends, and nothing else uses its memory: whoever fills it may not know that
-    /// yet, and what DMA writes there would be sent.
+    /// It stays when the direction ends, until it is discarded, and nothing else uses its memory: whoever fills
+    /// it may not know that yet, and what DMA writes there would be sent.
     slot: Option<Slot>,
     sealer: Sealer<K>,
     unsent: ByteQueue<B>,
@@ -276,8 +277,9 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
     /// # Errors
     /// The errors of [`Connection::discard`](crate::Connection::discard).
     pub fn discard(&mut self) -> Result<(), SealError> {
-        self.slot().ok_or(SealError::NoSlot)?;
+        let slot = self.slot();
         self.slot = None;
+        slot.ok_or(SealError::NoSlot)?;
         self.seal_control();
         Ok(())
     }
@@ -395,11 +397,14 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
                 }
                 Err(SealError::NoSpace { need }) if self.slot.is_none() && self.make_room(need) => {
                 }
-                // Padding that was set since the slot was reserved has made the record longer.
-                Err(SealError::NoSpace { .. })
-                    if self.unsent.is_empty() && self.slot.is_some() && self.slot().is_none() =>
+                // Padding that was set since the slot was reserved has made the last alert longer.
+                Err(SealError::NoSpace { need })
+                    if self.unsent.is_empty()
+                        && self.slot.is_some()
+                        && self.slot().is_none()
+                        && need > self.sealer.unpadded_len(ALERT_LEN) =>
                 {
-                    self.slot = None;
+                    self.sealer.set_padding(Padding::None);
                 }
                 Err(error) => return Err(error),
             }
@@ -536,9 +541,9 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Writer<K, TX
         self.unsent.from(0).fill(0);
     }
 
-    /// Returns whether nothing is unsent and no slot is reserved.
+    /// Returns whether nothing is unsent and nobody may be filling a slot.
     pub(super) const fn is_at_rest(&self) -> bool {
-        self.unsent.is_empty() && self.slot().is_none()
+        self.unsent.is_empty() && self.slot.is_none()
     }
 
     /// Gives `call` the sending half, to install keys for instance, and settles the writer again.

@@ -1,7 +1,9 @@
 //! Slots: records that are filled in the output buffer.
 
 use tls_record::close::OnPeerClose;
-use tls_record::{AlertDescription, KeyError, Padding, RecordSizeLimit, SealError, WriteEnd};
+use tls_record::{
+    AlertDescription, KeyError, Padding, RecordSizeLimit, SealError, SuspendError, WriteEnd,
+};
 use tls_record_tests::records::{ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, Suite, key_update, message};
 
 use crate::support::{PIECES, Wired, alert, data};
@@ -137,11 +139,12 @@ fn the_memory_of_a_slot_that_was_dropped_is_not_used_again() {
 #[test]
 fn padding_that_is_set_after_a_slot_was_reserved_does_not_keep_the_alert_back() {
     let mut end = Wired::<512>::configured(Suite::Tls13, |config| config.pads_control = true);
-    end.tls.reserve(4).unwrap();
+    let slot = end.tls.reserve(4).unwrap().as_ptr_range();
     end.tls.set_padding(Padding::Block(128));
     end.tls.abort(AlertDescription::INTERNAL_ERROR).unwrap();
-    let sent = end.send();
-    assert!(sent.len() == 1 && sent[0].1.starts_with(&[2, 80, 21]), "the inner plaintext");
+    let unsent = end.tls.unsent().as_ptr_range();
+    assert!(unsent.end <= slot.start, "nothing uses the memory of the slot");
+    assert_eq!(end.send(), [alert([2, 80])]);
 }
 
 // 5246 7.2.1: "discarding any pending writes"
@@ -210,4 +213,16 @@ fn a_record_size_limit_that_comes_late_applies_to_the_slot() {
     assert_eq!(end.tls.commit(64), Err(SealError::TooLong));
     end.tls.commit(63).unwrap();
     assert_eq!(end.send(), [data(&[0; 63])]);
+}
+
+#[test]
+fn a_slot_that_was_dropped_is_given_up_before_a_suspend() {
+    let mut end = Wired::<512>::new(Suite::Tls12Gcm);
+    end.tls.reserve(4).unwrap();
+    end.accept(ALERT, &CLOSE_NOTIFY);
+    assert_eq!(end.send(), [alert(CLOSE_NOTIFY)]);
+    let key = [7; 32];
+    assert_eq!(end.tls.suspend(&key).err(), Some(SuspendError::Busy), "DMA may still fill it");
+    assert_eq!(end.tls.discard(), Err(SealError::NoSlot));
+    assert!(end.tls.suspend(&key).is_ok());
 }
