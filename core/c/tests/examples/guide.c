@@ -11,6 +11,7 @@ static uint8_t to_server[4096], to_client[4096];
 static size_t to_server_len, to_client_len, used;
 static size_t bytes_a_call;
 static int steps;
+static bool transport_ends;
 
 size_t uart_write(const uint8_t *bytes, size_t len) {
     size_t now = len < bytes_a_call ? len : bytes_a_call;
@@ -57,7 +58,10 @@ static void serve(void) {
     }
 }
 
-size_t uart_read(uint8_t *bytes, size_t len) {
+ptrdiff_t uart_read(uint8_t *bytes, size_t len) {
+    if (transport_ends && to_client_len == 0) {
+        return -1;
+    }
     serve();
     size_t now = to_client_len < bytes_a_call ? to_client_len : bytes_a_call;
     now = now < len ? now : len;
@@ -66,7 +70,7 @@ size_t uart_read(uint8_t *bytes, size_t len) {
     }
     to_client_len -= now;
     memmove(to_client, to_client + now, to_client_len);
-    return now;
+    return (ptrdiff_t)now;
 }
 
 void use(const uint8_t *data, size_t len) {
@@ -90,6 +94,35 @@ static void make_server(void) {
 }
 
 bool out_of_time(void) { return ++steps > 100000; }
+
+/* What is unsent leaves before the connection is wiped, also if it was cut off or has failed. */
+static void finish_sends_everything(bool fails) {
+    static uint8_t data[59], forged[37] = {0x17, 3, 3, 0, 32};
+    memset(data, 7, sizeof data);
+    to_server_len = to_client_len = used = 0;
+    steps = 0;
+    bytes_a_call = 10;
+    make_server();
+    CHECK(begin(client_bytes, server_bytes));
+    CHECK(write_all(data, sizeof data));
+    memcpy(to_client, forged, sizeof forged);
+    to_client_len = fails ? sizeof forged : 0;
+    transport_ends = true;
+    while (receive_of_page()) {
+    }
+    CHECK_STATUS(fails ? TLSR_ERR_FAILED : TLSR_ERR_SOCKET_CLOSED, finish());
+    transport_ends = false;
+    tlsr_opened opened;
+    CHECK_STATUS(TLSR_OK, tlsr_layer_open(&server, to_server, to_server_len, &opened));
+    CHECK(opened.event == TLSR_EVENT_APPLICATION_DATA && opened.len == sizeof data);
+    uint8_t *last = to_server + opened.consumed;
+    if (fails) {
+        CHECK_STATUS(TLSR_ERR_PEER_ALERT, tlsr_layer_open(&server, last, to_server_len - opened.consumed, &opened));
+    } else {
+        CHECK_STATUS(TLSR_OK, tlsr_layer_open(&server, last, to_server_len - opened.consumed, &opened));
+        CHECK(opened.event == TLSR_EVENT_CLOSED);
+    }
+}
 
 int main(void) {
     static const size_t lengths[] = {1, 3, 30, 5000};
@@ -122,6 +155,8 @@ int main(void) {
             CHECK(end.is_clean == 1);
         }
     }
+    finish_sends_everything(false);
+    finish_sends_everything(true);
     printf("the code of FIRMWARE.md: passed\n");
     return 0;
 }
