@@ -249,10 +249,10 @@ tlsr_status tlsr_alert_record(uint8_t alert, uint8_t record[7]);
 
 /* Make it with tlsr_config_init, then change what should be different. */
 typedef struct tlsr_config {
-    uint32_t key_limit;               /* records that one key may seal, if fewer than the cipher allows */
+    uint32_t key_limit;               /* records that one key may seal, if fewer than the cipher allows; UINT32_MAX */
     uint32_t limit_handshake_message; /* bytes of a handshake message; 65,535 */
     uint32_t limit_early_data;        /* bytes of early data, skipped or accepted; 16,384 */
-    uint16_t fragment_limit;          /* most bytes of content in a sealed record, 1 to 16,384 */
+    uint16_t fragment_limit;          /* most bytes of content in a sealed record, 1 to 16,384; 16,384 */
     uint16_t record_size_limit;       /* announced by this end and confirmed (RFC 8449), 64 or more; 0: none */
     uint16_t version;                 /* the only one that may be negotiated; 0: either */
     uint16_t padding_size;
