@@ -114,7 +114,7 @@ impl<K: KeySchedule> Sealer<K> {
 
     /// Sets the limit on the content of a record, from the next one on.
     ///
-    /// It is capped at [`Config::fragment_limit`]. [`RecordSizes`](crate::RecordSizes) chooses
+    /// It is capped at [`Config::fragment_limit`](crate::Config::fragment_limit). [`RecordSizes`](crate::RecordSizes) chooses
     /// limits in the course of a stream.
     ///
     /// ```
@@ -135,7 +135,7 @@ impl<K: KeySchedule> Sealer<K> {
         self.set_max_content();
     }
 
-    /// Sets the padding policy, from the next record on. See [`Config::padding`].
+    /// Sets the padding policy, from the next record on. See [`Config::padding`](crate::Config::padding).
     pub const fn set_padding(&mut self, padding: Padding) {
         self.padding = padding;
     }

@@ -88,7 +88,7 @@ fn config() -> Config {
     fn length(content_type: ContentType, len: usize) -> usize {
         any((content_type, len)).1
     }
-    let mut config = Config::new(any(Role::Client));
+    let mut config = Config::new(any(Role::peer(any(Role::Server))));
     config.padding = Padding::By(PaddingFn(length));
     any(config)
 }
