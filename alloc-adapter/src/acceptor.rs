@@ -108,6 +108,8 @@ pub struct Acceptor {
     shown: usize,
     /// The ClientHello, as far as it was received, without record headers.
     hello: Buffer,
+    /// True until rustls has seen input. Then it sees all that follows.
+    is_joining: bool,
     alert: Buffer,
     state: State,
 }
@@ -125,6 +127,7 @@ impl Acceptor {
             received: Buffer::new(MAX_INPUT),
             shown: 0,
             hello: Buffer::new(MAX_INPUT),
+            is_joining: true,
             alert: Buffer::new(MAX_INPUT),
             state: State::Receiving(Box::default()),
         }
@@ -163,52 +166,65 @@ impl Acceptor {
     fn advance(&mut self) {
         while let State::Receiving(_) = self.state {
             let input = self.received.filled().get(self.shown..).unwrap_or_default();
+            if !self.is_joining && !input.is_empty() {
+                let input = input.to_vec();
+                self.shown = self.received.len();
+                self.read(&input);
+                continue;
+            }
             match fragment(input) {
                 Fragment::Whole(fragment) => {
                     let _ = self.hello.push(fragment);
                     self.shown =
                         self.shown.saturating_add(HEADER_LEN).saturating_add(fragment.len());
-                    if is_whole(self.hello.filled()) {
-                        self.read();
+                    if let Some(len) = readable_len(self.hello.filled()) {
+                        self.read_joined(len);
                     }
                 }
                 Fragment::Incomplete if self.received.is_full() => self.too_long(),
                 Fragment::Incomplete => return,
-                // rustls refuses it with an alert.
-                Fragment::None => self.read(),
+                // rustls refuses it, with an alert if need be.
+                Fragment::None => self.read_joined(usize::MAX),
             }
         }
     }
 
-    /// Shows rustls the joined ClientHello, and what follows it.
-    fn read(&mut self) {
-        let State::Receiving(reader) = &mut self.state else { return };
-        let mut input = Vec::new();
-        for fragment in self.hello.filled().chunks(MAX_CONTENT.into()) {
+    /// Passes the first `len` bytes of the joined fragments to rustls. If it finds neither a ClientHello nor an
+    /// error, what follows is passed to it as received.
+    fn read_joined(&mut self, len: usize) {
+        self.is_joining = false;
+        let joined = self.hello.filled();
+        let mut records = Vec::new();
+        for fragment in joined.get(..len).unwrap_or(joined).chunks(MAX_CONTENT.into()) {
             let [.., high, low] = fragment.len().to_be_bytes();
-            input.extend_from_slice(&[ContentType::HANDSHAKE.0, 3, 1, high, low]);
-            input.extend_from_slice(fragment);
+            records.extend_from_slice(&[ContentType::HANDSHAKE.0, 3, 1, high, low]);
+            records.extend_from_slice(fragment);
         }
         self.hello.consume(usize::MAX);
-        let rest = self.received.filled().get(self.shown..).unwrap_or_default();
-        input.extend_from_slice(rest);
-        self.shown = self.received.len();
-        let mut input = &input[..];
-        while !input.is_empty() {
-            if reader.read_tls(&mut input).is_err() {
-                // The buffer of rustls is full.
-                return self.too_long();
+        self.read(&records);
+    }
+
+    /// Passes records to rustls.
+    fn read(&mut self, mut input: &[u8]) {
+        while !input.is_empty()
+            && let State::Receiving(reader) = &mut self.state
+        {
+            // It reads 4 KiB at most. It takes a message longer than a record only after `accept` has seen the
+            // first record.
+            match reader.read_tls(&mut input) {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return self.too_long(),
             }
-        }
-        match reader.accept() {
-            Ok(None) => {}
-            Ok(Some(accepted)) => self.state = State::Received(Box::new(accepted)),
-            Err((error, mut alert)) => {
-                let mut record = Vec::new();
-                // Writing to a `Vec` does not fail.
-                let _ = alert.write_all(&mut record);
-                let _ = self.alert.push(&record);
-                self.state = State::Failed(HandshakeError::Tls(error));
+            match reader.accept() {
+                Ok(None) => {}
+                Ok(Some(accepted)) => self.state = State::Received(Box::new(accepted)),
+                Err((error, mut alert)) => {
+                    let mut record = Vec::new();
+                    // Writing to a `Vec` does not fail.
+                    let _ = alert.write_all(&mut record);
+                    let _ = self.alert.push(&record);
+                    self.state = State::Failed(HandshakeError::Tls(error));
+                }
             }
         }
     }
@@ -358,17 +374,23 @@ fn fragment(input: &[u8]) -> Fragment<'_> {
     }
 }
 
-/// Returns whether rustls can judge a handshake message: it is whole, or it is not a ClientHello.
-fn is_whole(message: &[u8]) -> bool {
+/// Returns how many bytes of a handshake message to pass to rustls: a whole ClientHello without what follows it,
+/// or everything if it is refused. `None` until that is known.
+fn readable_len(message: &[u8]) -> Option<usize> {
     const CLIENT_HELLO: u8 = 1;
+    const TYPE_AND_LEN: usize = 4;
     match *message {
-        [CLIENT_HELLO, high, middle, low, ref body @ ..] => {
+        [CLIENT_HELLO, high, middle, low, ..] => {
             let len = u32::from_be_bytes([0, high, middle, low]);
-            // It refuses a longer one by its length.
-            len > 0xffff || usize::try_from(len).is_ok_and(|len| len <= body.len())
+            if len > 0xffff {
+                // Refused by its length.
+                return Some(usize::MAX);
+            }
+            let len = usize::try_from(len).ok()?.saturating_add(TYPE_AND_LEN);
+            (len <= message.len()).then_some(len)
         }
-        [CLIENT_HELLO, ..] | [] => false,
-        _ => true,
+        [CLIENT_HELLO, ..] | [] => None,
+        _ => Some(usize::MAX),
     }
 }
 

@@ -298,8 +298,8 @@ fn a_future_that_has_failed_to_read_a_client_hello_fails_again() {
     assert_eq!(reading.take_io().unwrap().written, [21, 3, 3, 0, 2, 2, 50], "decode_error, once");
 }
 
-/// Returns a ClientHello with an unknown extension of `len` bytes, in records of one byte.
-fn long_hello(len: u16) -> Vec<u8> {
+/// Returns a ClientHello with an unknown extension of `len` bytes, in records of `fragment` bytes.
+fn long_hello(len: u16, fragment: usize) -> Vec<u8> {
     let mut client = client_handshake(Arc::new(client(Negotiated::all().next().unwrap())));
     client.advance().unwrap();
     let mut hello = client.unsent()[9..].to_vec();
@@ -313,27 +313,119 @@ fn long_hello(len: u16) -> Vec<u8> {
     let extension = [&[0xfa, 0xce][..], &len.to_be_bytes(), &vec![0; len.into()]].concat();
     hello.splice(extensions + 2..extensions + 2, extension);
     let [.., high, low] = hello.len().to_be_bytes();
-    [&[1, 0, high, low][..], &hello]
-        .concat()
-        .iter()
-        .flat_map(|byte| [22, 3, 1, 0, 1, *byte])
-        .collect()
+    let message = [&[1, 0, high, low][..], &hello].concat();
+    let record = |fragment: &[u8]| {
+        let [.., high, low] = fragment.len().to_be_bytes();
+        [&[22, 3, 1, high, low], fragment].concat()
+    };
+    message.chunks(fragment).flat_map(record).collect()
+}
+
+/// Gives `flight` to a handshake in pieces, and returns its output or its error.
+fn shake(flight: &[u8], piece: usize) -> Result<Vec<u8>, HandshakeError> {
+    let agreed = Negotiated::all().next().unwrap();
+    let mut handshake = Handshake::server(server(agreed, b"for a friend")).unwrap();
+    for piece in flight.chunks(piece) {
+        let _ = handshake.receive(piece);
+        handshake.advance()?;
+    }
+    Ok(take_unsent(&mut handshake))
+}
+
+/// Gives `flight` to an acceptor in pieces, and then to its handshake.
+fn accept_and_shake(flight: &[u8], piece: usize) -> Result<Vec<u8>, HandshakeError> {
+    let agreed = Negotiated::all().next().unwrap();
+    let mut acceptor = Acceptor::new();
+    let mut left = flight;
+    while acceptor.client_hello()?.is_none() {
+        let taken = acceptor.receive(&left[..piece.min(left.len())]);
+        assert_ne!(taken, 0, "the ClientHello has not arrived");
+        left = &left[taken..];
+    }
+    let mut handshake = acceptor.accept(server(agreed, b"for a friend"))?;
+    for piece in left.chunks(piece) {
+        let _ = handshake.receive(piece);
+        handshake.advance()?;
+    }
+    handshake.advance()?;
+    Ok(take_unsent(&mut handshake))
 }
 
 #[test]
 fn an_acceptor_takes_the_same_client_hello_as_a_handshake() {
-    let flight = long_hello(12_000);
-    let agreed = Negotiated::all().next().unwrap();
-    let handshake = accept(agreed, &flight, 1000);
-    let mut ours = Adapter::<Ring>::over(handshake);
-    assert_eq!(ours.take_output()[0], 22, "a ServerHello");
-    assert_eq!(ours.failure, None);
+    const SHORT: usize = 1;
+    const LONG: usize = 1 << 14;
+    for (len, fragment, is_taken) in [
+        (12_000, SHORT, true),
+        (12_000, LONG, true),
+        (19_000, SHORT, false),
+        (19_000, LONG, true),
+        (60_000, SHORT, false),
+        (60_000, LONG, true),
+    ] {
+        let flight = long_hello(len, fragment);
+        for piece in [1000, 5000, usize::MAX] {
+            let of_handshake = shake(&flight, piece);
+            let of_acceptor = accept_and_shake(&flight, piece);
+            for result in [of_handshake, of_acceptor] {
+                match result {
+                    Ok(output) => assert!(is_taken && output[0] == 22, "{len} {fragment}"),
+                    Err(error) => {
+                        assert!(!is_taken, "{len} {fragment} {piece}: {error}");
+                        assert_eq!(error, HandshakeError::TooLong);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn input_behind_a_client_hello_does_not_count_for_its_length() {
+    for len in [100, 60_000] {
+        let mut flight = long_hello(len, 1 << 14);
+        let hello = flight.len();
+        // Early data, in records that the acceptor does not look at.
+        while flight.len() < 65_536 + 16_000 {
+            flight.extend([23, 3, 3, 0x10, 0]);
+            flight.extend([0; 0x1000]);
+        }
+        let mut acceptor = Acceptor::new();
+        let taken = acceptor.receive(&flight);
+        assert!(taken >= hello + 16_000);
+        acceptor.client_hello().unwrap().expect("it is whole");
+    }
+}
+
+#[test]
+fn an_alert_in_place_of_a_client_hello_is_seen_however_it_is_cut() {
+    const ALERT: [u8; 7] = [21, 3, 1, 0, 2, 2, 40];
+    let hello = long_hello(100, 50);
+    // Alone, and behind a part of a ClientHello.
+    for before in [&[][..], &hello[..55]] {
+        let input = [before, &ALERT].concat();
+        let mut whole = Acceptor::new();
+        let _ = whole.receive(&input);
+        let expected = whole.client_hello().unwrap_err();
+        for cut in 1..input.len() {
+            let mut acceptor = Acceptor::new();
+            let _ = acceptor.receive(&input[..cut]);
+            let first = acceptor.client_hello().map(drop);
+            let _ = acceptor.receive(&input[cut..]);
+            let error = first.and_then(|()| acceptor.client_hello().map(drop)).unwrap_err();
+            assert_eq!(error, expected, "cut at {cut}");
+            assert_eq!(acceptor.alert(), whole.alert());
+        }
+        if before.is_empty() {
+            assert!(expected.to_string().contains("got Alert"), "{expected}");
+        }
+    }
 }
 
 #[test]
 fn a_client_hello_that_is_too_long_is_answered_with_an_alert() {
     const DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
-    let flight = long_hello(20_000);
+    let flight = long_hello(20_000, 1);
     for (error, sent) in names(&flight) {
         assert_eq!(inner::<HandshakeError>(&error.unwrap_err()), HandshakeError::TooLong);
         assert_eq!(sent, DECODE_ERROR);
