@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use core::future::poll_fn;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io::{self, ErrorKind};
@@ -23,7 +24,7 @@ const FAILED_BUDGET: u64 = 65_536;
 /// How long to read from a client after a failed handshake.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The most clients to read from after a failed handshake. The connections of others are closed at once.
+/// The most clients to read from at a time after failed handshakes. The connections of others are closed at once.
 const MAX_LINGERING: usize = 64;
 
 /// Accepts TCP connections and performs their handshakes in tasks of tokio.
@@ -31,16 +32,16 @@ const MAX_LINGERING: usize = 64;
 /// A client that is slow delays no other one, as long as there are fewer than
 /// [`max_handshakes`](Self::max_handshakes). Then the others wait in the backlog of the socket. A handshake
 /// that takes longer than the [timeout](Self::handshake_timeout) is given up. If it fails, its alert is
-/// sent, and the connection is [disconnected](disconnect_async), which may take a second. Up to 64 connections
-/// are disconnected in this way besides the handshakes; if more fail, theirs are closed at once, and their alerts
-/// may be lost.
+/// sent, and the connection is [disconnected](disconnect_async) by a task of its own, which may take a second. Up
+/// to 64 connections are disconnected in this way besides the handshakes; if more fail, theirs are closed at once,
+/// and their alerts may be lost.
 ///
 /// With the feature `axum`, it is a `Listener` for `axum::serve`. Shut down the streams in two steps, or
 /// use [`disconnect`](TokioStream::disconnect), if clients may send while the server closes. A shutdown
 /// fails if it makes no progress for longer than the [timeout](Self::shutdown_timeout).
 ///
 /// Dropping the listener gives up the handshakes in progress, and drops the connections that were not
-/// accepted yet, without a close_notify.
+/// accepted yet, without a close_notify. Failed connections are disconnected nevertheless.
 ///
 /// ```no_run
 /// use std::io;
@@ -81,16 +82,9 @@ pub struct TlsListener<P: Provider> {
     shutdown_timeout: Duration,
     max_handshakes: usize,
     on_failure: OnFailure,
-    handshakes: JoinSet<Option<Outcome<P>>>,
-    /// Connections whose handshake has failed, until the alert has arrived. They take no place of a handshake.
-    lingering: JoinSet<()>,
-}
-
-/// The result of a handshake.
-enum Outcome<P: Provider> {
-    /// Boxed because most of it is the buffers and keys of a stream.
-    Accepted(Box<Accepted<P>>),
-    Failed(TcpStream),
+    /// Boxed because most of the result is the buffers and keys of a stream.
+    handshakes: JoinSet<Option<Box<Accepted<P>>>>,
+    lingering: Lingering,
 }
 
 type OnFailure = Arc<dyn Fn(Option<SocketAddr>, io::Error) + Send + Sync>;
@@ -111,7 +105,7 @@ where
             max_handshakes: 256,
             on_failure: Arc::new(|_, _| ()),
             handshakes: JoinSet::new(),
-            lingering: JoinSet::new(),
+            lingering: Lingering::default(),
         }
     }
 
@@ -171,11 +165,9 @@ where
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted<P>>> {
         loop {
             while let Poll::Ready(Some(ended)) = self.handshakes.poll_join_next(cx) {
-                match ended {
-                    Ok(Some(Outcome::Accepted(accepted))) => return Poll::Ready(Ok(*accepted)),
-                    Ok(Some(Outcome::Failed(tcp))) => self.linger(tcp),
-                    // It timed out, or it panicked and has dropped its connection.
-                    Ok(None) | Err(_) => {}
+                // Otherwise it failed, or it panicked and has dropped its connection.
+                if let Ok(Some(accepted)) = ended {
+                    return Poll::Ready(Ok(*accepted));
                 }
             }
             if self.handshakes.len() >= self.max_handshakes {
@@ -184,16 +176,19 @@ where
             let (tcp, address) = ready!(self.listener.poll_accept(cx))?;
             let (config, time) = (self.config.clone(), self.timeout);
             let shutdown_timeout = self.shutdown_timeout;
-            let on_failure = self.on_failure.clone();
+            let (on_failure, lingering) = (self.on_failure.clone(), self.lingering.clone());
             self.handshakes.spawn(async move {
                 match timeout(time, TokioStream::accept(config, tcp)).await {
                     Ok(Ok(mut tls)) => {
                         tls.set_shutdown_timeout(shutdown_timeout);
-                        Some(Outcome::Accepted(Box::new((tls, address))))
+                        Some(Box::new((tls, address)))
                     }
                     Ok(Err(failed)) => {
-                        on_failure(Some(address), failed.error);
-                        Some(Outcome::Failed(failed.transport))
+                        let (error, tcp) = failed.into_parts();
+                        // In another task: the place of the handshake is free when this one ends.
+                        lingering.disconnect(tcp);
+                        on_failure(Some(address), error);
+                        None
                     }
                     Err(_) => {
                         on_failure(Some(address), ErrorKind::TimedOut.into());
@@ -204,20 +199,45 @@ where
         }
     }
 
-    /// Disconnects from a client whose handshake has failed, unless there are many of them.
-    fn linger(&mut self, tcp: TcpStream) {
-        while self.lingering.try_join_next().is_some() {}
-        if self.lingering.len() < MAX_LINGERING {
-            self.lingering.spawn(disconnect_async(tcp, FAILED_BUDGET, sleep(LINGER)));
-        }
-    }
-
     /// Returns the address that the socket is bound to.
     ///
     /// # Errors
     /// The errors of [`TcpListener::local_addr`].
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+}
+
+/// The number of connections that are being disconnected after failed handshakes.
+#[derive(Clone, Default)]
+struct Lingering(Arc<AtomicUsize>);
+
+impl Lingering {
+    /// Disconnects from a client in a task, or closes the connection at once if there are many of them.
+    fn disconnect(&self, tcp: TcpStream) {
+        if let Some(place) = Place::take(self) {
+            tokio::spawn(async move {
+                disconnect_async(tcp, FAILED_BUDGET, sleep(LINGER)).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+/// One of the [`MAX_LINGERING`] places, which is freed when it is dropped.
+struct Place(Lingering);
+
+impl Place {
+    fn take(lingering: &Lingering) -> Option<Self> {
+        let taken = lingering.0.fetch_add(1, Ordering::Relaxed);
+        let place = Self(lingering.clone());
+        (taken < MAX_LINGERING).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -171,6 +171,22 @@ fn a_client_whose_handshake_failed_is_left_after_a_second() {
 }
 
 #[test]
+fn a_client_that_fails_gets_its_alert_and_the_end_while_nobody_accepts() {
+    block_on(async {
+        let (mut listener, address, _failures) = listen().await;
+        let mut failing = TcpStream::connect(address).await.unwrap();
+        let accepting = tokio::time::timeout(Duration::from_millis(200), listener.accept());
+        assert!(accepting.await.is_err(), "the handshake has begun");
+        failing.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        let ended = tokio::time::timeout(LONG / 4, failing.read_to_end(&mut answer)).await;
+        ended.expect("the connection ends").unwrap();
+        assert_eq!((answer.len(), answer[0]), (7, 21), "an alert");
+        drop(listener);
+    });
+}
+
+#[test]
 fn accepting_may_be_given_up_at_any_time() {
     block_on(async {
         let (mut listener, address, _failures) = listen().await;
