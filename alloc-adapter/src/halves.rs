@@ -72,8 +72,8 @@ pub(crate) fn join<R, W, P: Provider>(
     if read.opener.must_drop_tickets() {
         inbox.tickets = None;
     }
-    if let Some(kind) = read.opener.take_broken_by() {
-        inbox.break_by(kind);
+    if let Some(error) = read.opener.take_broken_by() {
+        inbox.break_by(error);
     }
     let (mut opener, mut sealer) = (read.opener.into_inner(), write.sealer.into_inner());
     let mut layer = Box::new(RecordLayer::new(Config::new(opener.role())));

@@ -36,7 +36,7 @@ use crate::session::Session;
 use crate::session::inbox::Inbox;
 use crate::stream::Stream;
 use crate::tickets::Tickets;
-use crate::transport::{is_lasting, keep_first_error};
+use crate::transport::{BrokenBy, is_lasting, keep_first_error};
 use handing_over::Given;
 use opened::Receiver;
 use sending::records_of_file;
@@ -176,7 +176,7 @@ pub struct KernelStream<T, P: Provider> {
     renegotiation_refused: bool,
     transport_error: Option<ErrorKind>,
     /// The error after which the end of the transport is not an end of the peer's data.
-    broken_by: Option<ErrorKind>,
+    broken_by: Option<BrokenBy>,
     exporter: Option<Exporter>,
     info: Info,
 }

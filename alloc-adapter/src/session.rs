@@ -183,7 +183,7 @@ impl<P: Provider> Session<P> {
         if let Err(error) = &result
             && is_lasting(error)
         {
-            self.inbox.break_by(error.kind());
+            self.inbox.break_by(error.into());
         }
         let len = keep_first_error(&mut self.transport_error, result)?;
         self.inbox.check_end(len)?;
@@ -310,7 +310,7 @@ impl<P: Provider> Session<P> {
             && cuts_both_directions(error)
             && self.layer.opener().end() == ReadEnd::Open
         {
-            self.inbox.break_by(error.kind());
+            self.inbox.break_by(error.into());
         }
         keep_first_error(&mut self.transport_error, result)
     }

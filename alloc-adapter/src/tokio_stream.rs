@@ -24,7 +24,7 @@ use crate::session::inbox::Stopped;
 use crate::session::{Session, Step, parts};
 #[cfg(feature = "listener")]
 use crate::time_limit::TimeLimit;
-use crate::transport::{is_lasting, poll_receive, poll_shut_down};
+use crate::transport::{BrokenBy, is_lasting, poll_receive, poll_shut_down};
 use crate::wait::{Half, Wait};
 
 /// A TLS connection over a transport of tokio, for instance its `TcpStream`.
@@ -512,7 +512,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
                     if let Err(error) = ready!(self.poll_receive(Half::Write, cx)) {
                         if is_lasting(&error) {
                             // The transport may report it once, and a read must not wait for more.
-                            self.session.inbox.read_error = Some(error.kind().into());
+                            self.session.inbox.read_error = Some(BrokenBy::from(&error).to_error());
                         }
                         return Poll::Ready(Err(error));
                     }

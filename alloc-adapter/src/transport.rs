@@ -90,6 +90,30 @@ pub(crate) fn keep_first_error<R>(
     result
 }
 
+/// A permanent error of the transport, of which every later call gets a copy.
+#[derive(Clone, Copy)]
+pub(crate) struct BrokenBy {
+    kind: ErrorKind,
+    /// Without it the copy of `ETIMEDOUT` would be the timeout of a socket.
+    code: Option<i32>,
+}
+
+impl BrokenBy {
+    pub(crate) const fn new(kind: ErrorKind, code: Option<i32>) -> Self {
+        Self { kind, code }
+    }
+
+    pub(crate) fn to_error(self) -> io::Error {
+        self.code.map_or_else(|| self.kind.into(), io::Error::from_raw_os_error)
+    }
+}
+
+impl From<&io::Error> for BrokenBy {
+    fn from(error: &io::Error) -> Self {
+        Self::new(error.kind(), error.raw_os_error())
+    }
+}
+
 /// Returns whether an error of the transport is permanent.
 pub(crate) fn is_lasting(error: &io::Error) -> bool {
     match error.kind() {

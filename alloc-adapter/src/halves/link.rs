@@ -2,10 +2,10 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 #[cfg(feature = "tokio")]
 use core::task::Waker;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 #[cfg(feature = "tokio")]
 use std::sync::{Mutex, PoisonError};
 
@@ -17,11 +17,14 @@ use tls_record::{
 
 use crate::session::inbox::Receiver;
 use crate::session::outbox::{Outbox, Sender};
+use crate::transport::BrokenBy;
 
 /// The atomic words shared by the halves: the engine's mailbox, and the flags of the streams.
 pub(super) struct Link {
     mailbox: Mailbox,
     demands: AtomicU32,
+    /// The code of the error in [`BROKEN_BY`], 0 if it has none.
+    broken_by: AtomicI32,
     /// The task of the writing half, while it waits for its transport. The lock is taken then, and when the
     /// connection fails.
     #[cfg(feature = "tokio")]
@@ -57,6 +60,7 @@ impl Link {
         Self {
             mailbox: Mailbox::new(),
             demands: AtomicU32::new(0),
+            broken_by: AtomicI32::new(0),
             #[cfg(feature = "tokio")]
             writer: Mutex::new(None),
         }
@@ -117,10 +121,12 @@ impl<P: Provider> LinkedOpener<P> {
     }
 
     /// Takes the error with which the transport of the writing half broke, unless reading had ended before.
-    pub(super) fn take_broken_by(&self) -> Option<ErrorKind> {
+    pub(super) fn take_broken_by(&self) -> Option<BrokenBy> {
         let mut broken_by = BROKEN_BY.into_iter().filter(|(flag, _)| self.link.take(*flag) != 0);
         let (_, kind) = broken_by.next()?;
-        (self.opener.end() == ReadEnd::Open).then_some(kind)
+        let code = self.link.broken_by.load(Ordering::Relaxed);
+        (self.opener.end() == ReadEnd::Open)
+            .then_some(BrokenBy::new(kind, (code != 0).then_some(code)))
     }
 
     pub(super) fn end(&self) -> ReadEnd {
@@ -268,8 +274,11 @@ impl<P: Provider> LinkedSealer<P> {
     }
 
     /// Tells the reading half that the transport broke.
-    pub(super) fn transport_broke(&self, kind: ErrorKind) {
+    pub(super) fn transport_broke(&self, error: &io::Error) {
+        let kind = error.kind();
         if let Some((flag, _)) = BROKEN_BY.into_iter().find(|(_, broken_by)| *broken_by == kind) {
+            // Released by the flag.
+            self.link.broken_by.store(error.raw_os_error().unwrap_or(0), Ordering::Relaxed);
             self.link.demand(flag);
         }
     }

@@ -11,7 +11,7 @@ use crate::established::Info;
 use crate::exporter::Exporter;
 use crate::session::inbox::{Inbox, Step, Stopped};
 use crate::session::open_error;
-use crate::transport::{is_lasting, keep_first_error};
+use crate::transport::{BrokenBy, is_lasting, keep_first_error};
 
 /// The reading half of a split [`Stream`](crate::Stream) or `TokioStream`.
 ///
@@ -96,9 +96,9 @@ impl<T, P: Provider> ReadHalf<T, P> {
     /// Handles the result of receiving into the [`room`](Inbox::room).
     pub(crate) fn received(&mut self, result: io::Result<usize>) -> io::Result<()> {
         let own_error = result.as_ref().err().filter(|error| is_lasting(error));
-        let broken_by = own_error.map(io::Error::kind).or_else(|| self.opener.take_broken_by());
-        if let Some(kind) = broken_by {
-            self.inbox.break_by(kind);
+        let broken_by = own_error.map(BrokenBy::from).or_else(|| self.opener.take_broken_by());
+        if let Some(error) = broken_by {
+            self.inbox.break_by(error);
         }
         let len = keep_first_error(&mut self.transport_error, result)?;
         self.inbox.check_end(len)?;

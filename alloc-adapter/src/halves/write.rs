@@ -132,7 +132,7 @@ impl<T, P: Provider> WriteHalf<T, P> {
         if let Err(error) = &result
             && cuts_both_directions(error)
         {
-            self.sealer.transport_broke(error.kind());
+            self.sealer.transport_broke(error);
         }
         keep_first_error(&mut self.transport_error, result)
     }

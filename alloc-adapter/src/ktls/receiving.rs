@@ -68,8 +68,8 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                 }
             }
             None if len == 0 => {
-                if let Some(kind) = self.broken_by {
-                    return Err(kind.into());
+                if let Some(error) = self.broken_by {
+                    return Err(error.to_error());
                 }
                 self.receiver.eof();
                 self.exchange();
@@ -85,7 +85,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         if !socket::is_connected(&self.socket) {
             self.sending_failed();
             let error = io::Error::from(error);
-            self.broken_by.get_or_insert(error.kind());
+            self.broken_by.get_or_insert((&error).into());
             return self.note(Err(error));
         }
         match (refusal(error), error) {

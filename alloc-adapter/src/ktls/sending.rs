@@ -92,7 +92,7 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// Handles an error of the sending direction.
     pub(super) fn not_sent<R>(&mut self, error: io::Error) -> io::Result<R> {
         if cuts_both_directions(&error) && matches!(self.receiver.end(), ReadEnd::Open) {
-            self.broken_by.get_or_insert(error.kind());
+            self.broken_by.get_or_insert((&error).into());
         }
         if is_lasting(&error) || !socket::is_connected(&self.socket) {
             self.sending_failed();

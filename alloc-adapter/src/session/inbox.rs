@@ -1,13 +1,14 @@
 //! The input of a connection: received bytes that are not opened, and data that is not read.
 
 use core::ops::Range;
-use std::io::{self, ErrorKind};
+use std::io;
 
 use tls_record::{AlertDescription, Event, HandshakePiece, OpenError, Opened, Version};
 
 use crate::buffer::Buffer;
 use crate::resumption::Resumption;
 use crate::tickets::Tickets;
+use crate::transport::BrokenBy;
 
 /// The receiving half of the engine, with its link to the sending half.
 pub(crate) trait Receiver {
@@ -59,7 +60,7 @@ pub(crate) struct Inbox {
     /// it.
     pub(crate) read_error: Option<io::Error>,
     /// A permanent error of the transport, after which its end is not an end of the peer's data.
-    broken_by: Option<ErrorKind>,
+    broken_by: Option<BrokenBy>,
     pub(crate) warning: Option<AlertDescription>,
     pub(crate) renegotiation_refused: bool,
 }
@@ -245,14 +246,14 @@ impl Inbox {
     }
 
     /// Notes a permanent error of the transport. If the transport ends later, reads return this error.
-    pub(crate) fn break_by(&mut self, kind: ErrorKind) {
-        self.broken_by.get_or_insert(kind);
+    pub(crate) fn break_by(&mut self, error: BrokenBy) {
+        self.broken_by.get_or_insert(error);
     }
 
     /// Returns the error that broke the transport, if `len` received bytes are its end.
     pub(crate) fn check_end(&self, len: usize) -> io::Result<()> {
         match self.broken_by {
-            Some(kind) if len == 0 => Err(kind.into()),
+            Some(error) if len == 0 => Err(error.to_error()),
             _ => Ok(()),
         }
     }

@@ -102,6 +102,11 @@ fn errors() -> Vec<fn() -> io::Error> {
     ]
 }
 
+/// What tells an error from others: a timeout is permanent if it has a code.
+fn parts(error: &io::Error) -> (ErrorKind, Option<i32>) {
+    (error.kind(), error.raw_os_error())
+}
+
 fn stream() -> Stream<Dying, Ring> {
     let config = Arc::new(rustls_client_config(TLS13.version, TLS13.suite));
     let name = SERVER_NAME.try_into().unwrap();
@@ -186,7 +191,7 @@ fn an_error_that_passes_is_not_reported_once_everything_is_sent() {
 #[test]
 fn the_end_of_a_transport_after_an_error_is_that_error_also_if_truncation_is_tolerated() {
     for error in errors() {
-        let kind = error().kind();
+        let expected = parts(&error());
         for writes in [false, true] {
             let mut tls = stream();
             tls.tolerate_truncation(true);
@@ -195,7 +200,7 @@ fn the_end_of_a_transport_after_an_error_is_that_error_also_if_truncation_is_tol
                 assert_eq!(tls.write(b"data").unwrap(), 4);
             }
             for _ in 0..3 {
-                assert_eq!(tls.read(&mut [0]).unwrap_err().kind(), kind);
+                assert_eq!(parts(&tls.read(&mut [0]).unwrap_err()), expected);
             }
             assert_eq!(tls.end().read, ReadEnd::Open);
             assert!(tls.close_and_read_rest(1000, &mut io::sink()).is_err());
@@ -207,7 +212,7 @@ fn the_end_of_a_transport_after_an_error_is_that_error_also_if_truncation_is_tol
                 assert_eq!(now(tls.write(b"data")).unwrap(), 4);
             }
             for _ in 0..3 {
-                assert_eq!(now(tls.read(&mut [0])).unwrap_err().kind(), kind);
+                assert_eq!(parts(&now(tls.read(&mut [0])).unwrap_err()), expected);
             }
             assert_eq!(tls.end().read, ReadEnd::Open);
 
@@ -219,7 +224,7 @@ fn the_end_of_a_transport_after_an_error_is_that_error_also_if_truncation_is_tol
                 assert_eq!(now(write.write(b"data")).unwrap(), 4);
             }
             for _ in 0..3 {
-                assert_eq!(now(read.read(&mut [0])).unwrap_err().kind(), kind);
+                assert_eq!(parts(&now(read.read(&mut [0])).unwrap_err()), expected);
             }
             assert_eq!(read.end(), ReadEnd::Open);
         }
@@ -229,17 +234,17 @@ fn the_end_of_a_transport_after_an_error_is_that_error_also_if_truncation_is_tol
 #[test]
 fn a_shutdown_in_two_steps_leaves_the_error_of_the_transport_to_the_reads() {
     for error in errors() {
-        let kind = error().kind();
+        let expected = parts(&error());
         let mut tls = tokio_stream();
         tls.tolerate_truncation(true);
         tls.set_shutdown(Shutdown::TwoSteps { budget: 1000 });
         assert!(crate::polling::poll_once(tls.shutdown()).is_pending());
         tls.transport_mut().error = Some(error());
         for _ in 0..2 {
-            assert_eq!(now(tls.shutdown()).unwrap_err().kind(), kind);
+            assert_eq!(parts(&now(tls.shutdown()).unwrap_err()), expected);
         }
         for _ in 0..3 {
-            assert_eq!(now(tls.read(&mut [0])).unwrap_err().kind(), kind);
+            assert_eq!(parts(&now(tls.read(&mut [0])).unwrap_err()), expected);
         }
     }
 }
