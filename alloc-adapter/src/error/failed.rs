@@ -11,6 +11,9 @@ use std::io;
 /// The alert has been sent, as far as the transport took it. Closing a TCP connection at once may destroy the alert
 /// on its way: call [`disconnect`](crate::disconnect) instead.
 ///
+/// The message says only that the handshake failed. The reason is the [`source`](core::error::Error::source), which
+/// is the `error`.
+///
 /// ```
 /// use std::error::Error;
 /// use std::net::TcpStream;
@@ -58,13 +61,12 @@ impl<T> core::fmt::Debug for HandshakeFailed<T> {
 
 impl<T> core::fmt::Display for HandshakeFailed<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.error.fmt(f)
+        f.write_str("the TLS handshake failed")
     }
 }
 
 impl<T> core::error::Error for HandshakeFailed<T> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        // Not the error itself, whose message is already displayed.
-        self.error.source()
+        Some(&self.error)
     }
 }

@@ -56,6 +56,9 @@ impl From<KernelTlsError> for io::Error {
 ///
 /// In a function that returns [`io::Result`], `?` takes the [`error`](Self::error) out of it and drops the
 /// stream.
+///
+/// The message says only that the kernel did not take the connection. The reason is the
+/// [`source`](core::error::Error::source), which is the `error`.
 pub struct NotInKernel<T, P: Provider> {
     /// An error of the transport, of the engine, or one with a [`KernelTlsError`] inside.
     pub error: io::Error,
@@ -91,13 +94,12 @@ impl<T, P: Provider> core::fmt::Debug for NotInKernel<T, P> {
 
 impl<T, P: Provider> core::fmt::Display for NotInKernel<T, P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.error.fmt(f)
+        f.write_str("the kernel did not take the connection")
     }
 }
 
 impl<T, P: Provider> core::error::Error for NotInKernel<T, P> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        // Not the error itself, whose message is already displayed.
-        self.error.source()
+        Some(&self.error)
     }
 }
