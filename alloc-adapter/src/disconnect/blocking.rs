@@ -86,11 +86,9 @@ impl<P: Provider> Stream<TcpStream, P> {
     fn receive_for(&mut self, patience: &mut Patience) -> bool {
         self.session.discard_input();
         let received = patience.receive(&mut self.transport, self.session.room());
-        if let Some(len) = received {
-            self.session.commit_received(len);
-        }
+        let received = self.session.received(received);
         self.session.discard_input();
-        received != Some(0)
+        may_receive_more(&received)
     }
 }
 
@@ -123,7 +121,7 @@ pub fn disconnect(mut tcp: TcpStream, budget: u64, patience: Duration) {
     let mut rest = [0; 4096];
     while !patience.is_over()
         && patience.prepare(&tcp).is_ok()
-        && patience.receive(&mut tcp, &mut rest) != Some(0)
+        && may_receive_more(&patience.receive(&mut tcp, &mut rest))
     {}
 }
 
@@ -157,16 +155,18 @@ impl Patience {
         transport.set_write_timeout(timeout)
     }
 
-    /// Receives once and returns the number of bytes: `Some(0)` if the transport has ended or
-    /// failed, and `None` if the call timed out or was interrupted.
-    fn receive(&mut self, transport: &mut TcpStream, room: &mut [u8]) -> Option<usize> {
-        match transport.read(room) {
-            Ok(len) => {
-                self.budget = self.budget.saturating_sub(len as u64);
-                Some(len)
-            }
-            Err(error) if !is_lasting(&error) => None,
-            Err(_) => Some(0),
-        }
+    /// Receives once and returns the number of bytes, which is taken off the budget.
+    fn receive(&mut self, transport: &mut TcpStream, room: &mut [u8]) -> io::Result<usize> {
+        let len = transport.read(room)?;
+        self.budget = self.budget.saturating_sub(len as u64);
+        Ok(len)
+    }
+}
+
+/// Returns whether the transport has neither ended nor failed.
+fn may_receive_more(received: &io::Result<usize>) -> bool {
+    match received {
+        Ok(len) => *len != 0,
+        Err(error) => !is_lasting(error),
     }
 }

@@ -288,6 +288,23 @@ fn a_transport_without_a_stream_is_read_while_it_is_shut_down() {
     });
 }
 
+// A socket that is closed with unread input resets the connection.
+#[test]
+fn a_reset_while_input_is_discarded_is_not_the_end_of_the_client() {
+    for_each_server(|server| {
+        let (tcp, served) = server.start();
+        let mut tls = client(server.agreed, tcp);
+        tls.write_all(b"GET").unwrap();
+        tls.transport().peek(&mut [0]).unwrap();
+        // Until the response and the close_notify are sent.
+        thread::sleep(Duration::from_millis(200));
+        drop(tls);
+        let (end, took) = served.join().unwrap();
+        assert_eq!(end.unwrap(), End { read: ReadEnd::Open, write: WriteEnd::Closed });
+        assert!(took < LONG, "{took:?}");
+    });
+}
+
 #[test]
 fn a_client_that_is_gone_is_not_waited_for() {
     for_each_server(|server| {
