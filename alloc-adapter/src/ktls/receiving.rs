@@ -1,7 +1,7 @@
 //! The receiving direction: what the kernel has opened, and what it refuses.
 
 use alloc::vec;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
@@ -18,6 +18,7 @@ use super::keys::next_keys;
 use super::opened::Refusal;
 use super::socket::{self, Direction, Received};
 use crate::session::open_error;
+use crate::transport::{BrokenBy, cuts_both_directions, is_lasting};
 
 /// The most calls that receive what the kernel has opened before a record that it refused: the rest of a
 /// record, and one of another type behind it.
@@ -81,14 +82,20 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     }
 
     /// Handles an error of receiving.
-    fn not_received(&mut self, error: Errno) -> io::Result<()> {
+    fn not_received(&mut self, errno: Errno) -> io::Result<()> {
         if !socket::is_connected(&self.socket) {
             self.sending_failed();
-            let error = io::Error::from(error);
-            self.broken_by.get_or_insert((&error).into());
+            let error = io::Error::from(errno);
+            // An error that passes, or of a record, says nothing about the end that follows.
+            let broken_by = if is_lasting(&error) && refusal(errno).is_none() {
+                BrokenBy::from(&error)
+            } else {
+                BrokenBy::new(ErrorKind::ConnectionReset, None)
+            };
+            self.broken_by.get_or_insert(broken_by);
             return self.note(Err(error));
         }
-        match (refusal(error), error) {
+        match (refusal(errno), errno) {
             (Some(refusal), _) => {
                 // So that the alert can be sent.
                 let _ = socket::take_error(&self.socket);
@@ -132,7 +139,16 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
                     }
                 }
                 // The transport may have ended behind the record.
-                Ok(_) | Err(_) => break,
+                Ok(_) => break,
+                Err(errno) => {
+                    let error = io::Error::from(errno);
+                    // The kernel reports it once.
+                    if cuts_both_directions(&error) {
+                        self.broken_by.get_or_insert((&error).into());
+                        let _ = self.note::<()>(Err(error));
+                    }
+                    break;
+                }
             }
         }
         Ok(())
