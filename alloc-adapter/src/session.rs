@@ -187,13 +187,8 @@ impl<P: Provider> Session<P> {
         }
         let len = keep_first_error(&mut self.transport_error, result)?;
         self.inbox.check_end(len)?;
-        self.commit_received(len);
-        Ok(len)
-    }
-
-    /// Adds `len` bytes received into the [`room`](Self::room): 0 if the transport has ended.
-    pub(crate) fn commit_received(&mut self, len: usize) {
         self.inbox.commit_received(len, &mut *self.layer);
+        Ok(len)
     }
 
     // Sending

@@ -108,10 +108,8 @@ fn receive_part<T: Read + Write, P: Provider>(stream: &mut Stream<T, P>) -> io::
         return Ok(());
     }
     let read = stream.transport.read(room);
-    match stream.session.keep_first_error(read) {
-        Ok(len) => stream.session.commit_received(len),
-        Err(error) if error.kind() == ErrorKind::Interrupted => {}
-        Err(error) => return Err(error),
+    match stream.session.received(read) {
+        Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
     }
-    Ok(())
 }
