@@ -184,14 +184,42 @@ impl<P: Provider> Receiver for LinkedOpener<P> {
     }
 }
 
+/// Keeps the waker of the writing half in the link while it waits, and takes it out when the half is dropped.
+#[cfg(feature = "tokio")]
+struct Waiting {
+    link: Arc<Link>,
+    /// The link has the waker.
+    is_waiting: bool,
+}
+
+#[cfg(feature = "tokio")]
+impl Waiting {
+    fn start(&mut self, waker: &Waker) {
+        self.is_waiting = true;
+        drop(self.link.set_writer(Some(waker.clone())));
+    }
+
+    fn stop(&mut self) {
+        if core::mem::take(&mut self.is_waiting) {
+            drop(self.link.set_writer(None));
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 pub(super) struct LinkedSealer<P: Provider> {
     sealer: Box<Sealer<TrafficSecret<P>>>,
     link: Arc<Link>,
     /// How reading had ended before the split, or with an alert of the peer after it.
     read: ReadEnd,
-    /// The link has the waker of this half.
     #[cfg(feature = "tokio")]
-    is_waiting: bool,
+    waiting: Waiting,
 }
 
 impl<P: Provider> LinkedSealer<P> {
@@ -203,10 +231,10 @@ impl<P: Provider> LinkedSealer<P> {
         link.mailbox.post_signal(sealer.take_signal());
         Self {
             sealer,
+            #[cfg(feature = "tokio")]
+            waiting: Waiting { link: link.clone(), is_waiting: false },
             link,
             read,
-            #[cfg(feature = "tokio")]
-            is_waiting: false,
         }
     }
 
@@ -219,16 +247,13 @@ impl<P: Provider> LinkedSealer<P> {
     /// since the last [`exchange`](Self::exchange).
     #[cfg(feature = "tokio")]
     pub(super) fn wait_for_failure(&mut self, waker: &Waker) -> bool {
-        self.is_waiting = true;
-        drop(self.link.set_writer(Some(waker.clone())));
+        self.waiting.start(waker);
         self.link.demands.load(Ordering::Acquire) & FAILED != 0
     }
 
     #[cfg(feature = "tokio")]
     pub(super) fn stop_waiting(&mut self) {
-        if core::mem::take(&mut self.is_waiting) {
-            drop(self.link.set_writer(None));
-        }
+        self.waiting.stop();
     }
 
     /// Takes the notice and the demands of the reading half. Every call begins with it.

@@ -134,6 +134,21 @@ fn a_writing_half_learns_of_a_fault_from_the_reading_half() {
 }
 
 #[test]
+fn a_writing_half_that_was_dropped_is_not_woken() {
+    let writer = Arc::new(Task::default());
+    let mut tls = stream(Role::Client, TLS13, Stack::Openssl);
+    assert!(is_idle(&mut tls), "tickets");
+    tls.transport_mut().peer.receive(&forged_record());
+    tls.transport_mut().is_blocked = true;
+    let (mut read, mut write) = tls.into_split(tokio::io::split);
+    now(write.write(b"some")).unwrap();
+    assert!(writer.poll(write.flush()).is_pending());
+    drop(write);
+    assert!(now(read.read(&mut [0])).is_err());
+    assert_eq!(writer.wakes(), 0);
+}
+
+#[test]
 fn a_reader_learns_from_the_writer_that_the_cipher_failed() {
     for is_control in [false, true] {
         let mut handshake = handshake(Role::Client, TLS13);
