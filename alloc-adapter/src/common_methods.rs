@@ -9,7 +9,8 @@ macro_rules! state_methods {
             ///
             /// If set, a read returns 0 bytes when the transport ends without a close_notify,
             /// instead of [`UnexpectedEof`](ErrorKind::UnexpectedEof). An error of the transport stays an
-            /// error: after a reset no read returns 0 bytes. It is not set by default. An
+            /// error: after a reset no read returns 0 bytes. With split halves this holds as far as the
+            /// reading half knows of the reset: see [`ReadHalf`](crate::ReadHalf). It is not set by default. An
             /// attacker can cut any connection, so set it only for peers that are known not to send
             /// a close_notify and whose data marks its own end. [`end`](Self::end) still returns
             /// `Truncated`.

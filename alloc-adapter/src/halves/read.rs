@@ -21,6 +21,13 @@ use crate::transport::{BrokenBy, is_lasting, keep_first_error};
 /// down the writing half instead of only dropping it. A reading half that waits for its transport is not
 /// woken by the writing half.
 ///
+/// The operating system reports a reset once, to the half that calls it first. If that is the writing half in
+/// another thread, a read that follows at once may find the end of the transport before it learns of the reset. It
+/// then returns [`UnexpectedEof`](ErrorKind::UnexpectedEof), or 0 bytes if
+/// [truncation is tolerated](Self::tolerate_truncation); the writing half's
+/// [`transport_error`](super::WriteHalf::transport_error) has the reset. A stream that is not split always returns the
+/// reset.
+///
 /// With tokio: `tls.into_split(TcpStream::into_split)`, or `tls.into_split(tokio::io::split)`.
 ///
 /// It reads like the stream: with [`Read`] and [`BufRead`] over a blocking transport, with
