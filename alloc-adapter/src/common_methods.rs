@@ -124,6 +124,7 @@ macro_rules! common_methods {
             }
 
             /// Returns the transport.
+            #[doc(alias = "get_ref")]
             pub const fn transport(&self) -> &T {
                 &self.transport
             }
@@ -131,6 +132,7 @@ macro_rules! common_methods {
             /// Returns the transport, for instance to set its options.
             ///
             /// Do not read from it or write to it: its bytes belong to the stream.
+            #[doc(alias = "get_mut")]
             pub const fn transport_mut(&mut self) -> &mut T {
                 &mut self.transport
             }
@@ -166,6 +168,7 @@ macro_rules! common_methods {
 
             /// Returns the transport, with the data that was not read and the records that were not
             /// sent.
+            #[doc(alias = "into_inner")]
             pub fn into_parts(self) -> Parts<T> {
                 let Self { transport, session, .. } = self;
                 session.into_parts(transport)
