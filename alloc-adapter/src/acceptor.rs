@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 
 use rustls::ServerConfig;
 use rustls::server::{Accepted, Acceptor as Reader, ClientHello};
-use tls_record::{AlertDescription, ContentType, HEADER_LEN, Header, MAX_CONTENT};
+use tls_record::{Alert, AlertDescription, ContentType, HEADER_LEN, Header, MAX_CONTENT};
 #[cfg(feature = "tokio")]
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -230,7 +230,8 @@ impl Acceptor {
     }
 
     fn too_long(&mut self) {
-        let _ = self.alert.push(&[21, 3, 3, 0, 2, 2, AlertDescription::DECODE_ERROR.0]);
+        let alert = Alert::new(AlertDescription::DECODE_ERROR);
+        let _ = self.alert.push(&alert.plaintext_record());
         self.state = State::Failed(HandshakeError::TooLong);
     }
 

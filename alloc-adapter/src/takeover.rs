@@ -362,10 +362,7 @@ impl<L: Library, P: Provider> Takeover<L, P> {
     }
 
     fn peer(&self) -> Role {
-        match self.config.role {
-            Role::Client => Role::Server,
-            Role::Server => Role::Client,
-        }
+        self.config.role.peer()
     }
 
     /// Passes the next `len` bytes of input to the library, and follows them and its output.

@@ -9,7 +9,7 @@ use crate::status::Status;
 /// `tlsr_buffer`. Its bytes lie in memory of the caller's.
 pub struct Buffer {
     buffer: RecordBuffer<0, Owned>,
-    /// How many bytes may be received: the room that the caller knows of, unless it is gone.
+    /// How many bytes may be received: the room that the caller knows of.
     room: usize,
 }
 
