@@ -11,14 +11,14 @@ use crate::memory::{
 use crate::outcome::{End, Opened, Position, epoch_of, fill_closed};
 use crate::status::Status;
 
-/// `tlsr_connection`. Its records lie in a buffer of the caller's, in the region.
-pub struct Connection(pub(crate) ConnectionIn<Keys, Owned>, pub(crate) Region);
+/// `tlsr_connection`. Its records lie in a buffer of the caller's.
+pub struct Connection(pub(crate) ConnectionIn<Keys, Owned>);
 
 impl Object for Connection {
     const KIND: u8 = 2;
 
     fn buffer(&self) -> Region {
-        self.1
+        self.0.buffer().region()
     }
 }
 
@@ -36,9 +36,8 @@ pub extern "C" fn connection_init(
         buffer.check_beside_object(buffer_len, &connection)?;
         let buffer = buffer.owned(buffer_len)?;
         let room = connection.room(size)?;
-        let region = buffer.region();
         let made = ConnectionIn::without_keys_in(config, buffer);
-        room.fill(Connection(made.map_err(|_| Status::NO_SPACE)?, region));
+        room.fill(Connection(made.map_err(|_| Status::NO_SPACE)?));
         Ok(())
     })
 }
@@ -61,9 +60,8 @@ pub extern "C" fn connection_from_layer(
         if buffer_len < MIN_BUFFER {
             return Err(Status::NO_SPACE);
         }
-        let region = buffer.region();
         let made = layer.held()?.take(|Layer(layer)| ConnectionIn::new_in(layer, buffer));
-        room.fill(Connection(made.map_err(|_| Status::NO_SPACE)?, region));
+        room.fill(Connection(made.map_err(|_| Status::NO_SPACE)?));
         Ok(())
     })
 }
@@ -88,7 +86,7 @@ pub extern "C" fn connection_install(
     server: In<'_, Secret<'_>>,
 ) -> Status {
     moving_keys(size_of::<[Keys; 2]>(), || {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         let epoch = epoch_of(epoch)?;
         let (client, server) = both_keys_of(client, server)?;
         connection.take_over(epoch, client, server)?;
@@ -105,7 +103,7 @@ pub extern "C" fn connection_install_one(
     secret: In<'_, Secret<'_>>,
 ) -> Status {
     moving_keys(size_of::<Keys>(), || {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         let (writer, epoch) = (role_of(writer)?, epoch_of(epoch)?);
         connection.install_one(writer, epoch, new_keys_of(secret)?)?;
         Ok(())
@@ -116,7 +114,7 @@ pub extern "C" fn connection_install_one(
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_establish"))]
 pub extern "C" fn connection_establish(connection: Handle<'_, Connection>, writer: u8) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         let writer = role_of(writer)?;
         connection.with_halves(|opener, sealer| {
             if writer == opener.role() { sealer.establish() } else { opener.establish() }
@@ -132,7 +130,7 @@ pub extern "C" fn connection_set_version(
     version: u16,
 ) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.set_version(version_of(version)?);
         Ok(())
     })
@@ -145,7 +143,7 @@ pub extern "C" fn connection_set_fragment_limit(
     limit: u16,
 ) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.set_fragment_limit(limit);
         Ok(())
     })
@@ -159,7 +157,7 @@ pub extern "C" fn connection_set_padding(
     size: u16,
 ) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.set_padding(padding_of(padding, size)?);
         Ok(())
     })
@@ -172,7 +170,7 @@ pub extern "C" fn connection_set_own_record_size_limit(
     limit: u16,
 ) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.set_own_record_size_limit(size_limit_of(limit)?);
         Ok(())
     })
@@ -185,7 +183,7 @@ pub extern "C" fn connection_set_peer_record_size_limit(
     limit: u16,
 ) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.set_peer_record_size_limit(size_limit_of(limit)?);
         Ok(())
     })
@@ -198,7 +196,7 @@ pub extern "C" fn connection_update_keys(
     request: u8,
 ) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.update_keys(request != 0)?;
         Ok(())
     })
@@ -211,7 +209,7 @@ pub extern "C" fn connection_skip_early_data(
     after_hello_retry_request: u8,
 ) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection
             .with_halves(|opener, _| opener.skip_early_data(after_hello_retry_request != 0))?;
         Ok(())
@@ -230,7 +228,7 @@ pub extern "C" fn connection_received(
 ) -> Status {
     Status::of(|| {
         opened.filled(|place| {
-            let Connection(connection, _) = connection.get()?;
+            let Connection(connection) = connection.get()?;
             let input = input.slice(len)?;
             Opened::fill(place, &connection.received(input))
         })
@@ -249,7 +247,7 @@ pub extern "C" fn connection_received_into(
 ) -> Status {
     Status::of(|| {
         opened.filled(|place| {
-            let Connection(connection, _) = connection.get()?;
+            let Connection(connection) = connection.get()?;
             let (out, pieces) = out.beside_parts(len, pieces, count)?;
             Opened::fill(place, &connection.received_into(pieces.get(), out))
         })
@@ -260,7 +258,7 @@ pub extern "C" fn connection_received_into(
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_eof"))]
 pub extern "C" fn connection_eof(connection: Handle<'_, Connection>) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.eof();
         Ok(())
     })
@@ -270,7 +268,7 @@ pub extern "C" fn connection_eof(connection: Handle<'_, Connection>) -> Status {
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_transport_failed"))]
 pub extern "C" fn connection_transport_failed(connection: Handle<'_, Connection>) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.transport_failed();
         Ok(())
     })
@@ -280,7 +278,7 @@ pub extern "C" fn connection_transport_failed(connection: Handle<'_, Connection>
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_refuse_renegotiation"))]
 pub extern "C" fn connection_refuse_renegotiation(connection: Handle<'_, Connection>) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.refuse_renegotiation()?;
         Ok(())
     })
@@ -298,7 +296,7 @@ pub extern "C" fn connection_write(
 ) -> Status {
     Status::of(|| {
         let place = taken.cleared()?;
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         let data = data.slice(len)?;
         place.write(connection.write(&[data])?);
         Ok(())
@@ -315,7 +313,7 @@ pub extern "C" fn connection_write_parts(
 ) -> Status {
     Status::of(|| {
         let place = taken.cleared()?;
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         let parts = parts.get(count)?;
         place.write(connection.write(parts.get())?);
         Ok(())
@@ -330,7 +328,7 @@ pub extern "C" fn connection_write_handshake(
     len: usize,
 ) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.write_handshake(&[messages.slice(len)?])?;
         Ok(())
     })
@@ -342,7 +340,7 @@ pub extern "C" fn connection_write_change_cipher_spec(
     connection: Handle<'_, Connection>,
 ) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.write_change_cipher_spec()?;
         Ok(())
     })
@@ -357,7 +355,7 @@ pub extern "C" fn connection_reserve(
 ) -> Status {
     Status::of(|| {
         let place = slot.cleared()?;
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         place.write(SliceMut::of(connection.reserve(len)?));
         Ok(())
     })
@@ -367,7 +365,7 @@ pub extern "C" fn connection_reserve(
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_commit"))]
 pub extern "C" fn connection_commit(connection: Handle<'_, Connection>, len: usize) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.commit(len)?;
         Ok(())
     })
@@ -377,7 +375,7 @@ pub extern "C" fn connection_commit(connection: Handle<'_, Connection>, len: usi
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_discard"))]
 pub extern "C" fn connection_discard(connection: Handle<'_, Connection>) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.discard()?;
         Ok(())
     })
@@ -393,7 +391,7 @@ pub extern "C" fn connection_unsent(
 ) -> Status {
     Status::of(|| {
         let place = unsent.cleared()?;
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         place.write(Slice::of(connection.unsent()));
         Ok(())
     })
@@ -407,7 +405,7 @@ pub extern "C" fn connection_begin_send(
 ) -> Status {
     Status::of(|| {
         let place = unsent.cleared()?;
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         place.write(Slice::of(connection.begin_send()));
         Ok(())
     })
@@ -417,7 +415,7 @@ pub extern "C" fn connection_begin_send(
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_sent"))]
 pub extern "C" fn connection_sent(connection: Handle<'_, Connection>, len: usize) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         check_sent(len, connection.unsent(), connection.end().write)?;
         connection.sent(len);
         Ok(())
@@ -440,7 +438,7 @@ pub(crate) fn check_sent(len: usize, unsent: &[u8], end: WriteEnd) -> Result<(),
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_shutdown"))]
 pub extern "C" fn connection_shutdown(connection: Handle<'_, Connection>) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.shutdown()?;
         Ok(())
     })
@@ -455,7 +453,7 @@ pub extern "C" fn connection_shutdown_both(
 ) -> Status {
     Status::of(|| {
         let place = drained.cleared_if_any()?;
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         fill_closed(place, connection.shutdown_both(budget))
     })
 }
@@ -469,7 +467,7 @@ pub extern "C" fn connection_check_closed(
 ) -> Status {
     Status::of(|| {
         let place = drained.cleared_if_any()?;
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         fill_closed(place, connection.check_closed(budget))
     })
 }
@@ -478,7 +476,7 @@ pub extern "C" fn connection_check_closed(
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_abort"))]
 pub extern "C" fn connection_abort(connection: Handle<'_, Connection>, alert: u8) -> Status {
     Status::of(|| {
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         connection.abort(AlertDescription(alert))?;
         Ok(())
     })
@@ -491,7 +489,7 @@ pub extern "C" fn connection_abort(connection: Handle<'_, Connection>, alert: u8
 pub extern "C" fn connection_end(connection: Handle<'_, Connection>, end: Out<'_, End>) -> Status {
     Status::of(|| {
         let place = end.cleared()?;
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         End::fill(place, connection.end());
         Ok(())
     })
@@ -500,20 +498,20 @@ pub extern "C" fn connection_end(connection: Handle<'_, Connection>, end: Out<'_
 /// `tlsr_connection_can_write`.
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_can_write"))]
 pub extern "C" fn connection_can_write(connection: Handle<'_, Connection>) -> i32 {
-    connection.get().is_ok_and(|Connection(connection, _)| connection.can_write()).into()
+    connection.get().is_ok_and(|Connection(connection)| connection.can_write()).into()
 }
 
 /// `tlsr_connection_may_write`.
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_may_write"))]
 pub extern "C" fn connection_may_write(connection: Handle<'_, Connection>) -> i32 {
-    connection.get().is_ok_and(|Connection(connection, _)| connection.may_write()).into()
+    connection.get().is_ok_and(|Connection(connection)| connection.may_write()).into()
 }
 
 /// `tlsr_connection_take_sealed_alert`.
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "connection_take_sealed_alert"))]
 pub extern "C" fn connection_take_sealed_alert(connection: Handle<'_, Connection>) -> i32 {
     let alert =
-        connection.get().ok().and_then(|Connection(connection, _)| connection.take_sealed_alert());
+        connection.get().ok().and_then(|Connection(connection)| connection.take_sealed_alert());
     alert.map_or(-1, |alert| alert.0.into())
 }
 
@@ -525,7 +523,7 @@ pub extern "C" fn connection_position(
 ) -> Status {
     Status::of(|| {
         let place = position.cleared()?;
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         let (opener, sealer) = (connection.opener(), connection.writer().sealer());
         place.write(Position::of(Some(opener), Some(sealer)));
         Ok(())

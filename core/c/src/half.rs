@@ -6,7 +6,7 @@ use crate::connection::Connection;
 use crate::keys::{Keys, moving_keys};
 use crate::layer::Layer;
 use crate::mailbox::{Carry, Link, Mailbox, NewMailbox};
-use crate::memory::{Handle, Memory, Object, Region};
+use crate::memory::{Handle, Memory, Object};
 use crate::opener::Opener;
 use crate::sealer::Sealer;
 use crate::status::Status;
@@ -24,6 +24,10 @@ pub(crate) struct Half<H> {
 impl<H: Carry> Half<H> {
     pub(crate) const fn new(half: H) -> Self {
         Self { half, link: None, has_posted: false }
+    }
+
+    pub(crate) const fn get(&self) -> &H {
+        &self.half
     }
 
     /// Calls `call` with this half. What the other half posted is applied before it, and the notice or
@@ -108,7 +112,7 @@ pub(crate) fn split<W: Object, S: Object, H: Carry>(
     (sender, sender_size): (Handle<'_, S>, usize),
     (mailbox, mailbox_size): (Handle<'_, Mailbox>, usize),
     halves: impl FnOnce(W) -> (tls_record::Opener<Keys>, H),
-    sender_of: impl FnOnce(Half<H>, Region) -> S,
+    sender_of: impl FnOnce(Half<H>) -> S,
 ) -> Status {
     moving_keys(size_of::<Memory<W>>(), || {
         check_apart(&whole, &opener, &sender)?;
@@ -133,7 +137,7 @@ pub(crate) fn split<W: Object, S: Object, H: Carry>(
             sender_half.link(sender_link);
         }
         opener.fill(Opener(opener_half));
-        sender.fill(sender_of(sender_half, buffer));
+        sender.fill(sender_of(sender_half));
         Ok(())
     })
 }
@@ -145,7 +149,7 @@ pub(crate) fn join<W: Object, S: Object, H: Carry>(
     sender: Handle<'_, S>,
     half_of: impl Fn(&mut S) -> &mut Half<H>,
     into_half: impl FnOnce(S) -> Half<H>,
-    joined: impl FnOnce(tls_record::Opener<Keys>, H, Region) -> Result<W, KeyError>,
+    joined: impl FnOnce(tls_record::Opener<Keys>, H) -> Result<W, KeyError>,
 ) -> Status {
     moving_keys(size_of::<Memory<W>>(), || {
         check_apart(&whole, &opener, &sender)?;
@@ -163,7 +167,7 @@ pub(crate) fn join<W: Object, S: Object, H: Carry>(
         half_of(sender.get()).unlink();
         let opener = opener.take(|Opener(half)| half.half);
         let sender = sender.take(|sender| into_half(sender).half);
-        whole.fill(joined(opener, sender, buffer)?);
+        whole.fill(joined(opener, sender)?);
         Ok(())
     })
 }
@@ -195,7 +199,7 @@ pub extern "C" fn layer_split(
         (sealer, sealer_size),
         (mailbox, mailbox_size),
         |Layer(layer)| layer.split(),
-        |half, _| Sealer(half),
+        Sealer,
     )
 }
 
@@ -213,7 +217,7 @@ pub extern "C" fn layer_join(
         sealer,
         |Sealer(half)| half,
         |Sealer(half)| half,
-        |opener, sealer, _| RecordLayer::join(opener, sealer).map(Layer),
+        |opener, sealer| RecordLayer::join(opener, sealer).map(Layer),
     )
 }
 
@@ -233,7 +237,7 @@ pub extern "C" fn connection_split(
         (opener, opener_size),
         (writer, writer_size),
         (mailbox, mailbox_size),
-        |Connection(connection, _)| connection.split(),
+        |Connection(connection)| connection.split(),
         Writer,
     )
 }
@@ -250,10 +254,8 @@ pub extern "C" fn connection_join(
         (connection, size),
         opener,
         writer,
-        |Writer(half, _)| half,
-        |Writer(half, _)| half,
-        |opener, writer, buffer| {
-            ConnectionIn::join(opener, writer).map(|joined| Connection(joined, buffer))
-        },
+        |Writer(half)| half,
+        |Writer(half)| half,
+        |opener, writer| ConnectionIn::join(opener, writer).map(Connection),
     )
 }

@@ -75,9 +75,9 @@ pub extern "C" fn connection_hand_sender_to_kernel(
 ) -> Status {
     moving_keys(size_of::<Memory<Kernel>>(), || {
         kernel.check_beside(&connection)?;
-        let Connection(connection, buffer) = connection.get()?;
-        kernel.check_beside_buffer(*buffer)?;
-        put(kernel.room(size)?, connection.hand_sender_to_kernel())
+        let connection = connection.get()?;
+        kernel.check_beside_buffer(connection.buffer())?;
+        put(kernel.room(size)?, connection.0.hand_sender_to_kernel())
     })
 }
 
@@ -90,9 +90,9 @@ pub extern "C" fn connection_hand_receiver_to_kernel(
 ) -> Status {
     moving_keys(size_of::<Memory<Kernel>>(), || {
         kernel.check_beside(&connection)?;
-        let Connection(connection, buffer) = connection.get()?;
-        kernel.check_beside_buffer(*buffer)?;
-        put(kernel.room(size)?, connection.hand_receiver_to_kernel())
+        let connection = connection.get()?;
+        kernel.check_beside_buffer(connection.buffer())?;
+        put(kernel.room(size)?, connection.0.hand_receiver_to_kernel())
     })
 }
 
@@ -118,7 +118,7 @@ pub extern "C" fn connection_take_kernel_control(
 ) -> Status {
     Status::of(|| {
         let place = control.cleared()?;
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         Control::fill(place, connection.take_kernel_control());
         Ok(())
     })

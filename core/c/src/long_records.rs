@@ -102,7 +102,7 @@ pub extern "C" fn connection_received_pieces(
 ) -> Status {
     Status::of(|| {
         let place = opened.cleared()?;
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         let mut pieces = pieces.get(count)?;
         Opened::fill(place, &connection.received_pieces(pieces.get()))
     })
@@ -119,7 +119,7 @@ pub extern "C" fn connection_received_arriving(
 ) -> Status {
     Status::of(|| {
         let place = arrived.cleared()?;
-        let Connection(connection, _) = connection.get()?;
+        let Connection(connection) = connection.get()?;
         let input = input.slice(len)?;
         let address = input.as_ptr().addr();
         place.write(Arrived::of(connection.received_arriving(input, capacity)?, address));

@@ -41,7 +41,7 @@ pub extern "C" fn connection_suspend(
         let buffer = connection.as_ref().map_or(Region::NONE, |connection| connection.buffer());
         check_apart(&[connection_region, key.region(), bytes.region(), buffer])?;
         let place = bytes.cleared()?;
-        let Connection(connection, _) = connection?;
+        let Connection(connection) = connection?;
         let key = key.get()?;
         place.write(connection.suspend(key)?);
         Ok(())
@@ -89,8 +89,7 @@ pub extern "C" fn connection_resume(
         if buffer_len < MIN_BUFFER {
             return Err(Status::NO_SPACE);
         }
-        let region = buffer.region();
-        room.fill(Connection(ConnectionIn::resume_in(bytes, key, buffer)?, region));
+        room.fill(Connection(ConnectionIn::resume_in(bytes, key, buffer)?));
         Ok(())
     })
 }

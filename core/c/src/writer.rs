@@ -9,14 +9,14 @@ use crate::memory::{Bytes, Handle, Object, Out, Owned, Parts, Region, Slice, Sli
 use crate::outcome::{Control, End};
 use crate::status::Status;
 
-/// `tlsr_writer`. Its records lie in a buffer of the caller's, in the region.
-pub struct Writer(pub(crate) Half<WriterIn<Keys, Owned>>, pub(crate) Region);
+/// `tlsr_writer`. Its records lie in a buffer of the caller's.
+pub struct Writer(pub(crate) Half<WriterIn<Keys, Owned>>);
 
 impl Object for Writer {
     const KIND: u8 = 9;
 
     fn buffer(&self) -> Region {
-        self.1
+        self.0.get().buffer().region()
     }
 }
 
@@ -38,7 +38,7 @@ pub extern "C" fn writer_write(
 ) -> Status {
     Status::of(|| {
         let place = taken.cleared()?;
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         let data = data.slice(len)?;
         place.write(half.with(|writer| Ok(writer.write(&[data])?))?);
         Ok(())
@@ -55,7 +55,7 @@ pub extern "C" fn writer_write_parts(
 ) -> Status {
     Status::of(|| {
         let place = taken.cleared()?;
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         let parts = parts.get(count)?;
         place.write(half.with(|writer| Ok(writer.write(parts.get())?))?);
         Ok(())
@@ -70,7 +70,7 @@ pub extern "C" fn writer_write_handshake(
     len: usize,
 ) -> Status {
     Status::of(|| {
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         let messages = messages.slice(len)?;
         half.with(|writer| Ok(writer.write_handshake(&[messages])?))
     })
@@ -80,7 +80,7 @@ pub extern "C" fn writer_write_handshake(
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_write_change_cipher_spec"))]
 pub extern "C" fn writer_write_change_cipher_spec(writer: Handle<'_, Writer>) -> Status {
     Status::of(|| {
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         half.with(|writer| Ok(writer.write_change_cipher_spec()?))
     })
 }
@@ -94,7 +94,7 @@ pub extern "C" fn writer_reserve(
 ) -> Status {
     Status::of(|| {
         let place = slot.cleared()?;
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         place.write(half.with(|writer| Ok(SliceMut::of(writer.reserve(len)?)))?);
         Ok(())
     })
@@ -104,7 +104,7 @@ pub extern "C" fn writer_reserve(
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_commit"))]
 pub extern "C" fn writer_commit(writer: Handle<'_, Writer>, len: usize) -> Status {
     Status::of(|| {
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         half.with(|writer| Ok(writer.commit(len)?))
     })
 }
@@ -113,7 +113,7 @@ pub extern "C" fn writer_commit(writer: Handle<'_, Writer>, len: usize) -> Statu
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_discard"))]
 pub extern "C" fn writer_discard(writer: Handle<'_, Writer>) -> Status {
     Status::of(|| {
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         half.with(|writer| Ok(writer.discard()?))
     })
 }
@@ -125,7 +125,7 @@ pub extern "C" fn writer_discard(writer: Handle<'_, Writer>) -> Status {
 pub extern "C" fn writer_unsent(writer: Handle<'_, Writer>, unsent: Out<'_, Slice>) -> Status {
     Status::of(|| {
         let place = unsent.cleared()?;
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         place.write(half.with(|writer| Ok(Slice::of(writer.unsent())))?);
         Ok(())
     })
@@ -136,7 +136,7 @@ pub extern "C" fn writer_unsent(writer: Handle<'_, Writer>, unsent: Out<'_, Slic
 pub extern "C" fn writer_begin_send(writer: Handle<'_, Writer>, unsent: Out<'_, Slice>) -> Status {
     Status::of(|| {
         let place = unsent.cleared()?;
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         place.write(half.with(|writer| Ok(Slice::of(writer.begin_send())))?);
         Ok(())
     })
@@ -146,7 +146,7 @@ pub extern "C" fn writer_begin_send(writer: Handle<'_, Writer>, unsent: Out<'_, 
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_sent"))]
 pub extern "C" fn writer_sent(writer: Handle<'_, Writer>, len: usize) -> Status {
     Status::of(|| {
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         half.with(|writer| {
             check_sent(len, writer.unsent(), writer.end())?;
             writer.sent(len);
@@ -159,7 +159,7 @@ pub extern "C" fn writer_sent(writer: Handle<'_, Writer>, len: usize) -> Status 
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_transport_failed"))]
 pub extern "C" fn writer_transport_failed(writer: Handle<'_, Writer>) -> Status {
     Status::of(|| {
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         half.with(|writer| {
             writer.transport_failed();
             Ok(())
@@ -173,7 +173,7 @@ pub extern "C" fn writer_transport_failed(writer: Handle<'_, Writer>) -> Status 
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_update_keys"))]
 pub extern "C" fn writer_update_keys(writer: Handle<'_, Writer>, request: u8) -> Status {
     Status::of(|| {
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         half.with(|writer| Ok(writer.update_keys(request != 0)?))
     })
 }
@@ -182,7 +182,7 @@ pub extern "C" fn writer_update_keys(writer: Handle<'_, Writer>, request: u8) ->
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_refuse_renegotiation"))]
 pub extern "C" fn writer_refuse_renegotiation(writer: Handle<'_, Writer>) -> Status {
     Status::of(|| {
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         half.with(|writer| Ok(writer.refuse_renegotiation()?))
     })
 }
@@ -191,7 +191,7 @@ pub extern "C" fn writer_refuse_renegotiation(writer: Handle<'_, Writer>) -> Sta
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_set_fragment_limit"))]
 pub extern "C" fn writer_set_fragment_limit(writer: Handle<'_, Writer>, limit: u16) -> Status {
     Status::of(|| {
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         half.with(|writer| {
             writer.set_fragment_limit(limit);
             Ok(())
@@ -206,7 +206,7 @@ pub extern "C" fn writer_set_fragment_limit(writer: Handle<'_, Writer>, limit: u
 pub extern "C" fn writer_take_signal(writer: Handle<'_, Writer>, signal: Out<'_, u32>) -> Status {
     Status::of(|| {
         let place = signal.cleared()?;
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         place.write(half.with_posted(|writer| writer.take_signal().bits())?);
         Ok(())
     })
@@ -216,7 +216,7 @@ pub extern "C" fn writer_take_signal(writer: Handle<'_, Writer>, signal: Out<'_,
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_apply_notice"))]
 pub extern "C" fn writer_apply_notice(writer: Handle<'_, Writer>, notice: u32) -> Status {
     Status::of(|| {
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         half.with(|writer| {
             writer.apply(Notice::from_bits(notice));
             Ok(())
@@ -230,7 +230,7 @@ pub extern "C" fn writer_apply_notice(writer: Handle<'_, Writer>, notice: u32) -
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_shutdown"))]
 pub extern "C" fn writer_shutdown(writer: Handle<'_, Writer>) -> Status {
     Status::of(|| {
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         half.with(|writer| Ok(writer.shutdown()?))
     })
 }
@@ -239,7 +239,7 @@ pub extern "C" fn writer_shutdown(writer: Handle<'_, Writer>) -> Status {
 #[unsafe(export_name = concat!(env!("TLSR_PREFIX"), "writer_abort"))]
 pub extern "C" fn writer_abort(writer: Handle<'_, Writer>, alert: u8) -> Status {
     Status::of(|| {
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         half.with(|writer| Ok(writer.abort(AlertDescription(alert))?))
     })
 }
@@ -249,7 +249,7 @@ pub extern "C" fn writer_abort(writer: Handle<'_, Writer>, alert: u8) -> Status 
 pub extern "C" fn writer_end(writer: Handle<'_, Writer>, end: Out<'_, End>) -> Status {
     Status::of(|| {
         let place = end.cleared()?;
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         End::fill_write(place, half.with(|writer| Ok(writer.end()))?);
         Ok(())
     })
@@ -263,7 +263,7 @@ pub extern "C" fn writer_take_kernel_control(
 ) -> Status {
     Status::of(|| {
         let place = control.cleared()?;
-        let Writer(half, _) = writer.get()?;
+        let Writer(half) = writer.get()?;
         Control::fill(place, half.with(|writer| Ok(writer.take_kernel_control()))?);
         Ok(())
     })

@@ -27,6 +27,10 @@ impl<B> ByteQueue<B> {
     pub(crate) const fn new_in(bytes: B) -> Self {
         Self { bytes, start: 0, end: 0 }
     }
+
+    pub(crate) const fn buffer(&self) -> &B {
+        &self.bytes
+    }
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> ByteQueue<B> {

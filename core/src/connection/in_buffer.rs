@@ -104,6 +104,20 @@ impl<K: KeySchedule, B: AsRef<[u8]> + AsMut<[u8]>> ConnectionIn<K, B> {
         Ok(Self { opener: Opener::new(config), writer })
     }
 
+    /// Returns the buffer.
+    ///
+    /// ```
+    /// # use tls_record::aead::ring::Ring;
+    /// # use tls_record::{Config, ConnectionIn, Role, TrafficSecret};
+    /// # let buffer = vec![0; 200].into_boxed_slice();
+    /// let tls = ConnectionIn::<TrafficSecret<Ring>, Box<[u8]>>::without_keys_in(Config::new(Role::Client), buffer)?;
+    /// assert_eq!(tls.buffer().len(), 200);
+    /// # Ok::<(), tls_record::BufferTooShort>(())
+    /// ```
+    pub const fn buffer(&self) -> &B {
+        self.writer.buffer()
+    }
+
     /// Returns an unsettled connection, like [`Connection::unsettled`].
     #[inline(never)]
     pub(crate) fn unsettled_in(layer: RecordLayer<K>, buffer: B) -> Result<Self, BufferTooShort> {
@@ -123,6 +137,11 @@ impl<K: KeySchedule, B: AsRef<[u8]> + AsMut<[u8]>> WriterIn<K, B> {
         let mut this = Self::over(sealer, queue(buffer)?);
         this.settle();
         Ok(this)
+    }
+
+    /// Returns the buffer: see [`ConnectionIn::buffer`].
+    pub const fn buffer(&self) -> &B {
+        self.unsent.buffer()
     }
 }
 

@@ -64,7 +64,7 @@ pub struct Writer<K: KeySchedule, const TX: usize, B = [u8; TX]> {
     /// it may not know that yet, and what DMA writes there would be sent.
     slot: Option<Slot>,
     sealer: Sealer<K>,
-    unsent: ByteQueue<B>,
+    pub(super) unsent: ByteQueue<B>,
 }
 
 impl<K: KeySchedule, const TX: usize> Writer<K, TX> {

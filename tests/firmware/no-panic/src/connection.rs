@@ -21,9 +21,11 @@ pub(crate) fn prove_in_buffers<K: KeySchedule>(keys: impl Keys<K>) {
     let _ = any(ConnectionIn::<K, _>::without_keys_in(config(), AnyBytes));
     let layer = any(RecordLayer::<K>::new(config()));
     if let Ok(in_buffer) = any(ConnectionIn::new_in(layer, AnyBytes)) {
+        any(ConnectionIn::buffer(&in_buffer));
         connection(in_buffer, keys);
     }
     if let Ok(in_buffer) = any(WriterIn::<K, _>::new_in(any(Sealer::new(config())), AnyBytes)) {
+        any(WriterIn::buffer(&in_buffer));
         writer(in_buffer);
     }
 }
