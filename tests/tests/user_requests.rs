@@ -1,6 +1,6 @@
 //! One test for each thing that users of other libraries ask for.
 //!
-//! Some are tested in other files: two halves without a lock (rustls#288, #1958, #2761;
+//! Some are tested in other files: two halves that do not wait for each other (rustls#288, #1958, #2761;
 //! embedded-tls#94) in `threads.rs`; a lost alert, an answer to a KeyUpdate that waits for a write
 //! (mbedtls#8859, ktls#78, ntex#899) and a write after our close_notify (rustls#3047) in
 //! `known_vulnerabilities.rs`; suspending and resuming (mbedtls#3141, #6812) in `adapter/suspend.rs`; tickets
