@@ -29,6 +29,7 @@ use crate::crypto::scrub::scrub_stack;
 use crate::layer::config::Config;
 #[cfg(feature = "long-records")]
 use crate::layer::opener::arriving::Arrived;
+use crate::layer::opener::out_of_place::OpenedIn;
 use crate::layer::opener::{Opened, Opener};
 use crate::layer::pair;
 use crate::layer::record_layer::RecordLayer;
@@ -200,6 +201,21 @@ impl<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>> Connection<K
     /// [`received`](Self::received).
     pub fn received_into(&mut self, pieces: &[&[u8]], out: &mut [u8]) -> Result<Opened, OpenError> {
         let opened = self.opener.open_into(pieces, out);
+        self.tell_if_due();
+        opened
+    }
+
+    /// Opens a record to another buffer, if the cipher can: see [`Opener::open_out_of_place`].
+    ///
+    /// # Errors
+    /// The errors of [`Opener::open_out_of_place`], with the effects described at
+    /// [`received`](Self::received).
+    pub fn received_out_of_place(
+        &mut self,
+        input: &mut [u8],
+        out: &mut [u8],
+    ) -> Result<OpenedIn, OpenError> {
+        let opened = self.opener.open_out_of_place(input, out);
         self.tell_if_due();
         opened
     }

@@ -176,6 +176,7 @@ pub use layer::mailbox::{Linked, Mailbox};
 pub use layer::notice::{Notice, Signal};
 #[cfg(feature = "long-records")]
 pub use layer::opener::arriving::{Arrival, Arrived, Provisional};
+pub use layer::opener::out_of_place::OpenedIn;
 pub use layer::opener::{Event, Opened, Opener};
 pub use layer::record_buffer::{RecordBuffer, RecordBufferIn, RecordTooLong};
 pub use layer::record_layer::RecordLayer;

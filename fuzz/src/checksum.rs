@@ -9,16 +9,19 @@ use zeroize::Zeroize;
 
 const TAG_LEN: usize = 16;
 
-/// The [`Provider`] of the checksum cipher.
+/// The [`Provider`] of the checksum cipher: out of place or not.
 #[derive(Clone, Copy, Debug)]
-pub struct Checksum;
+pub struct ChecksumBy<const IS_OUT_OF_PLACE: bool>;
 
-impl Provider for Checksum {
-    type Aead = ChecksumAead;
+/// The checksum cipher, in place.
+pub type Checksum = ChecksumBy<false>;
+
+impl<const IS_OUT_OF_PLACE: bool> Provider for ChecksumBy<IS_OUT_OF_PLACE> {
+    type Aead = ChecksumAead<IS_OUT_OF_PLACE>;
 
     const STACK: usize = 0;
 
-    fn aead(algorithm: Algorithm, key: &[u8]) -> Option<ChecksumAead> {
+    fn aead(algorithm: Algorithm, key: &[u8]) -> Option<Self::Aead> {
         (key.len() == algorithm.key_len()).then(|| ChecksumAead {
             key: mix(0, key),
             algorithm,
@@ -47,7 +50,7 @@ fn fill(out: &mut [u8], mut state: u64) {
 
 /// A key of the checksum cipher.
 #[derive(Clone, Debug)]
-pub struct ChecksumAead {
+pub struct ChecksumAead<const IS_OUT_OF_PLACE: bool = false> {
     key: u64,
     algorithm: Algorithm,
     operation: Option<Operation>,
@@ -64,7 +67,7 @@ struct Operation {
     is_verified: bool,
 }
 
-impl ChecksumAead {
+impl<const IS_OUT_OF_PLACE: bool> ChecksumAead<IS_OUT_OF_PLACE> {
     fn tag(&self, nonce: &[u8; NONCE_LEN], additional_data: &[u8], text: &[u8]) -> [u8; TAG_LEN] {
         let sum = mix(mix(mix(self.key, nonce), additional_data), text);
         let mut tag = [0; TAG_LEN];
@@ -86,13 +89,15 @@ pub(crate) fn mix(state: u64, bytes: &[u8]) -> u64 {
     step(step(state, u64::from_be_bytes(last)), bytes.len() as u64)
 }
 
-impl Zeroize for ChecksumAead {
+impl<const IS_OUT_OF_PLACE: bool> Zeroize for ChecksumAead<IS_OUT_OF_PLACE> {
     fn zeroize(&mut self) {
         self.key = 0;
     }
 }
 
-impl Aead for ChecksumAead {
+impl<const IS_OUT_OF_PLACE: bool> Aead for ChecksumAead<IS_OUT_OF_PLACE> {
+    const IS_OUT_OF_PLACE: bool = IS_OUT_OF_PLACE;
+
     fn tag_len(&self) -> usize {
         TAG_LEN
     }
@@ -127,7 +132,7 @@ impl Aead for ChecksumAead {
     }
 }
 
-impl MultiPart for ChecksumAead {
+impl<const IS_OUT_OF_PLACE: bool> MultiPart for ChecksumAead<IS_OUT_OF_PLACE> {
     fn begin(
         &mut self,
         nonce: &[u8; NONCE_LEN],

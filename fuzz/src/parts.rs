@@ -1,16 +1,17 @@
-//! The same bytes to three receivers: one opens them in one buffer, one in pieces, and one as they arrive
-//! in a short buffer. All three must reach the same end.
+//! The same bytes to four receivers: one opens them in one buffer, one out of place, one in pieces, and one
+//! as they arrive in a short buffer. All four must reach the same end.
 //!
-//! The third may end earlier: it holds no handshake message and no alert that is longer than its buffer,
+//! The last may end earlier: it holds no handshake message and no alert that is longer than its buffer,
 //! and refuses a plaintext that is too long before its tag.
 
+use tls_record::aead::Provider;
 use tls_record::close::ReadState;
 use tls_record::{
-    Arrival, Arrived, Epoch, Event, Fault, HEADER_LEN, OpenError, Opened, Opener, ReadEnd,
-    TrafficSecret, slices_of,
+    Arrival, Arrived, Epoch, Event, Fault, HEADER_LEN, OpenError, Opened, OpenedIn, Opener,
+    ReadEnd, TrafficSecret, slices_of,
 };
 
-use crate::checksum::Checksum;
+use crate::checksum::{Checksum, ChecksumBy};
 use crate::input::input;
 use crate::peer::Direction;
 use crate::receiving::Kind;
@@ -46,7 +47,7 @@ input! {
     }
 }
 
-type Half = Opener<TrafficSecret<Checksum>>;
+type Half<P = Checksum> = Opener<TrafficSecret<P>>;
 
 /// An event without ranges.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +84,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(mut half: Half, got: Vec<Got>, error: Option<OpenError>) -> Self {
+    fn of<P: Provider>(mut half: Half<P>, got: Vec<Got>, error: Option<OpenError>) -> Self {
         let sequence = half.sequence();
         let end = half.eof();
         Self { got, error, end, notice: half.take_notice().bits(), sequence }
@@ -96,6 +97,7 @@ impl crate::Input for Input {
     fn run(&self) {
         let wire = self.wire();
         let usual = usual(self.half(), wire.clone());
+        assert_eq!(self.out_of_place(wire.clone()), usual, "out of place");
         assert_eq!(self.in_pieces(wire.clone()), usual, "in pieces");
         let (arriving, is_refused) = self.arriving(&wire);
         if !is_refused {
@@ -122,11 +124,11 @@ fn fault_of(error: OpenError) -> Fault {
 }
 
 impl Input {
-    fn secret(&self) -> TrafficSecret<Checksum> {
+    fn secret<P: Provider>(&self) -> TrafficSecret<P> {
         self.setup.suite.secret(7)
     }
 
-    fn half(&self) -> Half {
+    fn half<P: Provider>(&self) -> Half<P> {
         let mut half = Half::new(self.setup.config());
         let first = self.setup.suite.first_number(Epoch::Application);
         half.take_over(Epoch::Application, self.secret(), first).expect("keys fit");
@@ -135,7 +137,7 @@ impl Input {
 
     fn wire(&self) -> Vec<u8> {
         let first = self.setup.suite.first_number(Epoch::Application);
-        let mut peer = Direction::from(self.secret(), first);
+        let mut peer = Direction::from(self.secret::<Checksum>(), first);
         let mut wire = Vec::new();
         for call in &self.calls {
             match call {
@@ -171,6 +173,29 @@ impl Input {
     fn lengths(&self) -> impl Iterator<Item = usize> {
         let lengths = self.lengths.to_le_bytes().map(usize::from);
         lengths.into_iter().chain([700]).cycle()
+    }
+
+    /// The output has room for some of the records, and is filled with what the cipher must overwrite.
+    fn out_of_place(&self, mut buffer: Vec<u8>) -> Outcome {
+        let (mut half, mut got, mut at) = (self.half::<ChecksumBy<true>>(), Vec::new(), 0);
+        let mut lengths = self.lengths();
+        while at < buffer.len() && got.last() != Some(&CLOSED) {
+            let mut out = vec![0xaa; 33 * lengths.next().unwrap_or_default()];
+            match half.open_out_of_place(&mut buffer[at..], &mut out) {
+                Ok(OpenedIn::Output { consumed, len }) => {
+                    assert!(len > 0 && consumed > len);
+                    got.push(Got::Data(out[..len].to_vec()));
+                    at += consumed;
+                }
+                Ok(OpenedIn::Input(Opened { consumed, event })) => {
+                    let Some(one) = Got::of(event, &buffer[at..]) else { break };
+                    got.push(one);
+                    at += consumed;
+                }
+                Err(error) => return Outcome::of(half, got, Some(error)),
+            }
+        }
+        Outcome::of(half, got, None)
     }
 
     fn in_pieces(&self, mut buffer: Vec<u8>) -> Outcome {
@@ -212,7 +237,8 @@ impl Input {
     /// Returns also whether a record was refused that the others accept.
     fn arriving(&self, wire: &[u8]) -> (Outcome, bool) {
         let capacity = 256 + usize::from(self.room);
-        let (mut half, mut got, mut lengths) = (self.half(), Vec::new(), self.lengths());
+        let (mut half, mut got, mut lengths) =
+            (self.half::<Checksum>(), Vec::new(), self.lengths());
         let (mut buffer, mut filled, mut transport) = (vec![0; capacity], 0, wire);
         let (mut provisional, mut is_longer) = (Vec::new(), false);
         'receiving: loop {

@@ -19,6 +19,7 @@ use crate::protocol::record::{ContentType, HEADER_LEN, Header, VERSION_FIELD, Ve
 const EXPLICIT_NONCE_LEN: usize = 8;
 
 /// The most bytes of a record in front of its ciphertext.
+#[cfg(feature = "long-records")]
 pub(crate) const MAX_HEADROOM: usize = HEADER_LEN + EXPLICIT_NONCE_LEN;
 
 /// Length of the additional data of TLS 1.2.
@@ -105,6 +106,13 @@ impl<K: KeySchedule> Protection<K> {
     /// Returns the length of a record with `content` bytes of content, without padding.
     pub(crate) fn record_len(&self, content: usize) -> usize {
         content.saturating_add(self.overhead.into())
+    }
+
+    /// Returns the length of the plaintext of a record whose body has `length` bytes: in TLS 1.3, of the
+    /// inner plaintext. `None` if the record is shorter than its overhead.
+    pub(crate) fn plaintext_len(&self, length: usize) -> Option<usize> {
+        let inner_type = if self.version.is_tls12() { 0 } else { INNER_TYPE_LEN };
+        length.saturating_add(inner_type).checked_sub(self.expansion().into())
     }
 
     /// Returns the length of a tag.
@@ -241,13 +249,13 @@ impl<K: KeySchedule> Protection<K> {
     ///
     /// Inlined, so that each caller has it without the checks that it knows the answers to.
     #[inline(always)]
-    fn inputs<'a, 'b>(
+    fn inputs<'a, B: Body>(
         &self,
         header: &'a [u8; HEADER_LEN],
-        mut body: &'b mut [u8],
+        mut body: B,
         length: usize,
         tls12_data: &'a mut MaybeUninit<[u8; TLS12_DATA_LEN]>,
-    ) -> Result<Inputs<'a, 'b>, Fault> {
+    ) -> Result<Inputs<'a, B>, Fault> {
         if self.sequence == u64::MAX {
             return Err(Fault::SequenceExhausted);
         }
@@ -256,12 +264,10 @@ impl<K: KeySchedule> Protection<K> {
         let mut len = length.wrapping_add(HEADER_LEN).wrapping_sub(self.overhead.into());
         let additional_data: &[u8] = if self.version.is_tls12() {
             if self.headroom() != HEADER_LEN {
-                let (explicit, rest) = body
-                    .split_first_chunk_mut::<EXPLICIT_NONCE_LEN>()
-                    .ok_or(Fault::BadRecordMac)?;
-                number = u64::from_be_bytes(*explicit) ^ self.iv_counter();
+                let explicit;
+                (explicit, body) = body.split_explicit_nonce().ok_or(Fault::BadRecordMac)?;
+                number = explicit ^ self.iv_counter();
                 start = EXPLICIT_NONCE_LEN;
-                body = rest;
             }
             tls12_data.write(tls12_additional_data(self.sequence, *header, len))
         } else {
@@ -271,37 +277,55 @@ impl<K: KeySchedule> Protection<K> {
         Ok(Inputs { nonce: self.nonce(number), additional_data, start, body, len })
     }
 
-    /// Opens the body of a record in place, or the same body that lies at `from`. In that case `body` needs
-    /// to hold only what is in front of the ciphertext. Returns where the plaintext begins in the body, and
-    /// the plaintext: in TLS 1.3, the inner plaintext.
+    /// Opens the body of a record in place. Returns where the plaintext begins in the body, and the
+    /// plaintext: in TLS 1.3, the inner plaintext.
     #[inline]
     pub(crate) fn open<'a>(
         &mut self,
         header: &[u8; HEADER_LEN],
         body: &'a mut [u8],
-        from: Option<&[u8]>,
     ) -> Result<(usize, &'a [u8]), Fault> {
-        let length = body.len();
         let mut tls12_data = MaybeUninit::uninit();
+        let length = body.len();
         let Inputs { nonce, additional_data, start, body, len } =
             self.inputs(header, body, length, &mut tls12_data)?;
         let (plaintext, tag) = body.split_at_mut_checked(len).ok_or(Fault::BadRecordMac)?;
-        let opened = match from {
-            Some(from) if K::Aead::IS_OUT_OF_PLACE => {
-                let from = from.get(start..).and_then(|from| from.split_at_checked(len));
-                let (ciphertext, tag) = from.ok_or(Fault::BadRecordMac)?;
-                self.aead.open_from(&nonce, additional_data, ciphertext, tag, plaintext)
-            }
-            _ => self.aead.open(&nonce, additional_data, plaintext, tag),
-        };
+        let opened = self.aead.open(&nonce, additional_data, plaintext, tag);
         if opened.is_err() {
-            // The cipher may have left plaintext that is not authenticated.
-            plaintext.fill(0);
-            return Err(Fault::BadRecordMac);
+            return Err(not_opened(plaintext));
         }
-        self.sequence = self.sequence.wrapping_add(1); // `u64::MAX` is refused above
+        self.sequence = self.sequence.wrapping_add(1); // `inputs` refuses `u64::MAX`
         Ok((start, plaintext))
     }
+
+    /// Opens the body of a record to the front of `out`, where its [`Self::plaintext_len`] must fit. Returns
+    /// what [`Self::open`] does.
+    pub(crate) fn open_to<'a>(
+        &mut self,
+        header: &[u8; HEADER_LEN],
+        body: &[u8],
+        out: &'a mut [u8],
+    ) -> Result<(usize, &'a [u8]), Fault> {
+        let mut tls12_data = MaybeUninit::uninit();
+        let Inputs { nonce, additional_data, start, body, len } =
+            self.inputs(header, body, body.len(), &mut tls12_data)?;
+        let (ciphertext, tag) = body.split_at_checked(len).ok_or(Fault::BadRecordMac)?;
+        let plaintext = out.get_mut(..len).ok_or(Fault::BadRecordMac)?;
+        let opened = self.aead.open_from(&nonce, additional_data, ciphertext, tag, plaintext);
+        if opened.is_err() {
+            return Err(not_opened(plaintext));
+        }
+        self.sequence = self.sequence.wrapping_add(1); // `inputs` refuses `u64::MAX`
+        Ok((start, plaintext))
+    }
+}
+
+/// Overwrites what the cipher left of a record that it did not open: plaintext that is not authenticated.
+#[cfg_attr(target_pointer_width = "64", cold, inline(never))]
+#[cfg_attr(not(target_pointer_width = "64"), inline(always))]
+fn not_opened(plaintext: &mut [u8]) -> Fault {
+    plaintext.fill(0);
+    Fault::BadRecordMac
 }
 
 /// Overwrites a record that the cipher did not seal, so that its content is not taken for a record.
@@ -322,13 +346,35 @@ pub(crate) const fn is_out_of_place<K: KeySchedule>(len: usize) -> bool {
     K::Aead::IS_OUT_OF_PLACE && len > SHORT
 }
 
+/// The body of a record, to be opened in place or out of place.
+trait Body: Sized {
+    /// Splits off the explicit nonce of TLS 1.2.
+    fn split_explicit_nonce(self) -> Option<(u64, Self)>;
+}
+
+impl Body for &mut [u8] {
+    #[inline(always)]
+    fn split_explicit_nonce(self) -> Option<(u64, Self)> {
+        let (nonce, rest) = self.split_first_chunk_mut()?;
+        Some((u64::from_be_bytes(*nonce), rest))
+    }
+}
+
+impl Body for &[u8] {
+    #[inline(always)]
+    fn split_explicit_nonce(self) -> Option<(u64, Self)> {
+        let (nonce, rest) = self.split_first_chunk()?;
+        Some((u64::from_be_bytes(*nonce), rest))
+    }
+}
+
 /// What a cipher needs to open a record, beside its ciphertext and its tag.
-struct Inputs<'a, 'b> {
+struct Inputs<'a, B> {
     nonce: [u8; NONCE_LEN],
     additional_data: &'a [u8],
     /// Where the ciphertext begins in the body, and the body from there on.
     start: usize,
-    body: &'b mut [u8],
+    body: B,
     /// Length of the ciphertext. If the record is shorter than its overhead, it has wrapped, and is longer
     /// than the body.
     len: usize,

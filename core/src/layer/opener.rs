@@ -12,6 +12,7 @@ mod handshake;
 mod header;
 mod into;
 mod keys;
+pub(crate) mod out_of_place;
 #[cfg(feature = "long-records")]
 mod pieces;
 mod suspend;
@@ -24,9 +25,7 @@ use content::Plaintext;
 use early_data::EarlyData;
 use header::protecting;
 
-use crate::buffer::bytes::copy_content;
 use crate::buffer::front::Front;
-use crate::crypto::aead::Aead;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::{self, Inner};
 use crate::crypto::protection::{Keys, Protection};
@@ -105,6 +104,19 @@ enum RestIn {
     /// It has not arrived, or was not passed to [`Opener::open_arriving`] yet.
     #[cfg(feature = "long-records")]
     Arriving,
+}
+
+/// A protected record that was decrypted.
+struct Decrypted<'a> {
+    /// In its header.
+    content_type: ContentType,
+    /// In TLS 1.3, the inner plaintext.
+    plaintext: &'a [u8],
+    is_tls12: bool,
+    /// Where the plaintext begins in the body of the record.
+    start: usize,
+    /// Length of the record.
+    total: usize,
 }
 
 /// The receiving half of a connection.
@@ -259,17 +271,15 @@ impl<K: KeySchedule> Opener<K> {
         if self.state != ReadState::Open {
             return self.open_after_end(input.len());
         }
-        let opened = self.open_next(input, None);
+        let opened = self.open_next(input);
         if let Err(error) = opened {
             self.stop(error);
         }
         opened
     }
 
-    /// Opens what is at the front of `input`: in place, or if it lies at `from`, from there. In that case
-    /// `input` needs to hold only what is in front of the ciphertext.
     #[inline]
-    fn open_next(&mut self, input: &mut [u8], from: Option<&[u8]>) -> Result<Opened, OpenError> {
+    fn open_next(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
         if self.rest != 0 {
             return self.open_rest(input);
         }
@@ -279,11 +289,6 @@ impl<K: KeySchedule> Opener<K> {
         };
         let Header { content_type, version, length } = Header::decode(*header);
         let Some(keys) = protecting(self.keys.get_mut(), content_type, version)? else {
-            if K::Aead::IS_OUT_OF_PLACE
-                && let Some(from) = from
-            {
-                copy_content(from.get(HEADER_LEN..).unwrap_or_default(), after);
-            }
             return self.open_unprotected(header, after);
         };
         if self.early_data.is_over(self.max_body, length) {
@@ -299,11 +304,24 @@ impl<K: KeySchedule> Opener<K> {
         self.is_first = false;
 
         let is_tls12 = keys.version.is_tls12();
-        let from = from.and_then(|from| from.get(HEADER_LEN..));
-        let (start, plaintext) = match keys.open(header, body, from) {
+        let (start, plaintext) = match keys.open(header, body) {
             Ok(plaintext) => plaintext,
             Err(fault) => return self.not_opened(fault, total),
         };
+        let decrypted = Decrypted { content_type, plaintext, is_tls12, start, total };
+        self.take_plaintext(decrypted, available)
+    }
+
+    /// Handles the plaintext of a protected record. `available` is the length of the input.
+    ///
+    /// Inlined, so that the fast path has no call.
+    #[inline(always)]
+    fn take_plaintext(
+        &mut self,
+        decrypted: Decrypted<'_>,
+        available: usize,
+    ) -> Result<Opened, OpenError> {
+        let Decrypted { content_type, plaintext, is_tls12, start, total } = decrypted;
         if plaintext.len() > usize::from(self.max_plaintext) {
             return Err(Fault::RecordOverflow.into());
         }

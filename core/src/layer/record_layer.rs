@@ -8,6 +8,7 @@ use crate::crypto::scrub::scrub_stack;
 use crate::layer::config::Config;
 #[cfg(feature = "long-records")]
 use crate::layer::opener::arriving::Arrived;
+use crate::layer::opener::out_of_place::OpenedIn;
 use crate::layer::opener::{Event, Opened, Opener};
 use crate::layer::pair;
 use crate::layer::sealer::{Sealed, Sealer};
@@ -108,6 +109,23 @@ impl<K: KeySchedule> RecordLayer<K> {
     /// The errors of [`Opener::open_into`].
     pub fn open_into(&mut self, pieces: &[&[u8]], out: &mut [u8]) -> Result<Opened, OpenError> {
         let opened = self.opener.open_into(pieces, out);
+        if self.opener.has_notice() {
+            self.tell_sealer_if_due();
+        }
+        opened
+    }
+
+    /// See [`Opener::open_out_of_place`].
+    ///
+    /// # Errors
+    /// The errors of [`Opener::open_out_of_place`].
+    #[inline]
+    pub fn open_out_of_place(
+        &mut self,
+        input: &mut [u8],
+        out: &mut [u8],
+    ) -> Result<OpenedIn, OpenError> {
+        let opened = self.opener.open_out_of_place(input, out);
         if self.opener.has_notice() {
             self.tell_sealer_if_due();
         }

@@ -48,6 +48,7 @@ mod change_cipher_spec;
 mod early_data;
 mod handshake;
 mod limits_learnt_late;
+mod open_out_of_place;
 mod out_of_place;
 mod protection;
 mod sizes;

@@ -3,27 +3,19 @@
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::{INNER_TYPE_LEN, Inputs, Protection};
+use super::{Inputs, Protection};
 use crate::buffer::pieces::{gather, visit};
 use crate::crypto::aead::multi_part::{MAX_TAG, MultiPart};
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::padding::Tail;
 use crate::protocol::error::Fault;
-use crate::protocol::record::{HEADER_LEN, Header};
+use crate::protocol::record::Header;
 
 impl<K: KeySchedule<Aead: MultiPart>> Protection<K> {
-    /// Returns the length of the plaintext of a record: in TLS 1.3, of the inner plaintext.
-    pub(crate) fn plaintext_len(&self, header: &[u8; HEADER_LEN]) -> Result<usize, Fault> {
-        let inner_type = if self.version.is_tls12() { 0 } else { INNER_TYPE_LEN };
-        // Does not wrap: a number of 16 bits, and a small one.
-        let len = usize::from(Header::decode(*header).length).wrapping_add(inner_type);
-        len.checked_sub(self.expansion().into()).ok_or(Fault::BadRecordMac)
-    }
-
     /// Begins to open a record. `front` is its front, up to the ciphertext. Returns the length of the
     /// plaintext.
-    pub(crate) fn begin(&mut self, front: &mut [u8]) -> Result<usize, Fault> {
-        let (header, behind) = front.split_first_chunk_mut().ok_or(Fault::BadRecordMac)?;
+    pub(crate) fn begin(&mut self, front: &[u8]) -> Result<usize, Fault> {
+        let (header, behind) = front.split_first_chunk().ok_or(Fault::BadRecordMac)?;
         let length = Header::decode(*header).length.into();
         let mut tls12_data = MaybeUninit::uninit();
         let Inputs { nonce, additional_data, len, .. } =

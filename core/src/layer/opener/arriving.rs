@@ -284,11 +284,11 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
         let (Some(keys), Some(header)) = (self.keys.get(), input.first_chunk()) else {
             return Err(Fault::Crypto);
         };
-        let len = keys.plaintext_len(header)?;
+        let Header { content_type, length, .. } = Header::decode(*header);
+        let len = keys.plaintext_len(length.into()).ok_or(Fault::BadRecordMac)?;
         if len > usize::from(self.max_plaintext) {
             return Err(Fault::RecordOverflow);
         }
-        let content_type = Header::decode(*header).content_type;
         if keys.version.is_tls12() && content_type != ContentType::APPLICATION_DATA {
             return Err(Fault::UnexpectedContentType);
         }

@@ -4,9 +4,7 @@ use core::ops::Range;
 
 use super::{Event, Opened, Opener, RestIn};
 use crate::buffer::bytes::{Source, length};
-use crate::crypto::aead::Aead;
 use crate::crypto::keys::KeySchedule;
-use crate::crypto::protection::{MAX_HEADROOM, is_out_of_place};
 use crate::protocol::close::ReadState;
 use crate::protocol::error::OpenError;
 use crate::protocol::handshake::HandshakePiece;
@@ -55,12 +53,12 @@ impl<K: KeySchedule> Opener<K> {
         if self.state != ReadState::Open {
             return self.open_after_end(available);
         }
-        let mut from = None;
-        let at = if self.rest != 0 {
+        let mut at = 0;
+        let mut opened = if self.rest != 0 {
             if self.rest_in != RestIn::Output {
                 return Err(OpenError::OtherBuffer);
             }
-            let at = usize::from(self.rest_at);
+            at = usize::from(self.rest_at);
             let total = usize::from(self.rest).wrapping_add(self.trailer.into());
             if available < total {
                 return Ok(self.need_more(available, total));
@@ -68,7 +66,9 @@ impl<K: KeySchedule> Opener<K> {
             if out.len() < at.wrapping_add(total) {
                 return Ok(self.need_more(available, at.wrapping_add(total)));
             }
-            at
+            // `open` finds the rest at the front of its input now, and must not refuse it.
+            self.rest_in = RestIn::Input;
+            self.open(out.get_mut(at..).unwrap_or_default())
         } else {
             // Pass the header alone: `open` checks it before it asks for the body.
             let mut header = [0; HEADER_LEN];
@@ -78,26 +78,19 @@ impl<K: KeySchedule> Opener<K> {
             let Ok(Opened { event: Event::NeedMore { total }, .. }) = opened else {
                 return opened;
             };
-            let Some(record) = out.get_mut(..total).filter(|_| total <= available) else {
+            let Some(out) = out.get_mut(..total).filter(|_| total <= available) else {
                 return opened;
             };
-            let mut copied = record;
-            if is_out_of_place::<K>(total) {
-                from = Source::new(pieces).whole(total);
+            match self.out_of_place(header, total).zip(Source::new(pieces).whole(total)) {
+                Some((headroom, record)) => {
+                    let out = out.get_mut(headroom..).unwrap_or_default();
+                    self.open_to(record, out, available).map(|(opened, _)| opened)
+                }
+                None => {
+                    Source::new(pieces).copy_to(out);
+                    self.open(out)
+                }
             }
-            if from.is_some() {
-                copied = copied.get_mut(..MAX_HEADROOM).unwrap_or_default();
-            }
-            Source::new(pieces).copy_to(copied);
-            0
-        };
-        // `open` finds the rest at the front of its input now, and must not refuse it.
-        self.rest_in = RestIn::Input;
-        let out = out.get_mut(at..).unwrap_or_default();
-        let mut opened = if K::Aead::IS_OUT_OF_PLACE && from.is_some() {
-            self.open_next(out, from).inspect_err(|error| self.stop(*error))
-        } else {
-            self.open(out)
         };
         if self.rest != 0 {
             self.rest_in = RestIn::Output;

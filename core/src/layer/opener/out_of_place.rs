@@ -1,0 +1,143 @@
+//! Opening records whose application data goes to another buffer.
+
+use super::{Decrypted, Event, Opened, Opener, protecting};
+use crate::buffer::bytes::copy_content;
+use crate::crypto::keys::KeySchedule;
+use crate::crypto::protection::is_out_of_place;
+use crate::protocol::close::ReadState;
+use crate::protocol::error::{Fault, OpenError};
+use crate::protocol::record::{ContentType, HEADER_LEN, Header};
+
+/// The result of one call of [`Opener::open_out_of_place`], and the buffer that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum OpenedIn {
+    /// Application data is at the front of the output.
+    Output {
+        /// Number of bytes at the front of the input that were consumed: the record.
+        consumed: usize,
+        /// Number of bytes of application data. Never 0.
+        len: usize,
+    },
+    /// What [`Opener::open`] returns, about the input.
+    Input(Opened),
+}
+
+impl<K: KeySchedule> Opener<K> {
+    /// Opens the record at the front of `input` to the front of `out`, where the cipher and `out` allow it.
+    ///
+    /// This is for streams, whose caller passes a slice to read into: application data reaches `out` without
+    /// a copy. That needs a cipher that [is out of place](crate::aead::Aead::IS_OUT_OF_PLACE), a record of more than 512
+    /// bytes, and an `out` that holds all of its plaintext: in TLS 1.3 with content type and padding, so at
+    /// least 16,385 bytes for the longest record. Otherwise the record is opened in `input`, as by
+    /// [`open`](Self::open), and so is one that holds no application data. The two functions may be
+    /// called by turns.
+    ///
+    /// The bytes of `out` behind those of [`OpenedIn::Output`], or all of them otherwise, may have changed.
+    ///
+    /// # Errors
+    /// The errors of [`open`](Self::open).
+    ///
+    /// ```
+    /// # use tls_record::aead::{Algorithm, aws_lc::AwsLc};
+    /// # use tls_record::{Config, Epoch, Event, Opened, OpenedIn, Opener, OpenError, Role, Sealer, TrafficSecret};
+    /// # let secret = || TrafficSecret::<AwsLc>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
+    /// # let mut sealer = Sealer::new(Config::new(Role::Client));
+    /// # let mut opener = Opener::new(Config::new(Role::Server));
+    /// # sealer.install(Epoch::Application, secret())?;
+    /// # opener.install(Epoch::Application, secret())?;
+    /// # let mut wire = [0; 1100];
+    /// # let len = sealer.seal(&[&[5; 1000]], &mut wire).unwrap().written;
+    /// # let received = &mut wire[..len];
+    /// let mut out = [0; 16_385];
+    /// match opener.open_out_of_place(received, &mut out).unwrap() {
+    ///     OpenedIn::Output { len, .. } => assert_eq!(out[..len], [5; 1000]),
+    ///     OpenedIn::Input(Opened { event: Event::ApplicationData(range), .. }) => {
+    ///         out[..range.len()].copy_from_slice(&received[range]);
+    ///     }
+    ///     OpenedIn::Input(_) => {} // as after `open`
+    /// }
+    /// # Ok::<(), tls_record::KeyError>(())
+    /// ```
+    #[inline]
+    pub fn open_out_of_place(
+        &mut self,
+        input: &mut [u8],
+        out: &mut [u8],
+    ) -> Result<OpenedIn, OpenError> {
+        let available = input.len();
+        let Some((record, headroom)) = self.split_fitting(input, out.len()) else {
+            return self.open(input).map(OpenedIn::Input);
+        };
+        let consumed = record.len();
+        let (opened, plaintext) = self.open_to(record, out, available)?;
+        if let Event::ApplicationData(range) = opened.event {
+            return Ok(OpenedIn::Output { consumed, len: range.len() });
+        }
+        // A message, and the rest of a record that holds several, are read where `open` leaves them.
+        copy_content(plaintext, record.get_mut(headroom..).unwrap_or_default());
+        Ok(OpenedIn::Input(opened))
+    }
+
+    /// Returns the record at the front of `input`, and its headroom, if it can be opened out of place and its
+    /// plaintext fits into `room` bytes.
+    fn split_fitting<'a>(&self, input: &'a mut [u8], room: usize) -> Option<(&'a mut [u8], usize)> {
+        let header = *input.first_chunk()?;
+        let Header { content_type, length, .. } = Header::decode(header);
+        // Does not wrap: 5 bytes and a 16-bit length.
+        let record = input.get_mut(..HEADER_LEN.wrapping_add(length.into()))?;
+        let headroom = self.out_of_place(header, record.len())?;
+        let is_fitting = self.state == ReadState::Open
+            && self.rest == 0
+            && content_type == ContentType::APPLICATION_DATA
+            && length <= self.max_body
+            && self.keys.get()?.plaintext_len(length.into())? <= room;
+        is_fitting.then_some((record, headroom))
+    }
+
+    /// Returns the headroom of a record of `total` bytes if it is protected, and the cipher reads records of
+    /// this length where they are.
+    pub(super) fn out_of_place(&self, header: [u8; HEADER_LEN], total: usize) -> Option<usize> {
+        if !is_out_of_place::<K>(total) {
+            return None;
+        }
+        let Header { content_type, version, .. } = Header::decode(header);
+        Some(protecting(self.keys.get(), content_type, version).ok()??.headroom())
+    }
+
+    /// Opens a protected record to the front of `out`, where its plaintext must fit. Positions in the
+    /// returned event are those of `record`. `available` is the length of the input, which the record begins.
+    pub(super) fn open_to<'a>(
+        &mut self,
+        record: &[u8],
+        out: &'a mut [u8],
+        available: usize,
+    ) -> Result<(Opened, &'a [u8]), OpenError> {
+        let opened = self.open_protected_to(record, out, available);
+        if let Err(error) = opened {
+            self.stop(error);
+        }
+        opened
+    }
+
+    fn open_protected_to<'a>(
+        &mut self,
+        record: &[u8],
+        out: &'a mut [u8],
+        available: usize,
+    ) -> Result<(Opened, &'a [u8]), OpenError> {
+        let (header, body) = record.split_first_chunk().ok_or(Fault::BadRecordMac)?;
+        let keys = self.keys.get_mut().ok_or(Fault::BadRecordMac)?;
+        self.inside_record = false;
+        self.is_first = false;
+        let is_tls12 = keys.version.is_tls12();
+        let total = record.len();
+        let (start, plaintext) = match keys.open_to(header, body, out) {
+            Ok(opened) => opened,
+            Err(fault) => return Ok((self.not_opened(fault, total)?, &[])),
+        };
+        let content_type = Header::decode(*header).content_type;
+        let decrypted = Decrypted { content_type, plaintext, is_tls12, start, total };
+        Ok((self.take_plaintext(decrypted, available)?, plaintext))
+    }
+}
