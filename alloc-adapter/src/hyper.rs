@@ -37,8 +37,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> Read for TokioStream<T, P> 
         cx: &mut Context<'_>,
         mut out: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let room = out.remaining();
-        self.get_mut().poll_copy(cx, room, |data| out.put_slice(data))
+        self.get_mut().poll_read_into(cx, &mut out)
     }
 }
 

@@ -11,6 +11,7 @@
 mod errors;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
+pub(crate) mod room;
 
 use alloc::boxed::Box;
 #[cfg(feature = "tokio")]
@@ -19,7 +20,7 @@ use std::io::{self, ErrorKind, IoSlice, Write};
 
 use tls_record::aead::Provider;
 use tls_record::{
-    AlertDescription, CloseError, Config, Control, End, KeyError, OpenError, Opened, Opener,
+    AlertDescription, CloseError, Config, Control, End, KeyError, OpenError, OpenedIn, Opener,
     ReadEnd, RecordLayer, SealError, Sealed, Sealer, ShutdownError, TrafficSecret, WriteEnd,
 };
 
@@ -36,6 +37,7 @@ pub(crate) use errors::{close_result, open_error, seal_error};
 pub(crate) use inbox::Step;
 use inbox::{Inbox, Receiver, Stopped};
 use outbox::{Outbox, Sender};
+use room::Room;
 
 /// The most received bytes to buffer: several of the longest records, because a call of the
 /// transport is expensive. The buffer grows to this size only while a peer fills it.
@@ -60,8 +62,8 @@ pub(crate) struct Session<P: Provider> {
 }
 
 impl<P: Provider> Receiver for RecordLayer<TrafficSecret<P>> {
-    fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
-        Self::open(self, input)
+    fn open(&mut self, input: &mut [u8], out: &mut [u8]) -> Result<OpenedIn, OpenError> {
+        self.open_out_of_place(input, out)
     }
 
     fn eof(&mut self) {
@@ -137,13 +139,13 @@ impl<P: Provider> Session<P> {
         self.inbox.data()
     }
 
-    /// See [`Inbox::copy_data`].
-    pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, Stopped) {
-        let (len, stopped) = self.inbox.copy_data(&mut *self.layer, room, put);
+    /// See [`Inbox::fill_room`].
+    pub(crate) fn fill_room(&mut self, room: &mut impl Room) -> Stopped {
+        let stopped = self.inbox.fill_room(&mut *self.layer, room);
         if stopped == Stopped::Ended {
             self.discard_unsent_after_alert();
         }
-        (len, stopped)
+        stopped
     }
 
     /// Discards unsent records after a fatal alert of the peer (RFC 9846 section 6).
@@ -159,8 +161,8 @@ impl<P: Provider> Session<P> {
     }
 
     /// See [`Inbox::open`].
-    pub(crate) fn open(&mut self) -> io::Result<Step> {
-        let opened = self.inbox.open(&mut *self.layer);
+    pub(crate) fn open(&mut self, room: &mut impl Room) -> io::Result<Step> {
+        let opened = self.inbox.open(&mut *self.layer, room);
         if opened.is_err() {
             self.discard_unsent_after_alert();
         }

@@ -16,6 +16,7 @@ use crate::exporter::Exporter;
 use crate::halves::{self, ReadHalf, WriteHalf};
 use crate::handshake::Handshake;
 use crate::parts::Parts;
+use crate::session::room::{InPlace, Room};
 use crate::session::{Session, Step, parts};
 use crate::transport::is_lasting;
 
@@ -143,15 +144,16 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
 
     // Receiving
 
-    /// Reads until there is data or the receiving direction has ended.
-    fn fill(&mut self) -> io::Result<()> {
-        while self.session.data().is_empty() && self.step()? {}
+    /// Reads until there is data, some of it is in `room`, or the receiving direction has ended.
+    fn fill(&mut self, room: &mut impl Room) -> io::Result<()> {
+        let all = room.remaining();
+        while self.session.data().is_empty() && room.remaining() == all && self.step(room)? {}
         Ok(())
     }
 
     /// Opens one record or receives once. Returns false if the receiving direction has ended.
-    fn step(&mut self) -> io::Result<bool> {
-        let step = self.session.open();
+    fn step(&mut self, room: &mut impl Room) -> io::Result<bool> {
+        let step = self.session.open(room);
         if !matches!(step, Ok(Step::Opened)) {
             self.send_due();
         }
@@ -273,7 +275,7 @@ impl<T: Read + Write, P: Provider> Stream<T, P> {
                 }
             }
             self.session.check_budget(budget)?;
-            match self.step() {
+            match self.step(&mut InPlace) {
                 Ok(true) => {}
                 Ok(false) => return self.close().map(|()| passed_on),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -300,21 +302,19 @@ impl<T: Read + Write, P: Provider> Read for Stream<T, P> {
         if out.is_empty() {
             return Ok(0);
         }
-        self.fill()?;
-        let mut left = &mut *out;
-        let (len, _) = self.session.copy_data(left.len(), |data| {
-            // `data` is never longer than `left`.
-            let _ = left.write(data);
-        });
+        let len = out.len();
+        let mut room = out;
+        self.fill(&mut room)?;
+        self.session.fill_room(&mut room);
         self.send_due();
-        Ok(len)
+        Ok(len.saturating_sub(room.len()))
     }
 }
 
 /// Returns data in place, one record at a time, without copying it.
 impl<T: Read + Write, P: Provider> BufRead for Stream<T, P> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.fill()?;
+        self.fill(&mut InPlace)?;
         self.send_due();
         Ok(self.session.data())
     }

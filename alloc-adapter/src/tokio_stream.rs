@@ -21,6 +21,7 @@ use crate::halves::{self, ReadHalf, WriteHalf};
 use crate::handshake::Handshake;
 use crate::parts::Parts;
 use crate::session::inbox::Stopped;
+use crate::session::room::{InPlace, Room};
 use crate::session::{Session, Step, parts};
 #[cfg(feature = "listener")]
 use crate::time_limit::TimeLimit;
@@ -285,10 +286,12 @@ impl<T, P: Provider> TokioStream<T, P> {
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
     // Receiving
 
-    /// Reads until there is [data](Session::data) or the receiving direction has ended.
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.session.data().is_empty() {
-            match self.session.open() {
+    /// Reads until there is [data](Session::data), some of it is in `room`, or the receiving direction has
+    /// ended.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, room: &mut impl Room) -> Poll<io::Result<()>> {
+        let all = room.remaining();
+        while self.session.data().is_empty() && room.remaining() == all {
+            match self.session.open(room) {
                 Ok(Step::Opened) => {}
                 Ok(Step::NeedInput) => {
                     ready!(self.poll_receive(Half::Read, cx))?;
@@ -328,25 +331,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         Poll::Ready(Ok(len))
     }
 
-    /// Reads up to `room` bytes and passes them to `put`, in one or more pieces.
-    pub(crate) fn poll_copy(
+    /// Reads into `room`, as much as is there.
+    pub(crate) fn poll_read_into(
         &mut self,
         cx: &mut Context<'_>,
-        mut room: usize,
-        mut put: impl FnMut(&[u8]),
+        room: &mut impl Room,
     ) -> Poll<io::Result<()>> {
-        if room == 0 {
+        if room.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        let polled = self.poll_data(cx);
+        let polled = self.poll_fill(cx, room);
         if !matches!(polled, Poll::Ready(Ok(()))) {
             self.send_due(Half::Read, cx);
             return polled;
         }
         // Read before sending: a fatal alert may follow the data, and then nothing is sent.
         loop {
-            let (len, stopped) = self.session.copy_data(room, &mut put);
-            room = room.saturating_sub(len);
+            let stopped = self.session.fill_room(room);
             if stopped == Stopped::Ended {
                 // A task that waits to send may have nothing left to send.
                 self.sending.wake(Half::Write);
@@ -506,7 +507,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> TokioStream<T, P> {
         loop {
             self.session.inbox.keep(ceiling);
             self.session.check_budget(budget)?;
-            match self.session.open()? {
+            match self.session.open(&mut InPlace)? {
                 Step::Opened => {}
                 Step::NeedInput => {
                     if let Err(error) = ready!(self.poll_receive(Half::Write, cx)) {
@@ -529,8 +530,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncRead for TokioStream<T
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let room = out.remaining();
-        self.get_mut().poll_copy(cx, room, |data| out.put_slice(data))
+        self.get_mut().poll_read_into(cx, out)
     }
 }
 
@@ -540,7 +540,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncRead for TokioStream<T
 impl<T: AsyncRead + AsyncWrite + Unpin, P: Provider> AsyncBufRead for TokioStream<T, P> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
-        let polled = this.poll_data(cx);
+        let polled = this.poll_fill(cx, &mut InPlace);
         this.send_due(Half::Read, cx);
         ready!(polled)?;
         Poll::Ready(Ok(this.session.data()))

@@ -21,6 +21,7 @@ use crate::buffer::bytes::copy_content;
 use crate::connection::Connection;
 use crate::crypto::keys::KeySchedule;
 use crate::layer::opener::Event;
+use crate::layer::opener::out_of_place::OpenedIn;
 use crate::layer::record_buffer::{RecordBuffer, RecordTooLong};
 use crate::layer::shutdown_error::ShutdownError;
 use crate::protocol::alert::AlertDescription;
@@ -164,6 +165,8 @@ pub enum StreamError<E> {
 enum Step {
     /// A record was opened, with or without data for the application.
     Opened,
+    /// A record was opened whose data is at the front of the caller's slice: so many bytes.
+    Read(usize),
     /// More bytes must be received first.
     NeedInput,
     /// The receiving direction has ended.
@@ -276,15 +279,20 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
         (self.connection, self.received, self.transport)
     }
 
-    /// Opens the next record, when all data of the last one has been read.
-    fn open<E>(&mut self) -> Result<Step, StreamError<E>> {
+    /// Opens the next record, when all data of the last one has been read: to `out`, if the cipher can and
+    /// the data fits there.
+    fn open<E>(&mut self, out: &mut [u8]) -> Result<Step, StreamError<E>> {
         self.received.consume_len(core::mem::take(&mut self.record_len));
         if let ReadEnd::Closed { epoch } = self.end().read {
             // Bytes behind the close_notify stay in the buffer: the connection would consume them.
             return closed_in(epoch);
         }
-        let opened = match self.connection.received(self.received.filled()) {
-            Ok(opened) => opened,
+        let opened = match self.connection.received_out_of_place(self.received.filled(), out) {
+            Ok(OpenedIn::Input(opened)) => opened,
+            Ok(OpenedIn::Output { consumed, len }) => {
+                self.received.consume_len(consumed);
+                return Ok(Step::Read(len));
+            }
             Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(Step::Closed),
             Err(error) => return Err(error.into()),
         };
@@ -415,7 +423,7 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
 
     /// Returns whether reading must send before it goes on with `step`: before it waits, or ends.
     fn must_send_before<E>(&self, step: &Result<Step, StreamError<E>>) -> bool {
-        !matches!(step, Ok(Step::Opened)) && !self.send_failed && self.wants_write()
+        !matches!(step, Ok(Step::Opened | Step::Read(_))) && !self.send_failed && self.wants_write()
     }
 
     /// Seals some of `data` and returns how much, or `None` if the transport must take bytes first.

@@ -10,9 +10,23 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use super::{ReadHalf, WriteHalf};
 use crate::session::inbox::{Step, Stopped};
 use crate::session::parts;
+use crate::session::room::{InPlace, Room};
 use crate::transport::{poll_receive, poll_shut_down};
 
 impl<T: AsyncRead + Unpin, P: Provider> ReadHalf<T, P> {
+    /// Reads until there is data, some of it is in `room`, or the receiving direction has ended.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, room: &mut impl Room) -> Poll<io::Result<()>> {
+        let all = room.remaining();
+        while self.inbox.data().is_empty() && room.remaining() == all {
+            match self.open(room)? {
+                Step::Opened => {}
+                Step::NeedInput => ready!(self.poll_receive(cx))?,
+                Step::Closed => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(error) = self.inbox.read_error.take() {
             return Poll::Ready(Err(error));
@@ -28,21 +42,16 @@ impl<T: AsyncRead + Unpin, P: Provider> ReadHalf<T, P> {
 
 impl<T: AsyncRead + Unpin, P: Provider> AsyncRead for ReadHalf<T, P> {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if out.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        ready!(self.as_mut().poll_fill_buf(cx))?;
         let this = self.get_mut();
-        loop {
-            let room = out.remaining();
-            let (_, stopped) = this.copy_data(room, |data| out.put_slice(data));
-            if stopped != Stopped::Filled {
-                break;
-            }
+        ready!(this.poll_fill(cx, out))?;
+        while this.fill_room(out) == Stopped::Filled {
             match this.poll_receive(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => {
@@ -60,13 +69,7 @@ impl<T: AsyncRead + Unpin, P: Provider> AsyncRead for ReadHalf<T, P> {
 impl<T: AsyncRead + Unpin, P: Provider> AsyncBufRead for ReadHalf<T, P> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
-        while this.inbox.data().is_empty() {
-            match this.open()? {
-                Step::Opened => {}
-                Step::NeedInput => ready!(this.poll_receive(cx))?,
-                Step::Closed => break,
-            }
-        }
+        ready!(this.poll_fill(cx, &mut InPlace))?;
         Poll::Ready(Ok(this.inbox.data()))
     }
 

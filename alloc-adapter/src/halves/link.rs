@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tls_record::aead::Provider;
 use tls_record::{
-    AlertDescription, CloseError, Control, Fault, KeyError, Mailbox, OpenError, Opened, Opener,
+    AlertDescription, CloseError, Control, Fault, KeyError, Mailbox, OpenError, OpenedIn, Opener,
     ReadEnd, SealError, Sealed, Sealer, TrafficSecret,
 };
 
@@ -143,12 +143,12 @@ impl<P: Provider> LinkedOpener<P> {
 }
 
 impl<P: Provider> Receiver for LinkedOpener<P> {
-    fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError> {
+    fn open(&mut self, input: &mut [u8], out: &mut [u8]) -> Result<OpenedIn, OpenError> {
         if let Some(alert) = self.aborted {
             return Err(Fault::Aborted(alert).into());
         }
         self.opener.apply(self.link.mailbox.take_signal());
-        let opened = self.opener.open(input);
+        let opened = self.opener.open_out_of_place(input, out);
         if self.opener.has_notice() {
             self.link.mailbox.post_notice(self.opener.take_notice());
         }

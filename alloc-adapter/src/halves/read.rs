@@ -1,6 +1,6 @@
 //! The reading half of a split stream.
 
-use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::io::{self, BufRead, ErrorKind, Read};
 
 use tls_record::aead::Provider;
 use tls_record::{AlertDescription, ReadEnd};
@@ -11,6 +11,7 @@ use crate::established::Info;
 use crate::exporter::Exporter;
 use crate::session::inbox::{Inbox, Step, Stopped};
 use crate::session::open_error;
+use crate::session::room::{InPlace, Room};
 use crate::transport::{BrokenBy, is_lasting, keep_first_error};
 
 /// The reading half of a split [`Stream`](crate::Stream) or `TokioStream`.
@@ -90,14 +91,14 @@ impl<T, P: Provider> ReadHalf<T, P> {
         }
     }
 
-    pub(crate) fn open(&mut self) -> io::Result<Step> {
+    pub(crate) fn open(&mut self, room: &mut impl Room) -> io::Result<Step> {
         self.drop_old_tickets();
-        self.inbox.open(&mut self.opener).map_err(open_error)
+        self.inbox.open(&mut self.opener, room).map_err(open_error)
     }
 
-    pub(crate) fn copy_data(&mut self, room: usize, put: impl FnMut(&[u8])) -> (usize, Stopped) {
+    pub(crate) fn fill_room(&mut self, room: &mut impl Room) -> Stopped {
         self.drop_old_tickets();
-        self.inbox.copy_data(&mut self.opener, room, put)
+        self.inbox.fill_room(&mut self.opener, room)
     }
 
     /// Handles the result of receiving into the [`room`](Inbox::room).
@@ -121,21 +122,20 @@ impl<T: Read, P: Provider> Read for ReadHalf<T, P> {
         if out.is_empty() {
             return Ok(0);
         }
-        self.fill_buf()?;
-        let mut left = &mut *out;
-        let (len, _) = self.copy_data(left.len(), |data| {
-            // `data` is never longer than `left`.
-            let _ = left.write(data);
-        });
-        Ok(len)
+        let len = out.len();
+        let mut room = out;
+        self.fill(&mut room)?;
+        self.fill_room(&mut room);
+        Ok(len.saturating_sub(room.len()))
     }
 }
 
-/// Returns data in place, one record at a time, without copying it.
-impl<T: Read, P: Provider> BufRead for ReadHalf<T, P> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.inbox.data().is_empty() {
-            match self.open()? {
+impl<T: Read, P: Provider> ReadHalf<T, P> {
+    /// Reads until there is data, some of it is in `room`, or the receiving direction has ended.
+    fn fill(&mut self, room: &mut impl Room) -> io::Result<()> {
+        let all = room.remaining();
+        while self.inbox.data().is_empty() && room.remaining() == all {
+            match self.open(room)? {
                 Step::Opened => {}
                 Step::NeedInput => {
                     if let Some(error) = self.inbox.read_error.take() {
@@ -147,6 +147,14 @@ impl<T: Read, P: Provider> BufRead for ReadHalf<T, P> {
                 Step::Closed => break,
             }
         }
+        Ok(())
+    }
+}
+
+/// Returns data in place, one record at a time, without copying it.
+impl<T: Read, P: Provider> BufRead for ReadHalf<T, P> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.fill(&mut InPlace)?;
         Ok(self.inbox.data())
     }
 

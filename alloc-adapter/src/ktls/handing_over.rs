@@ -11,6 +11,7 @@ use super::error::KernelTlsError;
 use super::probe;
 use super::socket::{self, Direction};
 use crate::session::Step;
+use crate::session::room::InPlace;
 use crate::stream::Stream;
 
 /// Both directions of a connection that the kernel has.
@@ -77,7 +78,7 @@ fn bring_to_edge<T: Read + Write, P: Provider>(stream: &mut Stream<T, P>) -> io:
     loop {
         loop {
             stream.session.inbox.keep(usize::MAX);
-            match stream.session.open() {
+            match stream.session.open(&mut InPlace) {
                 Ok(Step::Opened) => {}
                 Ok(Step::NeedInput) => break,
                 Ok(Step::Closed) => return Err(KernelTlsError::NotOpen.into()),

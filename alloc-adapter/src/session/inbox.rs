@@ -3,16 +3,17 @@
 use core::ops::Range;
 use std::io;
 
-use tls_record::{AlertDescription, Event, HandshakePiece, OpenError, Opened, Version};
+use tls_record::{AlertDescription, Event, HandshakePiece, OpenError, Opened, OpenedIn, Version};
 
 use crate::buffer::Buffer;
 use crate::resumption::Resumption;
+use crate::session::room::{InPlace, Room};
 use crate::tickets::Tickets;
 use crate::transport::BrokenBy;
 
 /// The receiving half of the engine, with its link to the sending half.
 pub(crate) trait Receiver {
-    fn open(&mut self, input: &mut [u8]) -> Result<Opened, OpenError>;
+    fn open(&mut self, input: &mut [u8], out: &mut [u8]) -> Result<OpenedIn, OpenError>;
     fn eof(&mut self);
     fn needed(&self, input: &[u8]) -> usize;
     fn abort(&mut self, alert: AlertDescription);
@@ -22,7 +23,8 @@ pub(crate) trait Receiver {
 
 /// The result of opening one record.
 pub(crate) enum Step {
-    /// A record was opened. There is [data](Inbox::data), unless it held none for the application.
+    /// A record was opened. There is [data](Inbox::data), or some was put into the [`Room`], unless the
+    /// record held none for the application.
     Opened,
     /// More bytes must be received first.
     NeedInput,
@@ -114,29 +116,20 @@ impl Inbox {
         }
     }
 
-    /// Passes data to `put`, record by record, up to `room` bytes, until more must be received.
+    /// Fills `room` with data, record by record, until more must be received.
     ///
-    /// Returns the number of bytes and the reason why it stopped. The next call of
-    /// [`open`](Self::open) returns an error again.
-    pub(crate) fn copy_data(
-        &mut self,
-        half: &mut impl Receiver,
-        room: usize,
-        mut put: impl FnMut(&[u8]),
-    ) -> (usize, Stopped) {
-        let mut left = room;
+    /// Returns the reason why it stopped. The next call of [`open`](Self::open) returns an error again.
+    pub(crate) fn fill_room(&mut self, half: &mut impl Receiver, room: &mut impl Room) -> Stopped {
         let stopped = loop {
             let data = self.data();
-            let data = data.get(..left).unwrap_or(data);
-            put(data);
-            let len = data.len();
-            left = left.saturating_sub(len);
-            self.consume(len);
-            if left == 0 {
+            let data = data.get(..room.remaining()).unwrap_or(data);
+            room.put(data);
+            self.consume(data.len());
+            if room.remaining() == 0 {
                 break Stopped::Done;
             }
             if self.data().is_empty() {
-                match self.open(half) {
+                match self.open(half, room) {
                     Ok(Step::Opened) => {}
                     Ok(Step::NeedInput) if self.received.was_filled() => break Stopped::Filled,
                     Ok(Step::NeedInput) => break Stopped::Done,
@@ -145,7 +138,7 @@ impl Inbox {
             }
         };
         self.settle();
-        (room.saturating_sub(left), stopped)
+        stopped
     }
 
     /// Frees the memory of an empty buffer, unless more input is likely to be available.
@@ -179,16 +172,26 @@ impl Inbox {
             || half.needed(waiting) <= waiting.len()
     }
 
-    /// Opens the next record. The data of the last one must have been read or kept. Send what is due
-    /// afterwards, also after an error.
-    pub(crate) fn open(&mut self, half: &mut impl Receiver) -> Result<Step, OpenError> {
+    /// Opens the next record: into `room`, if the cipher can and the data fits there. The data of the last
+    /// one must have been read or kept. Send what is due afterwards, also after an error.
+    pub(crate) fn open(
+        &mut self,
+        half: &mut impl Receiver,
+        room: &mut impl Room,
+    ) -> Result<Step, OpenError> {
         if self.is_closed {
             // The opener would consume the bytes behind the close_notify. They belong to another
             // protocol.
             return Ok(Step::Closed);
         }
-        let Opened { consumed, event } = match half.open(self.received.filled_mut()) {
-            Ok(opened) => opened,
+        let opened = half.open(self.received.filled_mut(), room.initialized());
+        let Opened { consumed, event } = match opened {
+            Ok(OpenedIn::Input(opened)) => opened,
+            Ok(OpenedIn::Output { consumed, len }) => {
+                self.received.consume(consumed);
+                room.advance(len);
+                return Ok(Step::Opened);
+            }
             Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(Step::Closed),
             Err(error) => {
                 if matches!(error, OpenError::PeerAlert(_) | OpenError::Fault(_)) {
@@ -237,7 +240,7 @@ impl Inbox {
         self.kept.consume(usize::MAX);
         loop {
             self.consume(usize::MAX);
-            match self.open(half) {
+            match self.open(half, &mut InPlace) {
                 Ok(Step::Opened) => {}
                 Ok(Step::NeedInput) => return,
                 Ok(Step::Closed) | Err(_) => return self.received.consume(usize::MAX),

@@ -13,29 +13,33 @@ where
     T: Read + Write,
     T::Error: 'static,
 {
-    /// Opens records and receives until there is data, or the direction has ended.
-    async fn fill_async(&mut self) -> Result<(), StreamError<T::Error>> {
-        while self.data.is_empty() && self.step_async().await? {}
-        Ok(())
+    /// Opens records and receives until there is data, or the direction has ended. Returns how many bytes of
+    /// data are in `out`: 0 if the data is in the receive buffer.
+    async fn fill_async(&mut self, out: &mut [u8]) -> Result<usize, StreamError<T::Error>> {
+        while self.data.is_empty() {
+            match self.step_async(out).await? {
+                Step::Opened | Step::NeedInput => {}
+                Step::Read(len) => return Ok(len),
+                Step::Closed => break,
+            }
+        }
+        Ok(0)
     }
 
-    /// Opens one record, or receives once. Returns whether more may follow.
-    async fn step_async(&mut self) -> Result<bool, StreamError<T::Error>> {
-        let step = self.open();
+    /// Opens one record, to `out` if that is possible, or receives once.
+    async fn step_async(&mut self, out: &mut [u8]) -> Result<Step, StreamError<T::Error>> {
+        let step = self.open(out);
         if self.must_send_before(&step) {
             self.send_due_async().await;
         }
-        match step? {
-            Step::Opened => Ok(true),
-            Step::NeedInput => {
-                let room = self.received.room().map_err(StreamError::TooLong)?;
-                let read = self.transport.read(room).await;
-                let len = read.map_err(|error| self.not_received(error))?;
-                self.arrived(len);
-                Ok(true)
-            }
-            Step::Closed => Ok(false),
+        let step = step?;
+        if let Step::NeedInput = step {
+            let room = self.received.room().map_err(StreamError::TooLong)?;
+            let read = self.transport.read(room).await;
+            let len = read.map_err(|error| self.not_received(error))?;
+            self.arrived(len);
         }
+        Ok(step)
     }
 
     /// Sends all unsent records, without flushing the transport.
@@ -115,7 +119,7 @@ where
             if self.check_closed(budget)? {
                 return Ok(());
             }
-            self.step_async().await?;
+            self.step_async(&mut []).await?;
         }
     }
 }
@@ -126,10 +130,13 @@ where
     T::Error: 'static,
 {
     async fn read(&mut self, out: &mut [u8]) -> Result<usize, Self::Error> {
-        if !out.is_empty() {
-            self.fill_async().await?;
+        if out.is_empty() {
+            return Ok(0);
         }
-        Ok(self.copy_data(out))
+        match self.fill_async(out).await? {
+            0 => Ok(self.copy_data(out)),
+            len => Ok(len),
+        }
     }
 }
 
@@ -140,7 +147,7 @@ where
     T::Error: 'static,
 {
     async fn fill_buf(&mut self) -> Result<&[u8], Self::Error> {
-        self.fill_async().await?;
+        self.fill_async(&mut []).await?;
         Ok(self.data())
     }
 

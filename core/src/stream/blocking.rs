@@ -10,29 +10,33 @@ where
     T: Read + Write,
     T::Error: 'static,
 {
-    /// Opens records and receives until there is data, or the direction has ended.
-    fn fill(&mut self) -> Result<(), StreamError<T::Error>> {
-        while self.data.is_empty() && self.step()? {}
-        Ok(())
+    /// Opens records and receives until there is data, or the direction has ended. Returns how many bytes of
+    /// data are in `out`: 0 if the data is in the receive buffer.
+    fn fill(&mut self, out: &mut [u8]) -> Result<usize, StreamError<T::Error>> {
+        while self.data.is_empty() {
+            match self.step(out)? {
+                Step::Opened | Step::NeedInput => {}
+                Step::Read(len) => return Ok(len),
+                Step::Closed => break,
+            }
+        }
+        Ok(0)
     }
 
-    /// Opens one record, or receives once. Returns whether more may follow.
-    fn step(&mut self) -> Result<bool, StreamError<T::Error>> {
-        let step = self.open();
+    /// Opens one record, to `out` if that is possible, or receives once.
+    fn step(&mut self, out: &mut [u8]) -> Result<Step, StreamError<T::Error>> {
+        let step = self.open(out);
         if self.must_send_before(&step) {
             self.send_due();
         }
-        match step? {
-            Step::Opened => Ok(true),
-            Step::NeedInput => {
-                let room = self.received.room().map_err(StreamError::TooLong)?;
-                let read = self.transport.read(room);
-                let len = read.map_err(|error| self.not_received(error))?;
-                self.arrived(len);
-                Ok(true)
-            }
-            Step::Closed => Ok(false),
+        let step = step?;
+        if let Step::NeedInput = step {
+            let room = self.received.room().map_err(StreamError::TooLong)?;
+            let read = self.transport.read(room);
+            let len = read.map_err(|error| self.not_received(error))?;
+            self.arrived(len);
         }
+        Ok(step)
     }
 
     /// Sends all unsent records, without flushing the transport.
@@ -101,7 +105,7 @@ where
             if self.check_closed(budget)? {
                 return Ok(());
             }
-            self.step()?;
+            self.step(&mut [])?;
         }
     }
 }
@@ -112,10 +116,13 @@ where
     T::Error: 'static,
 {
     fn read(&mut self, out: &mut [u8]) -> Result<usize, Self::Error> {
-        if !out.is_empty() {
-            self.fill()?;
+        if out.is_empty() {
+            return Ok(0);
         }
-        Ok(self.copy_data(out))
+        match self.fill(out)? {
+            0 => Ok(self.copy_data(out)),
+            len => Ok(len),
+        }
     }
 }
 
@@ -126,7 +133,7 @@ where
     T::Error: 'static,
 {
     fn fill_buf(&mut self) -> Result<&[u8], Self::Error> {
-        self.fill()?;
+        self.fill(&mut [])?;
         Ok(self.data())
     }
 

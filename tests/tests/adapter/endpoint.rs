@@ -5,23 +5,47 @@ pub(crate) mod embedded;
 mod futures;
 pub(crate) mod tokio;
 
+use std::cell::RefCell;
 use std::error::Error;
 use std::io::{self, ErrorKind, IoSlice};
 use std::task::Poll;
 
 use embedded_io::Error as _;
-use tls_record_alloc::tls_record::aead::ring::Ring;
+use tls_record_alloc::tls_record::aead::{AeadError, Provider, ring::Ring};
 use tls_record_alloc::tls_record::{
-    AlertDescription, CloseError, End, Fault, KeyError, OpenError, SealError, ShutdownError,
-    StreamError,
+    AlertDescription, CloseError, End, Fault, KeyError, MAX_RECORD, OpenError, SealError,
+    ShutdownError, StreamError,
 };
 use tls_record_alloc::{FuturesIo, Handshake};
 use tls_record_tests::peers::{Negotiated, Peer, Role};
+use tls_record_tests::watched::{Call, Watch, Watched};
 
 use crate::endpoint::embedded::Calls;
 use crate::polling::now;
 use crate::support::{Adapter, ROLES, Stack, other};
 use crate::wire::{Wire, WireError};
+
+/// ring, out of place.
+pub(crate) enum OutOfPlace {}
+
+pub(crate) type RingOutOfPlace = Watched<OutOfPlace>;
+
+thread_local! {
+    /// Lengths of the ciphertexts that [`OutOfPlace`] opened out of place.
+    pub(crate) static OPENED_OUT_OF_PLACE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Watch for OutOfPlace {
+    type Inner = Ring;
+    const IS_OUT_OF_PLACE: bool = true;
+
+    fn before(call: Call, text: &[u8]) -> Result<(), AeadError> {
+        if call == Call::OpenFrom {
+            OPENED_OUT_OF_PLACE.with_borrow_mut(|opened| opened.push(text.len()));
+        }
+        Ok(())
+    }
+}
 
 /// The streams of `tls-record-alloc`.
 #[derive(Clone, Copy, Debug)]
@@ -47,16 +71,29 @@ impl AdapterKind {
         }
     }
 
+    /// Returns an established stream. Servers have a cipher that opens records out of place.
     pub(crate) fn stream<Q: Peer + ?Sized + 'static>(
         self,
         role: Role,
         agreed: Negotiated,
         peer: Box<Q>,
     ) -> Box<dyn AdapterEndpoint<Q>> {
+        match role {
+            Role::Client => self.stream_by::<Q, Ring>(role, agreed, peer),
+            Role::Server => self.stream_by::<Q, RingOutOfPlace>(role, agreed, peer),
+        }
+    }
+
+    pub(crate) fn stream_by<Q: Peer + ?Sized + 'static, P: Provider + 'static>(
+        self,
+        role: Role,
+        agreed: Negotiated,
+        peer: Box<Q>,
+    ) -> Box<dyn AdapterEndpoint<Q>> {
         match self {
-            Self::Blocking => Box::new(blocking::stream(role, agreed, peer)),
-            Self::Tokio => Box::new(tokio::stream(role, agreed, peer)),
-            Self::Futures => Box::new(futures::stream(role, agreed, peer)),
+            Self::Blocking => Box::new(blocking::stream_by::<Q, P>(role, agreed, peer)),
+            Self::Tokio => Box::new(tokio::stream_by::<Q, P>(role, agreed, peer)),
+            Self::Futures => Box::new(futures::stream_by::<Q, P>(role, agreed, peer)),
         }
     }
 }
@@ -74,16 +111,30 @@ impl Kind {
         adapter.chain(Calls::BOTH.into_iter().map(Self::Embedded))
     }
 
+    /// Returns an established stream. Servers have a cipher that opens records out of place.
     pub(crate) fn stream<Q: Peer + ?Sized + 'static>(
         self,
         role: Role,
         agreed: Negotiated,
         peer: Box<Q>,
     ) -> Box<dyn Endpoint<Q>> {
+        match role {
+            Role::Client => self.stream_by::<Q, Ring>(role, agreed, peer),
+            Role::Server => self.stream_by::<Q, RingOutOfPlace>(role, agreed, peer),
+        }
+    }
+
+    pub(crate) fn stream_by<Q: Peer + ?Sized + 'static, P: Provider + 'static>(
+        self,
+        role: Role,
+        agreed: Negotiated,
+        peer: Box<Q>,
+    ) -> Box<dyn Endpoint<Q>> {
         match self {
-            Self::Adapter(kind) => kind.stream(role, agreed, peer),
+            Self::Adapter(kind) => kind.stream_by::<Q, P>(role, agreed, peer),
             Self::Embedded(calls) => {
-                Box::new(embedded::Called { tls: embedded::stream_to(role, agreed, peer), calls })
+                let tls = embedded::stream_by::<Q, MAX_RECORD, P>(role, agreed, peer);
+                Box::new(embedded::Called { tls, calls })
             }
         }
     }

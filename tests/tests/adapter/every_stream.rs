@@ -5,3 +5,4 @@ mod data;
 mod failing;
 mod handshake;
 mod key_updates;
+mod out_of_place;

@@ -4,7 +4,7 @@ use std::io::{BufRead, IoSlice, Read, Write};
 use std::sync::Arc;
 
 use tls_record_alloc::Stream;
-use tls_record_alloc::tls_record::aead::ring::Ring;
+use tls_record_alloc::tls_record::aead::{Provider, ring::Ring};
 use tls_record_alloc::tls_record::{AlertDescription, CloseError, End, KeyError};
 use tls_record_tests::peers::{
     Negotiated, Peer, Role, SERVER_NAME, rustls_client_config, rustls_server_config,
@@ -13,10 +13,22 @@ use tls_record_tests::peers::{
 use crate::endpoint::{AdapterEndpoint, Endpoint, Failure};
 use crate::wire::Wire;
 
-pub(crate) type Tls<Q = dyn Peer> = Stream<Wire<Q>, Ring>;
+type TlsBy<Q, P> = Stream<Wire<Q>, P>;
+
+/// The stream with ring.
+pub(crate) type Tls<Q = dyn Peer> = TlsBy<Q, Ring>;
 
 /// Returns an established stream to a peer.
 pub(crate) fn stream<Q: Peer + ?Sized>(role: Role, agreed: Negotiated, peer: Box<Q>) -> Tls<Q> {
+    stream_by(role, agreed, peer)
+}
+
+/// The same with another cipher.
+pub(crate) fn stream_by<Q: Peer + ?Sized, P: Provider>(
+    role: Role,
+    agreed: Negotiated,
+    peer: Box<Q>,
+) -> TlsBy<Q, P> {
     let Negotiated { version, suite } = agreed;
     match role {
         Role::Client => {
@@ -31,7 +43,7 @@ pub(crate) fn stream<Q: Peer + ?Sized>(role: Role, agreed: Negotiated, peer: Box
     }
 }
 
-impl<Q: Peer + ?Sized> Endpoint<Q> for Tls<Q> {
+impl<Q: Peer + ?Sized, P: Provider> Endpoint<Q> for TlsBy<Q, P> {
     fn wire(&mut self) -> &mut Wire<Q> {
         self.transport_mut()
     }
@@ -90,7 +102,7 @@ impl<Q: Peer + ?Sized> Endpoint<Q> for Tls<Q> {
     }
 }
 
-impl<Q: Peer + ?Sized> AdapterEndpoint<Q> for Tls<Q> {
+impl<Q: Peer + ?Sized, P: Provider> AdapterEndpoint<Q> for TlsBy<Q, P> {
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> Result<usize, Failure> {
         Ok(Write::write_vectored(self, slices)?)
     }

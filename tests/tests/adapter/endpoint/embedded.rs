@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use embedded_io::{BufRead, Read, Write};
 use embedded_io_async as asynch;
-use tls_record_alloc::tls_record::aead::ring::Ring;
+use tls_record_alloc::tls_record::aead::{Provider, ring::Ring};
 use tls_record_alloc::tls_record::{
     AlertDescription, CloseError, Connection, EmbeddedStream, End, KeyError, MAX_RECORD,
     RecordBuffer, StreamError, TrafficSecret, Writer,
@@ -18,14 +18,25 @@ use crate::polling::poll_once;
 use crate::support::{Stack, handshake, other, take_unsent};
 use crate::wire::{Wire, WireError};
 
-pub(crate) type Tls<Q = dyn Peer, const RX: usize = MAX_RECORD> =
-    EmbeddedStream<Wire<Q>, TrafficSecret<Ring>, RX, 2048>;
+type TlsBy<Q, const RX: usize, P> = EmbeddedStream<Wire<Q>, TrafficSecret<P>, RX, 2048>;
+
+/// The stream with ring.
+pub(crate) type Tls<Q = dyn Peer, const RX: usize = MAX_RECORD> = TlsBy<Q, RX, Ring>;
 
 pub(crate) fn stream_to<Q: Peer + ?Sized, const RX: usize>(
     role: Role,
     agreed: Negotiated,
     peer: Box<Q>,
 ) -> Tls<Q, RX> {
+    stream_by(role, agreed, peer)
+}
+
+/// The same with another cipher.
+pub(crate) fn stream_by<Q: Peer + ?Sized, const RX: usize, P: Provider>(
+    role: Role,
+    agreed: Negotiated,
+    peer: Box<Q>,
+) -> TlsBy<Q, RX, P> {
     let mut wire = Wire::to(peer);
     let mut handshake = handshake(role, agreed);
     while handshake.advance().unwrap() != Progress::Complete {
@@ -79,9 +90,9 @@ pub(crate) enum Calls {
 impl Calls {
     pub(crate) const BOTH: [Self; 2] = [Self::Blocking, Self::Asynchronous];
 
-    pub(crate) fn read<Q: Peer + ?Sized>(
+    pub(crate) fn read<Q: Peer + ?Sized, P: Provider>(
         self,
-        tls: &mut Tls<Q>,
+        tls: &mut TlsBy<Q, MAX_RECORD, P>,
         out: &mut [u8],
     ) -> Result<usize, StreamError<WireError>> {
         match self {
@@ -96,9 +107,9 @@ impl Calls {
         assert_eq!(read, Err(StreamError::Transport(WireError::WouldWait)));
     }
 
-    pub(crate) fn write<Q: Peer + ?Sized>(
+    pub(crate) fn write<Q: Peer + ?Sized, P: Provider>(
         self,
-        tls: &mut Tls<Q>,
+        tls: &mut TlsBy<Q, MAX_RECORD, P>,
         data: &[u8],
     ) -> Result<usize, StreamError<WireError>> {
         match self {
@@ -107,15 +118,19 @@ impl Calls {
         }
     }
 
-    pub(crate) fn write_all<Q: Peer + ?Sized>(self, tls: &mut Tls<Q>, mut data: &[u8]) {
+    pub(crate) fn write_all<Q: Peer + ?Sized, P: Provider>(
+        self,
+        tls: &mut TlsBy<Q, MAX_RECORD, P>,
+        mut data: &[u8],
+    ) {
         while !data.is_empty() {
             data = &data[self.write(tls, data).unwrap()..];
         }
     }
 
-    pub(crate) fn flush<Q: Peer + ?Sized>(
+    pub(crate) fn flush<Q: Peer + ?Sized, P: Provider>(
         self,
-        tls: &mut Tls<Q>,
+        tls: &mut TlsBy<Q, MAX_RECORD, P>,
     ) -> Result<(), StreamError<WireError>> {
         match self {
             Self::Blocking => Write::flush(tls),
@@ -123,9 +138,9 @@ impl Calls {
         }
     }
 
-    pub(crate) fn close<Q: Peer + ?Sized>(
+    pub(crate) fn close<Q: Peer + ?Sized, P: Provider>(
         self,
-        tls: &mut Tls<Q>,
+        tls: &mut TlsBy<Q, MAX_RECORD, P>,
     ) -> Result<(), StreamError<WireError>> {
         match self {
             Self::Blocking => tls.close(),
@@ -133,9 +148,9 @@ impl Calls {
         }
     }
 
-    pub(crate) fn close_and_drain<Q: Peer + ?Sized>(
+    pub(crate) fn close_and_drain<Q: Peer + ?Sized, P: Provider>(
         self,
-        tls: &mut Tls<Q>,
+        tls: &mut TlsBy<Q, MAX_RECORD, P>,
         budget: u32,
         rest: impl FnMut(&[u8]),
     ) -> Result<(), StreamError<WireError>> {
@@ -147,12 +162,12 @@ impl Calls {
 }
 
 /// A stream with the way in which it is called.
-pub(crate) struct Called<Q: Peer + ?Sized> {
-    pub(crate) tls: Tls<Q>,
+pub(crate) struct Called<Q: Peer + ?Sized, P: Provider> {
+    pub(crate) tls: TlsBy<Q, MAX_RECORD, P>,
     pub(crate) calls: Calls,
 }
 
-impl<Q: Peer + ?Sized> Endpoint<Q> for Called<Q> {
+impl<Q: Peer + ?Sized, P: Provider> Endpoint<Q> for Called<Q, P> {
     fn wire(&mut self) -> &mut Wire<Q> {
         self.tls.transport_mut()
     }

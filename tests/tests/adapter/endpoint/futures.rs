@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use smol::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
-use tls_record_alloc::tls_record::aead::ring::Ring;
+use tls_record_alloc::tls_record::aead::Provider;
 use tls_record_alloc::tls_record::{AlertDescription, CloseError, End, KeyError};
 use tls_record_alloc::{FuturesStream, Shutdown};
 use tls_record_tests::peers::{
@@ -15,10 +15,14 @@ use crate::endpoint::{AdapterEndpoint, Endpoint, Failure, polled};
 use crate::polling::{now, poll_once};
 use crate::wire::Wire;
 
-type Tls<Q = dyn Peer> = FuturesStream<Wire<Q>, Ring>;
+type TlsBy<Q, P> = FuturesStream<Wire<Q>, P>;
 
 /// Returns an established stream to a peer.
-pub(crate) fn stream<Q: Peer + ?Sized>(role: Role, agreed: Negotiated, peer: Box<Q>) -> Tls<Q> {
+pub(crate) fn stream_by<Q: Peer + ?Sized, P: Provider>(
+    role: Role,
+    agreed: Negotiated,
+    peer: Box<Q>,
+) -> TlsBy<Q, P> {
     let Negotiated { version, suite } = agreed;
     match role {
         Role::Client => {
@@ -33,7 +37,7 @@ pub(crate) fn stream<Q: Peer + ?Sized>(role: Role, agreed: Negotiated, peer: Box
     }
 }
 
-impl<Q: Peer + ?Sized> Endpoint<Q> for Tls<Q> {
+impl<Q: Peer + ?Sized, P: Provider> Endpoint<Q> for TlsBy<Q, P> {
     fn wire(&mut self) -> &mut Wire<Q> {
         self.transport_mut()
     }
@@ -96,7 +100,7 @@ impl<Q: Peer + ?Sized> Endpoint<Q> for Tls<Q> {
     }
 }
 
-impl<Q: Peer + ?Sized> AdapterEndpoint<Q> for Tls<Q> {
+impl<Q: Peer + ?Sized, P: Provider> AdapterEndpoint<Q> for TlsBy<Q, P> {
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> Result<usize, Failure> {
         polled(poll_once(AsyncWriteExt::write_vectored(self, slices)))
     }
