@@ -26,8 +26,8 @@ fn record(content_type: u8, content: &[u8]) -> Vec<u8> {
 
 // AES-CCM_8 has tags of 8 bytes (RFC 6655 section 3).
 #[test]
-fn tags_may_have_1_to_255_bytes() {
-    for tag_len in [1, 8, 16, 255] {
+fn tags_may_have_1_to_48_bytes() {
+    for tag_len in 1..=48 {
         let chip = Chip::new();
         chip.tag_len.set(tag_len);
         let mut layer = chip.layer();
@@ -37,11 +37,6 @@ fn tags_may_have_1_to_255_bytes() {
         let opened = layer.open(&mut wire[..written]).unwrap();
         assert_eq!((opened.consumed, opened.event), (written, Event::ApplicationData(5..9)));
     }
-    let chip = Chip::new();
-    chip.tag_len.set(256);
-    let mut layer = RecordLayer::new(Config::new(Role::Client));
-    let installed = layer.install(Epoch::Application, chip.slot(), chip.slot());
-    assert_eq!(installed, Err(KeyError::Length));
 }
 
 // 9846 5.2 and 5.3: the header of the record, and the sequence number in the iv; 5246 6.2.3.3 and

@@ -142,7 +142,7 @@ pub trait Aead: Zeroize {
     /// itself, from one buffer to another without a copy.
     const IS_OUT_OF_PLACE: bool = false;
 
-    /// Returns the length of the tag in bytes: 1 to 255.
+    /// Returns the length of the tag in bytes: 1 to 48, the longest of a TLS suite (RFC 9150).
     fn tag_len(&self) -> usize;
 
     /// Returns how many records this key may seal (RFC 9846 section 5.5).

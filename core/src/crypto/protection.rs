@@ -22,6 +22,10 @@ const EXPLICIT_NONCE_LEN: usize = 8;
 #[cfg(feature = "long-records")]
 pub(crate) const MAX_HEADROOM: usize = HEADER_LEN + EXPLICIT_NONCE_LEN;
 
+/// The longest tag: that of TLS_SHA384_SHA384 (RFC 9150). With it, every buffer of a
+/// [`Connection`](crate::Connection) has room for a control record and a record with data.
+const MAX_TAG_LEN: usize = 48;
+
 /// Length of the additional data of TLS 1.2.
 const TLS12_DATA_LEN: usize = 13;
 
@@ -52,17 +56,18 @@ impl<K: KeySchedule> Protection<K> {
     pub(crate) fn new(schedule: K, sequence: u64) -> Result<Self, KeyError> {
         let version = schedule.version();
         let DirectionKeys { aead, iv } = schedule.keys()?;
-        let Ok(tag_len) = u8::try_from(aead.tag_len()) else {
+        let tag_len = aead.tag_len();
+        if !(1..=MAX_TAG_LEN).contains(&tag_len) {
             return Err(KeyError::Length);
-        };
+        }
         let headroom = if version.is_tls12() && aead.has_explicit_nonce() {
             HEADER_LEN + EXPLICIT_NONCE_LEN
         } else {
             HEADER_LEN
         } as u8;
         let inner_type = u16::from(!version.is_tls12());
-        // Does not wrap: three numbers of 8 bits.
-        let overhead = u16::from(headroom).wrapping_add(inner_type).wrapping_add(tag_len.into());
+        // Does not wrap: three small numbers.
+        let overhead = u16::from(headroom).wrapping_add(inner_type).wrapping_add(tag_len as u16);
         Ok(Self { schedule, aead, iv, sequence, version, headroom, overhead })
     }
 

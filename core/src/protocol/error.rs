@@ -296,7 +296,8 @@ impl core::error::Error for CloseError {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum KeyError {
-    /// A key, secret or iv of a length that its suite does not have, or a suite without keys here.
+    /// A key, secret or iv of a length that its suite does not have, a suite without keys here, or a cipher with
+    /// tags of no bytes or more than 48.
     Length,
     /// The provider does not have the cipher of the suite: ring and AWS-LC have no AES-CCM, and RustCrypto
     /// no cipher whose feature is off.

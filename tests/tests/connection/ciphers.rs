@@ -1,6 +1,9 @@
 //! Custom ciphers: one that fails, and tags of other lengths.
 
-use tls_record::{Connection, End, Fault, ReadEnd, SealError, ShutdownError, WriteEnd};
+use tls_record::{
+    Config, Connection, End, Epoch, Fault, Padding, ReadEnd, Role, SealError, ShutdownError,
+    Version, WriteEnd,
+};
 use tls_record_tests::chip::Chip;
 use tls_record_tests::records::{key_update, message};
 
@@ -43,14 +46,36 @@ fn a_cipher_that_fails_ends_both_directions_and_discards_the_slot() {
 }
 
 #[test]
-fn a_record_fits_whatever_the_length_of_its_tag() {
+fn the_shortest_buffer_writes_updates_keys_and_closes_whatever_the_length_of_tags() {
     let chip = Chip::new();
-    chip.tag_len.set(64);
-    let mut tls = Connection::<_, 200>::new(chip.layer());
-    assert!(tls.can_write());
-    let taken = tls.write(&[&[0; 200]]).unwrap();
-    assert_eq!(taken, 200 - 2 * 70 - 5, "a KeyUpdate would still fit");
-    tls.update_keys(false).unwrap();
-    assert_eq!(tls.shutdown(), Err(ShutdownError::WouldBlock));
-    assert_eq!(tls.unsent().len(), 200);
+    for tag_len in 1..=48 {
+        for version in [Version::Tls12, Version::Tls13] {
+            for padding in [None, Some(Padding::FULL), Some(Padding::Block(64))] {
+                println!("{tag_len} {version:?} {padding:?}");
+                chip.tag_len.set(tag_len);
+                let mut config = Config::new(Role::Client);
+                config.pads_control = padding.is_some();
+                config.padding = padding.unwrap_or(Padding::None);
+                let mut tls = Connection::<_, 128>::without_keys(config);
+                let keys = || (chip.slot_of(version), 1);
+                tls.take_over(Epoch::Application, keys(), keys()).unwrap();
+                assert!(tls.can_write());
+                tls.reserve(1).unwrap();
+                tls.discard().unwrap();
+                assert_ne!(tls.write(&[&[0; 200]]).unwrap(), 0);
+                if version == Version::Tls13 {
+                    tls.update_keys(false).unwrap();
+                }
+                for call in 0.. {
+                    let closed = tls.shutdown();
+                    if tls.unsent().is_empty() {
+                        assert_eq!(closed, Ok(()));
+                        break;
+                    }
+                    assert_eq!((closed, call < 4), (Err(ShutdownError::WouldBlock), true));
+                    tls.sent(usize::MAX);
+                }
+            }
+        }
+    }
 }

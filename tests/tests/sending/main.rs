@@ -20,9 +20,9 @@ use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_oneof, proptes
 use tls_record::aead::Algorithm;
 use tls_record::close::{OnPeerClose, ReadState, WriteState};
 use tls_record::{
-    Alert, AlertDescription, CloseError, Config, Control, EmbeddedStream, Epoch, Event, Fault,
-    KeyError, OpenError, Opener, ReadEnd, RecordBuffer, RecordLayer, RecordSizeLimit, Role,
-    SealError, Sealed, Sealer, ShutdownError, StreamError, Version, WriteEnd,
+    Alert, AlertDescription, CloseError, Config, Control, Epoch, Event, Fault, KeyError, OpenError,
+    Opener, ReadEnd, RecordLayer, RecordSizeLimit, Role, SealError, Sealed, Sealer, ShutdownError,
+    Version, WriteEnd,
 };
 use tls_record_tests::records::{
     ALERT, CLOSE_NOTIFY, Connection, DATA, Got, HANDSHAKE, Hand, Layer, Secret, Suite,

@@ -66,7 +66,7 @@ impl<K: KeySchedule> Opener<K> {
     ///   tags are shorter than 16 bytes.
     /// - [`KeyError::Closed`] if this direction has ended.
     /// - [`KeyError::HandedOver`] if the keys of this direction were handed over.
-    /// - [`KeyError::Length`] if the tags are longer than 255 bytes.
+    /// - [`KeyError::Length`] if the tags have no bytes, or more than 48.
     /// - [`KeyError::Crypto`] if the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K) -> Result<(), KeyError> {
         self.take_over(epoch, schedule, 0)

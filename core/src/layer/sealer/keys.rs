@@ -41,7 +41,7 @@ impl<K: KeySchedule> Sealer<K> {
     /// - [`KeyError::Closed`] if this direction is closing, is closed, or has failed, unless an
     ///   alert waits for these keys.
     /// - [`KeyError::HandedOver`] if the keys of this direction were handed over.
-    /// - [`KeyError::Length`] if the tags are longer than 255 bytes.
+    /// - [`KeyError::Length`] if the tags have no bytes, or more than 48.
     /// - [`KeyError::Crypto`] if the keys cannot be made.
     pub fn install(&mut self, epoch: Epoch, schedule: K) -> Result<(), KeyError> {
         self.take_over(epoch, schedule, 0)
