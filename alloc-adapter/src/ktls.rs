@@ -195,7 +195,8 @@ impl<T: Read + Write + AsFd, P: Provider> KernelStream<T, P> {
     /// repeated after [`WouldBlock`](ErrorKind::WouldBlock).
     /// - [`KernelTlsError::NoModule`] if the kernel has no TLS, and [`KernelTlsError::Suite`] if it does
     ///   not have the cipher suite.
-    /// - [`KernelTlsError::NotOpen`] if a direction is closed.
+    /// - [`KernelTlsError::NotOpen`] if a direction is closed, and [`KernelTlsError::KeysExhausted`] if the keys of
+    ///   TLS 1.2 may seal no more data.
     /// - The errors of reading and writing, and of `setsockopt`: for instance, the socket is not a TCP
     ///   socket, or the peer has closed it.
     pub fn new(mut stream: Stream<T, P>) -> Result<Self, NotInKernel<T, P>> {
@@ -379,10 +380,8 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     /// - The errors of the socket. The call may be repeated after them.
     /// - [`CloseError::Failed`], as an inner error, if the connection has failed.
     pub fn close(&mut self) -> io::Result<()> {
-        if self.write == WriteEnd::Open {
-            // A record that was refused is answered with an alert, not with a close_notify.
-            let _ = self.check_socket();
-        }
+        // A record that was refused is answered with an alert, not with a close_notify.
+        let checked = if self.write == WriteEnd::Open { self.check_socket() } else { Ok(false) };
         if self.write == WriteEnd::Open {
             // `HandedOver` says that the alert is to be taken from the sealer.
             let _ = self.sealer.close();
@@ -390,12 +389,16 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
         }
         let sent = self.send_due();
         match self.write {
-            WriteEnd::Closed => Ok(()),
-            WriteEnd::AlertQueued(_) | WriteEnd::AlertSent(_) | WriteEnd::Failed => {
-                Err(io::Error::new(ErrorKind::ConnectionAborted, CloseError::Failed))
+            WriteEnd::Closed => return Ok(()),
+            WriteEnd::AlertQueued(_) | WriteEnd::AlertSent(_) => {}
+            // The first of the calls that failed took the error of the socket, which is reported once.
+            WriteEnd::Failed => {
+                checked?;
+                sent?;
             }
-            _ => sent,
+            _ => return sent,
         }
+        Err(io::Error::new(ErrorKind::ConnectionAborted, CloseError::Failed))
     }
 
     /// [Closes](Self::close) the sending direction and writes the remaining received data to `rest`.
@@ -457,8 +460,8 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
     ///
     /// # Errors
     /// - [`CloseError::NotAnErrorAlert`] if the alert does not end a connection.
-    /// - [`CloseError::AlreadyClosed`] if our close_notify was sent, and [`CloseError::Failed`] if the
-    ///   connection has failed: no alert is sent.
+    /// - [`CloseError::AlreadyClosed`] if our close_notify was sent, or waits until the socket takes it, and
+    ///   [`CloseError::Failed`] if the connection has failed: no alert is sent.
     pub fn abort(&mut self, description: AlertDescription) -> Result<(), CloseError> {
         match self.sealer.abort(description) {
             // It says that the alert is to be taken from the sealer.

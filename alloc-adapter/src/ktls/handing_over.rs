@@ -48,6 +48,11 @@ fn give<T: Read + Write + AsFd, P: Provider>(stream: &mut Stream<T, P>) -> io::R
         if (end.read, end.write) != (ReadEnd::Open, WriteEnd::Open) {
             return Err(KernelTlsError::NotOpen.into());
         }
+        // The kernel would take the receiving direction alone.
+        let sealer = stream.session.layer.sealer();
+        if sealer.sequence().is_some_and(|sequence| sequence >= sealer.record_limit()) {
+            return Err(KernelTlsError::KeysExhausted.into());
+        }
         socket::attach(&stream.transport).map_err(probe::not_attached)?;
         match stream.session.layer.hand_receiver_to_kernel() {
             Ok(direction) => break Box::new(direction),

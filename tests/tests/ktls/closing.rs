@@ -219,3 +219,28 @@ fn a_truncation_may_be_tolerated() {
         assert_eq!(kernel.read(&mut [0]).unwrap_err().kind(), ErrorKind::UnexpectedEof);
     }
 }
+
+#[test]
+fn the_first_close_after_a_reset_returns_the_error_of_the_socket() {
+    for agreed in [TLS12, TLS13] {
+        let Some((mut kernel, peer)) = pair(Role::Client, agreed) else { return };
+        kernel.write_all(b"never read").unwrap();
+        // TCP resets a connection that is closed with unread input.
+        peer.socket.peek(&mut [0; 10]).unwrap();
+        drop(peer);
+        // Not by reading, which would take the error.
+        let mut polled = [PollFd::new(kernel.as_fd(), PollFlags::empty())];
+        poll(&mut polled, PollTimeout::from(20_000_u16)).unwrap();
+        let error = kernel.close().unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+            "{error}"
+        );
+        assert_eq!(kernel.end().write, WriteEnd::Failed);
+        let error = kernel.close().unwrap_err();
+        assert_eq!(
+            *error.get_ref().unwrap().downcast_ref::<CloseError>().unwrap(),
+            CloseError::Failed
+        );
+    }
+}

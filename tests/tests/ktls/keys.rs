@@ -11,11 +11,11 @@ use tls_record_alloc::tls_record::{
     self, AlertDescription, Config, Epoch, KeyError, Opener, Sealer, TrafficSecret, Version,
     WriteEnd,
 };
-use tls_record_alloc::{Handshake, KernelTlsError, Stream};
+use tls_record_alloc::{Handshake, KernelStream, KernelTlsError, Stream};
 use tls_record_tests::peers::{Peer, PeerEnd, Role, rustls_client_config, rustls_server_config};
 
 use crate::support::{
-    Sealing, TLS12, TLS13, User, client, connect_by, pair, sockets, ticket, to_kernel,
+    Sealing, TLS12, TLS13, User, client, connect_by, is_required, pair, sockets, ticket, to_kernel,
 };
 
 #[test]
@@ -192,6 +192,31 @@ fn keys_are_replaced_before_their_limit_or_protect_nothing_more() {
         peer.read_to_end(&mut data).unwrap();
         assert_eq!(data, b"data".repeat(written / 4));
     }
+}
+
+#[test]
+fn a_stream_with_exhausted_keys_stays_in_user_space() {
+    let (mut stream, mut peer) = at_the_limit(Version::Tls12, 1000);
+    let mut written = 0;
+    while let Ok(len) = stream.write(b"data") {
+        written += len;
+    }
+    peer.write_all(b"answer").unwrap();
+    let refused = KernelStream::new(stream).unwrap_err();
+    let reason = refused.error.get_ref().unwrap().downcast_ref();
+    if !is_required() && matches!(reason, Some(KernelTlsError::NoModule | KernelTlsError::Suite)) {
+        return println!("left out: {}", refused.error);
+    }
+    assert_eq!(reason, Some(&KernelTlsError::KeysExhausted));
+    // Both directions go on.
+    let mut stream = refused.stream;
+    let mut answer = [0; 6];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"answer");
+    stream.close().unwrap();
+    let mut data = Vec::new();
+    peer.read_to_end(&mut data).unwrap();
+    assert_eq!(data.len(), written);
 }
 
 #[test]
