@@ -25,7 +25,7 @@
 //!
 //! fn connect(
 //!     library: &mut dyn Library,
-//!     mut receive_record: impl FnMut() -> Vec<u8>,
+//!     mut receive_record: impl FnMut() -> Option<Vec<u8>>,
 //!     mut send: impl FnMut(&[u8]),
 //! ) -> Result<RecordLayer<TrafficSecret<Ring>>, TakeoverError> {
 //!     let mut follower = Follower::<Ring>::new();
@@ -42,18 +42,22 @@
 //!         if library.is_done() && follower.is_complete() {
 //!             return follower.finish(Config::new(Role::Client));
 //!         }
-//!         received = receive_record();
+//!         // `None` at the end of the transport.
+//!         received = receive_record().ok_or(TakeoverError::NotComplete)?;
 //!     }
 //! }
 //!
+//! /// `records` are whole.
 //! fn follow(
 //!     follower: &mut Follower<Ring>,
 //!     sender: Role,
 //!     mut records: &mut [u8],
 //! ) -> Result<(), TakeoverError> {
 //!     while !records.is_empty() {
-//!         let consumed = follower.follow(sender, records)?.consumed;
-//!         records = &mut records[consumed..];
+//!         match follower.follow(sender, records)?.consumed {
+//!             0 => return Err(TakeoverError::NotComplete),
+//!             consumed => records = &mut records[consumed..],
+//!         }
 //!     }
 //!     Ok(())
 //! }

@@ -4,7 +4,7 @@ use tls_record::aead::null::{Null, NullAead};
 use tls_record::{ContentType, Fault, KeyError, OpenError};
 use tls_record_tests::mixed_keys::MixedKeys;
 use tls_record_tests::records::{
-    ALERT, CCS, DATA, HANDSHAKE, Hand, Suite as Cipher, key_update, message, plaintext,
+    ALERT, CCS, DATA, HANDSHAKE, Hand, Suite as Cipher, header, key_update, message, plaintext,
 };
 
 use super::*;
@@ -328,6 +328,27 @@ fn an_unprotected_alert_and_change_cipher_spec_may_come_before_the_first_protect
     follow(&mut this.follower, Role::Client, &plaintext(CCS, &[1])).unwrap();
     let failed = follow(&mut this.follower, Role::Client, &plaintext(ALERT, &[2, 42]));
     assert!(matches!(failed, Err(TakeoverError::Open(OpenError::PeerAlert(_)))));
+}
+
+/// Headers of early data are checked like others: no record that would be refused is waited for.
+#[test]
+fn early_data_in_a_record_that_is_too_long_is_refused_by_its_header() {
+    const EARLY_DATA: [u8; 4] = [0, 42, 0, 0];
+    let follow_early = |header: &[u8]| {
+        let mut follower = Follower::<Null>::new();
+        let hello = client_hello_with(&EARLY_DATA);
+        follow(&mut follower, Role::Client, &plaintext(HANDSHAKE, &hello)).unwrap();
+        follower.follow(tls_record::Role::Client, &mut header.to_vec())
+    };
+    let longest = 16_384 + 256;
+    for (content_type, length) in [(DATA, longest), (CCS, 1)] {
+        let opened = follow_early(&header(content_type, length)).unwrap();
+        assert_eq!(opened.event, Event::NeedMore { total: 5 + length });
+    }
+    for (content_type, length) in [(DATA, longest + 1), (DATA, 65_535), (CCS, 0), (CCS, 2)] {
+        let refused = follow_early(&header(content_type, length));
+        assert!(matches!(refused, Err(TakeoverError::Open(OpenError::Fault(_)))), "{refused:?}");
+    }
 }
 
 #[test]

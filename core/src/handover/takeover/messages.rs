@@ -8,7 +8,9 @@ use crate::layer::opener::{Event, Opened};
 use crate::layer::record_layer::RecordLayer;
 use crate::protocol::error::{Fault, OpenError};
 use crate::protocol::handshake::{HandshakePiece, HandshakeType};
-use crate::protocol::record::{ContentType, Epoch, HEADER_LEN, Header, Role, Version};
+use crate::protocol::record::{
+    ContentType, Epoch, HEADER_LEN, Header, MAX_PROTECTED_TLS13, Role, Version,
+};
 use crate::protocol::record_size_limit::RecordSizeLimit;
 
 impl<P: Provider> Follower<P> {
@@ -21,10 +23,12 @@ impl<P: Provider> Follower<P> {
             && self.client.opener.epoch() == Epoch::Plaintext
             && !matches!(self.negotiated, Some((Version::Tls12, _)));
         let header = Header::decode(*input.first_chunk()?);
-        let is_skipped = matches!(
-            header.content_type,
-            ContentType::APPLICATION_DATA | ContentType::CHANGE_CIPHER_SPEC
-        );
+        // Others are refused by the opener.
+        let is_skipped = match header.content_type {
+            ContentType::APPLICATION_DATA => header.length <= MAX_PROTECTED_TLS13,
+            ContentType::CHANGE_CIPHER_SPEC => header.length == 1,
+            _ => false,
+        };
         if !(is_early && is_skipped) {
             return None;
         }
