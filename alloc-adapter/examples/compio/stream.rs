@@ -96,6 +96,9 @@ impl Stream {
             // Alerts and the answers to KeyUpdates leave before an error is returned and before waiting. A peer
             // that does not take them may still have sent data.
             let _ = self.flush().await;
+            if self.sealed.is_none() {
+                return Err(cancelled());
+            }
             let opened = opened.map_err(|error| match error {
                 OpenError::Truncated => io::Error::new(ErrorKind::UnexpectedEof, error),
                 error => io::Error::other(error),

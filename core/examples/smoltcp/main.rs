@@ -79,7 +79,8 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let mut pair = Pair::new(args.data, (args.buffer.into(), args.buffer.into()));
     pair.network.lose(args.lose);
     let mut polls = 0;
-    while pair.client.is_busy() {
+    // A reset destroys what has not arrived.
+    while pair.is_busy() {
         pair.turn()?;
         polls += 1;
     }
@@ -113,6 +114,12 @@ impl Pair {
     fn new(len: usize, buffers: (usize, usize)) -> Self {
         let network = Network::new(buffers);
         Self { network, client: App::new(Role::Client, len), server: App::new(Role::Server, len) }
+    }
+
+    /// Whether data is under way, or the network has no connection yet.
+    fn is_busy(&mut self) -> bool {
+        let is_connected = self.network.client().may_send() && self.network.server().may_send();
+        !is_connected || self.client.is_busy() || self.server.is_busy()
     }
 
     fn turn(&mut self) -> Result<(), OpenError> {
