@@ -41,6 +41,11 @@ fn connection<K: KeySchedule, const TX: usize, B: AsRef<[u8]> + AsMut<[u8]>>(
     let connection = any(&mut connection);
     let _ = any(Connection::received(any(connection), any(&mut buffer)));
     let _ = any(Connection::received_into(any(connection), slices(), any(&mut buffer)));
+    let _ = any(Connection::received_out_of_place(
+        any(connection),
+        any(&mut buffer),
+        any(&mut [0; 64]),
+    ));
     any(Connection::eof(any(connection)));
     let _ = any(Connection::write(any(connection), slices()));
     let _ = any(Connection::write_handshake(any(connection), slices()));

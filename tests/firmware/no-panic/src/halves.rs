@@ -23,6 +23,7 @@ fn opener<K: KeySchedule>(keys: impl Keys<K>) {
     any(Opener::needed(any(opener), any(&buffer)));
     let _ = any(Opener::open(any(opener), any(&mut buffer)));
     let _ = any(Opener::open_into(any(opener), slices(), any(&mut buffer)));
+    let _ = any(Opener::open_out_of_place(any(opener), any(&mut buffer), any(&mut [0; 64])));
     any(Opener::eof(any(opener)));
     any(Opener::end(any(opener)));
     let _ = any(Opener::check_closed(any(opener), any(1)));
@@ -91,6 +92,7 @@ fn layer<K: KeySchedule>(keys: impl Keys<K>) {
     let layer = any(&mut layer);
     let _ = any(RecordLayer::open(any(layer), any(&mut buffer)));
     let _ = any(RecordLayer::open_into(any(layer), slices(), any(&mut buffer)));
+    let _ = any(RecordLayer::open_out_of_place(any(layer), any(&mut buffer), any(&mut [0; 64])));
     any(RecordLayer::eof(any(layer)));
     let _ = any(RecordLayer::seal(any(layer), slices(), any(&mut buffer)));
     let _ = any(RecordLayer::seal_in_place(any(layer), any(&mut buffer), any(1)));
