@@ -24,12 +24,12 @@ pub enum OpenedIn {
 }
 
 impl<K: KeySchedule> Opener<K> {
-    /// Opens the record at the front of `input` to the front of `out`, where the cipher and `out` allow it.
+    /// Opens the record at the front of `input`, its application data to `out` if that is possible.
     ///
-    /// This is for streams, whose caller passes a slice to read into: application data reaches `out` without
-    /// a copy. That needs a cipher that [is out of place](crate::aead::Aead::IS_OUT_OF_PLACE), a record of more than 512
-    /// bytes, and an `out` that holds all of its plaintext: in TLS 1.3 with content type and padding, so at
-    /// least 16,385 bytes for the longest record. Otherwise the record is opened in `input`, as by
+    /// This is for streams, whose caller passes a slice to read into: data reaches `out` without a copy. That
+    /// needs a cipher that [is out of place](crate::aead::Aead::IS_OUT_OF_PLACE), a record of more than 512
+    /// bytes, and an `out` that holds all of its plaintext: in TLS 1.3 with content type and padding, so 16,385
+    /// bytes for the longest record. Otherwise the record is opened in `input`, as by
     /// [`open`](Self::open), and so is one that holds no application data. The two functions may be
     /// called by turns.
     ///
@@ -39,9 +39,9 @@ impl<K: KeySchedule> Opener<K> {
     /// The errors of [`open`](Self::open).
     ///
     /// ```
-    /// # use tls_record::aead::{Algorithm, aws_lc::AwsLc};
-    /// # use tls_record::{Config, Epoch, Event, Opened, OpenedIn, Opener, OpenError, Role, Sealer, TrafficSecret};
-    /// # let secret = || TrafficSecret::<AwsLc>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
+    /// # use tls_record::aead::{Algorithm, ring::Ring};
+    /// # use tls_record::{Config, Epoch, Event, Opened, OpenedIn, Opener, Role, Sealer, TrafficSecret};
+    /// # let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
     /// # let mut sealer = Sealer::new(Config::new(Role::Client));
     /// # let mut opener = Opener::new(Config::new(Role::Server));
     /// # sealer.install(Epoch::Application, secret())?;
