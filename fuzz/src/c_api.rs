@@ -11,17 +11,15 @@
 // The pointers of C are made here.
 #![allow(unsafe_code)]
 
-mod arena;
-mod store;
-mod translate;
-
 use tls_record::{AlertDescription, Control as Due, Epoch, RecordLayer, SealError, TrafficSecret};
 use tls_record_c as c;
 use tls_record_c::Status;
 
-use self::arena::{ALIGNMENT, Arena};
-use self::store::Store;
-use self::translate::{check_end, check_opened, config_of, contents, epoch_of, policy, slices};
+use crate::c_shared::{
+    ALIGNMENT, Arena, ResultBytes, Store, check_end, check_opened, config_of, contents, epoch_of,
+    policy, slices,
+};
+pub use crate::c_shared::{Buffer, Place};
 use crate::checksum::Checksum;
 use crate::input::input;
 pub use crate::setup::{Few, Pad, Setup, Suite};
@@ -38,32 +36,6 @@ input! {
         /// In memory for a layer, where none was made.
         Unmade,
         /// Among the bytes of the buffers.
-        Inside { at: u16, },
-    }
-}
-
-input! {
-    /// A buffer.
-    pub enum Buffer {
-        /// Bytes of the memory.
-        In { at: u16, len: u16, },
-        /// Null, with a length.
-        Null { len: u8, },
-        /// Longer than any object.
-        TooLong { at: u16, len: u16, },
-    }
-}
-
-input! {
-    /// Where a call writes its result.
-    pub enum Place {
-        /// Beside everything.
-        Own,
-        /// Null.
-        Null,
-        /// Some bytes further.
-        Misaligned { by: u8, },
-        /// Among the bytes of the buffers, also those of the call.
         Inside { at: u16, },
     }
 }
@@ -126,6 +98,9 @@ input! {
 
 type Twin = RecordLayer<TrafficSecret<Checksum>>;
 
+/// Bytes of a layer, not less than `TLSR_LAYER_SIZE`.
+const LAYER: usize = size_of::<c::Memory<c::Layer>>().next_multiple_of(ALIGNMENT);
+
 struct World<'a> {
     setup: &'a Setup,
     arena: Arena,
@@ -137,7 +112,8 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(setup: &'a Setup) -> Self {
-        let (arena, store) = (Arena::new(), Store::new(setup.suite.clone()));
+        // Two layers, and memory in which none is made.
+        let (arena, store) = (Arena::new(&[LAYER; 3]), Store::new(setup.suite.clone()));
         let mut this = Self { setup, arena, store, twins: [None, None], seed: 1 };
         for second in [false, true] {
             this.call(&Call::Init {
@@ -156,6 +132,20 @@ impl<'a> World<'a> {
             this.call(&both);
         }
         this
+    }
+
+    fn layer(&self, second: bool, object: &Object) -> c::Handle<'_, c::Layer> {
+        let own = self.arena.object(second.into());
+        let pointer = match object {
+            Object::Own => own,
+            Object::Null => std::ptr::null_mut(),
+            Object::Misaligned { by } => own.wrapping_add(usize::from(by % 16)),
+            Object::Unmade => self.arena.object(2),
+            Object::Inside { at } => self.arena.inside(*at, LAYER),
+        };
+        // SAFETY: null, misaligned, or as many bytes of this memory, all of which were written. Objects are only made
+        // in those of `Own`.
+        unsafe { c::Handle::new(pointer.cast()) }
     }
 
     /// Returns whether a call finds a layer there, and the status if it does not.
@@ -184,15 +174,14 @@ impl<'a> World<'a> {
         &mut self,
         (second, object): (bool, &Object),
         is_argument: bool,
-        place: Option<(usize, usize)>,
+        place: Option<ResultBytes>,
         call: impl FnOnce(&mut Self) -> Status,
         expected: impl FnOnce(&mut Twin, &mut [u8]) -> R,
         status_of: impl FnOnce(&R) -> Status,
     ) -> Option<R> {
         // Some calls write zeros there first, whatever they return, and some do not.
-        if let Some((start, end)) = place {
-            self.arena.fill(start, &vec![0; end - start]);
-        }
+        let place = place.map_or(0..0, |place| place.in_buffers());
+        self.arena.fill(place.start, &vec![0; place.len()]);
         let before = self.arena.buffers();
         let refused = self.refused(second, object);
         let status = call(self);
@@ -207,9 +196,8 @@ impl<'a> World<'a> {
         let result = expected(twin, &mut buffers);
         assert_eq!(status, status_of(&result));
         let after = self.arena.buffers();
-        let (start, end) = place.unwrap_or_default();
-        assert_eq!(after[..start], buffers[..start]);
-        assert_eq!(after[end..], buffers[end..]);
+        assert_eq!(after[..place.start], buffers[..place.start]);
+        assert_eq!(after[place.end..], buffers[place.end..]);
         Some(result)
     }
 
@@ -317,7 +305,7 @@ impl<'a> World<'a> {
             (second, object),
             is_argument,
             None,
-            |this| call(this.arena.layer(second, object)),
+            |this| call(this.layer(second, object)),
             |twin, _| expected(twin),
             |result| result.map_or_else(Into::into, |()| Status::OK),
         );
@@ -338,8 +326,8 @@ impl<'a> World<'a> {
         let config_in = if has_config { &raw const of_c } else { std::ptr::null() };
         // SAFETY: null or a variable of this function.
         let config_in = unsafe { c::In::new(config_in) };
-        let size = if is_short { Arena::OBJECT - ALIGNMENT } else { Arena::OBJECT };
-        let status = c::layer_init(self.arena.layer(second, object), size, config_in);
+        let size = if is_short { LAYER - ALIGNMENT } else { LAYER };
+        let status = c::layer_init(self.layer(second, object), size, config_in);
         let is_argument = refused == Some(Status::ARGUMENT) || !has_config;
         match (is_argument, is_short) {
             (true, true) => assert!(status == Status::ARGUMENT || status == Status::SIZE),
@@ -357,7 +345,7 @@ impl<'a> World<'a> {
             (second, object),
             false,
             None,
-            |this| c::layer_wipe(this.arena.layer(second, object)),
+            |this| c::layer_wipe(this.layer(second, object)),
             |_, _| (),
             |()| Status::OK,
         );
@@ -396,7 +384,7 @@ impl<'a> World<'a> {
             !(1..=4).contains(&epoch) || !has_server,
             None,
             |this| {
-                let layer = this.arena.layer(second, object);
+                let layer = this.layer(second, object);
                 // SAFETY: a variable of this function.
                 let client = unsafe { c::In::new(&raw const secrets[0]) };
                 // SAFETY: as above, or null.
@@ -432,11 +420,11 @@ impl<'a> World<'a> {
         call: impl FnOnce(&mut Self, c::Out<'_, c::Sealed>) -> Status,
         expected: impl FnOnce(&mut Twin, &mut [u8]) -> Result<(usize, usize), SealError>,
     ) -> Option<usize> {
-        let sealed = self.arena.place(place);
+        let sealed = self.arena.place::<c::Sealed>(place);
         let result = self.check(
             (second, object),
-            is_argument || sealed.is_refused::<c::Sealed>(),
-            sealed.in_buffers::<c::Sealed>(),
+            is_argument || sealed.is_refused(),
+            Some(sealed.result()),
             |this| call(this, sealed.out()),
             expected,
             |result| result.map_or_else(Status::from, |_| Status::OK),
@@ -446,7 +434,7 @@ impl<'a> World<'a> {
             _ => 0,
         };
         let (taken, written) = result.unwrap_or_default();
-        let filled: c::Sealed = sealed.take();
+        let filled = sealed.take();
         assert_eq!((filled.taken, filled.written, filled.needed), (taken, written, needed));
         Some(written)
     }
@@ -466,7 +454,7 @@ impl<'a> World<'a> {
             data.is_refused() || out.is_refused() || data.overlaps(&out),
             place,
             |this, sealed| {
-                let layer = this.arena.layer(second, object);
+                let layer = this.layer(second, object);
                 c::layer_seal(layer, data.bytes(), data.len, out.bytes_mut(), out.len, sealed)
             },
             |twin, buffers| {
@@ -487,14 +475,14 @@ impl<'a> World<'a> {
         place: &Place,
     ) {
         let (parts, out) = (parts.map(|part| self.arena.span(part)), self.arena.span(out));
-        let (slices, count, is_refused) = slices(&parts, count, &out);
+        let (slices, count, is_refused) = slices(&parts, count, Some(&out));
         self.sealing(
             second,
             object,
             is_refused || out.is_refused(),
             place,
             |this, sealed| {
-                let layer = this.arena.layer(second, object);
+                let layer = this.layer(second, object);
                 // SAFETY: so many slices, whose bytes nothing changes.
                 let parts = unsafe { c::Parts::new(slices.as_ptr()) };
                 c::layer_seal_parts(layer, parts, count, out.bytes_mut(), out.len, sealed)
@@ -523,7 +511,7 @@ impl<'a> World<'a> {
             record.is_refused(),
             place,
             |this, sealed| {
-                let layer = this.arena.layer(second, object);
+                let layer = this.layer(second, object);
                 c::layer_seal_in_place(layer, record.bytes_mut(), record.len, len, sealed)
             },
             |twin, buffers| {
@@ -547,7 +535,7 @@ impl<'a> World<'a> {
             message.is_refused() || out.is_refused() || message.overlaps(&out),
             place,
             |this, sealed| {
-                let layer = this.arena.layer(second, object);
+                let layer = this.layer(second, object);
                 let (bytes, len) = (message.bytes(), message.len);
                 c::layer_seal_handshake(layer, bytes, len, out.bytes_mut(), out.len, sealed)
             },
@@ -573,7 +561,7 @@ impl<'a> World<'a> {
             out.is_refused(),
             place,
             |this, sealed| {
-                let layer = this.arena.layer(second, object);
+                let layer = this.layer(second, object);
                 c::layer_poll_control(layer, out.bytes_mut(), out.len, sealed)
             },
             |twin, buffers| {
@@ -586,10 +574,10 @@ impl<'a> World<'a> {
         let (input, opened) = (self.arena.span(input), self.arena.place(place));
         let result = self.check(
             (second, object),
-            input.is_refused() || opened.is_refused::<c::Opened>(),
-            opened.in_buffers::<c::Opened>(),
+            input.is_refused() || opened.is_refused(),
+            Some(opened.result()),
             |this| {
-                let layer = this.arena.layer(second, object);
+                let layer = this.layer(second, object);
                 c::layer_open(layer, input.bytes_mut(), input.len, opened.out())
             },
             |twin, buffers| twin.open(&mut buffers[input.range()]),
@@ -611,13 +599,13 @@ impl<'a> World<'a> {
     ) {
         let (pieces, out) = (pieces.map(|piece| self.arena.span(piece)), self.arena.span(out));
         let opened = self.arena.place(place);
-        let (slices, count, is_refused) = slices(&pieces, count, &out);
+        let (slices, count, is_refused) = slices(&pieces, count, Some(&out));
         let result = self.check(
             (second, object),
-            is_refused || out.is_refused() || opened.is_refused::<c::Opened>(),
-            opened.in_buffers::<c::Opened>(),
+            is_refused || out.is_refused() || opened.is_refused(),
+            Some(opened.result()),
             |this| {
-                let layer = this.arena.layer(second, object);
+                let layer = this.layer(second, object);
                 // SAFETY: so many slices, whose bytes nothing changes.
                 let pieces = unsafe { c::Parts::new(slices.as_ptr()) };
                 c::layer_open_into(layer, pieces, count, out.bytes_mut(), out.len, opened.out())
@@ -635,17 +623,17 @@ impl<'a> World<'a> {
     }
 
     fn next_control(&mut self, second: bool, object: &Object, place: &Place) {
-        let due = self.arena.place(place);
+        let due = self.arena.place::<c::Control>(place);
         let result = self.check(
             (second, object),
-            due.is_refused::<c::Control>(),
-            due.in_buffers::<c::Control>(),
-            |this| c::layer_next_control(this.arena.layer(second, object), due.out()),
+            due.is_refused(),
+            Some(due.result()),
+            |this| c::layer_next_control(this.layer(second, object), due.out()),
             |twin, _| twin.next_control(),
             |_| Status::OK,
         );
         let Some(expected) = result else { return };
-        let due: c::Control = due.take();
+        let due = due.take();
         let expected_parts = match expected {
             None => (0, 0, 0),
             Some(Due::Alert(alert)) => (1, alert.0, 0),
@@ -658,12 +646,12 @@ impl<'a> World<'a> {
     }
 
     fn end(&mut self, second: bool, object: &Object, place: &Place) {
-        let end = self.arena.place(place);
+        let end = self.arena.place::<c::End>(place);
         let result = self.check(
             (second, object),
-            end.is_refused::<c::End>(),
-            end.in_buffers::<c::End>(),
-            |this| c::layer_end(this.arena.layer(second, object), end.out()),
+            end.is_refused(),
+            Some(end.result()),
+            |this| c::layer_end(this.layer(second, object), end.out()),
             |twin, _| twin.end(),
             |_| Status::OK,
         );

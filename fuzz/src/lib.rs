@@ -8,6 +8,7 @@
 
 pub mod alert;
 pub mod c_api;
+mod c_shared;
 pub mod checksum;
 pub mod close;
 pub mod connection;

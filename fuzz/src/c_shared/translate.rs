@@ -3,14 +3,19 @@
 use tls_record::{End as Ended, Epoch, Event, Fault, Opened, ReadEnd, Role, WriteEnd};
 use tls_record_c as c;
 
-use super::arena::Span;
+use super::Span;
 
 /// Returns the slices of the parts, how many are given, and whether the header does not allow them.
-pub(super) fn slices(parts: &[Span; 2], count: u8, out: &Span) -> ([c::Slice; 8], usize, bool) {
+pub(crate) fn slices(
+    parts: &[Span; 2],
+    count: u8,
+    out: Option<&Span>,
+) -> ([c::Slice; 8], usize, bool) {
     // Nine are too many; the parts after the second are empty.
     let count = usize::from(count) % 10;
     let given = &parts[..count.min(2)];
-    let is_refused = count == 9 || given.iter().any(|part| part.is_refused() || part.overlaps(out));
+    let overlaps = |part: &Span| out.is_some_and(|out| part.overlaps(out));
+    let is_refused = count == 9 || given.iter().any(|part| part.is_refused() || overlaps(part));
     let slice = |at: usize| match parts.get(at) {
         Some(part) => c::Slice { data: part.pointer, len: part.len },
         None => c::Slice { data: std::ptr::null(), len: 0 },
@@ -18,11 +23,11 @@ pub(super) fn slices(parts: &[Span; 2], count: u8, out: &Span) -> ([c::Slice; 8]
     (std::array::from_fn(slice), count, is_refused)
 }
 
-pub(super) fn contents(parts: &[Span; 2], count: usize, buffers: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn contents(parts: &[Span; 2], count: usize, buffers: &[u8]) -> Vec<Vec<u8>> {
     parts.iter().take(count).map(|part| buffers[part.range()].to_vec()).collect()
 }
 
-pub(super) fn policy(padding: u8, size: u16) -> tls_record::Padding {
+pub(crate) fn policy(padding: u8, size: u16) -> tls_record::Padding {
     match padding {
         0 => tls_record::Padding::None,
         1 => tls_record::Padding::Block(size),
@@ -31,7 +36,7 @@ pub(super) fn policy(padding: u8, size: u16) -> tls_record::Padding {
     }
 }
 
-pub(super) fn epoch_of(number: u8) -> Epoch {
+pub(crate) fn epoch_of(number: u8) -> Epoch {
     match number {
         1 => Epoch::Plaintext,
         2 => Epoch::EarlyData,
@@ -40,7 +45,7 @@ pub(super) fn epoch_of(number: u8) -> Epoch {
     }
 }
 
-pub(super) fn epoch_number(epoch: Epoch) -> u8 {
+pub(crate) fn epoch_number(epoch: Epoch) -> u8 {
     [Epoch::Plaintext, Epoch::EarlyData, Epoch::Handshake, Epoch::Application]
         .iter()
         .position(|other| *other == epoch)
@@ -48,7 +53,7 @@ pub(super) fn epoch_number(epoch: Epoch) -> u8 {
 }
 
 /// Says in C what the config of Rust says.
-pub(super) fn config_of(config: &tls_record::Config) -> c::Config {
+pub(crate) fn config_of(config: &tls_record::Config) -> c::Config {
     let (padding, padding_size) = match config.padding {
         tls_record::Padding::Block(size) => (1, size),
         tls_record::Padding::PowerOfTwo => (2, 0),
@@ -81,7 +86,7 @@ pub(super) fn config_of(config: &tls_record::Config) -> c::Config {
     }
 }
 
-pub(super) fn check_opened(opened: &c::Opened, expected: &Opened) {
+pub(crate) fn check_opened(opened: &c::Opened, expected: &Opened) {
     assert_eq!(opened.consumed, expected.consumed);
     let range = opened.offset..opened.offset + opened.len;
     match &expected.event {
@@ -104,16 +109,22 @@ pub(super) fn check_opened(opened: &c::Opened, expected: &Opened) {
     }
 }
 
-pub(super) fn check_end(end: &c::End, expected: &Ended) {
-    let (read, read_alert) = match expected.read {
+pub(crate) fn check_end(end: &c::End, expected: &Ended) {
+    check_read_end(end, &expected.read);
+    check_write_end(end, &expected.write);
+    assert_eq!(end.is_clean, u8::from(expected.is_clean()));
+}
+
+pub(crate) fn check_read_end(end: &c::End, expected: &ReadEnd) {
+    let (read, read_alert) = match expected {
         ReadEnd::Open => (0, 0),
         ReadEnd::Closed { epoch } => {
-            assert_eq!(end.read_epoch, epoch_number(epoch));
+            assert_eq!(end.read_epoch, epoch_number(*epoch));
             (1, 0)
         }
         ReadEnd::Truncated { epoch, inside_record } => {
-            assert_eq!(end.read_epoch, epoch_number(epoch));
-            assert_eq!(end.inside_record, u8::from(inside_record));
+            assert_eq!(end.read_epoch, epoch_number(*epoch));
+            assert_eq!(end.inside_record, u8::from(*inside_record));
             (2, 0)
         }
         ReadEnd::PeerAlert(alert) => (3, alert.0),
@@ -124,7 +135,11 @@ pub(super) fn check_end(end: &c::End, expected: &Ended) {
         }
         ReadEnd::HandedOver => (5, 0),
     };
-    let (write, write_alert) = match expected.write {
+    assert_eq!((end.read, end.read_alert), (read, read_alert));
+}
+
+pub(crate) fn check_write_end(end: &c::End, expected: &WriteEnd) {
+    let parts = match expected {
         WriteEnd::Open => (0, 0),
         WriteEnd::Closing => (1, 0),
         WriteEnd::Closed => (2, 0),
@@ -133,7 +148,5 @@ pub(super) fn check_end(end: &c::End, expected: &Ended) {
         WriteEnd::Failed => (5, 0),
         WriteEnd::HandedOver => (6, 0),
     };
-    assert_eq!((end.read, end.read_alert), (read, read_alert));
-    assert_eq!((end.write, end.write_alert), (write, write_alert));
-    assert_eq!(end.is_clean, u8::from(expected.is_clean()));
+    assert_eq!((end.write, end.write_alert), parts);
 }

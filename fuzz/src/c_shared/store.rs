@@ -13,7 +13,7 @@ use crate::checksum::{Checksum, ChecksumAead};
 use crate::setup::Suite;
 
 /// The secrets and keys, by their numbers.
-pub(super) struct Store {
+pub(crate) struct Store {
     suite: Suite,
     // Where it is does not change when the world moves.
     inner: Box<RefCell<Inner>>,
@@ -34,7 +34,7 @@ struct Secret {
 }
 
 impl Store {
-    pub(super) fn new(suite: Suite) -> Self {
+    pub(crate) fn new(suite: Suite) -> Self {
         let inner = Box::<RefCell<Inner>>::default();
         let table = Box::new(c::KeyStore {
             context: (&raw const *inner).cast_mut().cast(),
@@ -50,7 +50,7 @@ impl Store {
     }
 
     /// Says in C which secret it is.
-    pub(super) fn secret(&self, number: usize, sequence: u64) -> c::Secret<'static> {
+    pub(crate) fn secret(&self, number: usize, sequence: u64) -> c::Secret<'static> {
         // SAFETY: no bytes.
         let none = || unsafe { c::Bytes::new(std::ptr::null()) };
         c::Secret {
@@ -71,26 +71,26 @@ impl Store {
     }
 
     /// Makes a secret, and returns its number.
-    pub(super) fn give(&self, seed: u8) -> usize {
+    pub(crate) fn give(&self, seed: u8) -> usize {
         let secrets = &mut self.inner.borrow_mut().secrets;
         secrets.push(Secret { secret: self.suite.secret(seed), is_given: true });
         secrets.len() - 1
     }
 
     /// Returns the number of the last secret, to give it for the other direction, too. It is destroyed once.
-    pub(super) fn again(&self) -> usize {
+    pub(crate) fn again(&self) -> usize {
         self.inner.borrow().secrets.len() - 1
     }
 
     /// The engine has not taken them.
-    pub(super) fn give_back(&self, numbers: &[usize]) {
+    pub(crate) fn give_back(&self, numbers: &[usize]) {
         for number in numbers {
             let is_given = &mut self.inner.borrow_mut().secrets[*number].is_given;
             assert!(mem::take(is_given), "it was destroyed, and left to the caller");
         }
     }
     /// Checks that the engine has destroyed all that it was given.
-    pub(super) fn check_all_destroyed(&self) {
+    pub(crate) fn check_all_destroyed(&self) {
         let inner = self.inner.borrow();
         assert!(inner.secrets.iter().all(|secret| !secret.is_given), "a secret is left");
         assert!(inner.keys.iter().all(Option::is_none), "a key is left");
