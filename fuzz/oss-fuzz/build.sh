@@ -7,7 +7,7 @@ cd "$SRC/tls-record"
 export RUSTUP_TOOLCHAIN=${RUSTUP_TOOLCHAIN:-nightly}
 
 # Only the targets of the engine: with OpenSSL and rustls as peers, most of the fuzzed code would be theirs.
-targets=(header alert close open seal handshake_epochs duplex connection suspend takeover parts c_api)
+targets=(header alert close open seal handshake_epochs duplex connection suspend takeover parts c_api c_connection)
 
 flags=(--fuzz-dir fuzz -O --debug-assertions --no-default-features --features libfuzzer)
 case "$SANITIZER" in

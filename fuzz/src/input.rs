@@ -78,10 +78,25 @@ impl Field for Vec<u8> {
     }
 }
 
+/// Decodes a list that extends to the end of the input.
+pub(crate) fn decode_all<T: Field>(from: &mut Unstructured<'_>) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    while !from.is_empty() {
+        all.push(T::decode(from)?);
+    }
+    Ok(all)
+}
+
+pub(crate) fn encode_all<T: Field>(all: &[T], to: &mut Vec<u8>) {
+    for one in all {
+        one.encode(to);
+    }
+}
+
 /// Declares a struct or an enum that is a [`Field`].
 ///
 /// The fields are encoded in order. An enum starts with a byte for the index of its variant. A
-/// `Vec` of the enum extends to the end of the input.
+/// `Vec` of either extends to the end of the input.
 macro_rules! input {
     (
         $(#[$doc:meta])*
@@ -98,6 +113,16 @@ macro_rules! input {
 
             fn encode(&self, to: &mut Vec<u8>) {
                 $($crate::input::Field::encode(&self.$field, to);)*
+            }
+        }
+
+        impl $crate::input::Field for Vec<$name> {
+            fn decode(from: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Self> {
+                $crate::input::decode_all(from)
+            }
+
+            fn encode(&self, to: &mut Vec<u8>) {
+                $crate::input::encode_all(self, to);
             }
         }
 
@@ -149,17 +174,11 @@ macro_rules! input {
 
         impl $crate::input::Field for Vec<$name> {
             fn decode(from: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Self> {
-                let mut all = Vec::new();
-                while !from.is_empty() {
-                    all.push($crate::input::Field::decode(from)?);
-                }
-                Ok(all)
+                $crate::input::decode_all(from)
             }
 
             fn encode(&self, to: &mut Vec<u8>) {
-                for one in self {
-                    $crate::input::Field::encode(one, to);
-                }
+                $crate::input::encode_all(self, to);
             }
         }
 

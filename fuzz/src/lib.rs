@@ -8,6 +8,7 @@
 
 pub mod alert;
 pub mod c_api;
+pub mod c_connection;
 mod c_shared;
 pub mod checksum;
 pub mod close;
@@ -56,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     Target::of::<takeover::Input>(20_000),
     Target::of::<parts::Input>(20_000),
     Target::of::<c_api::Input>(20_000),
+    Target::of::<c_connection::Input>(20_000),
     #[cfg(feature = "peers")]
     Target::of::<stream::Input>(4_000),
     #[cfg(feature = "peers")]

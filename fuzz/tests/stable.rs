@@ -60,6 +60,7 @@ targets! {
     takeover,
     parts,
     c_api,
+    c_connection,
     #[cfg(feature = "peers")] stream,
     #[cfg(feature = "peers")] differential_rustls,
     #[cfg(feature = "peers")] differential_openssl,

@@ -25,7 +25,7 @@ const OF_THE_ENGINE: &[&str] = &[
 ];
 
 /// The targets for bugs in the C API.
-const OF_C: &[&str] = &["c_api"];
+const OF_C: &[&str] = &["c_api", "c_connection"];
 
 #[derive(Parser)]
 #[command(
