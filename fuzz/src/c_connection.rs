@@ -307,11 +307,8 @@ struct End {
     /// The number of the next secret. Both ends have the same.
     seed: u8,
     /// The parts that were called since they were last compared.
-    is_touched: [bool; OUTPUT_PARTS],
+    is_touched: [bool; MAILBOX],
 }
-
-/// Parts of an end, and its buffer between them.
-const OUTPUT_PARTS: usize = WRITER + 1;
 
 struct World<'a> {
     setup: &'a Setup,
@@ -361,10 +358,8 @@ fn answer<T, E: Into<Status>>(result: Result<T, E>) -> (Status, Option<T>) {
     }
 }
 
-/// A call that returns nothing else and cannot fail.
-fn done<T>(_: T) -> (Status, Option<()>) {
-    (Status::OK, Some(()))
-}
+/// What a call returns that cannot fail.
+const DONE: (Status, ()) = (Status::OK, ());
 
 /// What C says of a length.
 fn len_of(len: u16) -> usize {
@@ -477,6 +472,13 @@ impl<'a> World<'a> {
         returned
     }
 
+    /// Has a part that a call was given compared. What a half has got from the other one is seen by that: a half
+    /// that has a mailbox is compared only after its own calls.
+    fn touch<T: Part>(&mut self, second: bool) {
+        let end = self.end_of(second);
+        end.is_touched[T::INDEX] |= T::is_made(&end.twin);
+    }
+
     /// Checks a call. `call` makes it in C; `expected` makes it on the twin, whose buffers are a copy, and returns
     /// its status.
     ///
@@ -511,12 +513,12 @@ impl<'a> World<'a> {
             let is_right = Some(status) == refused || is_argument && status == Status::ARGUMENT;
             assert!(is_right, "{status:?} of {:?}", who.object);
             assert_eq!(after, before, "it was refused, and changed bytes");
+            self.touch::<T>(who.second);
             return None;
         }
         let mut buffers = before;
-        let end = self.end_of(who.second);
-        end.is_touched[T::INDEX] = true;
-        let (expected_status, returned) = expected(&mut end.twin, &mut buffers);
+        self.touch::<T>(who.second);
+        let (expected_status, returned) = expected(&mut self.end_of(who.second).twin, &mut buffers);
         assert_eq!(status, expected_status);
         let place = result.map_or(0..0, |result| result.in_buffers());
         assert_eq!(after[..place.start], buffers[..place.start]);
@@ -534,7 +536,7 @@ impl<'a> World<'a> {
                 self.init(who, *is_short, *has_config, memory);
             }
             What::FromLayer { is_short, has_keys, layer, memory } => {
-                self.from_layer(who, *is_short, *has_keys, layer.as_ref(), memory);
+                self.init_from_layer(who, *is_short, *has_keys, layer.as_ref(), memory);
             }
             What::Wipe { part } => match part % 3 {
                 0 => self.wipe::<c::Connection>(
@@ -615,8 +617,6 @@ impl<'a> World<'a> {
     }
 
     /// Compares the parts that were called with their twins, and checks the memory of the others.
-    ///
-    /// A call on a half takes what the other half has posted. So those that were not called are left alone.
     fn compare(&mut self) {
         for second in [false, true] {
             let is_touched = std::mem::take(&mut self.end_of(second).is_touched);

@@ -5,6 +5,7 @@
 
 mod both_halves;
 mod c_api;
+mod c_connection;
 mod parts;
 mod receiving;
 mod seal;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Seed> {
     seeds.extend(takeover::of_takeover());
     seeds.extend(parts::of_parts());
     seeds.extend(c_api::of_c_api());
+    seeds.extend(c_connection::of_c_connection());
     #[cfg(feature = "peers")]
     seeds.extend(of_differential_rustls());
     seeds

@@ -5,7 +5,7 @@ use tls_record_c as c;
 use tls_record_c::Status;
 
 use super::twin::{Sends as _, Whole};
-use super::{End, OUTPUT, Setting, Slot, Who, World, answer, done, either};
+use super::{DONE, End, OUTPUT, Setting, Slot, Who, World, answer, either};
 use crate::c_shared::{AREA, Buffer, Place, check_opened, contents, epoch_number, policy, slices};
 
 impl World<'_> {
@@ -29,9 +29,12 @@ impl World<'_> {
             }
             Setting::FragmentLimit { limit } => {
                 either!(self, who, false, None,
-                    connection_set_fragment_limit | writer_set_fragment_limit(limit)
-                        of Writer by with_writer,
-                    |twin, _| done(twin.set_fragment_limit(limit)));
+                connection_set_fragment_limit | writer_set_fragment_limit(limit)
+                    of Writer by with_writer,
+                |twin, _| {
+                    twin.set_fragment_limit(limit);
+                    DONE
+                });
             }
             Setting::Padding { padding, size } => {
                 let padding = padding % 5;
@@ -66,7 +69,10 @@ impl World<'_> {
         set: impl FnOnce(&mut Whole, V),
     ) {
         self.check::<c::Connection, _>(who, value.is_none(), None, call, |twin, _| {
-            done(value.map(|value| set(twin.whole(), value)))
+            if let Some(value) = value {
+                set(twin.whole(), value);
+            }
+            DONE
         });
     }
 
@@ -375,14 +381,20 @@ impl World<'_> {
 
     pub(super) fn eof(&mut self, who: Who<'_>) {
         either!(self, who, false, None,
-            connection_eof | opener_eof() of Opener by with_opener,
-            |twin, _| done(twin.eof()));
+        connection_eof | opener_eof() of Opener by with_opener,
+        |twin, _| {
+            twin.eof();
+            DONE
+        });
     }
 
     pub(super) fn transport_failed(&mut self, who: Who<'_>) {
         either!(self, who, false, None,
-            connection_transport_failed | writer_transport_failed() of Writer by with_writer,
-            |twin, _| done(twin.transport_failed()));
+        connection_transport_failed | writer_transport_failed() of Writer by with_writer,
+        |twin, _| {
+            twin.transport_failed();
+            DONE
+        });
     }
 
     // Asking
@@ -500,7 +512,8 @@ impl World<'_> {
             |handle| c::opener_apply_signal(handle, signal),
             |twin, _| {
                 let signal = tls_record::Signal::from_bits(signal);
-                done(twin.with_opener(|opener| opener.apply(signal)))
+                twin.with_opener(|opener| opener.apply(signal));
+                DONE
             },
         );
     }
@@ -513,7 +526,8 @@ impl World<'_> {
             |handle| c::writer_apply_notice(handle, notice),
             |twin, _| {
                 let notice = tls_record::Notice::from_bits(notice);
-                done(twin.with_writer(|writer| writer.apply(notice)))
+                twin.with_writer(|writer| writer.apply(notice));
+                DONE
             },
         );
     }

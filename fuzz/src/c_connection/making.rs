@@ -153,7 +153,7 @@ impl World<'_> {
         self.arena.object_len(index) - if is_short { ALIGNMENT } else { 0 }
     }
 
-    pub(super) fn from_layer(
+    pub(super) fn init_from_layer(
         &mut self,
         who: Who<'_>,
         is_short: bool,
@@ -330,6 +330,7 @@ impl World<'_> {
         // An object elsewhere may be one that overlaps.
         wrong.extend(who.object.map(|_| Status::ARGUMENT));
         if !check_wrong(status, &wrong) {
+            self.touch::<c::Connection>(second);
             return;
         }
         assert_eq!(status, Status::OK);
@@ -398,6 +399,8 @@ impl World<'_> {
             })
         });
         if !check_wrong(status, &wrong) {
+            self.touch::<c::Opener>(of_opener);
+            self.touch::<c::Writer>(second);
             return;
         }
         self.end_of(of_opener).twin.take_signal();
