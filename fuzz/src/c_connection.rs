@@ -21,6 +21,7 @@ use std::ops::Range;
 use tls_record_c as c;
 use tls_record_c::Status;
 
+use self::making::Before;
 use self::twin::{Part, Twin};
 use crate::c_shared::{ALIGNMENT, Arena, ResultBytes, Store};
 pub use crate::c_shared::{Buffer, Place};
@@ -120,8 +121,15 @@ input! {
         Fill { at: u16, bytes: Vec<u8>, },
         /// `connection_init`, if there is no connection.
         Init { is_short: bool, has_config: bool, memory: Memory, },
-        /// `connection_from_layer`, if there is no connection. The layer has keys, or none.
-        FromLayer { is_short: bool, has_keys: bool, layer: Option<Elsewhere>, memory: Memory, },
+        /// `connection_from_layer`, if there is no connection. The layer has keys, or none, and perhaps an alert is
+        /// due.
+        FromLayer {
+            is_short: bool,
+            has_keys: bool,
+            is_closing: bool,
+            layer: Option<Elsewhere>,
+            memory: Memory,
+        },
         /// Wipes the connection, its opener or its writer.
         Wipe { part: u8, },
         /// `connection_split`.
@@ -285,7 +293,7 @@ impl Who<'_> {
     }
 }
 
-/// What the caller has, or must not touch.
+/// A slot that the caller may write to.
 struct Slot {
     /// Bytes of the buffer.
     range: Range<usize>,
@@ -472,8 +480,8 @@ impl<'a> World<'a> {
         returned
     }
 
-    /// Has a part that a call was given compared. What a half has got from the other one is seen by that: a half
-    /// that has a mailbox is compared only after its own calls.
+    /// Marks a part that was called, to be compared after the call. A comparison of a half takes what the other
+    /// half has posted: so only parts that were called are compared.
     fn touch<T: Part>(&mut self, second: bool) {
         let end = self.end_of(second);
         end.is_touched[T::INDEX] |= T::is_made(&end.twin);
@@ -535,8 +543,10 @@ impl<'a> World<'a> {
             What::Init { is_short, has_config, memory } => {
                 self.init(who, *is_short, *has_config, memory);
             }
-            What::FromLayer { is_short, has_keys, layer, memory } => {
-                self.init_from_layer(who, *is_short, *has_keys, layer.as_ref(), memory);
+            What::FromLayer { is_short, has_keys, is_closing, layer, memory } => {
+                let layer =
+                    Before { object: layer.as_ref(), has_keys: *has_keys, is_closing: *is_closing };
+                self.init_from_layer(who, *is_short, &layer, memory);
             }
             What::Wipe { part } => match part % 3 {
                 0 => self.wipe::<c::Connection>(
@@ -642,24 +652,25 @@ impl<'a> World<'a> {
     }
 
     /// Checks that memory without an object is zeros, and that the engine leaves bytes of the caller alone.
-    fn check_memory(&mut self, second: bool) {
+    fn check_memory(&self, second: bool) {
         let End { twin, buffer, slot, .. } = &self.ends[usize::from(second)];
-        let objects = [
-            (CONNECTION, twin.whole.is_some()),
-            (OPENER, twin.opener.is_some()),
-            (WRITER, twin.writer.is_some()),
-            (LAYER, false),
+        let unmade = [
+            (Self::index(second, CONNECTION), twin.whole.is_none()),
+            (Self::index(second, OPENER), twin.opener.is_none()),
+            (Self::index(second, WRITER), twin.writer.is_none()),
+            (Self::index(second, LAYER), true),
+            (UNMADE, true),
         ];
-        for (index, is_made) in objects {
-            let index = Self::index(second, index);
-            if !is_made {
+        let is_zeros = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+        for (index, is_unmade) in unmade {
+            if is_unmade {
                 let bytes = self.arena.object_bytes(index, 0..self.arena.object_len(index));
-                assert!(bytes.iter().all(|byte| *byte == 0), "bytes of an object are left");
+                assert!(is_zeros(&bytes), "bytes of an object are left");
             }
         }
         let output = self.arena.object_bytes(Self::index(second, OUTPUT), 0..OUTPUT_LEN);
-        let is_zeros = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
-        assert!(is_zeros(&output[..buffer.start]) && is_zeros(&output[buffer.end..]));
+        let is_left_alone = is_zeros(&output[..buffer.start]) && is_zeros(&output[buffer.end..]);
+        assert!(is_left_alone, "bytes beside the buffer have changed");
         if let Some(Slot { range, byte }) = slot {
             let slot = &output[buffer.clone()][range.clone()];
             assert!(slot.iter().all(|other| other == byte), "the slot has changed");

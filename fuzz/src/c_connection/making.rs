@@ -39,6 +39,15 @@ fn check_wrong(status: Status, wrong: &[Status]) -> bool {
     false
 }
 
+/// The layer of which a connection is made.
+pub(super) struct Before<'a> {
+    /// Where the call finds it, if not where it is.
+    pub(super) object: Option<&'a Elsewhere>,
+    pub(super) has_keys: bool,
+    /// A close_notify is due.
+    pub(super) is_closing: bool,
+}
+
 /// The secrets of a call, which a key store has.
 struct Secrets {
     seeds: [u8; 2],
@@ -157,10 +166,10 @@ impl World<'_> {
         &mut self,
         who: Who<'_>,
         is_short: bool,
-        has_keys: bool,
-        elsewhere: Option<&Elsewhere>,
+        before: &Before<'_>,
         memory: &Memory,
     ) {
+        let elsewhere = before.object;
         // A layer in the place of the connection is refused, too.
         let is_over = self.pointer::<c::Layer>(CONNECTION, who)
             == self.pointer::<c::Layer>(LAYER, Who::own(who.second));
@@ -177,7 +186,9 @@ impl World<'_> {
         assert_eq!(c::layer_init(self.handle(LAYER, own), size, config_in), Status::OK);
         let mut layer = RecordLayer::<Secret>::new(config);
         self.end_of(second).seed = 1;
-        if has_keys && let Some(secrets) = self.secrets(second, Epoch::Application, false) {
+        if before.has_keys
+            && let Some(secrets) = self.secrets(second, Epoch::Application, false)
+        {
             let [client, server] = secrets.of_c.each_ref().map(|secret| {
                 // SAFETY: a variable of this function.
                 unsafe { c::In::new(secret) }
@@ -187,6 +198,9 @@ impl World<'_> {
             assert_eq!(status, answer(layer.take_over(Epoch::Application, client, server)).0);
         }
         let seed = self.end_of(second).seed;
+        if before.is_closing {
+            assert_eq!(c::layer_close(self.handle(LAYER, own)), answer(layer.close()).0);
+        }
 
         let buffer = self.buffer(second, memory);
         self.arena.fill_object(Self::index(second, OUTPUT), 0..OUTPUT_LEN, 0);

@@ -421,17 +421,20 @@ fn handshakes() -> Vec<Seed> {
                 first(What::FromLayer {
                     is_short: false,
                     has_keys: true,
+                    is_closing: true,
                     layer: None,
                     memory: Memory::Own { at: 3, len: 400 },
                 }),
                 second(What::FromLayer {
                     is_short: false,
                     has_keys: true,
+                    is_closing: false,
                     layer: None,
                     memory: Memory::Own { at: 0, len: 128 },
                 }),
-                first(write(9)),
+                second(write(9)),
                 first(ALL),
+                second(ALL),
             ],
         ),
     ]
@@ -439,8 +442,13 @@ fn handshakes() -> Vec<Seed> {
 
 fn pointers() -> Vec<Seed> {
     let over = |layer, at| Memory::Over { layer, at, len: 0 };
-    let from_layer =
-        |memory, layer| What::FromLayer { is_short: false, has_keys: true, layer, memory };
+    let from_layer = |memory, layer| What::FromLayer {
+        is_short: false,
+        has_keys: true,
+        is_closing: false,
+        layer,
+        memory,
+    };
     vec![
         established(
             "shutdown-of-what-is-no-connection",
