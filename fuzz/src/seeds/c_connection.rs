@@ -54,7 +54,8 @@ fn message(message_type: u8) -> What {
 }
 
 fn input(suite: Suite, is_established: bool, calls: &[Call]) -> Input {
-    Input { setup: Setup::new(suite), len: 500, is_established, calls: calls.to_vec() }
+    let (setup, calls) = (Setup::new(suite), calls.to_vec());
+    Input { setup, len: 500, is_established, compares_late: false, calls }
 }
 
 fn established(name: &'static str, calls: &[Call]) -> Seed {
@@ -250,12 +251,27 @@ fn halves() -> Vec<Seed> {
         first(What::Reserve { len: 9, place: OWN }),
         first(What::Commit { len: 9 }),
         first(What::BeginSend { place: OWN }),
+        first(What::BeginSend { place: OWN }),
         first(ALL),
         second(What::Update { request: true }),
         second(ALL),
         first(What::HasNotice { place: OWN }),
     ];
+    let mut fault = input(
+        Suite::Tls13,
+        true,
+        &[
+            first(split(Mailbox::Own)),
+            first(What::Fill { at: 0, bytes: vec![23, 3, 3, 0, 1, 0] }),
+            first(What::Received { input: IN(0, 6), place: OWN }),
+            first(What::Unsent { place: OWN }),
+            first(What::Abort { alert: 80 }),
+            first(What::Received { input: IN(0, 6), place: OWN }),
+        ],
+    );
+    fault.compares_late = true;
     vec![
+        seed("c_connection", "alert-for-a-fault-reaches-the-writer", &fault),
         established(
             "halves-with-a-mailbox",
             &[
