@@ -216,6 +216,8 @@ input! {
         ApplyNotice { notice: u16, },
         /// `writer_take_kernel_control`.
         KernelControl { place: Place, },
+        /// As `Transfer`, but the peer receives two pieces.
+        TransferInPieces { len: u16, cut: u8, },
     }
 }
 
@@ -540,7 +542,10 @@ impl<'a> World<'a> {
     fn call(&mut self, Call { second, object, what }: &Call) {
         let who = Who { second: *second, object: object.as_ref() };
         match what {
-            What::Transfer { len } => self.transfer(*second, usize::from(*len)),
+            What::Transfer { len } => self.transfer(*second, usize::from(*len), None),
+            What::TransferInPieces { len, cut } => {
+                self.transfer(*second, usize::from(*len), Some(*cut));
+            }
             What::Carry { to_writer } => self.carry(*second, *to_writer),
             What::Fill { at, bytes } => self.arena.fill((*at).into(), bytes),
             What::Init { is_short, has_config, memory } => {

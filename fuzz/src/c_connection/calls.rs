@@ -8,6 +8,9 @@ use super::twin::{Sends as _, Whole};
 use super::{DONE, End, OUTPUT, Setting, Slot, Who, World, answer, either};
 use crate::c_shared::{AREA, Buffer, Place, check_opened, contents, epoch_number, policy, slices};
 
+/// Where the peer opens a record that arrives in pieces, in the second half of the buffers.
+const OUT: u16 = (AREA / 2) as u16;
+
 impl World<'_> {
     // Settings
 
@@ -273,19 +276,28 @@ impl World<'_> {
         }
     }
 
-    /// The transport takes up to `len` bytes, and the peer receives what it has.
-    pub(super) fn transfer(&mut self, second: bool, len: usize) {
+    /// The transport takes up to `len` bytes, and the peer receives what it has, perhaps in two pieces.
+    pub(super) fn transfer(&mut self, second: bool, len: usize, cut: Option<u8>) {
         let Some(unsent) = self.unsent(Who::own(second), &Place::Own) else { return };
         self.sent(Who::own(second), len.min(unsent.len()));
         loop {
             let wire = &self.ends[usize::from(second)].wire;
-            let len = wire.len().min(AREA);
+            let len = wire.len().min(if cut.is_some() { OUT.into() } else { AREA });
             if len == 0 {
                 break;
             }
             self.arena.fill(0, &wire[..len]);
-            let input = Buffer::In { at: 0, len: len as u16 };
-            match self.received(Who::own(!second), &input, &Place::Own) {
+            let (peer, piece) = (Who::own(!second), |at, len| Buffer::In { at, len });
+            let len = len as u16;
+            let consumed = match cut {
+                None => self.received(peer, &piece(0, len), &Place::Own),
+                Some(cut) => {
+                    let cut = len.min(cut.into());
+                    let pieces = [&piece(0, cut), &piece(cut, len - cut)];
+                    self.received_into(peer, pieces, 2, &piece(OUT, OUT), &Place::Own)
+                }
+            };
+            match consumed {
                 None | Some(0) => break,
                 Some(consumed) => drop(self.end_of(second).wire.drain(..consumed)),
             }
@@ -335,7 +347,7 @@ impl World<'_> {
         count: u8,
         out: &Buffer,
         place: &Place,
-    ) {
+    ) -> Option<usize> {
         let (pieces, out) = (pieces.map(|piece| self.arena.span(piece)), self.arena.span(out));
         let opened = self.arena.place::<c::Opened>(place);
         let (slices, count, is_refused) = slices(&pieces, count, Some(&out));
@@ -374,9 +386,9 @@ impl World<'_> {
                 },
             )
         };
-        if let Some(Some(expected)) = expected {
-            check_opened(&opened.take(), &expected);
-        }
+        let expected = expected??;
+        check_opened(&opened.take(), &expected);
+        Some(expected.consumed)
     }
 
     pub(super) fn eof(&mut self, who: Who<'_>) {

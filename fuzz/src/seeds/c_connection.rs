@@ -257,6 +257,7 @@ fn halves() -> Vec<Seed> {
         second(ALL),
         first(What::HasNotice { place: OWN }),
     ];
+    let in_pieces = || [first(write(9)), first(What::TransferInPieces { len: u16::MAX, cut: 7 })];
     let mut fault = input(
         Suite::Tls13,
         true,
@@ -329,6 +330,27 @@ fn halves() -> Vec<Seed> {
                 second(What::Shutdown),
                 second(What::KernelControl { place: OWN }),
             ],
+        ),
+        established(
+            "handshake-messages-and-a-dropped-slot-of-a-writer",
+            &[
+                first(split(Mailbox::Own)),
+                first(message(4)),
+                first(What::ChangeCipherSpec),
+                first(What::WriteParts { one: IN(0, 9), other: IN(5, 9), count: 2, place: OWN }),
+                first(What::Reserve { len: 9, place: OWN }),
+                first(What::Set { setting: Setting::FragmentLimit { limit: 5 } }),
+                first(What::Update { request: false }),
+                first(What::RefuseRenegotiation),
+                first(What::Discard),
+                first(What::TransportFailed),
+                first(What::Eof),
+                first(What::Shutdown),
+            ],
+        ),
+        established(
+            "record-in-pieces",
+            &[&in_pieces()[..], &[second(split(Mailbox::Own))], &in_pieces()].concat(),
         ),
         established(
             "words-with-any-bits",
