@@ -39,7 +39,10 @@ impl Arena {
         });
         let objects = objects.collect();
         let buffers_at = result_at + RESULT;
-        let layout = Layout::from_size_align(buffers_at + AREA, ALIGNMENT).expect("a small size");
+        // With the ciphers of some features an object is longer than the buffers.
+        let longest = sizes.iter().copied().fold(AREA, usize::max);
+        let layout = Layout::from_size_align(buffers_at + longest, ALIGNMENT);
+        let layout = layout.expect("a small size");
         // SAFETY: it is not empty.
         let first = unsafe { alloc_zeroed(layout) };
         assert!(!first.is_null());
@@ -86,9 +89,9 @@ impl Arena {
         unsafe { self.object(to).copy_from(self.object(from), len) };
     }
 
-    /// Memory for an object of `len` bytes among those of the buffers.
+    /// Memory for an object of `len` bytes among those of the buffers, or at their beginning if it is longer.
     pub(crate) fn inside(&self, at: u16, len: usize) -> *mut u8 {
-        let room = (AREA - len) / ALIGNMENT;
+        let room = (AREA.saturating_sub(len) / ALIGNMENT).max(1);
         self.at(self.buffers_at + usize::from(at) % room * ALIGNMENT)
     }
 
