@@ -175,12 +175,20 @@ impl Input {
         lengths.into_iter().chain([700]).cycle()
     }
 
-    /// The output has room for some of the records, and is filled with what the cipher must overwrite.
+    /// The output is about as long as the plaintext of the next record, or far from it.
     fn out_of_place(&self, mut buffer: Vec<u8>) -> Outcome {
         let (mut half, mut got, mut at) = (self.half::<ChecksumBy<true>>(), Vec::new(), 0);
         let mut lengths = self.lengths();
         while at < buffer.len() && got.last() != Some(&CLOSED) {
-            let mut out = vec![0xaa; 33 * lengths.next().unwrap_or_default()];
+            let body: usize = match buffer[at..] {
+                [_, _, _, high, low, ..] => u16::from_be_bytes([high, low]).into(),
+                _ => 0,
+            };
+            let room = match lengths.next().unwrap_or_default() {
+                far @ 128.. => 33 * far,
+                near => body.saturating_sub(near % 32),
+            };
+            let mut out = vec![0xaa; room];
             match half.open_out_of_place(&mut buffer[at..], &mut out) {
                 Ok(OpenedIn::Output { consumed, len }) => {
                     assert!(len > 0 && consumed > len);
