@@ -990,7 +990,8 @@ TLSR_OPAQUE(tlsr_connection, TLSR_CONNECTION_SIZE);
  * It needs room for the content of the longest record and about 70 bytes more; records are limited to what fits.
  * For a second record to be sealed before the first was taken, set fragment_limit to buffer_len / 2 - 70 or less.
  *
- * TLSR_ERR_NO_SPACE if the buffer has less than TLSR_MIN_BUFFER bytes, TLSR_ERR_SIZE if `size` is too small. */
+ * TLSR_ERR_NO_SPACE if the buffer has less than TLSR_MIN_BUFFER bytes, TLSR_ERR_ARGUMENT if it is null, TLSR_ERR_SIZE if
+ * `size` is too small. */
 tlsr_status tlsr_connection_init(tlsr_connection *connection, size_t size, const tlsr_config *config,
                                  uint8_t *buffer, size_t buffer_len);
 
