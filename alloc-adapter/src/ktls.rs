@@ -393,8 +393,13 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
             WriteEnd::AlertQueued(_) | WriteEnd::AlertSent(_) => {}
             // The first of the calls that failed took the error of the socket, which is reported once.
             WriteEnd::Failed => {
-                checked?;
-                sent?;
+                for result in [checked.map(drop), sent] {
+                    if let Err(error) = result
+                        && is_lasting(&error)
+                    {
+                        return Err(error);
+                    }
+                }
             }
             _ => return sent,
         }

@@ -289,9 +289,10 @@ impl<T, K: KeySchedule, const RX: usize, const TX: usize> EmbeddedStream<T, K, R
         }
         let opened = match self.connection.received_out_of_place(self.received.filled(), out) {
             Ok(OpenedIn::Input(opened)) => opened,
-            Ok(OpenedIn::Output { consumed, len }) => {
-                self.received.consume_len(consumed);
-                return Ok(Step::Read(len));
+            Ok(OpenedIn::Output(opened)) => {
+                self.received.consume(&opened);
+                let Event::ApplicationData(range) = opened.event else { return Ok(Step::Opened) };
+                return Ok(Step::Read(range.len()));
             }
             Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(Step::Closed),
             Err(error) => return Err(error.into()),

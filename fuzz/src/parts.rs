@@ -190,9 +190,9 @@ impl Input {
             };
             let mut out = vec![0xaa; room];
             match half.open_out_of_place(&mut buffer[at..], &mut out) {
-                Ok(OpenedIn::Output { consumed, len }) => {
-                    assert!(len > 0 && consumed > len);
-                    got.push(Got::Data(out[..len].to_vec()));
+                Ok(OpenedIn::Output(Opened { consumed, event })) => {
+                    assert!(matches!(&event, Event::ApplicationData(range) if range.start == 0));
+                    got.extend(Got::of(event, &out));
                     at += consumed;
                 }
                 Ok(OpenedIn::Input(Opened { consumed, event })) => {

@@ -187,9 +187,11 @@ impl Inbox {
         let opened = half.open(self.received.filled_mut(), room.initialized());
         let Opened { consumed, event } = match opened {
             Ok(OpenedIn::Input(opened)) => opened,
-            Ok(OpenedIn::Output { consumed, len }) => {
-                self.received.consume(consumed);
-                room.advance(len);
+            Ok(OpenedIn::Output(opened)) => {
+                self.received.consume(opened.consumed);
+                if let Event::ApplicationData(range) = opened.event {
+                    room.advance(range.len());
+                }
                 return Ok(Step::Opened);
             }
             Err(OpenError::Truncated) if self.tolerates_truncation => return Ok(Step::Closed),

@@ -14,6 +14,7 @@ use tls_record_alloc::{Handshake, ReadHalf, Shutdown, Stream, TokioStream, Write
 use tls_record_tests::peers::{Negotiated, Peer, PeerEnd, Role, Suite, Version};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+use crate::endpoint::RingOutOfPlace;
 use crate::polling::polled;
 use crate::support::{Adapter, handshake, other};
 
@@ -171,9 +172,9 @@ fn once<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
 }
 
 enum Tls {
-    Std(Stream<Wire, Ring>),
-    Tokio(TokioStream<Wire, Ring>),
-    Halves(bool, ReadHalf<Wire, Ring>, WriteHalf<Wire, Ring>),
+    Std(Stream<Wire, RingOutOfPlace>),
+    Tokio(TokioStream<Wire, RingOutOfPlace>),
+    Halves(bool, ReadHalf<Wire, RingOutOfPlace>, WriteHalf<Wire, RingOutOfPlace>),
     Gone,
 }
 

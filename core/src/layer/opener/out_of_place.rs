@@ -8,18 +8,14 @@ use crate::protocol::close::ReadState;
 use crate::protocol::error::{Fault, OpenError};
 use crate::protocol::record::{ContentType, HEADER_LEN, Header};
 
-/// The result of one call of [`Opener::open_out_of_place`], and the buffer that it is about.
+/// The result of one call of [`Opener::open_out_of_place`], by the buffer that its ranges are relative to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum OpenedIn {
-    /// Application data is at the front of the output.
-    Output {
-        /// Number of bytes at the front of the input that were consumed: the record.
-        consumed: usize,
-        /// Number of bytes of application data. Never 0.
-        len: usize,
-    },
-    /// What [`Opener::open`] returns, about the input.
+    /// The output. The event is [`Event::ApplicationData`], at the front of it. `consumed` counts bytes of the
+    /// input.
+    Output(Opened),
+    /// The input, as by [`Opener::open`]: any event, application data as well.
     Input(Opened),
 }
 
@@ -31,16 +27,17 @@ impl<K: KeySchedule> Opener<K> {
     /// bytes, and an `out` that holds all of its plaintext: in TLS 1.3 with content type and padding, so 16,385
     /// bytes for the longest record. Otherwise the record is opened in `input`, as by
     /// [`open`](Self::open), and so is one that holds no application data. The two functions may be
-    /// called by turns.
+    /// called by turns, also for the messages of one record.
     ///
-    /// The bytes of `out` behind those of [`OpenedIn::Output`], or all of them otherwise, may have changed.
+    /// The bytes of `out` behind the data, or all of them if there is none, may have changed: they may hold
+    /// the plaintext of a record without data, such as a session ticket.
     ///
     /// # Errors
     /// The errors of [`open`](Self::open).
     ///
     /// ```
     /// # use tls_record::aead::{Algorithm, ring::Ring};
-    /// # use tls_record::{Config, Epoch, Event, Opened, OpenedIn, Opener, Role, Sealer, TrafficSecret};
+    /// # use tls_record::{Config, Epoch, Event, OpenedIn, Opener, Role, Sealer, TrafficSecret};
     /// # let secret = || TrafficSecret::<Ring>::tls13(Algorithm::Aes128Gcm, &[7; 32]).unwrap();
     /// # let mut sealer = Sealer::new(Config::new(Role::Client));
     /// # let mut opener = Opener::new(Config::new(Role::Server));
@@ -50,13 +47,13 @@ impl<K: KeySchedule> Opener<K> {
     /// # let len = sealer.seal(&[&[5; 1000]], &mut wire).unwrap().written;
     /// # let received = &mut wire[..len];
     /// let mut out = [0; 16_385];
-    /// match opener.open_out_of_place(received, &mut out).unwrap() {
-    ///     OpenedIn::Output { len, .. } => assert_eq!(out[..len], [5; 1000]),
-    ///     OpenedIn::Input(Opened { event: Event::ApplicationData(range), .. }) => {
-    ///         out[..range.len()].copy_from_slice(&received[range]);
-    ///     }
-    ///     OpenedIn::Input(_) => {} // as after `open`
-    /// }
+    /// let (opened, buffer) = match opener.open_out_of_place(received, &mut out).unwrap() {
+    ///     OpenedIn::Output(opened) => (opened, &out[..]),
+    ///     OpenedIn::Input(opened) => (opened, &received[..]),
+    /// };
+    /// assert_eq!(opened.consumed, received.len());
+    /// let Event::ApplicationData(range) = opened.event else { panic!() };
+    /// assert_eq!(buffer[range], [5; 1000]);
     /// # Ok::<(), tls_record::KeyError>(())
     /// ```
     #[inline]
@@ -69,10 +66,10 @@ impl<K: KeySchedule> Opener<K> {
         let Some((record, headroom)) = self.split_fitting(input, out.len()) else {
             return self.open(input).map(OpenedIn::Input);
         };
-        let consumed = record.len();
-        let (opened, plaintext) = self.open_to(record, out, available)?;
-        if let Event::ApplicationData(range) = opened.event {
-            return Ok(OpenedIn::Output { consumed, len: range.len() });
+        let (mut opened, plaintext) = self.open_to(record, out, available)?;
+        if let Event::ApplicationData(range) = &mut opened.event {
+            *range = 0..range.len();
+            return Ok(OpenedIn::Output(opened));
         }
         // A message, and the rest of a record that holds several, are read where `open` leaves them.
         copy_content(plaintext, record.get_mut(headroom..).unwrap_or_default());
