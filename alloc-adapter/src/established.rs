@@ -141,6 +141,8 @@ impl Handshake {
         let Self { connection, capture, config, received, unsent, .. } = self;
 
         let extracted = Extracted::new(connection, &capture, info.version)?;
+        // Copies of the secrets that this left could be in the unused bytes of the keys, which are made next.
+        scrub_stack(EXTRACTION_STACK);
         let Extracted { read: (read, next), write: (write, sent), tickets, exporter } = extracted;
         let mut opener = Box::new(Opener::new(config));
         opener.take_over(Epoch::Application, read, next)?;

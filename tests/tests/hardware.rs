@@ -27,7 +27,7 @@ fn record(content_type: u8, content: &[u8]) -> Vec<u8> {
 // AES-CCM_8 has tags of 8 bytes (RFC 6655 section 3).
 #[test]
 fn tags_may_have_1_to_48_bytes() {
-    for tag_len in 1..=48 {
+    for tag_len in [1, 8, 16, 32, 48] {
         let chip = Chip::new();
         chip.tag_len.set(tag_len);
         let mut layer = chip.layer();
