@@ -392,15 +392,10 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
             WriteEnd::Closed => return Ok(()),
             WriteEnd::AlertQueued(_) | WriteEnd::AlertSent(_) => {}
             // The first of the calls that failed took the error of the socket, which is reported once.
-            WriteEnd::Failed => {
-                for result in [checked.map(drop), sent] {
-                    if let Err(error) = result
-                        && is_lasting(&error)
-                    {
-                        return Err(error);
-                    }
-                }
-            }
+            WriteEnd::Failed => match checked.map(drop).and(sent) {
+                Err(error) if is_lasting(&error) => return Err(error),
+                _ => {}
+            },
             _ => return sent,
         }
         Err(io::Error::new(ErrorKind::ConnectionAborted, CloseError::Failed))

@@ -207,7 +207,8 @@ pub trait Aead: Zeroize {
     /// What `out` holds does not matter, also after an error: the engine overwrites it. The engine calls this
     /// function if the cipher [is out of place](Self::IS_OUT_OF_PLACE), and the record is longer than 512
     /// bytes and lies in one slice of the input of [`Opener::open_into`](crate::Opener::open_into) or
-    /// [`open_out_of_place`](crate::Opener::open_out_of_place). By default it copies the ciphertext, and [opens](Self::open) in place.
+    /// [`open_out_of_place`](crate::Opener::open_out_of_place). By default it copies the ciphertext, and
+    /// [opens](Self::open) in place.
     ///
     /// # Errors
     /// [`AeadError`] if the tag is wrong, or the lengths differ.

@@ -115,9 +115,11 @@ impl<K: KeySchedule> Protection<K> {
 
     /// Returns the length of the plaintext of a record whose body has `length` bytes: in TLS 1.3, of the
     /// inner plaintext. `None` if the record is shorter than its overhead.
-    pub(crate) fn plaintext_len(&self, length: usize) -> Option<usize> {
+    pub(crate) fn plaintext_len(&self, length: u16) -> Option<usize> {
         let inner_type = if self.version.is_tls12() { 0 } else { INNER_TYPE_LEN };
-        length.saturating_add(inner_type).checked_sub(self.expansion().into())
+        // Does not wrap: a number of 16 bits, and a small one.
+        let len = usize::from(length).wrapping_add(inner_type);
+        len.checked_sub(self.expansion().into())
     }
 
     /// Returns the length of a tag.

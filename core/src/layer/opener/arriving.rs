@@ -285,7 +285,7 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
             return Err(Fault::Crypto);
         };
         let Header { content_type, length, .. } = Header::decode(*header);
-        let len = keys.plaintext_len(length.into()).ok_or(Fault::BadRecordMac)?;
+        let len = keys.plaintext_len(length).ok_or(Fault::BadRecordMac)?;
         if len > usize::from(self.max_plaintext) {
             return Err(Fault::RecordOverflow);
         }

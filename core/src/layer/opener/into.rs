@@ -5,10 +5,11 @@ use core::ops::Range;
 use super::{Event, Opened, Opener, RestIn};
 use crate::buffer::bytes::{Source, length};
 use crate::crypto::keys::KeySchedule;
+use crate::crypto::protection::Protection;
 use crate::protocol::close::ReadState;
 use crate::protocol::error::OpenError;
 use crate::protocol::handshake::HandshakePiece;
-use crate::protocol::record::HEADER_LEN;
+use crate::protocol::record::{HEADER_LEN, Header};
 
 impl<K: KeySchedule> Opener<K> {
     /// Opens the record at the front of `pieces`, which are consecutive bytes, in `out`.
@@ -81,10 +82,12 @@ impl<K: KeySchedule> Opener<K> {
             let Some(out) = out.get_mut(..total).filter(|_| total <= available) else {
                 return opened;
             };
-            match self.out_of_place(header, total).zip(Source::new(pieces).whole(total)) {
+            let keys = self.keys_out_of_place(Header::decode(header));
+            match keys.map(Protection::headroom).zip(Source::new(pieces).whole(total)) {
                 Some((headroom, record)) => {
                     let out = out.get_mut(headroom..).unwrap_or_default();
-                    self.open_to(record, out, available).map(|(opened, _)| opened)
+                    let opened = self.open_to(record, out, available);
+                    opened.inspect_err(|error| self.stop(*error)).map(|(opened, _)| opened)
                 }
                 None => {
                     Source::new(pieces).copy_to(out);

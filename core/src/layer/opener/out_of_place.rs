@@ -3,7 +3,7 @@
 use super::{Decrypted, Event, Opened, Opener, protecting};
 use crate::buffer::bytes::copy_content;
 use crate::crypto::keys::KeySchedule;
-use crate::crypto::protection::is_out_of_place;
+use crate::crypto::protection::{Protection, is_out_of_place};
 use crate::protocol::close::ReadState;
 use crate::protocol::error::{Fault, OpenError};
 use crate::protocol::record::{ContentType, HEADER_LEN, Header};
@@ -66,7 +66,8 @@ impl<K: KeySchedule> Opener<K> {
         let Some((record, headroom)) = self.split_fitting(input, out.len()) else {
             return self.open(input).map(OpenedIn::Input);
         };
-        let (mut opened, plaintext) = self.open_to(record, out, available)?;
+        let opened = self.open_to(record, out, available);
+        let (mut opened, plaintext) = opened.inspect_err(|error| self.stop(*error))?;
         if let Event::ApplicationData(range) = &mut opened.event {
             *range = 0..range.len();
             return Ok(OpenedIn::Output(opened));
@@ -79,45 +80,31 @@ impl<K: KeySchedule> Opener<K> {
     /// Returns the record at the front of `input`, and its headroom, if it can be opened out of place and its
     /// plaintext fits into `room` bytes.
     fn split_fitting<'a>(&self, input: &'a mut [u8], room: usize) -> Option<(&'a mut [u8], usize)> {
-        let header = *input.first_chunk()?;
-        let Header { content_type, length, .. } = Header::decode(header);
-        // Does not wrap: 5 bytes and a 16-bit length.
-        let record = input.get_mut(..HEADER_LEN.wrapping_add(length.into()))?;
-        let headroom = self.out_of_place(header, record.len())?;
+        let header = Header::decode(*input.first_chunk()?);
+        let keys = self.keys_out_of_place(header)?;
         let is_fitting = self.state == ReadState::Open
             && self.rest == 0
-            && content_type == ContentType::APPLICATION_DATA
-            && length <= self.max_body
-            && self.keys.get()?.plaintext_len(length.into())? <= room;
-        is_fitting.then_some((record, headroom))
+            && header.content_type == ContentType::APPLICATION_DATA
+            && header.length <= self.max_body
+            && keys.plaintext_len(header.length)? <= room;
+        // Does not wrap: 5 bytes and a 16-bit length.
+        let record = input.get_mut(..HEADER_LEN.wrapping_add(header.length.into()))?;
+        is_fitting.then_some((record, keys.headroom()))
     }
 
-    /// Returns the headroom of a record of `total` bytes if it is protected, and the cipher reads records of
-    /// this length where they are.
-    pub(super) fn out_of_place(&self, header: [u8; HEADER_LEN], total: usize) -> Option<usize> {
-        if !is_out_of_place::<K>(total) {
+    /// Returns the keys of a record if it is protected, and the cipher reads records of its length where they
+    /// are.
+    pub(super) fn keys_out_of_place(&self, header: Header) -> Option<&Protection<K>> {
+        let Header { content_type, version, length } = header;
+        if !is_out_of_place::<K>(HEADER_LEN.wrapping_add(length.into())) {
             return None;
         }
-        let Header { content_type, version, .. } = Header::decode(header);
-        Some(protecting(self.keys.get(), content_type, version).ok()??.headroom())
+        protecting(self.keys.get(), content_type, version).ok()?
     }
 
     /// Opens a protected record to the front of `out`, where its plaintext must fit. Positions in the
     /// returned event are those of `record`. `available` is the length of the input, which the record begins.
     pub(super) fn open_to<'a>(
-        &mut self,
-        record: &[u8],
-        out: &'a mut [u8],
-        available: usize,
-    ) -> Result<(Opened, &'a [u8]), OpenError> {
-        let opened = self.open_protected_to(record, out, available);
-        if let Err(error) = opened {
-            self.stop(error);
-        }
-        opened
-    }
-
-    fn open_protected_to<'a>(
         &mut self,
         record: &[u8],
         out: &'a mut [u8],
