@@ -328,8 +328,8 @@ impl<K: KeySchedule> Protection<K> {
 }
 
 /// Overwrites what the cipher left of a record that it did not open: plaintext that is not authenticated.
-#[cfg_attr(target_pointer_width = "64", cold, inline(never))]
-#[cfg_attr(not(target_pointer_width = "64"), inline(always))]
+#[cold]
+#[inline(never)]
 fn not_opened(plaintext: &mut [u8]) -> Fault {
     plaintext.fill(0);
     Fault::BadRecordMac

@@ -106,19 +106,6 @@ enum RestIn {
     Arriving,
 }
 
-/// A protected record that was decrypted.
-struct Decrypted<'a> {
-    /// In its header.
-    content_type: ContentType,
-    /// In TLS 1.3, the inner plaintext.
-    plaintext: &'a [u8],
-    is_tls12: bool,
-    /// Where the plaintext begins in the body of the record.
-    start: usize,
-    /// Length of the record.
-    total: usize,
-}
-
 /// The receiving half of a connection.
 ///
 /// It starts without keys, so that a handshake can run on it from the ClientHello; a connection
@@ -308,22 +295,22 @@ impl<K: KeySchedule> Opener<K> {
             Ok(plaintext) => plaintext,
             Err(fault) => return self.not_opened(fault, total),
         };
-        let decrypted = Decrypted { content_type, plaintext, is_tls12, start, total };
-        self.take_plaintext(decrypted, available)
+        let record = self.strip(content_type, plaintext, is_tls12, start)?;
+        self.deliver_protected(record, total, available)
     }
 
-    /// Handles the plaintext of a protected record. `available` is the length of the input.
-    ///
-    /// Inlined, so that the fast path has no call.
+    /// Checks the length of a plaintext, and strips it of the content type and the padding of TLS 1.3.
+    /// `content_type` is that of the header, and `start` where the plaintext begins in the body.
     #[inline(always)]
-    fn take_plaintext(
-        &mut self,
-        decrypted: Decrypted<'_>,
-        available: usize,
-    ) -> Result<Opened, OpenError> {
-        let Decrypted { content_type, plaintext, is_tls12, start, total } = decrypted;
+    fn strip<'a>(
+        &self,
+        content_type: ContentType,
+        plaintext: &'a [u8],
+        is_tls12: bool,
+        start: usize,
+    ) -> Result<Plaintext<'a>, Fault> {
         if plaintext.len() > usize::from(self.max_plaintext) {
-            return Err(Fault::RecordOverflow.into());
+            return Err(Fault::RecordOverflow);
         }
         let Inner { content_type, content } = if is_tls12 {
             Inner { content_type, content: plaintext }
@@ -332,23 +319,33 @@ impl<K: KeySchedule> Opener<K> {
         } else {
             padding::strip(plaintext)?
         };
-        let start = HEADER_LEN.wrapping_add(start);
+        let (content, start) = (Front::whole(content), HEADER_LEN.wrapping_add(start));
+        let len = plaintext.len();
+        Ok(Plaintext { content_type, content, start, len, was_protected: true })
+    }
+
+    /// Delivers what a record of `total` bytes holds. `available` is the length of the input.
+    #[inline(always)]
+    fn deliver_protected(
+        &mut self,
+        record: Plaintext<'_>,
+        total: usize,
+        available: usize,
+    ) -> Result<Opened, OpenError> {
         // Fast path: a record with application data on an established connection.
         if !SMALL
-            && content_type == ContentType::APPLICATION_DATA
-            && !content.is_empty()
+            && record.content_type == ContentType::APPLICATION_DATA
+            && !record.content.is_empty()
             && self.is_fast
             && (!self.messages.is_partial() || self.is_tls12())
         {
             self.budget.data_arrived(&self.limits);
-            let end = start.wrapping_add(content.len());
-            return Ok(Opened { consumed: total, event: Event::ApplicationData(start..end) });
+            let end = record.start.wrapping_add(record.content.len());
+            let event = Event::ApplicationData(record.start..end);
+            return Ok(Opened { consumed: total, event });
         }
         self.has_more_input = total != available;
         self.early_data_opened();
-        let is_padded = !is_tls12 && content.len().wrapping_add(1) != plaintext.len();
-        let content = Front::whole(content);
-        let record = Plaintext { content_type, content, start, is_padded, was_protected: true };
         self.deliver(record, total)
     }
 
@@ -369,9 +366,8 @@ impl<K: KeySchedule> Opener<K> {
         self.inside_record = false;
         self.is_first = false;
         self.has_more_input = total != available;
-        let (content, start) = (Front::whole(content), HEADER_LEN);
-        let (is_padded, was_protected) = (false, false);
-        let record = Plaintext { content_type, content, start, is_padded, was_protected };
+        let (len, content, start) = (content.len(), Front::whole(content), HEADER_LEN);
+        let record = Plaintext { content_type, content, start, len, was_protected: false };
         self.deliver(record, total)
     }
 

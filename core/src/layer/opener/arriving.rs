@@ -323,10 +323,8 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
         if content_type != ContentType::APPLICATION_DATA {
             return Err(Fault::UnexpectedContentType.into());
         }
-        let is_padded = !is_tls12 && content.wrapping_add(1) != plaintext;
-        let start = 0;
-        let (front, was_protected) = (Front::of(&[], content), true);
-        let record = Plaintext { content_type, content: front, start, is_padded, was_protected };
+        let (front, start, len) = (Front::of(&[], content), 0, plaintext);
+        let record = Plaintext { content_type, content: front, start, len, was_protected: true };
         self.deliver(record, total)?;
         Ok(content)
     }

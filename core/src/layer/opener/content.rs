@@ -18,7 +18,8 @@ pub(super) struct Plaintext<'a> {
     pub(super) content_type: ContentType,
     pub(super) content: Front<'a>,
     pub(super) start: usize,
-    pub(super) is_padded: bool,
+    /// Length of the plaintext: in TLS 1.3, with the content type and the padding.
+    pub(super) len: usize,
     pub(super) was_protected: bool,
 }
 
@@ -29,14 +30,14 @@ impl<K: KeySchedule> Opener<K> {
         record: Plaintext<'_>,
         total: usize,
     ) -> Result<Opened, OpenError> {
-        let Plaintext { content_type, content, start, is_padded, was_protected } = record;
+        let Plaintext { content_type, content, start, len, was_protected } = record;
         // Does not wrap: the content ends within the record.
         let end = start.wrapping_add(content.len());
         if self.is_draining {
             self.drained = self.drained.saturating_add(total as u32); // 5 bytes and a 16-bit length
         }
         match content_type {
-            ContentType::APPLICATION_DATA => self.other_data(start..end, is_padded, total),
+            ContentType::APPLICATION_DATA => self.other_data(start..end, len, total),
             ContentType::ALERT => self.alert(content.bytes(), was_protected, total),
             ContentType::HANDSHAKE => self.handshake(content, start, total.wrapping_sub(end)),
             ContentType::CHANGE_CIPHER_SPEC if !was_protected => {
@@ -60,7 +61,7 @@ impl<K: KeySchedule> Opener<K> {
     fn other_data(
         &mut self,
         range: Range<usize>,
-        is_padded: bool,
+        plaintext_len: usize,
         total: usize,
     ) -> Result<Opened, OpenError> {
         match (self.epoch, self.early_data) {
@@ -79,7 +80,8 @@ impl<K: KeySchedule> Opener<K> {
             self.budget.data_arrived(&self.limits);
             return Ok(Opened { consumed: total, event: Event::ApplicationData(range) });
         }
-        if !is_padded {
+        // A record of padding is cover traffic (RFC 9846 section 5.4).
+        if plaintext_len <= 1 {
             self.budget.spend(Flood::EmptyRecords)?;
         }
         Ok(Opened { consumed: total, event: Event::Nothing })

@@ -1,6 +1,6 @@
 //! Opening records whose application data goes to another buffer.
 
-use super::{Decrypted, Event, Opened, Opener, protecting};
+use super::{Event, Opened, Opener, protecting};
 use crate::buffer::bytes::copy_content;
 use crate::crypto::keys::KeySchedule;
 use crate::crypto::protection::{Protection, is_out_of_place};
@@ -121,7 +121,7 @@ impl<K: KeySchedule> Opener<K> {
             Err(fault) => return Ok((self.not_opened(fault, total)?, &[])),
         };
         let content_type = Header::decode(*header).content_type;
-        let decrypted = Decrypted { content_type, plaintext, is_tls12, start, total };
-        Ok((self.take_plaintext(decrypted, available)?, plaintext))
+        let stripped = self.strip(content_type, plaintext, is_tls12, start)?;
+        Ok((self.deliver_protected(stripped, total, available)?, plaintext))
     }
 }

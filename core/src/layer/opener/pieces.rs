@@ -97,7 +97,8 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
         let header = *front.first_chunk().ok_or(Fault::BadRecordMac)?;
         let Header { mut content_type, version, .. } = Header::decode(header);
         let mut content = HEADER_LEN..total;
-        let (mut is_padded, mut was_protected) = (false, false);
+        let mut len = content.len();
+        let mut was_protected = false;
         if let Some(keys) = protecting(self.keys.get_mut(), content_type, version)? {
             was_protected = true;
             let is_tls12 = keys.version.is_tls12();
@@ -106,21 +107,21 @@ impl<K: KeySchedule<Aead: MultiPart>> Opener<K> {
                 Ok(plaintext) => plaintext,
                 Err(fault) => return self.not_opened(fault, total),
             };
-            if content.len() > usize::from(self.max_plaintext) {
+            len = content.len();
+            if len > usize::from(self.max_plaintext) {
                 return Err(Fault::RecordOverflow.into());
             }
             if !is_tls12 {
-                let len;
-                (content_type, len) = tail.strip(content.len())?;
-                is_padded = len.wrapping_add(1) != content.len();
-                content.end = content.start.wrapping_add(len);
+                let stripped;
+                (content_type, stripped) = tail.strip(len)?;
+                content.end = content.start.wrapping_add(stripped);
             }
             self.early_data_opened();
         }
         let mut front = [0; LOOK];
         let start = content.start;
         let content = front_of(pieces, content, &mut front);
-        let record = Plaintext { content_type, content, start, is_padded, was_protected };
+        let record = Plaintext { content_type, content, start, len, was_protected };
         self.deliver(record, total)
     }
 
