@@ -181,8 +181,8 @@ pub(crate) const VERSION_FIELD_FIRST: u16 = 0x0301;
 
 /// Returns whether the first bytes of a connection are an SSLv2 hello, or plain HTTP: a method in
 /// capital letters, or `HTTP/`.
-pub(crate) fn is_not_tls(first: [u8; HEADER_LEN]) -> bool {
-    let [high, _, message_type, ..] = first;
+pub(crate) fn is_not_tls(first: &[u8; HEADER_LEN]) -> bool {
+    let [high, _, message_type, ..] = *first;
     let is_sslv2 = high & 0x80 != 0 && message_type == 1;
     is_sslv2 || first.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b' ' | b'/' | b'*'))
 }

@@ -57,7 +57,7 @@ impl<K: KeySchedule> Opener<K> {
     /// failed before it had keys.
     pub(super) fn check_unprotected(&self, header: &[u8; HEADER_LEN]) -> Result<(), Fault> {
         let Header { content_type, length, .. } = Header::decode(*header);
-        if self.is_first && self.epoch == Epoch::Plaintext && is_not_tls(*header) {
+        if self.is_first && self.epoch == Epoch::Plaintext && is_not_tls(header) {
             return Err(Fault::NotTls);
         }
         let mut longest = MAX_CONTENT;
