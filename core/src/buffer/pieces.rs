@@ -33,6 +33,9 @@ pub(crate) fn visit(
 ) -> Option<()> {
     let (mut skip, mut left) = (range.start, range.len());
     for piece in pieces {
+        if left == 0 {
+            break; // The front of a record is in the first pieces of many.
+        }
         let slice = piece.get_mut(next(&mut skip, &mut left, piece.len())).unwrap_or_default();
         if !slice.is_empty() {
             visit(slice)?;

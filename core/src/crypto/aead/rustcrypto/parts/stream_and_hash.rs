@@ -62,6 +62,8 @@ pub(super) trait Construction: Sized {
 pub(super) struct StreamAndHash<C: Construction> {
     cipher: C,
     operation: Option<Operation<C::Hash>>,
+    /// The key stream of the batch in which the next part begins. Not in the operation, which is moved.
+    keystream: [u8; STREAM_BATCH],
 }
 
 struct Operation<H> {
@@ -70,20 +72,17 @@ struct Operation<H> {
     /// Bytes of ciphertext in the record, and how many of them were decrypted.
     len: usize,
     decrypted: usize,
-    /// The key stream of the batch in which the next part begins.
-    keystream: [u8; STREAM_BATCH],
 }
 
-impl<H> Drop for Operation<H> {
+impl<C: Construction> Drop for StreamAndHash<C> {
     fn drop(&mut self) {
-        // The hash wipes itself.
-        self.keystream.as_mut_slice().zeroize();
+        self.end();
     }
 }
 
 impl<C: Construction> StreamAndHash<C> {
     pub(super) fn new(key: &[u8]) -> Option<Self> {
-        Some(Self { cipher: C::new(key)?, operation: None })
+        Some(Self { cipher: C::new(key)?, operation: None, keystream: [0; STREAM_BATCH] })
     }
 
     /// Returns the hash of a whole record.
@@ -162,8 +161,7 @@ impl<C: Construction> Cipher for StreamAndHash<C> {
         len: usize,
     ) -> Result<(), AeadError> {
         let mac = Mac::new(self.cipher.hash(nonce), additional_data);
-        self.operation =
-            Some(Operation { nonce: *nonce, mac, len, decrypted: 0, keystream: [0; STREAM_BATCH] });
+        self.operation = Some(Operation { nonce: *nonce, mac, len, decrypted: 0 });
         Ok(())
     }
 
@@ -178,12 +176,13 @@ impl<C: Construction> Cipher for StreamAndHash<C> {
     }
 
     fn decrypt(&mut self, in_out: &mut [u8]) -> Result<(), AeadError> {
-        let operation = self.operation.as_mut().ok_or(AeadError)?;
+        let Self { cipher, operation, keystream } = self;
+        let operation = operation.as_mut().ok_or(AeadError)?;
         let end = operation.decrypted.saturating_add(in_out.len());
         if end > operation.mac.len {
             return Err(AeadError);
         }
-        let Operation { nonce, decrypted, keystream, len, .. } = operation;
+        let Operation { nonce, decrypted, len, .. } = operation;
         let used = *decrypted % STREAM_BATCH;
         let left = if used == 0 { &[] } else { keystream.get(used..).unwrap_or_default() };
         let (front, rest) = in_out.split_at_mut(left.len().min(in_out.len()));
@@ -194,12 +193,12 @@ impl<C: Construction> Cipher for StreamAndHash<C> {
         let batches =
             rest.len().saturating_sub(if end == *len { 0 } else { rest.len() % STREAM_BATCH });
         let (batches, rest) = rest.split_at_mut(batches);
-        self.cipher.apply_keystream(nonce, start, batches.into())?;
+        cipher.apply_keystream(nonce, start, batches.into())?;
         if !rest.is_empty() {
             let start = start.saturating_add(batches.len());
             let needed = len.saturating_sub(start).min(STREAM_BATCH);
             let needed = keystream.get_mut(..needed).unwrap_or_default();
-            let mut stream = self.cipher.stream(nonce, start)?;
+            let mut stream = cipher.stream(nonce, start)?;
             stream.try_write_keystream(needed).map_err(|_| AeadError)?;
             xor(rest, keystream);
         }
@@ -225,7 +224,10 @@ impl<C: Construction> Cipher for StreamAndHash<C> {
     }
 
     fn end(&mut self) {
-        self.operation = None;
+        // The hash wipes itself.
+        if self.operation.take().is_some() {
+            self.keystream.as_mut_slice().zeroize();
+        }
     }
 }
 
