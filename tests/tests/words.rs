@@ -263,6 +263,21 @@ fn a_follower_shows_its_directions_and_no_secret() {
     assert_eq!(format!("{line:?}"), "KeyLogLine(Master, redacted)");
 }
 
+/// The types in `api.txt`, which lists the public API with all features, that have the trait.
+fn types_with(format_trait: &str) -> HashSet<&'static str> {
+    let api = include_str!("../../core/api.txt").lines().filter(|line| line.starts_with("impl"));
+    let types = api.filter_map(|line| line.split_once(&format!(" {format_trait} for ")));
+    types.filter_map(|(_, shown)| shown.split(['<', ' ']).next()).collect()
+}
+
+#[test]
+fn what_can_be_shown_can_be_sent_by_defmt() {
+    let debug = types_with("core::fmt::Debug");
+    assert!(debug.contains("tls_record::Opener"));
+    let format = types_with("defmt::traits::Format");
+    assert_eq!(debug.difference(&format).collect::<Vec<_>>(), [&""; 0]);
+}
+
 #[test]
 fn a_buffer_does_not_show_its_content() {
     let mut buffer = RecordBuffer::<64>::default();

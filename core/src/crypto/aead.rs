@@ -138,7 +138,7 @@ pub trait Aead: Zeroize {
     /// cause this use of stack: do not set more than the cipher itself uses.
     const STACK: usize = 0;
 
-    /// Whether the cipher implements [`seal_from`](Self::seal_from) and [`open_from`](Self::open_from)
+    /// Whether the cipher implements [`seal_from`](Self::seal_from), [`open_from`](Self::open_from) or both
     /// itself, from one buffer to another without a copy.
     const IS_OUT_OF_PLACE: bool = false;
 

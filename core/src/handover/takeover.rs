@@ -353,10 +353,6 @@ impl<P: Provider> Follower<P> {
             Role::Server => &mut self.server,
         }
     }
-
-    // Keys
-
-    // Messages
 }
 
 impl<P: Provider> Default for Follower<P> {
@@ -368,5 +364,12 @@ impl<P: Provider> Default for Follower<P> {
 impl<P: Provider> core::fmt::Debug for Follower<P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Follower({:?}, {:?})", self.client.opener, self.server.opener)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<P: Provider> defmt::Format for Follower<P> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Follower({}, {})", self.client.opener, self.server.opener);
     }
 }

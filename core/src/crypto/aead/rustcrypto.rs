@@ -20,6 +20,7 @@ use zeroize::Zeroize;
 use super::{Aead, AeadError, Algorithm, Hash, NONCE_LEN, Provider};
 #[cfg(all(feature = "takeover", feature = "tls12"))]
 use crate::buffer::bytes::copy;
+use crate::small::SMALL;
 
 #[cfg(feature = "rustcrypto-aes128-gcm")]
 type Aes128Gcm = aes_gcm::Aes128Gcm;
@@ -138,6 +139,22 @@ impl RustCryptoAead {
             Key::Aes128Ccm8(_) => Algorithm::Aes128Ccm8,
         }
     }
+
+    fn decrypt(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        text: InOutBuf<'_, '_, u8>,
+        tag: &[u8],
+    ) -> Result<(), AeadError> {
+        match &self.0 {
+            Key::Aes128Gcm(key) => key.open(nonce, additional_data, text, tag),
+            Key::Aes256Gcm(key) => key.open(nonce, additional_data, text, tag),
+            Key::Chacha20Poly1305(key) => key.open(nonce, additional_data, text, tag),
+            Key::Aes128Ccm(key) => key.open(nonce, additional_data, text, tag),
+            Key::Aes128Ccm8(key) => key.open(nonce, additional_data, text, tag),
+        }
+    }
 }
 
 impl Zeroize for RustCryptoAead {
@@ -150,6 +167,10 @@ impl Aead for RustCryptoAead {
     /// thumbv7em and 2,016 on riscv32imac, all for AES-256-GCM. ChaCha20-Poly1305 takes 1,236 of the
     /// latter, AES-128-GCM 1,872.
     const STACK: usize = if usize::BITS == 64 { 9472 } else { 2176 };
+
+    /// It opens from one place to another. To seal, it copies the content, which the content type of
+    /// TLS 1.3 must follow. On small processors this would take flash.
+    const IS_OUT_OF_PLACE: bool = !SMALL;
 
     fn tag_len(&self) -> usize {
         self.algorithm().tag_len()
@@ -187,13 +208,19 @@ impl Aead for RustCryptoAead {
         in_out: &mut [u8],
         tag: &[u8],
     ) -> Result<(), AeadError> {
-        match &self.0 {
-            Key::Aes128Gcm(key) => key.open(nonce, additional_data, in_out, tag),
-            Key::Aes256Gcm(key) => key.open(nonce, additional_data, in_out, tag),
-            Key::Chacha20Poly1305(key) => key.open(nonce, additional_data, in_out, tag),
-            Key::Aes128Ccm(key) => key.open(nonce, additional_data, in_out, tag),
-            Key::Aes128Ccm8(key) => key.open(nonce, additional_data, in_out, tag),
-        }
+        self.decrypt(nonce, additional_data, in_out.into(), tag)
+    }
+
+    fn open_from(
+        &mut self,
+        nonce: &[u8; NONCE_LEN],
+        additional_data: &[u8],
+        ciphertext: &[u8],
+        tag: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), AeadError> {
+        let text = InOutBuf::new(ciphertext, out).map_err(|_| AeadError)?;
+        self.decrypt(nonce, additional_data, text, tag)
     }
 }
 
@@ -213,7 +240,7 @@ trait Cipher: Sized {
         &self,
         nonce: &[u8; NONCE_LEN],
         additional_data: &[u8],
-        in_out: &mut [u8],
+        text: InOutBuf<'_, '_, u8>,
         tag: &[u8],
     ) -> Result<(), AeadError>;
 }
@@ -243,12 +270,11 @@ impl<C: KeyInit + AeadInOut<NonceSize = U12>> Cipher for C {
         &self,
         nonce: &[u8; NONCE_LEN],
         additional_data: &[u8],
-        in_out: &mut [u8],
+        text: InOutBuf<'_, '_, u8>,
         tag: &[u8],
     ) -> Result<(), AeadError> {
         let tag: &Tag<C> = tag.try_into().map_err(|_| AeadError)?;
-        let buffer = InOutBuf::from(in_out);
-        self.decrypt_inout_detached(&(*nonce).into(), additional_data, buffer, tag)
+        self.decrypt_inout_detached(&(*nonce).into(), additional_data, text, tag)
             .map_err(|_| AeadError)
     }
 }
@@ -272,7 +298,13 @@ impl Cipher for Absent {
         match *self {}
     }
 
-    fn open(&self, _: &[u8; NONCE_LEN], _: &[u8], _: &mut [u8], _: &[u8]) -> Result<(), AeadError> {
+    fn open(
+        &self,
+        _: &[u8; NONCE_LEN],
+        _: &[u8],
+        _: InOutBuf<'_, '_, u8>,
+        _: &[u8],
+    ) -> Result<(), AeadError> {
         match *self {}
     }
 }

@@ -137,6 +137,13 @@ impl core::fmt::Debug for KeyLogLine {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl defmt::Format for KeyLogLine {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "KeyLogLine({}, redacted)", self.kind);
+    }
+}
+
 /// The first word of a line, and what is behind it.
 fn word(line: &[u8]) -> (&[u8], &[u8]) {
     let line = line.trim_ascii_start();
