@@ -392,10 +392,12 @@ impl<T: AsFd, P: Provider> KernelStream<T, P> {
             WriteEnd::Closed => return Ok(()),
             WriteEnd::AlertQueued(_) | WriteEnd::AlertSent(_) => {}
             // The first of the calls that failed took the error of the socket, which is reported once.
-            WriteEnd::Failed => match checked.map(drop).and(sent) {
-                Err(error) if is_lasting(&error) => return Err(error),
-                _ => {}
-            },
+            WriteEnd::Failed => {
+                let lasting = |result: io::Result<()>| result.err().filter(is_lasting);
+                if let Some(error) = lasting(checked.map(drop)).or_else(|| lasting(sent)) {
+                    return Err(error);
+                }
+            }
             _ => return sent,
         }
         Err(io::Error::new(ErrorKind::ConnectionAborted, CloseError::Failed))

@@ -3,8 +3,8 @@
 use tls_record::aead::rustcrypto::{RustCrypto, RustCryptoParts};
 use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring};
 use tls_record::{
-    Config, Epoch, Event, Fault, OpenError, RecordLayer, Role, SUSPENDED_LEN, TrafficSecret,
-    Version,
+    Config, Epoch, Event, Fault, OpenError, Opened, OpenedIn, RecordLayer, Role, SUSPENDED_LEN,
+    TrafficSecret, Version,
 };
 
 const ALGORITHMS: [Algorithm; 3] =
@@ -165,6 +165,7 @@ fn every_backend_opens_into_a_slice_as_it_opens_in_place() {
     fn opens<P: Provider>(version: Version, algorithm: Algorithm, wire: &[Vec<u8>]) {
         let new = || layer::<P>(Role::Server, version, algorithm);
         let (mut in_place, mut into, mut into_from_two) = (new(), new(), new());
+        let mut out_of_place = new();
         for record in wire {
             let mut expected = record.clone();
             let opened = in_place.open(&mut expected);
@@ -178,6 +179,20 @@ fn every_backend_opens_into_a_slice_as_it_opens_in_place() {
                     assert!(out[range.clone()] == expected[range], "{version:?} {algorithm:?}");
                 }
                 assert_eq!(out[record.len()..], [0xaa; 10]);
+            }
+            let opened = opened.unwrap();
+            let (mut input, mut out) = (record.clone(), vec![0; record.len()]);
+            match out_of_place.open_out_of_place(&mut input, &mut out).unwrap() {
+                OpenedIn::Input(in_input) => {
+                    assert_eq!(in_input, opened);
+                    assert!(input == expected, "{version:?} {algorithm:?}");
+                }
+                OpenedIn::Output(Opened { consumed, event: Event::ApplicationData(there) }) => {
+                    let Event::ApplicationData(range) = opened.event else { panic!("{opened:?}") };
+                    assert_eq!(consumed, opened.consumed);
+                    assert!(out[there] == expected[range], "{version:?} {algorithm:?}");
+                }
+                other => panic!("{other:?}"),
             }
         }
     }

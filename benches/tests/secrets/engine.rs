@@ -303,6 +303,58 @@ fn ciphers_that_work_in_parts_leave_no_copies() {
     assert_no_copies_of_any_algorithm::<TrafficSecret<RustCryptoParts>, Ring>(Place::Object);
 }
 
+/// The key stream that is kept for the next part, and the key of the hash, which only ChaCha20-Poly1305
+/// makes for each record.
+#[cfg(feature = "long-records")]
+#[test]
+#[cfg_attr(debug_assertions, ignore = "for optimized code")]
+fn a_record_in_parts_leaves_nothing_in_the_key() {
+    use tls_record::aead::rustcrypto::{RustCryptoParts, RustCryptoPartsAead};
+    use tls_record::aead::{Aead, multi_part::MultiPart};
+
+    const LEN: usize = 1000;
+    // RFC 8439 section 2.6.2: a key, a nonce, and the second half of the key that Poly1305 has then.
+    let key: [u8; 32] = std::array::from_fn(|at| 0x80 + at as u8);
+    let nonce = [0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7];
+    let hash_key = 0xa833_b637_e3fd_0da5_08db_b8e2_fdd1_a646_u128.to_be_bytes();
+
+    let _alone = SEARCHER.lock().unwrap_or_else(PoisonError::into_inner);
+    for algorithm in [Algorithm::Aes128Gcm, Algorithm::Aes256Gcm, Algorithm::Chacha20Poly1305] {
+        let make = || RustCryptoParts::aead(algorithm, &key[..algorithm.key_len()]).unwrap();
+        let mut aead = Box::new(Some(make()));
+        let place = address_range(&*aead);
+        let mut keystream = [0; LEN];
+        make().seal(&nonce, &[], &mut keystream, &mut [0; 16]).unwrap();
+        let mut secrets = vec![Masked::new(&keystream[500..532])];
+        if algorithm == Algorithm::Chacha20Poly1305 {
+            // As it is, and as AVX2 takes it: each word in 64 bits.
+            let words = hash_key.as_chunks::<4>().0.iter();
+            secrets.push(Masked::new(&hash_key));
+            secrets.push(Masked::new(
+                &words.flat_map(|word| [*word, [0; 4]].concat()).collect::<Vec<_>>(),
+            ));
+        }
+        let held = |secrets: &[Masked]| {
+            let hits = search(secrets).into_iter().filter(|(address, _)| place.contains(address));
+            hits.map(|(_, secret)| secret).collect::<std::collections::BTreeSet<_>>()
+        };
+        let begin = |aead: &mut Option<RustCryptoPartsAead>| {
+            let aead = aead.as_mut().unwrap();
+            aead.begin(&nonce, &[], LEN).unwrap();
+            aead.update(&mut [7; 300]).unwrap();
+        };
+        begin(&mut aead);
+        let expected = if secrets.len() == 1 { 1 } else { 2 };
+        assert_eq!(held(&secrets).len(), expected, "{algorithm:?}, within the record");
+        Option::as_mut(&mut aead).unwrap().end();
+        assert!(held(&secrets).is_empty(), "{algorithm:?}, after the record");
+        begin(&mut aead);
+        *aead = None;
+        black_box(&aead);
+        assert!(held(&secrets).is_empty(), "{algorithm:?}, after the key");
+    }
+}
+
 #[test]
 #[cfg_attr(debug_assertions, ignore = "for optimized code")]
 fn aws_lc_leaves_no_copies() {

@@ -36,6 +36,18 @@ fn tls13(seal: impl Fn(&mut Hand) -> Vec<u8>) -> Session<Secret> {
     by_hand(Suite::Tls13, |_| {}, seal)
 }
 
+/// Two records without content, where the limit is one that has no padding either.
+fn two_with_one_empty_allowed(suite: Suite, padding: usize) -> Session<Secret> {
+    let configure = |config: &mut Config| config.limits.empty_records = 1;
+    by_hand(suite, configure, |hand| {
+        let mut seal = || match padding {
+            0 => hand.seal(DATA, b""),
+            padding => hand.seal_padded(DATA, b"", padding),
+        };
+        [seal(), seal()].concat()
+    })
+}
+
 fn content(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at * 13 + at / 250) as u8).collect()
 }
@@ -58,6 +70,9 @@ fn short() -> Vec<(&'static str, Session<Secret>)> {
         ("padded data", tls13(|hand| hand.seal_padded(DATA, b"data", 20))),
         ("padding alone", tls13(|hand| hand.seal_padded(DATA, b"", 20))),
         ("content type alone", tls13(|hand| hand.seal_padded(DATA, b"", 0))),
+        ("more empty records than are allowed", two_with_one_empty_allowed(Suite::Tls13, 0)),
+        ("the same in TLS 1.2", two_with_one_empty_allowed(Suite::Tls12Gcm, 0)),
+        ("records of padding, which do not count", two_with_one_empty_allowed(Suite::Tls13, 1)),
         ("nothing but zeros", tls13(|hand| hand.seal_inner(&[0; 20]))),
         ("an empty inner plaintext", tls13(|hand| hand.seal_inner(&[]))),
         ("an unknown content type", tls13(|hand| hand.seal(ContentType(99), b"data"))),

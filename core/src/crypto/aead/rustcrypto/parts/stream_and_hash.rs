@@ -160,6 +160,7 @@ impl<C: Construction> Cipher for StreamAndHash<C> {
         additional_data: &[u8],
         len: usize,
     ) -> Result<(), AeadError> {
+        self.end();
         let mac = Mac::new(self.cipher.hash(nonce), additional_data);
         self.operation = Some(Operation { nonce: *nonce, mac, len, decrypted: 0 });
         Ok(())
@@ -224,8 +225,9 @@ impl<C: Construction> Cipher for StreamAndHash<C> {
     }
 
     fn end(&mut self) {
-        // The hash wipes itself.
-        if self.operation.take().is_some() {
+        if self.operation.is_some() {
+            // In place: the hash wipes itself where it is dropped.
+            self.operation = None;
             self.keystream.as_mut_slice().zeroize();
         }
     }
