@@ -1,7 +1,7 @@
 //! All backends seal the same bytes, and open the records of each other.
 
 use tls_record::aead::rustcrypto::{RustCrypto, RustCryptoParts};
-use tls_record::aead::{Algorithm, Provider, aws_lc::AwsLc, ring::Ring};
+use tls_record::aead::{Aead, Algorithm, Provider, aws_lc::AwsLc, ring::Ring};
 use tls_record::{
     Config, Epoch, Event, Fault, OpenError, Opened, OpenedIn, RecordLayer, Role, SUSPENDED_LEN,
     TrafficSecret, Version,
@@ -165,7 +165,7 @@ fn every_backend_opens_into_a_slice_as_it_opens_in_place() {
     fn opens<P: Provider>(version: Version, algorithm: Algorithm, wire: &[Vec<u8>]) {
         let new = || layer::<P>(Role::Server, version, algorithm);
         let (mut in_place, mut into, mut into_from_two) = (new(), new(), new());
-        let mut out_of_place = new();
+        let (mut out_of_place, mut in_output) = (new(), 0);
         for record in wire {
             let mut expected = record.clone();
             let opened = in_place.open(&mut expected);
@@ -190,11 +190,13 @@ fn every_backend_opens_into_a_slice_as_it_opens_in_place() {
                 OpenedIn::Output(Opened { consumed, event: Event::ApplicationData(there) }) => {
                     let Event::ApplicationData(range) = opened.event else { panic!("{opened:?}") };
                     assert_eq!(consumed, opened.consumed);
+                    in_output += 1;
                     assert!(out[there] == expected[range], "{version:?} {algorithm:?}");
                 }
                 other => panic!("{other:?}"),
             }
         }
+        assert_eq!(in_output != 0, P::Aead::IS_OUT_OF_PLACE, "{version:?} {algorithm:?}");
     }
     for_each_suite(|version, algorithm| {
         let wire = life::<Ring>(version, algorithm);
