@@ -349,6 +349,9 @@ fn a_record_in_parts_leaves_nothing_in_the_key() {
         Option::as_mut(&mut aead).unwrap().end();
         assert!(held(&secrets).is_empty(), "{algorithm:?}, after the record");
         begin(&mut aead);
+        Option::as_mut(&mut aead).unwrap().begin(&[9; 12], &[], LEN).unwrap();
+        assert!(held(&secrets).is_empty(), "{algorithm:?}, after the next has begun");
+        begin(&mut aead);
         *aead = None;
         black_box(&aead);
         assert!(held(&secrets).is_empty(), "{algorithm:?}, after the key");
